@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::escape::{printable, screened};
-use super::json::quoted;
+use super::serialize::to_json;
 use crate::affected::{Affected, BASE, Touched};
 use crate::object::ObjectId;
 use crate::tree::TreePath;
@@ -47,49 +49,73 @@ pub fn affected_names(parts: &AffectedParts<'_>) -> String {
 
 /// `{version, environments: [{name, whole, claims}], kustomizations, units: [{environment, kind, namespace, name}]}`.
 pub fn affected_json(parts: &AffectedParts<'_>) -> String {
-    let environments = environments(parts.affected).map(|(name, touched)| {
-        let (is_whole, claims) = match touched {
-            Touched::All => (true, String::new()),
-            Touched::Claims(claims) => (false, list(claims.iter().map(String::as_str))),
-        };
-        let name = quoted(name);
-        format!("{{\"name\": {name}, \"whole\": {is_whole}, \"claims\": [{claims}]}}")
+    let environments = environments(parts.affected).map(|(name, touched)| Environment {
+        name,
+        whole: matches!(touched, Touched::All),
+        claims: match touched {
+            Touched::All => Vec::new(),
+            Touched::Claims(claims) => claims.iter().map(String::as_str).collect(),
+        },
     });
-    let environments = environments.collect::<Vec<_>>().join(", ");
-    let folders = list(parts.kustomizations.iter().map(TreePath::as_str));
-    let units = parts.units().map(|(name, id)| {
-        format!(
-            "{{\"environment\": {}, \"kind\": {}, \"namespace\": {}, \"name\": {}}}",
-            quoted(name),
-            quoted(&id.kind),
-            quoted(&id.namespace),
-            quoted(&id.name)
-        )
+    let units = parts.units().map(|(environment, id)| Unit {
+        environment,
+        kind: &id.kind,
+        namespace: &id.namespace,
+        name: &id.name,
     });
-    let units = match parts.units {
-        Some(_) => format!(", \"units\": [{}]", units.collect::<Vec<_>>().join(", ")),
-        None => String::new(),
+    let report = Report {
+        version: 1,
+        environments: environments.collect(),
+        kustomizations: parts.kustomizations.iter().map(TreePath::as_str).collect(),
+        units: parts.units.map(|_| units.collect()),
     };
-    format!(
-        "{{\"version\": 1, \"environments\": [{environments}], \"kustomizations\": [{folders}]{units}}}\n"
-    )
+    to_json(&report) + "\n"
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    environments: Vec<Environment<'a>>,
+    kustomizations: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<Vec<Unit<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Environment<'a> {
+    name: &'a str,
+    whole: bool,
+    claims: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Unit<'a> {
+    environment: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
 }
 
 /// `{include: [{environment}]}`, one line, as a job's `strategy.matrix` takes it.
 pub fn affected_matrix(parts: &AffectedParts<'_>) -> String {
     let mut names: BTreeSet<&String> = environments(parts.affected).map(|it| it.0).collect();
     names.extend(parts.units().map(|it| it.0));
-    let jobs = names.into_iter();
-    let jobs = jobs.map(|it| format!("{{\"environment\": {}}}", quoted(it)));
-    let jobs = jobs.collect::<Vec<_>>().join(", ");
-    format!("{{\"include\": [{jobs}]}}\n")
+    let jobs = names.into_iter().map(|environment| Job { environment });
+    let include = jobs.collect();
+    to_json(&JobMatrix { include }) + "\n"
+}
+
+#[derive(Serialize)]
+struct JobMatrix<'a> {
+    include: Vec<Job<'a>>,
+}
+
+#[derive(Serialize)]
+struct Job<'a> {
+    environment: &'a str,
 }
 
 /// Base is none: nothing is applied from it.
 fn environments(affected: &Affected) -> impl Iterator<Item = (&String, &Touched)> {
     affected.environments.iter().filter(|it| it.0 != BASE)
-}
-
-fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    texts.map(quoted).collect::<Vec<_>>().join(", ")
 }

@@ -1,17 +1,21 @@
 //! Changes for programs: `schemas/changes.json` says what they look like. `schema` counts up when a field changes its meaning or
 //! goes; new fields may come.
 
-use crate::compare::{Claim, Comparison, FoundGroup, Group, Place, findings, sections};
+use crate::compare::{self, Comparison, FoundGroup, Place, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::{Diagnostic, Span};
-use crate::diff::{ChangeKind, Difference, FieldCause, FieldChange, Line};
-use crate::products::{Cluster, Zones};
+use crate::diff::{self, ChangeKind, FieldCause, FieldChange, Line};
+use crate::products;
 use crate::tree::TreePath;
-use crate::yaml::{Kind, Node, View as Value};
+use crate::yaml::Node;
 
 use super::View;
-use super::json::{id, quoted};
+use super::changes_form::{
+    self as form, Cause, Claim, Cluster, ClusterChange, Danger, Difference, Event, Exception,
+    Field, Group, Note, Object, Replica, Report, Shard, Step, Value, Variant, Volume, Zones,
+};
 use super::rollout::events;
+use super::serialize::{Identity, to_json, to_json_lines};
 use super::short;
 use super::words::name;
 
@@ -30,335 +34,234 @@ pub fn changes_json(
 ) -> String {
     let sections = sections(comparison);
     let claims = sections.iter().flat_map(|it| &it.claims);
-    let mut claims: Vec<String> = claims.map(|it| claim(it, view)).collect();
-    claims.sort();
-    claims.dedup();
     let groups = sections.iter().flat_map(|it| &it.groups);
-    let groups: Vec<String> = groups.map(|it| group(it, tree)).collect();
-    let dangers: Vec<String> = findings(comparison)
-        .iter()
-        .map(|it| danger(it, view))
-        .collect();
-    let clusters = comparison.environments.iter();
-    let clusters = clusters.flat_map(|environment| {
+    let findings = findings(comparison);
+    let environments = comparison.environments.iter();
+    let clusters = environments.flat_map(|environment| {
         let changes = environment.clusters.iter();
-        changes.map(|it| {
-            let side = |it: &Option<Cluster>| it.as_ref().map_or("null".to_string(), cluster);
-            let name = quoted(&environment.name);
-            let (before, after) = (side(&it.before), side(&it.after));
-            format!("{{\"environment\": {name}, \"before\": {before}, \"after\": {after}}}")
+        changes.map(|it| ClusterChange {
+            environment: &environment.name,
+            before: it.before.as_ref().map(cluster),
+            after: it.after.as_ref().map(cluster),
         })
     });
-    let notes = comparison.notes.iter().map(|it| note(it, view));
-    let notes: Vec<String> = notes.collect();
-    format!(
-        "{{\"schema\": 1, \"before\": {}, \"after\": {}, \"claims\": {}, \"groups\": {}, \"dangers\": {}, \"disclaimer\": {}, \"clusters\": {}, \"rollout\": {}, \"notes\": {}}}\n",
-        quoted(sides[0]),
-        quoted(sides[1]),
-        list(&claims),
-        list(&groups),
-        list(&dangers),
-        quoted(DISCLAIMER),
-        list(&clusters.collect::<Vec<_>>()),
-        list(&steps(comparison)),
-        list(&notes)
-    )
+    let report = Report {
+        schema: 1,
+        before: sides[0],
+        after: sides[1],
+        claims: distinct(claims.map(|it| claim(it, view)).collect()),
+        groups: groups.map(|it| group(it, tree)).collect(),
+        dangers: findings.iter().map(|it| danger(it, view)).collect(),
+        disclaimer: DISCLAIMER,
+        clusters: clusters.collect(),
+        rollout: steps(comparison),
+        notes: comparison.notes.iter().map(|it| note(it, view)).collect(),
+    };
+    to_json_lines(&report, 2)
+}
+
+/// Claims in a fixed order, each once: a claim of several environments is found in each.
+fn distinct(claims: Vec<Claim<'_>>) -> Vec<Claim<'_>> {
+    let mut claims: Vec<_> = claims.into_iter().map(|it| (to_json(&it), it)).collect();
+    claims.sort_by(|a, b| a.0.cmp(&b.0));
+    claims.dedup_by(|a, b| a.0 == b.0);
+    claims.into_iter().map(|it| it.1).collect()
 }
 
 /// What happens to pods: a step a line, in the order of reconciliation.
-fn steps(comparison: &Comparison) -> Vec<String> {
-    let mut steps = Vec::new();
-    for environment in &comparison.environments {
-        for (step, events) in events(environment) {
-            let events = events.iter().map(|it| {
-                let words = texts(it.words.iter().map(String::as_str));
-                format!(
-                    "{{{}, \"grave\": {}, \"events\": {words}}}",
-                    id(it.id),
-                    it.is_grave
-                )
+fn steps(comparison: &Comparison) -> Vec<Step<'_>> {
+    let environments = comparison.environments.iter();
+    let steps = environments.flat_map(|environment| {
+        events(environment).into_iter().map(|(step, events)| {
+            let events = events.into_iter().map(|it| Event {
+                id: Identity::from(it.id),
+                grave: it.is_grave,
+                events: it.words,
             });
-            steps.push(format!(
-                "{{\"environment\": {}, \"step\": {}, \"unit\": {}, \"objects\": [{}]}}",
-                quoted(&environment.name),
-                step.order + 1,
-                quoted(&step.title),
-                events.collect::<Vec<_>>().join(", ")
-            ));
-        }
-    }
-    steps
-}
-
-fn list(items: &[String]) -> String {
-    match items {
-        [] => "[]".to_string(),
-        items => format!("[\n{}\n]", items.join(",\n")),
-    }
-}
-
-fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
-    let items: Vec<String> = items.into_iter().map(quoted).collect();
-    format!("[{}]", items.join(", "))
-}
-
-fn claim(it: &Claim, view: &View<'_>) -> String {
-    let place = it
-        .span
-        .as_ref()
-        .map(|it| place(it, view))
-        .unwrap_or_default();
-    let owner = it
-        .owner
-        .as_ref()
-        .map(|it| format!(", \"owner\": {}", quoted(it)));
-    let owner = owner.unwrap_or_default();
-    format!("{{\"title\": {}{place}{owner}}}", quoted(&it.title))
-}
-
-fn place(span: &Span, view: &View<'_>) -> String {
-    let path = quoted(&(view.display)(span.path()));
-    format!(", \"path\": {path}, \"line\": {}", span.position().line)
-}
-
-fn group(it: &Group<'_>, tree: TreeFile<'_>) -> String {
-    let objects = it.places.iter().map(|place| object(it, place, tree));
-    let objects: Vec<String> = objects.collect();
-    let fields = it.fields.iter().map(|field| {
-        let causes = it.causes(field);
-        self::field(field, &causes)
-    });
-    let fields: Vec<String> = fields.collect();
-    let exceptions: Vec<String> = it
-        .exceptions
-        .iter()
-        .map(|it| {
-            let environment = quoted(it.environment);
-            let id = id(it.id);
-            format!(
-                "{{\"environment\": {environment}, {id}, \"differs\": {}}}",
-                it.differs
-            )
+            Step {
+                environment: &environment.name,
+                step: step.order + 1,
+                unit: &step.title,
+                objects: events.collect(),
+            }
         })
-        .collect();
-    let variants = it.variants.iter().map(|it| {
-        let fields: Vec<String> = it.fields.iter().map(|it| field(it, &[])).collect();
-        let environments = texts(it.environments.iter().copied());
-        format!(
-            "{{\"environments\": {environments}, \"fields\": [{}]}}",
-            fields.join(", ")
-        )
     });
-    format!(
-        "{{\"change\": {}, \"objects\": [{}], \"exceptions\": [{}], \"fields\": [{}], \"variants\": [{}]}}",
-        quoted(name(it.kind)),
-        objects.join(", "),
-        exceptions.join(", "),
-        fields.join(", "),
-        variants.collect::<Vec<_>>().join(", ")
-    )
+    steps.collect()
 }
 
-fn object(group: &Group<'_>, place: &Place<'_>, tree: TreeFile<'_>) -> String {
+fn claim<'a>(it: &'a compare::Claim, view: &View<'_>) -> Claim<'a> {
+    Claim {
+        title: &it.title,
+        place: it.span.as_ref().map(|it| place(it, view)),
+        owner: it.owner.as_deref(),
+    }
+}
+
+fn place(span: &Span, view: &View<'_>) -> form::Place {
+    form::Place {
+        path: (view.display)(span.path()),
+        line: span.position().line,
+    }
+}
+
+fn group<'a>(it: &'a compare::Group<'_>, tree: TreeFile<'_>) -> Group<'a> {
+    let fields = it.fields.iter();
+    let exceptions = it.exceptions.iter().map(|it| Exception {
+        environment: it.environment,
+        id: Identity::from(it.id),
+        differs: it.differs,
+    });
+    let variants = it.variants.iter().map(|it| Variant {
+        environments: it.environments.to_vec(),
+        fields: it.fields.iter().map(|it| field(it, &[])).collect(),
+    });
+    Group {
+        change: name(it.kind),
+        objects: it
+            .places
+            .iter()
+            .map(|place| object(it, place, tree))
+            .collect(),
+        exceptions: exceptions.collect(),
+        fields: fields
+            .map(|field| self::field(field, &it.causes(field)))
+            .collect(),
+        variants: variants.collect(),
+    }
+}
+
+fn object<'a>(
+    group: &'a compare::Group<'_>,
+    place: &'a Place<'_>,
+    tree: TreeFile<'_>,
+) -> Object<'a> {
     let change = &place.object.change;
-    let was = match group.kind {
-        ChangeKind::Renamed { before } => format!(", \"nameBefore\": {}", quoted(before)),
-        _ => String::new(),
-    };
-    let claim = place.object.claim.as_ref();
-    let claim = claim.map(|it| format!(", \"claim\": {}", quoted(&it.title)));
-    let (span, at, suffix) = match (&change.after, &change.before) {
-        (Some(node), _) => (Some(node.span()), 1, ""),
-        (None, node) => (node.as_ref().map(Node::span), 0, "Before"),
+    let (node, side) = match (&change.after, &change.before) {
+        (Some(node), _) => (Some(node), 1),
+        (None, node) => (node.as_ref(), 0),
     };
     // What the program has of its own is in no file.
-    let span = span.filter(|it| !it.path().as_str().starts_with('<'));
+    let span = node
+        .map(Node::span)
+        .filter(|it| !it.path().as_str().starts_with('<'));
     let written = span.and_then(|span| {
-        let (path, is_it) = tree(at, span.path())?;
-        let (path, line) = (quoted(&path), span.position().line);
-        Some(match is_it {
-            true => format!(", \"path{suffix}\": {path}, \"line{suffix}\": {line}"),
-            false => format!(", \"path{suffix}\": {path}"),
-        })
+        let (path, is_it) = tree(side, span.path())?;
+        Some((path, is_it.then(|| span.position().line)))
     });
-    let deploys = &place.object.deploys;
-    let deploys = deploys.iter().map(|it| format!("{{{}}}", id(it)));
-    let deploys = match &*deploys.collect::<Vec<_>>() {
-        [] => String::new(),
-        all => format!(", \"deploys\": [{}]", all.join(", ")),
+    let (now, before) = if side == 1 {
+        (written, None)
+    } else {
+        (None, written)
     };
-    format!(
-        "{{\"environment\": {}, {}{was}{}{}{deploys}}}",
-        quoted(place.environment),
-        id(&change.id),
-        claim.unwrap_or_default(),
-        written.unwrap_or_default()
-    )
+    let (path, line) = now.unzip();
+    let (path_before, line_before) = before.unzip();
+    Object {
+        environment: place.environment,
+        id: Identity::from(&change.id),
+        name_before: match group.kind {
+            ChangeKind::Renamed { before } => Some(before),
+            _ => None,
+        },
+        claim: place.object.claim.as_ref().map(|it| it.title.as_str()),
+        path,
+        line: line.flatten(),
+        path_before,
+        line_before: line_before.flatten(),
+        deploys: place.object.deploys.iter().map(Identity::from).collect(),
+    }
 }
 
-fn danger(it: &FoundGroup<'_>, view: &View<'_>) -> String {
+fn danger<'a>(it: &'a FoundGroup<'_>, view: &View<'_>) -> Danger<'a> {
     let finding = &it.found.finding;
-    let place = it.found.place.as_ref().map(|it| place(it, view));
-    let claim = it.found.claim.as_ref();
-    let claim = claim.map(|it| format!(", \"claim\": {}", quoted(&it.title)));
-    format!(
-        "{{\"code\": {}, \"severity\": {}, \"message\": {}, \"environments\": {}, {}, \"field\": {}{}{}}}",
-        quoted(finding.danger.code),
-        quoted(short::name(finding.danger.severity)),
-        quoted(&finding.message),
-        texts(it.environments.iter().copied()),
-        id(&finding.id),
-        quoted(&finding.field.to_string()),
-        claim.unwrap_or_default(),
-        place.unwrap_or_default()
-    )
+    Danger {
+        code: finding.danger.code,
+        severity: short::name(finding.danger.severity),
+        message: &finding.message,
+        environments: it.environments.iter().copied().collect(),
+        id: Identity::from(&finding.id),
+        field: finding.field.to_string(),
+        claim: it.found.claim.as_ref().map(|it| it.title.as_str()),
+        place: it.found.place.as_ref().map(|it| place(it, view)),
+    }
 }
 
-fn cluster(it: &Cluster) -> String {
-    let shards: Vec<String> = it
-        .shards
-        .iter()
-        .map(|shard| {
-            let replicas: Vec<String> = shard
-                .replicas
-                .iter()
-                .map(|it| {
-                    let zones = match &it.zones {
-                        Zones::Any => "null".to_string(),
-                        Zones::Spread => "\"spread\"".to_string(),
-                        Zones::Named(zones) => texts(zones.iter().map(|it| &**it)),
-                    };
-                    let volumes: Vec<String> = it
-                        .volumes
-                        .iter()
-                        .map(|it| {
-                            let class = it
-                                .class
-                                .as_ref()
-                                .map(|it| format!(", \"class\": {}", quoted(it)));
-                            let (name, size) = (quoted(&it.name), quoted(&it.size));
-                            format!(
-                                "{{\"name\": {name}, \"size\": {size}{}}}",
-                                class.unwrap_or_default()
-                            )
-                        })
-                        .collect();
-                    let image = it
-                        .image
-                        .as_ref()
-                        .map(|it| format!(", \"image\": {}", quoted(it)));
-                    format!(
-                        "{{\"zones\": {zones}, \"volumes\": [{}]{}}}",
-                        volumes.join(", "),
-                        image.unwrap_or_default()
-                    )
-                })
-                .collect();
-            format!(
-                "{{\"replicaCount\": {}, \"replicas\": [{}]}}",
-                shard.replica_count,
-                replicas.join(", ")
-            )
-        })
-        .collect();
-    format!(
-        "{{{}, \"cluster\": {}, \"keeper\": {}, \"stopped\": {}, \"shardCount\": {}, \"shards\": [{}]}}",
-        id(&it.id),
-        quoted(&it.name),
-        it.is_keeper,
-        it.is_stopped,
-        it.shard_count,
-        shards.join(", ")
-    )
-}
-
-fn field(it: &FieldChange, causes: &[&FieldCause]) -> String {
-    let strings = |texts: &[Box<str>]| {
-        let texts: Vec<String> = texts.iter().map(|it| quoted(it)).collect();
-        format!("[{}]", texts.join(", "))
-    };
-    let (name, rest) = match &it.difference {
-        Difference::Added(after) => ("added", format!("\"after\": {}", value(after))),
-        Difference::Removed(before) => ("removed", format!("\"before\": {}", value(before))),
-        Difference::Changed(before, after) => {
-            let (before, after) = (value(before), value(after));
-            (
-                "changed",
-                format!("\"before\": {before}, \"after\": {after}"),
-            )
-        }
-        Difference::Reordered(before, after) => {
-            let (before, after) = (strings(before), strings(after));
-            (
-                "reordered",
-                format!("\"before\": {before}, \"after\": {after}"),
-            )
-        }
-        Difference::Text(lines) => {
-            let lines: Vec<String> = lines.iter().map(line).collect();
-            ("text", format!("\"lines\": [{}]", lines.join(", ")))
-        }
-    };
-    let path = quoted(&it.path.to_string());
-    let causes = causes.iter().map(|it| {
-        let (words, path) = (quoted(it.words), quoted(it.span.path().as_str()));
-        let line = it.span.position().line;
-        format!("{{\"words\": {words}, \"path\": {path}, \"line\": {line}}}")
+fn cluster(it: &products::Cluster) -> Cluster<'_> {
+    let shards = it.shards.iter().map(|it| Shard {
+        replica_count: it.replica_count,
+        replicas: it.replicas.iter().map(replica).collect(),
     });
-    let causes = match &*causes.collect::<Vec<_>>() {
-        [] => String::new(),
-        causes => format!(", \"causes\": [{}]", causes.join(", ")),
+    Cluster {
+        id: Identity::from(&it.id),
+        cluster: &it.name,
+        keeper: it.is_keeper,
+        stopped: it.is_stopped,
+        shard_count: it.shard_count,
+        shards: shards.collect(),
+    }
+}
+
+fn replica(it: &products::Replica) -> Replica<'_> {
+    let volumes = it.volumes.iter().map(|it| Volume {
+        name: &it.name,
+        size: &it.size,
+        class: it.class.as_deref(),
+    });
+    Replica {
+        zones: match &it.zones {
+            products::Zones::Any => None,
+            products::Zones::Spread => Some(Zones::Spread("spread")),
+            products::Zones::Named(zones) => {
+                Some(Zones::Named(zones.iter().map(|it| &**it).collect()))
+            }
+        },
+        volumes: volumes.collect(),
+        image: it.image.as_deref(),
+    }
+}
+
+fn field<'a>(it: &'a FieldChange, causes: &[&'a FieldCause]) -> Field<'a> {
+    let difference = match &it.difference {
+        diff::Difference::Added(after) => Difference::Added {
+            after: Value(after),
+        },
+        diff::Difference::Removed(before) => Difference::Removed {
+            before: Value(before),
+        },
+        diff::Difference::Changed(before, after) => Difference::Changed {
+            before: Value(before),
+            after: Value(after),
+        },
+        diff::Difference::Reordered(before, after) => Difference::Reordered { before, after },
+        diff::Difference::Text(lines) => Difference::Text {
+            lines: lines.iter().map(line).collect(),
+        },
     };
-    format!("{{\"path\": {path}, \"change\": \"{name}\", {rest}{causes}}}")
+    let causes = causes.iter().map(|it| Cause {
+        words: it.words,
+        path: it.span.path().as_str(),
+        line: it.span.position().line,
+    });
+    Field {
+        path: it.path.to_string(),
+        difference,
+        causes: causes.collect(),
+    }
 }
 
 /// As in a unified diff: the first character says what became of the line; `@` marks lines that are left out.
 fn line(line: &Line) -> String {
     match line {
-        Line::Same(text) => quoted(&format!(" {text}")),
-        Line::Removed(text) => quoted(&format!("-{text}")),
-        Line::Added(text) => quoted(&format!("+{text}")),
-        Line::Gap => quoted("@"),
+        Line::Same(text) => format!(" {text}"),
+        Line::Removed(text) => format!("-{text}"),
+        Line::Added(text) => format!("+{text}"),
+        Line::Gap => "@".to_string(),
     }
 }
 
-fn value(node: &Node) -> String {
-    match node.view() {
-        Value::Sequence(items) => {
-            let items: Vec<String> = items.iter().map(value).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Mapping(entries) => {
-            let entries = entries.iter();
-            let entries: Vec<String> = entries
-                .map(|it| {
-                    format!(
-                        "{}: {}",
-                        quoted(it.key.as_str().unwrap_or("")),
-                        value(&it.value)
-                    )
-                })
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Value::Scalar(text) => scalar(node, text),
+fn note<'a>(it: &'a Diagnostic, view: &View<'_>) -> Note<'a> {
+    Note {
+        code: it.code,
+        message: &it.message,
+        place: it.span.as_ref().map(|it| place(it, view)),
     }
-}
-
-fn scalar(node: &Node, text: &str) -> String {
-    let number = match node.kind() {
-        Kind::Null => return "null".to_string(),
-        Kind::Bool => node.as_bool().map(|it| it.to_string()),
-        Kind::Int => node.as_int_wide().map(|it| it.to_string()),
-        Kind::Float => node.as_float().map(|it| format!("{it:?}")),
-        _ => None,
-    };
-    number.unwrap_or_else(|| quoted(text))
-}
-
-fn note(it: &Diagnostic, view: &View<'_>) -> String {
-    let (code, message) = (quoted(it.code), quoted(&it.message));
-    let place = it.span.as_ref().map(|it| place(it, view));
-    let place = place.unwrap_or_default();
-    format!("{{\"code\": {code}, \"message\": {message}{place}}}")
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::View;
 use super::escape::{printable, screened};
-use super::json::{id, quoted};
+use super::serialize::{Identity, to_json_lines};
 use crate::deploy::{Deployment, Entry, Origin, Status, Unit};
 use crate::diag::{Diagnostic, Position, Span};
 use crate::object::{Object, ObjectId};
@@ -170,52 +172,98 @@ pub fn deployment_yaml(
 /// `{"schema": 1, "entries": [{"folder", "bootstrap", "units": [{"kind", "namespace", "name", "parent", "origin", "place",
 /// "dependsOn", "status", "objects": […]}]}]}`.
 pub fn deployment_json(deployment: &Deployment, view: &View<'_>) -> String {
-    let entries = deployment.entries.iter().map(|entry| {
-        let units = ordered(entry).into_iter();
-        let units: Vec<String> = units.map(|it| unit_json(it.0, entry, view)).collect();
-        format!(
-            "{{\"folder\": {}, \"bootstrap\": {}, \"units\": [{}]}}",
-            quoted(entry.folder.as_str()),
-            entry.is_bootstrap,
-            units.join(",\n")
-        )
+    let entries = deployment.entries.iter().map(|entry| ReportEntry {
+        folder: entry.folder.as_str(),
+        bootstrap: entry.is_bootstrap,
+        units: ordered(entry)
+            .into_iter()
+            .map(|it| ReportUnit::new(it.0, entry, view))
+            .collect(),
     });
-    let entries = entries.collect::<Vec<_>>().join(",\n");
-    format!("{{\"schema\": 1, \"entries\": [{entries}]}}\n")
+    let report = Report {
+        schema: 1,
+        entries: entries.collect(),
+    };
+    to_json_lines(&report, 4)
 }
 
-fn unit_json(unit: &Unit, entry: &Entry, view: &View<'_>) -> String {
-    let parent = unit.parent.and_then(|it| entry.units.get(it));
-    let parent = parent.map_or("null".to_string(), |it| quoted(&it.id.to_string()));
-    let (status, why) = match &unit.status {
-        Status::Built => ("built", None),
-        Status::Partial(fault) => ("partial", Some(&fault.message)),
-        Status::Suspended => ("suspended", None),
-        Status::NotBuilt(fault) => ("not-built", Some(&fault.message)),
-    };
-    let chart = match &unit.origin {
-        Origin::Chart(chart) => format!(
-            ", \"chart\": {{\"name\": {}, \"version\": {}}}",
-            quoted(&chart.name),
-            quoted(&chart.version)
-        ),
-        _ => String::new(),
-    };
-    let depends_on = unit.depends_on.iter().map(|it| quoted(&it.to_string()));
-    let objects = unit.objects.iter().map(|it| {
-        let place = place(Some(&written(it)), view).unwrap_or_default();
-        format!("{{{}, \"place\": {}}}", id(&it.id()), quoted(&place))
-    });
-    format!(
-        "{{{}, \"parent\": {parent}, \"origin\": {}{chart}, \"cluster\": {}, \"wave\": {}, \"place\": {}, \"dependsOn\": [{}], \"status\": {}{}, \"objects\": [{}]}}",
-        id(&unit.id),
-        quoted(&unit.origin.to_string()),
-        quoted(&unit.cluster),
-        unit.wave,
-        quoted(&place(unit.span.as_ref(), view).unwrap_or_default()),
-        depends_on.collect::<Vec<_>>().join(", "),
-        quoted(status),
-        why.map_or(String::new(), |it| format!(", \"reason\": {}", quoted(it))),
-        objects.collect::<Vec<_>>().join(", ")
-    )
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    entries: Vec<ReportEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReportEntry<'a> {
+    folder: &'a str,
+    bootstrap: bool,
+    units: Vec<ReportUnit<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportUnit<'a> {
+    #[serde(flatten)]
+    id: Identity,
+    parent: Option<String>,
+    origin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chart: Option<ReportChart<'a>>,
+    cluster: &'a str,
+    wave: i64,
+    place: String,
+    depends_on: Vec<String>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    objects: Vec<ReportObject>,
+}
+
+#[derive(Serialize)]
+struct ReportChart<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct ReportObject {
+    #[serde(flatten)]
+    id: Identity,
+    place: String,
+}
+
+impl<'a> ReportUnit<'a> {
+    fn new(unit: &'a Unit, entry: &Entry, view: &View<'_>) -> ReportUnit<'a> {
+        let parent = unit.parent.and_then(|it| entry.units.get(it));
+        let (status, why) = match &unit.status {
+            Status::Built => ("built", None),
+            Status::Partial(fault) => ("partial", Some(&fault.message)),
+            Status::Suspended => ("suspended", None),
+            Status::NotBuilt(fault) => ("not-built", Some(&fault.message)),
+        };
+        let chart = match &unit.origin {
+            Origin::Chart(chart) => Some(ReportChart {
+                name: &chart.name,
+                version: &chart.version,
+            }),
+            _ => None,
+        };
+        let objects = unit.objects.iter().map(|it| ReportObject {
+            id: Identity::from(&it.id()),
+            place: place(Some(&written(it)), view).unwrap_or_default(),
+        });
+        ReportUnit {
+            id: Identity::from(&unit.id),
+            parent: parent.map(|it| it.id.to_string()),
+            origin: unit.origin.to_string(),
+            chart,
+            cluster: &unit.cluster,
+            wave: i64::from(unit.wave),
+            place: place(unit.span.as_ref(), view).unwrap_or_default(),
+            depends_on: unit.depends_on.iter().map(ObjectId::to_string).collect(),
+            status,
+            reason: why.map(String::as_str),
+            objects: objects.collect(),
+        }
+    }
 }

@@ -3,27 +3,42 @@
 use crate::layout::WORKSPACE;
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 
-use super::json::quoted;
+use super::serialize::to_json_lines;
 use super::{View, region};
 
 /// One diagnostic a line. GitLab takes no finding without a place: such a one is put to the top of the workspace's file.
 pub fn gitlab(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let list: Vec<String> = diagnostics
-        .iter()
-        .map(|it| one(it, view, &mut seen))
-        .collect();
-    match &*list {
-        [] => "[]\n".to_string(),
-        list => format!("[\n{}\n]\n", list.join(",\n")),
-    }
+    let findings = diagnostics.iter().map(|it| one(it, view, &mut seen));
+    to_json_lines(&findings.collect::<Vec<Finding<'_>>>(), 1)
 }
 
-fn one(it: &Diagnostic, view: &View<'_>, seen: &mut BTreeMap<String, usize>) -> String {
+#[derive(Serialize)]
+struct Finding<'a> {
+    description: &'a str,
+    check_name: &'a str,
+    fingerprint: String,
+    severity: &'static str,
+    location: Location,
+}
+
+#[derive(Serialize)]
+struct Location {
+    path: String,
+    lines: Lines,
+}
+
+#[derive(Serialize)]
+struct Lines {
+    begin: usize,
+}
+
+fn one<'a>(it: &'a Diagnostic, view: &View<'_>, seen: &mut BTreeMap<String, usize>) -> Finding<'a> {
     let severity = match it.severity {
         Severity::Error => "critical",
         Severity::Warning => "minor",
@@ -45,10 +60,14 @@ fn one(it: &Diagnostic, view: &View<'_>, seen: &mut BTreeMap<String, usize>) -> 
         .take(16)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    format!(
-        "{{\"description\": {}, \"check_name\": {}, \"fingerprint\": \"{fingerprint}\", \"severity\": \"{severity}\", \"location\": {{\"path\": {}, \"lines\": {{\"begin\": {line}}}}}}}",
-        quoted(&it.message),
-        quoted(it.code),
-        quoted(&path)
-    )
+    Finding {
+        description: &it.message,
+        check_name: it.code,
+        fingerprint,
+        severity,
+        location: Location {
+            path,
+            lines: Lines { begin: line },
+        },
+    }
 }

@@ -1,11 +1,14 @@
 //! Claims × environments, as a table for people, in Markdown, and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::escape::{printable, screened};
-use super::json::quoted;
 use super::markdown::plain;
-use crate::matrix::{Claim, Matrix, Row};
+use super::serialize::to_json_lines;
+use crate::matrix::{Matrix, Row};
 use crate::secret::without_secrets;
 
 /// The cell of an environment that does not have the claim, or says nothing.
@@ -107,36 +110,50 @@ pub fn matrix_markdown(matrix: &Matrix) -> String {
 
 /// `{"schema": 1, "environments": […], "claims": [{"name", "environments", "facts": [{"name", "drifts", "values"}]}]}`.
 pub fn matrix_json(matrix: &Matrix) -> String {
-    let claims: Vec<String> = matrix.claims.iter().map(claim).collect();
-    let separator = if claims.is_empty() { "" } else { "\n" };
-    format!(
-        "{{\"schema\": 1, \"environments\": {}, \"claims\": [{separator}{}{separator}]}}\n",
-        list(&mut matrix.environments.iter()),
-        claims.join(",\n")
-    )
-}
-
-fn claim(claim: &Claim) -> String {
-    let facts = claim.rows.iter().map(|row| {
-        let values = row.values.iter();
-        let values = values
-            .map(|(name, value)| format!("{}: {}", quoted(name), quoted(&without_secrets(value))));
-        format!(
-            "{{\"name\": {}, \"drifts\": {}, \"values\": {{{}}}}}",
-            quoted(&row.name),
-            row.drifts,
-            values.collect::<Vec<_>>().join(", ")
-        )
+    let claims = matrix.claims.iter().map(|claim| ReportClaim {
+        name: &claim.name,
+        environments: claim.environments.iter().map(String::as_str).collect(),
+        facts: claim.rows.iter().map(Fact::new).collect(),
     });
-    format!(
-        "{{\"name\": {}, \"environments\": {}, \"facts\": [{}]}}",
-        quoted(&claim.name),
-        list(&mut claim.environments.iter()),
-        facts.collect::<Vec<_>>().join(", ")
-    )
+    let report = Report {
+        schema: 1,
+        environments: matrix.environments.iter().map(String::as_str).collect(),
+        claims: claims.collect(),
+    };
+    to_json_lines(&report, 2)
 }
 
-fn list(names: &mut dyn Iterator<Item = &String>) -> String {
-    let names: Vec<String> = names.map(|it| quoted(it)).collect();
-    format!("[{}]", names.join(", "))
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    environments: Vec<&'a str>,
+    claims: Vec<ReportClaim<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReportClaim<'a> {
+    name: &'a str,
+    environments: Vec<&'a str>,
+    facts: Vec<Fact<'a>>,
+}
+
+#[derive(Serialize)]
+struct Fact<'a> {
+    name: &'a str,
+    drifts: bool,
+    /// The value in each environment.
+    values: BTreeMap<&'a str, String>,
+}
+
+impl<'a> Fact<'a> {
+    fn new(row: &'a Row) -> Fact<'a> {
+        let values = row.values.iter();
+        Fact {
+            name: &row.name,
+            drifts: row.drifts,
+            values: values
+                .map(|(name, value)| (name.as_str(), without_secrets(value).to_string()))
+                .collect(),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod affected;
 mod annotations;
 mod changes;
+mod changes_form;
 mod changes_json;
 mod deployment;
 mod escape;
@@ -19,6 +20,7 @@ mod matrix;
 mod promotion;
 mod provenance;
 mod rollout;
+mod serialize;
 mod short;
 mod summary;
 mod unified;

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::View;
 use super::escape::printable;
-use super::json::{id, place as json_place, quoted};
+use super::json::Place;
+use super::serialize::{Identity, to_json_lines};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
 use crate::provenance::{Cause, Explained, Role};
@@ -62,23 +65,73 @@ pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
 /// One object: `{"schema": 1, "object": …, "values": […]}`.
 pub fn provenance_json(subject: &Subject<'_>, view: &View<'_>) -> String {
     let hidden = hide(&subject.object.node, subject.salt);
-    let values = subject.values.iter().map(|it| {
-        let shown = Shown::of(&hidden, it);
-        let causes = shown.causes.iter().map(|it| it.json(view));
-        format!(
-            "{{\"field\": {}, \"value\": {}, \"causes\": [{}]}}",
-            quoted(&it.field.to_string()),
-            quoted(&shown.value),
-            causes.collect::<Vec<_>>().join(", ")
-        )
-    });
-    let environment = subject.environment.map_or("null".to_string(), quoted);
-    let values = values.collect::<Vec<_>>().join(",\n");
-    format!(
-        "{{\"schema\": 1, \"environment\": {environment}, \"claim\": {}, \"object\": {{{}}}, \"values\": [\n{values}\n]}}\n",
-        quoted(subject.claim),
-        id(&subject.object.id())
-    )
+    let values = subject.values.iter().map(|it| Shown::of(&hidden, it));
+    let report = Report {
+        schema: 1,
+        environment: subject.environment,
+        claim: subject.claim,
+        object: Identity::from(&subject.object.id()),
+        values: values.map(|it| ReportValue::new(it, view)).collect(),
+    };
+    to_json_lines(&report, 2)
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    environment: Option<&'a str>,
+    claim: &'a str,
+    object: Identity,
+    values: Vec<ReportValue>,
+}
+
+#[derive(Serialize)]
+struct ReportValue {
+    field: String,
+    value: String,
+    causes: Vec<ReportCause>,
+}
+
+#[derive(Serialize)]
+struct ReportCause {
+    role: &'static str,
+    writer: &'static str,
+    #[serde(flatten)]
+    line: ReportLine,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<ReportLine>,
+}
+
+/// A line with its place.
+#[derive(Serialize)]
+struct ReportLine {
+    #[serde(flatten)]
+    place: Place,
+    text: String,
+}
+
+impl ReportValue {
+    fn new(shown: Shown, view: &View<'_>) -> ReportValue {
+        let line = |it: &Span| ReportLine {
+            place: Place::new(it, view),
+            text: self::line(it),
+        };
+        let causes = shown.causes.iter().map(|it| ReportCause {
+            role: match it.role {
+                Role::Value => "value",
+                Role::Template => "template",
+                Role::Condition => "condition",
+            },
+            writer: it.words,
+            line: line(&it.place),
+            overrides: it.overrides.iter().map(line).collect(),
+        });
+        ReportValue {
+            causes: causes.collect(),
+            field: shown.field,
+            value: shown.value,
+        }
+    }
 }
 
 /// A value without secrets.
@@ -160,34 +213,6 @@ impl Shown {
         if self.causes.is_empty() {
             _ = writeln!(text, "  written by pleach itself");
         }
-    }
-}
-
-impl ShownCause {
-    fn json(&self, view: &View<'_>) -> String {
-        let overrides = self.overrides.iter().map(|it| {
-            format!(
-                "{{{}, \"text\": {}}}",
-                json_place(it, view),
-                quoted(&line(it))
-            )
-        });
-        let overrides: Vec<String> = overrides.collect();
-        let overrides = match overrides.as_slice() {
-            [] => String::new(),
-            overrides => format!(", \"overrides\": [{}]", overrides.join(", ")),
-        };
-        let role = match self.role {
-            Role::Value => "value",
-            Role::Template => "template",
-            Role::Condition => "condition",
-        };
-        format!(
-            "{{\"role\": \"{role}\", \"writer\": {}, {}, \"text\": {}{overrides}}}",
-            quoted(self.words),
-            json_place(&self.place, view),
-            quoted(&line(&self.place))
-        )
     }
 }
 

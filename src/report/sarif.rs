@@ -1,124 +1,244 @@
 //! SARIF 2.1.0, as code scanning services read it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::danger::DANGERS;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Fix, Severity, Span};
 
-use super::json::quoted;
+use super::serialize::to_json_lines;
 use super::{View, region};
 
 /// One run, one result a line.
 pub fn sarif(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let mut rules: BTreeMap<&str, usize> = diagnostics.iter().map(|it| (it.code, 0)).collect();
     rules.values_mut().enumerate().for_each(|(at, it)| *it = at);
-    let results: Vec<String> = diagnostics
-        .iter()
-        .map(|it| result(it, &rules, view))
-        .collect();
-    let rules: Vec<String> = rules.keys().map(|code| rule(code)).collect();
-    format!(
-        "{{\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\", \"version\": \"2.1.0\", \"runs\": [{{\"tool\": {{\"driver\": {{\"name\": \"pleach\", \"informationUri\": {}, \"version\": {}, \"rules\": [{}]}}}}, \"columnKind\": \"unicodeCodePoints\", \"results\": [{}]}}]}}\n",
-        quoted(env!("CARGO_PKG_REPOSITORY")),
-        quoted(env!("CARGO_PKG_VERSION")),
-        lines(&rules),
-        lines(&results)
-    )
+    let results = diagnostics.iter().map(|it| result(it, &rules, view));
+    let driver = Driver {
+        name: "pleach",
+        information_uri: env!("CARGO_PKG_REPOSITORY"),
+        version: env!("CARGO_PKG_VERSION"),
+        rules: rules.keys().map(|code| rule(code)).collect(),
+    };
+    let run = Run {
+        tool: Tool { driver },
+        column_kind: "unicodeCodePoints",
+        results: results.collect(),
+    };
+    let log = Log {
+        schema: "https://json.schemastore.org/sarif-2.1.0.json",
+        version: "2.1.0",
+        runs: [run],
+    };
+    to_json_lines(&log, 4)
 }
 
-fn lines(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        items => format!("\n{}\n", items.join(",\n")),
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Tool<'a>,
+    column_kind: &'static str,
+    results: Vec<Finding<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    driver: Driver<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Driver<'a> {
+    name: &'static str,
+    information_uri: &'static str,
+    version: &'static str,
+    rules: Vec<Rule<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short_description: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_description: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    text: Cow<'a, str>,
+}
+
+impl<'a> Text<'a> {
+    fn new(text: impl Into<Cow<'a, str>>) -> Text<'a> {
+        Text { text: text.into() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding<'a> {
+    rule_id: &'a str,
+    rule_index: usize,
+    level: &'static str,
+    message: Text<'a>,
+    locations: Vec<Location<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<ReportFix<'a>>,
+    partial_fingerprints: Fingerprints,
+}
+
+#[derive(Serialize)]
+struct Fingerprints {
+    #[serde(rename = "pleach/v1")]
+    own: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location<'a> {
+    physical_location: PhysicalLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: Artifact,
+    region: Region,
+}
+
+#[derive(Serialize)]
+struct Artifact {
+    uri: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: usize,
+    start_column: usize,
+    end_line: usize,
+    end_column: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportFix<'a> {
+    description: Text<'a>,
+    artifact_changes: Vec<ArtifactChange<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange<'a> {
+    artifact_location: Artifact,
+    replacements: [Replacement<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replacement<'a> {
+    deleted_region: Region,
+    inserted_content: Text<'a>,
+}
+
+impl Artifact {
+    fn new(span: &Span, view: &View<'_>) -> Artifact {
+        let uri = uri(&(view.display)(span.path()));
+        Artifact { uri }
+    }
+}
+
+impl Region {
+    fn new(span: &Span) -> Region {
+        let (start, end) = region(span);
+        Region {
+            start_line: start.line,
+            start_column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+        }
     }
 }
 
 /// A rule, with its manual page where it has one.
-fn rule(code: &str) -> String {
-    let words = DANGERS.iter().find(|it| it.code == code).map(|it| {
-        let text = |text: &str| format!("{{\"text\": {}}}", quoted(text));
-        let (short, full) = (text(it.summary), text(it.explain));
-        format!(", \"shortDescription\": {short}, \"fullDescription\": {short}, \"help\": {full}")
-    });
-    format!("{{\"id\": {}{}}}", quoted(code), words.unwrap_or_default())
+fn rule(code: &str) -> Rule<'_> {
+    let danger = DANGERS.iter().find(|it| it.code == code);
+    Rule {
+        id: code,
+        short_description: danger.map(|it| Text::new(it.summary)),
+        full_description: danger.map(|it| Text::new(it.summary)),
+        help: danger.map(|it| Text::new(it.explain)),
+    }
 }
 
-fn result(it: &Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> String {
-    let level = match it.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
-    let place = it.span.as_ref().map(|span| location(span, None, view));
-    let related = it
-        .related
-        .iter()
-        .map(|(span, words)| location(span, Some(words), view));
-    let related: Vec<String> = related.collect();
-    let related = match &*related {
-        [] => String::new(),
-        related => format!(", \"relatedLocations\": [{}]", related.join(", ")),
-    };
-    let fixes: Vec<String> = it.fixes.iter().map(|it| fix(it, view)).collect();
-    let fixes = match &*fixes {
-        [] => String::new(),
-        fixes => format!(", \"fixes\": [{}]", fixes.join(", ")),
-    };
-    let path = it
-        .span
-        .as_ref()
-        .map(|it| (view.display)(it.path()))
-        .unwrap_or_default();
+fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> Finding<'a> {
+    let related = it.related.iter();
+    let related = related.map(|(span, words)| location(span, Some(words), view));
+    let place = it.span.iter().map(|span| location(span, None, view));
+    let path = it.span.as_ref().map(|it| (view.display)(it.path()));
+    let path = path.unwrap_or_default();
     let digest = Sha256::digest(format!("{path}\n{}\n{}", it.code, it.message));
-    let digest: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!(
-        "{{\"ruleId\": {}, \"ruleIndex\": {}, \"level\": \"{level}\", \"message\": {{\"text\": {}}}, \"locations\": [{}]{related}{fixes}, \"partialFingerprints\": {{\"pleach/v1\": \"{digest}\"}}}}",
-        quoted(it.code),
-        rules.get(it.code).copied().unwrap_or(0),
-        quoted(&super::github::words(it)),
-        place.unwrap_or_default()
-    )
+    let bytes = digest.iter().take(16);
+    Finding {
+        rule_id: it.code,
+        rule_index: rules.get(it.code).copied().unwrap_or(0),
+        level: match it.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        },
+        message: Text::new(super::github::words(it)),
+        locations: place.collect(),
+        related_locations: related.collect(),
+        fixes: it.fixes.iter().map(|it| fix(it, view)).collect(),
+        partial_fingerprints: Fingerprints {
+            own: bytes.map(|byte| format!("{byte:02x}")).collect(),
+        },
+    }
 }
 
 /// A fix, as a service offers it beside the line.
-fn fix(fix: &Fix, view: &View<'_>) -> String {
-    let changes = fix.edits.iter().map(|Edit { span, text }| {
-        let (start, end) = region(span);
-        format!(
-            "{{\"artifactLocation\": {{\"uri\": {}}}, \"replacements\": [{{\"deletedRegion\": {{\"startLine\": {}, \"startColumn\": {}, \"endLine\": {}, \"endColumn\": {}}}, \"insertedContent\": {{\"text\": {}}}}}]}}",
-            quoted(&uri(&(view.display)(span.path()))),
-            start.line,
-            start.column,
-            end.line,
-            end.column,
-            quoted(text)
-        )
+fn fix<'a>(fix: &'a Fix, view: &View<'_>) -> ReportFix<'a> {
+    let changes = fix.edits.iter().map(|Edit { span, text }| ArtifactChange {
+        artifact_location: Artifact::new(span, view),
+        replacements: [Replacement {
+            deleted_region: Region::new(span),
+            inserted_content: Text::new(text),
+        }],
     });
-    format!(
-        "{{\"description\": {{\"text\": {}}}, \"artifactChanges\": [{}]}}",
-        quoted(&fix.help),
-        changes.collect::<Vec<_>>().join(", ")
-    )
+    ReportFix {
+        description: Text::new(&fix.help),
+        artifact_changes: changes.collect(),
+    }
 }
 
-fn location(span: &Span, words: Option<&str>, view: &View<'_>) -> String {
-    let (start, end) = region(span);
-    let words = words.map(|it| format!(", \"message\": {{\"text\": {}}}", quoted(it)));
-    format!(
-        "{{\"physicalLocation\": {{\"artifactLocation\": {{\"uri\": {}}}, \"region\": {{\"startLine\": {}, \"startColumn\": {}, \"endLine\": {}, \"endColumn\": {}}}}}{}}}",
-        quoted(&uri(&(view.display)(span.path()))),
-        start.line,
-        start.column,
-        end.line,
-        end.column,
-        words.unwrap_or_default()
-    )
+fn location<'a>(span: &Span, words: Option<&'a String>, view: &View<'_>) -> Location<'a> {
+    Location {
+        physical_location: PhysicalLocation {
+            artifact_location: Artifact::new(span, view),
+            region: Region::new(span),
+        },
+        message: words.map(Text::new),
+    }
 }
 
 /// A path as a relative reference (RFC 3986).

@@ -22,7 +22,7 @@ use crate::object::ObjectId;
 
 use super::View;
 use super::escape::printable;
-use super::json::quoted;
+use super::serialize::to_json;
 use super::summary::counted;
 use super::words::{self, Mark, count, headings, name, noted, place, sign};
 
@@ -373,8 +373,7 @@ fn data<'a>(
     let list = |mut names: Vec<&str>| {
         names.sort_unstable();
         names.dedup();
-        let names: Vec<String> = names.into_iter().map(quoted).collect();
-        escaped(&format!("[{}]", names.join(",")))
+        escaped(&to_json(&names))
     };
     let claims = list(claims.collect());
     let environments = list(environments.collect());

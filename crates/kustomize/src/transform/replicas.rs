@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
 use pleach_yaml::Tag;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Class, Diagnostic};
 
 use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
