@@ -186,8 +186,21 @@ def share(roots):
     return [add(root) for root in roots], texts
 
 
+# The Flux operator adds its kinds to the sources of alerts and the resources of receivers in the definitions that it installs.
+FLUX_OPERATOR_KINDS = ["FluxInstance", "ResourceSet", "ResourceSetInputProvider"]
+AMENDED = {"Alert": "eventSources", "Receiver": "resources"}
+
+
+def amend(spec):
+    field = AMENDED.get(spec["names"]["kind"]) if spec["group"] == "notification.toolkit.fluxcd.io" else None
+    for version in spec["versions"] if field else []:
+        fields = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        fields[field]["items"]["properties"]["kind"]["enum"] += FLUX_OPERATOR_KINDS
+
+
 def crd_part(crd):
     spec = crd["spec"]
+    amend(spec)
     roots, texts = share([trimmed(it.get("schema", {}).get("openAPIV3Schema", {})) for it in spec["versions"]])
     versions = []
     for version, root in zip(spec["versions"], roots):

@@ -9,7 +9,7 @@ use crate::layout::Input;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
-use crate::yaml::{FieldPath, Node, parse};
+use crate::yaml::{FieldPath, Node, View, parse};
 
 /// How much is asked of an environment's objects.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,19 @@ fn catalog(scene: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
 /// Flux replaces variables before it applies an object: what a field with one will be cannot be known here.
 fn is_substituted(object: &Object, finding: &Finding) -> bool {
     let value = object.node.nearest_on_path(&finding.field);
-    value.as_str().is_some_and(|it| it.contains("${"))
+    match value.is_scalar() {
+        true => has_variable(value),
+        // The form of a whole may depend on any value in it.
+        false => finding.diagnostic.code == "invalid-value" && has_variable(value),
+    }
+}
+
+fn has_variable(node: &Node) -> bool {
+    match node.view() {
+        View::Scalar(text) => text.contains("${"),
+        View::Sequence(items) => items.iter().any(has_variable),
+        View::Mapping(mapping) => mapping.iter().any(|it| has_variable(&it.value)),
+    }
 }
 
 /// A finding at the line that a person wrote.

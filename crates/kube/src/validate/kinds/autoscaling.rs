@@ -11,7 +11,10 @@ pub(super) fn autoscaler<'a>(object: &'a Node, report: &mut Report<'a>) {
     let Some(spec) = spec_of(object, report) else {
         return;
     };
-    within(spec, "minReplicas", 1, i64::MAX, report);
+    // None is possible with a metric that needs no pods: since Kubernetes 1.37, before with the feature gate HPAScaleToZero.
+    let is_outer = |it: &Node| matches!(it.text("type"), Some("Object" | "External"));
+    let least = i64::from(!spec.list("metrics").iter().any(is_outer));
+    within(spec, "minReplicas", least, i64::MAX, report);
     let max = spec.integer("maxReplicas").unwrap_or(0);
     if max < 1 {
         report.invalid_field(spec, "maxReplicas", "must be greater than 0");

@@ -63,6 +63,11 @@ pub(super) fn secret<'a>(object: &'a Node, report: &mut Report<'a>) {
 
 /// Secrets of Kubernetes' own types need certain keys.
 fn typed_secret<'a>(object: &'a Node, report: &mut Report<'a>) {
+    // The Flux operator fills in the data of another Secret before it applies this one.
+    let annotation = ["metadata", "annotations", "fluxcd.controlplane.io/copyFrom"];
+    if object.at_keys(&annotation).is_some() {
+        return;
+    }
     let kind = object.text_or_empty("type");
     let needed: &[&str] = match kind {
         "kubernetes.io/dockercfg" => &[".dockercfg"],
