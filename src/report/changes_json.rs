@@ -177,7 +177,7 @@ fn danger<'a>(it: &'a FoundGroup<'_>, view: &View<'_>) -> Danger<'a> {
         code: finding.danger.code,
         severity: short::name(finding.danger.severity),
         message: &finding.message,
-        environments: it.environments.iter().copied().collect(),
+        environments: it.environments.to_vec(),
         id: Identity::from(&finding.id),
         field: finding.field.to_string(),
         claim: it.found.claim.as_ref().map(|it| it.title.as_str()),

@@ -258,7 +258,7 @@ impl<'a> ReportUnit<'a> {
             origin: unit.origin.to_string(),
             chart,
             cluster: &unit.cluster,
-            wave: i64::from(unit.wave),
+            wave: unit.wave,
             place: place(unit.span.as_ref(), view).unwrap_or_default(),
             depends_on: unit.depends_on.iter().map(ObjectId::to_string).collect(),
             status,

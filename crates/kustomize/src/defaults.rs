@@ -16,18 +16,20 @@ pub(super) fn config() -> &'static Arc<Config> {
     static DEFAULTS: OnceLock<Arc<Config>> = OnceLock::new();
     DEFAULTS.get_or_init(|| {
         let selectors_and_labels = fields::SELECTORS.iter().chain(fields::TEMPLATE_LABELS);
-        let mut config = Config::default();
-        config.name_prefix = specs(fields::NAME);
-        config.name_suffix = specs(fields::NAME);
-        config.namespace = specs(fields::NAMESPACE);
-        config.common_labels = specs(selectors_and_labels.chain(fields::CLAIM_LABELS));
-        config.template_labels = specs(fields::TEMPLATE_LABELS);
-        config.claim_labels = specs(fields::CLAIM_LABELS);
-        config.common_annotations = specs(fields::ANNOTATIONS);
-        config.name_references = references::TABLE.iter().map(reference).collect();
-        config.variables = specs(variables::TABLE);
-        config.images = specs(fields::IMAGES);
-        config.replicas = specs(fields::REPLICAS);
+        let mut config = Config {
+            name_prefix: specs(fields::NAME),
+            name_suffix: specs(fields::NAME),
+            namespace: specs(fields::NAMESPACE),
+            common_labels: specs(selectors_and_labels.chain(fields::CLAIM_LABELS)),
+            template_labels: specs(fields::TEMPLATE_LABELS),
+            claim_labels: specs(fields::CLAIM_LABELS),
+            common_annotations: specs(fields::ANNOTATIONS),
+            name_references: references::TABLE.iter().map(reference).collect(),
+            variables: specs(variables::TABLE),
+            images: specs(fields::IMAGES),
+            replicas: specs(fields::REPLICAS),
+            ..Config::default()
+        };
         config.sort();
         Arc::new(config)
     })
