@@ -87,6 +87,8 @@ fn committed_starter(below: &str) -> Arc<Tree> {
     run(&workspace, PLEACH, &["render"], true);
     git(folder.path(), &["add", "."]);
     git(folder.path(), &["commit", "--quiet", "-m", "all"]);
+    // One file to copy instead of hundreds.
+    git(folder.path(), &["repack", "-a", "-d", "--quiet"]);
     let files = Arc::new(read(folder.path()));
     made.insert(below.to_string(), files.clone());
     files

@@ -214,6 +214,7 @@ fn an_output_that_is_a_link_is_refused() {
 #[test]
 fn an_input_that_leads_out_of_the_workspace_is_refused() {
     for below in ["", "platform"] {
+        let (_folder, root) = repository(below);
         for input in [
             "environments/prod",
             "environments/prod/more",
@@ -224,7 +225,6 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             "vendor/charts",
         ] {
             let outside = outside();
-            let (_folder, root) = repository(below);
             let place = root.join(input);
             let _ = fs::remove_dir_all(&place);
             fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -254,6 +254,7 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             }
             assert!(root.join("deploy/apps").is_dir(), "{input}");
             assert_kept(outside.path());
+            git(&root, &["reset", "--quiet", "--hard"]);
         }
     }
 }
@@ -283,12 +284,12 @@ fn link_staged(root: &Path, input: &str, target: &str) {
 
 #[test]
 fn a_broken_link_is_refused_wherever_it_is_read() {
+    let (_folder, root) = repository("");
     for input in INPUTS {
         for target in ["gone", "/nowhere/at/all", "gone/x", "."] {
             // One that leads to itself.
             let itself = Path::new(input).file_name().unwrap().to_str().unwrap();
             let target = if target == "." { itself } else { target };
-            let (_folder, root) = repository("");
             link_staged(&root, input, target);
             for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
                 let printed = run(&root, arguments, &[1, 2]);
@@ -309,15 +310,16 @@ fn a_broken_link_is_refused_wherever_it_is_read() {
                 );
             }
             assert!(root.join("deploy/clusters/prod").is_dir(), "{input}");
+            git(&root, &["reset", "--quiet", "--hard"]);
         }
     }
 }
 
 #[test]
 fn a_diff_of_what_can_not_be_read_is_an_error() {
+    let (_folder, root) = repository("");
     for input in INPUTS {
         for target in ["gone", "/etc"] {
-            let (_folder, root) = repository("");
             link_staged(&root, input, target);
             let output = pleach(&root, &["diff", "HEAD"]);
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
