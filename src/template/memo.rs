@@ -37,7 +37,7 @@ pub(super) struct Memo {
 pub(super) struct Condition {
     /// Names and the fields that are read of them; `None` where it may depend on more.
     reads: Option<Vec<Vec<Box<str>>>>,
-    results: Mutex<IndexMap<Box<[u8]>, Known>>,
+    results: Mutex<IndexMap<Box<[u8]>, (Known, Cost)>>,
     /// How often a result was looked for and found.
     looks: AtomicUsize,
     finds: AtomicUsize,
@@ -50,6 +50,14 @@ enum Known {
     Truth(bool),
     /// Its value, and the place that it gets.
     Value(bool, Node, Place),
+}
+
+/// What an evaluation counts for the limits of a run. It counts each time that its result is used, so that the limits do not depend on
+/// what was remembered.
+#[derive(Clone, Copy)]
+pub(super) struct Cost {
+    pub(super) steps: usize,
+    pub(super) bytes: usize,
 }
 
 /// The inputs of one evaluation.
@@ -91,7 +99,14 @@ impl Memo {
     }
 
     /// Remembers the value of an expression, of which `is_true` is whether templates take it for true.
-    pub(super) fn keep(&self, input: Input, is_true: bool, made: Option<Made>, context: &Context) {
+    pub(super) fn keep(
+        &self,
+        input: Input,
+        is_true: bool,
+        made: Option<Made>,
+        cost: Cost,
+        context: &Context,
+    ) {
         let reads = input.condition.reads.iter().flatten();
         let names = reads.filter_map(|it| it.first().map(|it| &**it));
         let known = made.and_then(|it| {
@@ -102,28 +117,31 @@ impl Memo {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) < BYTES_MAX {
             let results = input.condition.results.lock();
             let mut results = results.unwrap_or_else(PoisonError::into_inner);
-            results.insert(input.data.into(), known.unwrap_or(Known::Truth(is_true)));
+            let known = known.unwrap_or(Known::Truth(is_true));
+            results.insert(input.data.into(), (known, cost));
         }
     }
 }
 
 impl Input {
     /// Whether the value for these inputs is one that templates take for true, if it is known.
-    pub(super) fn truth(&self) -> Option<bool> {
-        self.known().map(|it| match it {
-            Known::Truth(is_true) | Known::Value(is_true, ..) => is_true,
+    pub(super) fn truth(&self) -> Option<(bool, Cost)> {
+        self.known().map(|(known, cost)| match known {
+            Known::Truth(is_true) | Known::Value(is_true, ..) => (is_true, cost),
         })
     }
 
     /// The value for these inputs, if it is known, at its place in these.
-    pub(super) fn value(&self, context: &Context) -> Option<Node> {
+    pub(super) fn value(&self, context: &Context) -> Option<(Node, Cost)> {
         match self.known()? {
-            Known::Truth(_) => None,
-            Known::Value(_, node, place) => context.at_place(&node, &place),
+            (Known::Truth(_), _) => None,
+            (Known::Value(_, node, place), cost) => {
+                context.at_place(&node, &place).map(|it| (it, cost))
+            }
         }
     }
 
-    fn known(&self) -> Option<Known> {
+    fn known(&self) -> Option<(Known, Cost)> {
         self.condition.looks.fetch_add(1, Ordering::Relaxed);
         let results = self.condition.results.lock();
         let results = results.unwrap_or_else(PoisonError::into_inner);

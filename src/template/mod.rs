@@ -37,7 +37,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Kind, Node};
-use memo::{Condition, Memo};
+use memo::{Condition, Cost, Memo};
 use texts::{Origin, Text};
 use trace::Traced;
 
@@ -68,6 +68,7 @@ struct Output {
     record: Option<trace::Record>,
     /// The value of an expression, if it is to be kept.
     made: Option<placeholder::Made>,
+    cost: Cost,
 }
 
 /// Texts that come with the program: each is compiled when it is first needed.
@@ -282,8 +283,8 @@ impl<'a> Templates<'a> {
     /// The value of an expression. Errors: `template-error`.
     pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
         let input = self.input(name, context);
-        if let Some(known) = input.as_ref().and_then(|it| it.value(context)) {
-            return Ok(known);
+        if let Some((known, cost)) = input.as_ref().and_then(|it| it.value(context)) {
+            return self.charge(name, cost).map(|()| known);
         }
         self.evaluate_anew(name, context, input)
     }
@@ -315,12 +316,13 @@ impl<'a> Templates<'a> {
             mut slots,
             record,
             made,
+            cost,
         } = self.run(name, context, input.is_some())?;
         let traced =
             record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
         if let Some(value) = placeholder::whole(&text, &slots) {
             if let Some(input) = input {
-                self.memo.keep(input, is_true(value), made, context);
+                self.memo.keep(input, is_true(value), made, cost, context);
             }
             return Ok(value.clone());
         }
@@ -365,9 +367,9 @@ impl<'a> Templates<'a> {
     /// Whether an expression has a value that templates take for true. Errors: `template-error`.
     pub fn holds(&self, name: &str, context: &Context) -> Result<bool, Diagnostic> {
         let input = self.input(name, context);
-        if let Some(known) = input.as_ref().and_then(memo::Input::truth) {
+        if let Some((known, cost)) = input.as_ref().and_then(memo::Input::truth) {
             context.forget_last_read();
-            return Ok(known);
+            return self.charge(name, cost).map(|()| known);
         }
         Ok(is_true(&self.evaluate_anew(name, context, input)?))
     }
@@ -394,6 +396,7 @@ impl<'a> Templates<'a> {
             return Err(self.run_limit(self.source_of(name)));
         }
         let (mut failed, mut faults) = (Vec::new(), Vec::new());
+        let mut cost = Cost { steps: 0, bytes: 0 };
         loop {
             let mut steps = meter::FAILED_STEPS;
             let render = || match template.render_captured(context.to_value()) {
@@ -411,10 +414,8 @@ impl<'a> Templates<'a> {
             let trace = self.trace.as_ref();
             let rendered = placeholder::collect(context, trace, is_kept, &failed, render);
             let steps = meter::run_steps(steps);
-            self.steps.fetch_add(steps, Ordering::Relaxed);
-            if self.is_over_limit() {
-                return Err(self.run_limit(self.source_of(name)));
-            }
+            cost.steps += steps;
+            self.charge(name, Cost { steps, bytes: 0 })?;
             let missing = context.claims().take_missing();
             let is_finished = rendered.question.is_none();
             if is_finished
@@ -429,16 +430,14 @@ impl<'a> Templates<'a> {
             }
             match (rendered.result, rendered.question) {
                 (Ok(text), _) => {
-                    let bytes = meter::kept_bytes(&text, &rendered.values);
-                    self.made.fetch_add(bytes, Ordering::Relaxed);
-                    if self.is_over_limit() {
-                        return Err(self.run_limit(self.source_of(name)));
-                    }
+                    cost.bytes = meter::kept_bytes(&text, &rendered.values);
+                    self.charge(name, Cost { steps: 0, ..cost })?;
                     return Ok(Output {
                         text,
                         slots: rendered.values,
                         record: rendered.record,
                         made: rendered.made,
+                        cost,
                     });
                 }
                 (Err(error), None) => {
@@ -455,6 +454,16 @@ impl<'a> Templates<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Counts an evaluation for the limits of the run. Errors: they are met.
+    fn charge(&self, name: &str, cost: Cost) -> Result<(), Diagnostic> {
+        self.steps.fetch_add(cost.steps, Ordering::Relaxed);
+        self.made.fetch_add(cost.bytes, Ordering::Relaxed);
+        match self.is_over_limit() {
+            true => Err(self.run_limit(self.source_of(name))),
+            false => Ok(()),
         }
     }
 
