@@ -167,7 +167,8 @@ impl Repository {
                 .and_then(|it| name.get(..it))
                 .map_or(Ok(()), |it| self.check_objects(it));
         };
-        if id.starts_with(&name.to_ascii_lowercase()) {
+        // Git takes nothing shorter for the beginning of an object ID.
+        if name.len() >= ABBREVIATION_MIN && id.starts_with(&name.to_ascii_lowercase()) {
             return Ok(());
         }
         let read = ["rev-list", "--objects", "--max-count=1", &id, "--"];
@@ -179,6 +180,9 @@ impl Repository {
         self.objects.get_or_init(open).clone()
     }
 }
+
+/// `MINIMUM_ABBREV` of Git.
+const ABBREVIATION_MIN: usize = 4;
 
 /// The nearest folder upwards with a `.git` that is one. Git would find the same, but takes a process to say so.
 fn top(folder: &Path) -> Option<PathBuf> {
