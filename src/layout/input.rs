@@ -37,7 +37,7 @@ impl Folder {
         Folder::Crds,
     ];
 
-    /// Its name.
+    /// The name at the root of a workspace.
     pub fn name(self) -> &'static str {
         match self {
             Folder::Environments => "environments",
@@ -116,7 +116,7 @@ impl<'p> Input<'p> {
         })
     }
 
-    /// The path.
+    /// The path that [`Input::parse`] takes apart.
     pub fn path(self) -> TreePath {
         let root = TreePath::root();
         let parts: [&str; 3] = match self {

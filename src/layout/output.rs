@@ -96,23 +96,23 @@ pub enum Output<'p> {
     },
     /// `environments/<cluster type>/<environment>/<tier>/<service>/…`: the values of services.
     Values {
-        /// The cluster type.
+        /// What `clusterType` of a service or environment says.
         cluster_type: &'p str,
         /// The path below it, which begins with the environment.
         file: &'p str,
     },
     /// `appsets/<cluster type>/<tier>/…`.
     Sets {
-        /// The cluster type.
+        /// What `clusterType` of a service or environment says.
         cluster_type: &'p str,
-        /// The tier.
+        /// The name of the second folder.
         tier: &'p str,
         /// The file of an environment's set.
         file: &'p str,
     },
     /// `root-apps/<cluster type>/…`.
     Roots {
-        /// The cluster type.
+        /// What `clusterType` of a service or environment says.
         cluster_type: &'p str,
         /// The path below it.
         file: &'p str,
@@ -160,7 +160,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// The path.
+    /// The path that [`Output::parse`] takes apart.
     pub fn path(self) -> TreePath {
         let parts = match self {
             Output::Own {

@@ -152,7 +152,6 @@ pub(super) struct Cause<'a> {
 
 #[derive(Serialize)]
 pub(super) struct Danger<'a> {
-    /// The rule.
     pub(super) code: &'static str,
     pub(super) severity: &'static str,
     pub(super) message: &'a str,
@@ -184,7 +183,7 @@ pub(super) struct Cluster<'a> {
     pub(super) keeper: bool,
     pub(super) stopped: bool,
     pub(super) shard_count: u64,
-    /// The first 256.
+    /// The first 256 shards; `shard_count` counts all.
     pub(super) shards: Vec<Shard<'a>>,
 }
 
@@ -192,7 +191,7 @@ pub(super) struct Cluster<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shard<'a> {
     pub(super) replica_count: u64,
-    /// The first 256.
+    /// The first 256 replicas; `replica_count` counts all.
     pub(super) replicas: Vec<Replica<'a>>,
 }
 
