@@ -33,11 +33,14 @@ pub(super) struct Memo {
     bytes: AtomicUsize,
 }
 
+/// Results by the inputs that they have.
+type Results = IndexMap<Box<[u8]>, (Known, Cost)>;
+
 /// An expression and its known results.
 pub(super) struct Condition {
     /// Names and the fields that are read of them; `None` where it may depend on more.
     reads: Option<Vec<Vec<Box<str>>>>,
-    results: Mutex<IndexMap<Box<[u8]>, (Known, Cost)>>,
+    results: Mutex<Results>,
     /// How often a result was looked for and found.
     looks: AtomicUsize,
     finds: AtomicUsize,
