@@ -1,6 +1,7 @@
 //! What the generators of an ApplicationSet give: a set of parameters for each Application.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pleach_helm::value::{Str, Value};
 
@@ -13,7 +14,7 @@ use crate::deploy::flux::plain;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, items, text};
 use crate::diag::{Diagnostic, Diagnostics, Source};
-use crate::object::Object;
+use crate::object::{Label, Object, Selects, selects};
 use crate::tree::{EntryKind, TreePath};
 use crate::yaml::{Node, parse, parse_one};
 
@@ -47,14 +48,31 @@ pub(super) struct Generated {
 }
 
 pub(super) struct Generators<'a> {
-    pub(super) setting: &'a Setting<'a>,
-    pub(super) set: &'a Object,
-    pub(super) language: &'a Language,
+    setting: &'a Setting<'a>,
+    set: &'a Object,
+    language: &'a Language,
+    /// The folders and the files of the repository. A generator in a matrix runs for each set of the other one.
+    folders: OnceCell<Vec<TreePath>>,
+    files: OnceCell<Vec<TreePath>>,
 }
 
 type Sets = Result<Vec<Parameters>, Diagnostic>;
 
-impl Generators<'_> {
+impl<'a> Generators<'a> {
+    pub(super) fn new(
+        setting: &'a Setting<'a>,
+        set: &'a Object,
+        language: &'a Language,
+    ) -> Generators<'a> {
+        Generators {
+            setting,
+            set,
+            language,
+            folders: OnceCell::new(),
+            files: OnceCell::new(),
+        }
+    }
+
     /// What each generator of one of `spec.generators` gives.
     pub(super) fn run(
         &self,
@@ -90,11 +108,15 @@ impl Generators<'_> {
     ) -> Sets {
         // What Argo CD compares the parameters with is the selector as written.
         let selector = generator.get("selector");
-        let replaced = match outer.is_empty() {
-            true => generator.clone(),
-            false => self.language.node(generator, outer)?,
+        let replaced;
+        let generator = match outer.is_empty() {
+            true => generator,
+            false => {
+                replaced = self.language.node(generator, outer)?;
+                &replaced
+            }
         };
-        let entries = replaced.as_mapping().into_iter().flatten();
+        let entries = generator.as_mapping().into_iter().flatten();
         let mut entries =
             entries.filter(|it| it.key.as_str() != Some("selector") && !it.value.is_null());
         let (Some(entry), None) = (entries.next(), entries.next()) else {
@@ -191,13 +213,13 @@ impl Generators<'_> {
         }
         let mut sets = Vec::new();
         if !directories.is_empty() {
-            let folders = self.paths(EntryKind::Folder);
+            let folders = self.folders.get_or_init(|| self.paths(EntryKind::Folder));
             let fits = |pattern: &str, path: &str| is_match(pattern, path, Dialect::Path);
             for folder in folders.iter().filter(|it| is_listed(directories, it, fits)) {
                 sets.push(self.with_path(Parameters::new(), spec, folder, None)?);
             }
         } else {
-            let found = self.paths(EntryKind::File);
+            let found = self.files.get_or_init(|| self.paths(EntryKind::File));
             // As `git ls-files` does, unless a setting of the controller says otherwise.
             for file in found.iter().filter(|it| is_listed(files, it, is_pathspec)) {
                 for content in self.file(file)? {
@@ -339,10 +361,6 @@ impl Generators<'_> {
 
     /// Clusters by the Secrets that register them.
     fn clusters(&self, spec: &Node, said: &mut Diagnostics) -> Sets {
-        let label_of = |secret: &Object, name: &str| {
-            let value = secret.node.at_keys(&["metadata", "labels", name]);
-            value.and_then(Node::as_str).map(str::to_string)
-        };
         let selector = spec
             .get("selector")
             .filter(|it| !it.is_null() && !it.is_empty_collection());
@@ -350,10 +368,10 @@ impl Generators<'_> {
             return Err(fault);
         }
         let secrets = self.setting.world.of_kind("Secret").filter(|secret| {
-            let kind = label_of(secret, "argocd.argoproj.io/secret-type");
-            let is_selected =
-                selector.is_none_or(|it| is_selected(it, &|name| label_of(secret, name)));
-            kind.as_deref() == Some("cluster") && is_selected
+            let labels = secret.node.at_keys(&["metadata", "labels"]);
+            let kind = Label::of(labels, "argocd.argoproj.io/secret-type");
+            let is_selected = selects(selector, |name| Label::of(labels, name)) == Selects::Always;
+            kind == Label::Is("cluster") && is_selected
         });
         let mut sets = Vec::new();
         for secret in secrets {
@@ -482,10 +500,10 @@ impl Generators<'_> {
         let mut by_key = |generator: &Node| {
             let sets = self.nested(generator, &Parameters::new(), depth + 1, said)?;
             let mut found: Vec<(String, Parameters)> = Vec::new();
-            let mut known = BTreeMap::new();
+            let mut known = BTreeSet::new();
             for set in sets {
                 let key = merge_key(&keys, &set);
-                if known.insert(key.clone(), ()).is_some() {
+                if !known.insert(key.clone()) {
                     let message = "two sets of parameters of one generator have the same values \
                                    for `mergeKeys`";
                     return Err(not_allowed(generator, message));
@@ -534,7 +552,11 @@ fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> Sets {
     }
     sets.retain(|it| {
         let flat = flattened(it);
-        is_selected(selector, &|name| flat.get(name.as_bytes()).map(shown))
+        let label = |name: &str| match flat.get(name.as_bytes()) {
+            Some(Value::String(text)) => text.to_str().map_or(Label::Missing, Label::Is),
+            _ => Label::Missing,
+        };
+        selects(Some(selector), label) == Selects::Always
     });
     Ok(sets)
 }
@@ -604,30 +626,4 @@ fn is_pathspec(pattern: &str, path: &str) -> bool {
     let is_below =
         below.is_some_and(|it| folder.is_empty() || it.is_empty() || it.starts_with('/'));
     is_below || is_match(pattern, path, Dialect::Pathspec)
-}
-
-/// Whether labels fit a selector of Kubernetes.
-fn is_selected(selector: &Node, label: &dyn Fn(&str) -> Option<String>) -> bool {
-    let labels = selector.get("matchLabels").and_then(Node::as_mapping);
-    let has_labels = labels.into_iter().flatten().all(|it| {
-        let wanted = it.value.as_str().map(str::to_string);
-        label(it.key.as_str().unwrap_or("")) == wanted
-    });
-    let expressions = items(selector, &["matchExpressions"]);
-    has_labels
-        && expressions.iter().all(|it| {
-            let value = label(text(it, &["key"]));
-            let values = items(it, &["values"]);
-            let is_in = || {
-                let mut values = values.iter();
-                values.any(|it| !it.is_null() && it.as_str() == value.as_deref())
-            };
-            match text(it, &["operator"]) {
-                "In" => value.is_some() && is_in(),
-                "NotIn" => value.is_none() || !is_in(),
-                "Exists" => value.is_some(),
-                "DoesNotExist" => value.is_none(),
-                _ => true,
-            }
-        })
 }

@@ -17,7 +17,7 @@ pub(super) use application::{apply, destination, inputs, source_paths};
 pub(super) use parameters::value;
 pub(super) use set::applications;
 pub(super) use slug::slug;
-pub(super) use template::go_template;
+pub(super) use template::{functions_with, go_template};
 
 use crate::deploy::Cluster;
 use crate::deploy::chart::{Charts, Facts};

@@ -20,11 +20,7 @@ pub(in crate::deploy) fn applications(
     said: &mut Diagnostics,
 ) -> Result<Vec<Object>, Diagnostic> {
     let language = Language::of(&set.node);
-    let generators = Generators {
-        setting,
-        set,
-        language: &language,
-    };
+    let generators = Generators::new(setting, set, &language);
     let template = set.node.at_keys(&["spec", "template"]);
     let template = template.cloned().unwrap_or_else(Node::null);
     let mut found = Vec::new();

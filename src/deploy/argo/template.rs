@@ -16,6 +16,7 @@ pub(super) struct Language {
     /// Whether they are Go templates.
     pub(super) is_go: bool,
     missing_key: MissingKey,
+    functions: Templates,
 }
 
 /// The functions that Argo CD adds to sprig's.
@@ -40,16 +41,21 @@ const OWN: &[Function] = &[
     }),
 ];
 
-/// A Go template with sprig's functions and those of a controller. Errors: Go's words.
+/// The functions of sprig and those of a controller, for [`go_template`].
+pub(in crate::deploy) fn functions_with(own: &[Function]) -> Templates {
+    let mut all = groups();
+    all.push(own);
+    Templates::new(&all)
+}
+
+/// A Go template with the functions of a set. Errors: Go's words.
 pub(in crate::deploy) fn go_template(
     text: &str,
     data: &Value,
     missing_key: MissingKey,
-    functions: &[Function],
+    functions: &Templates,
 ) -> Result<String, String> {
-    let mut all = groups();
-    all.push(functions);
-    let mut templates = Templates::new(&all);
+    let mut templates = functions.emptied();
     let parsed = templates.parse("base", &Str::from(text));
     parsed.map_err(|it| it.to_string())?;
     let mut renderer = Renderer::new(&templates, HelmVersion::V3, State::new(text));
@@ -72,6 +78,7 @@ impl Language {
         Language {
             is_go: flag(set, &["spec", "goTemplate"]),
             missing_key: options.next_back().unwrap_or_default(),
+            functions: functions_with(OWN),
         }
     }
 
@@ -81,7 +88,7 @@ impl Language {
             true if !text.contains("{{") => Ok(text.to_string()),
             true => {
                 let data = Value::map(parameters.clone());
-                go_template(text, &data, self.missing_key, OWN)
+                go_template(text, &data, self.missing_key, &self.functions)
             }
             false => replaced(text, parameters),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::argo::{self, go_template, slug};
+use super::super::argo::{self, functions_with, go_template, slug};
 use super::super::metadata::{entries, set};
 use super::super::sync::{flag, items, text};
 use super::super::world::World;
@@ -10,7 +10,7 @@ use crate::diag::{Diagnostic, Source};
 use crate::object::{Label, Object, Selects, selects};
 use crate::tree::TreePath;
 use crate::yaml::{Node, View, emit_kustomize, parse};
-use pleach_helm::template::{Function, FunctionError, MissingKey};
+use pleach_helm::template::{Function, FunctionError, MissingKey, Templates};
 use pleach_helm::value::{Str, Type, Value};
 
 /// The functions that the operator adds to sprig's.
@@ -35,13 +35,14 @@ pub(in crate::deploy) fn resource_set(
 ) -> Result<Vec<Object>, Diagnostic> {
     let node = &object.node;
     let all = inputs(object, world)?;
+    let functions = functions_with(OWN);
     let mut objects: Vec<Object> = Vec::new();
     let mut known = BTreeSet::new();
     let steps = items(node, &["spec", "steps"]).iter();
     for part in node.get("spec").into_iter().chain(steps) {
         for (template, at) in templates(part) {
             for values in &all {
-                let made = made(&template, values, object, at)?;
+                let made = made(&template, values, &functions, object, at)?;
                 let is_enabled = |it: &Object| {
                     let key = "fluxcd.controlplane.io/reconcile";
                     super::super::metadata::value(it, "annotations", key) != "disabled"
@@ -264,12 +265,13 @@ fn templates(part: &Node) -> Vec<(String, &Node)> {
 fn made(
     template: &str,
     inputs: &Value,
+    functions: &Templates,
     object: &Object,
     at: &Node,
 ) -> Result<Vec<Object>, Diagnostic> {
     let fault = |words: &str| unseen(object, at, words);
     let data = Value::map([(Str::from("inputs"), inputs.clone())]);
-    let text = go_template(&as_go(template), &data, MissingKey::Error, OWN);
+    let text = go_template(&as_go(template), &data, MissingKey::Error, functions);
     let text = text.map_err(|it| fault(&it))?;
     let place = TreePath::root().child(&format!("<{}>", object.name().replace('/', "-")));
     let documents = parse(&Source::new(place, &*text));

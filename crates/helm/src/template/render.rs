@@ -17,7 +17,7 @@ use crate::value::{Str, Value};
 /// Parsed templates that know each other by name. It can be shared between threads.
 #[derive(Debug)]
 pub struct Templates {
-    functions: Functions,
+    functions: Arc<Functions>,
     by_name: BTreeMap<Str, Arc<Template>>,
 }
 
@@ -27,7 +27,15 @@ impl Templates {
         let own = [builtins::GO].into_iter();
         let groups = own.chain(groups.iter().copied()).chain([builtins::NESTED]);
         Templates {
-            functions: Functions::new(groups),
+            functions: Arc::new(Functions::new(groups)),
+            by_name: BTreeMap::new(),
+        }
+    }
+
+    /// An empty set whose templates can call the same functions.
+    pub fn emptied(&self) -> Templates {
+        Templates {
+            functions: self.functions.clone(),
             by_name: BTreeMap::new(),
         }
     }
