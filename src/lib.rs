@@ -61,7 +61,7 @@ use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins, Written};
 use compose::Exports;
-use layout::{Output, OutputPart, claim_folder};
+use layout::{Output, claim_folder};
 pub use load::Scope;
 pub use observer::{Event, Observer};
 use remote::WithRemotes;
@@ -143,16 +143,10 @@ impl Compiled {
             return true;
         }
         // Files that several claims share are elsewhere, each on its own.
-        let Some(Output::Own {
-            part,
-            folder,
-            claim,
-            ..
-        }) = Output::parse(file)
-        else {
+        let Some((folder, claim)) = Output::owner(file) else {
             return false;
         };
-        match claim.filter(|_| part != OutputPart::Clusters) {
+        match claim {
             Some(claim) if load::is_base(folder) => {
                 self.bases.contains(&folder) && self.scope.has_base_claim(claim)
             }

@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
-
-use sha2::{Digest, Sha256};
 
 use super::error::DiskError;
+use super::sealed::{digest, oldest_first, opened, sealed};
 use super::store_private;
 
 /// The bytes of all files together; the oldest are removed first.
@@ -31,22 +29,19 @@ impl Memory {
 
     /// What was kept under a name; `None` where nothing was, or where it is damaged.
     pub fn load(&self, name: &str) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.file(name)).ok()?;
-        let length = bytes.len().checked_sub(32)?;
-        let whole = bytes.split_off(length);
-        (Sha256::digest(&bytes).as_slice() == whole).then_some(bytes)
+        let bytes = fs::read(self.file(name)).ok()?;
+        opened(&bytes).map(<[u8]>::to_vec)
     }
 
     /// Keeps bytes under a name. What cannot be kept costs time, and nothing else.
-    pub fn keep(&self, name: &str, mut bytes: Vec<u8>) {
-        let whole = Sha256::digest(&bytes);
-        bytes.extend(whole);
+    pub fn keep(&self, name: &str, bytes: Vec<u8>) {
+        let bytes = sealed(bytes);
         self.make_room(bytes.len() as u64);
         let _: Result<(), DiskError> = store_private(&self.file(name), &bytes);
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        let digest = Sha256::digest(format!("{}\n{name}", self.place));
+        let digest = digest(format!("{}\n{name}", self.place).as_bytes());
         let digits: String = digest
             .iter()
             .take(16)
@@ -56,16 +51,9 @@ impl Memory {
     }
 
     fn make_room(&self, bytes: u64) {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
-            .filter_map(|it| {
-                let metadata = it.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), it.path()))
-            })
-            .collect();
+        let files = oldest_first(&self.folder);
         let all: u64 = files.iter().map(|it| it.1).sum();
         let mut excess = (all + bytes).saturating_sub(BYTES_MAX);
-        files.sort();
         for (_, length, path) in files {
             if excess == 0 {
                 break;

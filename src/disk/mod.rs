@@ -15,6 +15,7 @@ mod inputs;
 mod links;
 mod memory;
 mod output;
+mod sealed;
 mod search;
 mod seen;
 mod stamp;

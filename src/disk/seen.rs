@@ -5,8 +5,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-/// The digest of a file's bytes.
-pub(super) type Digest = [u8; 32];
+use super::sealed::Digest;
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

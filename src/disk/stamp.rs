@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest as _, Sha256};
-
 use super::error::DiskError;
-use super::seen::{Digest, Seen, SeenPaths, Stat, see};
+use super::sealed::{digest, oldest_first, opened, sealed};
+use super::seen::{Seen, SeenPaths, Stat, see};
 use super::store;
 use crate::tree::TreePath;
 
@@ -210,19 +209,12 @@ impl Stamp {
     fn bytes(&self, key: &str, words: &str) -> Option<Vec<u8>> {
         let mut bytes = format!("{HEAD}\n{key}\n{words}\n").into_bytes();
         self.entries.write(&mut bytes)?;
-        // The end says that the file is whole.
-        let whole = digest(&bytes);
-        bytes.extend(whole);
-        Some(bytes)
+        Some(sealed(bytes))
     }
 
     fn read(file: &Path, key: &str) -> Option<(Stamp, String)> {
         let bytes = fs::read(file).ok()?;
-        let (body, whole) = bytes.split_last_chunk()?;
-        if digest(body) != *whole {
-            return None;
-        }
-        let mut lines = body.splitn(4, |it| *it == b'\n');
+        let mut lines = opened(&bytes)?.splitn(4, |it| *it == b'\n');
         if lines.next()? != HEAD.as_bytes() || lines.next()? != key.as_bytes() {
             return None;
         }
@@ -342,19 +334,11 @@ impl Difference {
     }
 }
 
-fn digest(bytes: &[u8]) -> Digest {
-    Sha256::digest(bytes).into()
-}
-
 /// Makes room for one more stamp.
 fn remove_oldest(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut stamps: Vec<(SystemTime, PathBuf)> = entries
-        .filter_map(|it| Some((it.metadata().ok()?.modified().ok()?, it.path())))
-        .collect();
-    stamps.sort();
+    let stamps = oldest_first(folder);
     let excess = stamps.len().saturating_sub(STAMPS_MAX - 1);
-    for (_, path) in stamps.into_iter().take(excess) {
+    for (_, _, path) in stamps.into_iter().take(excess) {
         let _ = fs::remove_file(path);
     }
 }

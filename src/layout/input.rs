@@ -1,6 +1,6 @@
 //! The paths of a workspace.
 
-use super::BASE;
+use super::{BASE, joined};
 use crate::tree::TreePath;
 
 /// The file that makes a folder a workspace.
@@ -118,7 +118,6 @@ impl<'p> Input<'p> {
 
     /// The path that [`Input::parse`] takes apart.
     pub fn path(self) -> TreePath {
-        let root = TreePath::root();
         let parts: [&str; 3] = match self {
             Input::Workspace => [WORKSPACE, "", ""],
             Input::Environment(name) => [Folder::Environments.name(), name, ENVIRONMENT],
@@ -126,10 +125,7 @@ impl<'p> Input<'p> {
             Input::Overlay { environment, file } => [Folder::Overlays.name(), environment, file],
             Input::Other(folder, rest) => [folder.name(), rest, ""],
         };
-        let names = parts.iter().flat_map(|it| it.split('/'));
-        names
-            .filter(|it| !it.is_empty())
-            .fold(root, |path, name| path.child(name))
+        joined(&parts)
     }
 
     /// The environment that a file is about, or base.

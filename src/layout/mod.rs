@@ -10,6 +10,16 @@ pub use output::{
     environment_of, set_file, set_folder, values_folder,
 };
 
+use crate::tree::TreePath;
+
+/// The path of names and of paths one below the other; empty ones add nothing.
+fn joined(parts: &[&str]) -> TreePath {
+    let names = parts.iter().flat_map(|it| it.split('/'));
+    names
+        .filter(|it| !it.is_empty())
+        .fold(TreePath::root(), |path, name| path.child(name))
+}
+
 /// The environment that holds what the others share.
 pub const BASE: &str = "base";
 /// The folder of the tree, unless `pleach.yaml` names another.

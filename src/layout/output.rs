@@ -1,6 +1,6 @@
 //! The paths of a rendered tree, below its folder.
 
-use super::Folder;
+use super::{Folder, joined};
 use crate::tree::TreePath;
 
 /// The folder of what the sync engine of each cluster reads first: every tree has it.
@@ -179,10 +179,21 @@ impl<'p> Output<'p> {
             } => [SETS, cluster_type, tier, file],
             Output::Roots { cluster_type, file } => [ROOTS, cluster_type, file, ""],
         };
-        let names = parts.iter().flat_map(|it| it.split('/'));
-        names
-            .filter(|it| !it.is_empty())
-            .fold(TreePath::root(), |path, name| path.child(name))
+        joined(&parts)
+    }
+
+    /// The environment and the claim that a path of the tree is of, if its folders say so: the folder of the environment, or of what
+    /// environments share, and the claim below it. What a cluster's folder has is of no claim.
+    pub fn owner(path: &'p TreePath) -> Option<(&'p str, Option<&'p str>)> {
+        match Output::parse(path)? {
+            Output::Own {
+                part: OutputPart::Clusters,
+                folder,
+                ..
+            } => Some((folder, None)),
+            Output::Own { folder, claim, .. } => Some((folder, claim)),
+            _ => None,
+        }
     }
 
     /// Whether a path is in the folder of clusters.

@@ -413,18 +413,15 @@ pub fn claim_files(
         };
         for entry in entries.into_iter().filter(|it| !it.name.starts_with('.')) {
             let path = current.child(&entry.name);
-            match entry.kind {
-                EntryKind::Folder => folders.add(path),
-                EntryKind::File if path == folder.child(ENVIRONMENT) => {}
-                EntryKind::File if current == *folder && is_misnamed(&path) => {
-                    diagnostics.extend(unread::wrong_environment_file(&path));
-                }
-                EntryKind::File
-                    if entry.name.ends_with(".yaml") || entry.name.ends_with(".yml") =>
-                {
-                    found.push(path)
-                }
-                EntryKind::File => {
+            if entry.kind == EntryKind::Folder {
+                folders.add(path);
+                continue;
+            }
+            match Role::of(&path, current == *folder) {
+                Role::Environment => {}
+                Role::Misnamed => diagnostics.extend(unread::wrong_environment_file(&path)),
+                Role::Claims => found.push(path),
+                Role::Other => {
                     diagnostics.extend(unread::wrong_extension(&path));
                     diagnostics.extend(unread::json_claim(files, &path));
                 }
@@ -439,16 +436,40 @@ pub fn claim_files(
 
 /// Whether a path below an environment's folder is that of a file of claims. `None` where there may be something to be reported of it.
 pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
-    let is_yaml = path.name().ends_with(".yaml") || path.name().ends_with(".yml");
-    let is_hidden = path.parts().any(|it| it.starts_with('.'));
-    let is_inner = path.parts().nth(1).is_some();
-    match path.as_str() {
-        _ if is_hidden => Some(false),
-        ENVIRONMENT => Some(false),
-        _ if !is_inner && is_misnamed(path) => None,
-        _ if is_yaml => Some(true),
-        _ if path.name().ends_with(".json") || unread::wrong_extension(path).is_some() => None,
-        _ => Some(false),
+    if path.parts().any(|it| it.starts_with('.')) {
+        return Some(false);
+    }
+    let is_top = path.parts().nth(1).is_none();
+    match Role::of(path, is_top) {
+        Role::Environment => Some(false),
+        Role::Misnamed => None,
+        Role::Claims => Some(true),
+        Role::Other => {
+            let is_reported = unread::wrong_extension(path).is_some();
+            (!path.name().ends_with(".json") && !is_reported).then_some(false)
+        }
+    }
+}
+
+/// What a file below an environment's folder is, by its name.
+enum Role {
+    /// The one that defines the environment.
+    Environment,
+    /// It has almost the name of that.
+    Misnamed,
+    Claims,
+    Other,
+}
+
+impl Role {
+    /// `is_top` is whether the file is in the environment's folder itself.
+    fn of(path: &TreePath, is_top: bool) -> Role {
+        match path.name() {
+            ENVIRONMENT if is_top => Role::Environment,
+            _ if is_top && is_misnamed(path) => Role::Misnamed,
+            name if name.ends_with(".yaml") || name.ends_with(".yml") => Role::Claims,
+            _ => Role::Other,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is known of products: one file of data each in `packs/`, and a folder for a product that needs code.
 //!
-//! All other rooms ask here, and name no product themselves.
+//! All other modules ask here, and name no product themselves.
 
 mod cluster;
 pub mod clickhouse;

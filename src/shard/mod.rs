@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Diagnostics;
-use crate::layout::{BASE, Output, OutputPart};
+use crate::layout::{BASE, Output};
 use crate::load::{self, Scope, is_base};
 use crate::tree::{Files, TreePath};
 use crate::{Compiled, Options, compile, whole_where_mixed};
@@ -55,16 +55,9 @@ pub struct Coverage {
 impl Coverage {
     /// Whether a file of the output folder is for this shard, as far as its path alone tells.
     pub fn covers(&self, file: &TreePath) -> bool {
-        let Some(Output::Own {
-            part,
-            folder,
-            claim,
-            ..
-        }) = Output::parse(file)
-        else {
+        let Some((folder, claim)) = Output::owner(file) else {
             return self.has_rest;
         };
-        let claim = claim.filter(|_| part != OutputPart::Clusters);
         if is_base(folder) {
             let is_claim = |it: &BTreeSet<String>| claim.is_none_or(|claim| it.contains(claim));
             return self.has_rest && !self.claims.get(BASE).is_some_and(is_claim);

@@ -3,7 +3,7 @@
 //! An expression in a template prints a placeholder (a number between two private characters) and the value is kept aside.
 //! After the template's output is parsed as YAML, a plain scalar that is just one placeholder becomes the value with its
 //! type; a placeholder inside text, quotes or a key is put in as text. The value keeps its span, so what ends up in an
-//! object still knows the claim's line it came from. This room alone names minijinja.
+//! object still knows the claim's line it came from. This module alone names minijinja.
 
 mod builtin;
 mod claims;

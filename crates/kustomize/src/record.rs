@@ -139,6 +139,13 @@ macro_rules! record {
 }
 pub(super) use record;
 
+fn span_or<'a>(node: &'a Node, record: &'a Span) -> &'a Span {
+    match node.has_origin() {
+        true => node.span(),
+        false => record,
+    }
+}
+
 /// A string; empty if it is absent.
 #[derive(Clone)]
 pub(super) struct Text(Node);
@@ -161,10 +168,7 @@ impl Text {
 
     /// Where it is written, or else the place of what it is missing in.
     pub(super) fn span_or<'a>(&'a self, record: &'a Span) -> &'a Span {
-        match self.0.has_origin() {
-            true => self.span(),
-            false => record,
-        }
+        span_or(&self.0, record)
     }
 }
 
@@ -236,10 +240,7 @@ impl Number {
 
     /// Where it is written, or else the place of what it is missing in.
     pub(super) fn span_or<'a>(&'a self, record: &'a Span) -> &'a Span {
-        match self.0.has_origin() {
-            true => self.0.span(),
-            false => record,
-        }
+        span_or(&self.0, record)
     }
 }
 
