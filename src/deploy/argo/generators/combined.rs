@@ -1,0 +1,93 @@
+//! The generators `matrix` and `merge`, which combine what others give.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::parameters::{Parameters, combined, merge, shown};
+use super::{Generators, Sets, not_allowed};
+use crate::deploy::sync::items;
+use crate::diag::Diagnostics;
+use crate::yaml::Node;
+
+impl Generators<'_> {
+    /// Each set of the first generator with each of the second, which may refer to the first one's.
+    pub(super) fn matrix(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
+        let [first, second] = items(spec, &["generators"]) else {
+            return Err(not_allowed(
+                spec,
+                "a matrix generator requires two generators",
+            ));
+        };
+        let mut sets = Vec::new();
+        for own in self.nested(first, &Parameters::new(), depth + 1, said)? {
+            for mut set in self.nested(second, &own, depth + 1, said)? {
+                match self.language.is_go {
+                    true => merge(&mut set, &own).map_err(|words| not_allowed(spec, &words))?,
+                    false => {
+                        set = combined(&own, &set).map_err(|words| not_allowed(spec, &words))?;
+                    }
+                }
+                sets.push(set);
+            }
+        }
+        Ok(sets)
+    }
+
+    /// The parameter sets of the first generator, with the values of the others for equal keys.
+    pub(super) fn merged(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
+        let keys = items(spec, &["mergeKeys"]).iter();
+        let keys: Vec<&str> = keys.filter_map(Node::as_str).collect();
+        if keys.is_empty() {
+            return Err(not_allowed(spec, "a merge generator requires `mergeKeys`"));
+        }
+        let [first, others @ ..] = items(spec, &["generators"]) else {
+            return Err(not_allowed(
+                spec,
+                "a merge generator requires two generators or more",
+            ));
+        };
+        if others.is_empty() {
+            return Err(not_allowed(
+                spec,
+                "a merge generator requires two generators or more",
+            ));
+        }
+        let mut by_key = |generator: &Node| {
+            let sets = self.nested(generator, &Parameters::new(), depth + 1, said)?;
+            let mut found: Vec<(String, Parameters)> = Vec::new();
+            let mut known = BTreeSet::new();
+            for set in sets {
+                let key = merge_key(&keys, &set);
+                if !known.insert(key.clone()) {
+                    let message = "two sets of parameters of one generator have the same values \
+                                   for `mergeKeys`";
+                    return Err(not_allowed(generator, message));
+                }
+                found.push((key, set));
+            }
+            Ok(found)
+        };
+        let mut sets = by_key(first)?;
+        for other in others {
+            let over: BTreeMap<String, Parameters> = by_key(other)?.into_iter().collect();
+            for (key, set) in &mut sets {
+                match over.get(key) {
+                    Some(over) if self.language.is_go => {
+                        merge(set, over).map_err(|words| not_allowed(spec, &words))?;
+                    }
+                    Some(over) => set.extend(over.clone()),
+                    None => {}
+                }
+            }
+        }
+        Ok(sets.into_iter().map(|it| it.1).collect())
+    }
+}
+
+/// The values of the keys, with their types, so that 1 and "1" differ.
+fn merge_key(keys: &[&str], set: &Parameters) -> String {
+    let value = |key: &&str| {
+        let value = set.get(key.as_bytes()).cloned().unwrap_or_default();
+        format!("{}:{:?}", value.type_name(), shown(&value))
+    };
+    keys.iter().map(value).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,220 @@
+//! What the generators of an ApplicationSet give: a set of parameters for each Application.
+
+mod clusters;
+mod combined;
+mod git;
+mod list;
+
+use std::cell::OnceCell;
+
+use pleach_helm::value::Value;
+
+use super::Setting;
+use super::parameters::{Parameters, flattened, texts};
+use super::template::{Language, filled};
+use crate::deploy::sync::{items, text};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::object::{Label, Object, Selects, selects};
+use crate::tree::TreePath;
+use crate::yaml::Node;
+
+/// Generators that ask other systems.
+const ELSEWHERE: [&str; 4] = [
+    "scmProvider",
+    "pullRequest",
+    "plugin",
+    "clusterDecisionResource",
+];
+
+/// How deep generators may be nested: a matrix or merge in another one, and the generators in it.
+const DEPTH_MAX: usize = 2;
+
+/// A generator's sets of parameters, and its own template over that of the ApplicationSet.
+pub(super) struct Generated {
+    pub(super) parameters: Vec<Parameters>,
+    pub(super) template: Node,
+}
+
+pub(super) struct Generators<'a> {
+    setting: &'a Setting<'a>,
+    set: &'a Object,
+    language: &'a Language,
+    /// The folders and the files of the repository. A generator in a matrix runs for each set of the other one.
+    folders: OnceCell<Vec<TreePath>>,
+    files: OnceCell<Vec<TreePath>>,
+}
+
+type OneSet = Result<Parameters, Diagnostic>;
+type Sets = Result<Vec<Parameters>, Diagnostic>;
+
+impl<'a> Generators<'a> {
+    pub(super) fn new(
+        setting: &'a Setting<'a>,
+        set: &'a Object,
+        language: &'a Language,
+    ) -> Generators<'a> {
+        Generators {
+            setting,
+            set,
+            language,
+            folders: OnceCell::new(),
+            files: OnceCell::new(),
+        }
+    }
+
+    /// What each generator of one of `spec.generators` gives.
+    pub(super) fn run(
+        &self,
+        generator: &Node,
+        template: &Node,
+        said: &mut Diagnostics,
+    ) -> Result<Vec<Generated>, Diagnostic> {
+        let entries = generator.as_mapping().into_iter().flatten();
+        let entries = entries.filter(|it| it.key.as_str() != Some("selector"));
+        let mut all = Vec::new();
+        for entry in entries.filter(|it| !it.value.is_null()) {
+            let template = match entry.value.get("template") {
+                Some(own) => filled(own, template),
+                None => template.clone(),
+            };
+            let name = entry.key.as_str().unwrap_or("");
+            let sets = self.sets(name, &entry.key, &entry.value, 0, said)?;
+            all.push(Generated {
+                parameters: selected(sets, generator.get("selector"))?,
+                template,
+            });
+        }
+        Ok(all)
+    }
+
+    /// The parameters of a generator in a matrix or merge, with those of another one put into its texts.
+    fn nested(
+        &self,
+        generator: &Node,
+        outer: &Parameters,
+        depth: usize,
+        said: &mut Diagnostics,
+    ) -> Sets {
+        // What Argo CD compares the parameters with is the selector as written.
+        let selector = generator.get("selector");
+        let replaced;
+        let generator = match outer.is_empty() {
+            true => generator,
+            false => {
+                replaced = self.language.node(generator, outer)?;
+                &replaced
+            }
+        };
+        let entries = generator.as_mapping().into_iter().flatten();
+        let mut entries =
+            entries.filter(|it| it.key.as_str() != Some("selector") && !it.value.is_null());
+        let (Some(entry), None) = (entries.next(), entries.next()) else {
+            let message = "a generator in a matrix or merge must be exactly one generator";
+            return Err(Diagnostic::error("invalid-value", message).at(generator));
+        };
+        let name = entry.key.as_str().unwrap_or("");
+        let sets = self.sets(name, &entry.key, &entry.value, depth, said)?;
+        selected(sets, selector)
+    }
+
+    fn sets(
+        &self,
+        name: &str,
+        at: &Node,
+        spec: &Node,
+        depth: usize,
+        said: &mut Diagnostics,
+    ) -> Sets {
+        match name {
+            "list" => self.list(spec),
+            "git" => self.git(spec, said),
+            "clusters" => self.clusters(spec, said),
+            "matrix" | "merge" if depth == DEPTH_MAX => {
+                let message = format!("`{name}` is nested too deeply");
+                let help = "Argo CD takes a matrix or merge in another one, and no more levels";
+                Err(Diagnostic::error("invalid-value", message)
+                    .at(at)
+                    .help(help))
+            }
+            "matrix" => self.matrix(spec, depth, said),
+            "merge" => self.merged(spec, depth, said),
+            name if ELSEWHERE.contains(&name) => {
+                let why = format!("the generator `{name}` queries another system");
+                said.push(self.unseen(at, &why));
+                Ok(Vec::new())
+            }
+            name => {
+                let message = format!("Argo CD does not have a generator `{name}`");
+                Err(Diagnostic::error("invalid-value", message).at(at))
+            }
+        }
+    }
+
+    fn unseen(&self, at: &Node, why: &str) -> Diagnostic {
+        let message = format!("Applications of {} are not shown: {why}", self.set.id());
+        Diagnostic::warning("unseen-source", message).at(at)
+    }
+
+    /// `values`: texts that may refer to the parameters.
+    fn with_values(&self, mut parameters: Parameters, spec: &Node) -> OneSet {
+        let values = spec.get("values").and_then(Node::as_mapping);
+        let mut own = Parameters::new();
+        for entry in values.into_iter().flatten() {
+            let value = self.language.node(&entry.value, &parameters)?;
+            let (key, value) = (
+                entry.key.as_str().unwrap_or(""),
+                value.as_str().unwrap_or(""),
+            );
+            let key = match self.language.is_go {
+                true => key.to_string(),
+                false => format!("values.{key}"),
+            };
+            own.insert(key.into(), Value::string(value));
+        }
+        match self.language.is_go {
+            true if !own.is_empty() => _ = parameters.insert("values".into(), texts(own)),
+            true => {}
+            false => parameters.extend(own),
+        }
+        Ok(parameters)
+    }
+}
+
+fn not_allowed(at: &Node, message: &str) -> Diagnostic {
+    Diagnostic::error("invalid-value", message).at(at)
+}
+
+/// The sets that a selector of Kubernetes fits, by their flattened names.
+fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> Sets {
+    let Some(selector) = selector.filter(|it| !it.is_null()) else {
+        return Ok(sets);
+    };
+    if let Some(fault) = selector_fault(selector) {
+        return Err(fault);
+    }
+    sets.retain(|it| {
+        let flat = flattened(it);
+        let label = |name: &str| match flat.get(name.as_bytes()) {
+            Some(Value::String(text)) => text.to_str().map_or(Label::Missing, Label::Is),
+            _ => Label::Missing,
+        };
+        selects(Some(selector), label) == Selects::Always
+    });
+    Ok(sets)
+}
+
+/// What Kubernetes refuses in a selector.
+fn selector_fault(selector: &Node) -> Option<Diagnostic> {
+    items(selector, &["matchExpressions"])
+        .iter()
+        .find_map(|it| {
+            let has_values = !items(it, &["values"]).is_empty();
+            let message = match (text(it, &["operator"]), has_values) {
+                ("In" | "NotIn", true) | ("Exists" | "DoesNotExist", false) => return None,
+                ("In" | "NotIn", false) => "the operator requires `values`".to_string(),
+                ("Exists" | "DoesNotExist", true) => "the operator takes no `values`".to_string(),
+                (other, _) => format!("`{other}` is not an operator of selectors"),
+            };
+            Some(not_allowed(it, &message))
+        })
+}
