@@ -40,6 +40,7 @@ pub mod promote;
 pub mod provenance;
 pub mod matrix;
 pub mod check;
+pub mod plain;
 mod pipeline;
 pub mod case;
 pub mod json_schema;

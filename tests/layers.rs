@@ -85,6 +85,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "compose",
         ],
     ),
+    // `compare` for what a kustomization names, `inflate` for its charts.
+    ("plain", &["inflate", "kustomize", "compare", "check"]),
     // All stages in order; `deploy` for the charts that releases install.
     (
         "pipeline",
@@ -170,6 +172,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "matrix",
             "danger",
             "check",
+            "plain",
             "case",
             "json_schema",
             "emit",

@@ -17,6 +17,7 @@ mod common_forms;
 #[path = "common/compare.rs"]
 mod compare;
 mod check;
+mod check_paths;
 mod chronik;
 mod contributing;
 mod cli;

@@ -14,7 +14,7 @@ Argo CD applies objects in the order of the annotation `argocd.argoproj.io/sync-
 an integer, and the object is in wave 0.
 
 As in all annotations, the value must be a string: `argocd.argoproj.io/sync-wave: \"-1\"`.",
-    judge: Judge::Objects(judge),
+    judge: Judge::Each(judge),
 };
 
 const WAVE: &str = "argocd.argoproj.io/sync-wave";

@@ -58,7 +58,7 @@ impl Cluster {
 }
 
 /// The minor version in `1.33`, `v1.33.2` or `1.33+`.
-fn minor(version: &str) -> Option<u32> {
+pub fn minor(version: &str) -> Option<u32> {
     let rest = version.trim_start_matches('v').strip_prefix("1.")?;
     let end = rest
         .find(|it: char| !it.is_ascii_digit())

@@ -15,7 +15,7 @@ only the pointer, and so does Flux unless its source is configured otherwise. A 
 ConfigMap.
 
 Run `git lfs pull` before `pleach render`, or do not use LFS for files that are deployed. An object can hold 1 MiB at most.",
-    judge: Judge::Objects(judge),
+    judge: Judge::Each(judge),
 };
 
 /// How a pointer begins, and the same in base64 as far as its last characters do not depend on what follows.

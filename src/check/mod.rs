@@ -8,6 +8,7 @@ mod applications;
 mod bad_substitution;
 mod bad_sync_wave;
 mod chart_values;
+mod groups;
 mod blocked_traffic;
 mod builtin_policies;
 mod cluster;
@@ -45,11 +46,12 @@ use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::{ALLOW, allow};
-pub use cluster::{Cluster, definitions, policies};
+pub use cluster::{Cluster, definitions, minor, policies};
 pub use determinism::twice;
+pub use groups::{ObjectGroup, check_groups};
 use lines::Lines;
 pub use lines::check_workspace;
-pub use objects::Demands;
+pub use objects::{Demands, is_applied};
 pub use policy_documents::PolicyDocuments;
 use scene::{EnvironmentObjects, SourcedObject, scenes};
 
@@ -58,6 +60,8 @@ pub type Check = Rule<Judge>;
 
 /// What a check looks at.
 pub enum Judge {
+    /// Each object by itself, wherever it is applied.
+    Each(fn(&EnvironmentObjects<'_>, &mut Faults)),
     /// The objects of an environment, or as many of them as are known.
     Objects(fn(&EnvironmentObjects<'_>, &mut Faults)),
     /// All objects of an environment: it finds what does not exist, so a part that is not known would be missed.
@@ -71,7 +75,7 @@ impl Judge {
         scene: &EnvironmentObjects<'_>,
     ) -> Option<fn(&EnvironmentObjects<'_>, &mut Faults)> {
         match self {
-            Judge::Objects(judge) => Some(*judge),
+            Judge::Each(judge) | Judge::Objects(judge) => Some(*judge),
             Judge::Whole(judge) => (!scene.is_partial).then_some(*judge),
         }
     }
@@ -86,6 +90,12 @@ fn run(check: &'static Check, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic>
         judge(scene, &mut faults);
     }
     faults.found
+}
+
+/// What those checks find that look at objects in a way of which there are some.
+fn run_each(scene: &EnvironmentObjects<'_>, is_wanted: impl Fn(&Judge) -> bool) -> Vec<Diagnostic> {
+    let checks = CHECKS.iter().filter(|it| is_wanted(&it.judge));
+    checks.flat_map(|it| run(it, scene)).collect()
 }
 
 /// All checks, in the order in which they run.
@@ -193,7 +203,7 @@ fn judge(
     budget: &RuleBudget,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    found.extend(CHECKS.iter().flat_map(|it| run(it, scene)));
+    found.extend(run_each(scene, |_| true));
     found.extend(dangers(scene));
     found.extend(objects::findings(scene, cluster, demands, budget));
     found.extend(chart_values::findings(scene));

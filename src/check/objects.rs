@@ -70,7 +70,7 @@ pub(super) fn findings(
 
 /// Whether the object reaches the API server as it is. What is encrypted in Git does not, kustomize reads its files itself, and
 /// plain files are no objects.
-pub(super) fn is_applied(object: &Object) -> bool {
+pub fn is_applied(object: &Object) -> bool {
     let group = object.gvk().group;
     object.node.get("sops").is_none()
         && !matches!(&*group, "kustomize.config.k8s.io" | "pleach.dev")
@@ -259,7 +259,7 @@ fn newer_version(
     let object = &sourced.object;
     let written = object.node.get("apiVersion")?;
     let edit = Edit::rename(written.span(), written.as_str()?, replacement);
-    let edit = edit.filter(|it| is_input(&it.span))?;
+    let edit = edit.filter(|it| sourced.is_editable(&it.span))?;
     // In `policy/v1` an empty selector selects all pods, where it selected none.
     let selector = object.node.at_keys(&["spec", "selector"]);
     if object.kind() == "PodDisruptionBudget" && selector.is_none_or(Node::is_empty_collection) {

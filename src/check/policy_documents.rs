@@ -12,7 +12,7 @@ use crate::yaml::parse;
 const OWN_GROUP: &str = "pleach.dev/";
 
 /// Policies that the cluster of each environment has by other means.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PolicyDocuments {
     /// The objects of Kubernetes, policies or not.
     pub(super) objects: Vec<Object>,
@@ -45,6 +45,19 @@ impl PolicyDocuments {
             }
         }
         found
+    }
+
+    /// The same with the policies in the short form among some objects.
+    pub(super) fn with_own(&self, objects: &[Object]) -> PolicyDocuments {
+        let mut all = self.clone();
+        let own = objects.iter().filter(|it| OwnPolicy::is(&it.node));
+        for object in own {
+            match OwnPolicy::read(object.node.clone()) {
+                Ok(policy) => all.own.push(policy),
+                Err(faults) => all.faults.extend(faults),
+            }
+        }
+        all
     }
 }
 

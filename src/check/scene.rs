@@ -9,7 +9,7 @@ pub(super) use crate::compare::SyncOptions;
 use crate::compare::{Origin, Origins, Written};
 use crate::deploy::ChartInputs;
 use crate::diag::{Source, Span};
-use crate::layout::{Folder, Output, environment_of};
+use crate::layout::{Folder, Input, Output, environment_of};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{FieldPath, Node, Step, parse};
@@ -41,7 +41,26 @@ pub(super) struct SourcedObject<'a> {
     /// The folder of the tree that it is in.
     pub(super) folder: TreePath,
     origin: Option<&'a Origin>,
+    /// Whether it was read from a file that a person wrote.
+    is_alone: bool,
     lines: &'a Lines<'a>,
+}
+
+impl<'a> SourcedObject<'a> {
+    /// An object of which nothing is known but its own text.
+    pub(super) fn alone(
+        object: &'a Object,
+        folder: TreePath,
+        lines: &'a Lines<'a>,
+    ) -> SourcedObject<'a> {
+        SourcedObject {
+            object: Cow::Borrowed(object),
+            folder,
+            origin: None,
+            is_alone: true,
+            lines,
+        }
+    }
 }
 
 impl SourcedObject<'_> {
@@ -63,6 +82,14 @@ impl SourcedObject<'_> {
                 folder.is_some_and(|it| it.is_of_environments() || it == Folder::Templates)
             }
             _ => !span.path().as_str().starts_with('<') && !span.path().as_str().is_empty(),
+        }
+    }
+
+    /// Whether a person wrote the text at a place, so that a replacement there is right.
+    pub(super) fn is_editable(&self, span: &Span) -> bool {
+        match self.is_alone {
+            true => self.is_written(span),
+            false => Input::is_of_environments(span.path()),
         }
     }
 
@@ -127,6 +154,7 @@ pub(super) fn scenes<'a>(
             object: Cow::Borrowed(object),
             folder: folder.clone(),
             origin: Some(origin),
+            is_alone: false,
             lines,
         });
         scenes
@@ -187,6 +215,7 @@ fn parse_cluster_file<'a>(
     objects
         .map(|object| SourcedObject {
             origin: origins.find(folder, &object.id()),
+            is_alone: false,
             object: Cow::Owned(object),
             folder: folder.clone(),
             lines,

@@ -182,7 +182,7 @@ fn pinned(base: &RemoteBase, path: &Path, files: &dyn Files) -> Result<TreePath>
 }
 
 /// The folder whose `pleach.lock` pins what the kustomization needs: the workspace around it, else the nearest folder with a lock.
-fn pinning_folder(global: &Global, target: &Path) -> Result<PathBuf> {
+pub(super) fn pinning_folder(global: &Global, target: &Path) -> Result<PathBuf> {
     let session = session::Session::find_from(global, target)?;
     let workspace = session.map(|it| it.root);
     let lock = || find_upwards(target, LOCK);
@@ -191,14 +191,14 @@ fn pinning_folder(global: &Global, target: &Path) -> Result<PathBuf> {
         .unwrap_or_else(|| target.to_path_buf()))
 }
 
-fn tree_path(folder: &Path) -> Result<TreePath> {
+pub(super) fn tree_path(folder: &Path) -> Result<TreePath> {
     let path = folder.to_str();
     let path = path.and_then(|it| TreePath::new(it.trim_start_matches('/')));
     path.with_context(|| format!("`{}` is not valid UTF-8", folder.display()))
 }
 
 /// The charts that a lock pins.
-fn charts<'a>(global: &Global, files: &'a Folder) -> Result<Charts<'a>> {
+pub(super) fn charts<'a>(global: &Global, files: &'a Folder) -> Result<Charts<'a>> {
     charts_of(files, cache::open(global)).map_err(|faults| {
         let first = faults.iter().next().map_or("", |it| it.message.as_str());
         anyhow::anyhow!("cannot read the pinned charts: {first}")

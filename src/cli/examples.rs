@@ -21,6 +21,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "check                     # exit code 1 and a diff if the tree is out of date",
             "check --strict --format github",
+            "check manifests/ overlays/prod --kubernetes-version 1.34",
+            "check -                   # the objects in standard input",
             "check --fix --dry-run     # what the replacements in `help:` would change",
         ],
     ),

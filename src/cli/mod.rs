@@ -120,7 +120,7 @@ enum Command {
     Init(init::Arguments),
     /// Render all claims of the workspace and write the resulting tree of YAML
     Render(render::Arguments),
-    /// Check that the committed tree matches the claims, and find errors in the objects that it applies
+    /// Check that the committed tree matches the claims, and find errors in the objects that it applies; or check objects in files
     Check(check::Arguments),
     /// Show what a change does to each cluster, by object and field, and what is dangerous about it
     Diff(diff::Arguments),

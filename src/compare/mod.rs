@@ -39,6 +39,7 @@ pub use group::{
     DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
     findings, matrix, sections,
 };
+pub use named::{files as named_files, resources as named_resources};
 pub use origin::{Claim, Origin, Origins, Written};
 pub use owners::CodeOwners;
 pub use part::file_object;

@@ -7,7 +7,7 @@ use crate::yaml::{Node, View};
 const LISTS: [&str; 3] = ["resources", "bases", "components"];
 
 /// The entries of a kustomization whose objects are part of its result.
-pub(super) fn resources(kustomization: &Node) -> impl Iterator<Item = &str> {
+pub fn resources(kustomization: &Node) -> impl Iterator<Item = &str> {
     let lists = LISTS.iter().filter_map(|it| kustomization.get(it));
     let entries = lists.filter_map(Node::as_sequence).flatten();
     entries.filter_map(Node::as_str)
@@ -15,7 +15,7 @@ pub(super) fn resources(kustomization: &Node) -> impl Iterator<Item = &str> {
 
 /// Whatever else in a kustomization may be the path of a file: of a patch, of a generator, of a configuration. `folder` is the
 /// kustomization's.
-pub(super) fn files(kustomization: &Node, folder: &TreePath) -> Vec<TreePath> {
+pub fn files(kustomization: &Node, folder: &TreePath) -> Vec<TreePath> {
     let mut found = Vec::new();
     for entry in kustomization.as_mapping().into_iter().flatten() {
         if !LISTS.contains(&entry.key.as_str().unwrap_or("")) {

@@ -45,7 +45,7 @@ pub use promotion::promotion;
 pub use provenance::{Subject, provenance_json, provenance_text};
 pub use sarif::sarif;
 pub use short::short;
-pub use summary::{count, plan_summary};
+pub use summary::{count, counted, plan_summary};
 pub use unified::unified;
 pub use words::folded;
 

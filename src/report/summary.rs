@@ -31,7 +31,8 @@ pub fn plan_summary(plan: &Plan) -> String {
     format!("{written} written, {removed} removed, {unchanged} unchanged{kept}")
 }
 
-pub(super) fn counted(many: usize, word: &str) -> String {
+/// A number with its word: `1 error`, `2 errors`.
+pub fn counted(many: usize, word: &str) -> String {
     match many {
         1 => format!("1 {word}"),
         many => format!("{many} {word}s"),

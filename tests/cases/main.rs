@@ -28,6 +28,7 @@ mod golden;
 mod kustomize;
 mod matrix;
 mod patch;
+mod plain;
 mod promotion;
 mod report;
 mod schema;
@@ -42,7 +43,7 @@ use pleach::tree::Tree;
 type Make = fn(&mut Tree);
 
 /// The folders of text cases: the tests' prefix, the folder below `tests/`, what makes the expected sections.
-const FOLDERS: [(&str, &str, Make); 17] = [
+const FOLDERS: [(&str, &str, Make); 18] = [
     ("check", "check", check::make),
     ("claims", "claims", claims::make),
     ("danger", "danger", danger::make),
@@ -57,6 +58,7 @@ const FOLDERS: [(&str, &str, Make); 17] = [
     ("kustomize", "kustomize", kustomize::make),
     ("matrix", "matrix", matrix::make),
     ("patch", "patch/cases", patch::make),
+    ("plain", "plain", plain::make),
     ("promotion", "promotion", promotion::make),
     ("report", "report", report::make),
     ("schema", "schema", schema::make),

@@ -2,9 +2,11 @@
 
 mod change;
 mod fix;
+mod paths;
 mod repository;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -28,6 +30,16 @@ use crate::{Compiled, Options, Scope, check, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Check only the Kubernetes objects in these files and folders, with or without a workspace. `-` is standard input; a folder with a
+    /// kustomization is built
+    #[arg(value_name = "PATH", conflicts_with_all = ["out", "twice", "depth", "fix", "dry_run"])]
+    paths: Vec<PathBuf>,
+    /// With PATH: the Kubernetes version of the cluster [default: that of the environment, else the newest that is known]
+    #[arg(long, value_name = "VERSION", requires = "paths")]
+    kubernetes_version: Option<String>,
+    /// With PATH: switch on a built-in policy, in the words of `policies` in pleach.yaml: `requests=warning` (repeatable)
+    #[arg(long = "policy", value_name = "NAME=VALUE", requires = "paths")]
+    policies: Vec<String>,
     #[command(flatten)]
     selection: Selection,
     /// Render twice and report files that differ between the two runs
@@ -56,6 +68,9 @@ fn check_all(
     global: &Global,
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
+    if !arguments.paths.is_empty() {
+        return paths::check(arguments, global, timings);
+    }
     let is_deep = arguments.depth == Depth::Objects;
     let mut session = match is_deep {
         true => Session::open_any(global)?,

@@ -206,6 +206,11 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Moves every place to the file that a person wrote, out of texts that are embedded there.
     pub fn move_outermost(&mut self) {
         let list = std::mem::take(&mut self.list);

@@ -55,6 +55,11 @@ pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     read(source, 0..source.text.len(), Mode::All).map(|it| it.0)
 }
 
+/// Reads the documents in a part of a file. Errors: as of [`parse`].
+pub fn parse_within(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Diagnostics> {
+    read(source, part, Mode::All).map(|it| it.0)
+}
+
 /// Reads the first document of a file without interpreting it, to write it again. `None` where there is
 /// no document.
 pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnostics> {

@@ -1,0 +1,159 @@
+//! Objects that are judged by themselves, without an environment around them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::cluster::Cluster;
+use super::lines::Lines;
+use super::scene::{EnvironmentObjects, SourcedObject};
+use super::{
+    Demands, Judge, admission_policies, builtin_policies, chart_values, dangers, objects,
+    pod_security, run_each,
+};
+use crate::deploy::ChartInputs;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::object::{Object, ObjectId};
+use crate::tree::TreePath;
+use crate::validate::{Catalog, RuleBudget, kyverno, policy};
+use crate::yaml::Node;
+
+/// Objects that are applied together: the result of a kustomization, or files.
+#[derive(Debug, Default)]
+pub struct ObjectGroup {
+    /// The objects as they are applied.
+    pub objects: Vec<Object>,
+    /// The charts that make some of them, with their values.
+    pub inputs: ChartInputs,
+}
+
+/// What is wrong with each object of some groups. `name` is that of the environment whose cluster it is; empty for none. Nothing is said of what is missing, since it may be elsewhere.
+///
+/// Definitions of all groups count for all. Policies, their parameters and Namespaces count for their own group; those of `shared`, which
+/// no kustomization builds, count for each group.
+pub fn check_groups(
+    name: &str,
+    shared: &ObjectGroup,
+    groups: &[ObjectGroup],
+    cluster: &Cluster,
+    demands: Demands,
+) -> Diagnostics {
+    let lines = Lines::default();
+    let budget = RuleBudget::default();
+    let mut found = Diagnostics::default();
+    let all = || std::iter::once(shared).chain(groups);
+    let definitions = definitions(all());
+    let of_cluster = context(&shared.objects);
+    let policies = cluster.policies.with_own(&shared.objects);
+    let cluster = &Cluster {
+        policies: Arc::new(policies),
+        ..cluster.clone()
+    };
+    for group in all().filter(|it| !it.objects.is_empty()) {
+        let own: BTreeSet<ObjectId> = group.objects.iter().map(Object::id).collect();
+        let used: BTreeSet<Box<str>> = group.objects.iter().map(|it| it.gvk().group).collect();
+        let others = used
+            .iter()
+            .filter_map(|it| definitions.get(&**it))
+            .flatten();
+        let others = others
+            .chain(&of_cluster)
+            .filter(|it| !own.contains(&it.id()));
+        let objects = group.objects.iter().chain(others.copied());
+        let scene = EnvironmentObjects {
+            objects: objects.map(|it| placed(it, &lines)).collect(),
+            inputs: group.inputs.clone(),
+            is_partial: true,
+            ..EnvironmentObjects::default()
+        };
+        let faults = judge(name, &scene, cluster, demands, &budget).into_iter();
+        found.extend(faults.map(|it| at_request(it, &group.inputs)));
+    }
+    found.move_outermost();
+    found.sort_and_dedup();
+    // A kind that nobody describes is said once, not once for each group.
+    let mut unknown = BTreeSet::new();
+    let is_new = |it: &Diagnostic| it.code != "no-schema" || unknown.insert(it.message.clone());
+    found.into_iter().filter(is_new).collect()
+}
+
+/// A fault in the output of a chart, at the line that requests the chart: nobody has the output.
+fn at_request(fault: Diagnostic, inputs: &ChartInputs) -> Diagnostic {
+    let Some(output) = fault.span.clone() else {
+        return fault;
+    };
+    let path = output.path().as_str();
+    let name = path
+        .strip_prefix("<chart ")
+        .and_then(|it| it.strip_suffix('>'));
+    let mut inputs = inputs.iter().map(|it| &it.1);
+    let input = inputs.find(|it| Some(&*it.chart.metadata.name) == name);
+    match input.and_then(|it| it.asked.clone()) {
+        Some(asked) => fault
+            .at(asked)
+            .related(&output, "in the output of the chart"),
+        None => fault,
+    }
+}
+
+fn judge(
+    name: &str,
+    scene: &EnvironmentObjects<'_>,
+    cluster: &Cluster,
+    demands: Demands,
+    budget: &RuleBudget,
+) -> Diagnostics {
+    let minor = Catalog::new(cluster.minor).minor();
+    let mut found = Diagnostics::default();
+    found.extend(run_each(scene, |it| matches!(it, Judge::Each(_))));
+    found.extend(dangers(scene));
+    found.extend(objects::findings(scene, cluster, demands, budget));
+    found.extend(chart_values::findings(scene));
+    found.extend(admission_policies::findings(name, scene, cluster, budget));
+    found.extend(pod_security::findings(scene, minor));
+    let policies = &cluster.builtin_policies;
+    found.extend(builtin_policies::of_objects(scene, policies, minor));
+    found
+}
+
+fn placed<'a>(object: &'a Object, lines: &'a Lines<'a>) -> SourcedObject<'a> {
+    SourcedObject::alone(object, TreePath::root(), lines)
+}
+
+/// The definitions of all groups, each once, by the API group that they define.
+fn definitions<'a>(
+    groups: impl Iterator<Item = &'a ObjectGroup>,
+) -> BTreeMap<&'a str, Vec<&'a Object>> {
+    let mut found: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let objects = groups.flat_map(|it| &it.objects);
+    for object in objects.filter(|it| it.kind() == "CustomResourceDefinition") {
+        let group = object
+            .node
+            .at_keys(&["spec", "group"])
+            .and_then(Node::as_str);
+        if let Some(group) = group.filter(|_| seen.insert(object.id())) {
+            found.entry(group).or_default().push(object);
+        }
+    }
+    found
+}
+
+/// What decides about objects of other groups: Namespaces, policies with all that belongs to them, and their parameters.
+fn context(objects: &[Object]) -> Vec<&Object> {
+    let is_policy = |it: &Object| [policy::GROUP, kyverno::GROUP].contains(&&*it.gvk().group);
+    let parameters: BTreeSet<(&str, &str)> = objects
+        .iter()
+        .filter(|it| is_policy(it))
+        .filter_map(|it| {
+            let kind = it.node.at_keys(&["spec", "paramKind"])?;
+            let text = |key: &str| kind.get(key).and_then(Node::as_str);
+            Some((text("apiVersion")?, text("kind")?))
+        })
+        .collect();
+    let is_context = |it: &&Object| {
+        is_policy(it)
+            || it.kind() == "Namespace" && it.gvk().group.is_empty()
+            || parameters.contains(&(it.api_version(), it.kind()))
+    };
+    objects.iter().filter(is_context).collect()
+}
