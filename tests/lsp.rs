@@ -313,6 +313,33 @@ fn a_whole_check_finds_what_is_elsewhere() {
 }
 
 #[test]
+fn a_whole_check_judges_the_values_of_kustomizations() {
+    let files = "\
+-- manifests/charts/store/Chart.yaml --
+apiVersion: v2
+name: store
+version: 1.0.0
+-- manifests/charts/store/values.yaml --
+level: info
+-- manifests/kustomization.yaml --
+helmCharts: [{name: store, releaseName: store, valuesInline: {levle: debug}}]
+-- overlays/prod/kustomization.yaml --
+resources: [application.yaml]
+-- overlays/prod/application.yaml --
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: store, namespace: argocd}
+spec:
+  project: default
+  source: {repoURL: 'https://github.com/example/fleet', path: manifests}
+  destination: {name: in-cluster, namespace: default}
+";
+    let mut client = Client::start(&format!("{WORKSPACE}{files}"));
+    client.wait_for_code("manifests/kustomization.yaml", "unknown-chart-value");
+    client.shut_down();
+}
+
+#[test]
 fn fields_kinds_and_values_are_completed() {
     let mut client = Client::start(WORKSPACE);
     let items = complete(&mut client, SHOP, &website("spec:\n  replicas: 1\n  |"));

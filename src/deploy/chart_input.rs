@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::argo;
+use super::Options;
 use super::chart::{Charts, Facts};
 use super::flux::{OwnSource, Release};
 use super::sync::SyncKind;
 use super::unit::{Origin, Status, Unit};
 use super::world::World;
-use super::{Cluster, Options};
+use super::{argo, flux};
 use crate::diag::Diagnostics;
 use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
@@ -30,7 +30,8 @@ pub fn chart_inputs(
     let reader = Reader {
         files,
         charts: &charts,
-        cluster: &options.cluster,
+        urls: options.urls.iter().map(|it| flux::plain(it)).collect(),
+        options,
     };
     let environments: Vec<_> = environments.into_iter().collect();
     // What cannot be seen is reported by who follows a repository from its entries.
@@ -83,7 +84,9 @@ fn unit(objects: Vec<Object>) -> Unit {
 struct Reader<'a> {
     files: &'a dyn Files,
     charts: &'a Charts<'a>,
-    cluster: &'a Cluster,
+    options: &'a Options<'a>,
+    /// The addresses of the repository in their plain form.
+    urls: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -114,20 +117,21 @@ impl Reader<'_> {
         world: &World,
         unseen: &mut Diagnostics,
     ) -> Vec<Arc<ChartInput>> {
+        let cluster = &self.options.cluster;
         if SyncKind::of(object) == Some(SyncKind::HelmRelease) {
             let own = OwnSource::default();
             let (files, charts) = (self.files, self.charts);
-            let release = Release::read(object, world, &own, files, charts, self.cluster, unseen);
-            return release.input(self.cluster).into_iter().collect();
+            let release = Release::read(object, world, &own, files, charts, cluster, unseen);
+            return release.input(cluster).into_iter().collect();
         }
         let setting = argo::Setting {
             files: self.files,
             world,
             charts: self.charts,
             facts: &Facts::default(),
-            cluster: self.cluster,
-            urls: &[],
+            cluster,
+            urls: &self.urls,
         };
-        argo::inputs(object, &setting, unseen)
+        argo::inputs(object, &setting, &self.options.placement, unseen)
     }
 }

@@ -47,6 +47,26 @@ pub struct Options<'a> {
     pub cluster: Cluster,
     /// Addresses of the repository: sources with one of them are the repository itself.
     pub urls: Vec<String>,
+    /// Where the files are in their repository.
+    pub placement: Placement,
+}
+
+/// Where files are in their repository, for paths that begin at its top folder.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// Their folder, below the top folder.
+    pub below_top: TreePath,
+    /// The folder among them whose content is generated, so that it says nothing of what will be deployed.
+    pub generated: Option<TreePath>,
+}
+
+impl Default for Placement {
+    fn default() -> Placement {
+        Placement {
+            below_top: TreePath::root(),
+            generated: None,
+        }
+    }
 }
 
 /// What charts see of the cluster that they are installed in.

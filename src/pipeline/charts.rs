@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::check::Cluster;
 use crate::compare::Origin;
 use crate::compose::EnvironmentManifests;
+use crate::deploy::Placement;
 use crate::load::Workspace;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -42,8 +43,14 @@ pub(crate) fn add_charts<'a>(
     let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
         return;
     };
+    let placement = Placement {
+        below_top: options.below_top.clone().unwrap_or_else(TreePath::root),
+        generated: Some(workspace.output.clone()),
+    };
     let options = deploy::Options {
         charts: Some(&charts),
+        urls: workspace.sync_url.iter().cloned().collect(),
+        placement,
         ..deploy::Options::default()
     };
     for (name, inputs) in deploy::chart_inputs(environments, files, &options) {

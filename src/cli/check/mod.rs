@@ -288,8 +288,11 @@ fn allowed(
     files: &dyn Files,
     is_judged: &dyn Fn(&str) -> bool,
 ) -> Diagnostics {
+    let places = found.iter().filter_map(|it| it.span.as_ref());
+    let places: BTreeSet<TreePath> = places.map(|it| it.path().clone()).collect();
     let paths = compiled.read_set.files.iter();
-    let sources = paths.filter(|it| Input::is_setting(it)).filter_map(|path| {
+    let paths = paths.filter(|it| Input::is_setting(it) || places.contains(it));
+    let sources = paths.filter_map(|path| {
         let bytes = files.read(path).ok()?;
         Some(Source::new(
             path.clone(),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Setting;
-use super::build::{build, overrides};
+use super::build::{build, folder_inputs, overrides};
 use super::environment::Environment;
 use super::release;
 use super::template::merge_patch;
+use crate::deploy::Placement;
 use crate::deploy::chart::not_shown;
 use crate::deploy::flux::plain;
 use crate::deploy::sync::{items, text};
@@ -151,29 +152,61 @@ pub(in crate::deploy) fn apply(
     }
 }
 
-/// The charts of repositories that an Application installs, as far as they are available.
+/// The charts that an Application installs, or that its kustomization renders, as far as they are available.
 pub(in crate::deploy) fn inputs(
     application: &Object,
     setting: &Setting<'_>,
+    place: &Placement,
     said: &mut Diagnostics,
 ) -> Vec<Arc<ChartInput>> {
     let all = sources(application);
-    let charts = all.iter().filter(|it| !text(it, &["chart"]).is_empty());
-    let inputs = charts.filter_map(|node| {
+    let mut inputs = Vec::new();
+    for node in &all {
+        let is_chart = !text(node, &["chart"]).is_empty();
+        let Some(node) = is_chart.then(|| node.clone()).or_else(|| place.own(node)) else {
+            continue;
+        };
         let source = Source {
             application,
-            node,
+            node: &node,
             references: &all,
-            environment: Environment::of(application, node),
+            environment: Environment::of(application, &node),
             files: setting.files,
             urls: setting.urls,
         };
-        let (place, _) = release::place(node, None);
-        let chart = setting.charts.load(&place, setting.cluster.helm_version);
-        let input = release::input(&source, &chart.ok()?, None, setting.files, setting, said);
-        Some(Arc::new(input.ok()?))
-    });
-    inputs.collect()
+        match is_chart {
+            true => {
+                let (place, _) = release::place(&node, None);
+                let chart = setting.charts.load(&place, setting.cluster.helm_version);
+                let input = chart.ok().map(|chart| {
+                    release::input(&source, &chart, None, setting.files, setting, said)
+                });
+                inputs.extend(input.and_then(Result::ok).map(Arc::new));
+            }
+            false => folder_inputs(&source, setting, &mut inputs),
+        }
+    }
+    inputs
+}
+
+impl Placement {
+    /// A source that is a folder among the files, with its path there; `None` for what is elsewhere, or was generated.
+    fn own(&self, source: &Node) -> Option<Node> {
+        let path = TreePath::new(text(source, &["path"]).trim_start_matches('/'))?;
+        let path = match path == self.below_top {
+            true => TreePath::root(),
+            false => path.below(&self.below_top)?,
+        };
+        let is_in = |it: &TreePath| path == *it || path.below(it).is_some();
+        if self.generated.as_ref().is_some_and(is_in) {
+            return None;
+        }
+        let mut source = source.clone();
+        let fields = source.as_mapping_mut()?;
+        let old = fields.get("path")?.clone();
+        fields.insert("path", Node::string(path.as_str()).at(&old));
+        Some(source)
+    }
 }
 
 fn unseen_origin(node: &Node) -> Origin {

@@ -1,5 +1,6 @@
 //! One source of an Application to its objects: a chart, a kustomization, or a folder of manifests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Setting;
@@ -179,6 +180,48 @@ fn kustomized(
         Some(fault) => Err(fault),
         None => Ok(built.objects),
     }
+}
+
+/// The charts that the kustomization in the folder of a source renders. What is wrong with its build is reported by who follows what is
+/// deployed.
+pub(super) fn folder_inputs(
+    source: &Source<'_>,
+    setting: &Setting<'_>,
+    inputs: &mut Vec<Arc<ChartInput>>,
+) {
+    let (node, files) = (source.node, setting.files);
+    if !source.is_own(node) {
+        return;
+    }
+    let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
+    let is_wanted = |folder: &TreePath| {
+        matches!(kind(node, files, folder), Kind::Kustomize)
+            && names_charts(files, folder, &mut BTreeSet::new())
+    };
+    if let Some(folder) = folder.filter(is_wanted) {
+        let _ = kustomized(source, files, &folder, setting, inputs);
+    }
+}
+
+/// Whether a kustomization, or one that it lists, renders charts: most do not, and need not be built.
+fn names_charts(files: &dyn Files, folder: &TreePath, seen: &mut BTreeSet<TreePath>) -> bool {
+    let Ok(Some(fields)) = read_fields(files, folder) else {
+        return false;
+    };
+    // The file of a generator may be one of a chart too.
+    let names = ["helmCharts", "helmChartInflationGenerator", "generators"];
+    if names.iter().any(|it| fields.get(it).is_some()) {
+        return true;
+    }
+    let lists = ["resources", "bases", "components"].into_iter();
+    let entries = lists
+        .filter_map(|it| fields.get(it)?.as_sequence())
+        .flatten();
+    let mut folders = entries.filter_map(|it| folder.resolve(it.as_str()?));
+    folders.any(|it| {
+        let is_folder = matches!(files.kind(&it), Ok(Some(EntryKind::Folder)));
+        is_folder && seen.insert(it.clone()) && names_charts(files, &it, seen)
+    })
 }
 
 /// What makes Argo CD pass a file over.
