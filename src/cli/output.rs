@@ -86,6 +86,15 @@ pub(super) fn error(message: &str) {
     note(&format!("\x1b[1m\x1b[31merror\x1b[0m: {message}\n"));
 }
 
+/// Says what a run goes on without, and what to do about it; nothing with `-q`.
+pub(super) fn warning(message: &str, helps: &[String]) {
+    let message = without_secrets(message);
+    status(&format!("\x1b[1m\x1b[33mwarning\x1b[0m: {message}\n"));
+    for help in helps {
+        status(&format!("\x1b[1m\x1b[36mhelp\x1b[0m: {help}\n"));
+    }
+}
+
 /// Says what to do about an error.
 pub(super) fn help(message: &str) {
     note(&format!("\x1b[1m\x1b[36mhelp\x1b[0m: {message}\n"));

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::selection::Selection;
 use super::session::Session;
 use super::timings::Timings;
-use super::unchanged::State;
+use super::unchanged::{Changed, Known, State};
 use super::{Global, Outcome, cache, output, removed};
 use crate::diag::Diagnostics;
 use crate::disk::{apply, read_output};
@@ -55,15 +55,11 @@ fn render(
     let Selection {
         environments, out, ..
     } = &arguments.selection;
+    let progress = Progress::timed(global, "looking for changes", timings);
     let known = arguments
         .selection
         .known("render", &session, global, timings)
         .filter(|_| arguments.shard.is_none());
-    let state = known.as_ref().and_then(|it| it.state(&session));
-    if let Some(State::Same(files)) = state {
-        return Ok(finish(&session, &Plan::up_to_date(files)));
-    }
-    let progress = Progress::timed(global, "reading the workspace", timings);
     let options = Options {
         observer: progress.observer(),
         scope: Scope::of(environments),
@@ -72,18 +68,19 @@ fn render(
         without_objects: true,
         ..Options::default()
     };
-    if let (Some(known), Some(State::Changed(changed))) = (&known, state)
-        && let Some(part) = changed.part(&session, known, &options, arguments.force)
-    {
-        apply(&part.plan, &known.out)?;
-        let compiled = part.update.compiled.as_ref();
-        let removed = compiled.map(|it| removed::findings(&session, it, &part.plan));
-        session.report(&Diagnostics::default());
-        session.report(&removed.unwrap_or_default());
-        output::status(&format!("{}\n", plan_summary(&part.plan)));
-        known.renew(&session, *changed, part);
-        return Ok(Outcome::Clean);
+    if let Some(known) = &known {
+        for state in known.states(&session) {
+            match state {
+                State::Same(files) => return Ok(finish(&session, &Plan::up_to_date(files))),
+                State::Changed(changed) => {
+                    if render_part(known, *changed, &session, &options, arguments.force)? {
+                        return Ok(Outcome::Clean);
+                    }
+                }
+            }
+        }
     }
+    progress.set("reading the workspace");
     let compiled = match arguments.shard {
         Some(shard) => compile_shard(&session.files, shard, &options),
         None => compile(&session.files, &options),
@@ -122,6 +119,27 @@ fn render(
         remove_earlier(&session, &earlier)?;
     }
     Ok(kept)
+}
+
+/// Renders what has changed since a run that had nothing to say. False where only a run of the whole workspace knows what that comes to.
+fn render_part(
+    known: &Known,
+    changed: Changed,
+    session: &Session<'_>,
+    options: &Options,
+    force: bool,
+) -> Result<bool> {
+    let Some(part) = changed.part(session, known, options, force) else {
+        return Ok(false);
+    };
+    apply(&part.plan, &known.out)?;
+    let compiled = part.update.compiled.as_ref();
+    let removed = compiled.map(|it| removed::findings(session, it, &part.plan));
+    session.report(&Diagnostics::default());
+    session.report(&removed.unwrap_or_default());
+    output::status(&format!("{}\n", plan_summary(&part.plan)));
+    known.renew(session, changed, part);
+    Ok(true)
 }
 
 /// A run that has nothing to say, and nothing to do.

@@ -7,6 +7,7 @@ use clap::Args;
 use clap_complete::ArgValueCandidates;
 
 use super::Global;
+use super::cache::{Shared, SharedFlags};
 use super::session::Session;
 use super::timings::{TimingFlags, Timings};
 use super::unchanged::Known;
@@ -25,6 +26,8 @@ pub(super) struct Selection {
     #[arg(long)]
     pub(super) no_cache: bool,
     #[command(flatten)]
+    shared: SharedFlags,
+    #[command(flatten)]
     pub(super) timings: TimingFlags,
 }
 
@@ -38,8 +41,6 @@ impl Selection {
         global: &Global,
         timings: Option<&Arc<Timings>>,
     ) -> Option<Known> {
-        let timings = timings.into_iter();
-        timings.for_each(|it| it.begins("looking for changes"));
         if self.no_cache || !self.environments.is_empty() {
             return None;
         }
@@ -47,6 +48,13 @@ impl Selection {
         let folder = session
             .output(self.out.as_deref(), &workspace.output)
             .ok()?;
-        Known::new(command, global, session, &folder, &workspace.output)
+        let shared = Shared::new(&self.shared, command, session, &folder, timings);
+        Known::new(
+            command,
+            global,
+            session,
+            (&folder, &workspace.output),
+            shared,
+        )
     }
 }

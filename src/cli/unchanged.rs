@@ -5,16 +5,17 @@
 //! Runs that know the last one: nothing is rendered again whose inputs and outputs are as a run of the same program has left them.
 //!
 //! Only runs that have nothing to say are remembered. What they are known by lies in the folder for caches, outside the workspace; any
-//! file there can be removed at any time.
+//! file there can be removed at any time. A machine that has never had such a run can begin from one that another machine has shared.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::cache::{Shared, SharedRun};
 use super::session::Session;
 use super::{Global, cache, earlier};
-use crate::disk::{Begin, Difference, Inputs, Remembered, Stamp, difference};
+use crate::disk::{Begin, Difference, Inputs, Portable, Remembered, Stamp, difference};
 use crate::emit::Plan;
 use crate::incremental::{Update, update};
 use crate::tree::{Changes, ReadSet, Tree, TreePath};
@@ -28,16 +29,17 @@ pub(super) struct Known {
     pub(super) out: PathBuf,
     output: TreePath,
     begin: Begin,
+    shared: Option<Shared>,
 }
 
 impl Known {
-    /// What a run is known by; `None` where the system has no folder for caches.
+    /// What a run is known by; `None` where the system has no folder for caches. The output folder comes with its path in the workspace.
     pub(super) fn new(
         command: &str,
         global: &Global,
         session: &Session<'_>,
-        out: &Path,
-        output: &TreePath,
+        (out, output): (&Path, &TreePath),
+        shared: Option<Shared>,
     ) -> Option<Known> {
         let place = format!(
             "{command}\n{}\n{}",
@@ -62,21 +64,80 @@ impl Known {
             out: out.to_path_buf(),
             output: output.clone(),
             begin: Begin::now(),
+            shared,
         })
     }
 
-    /// What has become of the last run; `None` where there is none that can be used. A tree that was written to another folder before
-    /// is looked for each time.
-    pub(super) fn state(&self, session: &Session<'_>) -> Option<State> {
+    /// What has become of the last run on this machine, and of those that other machines have shared; each is looked at when the one
+    /// before it was of no use.
+    pub(super) fn states<'a>(&'a self, session: &'a Session<'_>) -> impl Iterator<Item = State> {
+        let own = std::iter::once_with(|| self.own_state(session)).flatten();
+        let shared = self.shared.iter().flat_map(Shared::runs);
+        own.chain(shared.filter_map(|it| self.shared_state(session, &it)))
+    }
+
+    /// `None` where there is no last run that can be used. A tree that was written to another folder before is looked for each time.
+    fn own_state(&self, session: &Session<'_>) -> Option<State> {
         let difference = difference(&self.files[0], &self.key, self.begin)?;
         let words = Words::read(&difference.words)?;
         if earlier::is_beside(session, &self.output) {
             return None;
         }
         if difference.changed.is_empty() {
+            let inputs = || Inputs::load(&self.files[1], &words.id);
+            self.share(session, &difference.into_stamp(), inputs, &words);
             return Some(State::Same(words.files));
         }
         let old = Inputs::load(&self.files[1], &words.id)?;
+        let changed = self.changed(session, difference, old, words)?;
+        Some(State::Changed(Box::new(changed)))
+    }
+
+    fn shared_state(&self, session: &Session<'_>, found: &SharedRun) -> Option<State> {
+        if earlier::is_beside(session, &self.output) {
+            return None;
+        }
+        let run = &found.run;
+        let words = Words::read(&run.words)?;
+        let difference = run.difference(session.files.root(), &self.out, self.begin)?;
+        let changed = self.changed(session, difference, run.inputs().clone(), words)?;
+        if !changed.is_empty() {
+            return Some(State::Changed(Box::new(changed)));
+        }
+        let words = Words {
+            id: new_id(),
+            ..changed.words
+        };
+        self.shared
+            .iter()
+            .for_each(|it| it.pass_on(found, &words.id));
+        // What can't be remembered costs time, and nothing else.
+        let _: Option<()> = self.keep_same(session, changed, &words);
+        Some(State::Same(words.files))
+    }
+
+    /// Remembers here what another machine knew.
+    fn keep_same(&self, session: &Session<'_>, same: Changed, words: &Words) -> Option<()> {
+        let Changed {
+            mut difference,
+            inputs: [_, inputs],
+            changed,
+            ..
+        } = same;
+        difference.inputs(session.files.root(), changed, self.begin)?;
+        inputs.store(&self.files[1], &words.id)?;
+        let stamp = difference.into_stamp();
+        stamp.keep(&self.files[0], &self.key, &words.to_string());
+        Some(())
+    }
+
+    fn changed(
+        &self,
+        session: &Session<'_>,
+        difference: Difference,
+        old: Inputs,
+        words: Words,
+    ) -> Option<Changed> {
         let is_output = |it: &&PathBuf| it.starts_with(&self.out);
         let (outputs, inputs): (Vec<_>, Vec<_>) = difference.changed.iter().partition(is_output);
         let root = session.files.root();
@@ -85,14 +146,31 @@ impl Known {
         let (new, changes) = old.now(&session.files, inputs.as_ref()?)?;
         let path = |it: &PathBuf| TreePath::new(it.strip_prefix(&self.out).ok()?.to_str()?);
         let outputs: Option<Vec<TreePath>> = outputs.into_iter().map(path).collect();
-        Some(State::Changed(Box::new(Changed {
+        Some(Changed {
             outputs: outputs?,
             inputs: [old, new],
             changed: inputs?,
             changes,
             words,
             difference,
-        })))
+        })
+    }
+
+    /// Stores a run for other machines, where that is wanted and was not done yet.
+    fn share(
+        &self,
+        session: &Session<'_>,
+        stamp: &Stamp,
+        inputs: impl FnOnce() -> Option<Inputs>,
+        words: &Words,
+    ) {
+        let shared = self.shared.as_ref();
+        let Some(shared) = shared.filter(|it| it.is_wanted(&words.id)) else {
+            return;
+        };
+        let (root, said) = (session.files.root(), words.without_id());
+        let run = inputs().and_then(|it| Portable::of(stamp, &it, root, &self.out, &said));
+        run.iter().for_each(|it| shared.store(it, &words.id));
     }
 
     /// Remembers a run after which the output folder is up to date. `standing` is what was there before, and `more` what was read
@@ -133,10 +211,11 @@ impl Known {
             claims: compiled.claims,
             id: new_id(),
         };
-        if let Some(inputs) = inputs {
+        if let Some(inputs) = &inputs {
             inputs.store(&self.files[1], &words.id);
         }
         stamp.keep(&self.files[0], &self.key, &words.to_string());
+        self.share(session, &stamp, || inputs, &words);
         Some(())
     }
 
@@ -181,6 +260,7 @@ impl Known {
         };
         inputs.store(&self.files[1], &words.id)?;
         stamp.keep(&self.files[0], &self.key, &words.to_string());
+        self.share(session, &stamp, || Some(inputs), &words);
         Some(())
     }
 }
@@ -216,6 +296,11 @@ pub(super) struct Part {
 }
 
 impl Changed {
+    /// Whether all is as it was, though some of it had to be looked at.
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.outputs.is_empty()
+    }
+
     /// Renders what has changed; `None` where only a run of the whole workspace knows what that comes to.
     pub(super) fn part(
         &self,
@@ -334,6 +419,11 @@ impl Words {
             claims: words.next()?.parse().ok()?,
             id: words.next()?.to_string(),
         })
+    }
+
+    /// The same on every machine.
+    fn without_id(&self) -> String {
+        format!("{} {} -", self.files, self.claims)
     }
 }
 

@@ -42,8 +42,8 @@ enum Known {
 }
 
 /// What was at a path, with the bytes.
-#[derive(PartialEq, Eq)]
-enum Found<'a> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found<'a> {
     Nothing,
     Folder,
     File(&'a [u8]),
@@ -99,6 +99,9 @@ impl Inputs {
                 continue;
             };
             now.list(files, path)?;
+            if now.file(path) == Some(Found::Nothing) {
+                return None;
+            }
             let after = now.folder(path)?;
             let gone = before.iter().filter(|it| !after.contains(it));
             let come = after.iter().filter(|it| !before.contains(it));
@@ -181,6 +184,10 @@ impl Inputs {
 
     /// Writes them to a file. `id` names the run that they belong to.
     pub fn store(&self, file: &Path, id: &str) -> Option<()> {
+        store_private(file, &self.bytes(id)?).ok()
+    }
+
+    pub(super) fn bytes(&self, id: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.text.len() + self.loaded.bytes.len() + 4096);
         bytes.extend_from_slice(HEAD);
         let mut writer = Writer(&mut bytes);
@@ -188,20 +195,32 @@ impl Inputs {
         self.store_files(&mut writer)?;
         self.store_folders(&mut writer)?;
         writer.0.extend_from_slice(HEAD);
-        store_private(file, &bytes).ok()
+        Some(bytes)
+    }
+
+    /// All paths that were looked at, with what was there, in the order of the paths' bytes.
+    pub(super) fn files(&self) -> Vec<(&[u8], Found<'_>)> {
+        let loaded = self.loaded.files.iter();
+        let loaded =
+            loaded.map(|(path, known)| (self.loaded.text(path), known.found(&self.loaded.bytes)));
+        let own = self.files.iter();
+        let own = own.map(|(path, known)| (path.as_str().as_bytes(), known.found(&self.text)));
+        merged(loaded.collect(), own.collect(), |it| it.0)
+    }
+
+    /// All folders that were listed.
+    pub(super) fn folders(&self) -> Vec<&[u8]> {
+        let loaded = self.loaded.folders.iter().map(|it| self.loaded.text(&it.0));
+        let own = self.folders.keys().map(|it| it.as_str().as_bytes());
+        merged(loaded.collect(), own.collect(), |it| *it)
     }
 
     fn store_files(&self, writer: &mut Writer<'_>) -> Option<()> {
-        let loaded = self.loaded.files.iter();
-        let loaded =
-            loaded.map(|(path, known)| (self.loaded.text(path), known, &self.loaded.bytes));
-        let own = self.files.iter();
-        let own = own.map(|(path, known)| (path.as_str().as_bytes(), known, &self.text));
-        let all = merged(loaded.collect(), own.collect(), |it| it.0);
+        let all = self.files();
         writer.number(all.len())?;
-        for (path, known, text) in all {
+        for (path, found) in all {
             writer.text(path)?;
-            match known.found(text) {
+            match found {
                 Found::Nothing => writer.0.push(b'-'),
                 Found::Folder => writer.0.push(b'd'),
                 Found::Large => writer.0.push(b'l'),
@@ -232,9 +251,14 @@ impl Inputs {
     }
 
     /// Reads them; `None` where they are of another run, or not whole.
+    #[allow(clippy::disallowed_methods, reason = "a file of the cache")]
     pub fn load(file: &Path, id: &str) -> Option<Inputs> {
+        Inputs::read(std::fs::read(file).ok()?, id)
+    }
+
+    pub(super) fn read(bytes: Vec<u8>, id: &str) -> Option<Inputs> {
         Some(Inputs {
-            loaded: Arc::new(Loaded::read(file, id)?),
+            loaded: Arc::new(Loaded::read(bytes, id)?),
             ..Inputs::default()
         })
     }
@@ -276,9 +300,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    #[allow(clippy::disallowed_methods, reason = "a file of the cache")]
-    fn read(file: &Path, id: &str) -> Option<Loaded> {
-        let bytes = std::fs::read(file).ok()?;
+    fn read(bytes: Vec<u8>, id: &str) -> Option<Loaded> {
         let end = bytes.len().checked_sub(HEAD.len())?;
         let is_whole = bytes.starts_with(HEAD) && bytes.get(end..)? == HEAD;
         let mut reader = Reader {
@@ -353,16 +375,16 @@ impl Loaded {
     }
 }
 
-struct Writer<'a>(&'a mut Vec<u8>);
+pub(super) struct Writer<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Writer<'_> {
-    fn number(&mut self, number: usize) -> Option<()> {
+    pub(super) fn number(&mut self, number: usize) -> Option<()> {
         let number = u32::try_from(number).ok()?;
         self.0.extend_from_slice(&number.to_le_bytes());
         Some(())
     }
 
-    fn text(&mut self, text: &[u8]) -> Option<()> {
+    pub(super) fn text(&mut self, text: &[u8]) -> Option<()> {
         self.number(text.len())?;
         self.0.extend_from_slice(text);
         Some(())
@@ -381,9 +403,9 @@ impl Writer<'_> {
     }
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -393,7 +415,7 @@ impl<'a> Reader<'a> {
         Some(byte)
     }
 
-    fn number(&mut self) -> Option<usize> {
+    pub(super) fn number(&mut self) -> Option<usize> {
         let bytes = self.bytes.get(self.at..self.at + 4)?;
         self.at += 4;
         usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
@@ -407,7 +429,7 @@ impl<'a> Reader<'a> {
         Some(range)
     }
 
-    fn text(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
         let range = self.range()?;
         self.bytes.get(range)
     }

@@ -32,7 +32,7 @@ const STAMPS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub struct Stamp {
     /// By absolute paths.
-    entries: SeenPaths,
+    pub(super) entries: SeenPaths,
 }
 
 /// When a run began: what changed later may be newer than what the run has read.
@@ -47,7 +47,7 @@ impl Begin {
     }
 
     /// Whether something may have changed since.
-    fn is_before(self, stat: &Stat) -> bool {
+    pub(super) fn is_before(self, stat: &Stat) -> bool {
         let [modified, changed] = stat.times.map(i128::from);
         let is_coarse = |it: i128| it % nanoseconds(Duration::from_secs(1)) == 0;
         let tick = match is_coarse(modified) && is_coarse(changed) {
@@ -87,7 +87,7 @@ impl Stamp {
     }
 
     /// The folders that lead to a path are no links.
-    fn folders_to(&self, root: &Path, path: &TreePath) -> Option<()> {
+    pub(super) fn folders_to(&self, root: &Path, path: &TreePath) -> Option<()> {
         let above = std::iter::successors(path.parent(), TreePath::parent);
         for folder in above.filter(|it| *it != TreePath::root()) {
             let place = place(root, &folder)?;
@@ -135,7 +135,7 @@ impl Stamp {
     }
 
     /// Whether a folder holds what is known of it, and nothing else.
-    fn has_names(&self, folder: &str) -> bool {
+    pub(super) fn has_names(&self, folder: &str) -> bool {
         let Ok(entries) = fs::read_dir(folder) else {
             return false;
         };
@@ -225,7 +225,7 @@ impl Stamp {
 }
 
 /// The path of a file or folder below another, which must be text.
-fn place(root: &Path, path: &TreePath) -> Option<String> {
+pub(super) fn place(root: &Path, path: &TreePath) -> Option<String> {
     let root = root.to_str()?;
     match path.as_str() {
         "" => Some(root.to_string()),
@@ -234,7 +234,7 @@ fn place(root: &Path, path: &TreePath) -> Option<String> {
 }
 
 /// The folders that lead to a path.
-fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
+pub(super) fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
     for folder in std::iter::successors(path.parent(), TreePath::parent) {
         if !folders.insert(folder) {
             break;
@@ -249,7 +249,7 @@ pub struct Difference {
     pub words: String,
     /// The paths that are not as they were: files, and folders that may hold other names.
     pub changed: Vec<PathBuf>,
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
 }
 
 /// Looks again at what a stamp has seen; `None` where there is no stamp that can be used. `key` is what else the run depends on.
@@ -287,6 +287,11 @@ impl Difference {
         begin: Begin,
     ) -> Option<()> {
         self.stamp.inputs(root, paths, begin)
+    }
+
+    /// What the stamp has seen.
+    pub fn into_stamp(self) -> Stamp {
+        self.stamp
     }
 
     /// Whether an input is known.

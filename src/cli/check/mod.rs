@@ -91,15 +91,11 @@ fn check_all(
     let Selection {
         environments, out, ..
     } = &arguments.selection;
+    let progress = Progress::timed(global, "looking for changes", timings);
     let known = arguments
         .selection
         .known("check", &session, global, timings);
     let known = known.filter(|_| !arguments.twice && !is_deep);
-    let state = known.as_ref().and_then(|it| it.state(&session));
-    if let Some(State::Same(_)) = state {
-        return Ok(session.report(&Diagnostics::default()));
-    }
-    let progress = Progress::timed(global, "reading the workspace", timings);
     let options = Options {
         observer: progress.observer(),
         scope: Scope::of(environments),
@@ -108,11 +104,17 @@ fn check_all(
         below_top: session.below_top(),
         ..Options::default()
     };
-    if let (Some(known), Some(State::Changed(changed))) = (&known, state)
-        && change::is_clean(known, *changed, &session, &options)
-    {
-        return Ok(session.report(&Diagnostics::default()));
+    if let Some(known) = &known {
+        let mut states = known.states(&session);
+        let is_clean = states.any(|it| match it {
+            State::Same(_) => true,
+            State::Changed(changed) => change::is_clean(known, *changed, &session, &options),
+        });
+        if is_clean {
+            return Ok(session.report(&Diagnostics::default()));
+        }
     }
+    progress.set("reading the workspace");
     let compiled = compile(&session.files, &options);
     let Some(output_path) = compiled.output.clone() else {
         session.report(&compiled.diagnostics);

@@ -42,9 +42,9 @@ impl Scope<'_> {
 }
 
 impl Access {
-    pub(super) fn new(credentials: Credentials) -> Access {
+    pub(super) fn new(client: Client, credentials: Credentials) -> Access {
         Access {
-            client: Client::default(),
+            client,
             credentials,
             known: Mutex::default(),
         }

@@ -26,6 +26,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// How long one thing may take, with all redirects and repeated attempts: a server that sends a byte now and then, or one redirect
 /// after another, must not hold up a job.
 const PATIENCE: Duration = Duration::from_secs(120);
+const BRIEF_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is asked of a server.
 pub(super) struct Call<'a> {
@@ -114,6 +115,7 @@ pub(super) struct Client {
     plain: OnceLock<Agent>,
     secure: OnceLock<Agent>,
     patience: Duration,
+    attempts: u32,
 }
 
 impl Default for Client {
@@ -122,23 +124,33 @@ impl Default for Client {
             plain: OnceLock::new(),
             secure: OnceLock::new(),
             patience: PATIENCE,
+            attempts: ATTEMPTS_MAX,
         }
     }
 }
 
 impl Client {
+    /// A client for what a run can do without: it asks no more than twice, and takes less time.
+    pub(super) fn brief() -> Client {
+        Client {
+            patience: BRIEF_PATIENCE,
+            attempts: 2,
+            ..Client::default()
+        }
+    }
+
     /// When something that begins now has to be over.
     pub(super) fn until(&self) -> Instant {
         Instant::now() + self.patience
     }
 
-    /// Sends a request, up to [`ATTEMPTS_MAX`] times where that helps. Errors: `unreachable`; any status is an answer.
+    /// Sends a request, several times where that helps. Errors: `unreachable`; any status is an answer.
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
         let mut wait = FIRST_WAIT;
         let until = call.until.unwrap_or_else(|| self.until());
         let has_time = |pause: &Duration| Instant::now() + *pause < until;
         let report = |silence: Silence| unreachable(&call.url, &silence.words);
-        for _ in 1..ATTEMPTS_MAX {
+        for _ in 1..self.attempts {
             let pause = match self.follow(call, until) {
                 Ok(answer) => match pause(&answer, call, wait).filter(has_time) {
                     Some(pause) => pause,

@@ -1,4 +1,5 @@
-//! The network: HTTP chart repositories and OCI registries. `pleach vendor` and `pleach publish` alone come here.
+//! The network: HTTP chart repositories and OCI registries, and stores of bytes by name. `pleach vendor`, `pleach publish` and the shared
+//! cache alone come here.
 //!
 //! What is deliberately absent: any decision on what to pull, and the disk. What is pulled is given back as bytes that fit their
 //! digest and hold the chart that was requested.
@@ -9,17 +10,19 @@ mod http;
 mod json;
 mod registry;
 mod repository;
+mod store;
 mod url;
 
 pub use credentials::CredentialFiles;
 pub use json::config;
+pub use store::{S3Access, S3Keys, Store, StoreAddress};
 
 use std::collections::BTreeMap;
 
 use crate::chart::{Pin, Request, Version, digest, is_exact, read_archive};
 use access::Access;
 use credentials::Credentials;
-use http::Call;
+use http::{Call, Client};
 use pleach_yaml::diag::{Class, Diagnostic};
 use registry::OciRepository;
 use repository::{Indexes, Listed, no_version};
@@ -58,7 +61,7 @@ impl Network {
     /// Nothing is read or asked yet.
     pub fn new(files: CredentialFiles) -> Network {
         Network {
-            access: Access::new(Credentials::new(files)),
+            access: Access::new(Client::default(), Credentials::new(files)),
             indexes: Indexes::default(),
         }
     }

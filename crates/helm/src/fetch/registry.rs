@@ -20,7 +20,7 @@ const TAGS_MAX: usize = 100_000;
 
 pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
 pub(super) const CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A chart's place in a registry.
@@ -111,6 +111,13 @@ impl<'a> OciRepository<'a> {
 
     /// The manifest of a tag or digest; `None` if there is none.
     pub(super) fn manifest(&self, reference: &str) -> Result<Option<Manifest>, Diagnostic> {
+        let found = self.document(reference)?;
+        let chart = found.map(|(manifest, digest)| self.chart(&manifest, digest));
+        chart.transpose()
+    }
+
+    /// The same of whatever artifact, with the digest of the manifest.
+    pub(super) fn document(&self, reference: &str) -> Result<Option<(Value, String)>, Diagnostic> {
         let mut call = Call::get(self.url(&format!("manifests/{reference}")), JSON_BYTES_MAX);
         call.headers.push(("Accept", MANIFESTS.to_string()));
         let answer = self.send(call, false)?;
@@ -129,7 +136,7 @@ impl<'a> OciRepository<'a> {
         if expected.is_some_and(|it| it != found) {
             return Err(self.tampered("manifest", expected.unwrap_or(""), &found));
         }
-        self.chart(&manifest, found).map(Some)
+        Ok(Some((manifest, found)))
     }
 
     fn chart(&self, manifest: &Value, digest: String) -> Result<Manifest, Diagnostic> {
@@ -168,7 +175,8 @@ impl<'a> OciRepository<'a> {
         self.blob(digest, ARCHIVE_BYTES_MAX)
     }
 
-    fn blob(&self, wanted: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Diagnostic> {
+    /// A blob by its digest; `None` where it is gone.
+    pub(super) fn blob(&self, wanted: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Diagnostic> {
         let url = self.url(&format!("blobs/{wanted}"));
         let answer = self.send(Call::get(url, bytes_max), false)?;
         if answer.status == 404 {

@@ -2,7 +2,11 @@
     clippy::disallowed_methods,
     reason = "the environment says where caches are"
 )]
-//! What lies outside any workspace: pulled charts, and the credentials that Docker and Helm keep.
+//! What lies outside any workspace: pulled charts, what runs remember, and the credentials that Docker, Helm and AWS's tools keep.
+
+mod shared;
+
+pub(super) use shared::{Shared, SharedFlags, SharedRun};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +14,7 @@ use std::sync::Arc;
 use super::Global;
 use crate::chart::Cache;
 use crate::disk::{Folder, Memory};
-use crate::fetch::CredentialFiles;
+use crate::fetch::{CredentialFiles, S3Access, S3Keys};
 use crate::workspace_diff;
 
 /// The folder: `--cache`, else `pleach` below the user's folder for caches. `None` where the system names none.
@@ -35,6 +39,21 @@ pub(super) fn credentials() -> CredentialFiles {
         registries: registries.into_iter().flatten().collect(),
         repositories: named("HELM_REPOSITORY_CONFIG")
             .or_else(|| below(helm(), "repositories.yaml")),
+    }
+}
+
+/// How S3 is reached, by the variables that AWS's own tools read.
+fn s3() -> S3Access {
+    let text = |name: &str| named(name)?.into_os_string().into_string().ok();
+    let keys = text("AWS_ACCESS_KEY_ID").zip(text("AWS_SECRET_ACCESS_KEY"));
+    S3Access {
+        keys: keys.map(|(id, secret)| S3Keys {
+            id,
+            secret,
+            token: text("AWS_SESSION_TOKEN"),
+        }),
+        region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
+        endpoint: text("AWS_ENDPOINT_URL_S3").or_else(|| text("AWS_ENDPOINT_URL")),
     }
 }
 

@@ -1,0 +1,168 @@
+//! A store in a bucket of S3 or of a server that speaks like it: each name is an object.
+
+use std::time::Duration;
+
+use rusty_s3::actions::{GetObject, PutObject};
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+use ureq::http::Method;
+
+use super::super::http::{Answer, Call, Client};
+use super::super::url::Url;
+use super::{BYTES_MAX, S3Access};
+use pleach_yaml::diag::Diagnostic;
+
+/// AWS's own tools need a region too, and most other servers take any.
+const REGION: &str = "us-east-1";
+
+/// How long a signature counts: longer than a request takes, by clocks that differ a little.
+const SIGNED_FOR: Duration = Duration::from_secs(600);
+
+/// What an answer to a request that stores something may have.
+const WORDS_BYTES_MAX: u64 = 1 << 20;
+
+/// A folder of a bucket.
+pub(super) struct Folder<'a> {
+    client: &'a Client,
+    bucket: Bucket,
+    keys: Option<Credentials>,
+    folder: &'a str,
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        access: &S3Access,
+        bucket: &str,
+        folder: &'a str,
+    ) -> Result<Folder<'a>, Diagnostic> {
+        let region = access.region.as_deref().unwrap_or(REGION);
+        // A name with a dot has no certificate as a host, and another server may have no name for each bucket.
+        let style = match access.endpoint.is_some() || bucket.contains('.') {
+            true => UrlStyle::Path,
+            false => UrlStyle::VirtualHost,
+        };
+        let amazon = format!("https://s3.{region}.amazonaws.com");
+        let endpoint = access.endpoint.as_ref().unwrap_or(&amazon);
+        let wrong = || {
+            let message = format!("`{endpoint}` is not the address of an S3 server");
+            let fault = Diagnostic::error("invalid-value", message);
+            fault.help("set `AWS_ENDPOINT_URL` to an address such as `https://minio.example.com`, and `AWS_REGION` to the name of a region")
+        };
+        let address = url::Url::parse(endpoint).map_err(|_| wrong())?;
+        let name = bucket.to_string();
+        let bucket = Bucket::new(address, style, name, region.to_string()).map_err(|_| wrong())?;
+        let keys = access.keys.as_ref().map(|it| match &it.token {
+            Some(token) => Credentials::new_with_token(&*it.id, &*it.secret, &**token),
+            None => Credentials::new(&*it.id, &*it.secret),
+        });
+        Ok(Folder {
+            client,
+            bucket,
+            keys,
+            folder,
+        })
+    }
+
+    fn object(&self, name: &str) -> String {
+        match self.folder {
+            "" => name.to_string(),
+            folder => format!("{folder}/{name}"),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let object = self.object(name);
+        let signed = GetObject::new(&self.bucket, self.keys.as_ref(), &object).sign(SIGNED_FOR);
+        let call = Call::get(Url::parse(signed.as_str())?, BYTES_MAX);
+        let answer = self.client.send(&call)?;
+        match answer.status {
+            404 => Ok(None),
+            _ if answer.is_success() => Ok(Some(answer.body)),
+            _ => Err(self.fault(&answer)),
+        }
+    }
+
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+        let object = self.object(name);
+        let signed = PutObject::new(&self.bucket, self.keys.as_ref(), &object).sign(SIGNED_FOR);
+        let mut call = Call::get(Url::parse(signed.as_str())?, WORDS_BYTES_MAX);
+        call.method = Method::PUT;
+        call.body = bytes;
+        let answer = self.client.send(&call)?;
+        match answer.is_success() {
+            true => Ok(()),
+            false => Err(self.fault(&answer)),
+        }
+    }
+
+    fn fault(&self, answer: &Answer) -> Diagnostic {
+        let (url, status) = (answer.url.shown(), answer.status);
+        let code = code(&answer.body).map_or(String::new(), |it| format!(", {it}"));
+        let (name, help) = match status {
+            401 | 403 => (
+                "access-denied",
+                "set `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` to keys that may do this; without `s3:ListBucket`, S3 also denies what is not there",
+            ),
+            301 | 307 | 400 => (
+                "unexpected-answer",
+                "set `AWS_REGION` to the region of the bucket",
+            ),
+            404 => (
+                "unexpected-answer",
+                "create the bucket, or check its name and `AWS_ENDPOINT_URL`",
+            ),
+            _ => ("unexpected-answer", "check the bucket and the server"),
+        };
+        let message = format!("`{url}`: unexpected status {status}{code}");
+        Diagnostic::error(name, message).help(help)
+    }
+}
+
+/// What S3 calls an error: the text of `<Code>`.
+fn code(body: &[u8]) -> Option<&str> {
+    let (_, rest) = str::from_utf8(body).ok()?.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let is_plain = code.bytes().all(|it| it.is_ascii_alphanumeric());
+    (is_plain && code.len() < 64).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(endpoint: Option<&str>, bucket: &str, folder: &str) -> String {
+        let access = S3Access {
+            endpoint: endpoint.map(str::to_string),
+            region: Some("eu-central-1".to_string()),
+            ..S3Access::default()
+        };
+        let client = Client::brief();
+        let folder = Folder::new(&client, &access, bucket, folder).unwrap();
+        let object = folder.object("name");
+        folder.bucket.object_url(&object).to_string()
+    }
+
+    #[test]
+    fn objects_have_the_address_of_their_server() {
+        assert_eq!(
+            address(None, "acme", "cache/main"),
+            "https://acme.s3.eu-central-1.amazonaws.com/cache/main/name"
+        );
+        assert_eq!(
+            address(None, "acme.dev", ""),
+            "https://s3.eu-central-1.amazonaws.com/acme.dev/name"
+        );
+        assert_eq!(
+            address(Some("http://127.0.0.1:9000"), "acme", "a"),
+            "http://127.0.0.1:9000/acme/a/name"
+        );
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_found() {
+        let body = b"<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code></Error>";
+        assert_eq!(code(body), Some("NoSuchBucket"));
+        assert_eq!(code(b"<Code>\x1b[31m</Code>"), None);
+        assert_eq!(code(b"no"), None);
+    }
+}

@@ -1,0 +1,170 @@
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a run depends on the program itself, whose place the environment says"
+)]
+//! The cache that machines share: a run stores there what it knows, and a fresh clone begins from it.
+//!
+//! Nothing here may fail a run. What cannot be fetched or stored is said once, and the run goes on without it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{credentials, folder, s3};
+use crate::chart::digest;
+use crate::cli::session::Session;
+use crate::cli::timings::Timings;
+use crate::cli::output;
+use crate::diag::Diagnostic;
+use crate::disk::{Portable, store_private};
+use crate::fetch::{Store, StoreAddress};
+
+/// Where what runs know is shared.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SharedFlags {
+    /// Begin from what a run of another machine has stored here, such as `oci://HOST/REPOSITORY` or `s3://BUCKET/FOLDER`
+    /// (repeatable; the first that helps is used)
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PLEACH_CACHE_FROM",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    cache_from: Vec<StoreAddress>,
+    /// Store there what this run knows, if it had nothing to report
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PLEACH_CACHE_TO",
+        hide_env_values = true
+    )]
+    cache_to: Option<StoreAddress>,
+}
+
+/// The stores of a run, and what it has there.
+pub(in crate::cli) struct Shared {
+    from: Vec<Store>,
+    to: Option<Store>,
+    /// What a run must have in common with this one.
+    key: String,
+    /// A digest of it: a tag in a registry, an object in a bucket.
+    name: String,
+    /// Which run was last stored from here, and where.
+    note: PathBuf,
+    timings: Option<Arc<Timings>>,
+}
+
+/// What a store has.
+pub(in crate::cli) struct SharedRun {
+    pub(in crate::cli) run: Portable,
+    /// Whether it is where this run would be stored.
+    is_stored: bool,
+}
+
+impl Shared {
+    /// The stores that a user names; `None` where there are none. `out` is the output folder.
+    pub(in crate::cli) fn new(
+        flags: &SharedFlags,
+        command: &str,
+        session: &Session<'_>,
+        out: &Path,
+        timings: Option<&Arc<Timings>>,
+    ) -> Option<Shared> {
+        if flags.cache_from.is_empty() && flags.cache_to.is_none() {
+            return None;
+        }
+        let store = |it: &StoreAddress| Store::new(it.clone(), credentials(), s3());
+        let out = out.strip_prefix(session.files.root()).unwrap_or(out);
+        // Two builds may have one version, and render differently.
+        let program = digest(&std::fs::read(std::env::current_exe().ok()?).ok()?);
+        let key = format!(
+            "{program} {command} {:?} {:?} {}",
+            session.global.strict,
+            session.below_top(),
+            out.display()
+        );
+        let name = digest(key.as_bytes());
+        let name = name.strip_prefix("sha256:")?.to_string();
+        Some(Shared {
+            from: flags.cache_from.iter().map(store).collect(),
+            to: flags.cache_to.as_ref().map(store),
+            note: folder(session.global)?.join("stored").join(&name),
+            key,
+            name,
+            timings: timings.cloned(),
+        })
+    }
+
+    /// What each store has of a run like this one, asked for one after the other.
+    pub(in crate::cli) fn runs(&self) -> impl Iterator<Item = SharedRun> {
+        self.from.iter().filter_map(|store| {
+            self.begins("asking the shared cache");
+            let bytes = store.get(&self.name);
+            let bytes = bytes.inspect_err(|it| warn("read", store, it)).ok()??;
+            let to = self.to.as_ref();
+            Some(SharedRun {
+                run: self.read(store, &bytes)?,
+                is_stored: to.is_some_and(|it| it.address() == store.address()),
+            })
+        })
+    }
+
+    fn begins(&self, stage: &str) {
+        self.timings.iter().for_each(|it| it.begins(stage));
+    }
+
+    fn read(&self, store: &Store, bytes: &[u8]) -> Option<Portable> {
+        let run = Portable::read(bytes, &self.key);
+        if run.is_none() {
+            let (name, store) = (&self.name, store.address());
+            let message = format!("ignoring `{name}` in the shared cache `{store}`: it is damaged");
+            output::warning(&message, &[]);
+        }
+        run
+    }
+
+    /// Whether a run is to be stored. `id` names it on this machine.
+    pub(in crate::cli) fn is_wanted(&self, id: &str) -> bool {
+        let note = std::fs::read_to_string(&self.note).unwrap_or_default();
+        let to = self.to.as_ref();
+        to.is_some_and(|it| note != Shared::noted(it, id))
+    }
+
+    fn noted(to: &Store, id: &str) -> String {
+        format!("{}\n{id}\n", to.address())
+    }
+
+    /// Stores a run.
+    pub(in crate::cli) fn store(&self, run: &Portable, id: &str) {
+        self.begins("writing to the shared cache");
+        let Some((to, bytes)) = self.to.as_ref().zip(run.bytes(&self.key)) else {
+            return;
+        };
+        match to.put(&self.name, &bytes) {
+            Ok(()) => self.note(to, id),
+            Err(fault) => warn("write", to, &fault),
+        }
+    }
+
+    /// Stores a run that another store has; what came from there is only noted.
+    pub(in crate::cli) fn pass_on(&self, found: &SharedRun, id: &str) {
+        match &self.to {
+            Some(to) if found.is_stored => self.note(to, id),
+            Some(_) => self.store(&found.run, id),
+            None => {}
+        }
+    }
+
+    /// A note that cannot be kept costs time, and nothing else.
+    fn note(&self, to: &Store, id: &str) {
+        let _ = store_private(&self.note, Shared::noted(to, id).as_bytes());
+    }
+}
+
+fn warn(what: &str, store: &Store, fault: &Diagnostic) {
+    let (store, message) = (store.address(), &fault.message);
+    let message = format!("cannot {what} the shared cache `{store}`: {message}");
+    output::warning(&message, &fault.help);
+}
