@@ -3,8 +3,8 @@
 # found does not fail it: the action's last step does, when the reports are where they belong.
 #
 #   INPUT_DIRECTORY INPUT_BASE INPUT_CHECK INPUT_DIFF INPUT_VENDOR INPUT_COMMENT INPUT_SUMMARY INPUT_ANNOTATIONS INPUT_FAIL_ON
-#   INPUT_ALLOW_NO_BASE                                                                                            inputs
-#   EVENT PULL BASE_SHA BEFORE QUEUE_BASE                                                                    the event, from `github.event`
+#   INPUT_ALLOW_NO_BASE INPUT_CACHE_FROM INPUT_CACHE_TO                                                            inputs
+#   EVENT PULL BASE_SHA BEFORE QUEUE_BASE DEFAULT_BRANCH                                                     the event, from `github.event`
 #   TOKEN                                                                                                            to fetch and to comment
 set -eu
 
@@ -132,11 +132,14 @@ if [ -z "$base" ] && [ "$INPUT_DIFF" != false ]; then
 fi
 echo "::stop-commands::$stop"
 code=0
+# Others begin from what is stored, so only what was merged is.
+cache_to=''
+[ -n "$PULL" ] || [ "${GITHUB_REF:-}" != "refs/heads/$DEFAULT_BRANCH" ] || cache_to=$INPUT_CACHE_TO
 # What was pushed over is compared with as it is.
 merge_base=true
 [ "$EVENT" != push ] || [ -n "$INPUT_BASE" ] || merge_base=false
 PLEACH_DIRECTORY=$directory PLEACH_BASE=$base PLEACH_MERGE_BASE=$merge_base PLEACH_CHECK=$INPUT_CHECK PLEACH_VENDOR=$INPUT_VENDOR PLEACH_FAIL_ON=$INPUT_FAIL_ON \
-    PLEACH_ALLOW_NO_BASE=$allow_no_base \
+    PLEACH_ALLOW_NO_BASE=$allow_no_base PLEACH_CACHE_FROM=$INPUT_CACHE_FROM PLEACH_CACHE_TO=$cache_to \
     PLEACH_FORMATS='sarif github' PLEACH_REPORTS=$reports \
     PLEACH_REST=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID "$here/pleach.sh" 2>&1 || code=$?
 echo "::$stop::"

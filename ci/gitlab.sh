@@ -1,7 +1,8 @@
 #!/bin/sh
 # What the template gitlab.yml runs: `pleach.sh` between the right commits, one Code Quality report, and the merge request's note.
 #
-#   PLEACH_DIRECTORY PLEACH_BASE PLEACH_FAIL_ON PLEACH_ALLOW_NO_BASE PLEACH_VENDOR   as pleach.sh has them
+#   PLEACH_DIRECTORY PLEACH_BASE PLEACH_FAIL_ON PLEACH_ALLOW_NO_BASE PLEACH_VENDOR PLEACH_CACHE_FROM   as pleach.sh has them
+#   PLEACH_CACHE_TO  the same; only jobs on the default branch write
 #   PLEACH_TOKEN   a token with the scope `api`, to write the note with; without it there are only the reports
 set -eu
 
@@ -62,6 +63,8 @@ safe_git rev-parse --git-dir >/dev/null || give_up 'Git cannot read the reposito
 base=$(base) || give_up 'the commit to compare with is not available; see the output of Git above'
 # What a commit has there are no reports of this run.
 [ -L "$reports" ] || rm -rf "$reports"
+# Others begin from what is stored, so only what was merged is.
+[ "${CI_COMMIT_BRANCH:-}" = "${CI_DEFAULT_BRANCH:-main}" ] || unset PLEACH_CACHE_TO
 # What was pushed over is compared with as it is.
 merge_base=true
 [ -n "${PLEACH_BASE:-}${CI_MERGE_REQUEST_IID:-}" ] || merge_base=false

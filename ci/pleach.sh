@@ -10,6 +10,7 @@
 #   PLEACH_FAIL_ON    what fails the run: never, check, or danger, which is check too                [check]
 #   PLEACH_ALLOW_NO_BASE  whether a run with PLEACH_FAIL_ON=danger passes where there is nothing to compare with: true or false  [false]
 #   PLEACH_VENDOR     whether charts are pulled first, as pleach.lock pins them: true or false       [false]
+#   PLEACH_CACHE_FROM, PLEACH_CACHE_TO  stores of runs, as `pleach check` reads them; only jobs on the main branch are to write
 #   PLEACH_FORMATS    in which findings are written: sarif, junit, gitlab, github                    [sarif junit]
 #   PLEACH_REPORTS    the folder that reports are written to                                         [pleach-reports]
 #   PLEACH_REST       where a reader of the comment finds what does not fit into it

@@ -56,6 +56,7 @@ mod removed_claims;
 mod schema_validation;
 mod scale_examples;
 mod shards;
+mod shared_cache;
 mod silent_fields;
 mod report;
 mod repository_faults;

@@ -270,3 +270,192 @@ fn path(bytes: &[u8]) -> Option<TreePath> {
     let text = str::from_utf8(bytes).ok()?;
     TreePath::new(text).filter(|it| it.as_str() == text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Folder;
+    use crate::tree::ReadSet;
+
+    const OUTPUT: &str = "x/out.yaml";
+
+    fn tree_path(text: &str) -> TreePath {
+        TreePath::new(text).unwrap()
+    }
+
+    /// A folder with inputs of each sort, and an output.
+    fn workspace() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("in/below")).unwrap();
+        fs::create_dir_all(root.join("deploy/x")).unwrap();
+        fs::write(root.join("in/a.yaml"), "one").unwrap();
+        fs::write(root.join("in/large"), vec![7; 300 << 10]).unwrap();
+        fs::write(root.join("deploy").join(OUTPUT), "out").unwrap();
+        folder
+    }
+
+    fn portable(root: &Path) -> Portable {
+        let read = ReadSet {
+            files: ["in/a.yaml", "in/large", "in/below", "missing.yaml"]
+                .map(tree_path)
+                .into(),
+            folders: [tree_path("in")].into(),
+            ..ReadSet::default()
+        };
+        let files = Folder::open(root).unwrap();
+        let inputs = Inputs::of(&files, &read).unwrap();
+        let mut stamp = Stamp::default();
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        let begin = Begin::now();
+        let paths = read.files.into_iter().chain(read.folders);
+        stamp.inputs(root, paths, begin).unwrap();
+        let out = root.join("deploy");
+        let output = tree_path(OUTPUT);
+        stamp.output(&out, [(&output, &b"out"[..])], begin).unwrap();
+        Portable::of(&stamp, &inputs, root, &out, "words").unwrap()
+    }
+
+    /// What differs in another folder, below it.
+    fn changed(run: &Portable, root: &Path) -> Option<Vec<String>> {
+        let difference = run.difference(root, &root.join("deploy"), Begin::now())?;
+        let below = |it: std::path::PathBuf| it.strip_prefix(root).unwrap().display().to_string();
+        Some(difference.changed.into_iter().map(below).collect())
+    }
+
+    #[test]
+    fn other_folders_with_the_same_files_are_the_same() {
+        let (one, other) = (workspace(), workspace());
+        let bytes = portable(one.path()).bytes("key").unwrap();
+        assert_eq!(portable(other.path()).bytes("key").unwrap(), bytes);
+        let run = Portable::read(&bytes, "key").unwrap();
+        assert_eq!(run.words, "words");
+        // The names in a folder are for `Inputs` to compare.
+        assert_eq!(changed(&run, other.path()).unwrap(), ["in"]);
+    }
+
+    #[test]
+    fn every_change_is_seen() {
+        let one = workspace();
+        let run = portable(one.path());
+        let changes: [(&str, fn(&Path)); 8] = [
+            ("in/a.yaml", |it| {
+                fs::write(it.join("in/a.yaml"), "two").unwrap()
+            }),
+            ("in/a.yaml", |it| {
+                fs::remove_file(it.join("in/a.yaml")).unwrap()
+            }),
+            ("in/large", |it| {
+                fs::write(it.join("in/large"), vec![8; 300 << 10]).unwrap();
+            }),
+            ("missing.yaml", |it| {
+                fs::write(it.join("missing.yaml"), "").unwrap()
+            }),
+            ("deploy/x/out.yaml", |it| {
+                fs::write(it.join("deploy/x/out.yaml"), "other").unwrap();
+            }),
+            ("deploy/x/out.yaml", |it| {
+                fs::remove_file(it.join("deploy/x/out.yaml")).unwrap();
+            }),
+            ("deploy/x", |it| {
+                fs::write(it.join("deploy/x/more"), "").unwrap()
+            }),
+            ("deploy", |it| {
+                fs::create_dir(it.join("deploy/more")).unwrap()
+            }),
+        ];
+        for (path, change) in changes {
+            let other = workspace();
+            change(other.path());
+            let changed = changed(&run, other.path()).unwrap();
+            assert!(changed.iter().any(|it| it == path), "{path}: {changed:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_or_another_thing_is_for_a_whole_run() {
+        let one = workspace();
+        let run = portable(one.path());
+        let changes: [fn(&Path); 3] = [
+            |it| fs::remove_dir(it.join("in/below")).unwrap(),
+            |it| fs::remove_dir_all(it.join("in")).unwrap(),
+            |it| {
+                fs::remove_file(it.join("in/a.yaml")).unwrap();
+                fs::create_dir(it.join("in/a.yaml")).unwrap();
+            },
+        ];
+        for change in changes {
+            let other = workspace();
+            change(other.path());
+            assert_eq!(changed(&run, other.path()), None);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_for_a_whole_run() {
+        let one = workspace();
+        let run = portable(one.path());
+        for path in ["in/a.yaml", "deploy/x/out.yaml"] {
+            let other = workspace();
+            let file = other.path().join(path);
+            fs::rename(&file, other.path().join("moved")).unwrap();
+            std::os::unix::fs::symlink(other.path().join("moved"), file).unwrap();
+            assert_eq!(changed(&run, other.path()), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_or_of_another_run_is_not_read() {
+        let one = workspace();
+        let bytes = portable(one.path()).bytes("key").unwrap();
+        assert!(Portable::read(&bytes, "other").is_none());
+        for end in 0..bytes.len() {
+            assert!(Portable::read(&bytes[..end], "key").is_none());
+            let mut damaged = bytes.clone();
+            damaged[end] ^= 4;
+            assert!(Portable::read(&damaged, "key").is_none(), "{end}");
+        }
+    }
+
+    /// Who can write to a store can seal whatever he likes.
+    #[test]
+    fn no_path_leads_out_of_the_workspace() {
+        let one = workspace();
+        let packed = portable(one.path()).bytes("key").unwrap();
+        let mut bytes = Vec::new();
+        let mut unpacked = ZlibDecoder::new(opened(&packed).unwrap());
+        unpacked.read_to_end(&mut bytes).unwrap();
+        let reseal = |bytes: &[u8]| {
+            let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(bytes).unwrap();
+            sealed(packed.finish().unwrap())
+        };
+        assert!(Portable::read(&reseal(&bytes), "key").is_some());
+        for (from, to) in [
+            ("x/out.yaml", "../ut.yaml"),
+            ("in/large", "../large"),
+            ("in/a.yaml", "../a.yaml"),
+            ("in/a.yaml", "/n/a.yaml"),
+        ] {
+            let text = |it: &str| it.as_bytes().to_vec();
+            let (from, to) = (text(from), text(to));
+            let mut changed = bytes.clone();
+            while let Some(at) = memchr::memmem::find(&changed, &from) {
+                changed[at..at + to.len()].copy_from_slice(&to);
+            }
+            let run = Portable::read(&reseal(&changed), "key");
+            assert!(run.is_none_or(|it| super::tests::changed(&it, one.path()).is_none()));
+        }
+        // Any other bytes are read without harm.
+        for at in 0..bytes.len().min(600) {
+            let mut changed = bytes.clone();
+            changed[at] = changed[at].wrapping_add(0x81);
+            if let Some(run) = Portable::read(&reseal(&changed), "key") {
+                let _ = super::tests::changed(&run, one.path());
+            }
+        }
+        let bomb = reseal(&vec![0; usize::try_from(BYTES_MAX).unwrap() + 1]);
+        assert!(Portable::read(&bomb, "key").is_none());
+    }
+}

@@ -7,6 +7,7 @@ use super::comment::Forge;
 use super::install::{Release, VERSION};
 use super::{Checkout, assert_tells, head};
 use crate::hook::{PLEACH, change, git, run};
+use crate::vendor::server::{Answer, Server};
 
 /// A pull request whose branch has gone its own way, and the merge of it that GitHub checks out.
 fn pull(below: &str, size: &str) -> Checkout {
@@ -308,4 +309,46 @@ fn the_release_is_installed_first() {
     let done = install(&release.sum);
     assert!(done.is_fine && marker.exists(), "{}", done.printed);
     assert_eq!(outputs(&done), ["passed", "true", "1"]);
+}
+
+#[test]
+fn only_the_default_branch_writes_to_the_shared_cache() {
+    let checkout = Checkout::new("", "50Gi", true);
+    let forge = Forge::new(Vec::new(), true);
+    let store = Server::start(|it| Answer::status(if it.method == "PUT" { 200 } else { 404 }));
+    let url = format!("http://{}", store.address);
+    let address = "s3://acme/cache";
+    let inputs = [
+        ("diff", "false"),
+        ("cache-from", address),
+        ("cache-to", address),
+    ];
+    let written = || store.asked().iter().filter(|it| it.method == "PUT").count();
+    let events = [
+        ("pull_request", "7", "refs/pull/7/merge", 0),
+        ("pull_request_target", "7", "refs/heads/main", 0),
+        ("push", "", "refs/heads/feature", 0),
+        (
+            "merge_group",
+            "",
+            "refs/heads/gh-readonly-queue/main/pr-7",
+            0,
+        ),
+        ("push", "", "refs/heads/main", 1),
+    ];
+    for (event, number, reference, expected) in events {
+        // What another run has left here would be enough.
+        let cache = tempfile::tempdir().unwrap();
+        let done = job(&checkout, &forge, &inputs)
+            .variable("PLEACH_CACHE", cache.path().to_str().unwrap())
+            .variable("AWS_ENDPOINT_URL", &url)
+            .variable("GITHUB_REF", reference)
+            .with("github.event.pull_request.number", number)
+            .with("github.event_name", event)
+            .with("github.event.repository.default_branch", "main")
+            .run();
+        assert!(done.is_fine, "{event}: {}", done.printed);
+        assert_eq!(written(), expected, "{event}: {}", done.printed);
+    }
+    assert!(store.asked().len() > 5);
 }

@@ -9,7 +9,7 @@ use super::files::{read_yaml, text};
 use super::install::Release;
 use super::{Checkout, Ran, assert_tells, command, finish};
 use crate::hook::PLEACH;
-use crate::vendor::server::Server;
+use crate::vendor::server::{Answer, Server};
 
 /// The template's job, with its inputs put in.
 fn job() -> (Node, BTreeMap<String, String>) {
@@ -37,6 +37,8 @@ fn run(
             ("sha256", &*release.sum),
             ("directory", "."),
             ("vendor", "false"),
+            ("cache_from", ""),
+            ("cache_to", ""),
             ("fail_on", "check"),
             ("allow_no_base", "false"),
         ];
@@ -177,4 +179,29 @@ fn another_archive_is_not_run() {
     assert_tells(&printed.printed, &["404"]);
     let two = format!("{sum} {}", release.sum);
     run(&[("sha256", &two)]).expect(0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_the_default_branch_writes_to_the_shared_cache() {
+    let (release, forge) = (release(), Forge::new(Vec::new(), true));
+    let server = release.serve(None);
+    let from = (&release, &server);
+    let checkout = Checkout::new("", "50Gi", true);
+    let store = Server::start(|it| Answer::status(if it.method == "PUT" { 200 } else { 404 }));
+    let url = format!("http://{}", store.address);
+    let inputs = ["cache_from", "cache_to"].map(|it| (it, "s3://acme/cache"));
+    let written = || store.asked().iter().filter(|it| it.method == "PUT").count();
+    for (branch, expected) in [("", 0), ("feature", 0), ("main", 1)] {
+        let cache = tempfile::tempdir().unwrap();
+        let more = [
+            ("PLEACH_CACHE", cache.path().to_str().unwrap()),
+            ("AWS_ENDPOINT_URL", &url),
+            ("CI_COMMIT_BRANCH", branch),
+            ("CI_DEFAULT_BRANCH", "main"),
+        ];
+        run(&checkout, from, &forge, &inputs, &more).expect(0);
+        assert_eq!(written(), expected, "{branch}");
+    }
+    assert!(store.asked().len() > 3);
 }

@@ -3,7 +3,7 @@
 pub(crate) mod http;
 mod local;
 pub(crate) mod place;
-mod registry;
+pub(crate) mod registry;
 mod remotes;
 mod repository;
 pub(crate) mod server;

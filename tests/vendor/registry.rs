@@ -13,8 +13,8 @@ use super::place::{Place, archive, write};
 use super::server::{Answer, Asked, Server};
 
 /// A registry that runs until it is dropped.
-struct Registry {
-    address: String,
+pub(crate) struct Registry {
+    pub(crate) address: String,
     folder: TempDir,
     process: Child,
 }
@@ -27,7 +27,7 @@ impl Drop for Registry {
 }
 
 impl Registry {
-    fn start(with_password: bool) -> Registry {
+    pub(crate) fn start(with_password: bool) -> Registry {
         const ATTEMPTS: usize = 5;
         for _ in 0..ATTEMPTS {
             let mut registry = Registry::spawn(with_password);

@@ -7,15 +7,16 @@
 //! Nothing here may fail a run. What cannot be fetched or stored is said once, and the run goes on without it.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::{credentials, folder, s3};
 use crate::chart::digest;
+use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::timings::Timings;
-use crate::cli::output;
 use crate::diag::Diagnostic;
 use crate::disk::{Portable, store_private};
 use crate::fetch::{Store, StoreAddress};
@@ -32,7 +33,7 @@ pub(in crate::cli) struct SharedFlags {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    cache_from: Vec<StoreAddress>,
+    cache_from: Vec<Place>,
     /// Store there what this run knows, if it had nothing to report
     #[arg(
         long,
@@ -40,7 +41,20 @@ pub(in crate::cli) struct SharedFlags {
         env = "PLEACH_CACHE_TO",
         hide_env_values = true
     )]
-    cache_to: Option<StoreAddress>,
+    cache_to: Option<Place>,
+}
+
+/// An address, or none: services set a variable that is not wanted to an empty text.
+#[derive(Clone, Debug)]
+struct Place(Option<StoreAddress>);
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Place, String> {
+        let address = Some(text).filter(|it| !it.is_empty());
+        address.map(str::parse).transpose().map(Place)
+    }
 }
 
 /// The stores of a run, and what it has there.
@@ -72,10 +86,12 @@ impl Shared {
         out: &Path,
         timings: Option<&Arc<Timings>>,
     ) -> Option<Shared> {
-        if flags.cache_from.is_empty() && flags.cache_to.is_none() {
+        let store = |it: &Place| Some(Store::new(it.0.clone()?, credentials(), s3()));
+        let from: Vec<Store> = flags.cache_from.iter().filter_map(store).collect();
+        let to = flags.cache_to.as_ref().and_then(store);
+        if from.is_empty() && to.is_none() {
             return None;
         }
-        let store = |it: &StoreAddress| Store::new(it.clone(), credentials(), s3());
         let out = out.strip_prefix(session.files.root()).unwrap_or(out);
         // Two builds may have one version, and render differently.
         let program = digest(&std::fs::read(std::env::current_exe().ok()?).ok()?);
@@ -88,8 +104,8 @@ impl Shared {
         let name = digest(key.as_bytes());
         let name = name.strip_prefix("sha256:")?.to_string();
         Some(Shared {
-            from: flags.cache_from.iter().map(store).collect(),
-            to: flags.cache_to.as_ref().map(store),
+            from,
+            to,
             note: folder(session.global)?.join("stored").join(&name),
             key,
             name,

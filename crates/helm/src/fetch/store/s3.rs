@@ -76,7 +76,7 @@ impl<'a> Folder<'a> {
         let call = Call::get(Url::parse(signed.as_str())?, BYTES_MAX);
         let answer = self.client.send(&call)?;
         match answer.status {
-            404 => Ok(None),
+            404 if code(&answer.body) != Some("NoSuchBucket") => Ok(None),
             _ if answer.is_success() => Ok(Some(answer.body)),
             _ => Err(self.fault(&answer)),
         }
