@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pleach::disk::{Begin, Stamp, unchanged};
-use pleach::tree::TreePath;
+use pleach::disk::{Begin, Folder, Inputs, Stamp, unchanged};
+use pleach::tree::{ReadSet, TreePath};
 use tempfile::TempDir;
 
 use crate::hook::{PLEACH, change, run};
@@ -61,6 +61,23 @@ fn what_stays_is_known_by_its_stat_data() {
 fn another_program_or_other_flags_make_another_run() {
     let (_folder, file) = stamped();
     assert_eq!(unchanged(&file, "other", Begin::now()), None);
+}
+
+/// Its parent was not listed, so nothing else says that it is gone.
+#[test]
+fn a_listed_folder_that_is_gone_is_for_a_whole_run() {
+    let (folder, _) = stamped();
+    let files = Folder::open(folder.path()).unwrap();
+    let listed = TreePath::new("in").unwrap();
+    let read = ReadSet {
+        folders: [listed.clone()].into(),
+        ..ReadSet::default()
+    };
+    let inputs = Inputs::of(&files, &read).unwrap();
+    let changed = [listed].into();
+    assert!(inputs.now(&files, &changed).unwrap().1.is_empty());
+    fs::remove_dir_all(folder.path().join("in")).unwrap();
+    assert!(inputs.now(&files, &changed).is_none());
 }
 
 /// Does something to a workspace.

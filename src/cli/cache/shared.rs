@@ -24,7 +24,7 @@ use crate::fetch::{Store, StoreAddress};
 /// Where what runs know is shared.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SharedFlags {
-    /// Begin from what a run of another machine has stored here, such as `oci://HOST/REPOSITORY` or `s3://BUCKET/FOLDER`
+    /// Begin from the run that another machine has stored at this address: `oci://HOST/REPOSITORY` or `s3://BUCKET/FOLDER`
     /// (repeatable; the first that helps is used)
     #[arg(
         long,
@@ -34,7 +34,7 @@ pub(in crate::cli) struct SharedFlags {
         value_delimiter = ','
     )]
     cache_from: Vec<Place>,
-    /// Store there what this run knows, if it had nothing to report
+    /// Store this run at this address for other machines, if it has nothing to report
     #[arg(
         long,
         value_name = "URL",
