@@ -63,7 +63,7 @@ pub(in crate::cli) struct Shared {
     to: Option<Store>,
     /// What a run must have in common with this one.
     key: String,
-    /// A digest of it: a tag in a registry, an object in a bucket.
+    /// A digest of it: a tag in a registry, an object in a bucket. Of every machine the same.
     name: String,
     /// Which run was last stored from here, and where.
     note: PathBuf,
@@ -92,7 +92,9 @@ impl Shared {
         if from.is_empty() && to.is_none() {
             return None;
         }
-        let out = out.strip_prefix(session.files.root()).unwrap_or(out);
+        let here = format!("{command}\n{}\n{}", session.root.display(), out.display());
+        // Where the workspace lies is another place on each machine.
+        let out = out.strip_prefix(&session.root).unwrap_or(out);
         // Two builds may have one version, and render differently.
         let program = digest(&std::fs::read(std::env::current_exe().ok()?).ok()?);
         let key = format!(
@@ -101,14 +103,13 @@ impl Shared {
             session.below_top(),
             out.display()
         );
-        let name = digest(key.as_bytes());
-        let name = name.strip_prefix("sha256:")?.to_string();
+        let notes = folder(session.global)?.join("stored");
         Some(Shared {
             from,
             to,
-            note: folder(session.global)?.join("stored").join(&name),
+            name: name_of(&key)?,
             key,
-            name,
+            note: notes.join(name_of(&here)?),
             timings: timings.cloned(),
         })
     }
@@ -177,6 +178,12 @@ impl Shared {
     fn note(&self, to: &Store, id: &str) {
         let _ = store_private(&self.note, Shared::noted(to, id).as_bytes());
     }
+}
+
+/// A name for files, tags and objects.
+fn name_of(text: &str) -> Option<String> {
+    let digest = digest(text.as_bytes());
+    digest.strip_prefix("sha256:").map(str::to_string)
 }
 
 fn warn(what: &str, store: &Store, fault: &Diagnostic) {
