@@ -279,6 +279,9 @@ mod tests {
 
     const OUTPUT: &str = "x/out.yaml";
 
+    /// Does something to a workspace.
+    type Act = fn(&Path);
+
     fn tree_path(text: &str) -> TreePath {
         TreePath::new(text).unwrap()
     }
@@ -301,7 +304,6 @@ mod tests {
                 .map(tree_path)
                 .into(),
             folders: [tree_path("in")].into(),
-            ..ReadSet::default()
         };
         let files = Folder::open(root).unwrap();
         let inputs = Inputs::of(&files, &read).unwrap();
@@ -338,7 +340,7 @@ mod tests {
     fn every_change_is_seen() {
         let one = workspace();
         let run = portable(one.path());
-        let changes: [(&str, fn(&Path)); 8] = [
+        let changes: [(&str, Act); 8] = [
             ("in/a.yaml", |it| {
                 fs::write(it.join("in/a.yaml"), "two").unwrap()
             }),
@@ -376,7 +378,7 @@ mod tests {
     fn a_folder_that_is_gone_or_another_thing_is_for_a_whole_run() {
         let one = workspace();
         let run = portable(one.path());
-        let changes: [fn(&Path); 3] = [
+        let changes: [Act; 3] = [
             |it| fs::remove_dir(it.join("in/below")).unwrap(),
             |it| fs::remove_dir_all(it.join("in")).unwrap(),
             |it| {
