@@ -3,77 +3,44 @@
 use pleach::compare::{CodeOwners, Comparison};
 use pleach::report::{MarkdownOptions, annotations, changes_json, markdown};
 use pleach::tree::{Tree, TreePath};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common_forms::{VIEW, comparison, forms};
 use crate::compare::compare_trees;
+use crate::json_schema::Judge;
 
-/// Says where a value does not fit a schema. It knows the words that ours uses, and no other, so that none is passed over.
-fn fit(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), String> {
-    for (word, rule) in schema.as_object().unwrap() {
-        let no = |what: &str| Err(format!("{at}: {what}: {value}"));
-        match &**word {
-            "$schema" | "$id" | "$defs" | "title" | "description" => {}
-            "$ref" => {
-                let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
-                fit(value, root.pointer(pointer).unwrap(), root, at)?;
-            }
-            "type" => {
-                let fits = match rule.as_str().unwrap() {
-                    "object" => value.is_object(),
-                    "array" => value.is_array(),
-                    "string" => value.is_string(),
-                    "integer" => value.is_i64() || value.is_u64(),
-                    "boolean" => value.is_boolean(),
-                    "null" => value.is_null(),
-                    other => panic!("{other}"),
-                };
-                if !fits {
-                    return no(&format!("no {rule}"));
-                }
-            }
-            "const" if value != rule => return no(&format!("not {rule}")),
-            "enum" if !rule.as_array().unwrap().contains(value) => return no("none of them"),
-            "const" | "enum" => {}
-            "minimum" => assert!(value.as_f64() >= rule.as_f64()),
-            "anyOf" => {
-                let mut all = rule.as_array().unwrap().iter();
-                if !all.any(|it| fit(value, it, root, at).is_ok()) {
-                    return no("fits none");
-                }
-            }
-            "required" => {
-                for field in rule.as_array().unwrap() {
-                    if value.get(field.as_str().unwrap()).is_none() {
-                        return no(&format!("no {field}"));
+/// Whether an object of this schema is one of several alternatives, which the schema around it completes.
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Whole,
+    Alternative,
+}
+
+/// The schema allows fields that it does not name, since later versions may add some. This version must name all that it writes.
+fn refuse_unnamed_fields(schema: &mut Value, role: Role) {
+    match schema {
+        Value::Object(words) => {
+            for (word, rule) in words.iter_mut() {
+                match &**word {
+                    "oneOf" | "anyOf" | "allOf" => {
+                        let rules = rule.as_array_mut().unwrap().iter_mut();
+                        rules.for_each(|it| refuse_unnamed_fields(it, Role::Alternative));
                     }
+                    _ => refuse_unnamed_fields(rule, Role::Whole),
                 }
             }
-            "properties" => {
-                let Some(fields) = value.as_object() else {
-                    return no("no object");
-                };
-                for (field, rule) in rule.as_object().unwrap() {
-                    if let Some(value) = value.get(field) {
-                        fit(value, rule, root, &format!("{at}.{field}"))?;
-                    }
-                }
-                // Others may read fields that the schema does not know; we write none.
-                for field in fields.keys() {
-                    if rule.get(field).is_none() {
-                        return no(&format!("`{field}` is not in the schema"));
-                    }
-                }
+            let is_object = words.get("type").is_some_and(|it| it == "object");
+            if is_object && role == Role::Whole {
+                words.insert("unevaluatedProperties".to_string(), false.into());
             }
-            "items" => {
-                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-                    fit(item, rule, root, &format!("{at}[{index}]"))?;
-                }
-            }
-            other => panic!("the schema has the word {other}"),
         }
+        Value::Array(items) => {
+            for item in items {
+                refuse_unnamed_fields(item, role);
+            }
+        }
+        _ => {}
     }
-    Ok(())
 }
 
 fn published() -> Value {
@@ -103,18 +70,52 @@ fn all_cases() -> Vec<(String, Comparison)> {
 
 #[test]
 fn the_json_fits_its_published_schema() {
-    let schema = published();
+    let mut schema = published();
+    refuse_unnamed_fields(&mut schema, Role::Whole);
+    let schema = Judge::new(schema);
     for (name, comparison) in all_cases() {
         let json = changes_json(&comparison, ["before", "after"], &VIEW, &|_, path| {
             Some((path.to_string(), true))
         });
         let json: Value = serde_json::from_str(&json).unwrap();
-        if let Err(fault) = fit(&json, &schema, &schema, "") {
+        if let Some(fault) = schema.fault_of(&json) {
             panic!("{name}: {fault}");
         }
     }
-    let wrong = serde_json::json!({"schema": 2});
-    assert!(fit(&wrong, &schema, &schema, "").is_err());
+}
+
+#[test]
+fn reports_with_other_fields_or_values_do_not_fit_the_schema() {
+    let mut schema = published();
+    refuse_unnamed_fields(&mut schema, Role::Whole);
+    let schema = Judge::new(schema);
+    let id = json!({"group": "", "kind": "Pod", "namespace": "a", "name": "b", "environment": "c"});
+    let report = json!({
+        "schema": 1, "before": "a", "after": "b", "claims": [], "dangers": [], "disclaimer": "", "clusters": [], "rollout": [],
+        "notes": [{"code": "a", "message": "b", "path": "c", "line": 1}],
+        "groups": [{"change": "added", "objects": [id], "exceptions": [], "variants": [], "fields": [
+            {"path": "a", "change": "changed", "before": null, "after": [1]},
+        ]}],
+    });
+    assert_eq!(schema.fault_of(&report), None);
+    let changes = [
+        ("/schema", json!(2)),
+        ("/claims", json!([{}])),
+        ("/other", json!(1)),
+        ("/notes/0/line", json!(0)),
+        ("/notes/0/other", json!(0)),
+        ("/groups/0/change", json!("gone")),
+        ("/groups/0/objects/0/other", json!("")),
+        ("/groups/0/objects/0/namespace", json!(null)),
+        ("/groups/0/fields/0/change", json!("added")),
+        ("/groups/0/fields/0/lines", json!([])),
+    ];
+    for (place, value) in changes {
+        let mut report = report.clone();
+        let (parent, field) = place.rsplit_once('/').unwrap();
+        report.pointer_mut(parent).unwrap()[field] = value;
+        assert!(schema.fault_of(&report).is_some(), "{place}");
+    }
 }
 
 /// The forms that have a grammar keep to it, whatever the objects contain.

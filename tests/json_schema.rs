@@ -15,13 +15,13 @@ use pleach::yaml::{FieldPath, Node, Step, View, parse};
 use serde_json::Value as Json;
 
 /// A printed schema, ready to judge documents.
-struct Judge {
+pub(crate) struct Judge {
     schemas: Compiled,
     index: SchemaIndex,
 }
 
 impl Judge {
-    fn new(schema: Json) -> Judge {
+    pub(crate) fn new(schema: Json) -> Judge {
         let (mut schemas, mut compiler) = (Compiled::new(), Compiler::new());
         compiler.add_resource("pleach:schema", schema).unwrap();
         let index = compiler.compile("pleach:schema", &mut schemas);
@@ -37,8 +37,11 @@ impl Judge {
     }
 
     fn fault(&self, document: &Node) -> Option<String> {
-        let document = as_json(document);
-        let judged = self.schemas.validate(&document, self.index);
+        self.fault_of(&as_json(document))
+    }
+
+    pub(crate) fn fault_of(&self, document: &Json) -> Option<String> {
+        let judged = self.schemas.validate(document, self.index);
         judged.err().map(|it| it.to_string())
     }
 }

@@ -1,32 +1,38 @@
-//! The form of changes for programs, as `schemas/changes.json` describes it.
+//! The form of changes for programs. `schemas/changes.json` is derived from these types, and their doc comments are its descriptions.
 
+#[cfg(test)]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
+use crate::diag;
+use crate::diff::ChangeKind;
 use crate::yaml::{Kind, Node, View};
 
 use super::serialize::Identity;
 
-/// New fields may come within a version of the schema: take no notice of those that you do not know.
+/// New fields may be added without a new version of the schema: ignore those that you do not know.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Report<'a> {
-    /// Counts up when a field changes its meaning or is removed.
+    /// The version of this schema. It is increased when a field changes its meaning or is removed.
+    #[cfg_attr(test, schemars(extend("const" = 1)))]
     pub(super) schema: u32,
     /// The name of the first side.
     pub(super) before: &'a str,
     /// The name of the second side.
     pub(super) after: &'a str,
-    /// The claims that change, each document once.
+    /// The claims that change, each once.
     pub(super) claims: Vec<Claim<'a>>,
-    /// The changes, equal ones together.
+    /// The changes; equal changes are one group.
     pub(super) groups: Vec<Group<'a>>,
     /// Dangers of the changes, the most severe first.
     pub(super) dangers: Vec<Danger<'a>>,
-    /// What an empty list of dangers does not mean.
+    /// Why an empty list of dangers does not mean that the change is safe.
     pub(super) disclaimer: &'static str,
     /// The ClickHouse clusters that change.
     pub(super) clusters: Vec<ClusterChange<'a>>,
-    /// With `--depth objects`: the units in which something happens to pods or objects are removed, in the order of reconciliation.
+    /// With `--depth objects`: the units in which pods are affected or objects are removed, in the order of reconciliation.
     pub(super) rollout: Vec<Step<'a>>,
     /// Parts that could not be compared, and why.
     pub(super) notes: Vec<Note<'a>>,
@@ -34,40 +40,72 @@ pub(super) struct Report<'a> {
 
 /// A place in a file.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Place {
     /// File, relative to the repository.
     pub(super) path: String,
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) line: usize,
 }
 
+/// A claim that changes, and the place of its document.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Claim<'a> {
     /// `Kind/name`.
     pub(super) title: &'a str,
     #[serde(flatten)]
     pub(super) place: Option<Place>,
-    /// Who is asked about it.
+    /// The owner according to CODEOWNERS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) owner: Option<&'a str>,
 }
 
+/// Objects that change in the same way.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Group<'a> {
-    pub(super) change: &'static str,
-    /// The objects that change so; `path` and `line` are their place in the tree.
+    pub(super) change: Change,
+    /// The objects that change in this way; `path` and `line` are their place in the tree.
     pub(super) objects: Vec<Object<'a>>,
-    /// Where one of the objects also exists, and does not change in this way.
+    /// Environments in which one of the objects also exists and does not change in this way.
     pub(super) exceptions: Vec<Exception<'a>>,
-    /// The fields. The whole object, at the empty path, where it was added or removed.
+    /// The fields that change. If an object was added or removed, the whole object at the empty path.
     pub(super) fields: Vec<Field<'a>>,
-    /// Environments in which a new object differs from the one in `fields`, and in what.
+    /// Environments in which a new object differs from the one in `fields`, and how it differs.
     pub(super) variants: Vec<Variant<'a>>,
 }
 
+/// How an object changes. `kept`: it is no longer rendered, but the engine does not remove it from the cluster.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Change {
+    Added,
+    Removed,
+    Kept,
+    Changed,
+    Renamed,
+}
+
+impl From<&ChangeKind> for Change {
+    fn from(kind: &ChangeKind) -> Change {
+        match kind {
+            ChangeKind::Added => Change::Added,
+            ChangeKind::Removed => Change::Removed,
+            ChangeKind::Kept => Change::Kept,
+            ChangeKind::Changed => Change::Changed,
+            ChangeKind::Renamed { .. } => Change::Renamed,
+        }
+    }
+}
+
+/// An object that changes.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Object<'a> {
-    /// The environment, or the folder where there are none.
+    /// The environment, or the folder if there are no environments.
     pub(super) environment: &'a str,
     #[serde(flatten)]
     pub(super) id: Identity,
@@ -77,38 +115,45 @@ pub(super) struct Object<'a> {
     /// Title of the claim that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<&'a str>,
-    /// File that has it after the change, relative to the repository; of a folder that was named, below its name. Where there is no
-    /// such file in a tree that was rendered in part, the kustomization of its folder, without a line.
+    /// The file that contains it after the change, relative to the repository, or below the folder that was given as an argument. If
+    /// the tree was rendered in part and has no such file, the kustomization of its folder, without a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) line: Option<usize>,
-    /// File that had a removed object before the change.
+    /// The file that contained a removed object before the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path_before: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) line_before: Option<usize>,
-    /// What is deployed from a source of Flux that changes.
+    /// If it is a source of Flux: the objects that deploy from it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) deploys: Vec<Identity>,
 }
 
+/// An object of an environment that is not part of the group.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Exception<'a> {
     pub(super) environment: &'a str,
     #[serde(flatten)]
     pub(super) id: Identity,
-    /// Whether the same fields change there, to other values.
+    /// Whether the same fields change there, but to other values.
     pub(super) differs: bool,
 }
 
+/// How a new object differs in some environments.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Variant<'a> {
     pub(super) environments: Vec<&'a str>,
     pub(super) fields: Vec<Field<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Field<'a> {
     pub(super) path: String,
     #[serde(flatten)]
@@ -119,6 +164,7 @@ pub(super) struct Field<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub(super) enum Difference<'a> {
     Added {
@@ -136,24 +182,29 @@ pub(super) enum Difference<'a> {
         after: &'a [Box<str>],
     },
     Text {
-        /// As in a unified diff: the first character is a space, `-` or `+`; `@` alone is for lines that are left out.
+        /// As in a unified diff: the first character is a space, `-` or `+`. A line that is only `@` replaces lines that are left out.
         lines: Vec<String>,
     },
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Cause<'a> {
     /// The kind of line: `claim`, `base`, `overlay`, `default`, `template`, `because of`.
     pub(super) words: &'a str,
     /// The file, relative to the workspace.
     pub(super) path: &'a str,
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) line: usize,
 }
 
+/// What a rule found, with the object and the place in the claim that it is about.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Danger<'a> {
+    /// The rule, as in `pleach explain CODE`.
     pub(super) code: &'static str,
-    pub(super) severity: &'static str,
+    pub(super) severity: Severity,
     pub(super) message: &'a str,
     pub(super) environments: Vec<&'a str>,
     #[serde(flatten)]
@@ -167,13 +218,35 @@ pub(super) struct Danger<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    Error,
+    Warning,
+    Note,
+}
+
+impl From<diag::Severity> for Severity {
+    fn from(severity: diag::Severity) -> Severity {
+        match severity {
+            diag::Severity::Error => Severity::Error,
+            diag::Severity::Warning => Severity::Warning,
+            diag::Severity::Note => Severity::Note,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct ClusterChange<'a> {
     pub(super) environment: &'a str,
     pub(super) before: Option<Cluster<'a>>,
     pub(super) after: Option<Cluster<'a>>,
 }
 
+/// A ClickHouse or Keeper cluster, and the object that defines it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Cluster<'a> {
     #[serde(flatten)]
@@ -183,21 +256,23 @@ pub(super) struct Cluster<'a> {
     pub(super) keeper: bool,
     pub(super) stopped: bool,
     pub(super) shard_count: u64,
-    /// The first 256 shards; `shard_count` counts all.
+    /// The first 256 shards; `shardCount` counts all.
     pub(super) shards: Vec<Shard<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shard<'a> {
     pub(super) replica_count: u64,
-    /// The first 256 replicas; `replica_count` counts all.
+    /// The first 256 replicas; `replicaCount` counts all.
     pub(super) replicas: Vec<Replica<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Replica<'a> {
-    /// `spread`: about the same number in each zone.
+    /// The zones. `spread`: about the same number in each zone. `null`: any zone.
     pub(super) zones: Option<Zones<'a>>,
     pub(super) volumes: Vec<Volume<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,13 +280,22 @@ pub(super) struct Replica<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(untagged)]
 pub(super) enum Zones<'a> {
-    Spread(&'static str),
+    Spread(Spread),
     Named(Vec<&'a str>),
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Spread {
+    Spread,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Volume<'a> {
     pub(super) name: &'a str,
     pub(super) size: &'a str,
@@ -220,17 +304,22 @@ pub(super) struct Volume<'a> {
     pub(super) class: Option<&'a str>,
 }
 
+/// A unit that the sync engine reconciles by itself.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Step<'a> {
     pub(super) environment: &'a str,
     /// Steps of one number are reconciled at the same time.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) step: usize,
     /// `HelmRelease shop/web (chart web 1.0.0 → 1.1.0)`.
     pub(super) unit: &'a str,
     pub(super) objects: Vec<Event>,
 }
 
+/// What happens to an object and its pods.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Event {
     #[serde(flatten)]
     pub(super) id: Identity,
@@ -239,7 +328,9 @@ pub(super) struct Event {
     pub(super) events: Vec<String>,
 }
 
+/// A diagnostic about a part that could not be compared.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Note<'a> {
     pub(super) code: &'static str,
     pub(super) message: &'a str,
@@ -247,7 +338,7 @@ pub(super) struct Note<'a> {
     pub(super) place: Option<Place>,
 }
 
-/// A value of an object, in which secrets are digests.
+/// A value of an object, in which secrets are replaced by digests.
 pub(super) struct Value<'a>(pub(super) &'a Node);
 
 impl Serialize for Value<'_> {
@@ -277,5 +368,85 @@ impl Serialize for Value<'_> {
                 _ => serializer.serialize_str(text),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::path::Path;
+
+    use schemars::generate::SchemaSettings;
+    use schemars::transform::{RecursiveTransform, Transform};
+    use schemars::{Schema, SchemaGenerator, json_schema};
+    use serde_json::Value as Json;
+
+    use super::*;
+
+    impl JsonSchema for Value<'_> {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            "Value".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({"description": "The value. Secrets in it are replaced by digests."})
+        }
+    }
+
+    /// Removes what only Rust knows: types of numbers, line breaks of comments, `null` for a field that is left out instead.
+    fn simplify(schema: &mut Schema) {
+        schema.remove("format");
+        if let Some(Json::String(text)) = schema.get_mut("description") {
+            *text = text.replace('\n', " ");
+        }
+        let required = schema.get("required").cloned().unwrap_or_default();
+        let is_required = |name: &str| {
+            required
+                .as_array()
+                .is_some_and(|it| it.iter().any(|it| it == name))
+        };
+        let fields = schema.get_mut("properties").and_then(Json::as_object_mut);
+        for (name, field) in fields.into_iter().flatten() {
+            if let Some(Json::Array(types)) = field.get("type")
+                && let [one, Json::String(null)] = &**types
+                && null == "null"
+                && !is_required(name)
+            {
+                field["type"] = one.clone();
+            }
+        }
+    }
+
+    #[test]
+    fn the_published_schema_is_derived_from_the_types() {
+        let settings = SchemaSettings::draft2020_12().for_serialize();
+        let mut schema = settings
+            .into_generator()
+            .into_root_schema_for::<Report<'_>>();
+        RecursiveTransform(simplify).transform(&mut schema);
+        let id = format!(
+            "{}/blob/main/schemas/changes.json",
+            env!("CARGO_PKG_REPOSITORY")
+        );
+        schema.insert("$id".into(), id.into());
+        schema.insert(
+            "title".into(),
+            "Output of `pleach diff --output json`".into(),
+        );
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/changes.json");
+        if std::env::var("GOLDEN").is_ok_and(|it| it == "update") {
+            std::fs::write(&file, &text).unwrap();
+        }
+        let published = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            published == text,
+            "`GOLDEN=update cargo test published_schema` updates {}",
+            file.display()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Changes for programs: `schemas/changes.json` says what they look like. `schema` counts up when a field changes its meaning or
-//! goes; new fields may come.
+//! Changes for programs, in the form that `schemas/changes.json` describes. The version in `schema` is increased when a field changes
+//! its meaning or is removed; new fields may be added without a new version.
 
 use crate::compare::{self, Comparison, FoundGroup, Place, findings, sections};
 use crate::danger::DISCLAIMER;
@@ -12,12 +12,11 @@ use crate::yaml::Node;
 use super::View;
 use super::changes_form::{
     self as form, Cause, Claim, Cluster, ClusterChange, Danger, Difference, Event, Exception,
-    Field, Group, Note, Object, Replica, Report, Shard, Step, Value, Variant, Volume, Zones,
+    Field, Group, Note, Object, Replica, Report, Shard, Spread, Step, Value, Variant, Volume,
+    Zones,
 };
 use super::rollout::events;
 use super::serialize::{Identity, to_json, to_json_lines};
-use super::short;
-use super::words::name;
 
 /// The path of a file of the tree before (0) or after (1) the change, and whether it is that file; else it is the kustomization of its
 /// folder. `None` where there is neither.
@@ -116,7 +115,7 @@ fn group<'a>(it: &'a compare::Group<'_>, tree: TreeFile<'_>) -> Group<'a> {
         fields: it.fields.iter().map(|it| field(it, &[])).collect(),
     });
     Group {
-        change: name(it.kind),
+        change: it.kind.into(),
         objects: it
             .places
             .iter()
@@ -175,7 +174,7 @@ fn danger<'a>(it: &'a FoundGroup<'_>, view: &View<'_>) -> Danger<'a> {
     let finding = &it.found.finding;
     Danger {
         code: finding.danger.code,
-        severity: short::name(finding.danger.severity),
+        severity: finding.danger.severity.into(),
         message: &finding.message,
         environments: it.environments.to_vec(),
         id: Identity::from(&finding.id),
@@ -209,7 +208,7 @@ fn replica(it: &products::Replica) -> Replica<'_> {
     Replica {
         zones: match &it.zones {
             products::Zones::Any => None,
-            products::Zones::Spread => Some(Zones::Spread("spread")),
+            products::Zones::Spread => Some(Zones::Spread(Spread::Spread)),
             products::Zones::Named(zones) => {
                 Some(Zones::Named(zones.iter().map(|it| &**it).collect()))
             }

@@ -37,6 +37,7 @@ fn write(value: &impl Serialize, lines_depth: usize) -> String {
 
 /// The identity of an object.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Identity {
     /// API group; empty for the core group.
     group: Box<str>,
