@@ -1,4 +1,4 @@
-//! The documents of an environment's folder, compared.
+//! Compares the documents of an environment's folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::load::{claim_files, environment_folder};
 use crate::tree::{Changes, EntryKind, Files, TreePath, says};
 use crate::yaml::{Node, View, parse, parse_one};
 
-/// The claims of an environment whose documents are not the same on both sides.
+/// The claims of an environment whose documents differ between the two sides.
 pub(super) fn changed(sides: [&dyn Files; 2], environment: &str, changes: &Changes) -> Touched {
     let (folder, own) = environment_folder(environment);
     let mut texts = [BTreeMap::new(), BTreeMap::new()];
@@ -38,13 +38,13 @@ pub(super) fn changed(sides: [&dyn Files; 2], environment: &str, changes: &Chang
     Touched::Claims(names.filter(|it| !same(it)).cloned().collect())
 }
 
-/// The documents of a file that changed; none where it is not there or holds no claims; `None` where there is no knowing.
+/// The documents of a changed file; none if the file does not exist or contains no claims, `None` if they cannot be read.
 fn read(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>> {
     match files.kind(path) {
-        // Git's lists of changes have this in place of what is not valid UTF-8.
+        // Git replaces invalid UTF-8 in lists of changes by this character.
         Ok(None) if path.as_str().contains(char::REPLACEMENT_CHARACTER) => None,
         Ok(None) => Some(Vec::new()),
-        // Of a folder that came or went each file has its own say, but a link to one hides its files.
+        // The files of an added or removed folder are listed by themselves, but a link to a folder hides them.
         Ok(Some(EntryKind::Folder)) => match files.real(path) {
             Ok(real) if real == *path => Some(Vec::new()),
             _ => None,
@@ -59,7 +59,7 @@ fn is_yaml(path: &TreePath) -> bool {
     path.name().ends_with(".yaml") || path.name().ends_with(".yml")
 }
 
-/// The documents of a file; `None` where it is no YAML.
+/// The documents of a file; `None` if it is not YAML.
 pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>> {
     let bytes = files.read(path).ok()?;
     let source = Source::new(path.clone(), str::from_utf8(&bytes).ok()?);
@@ -67,7 +67,7 @@ pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Node>>
     Some(documents.filter(|it| !it.is_null()).collect())
 }
 
-/// Kind and name of each claim of a file, in order; none where there is no file, and `None` where that can't be known.
+/// Kind and name of each claim of a file, in order; none if there is no file, `None` if it cannot be read.
 pub fn claim_titles(files: &dyn Files, path: &TreePath) -> Option<Vec<(String, String)>> {
     let documents = read(files, path)?;
     let title = |it: &Node| {
@@ -77,7 +77,7 @@ pub fn claim_titles(files: &dyn Files, path: &TreePath) -> Option<Vec<(String, S
     documents.iter().map(title).collect()
 }
 
-/// The documents of all files of an environment, as far as they can be read.
+/// The documents of all readable files of an environment.
 pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);
     let paths = claim_files(files, &folder, &mut Diagnostics::default());
@@ -86,7 +86,7 @@ pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
     documents.flatten().collect()
 }
 
-/// The documents of those files of an environment that say a word.
+/// The documents of the files of an environment that contain a word.
 pub(super) fn with_word(files: &dyn Files, environment: &str, word: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);
     let paths = files.saying(&folder, &[word]);
@@ -115,7 +115,7 @@ pub(super) fn excluded(files: &dyn Files, environment: &str) -> BTreeSet<String>
     read().unwrap_or_default()
 }
 
-/// Whether two documents are written the same, comments and layout aside.
+/// Whether two documents are equal, apart from comments and layout.
 fn identical(a: &Node, b: &Node) -> bool {
     match (a.view(), b.view()) {
         (View::Scalar(text), View::Scalar(other)) => {

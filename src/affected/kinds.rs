@@ -10,7 +10,7 @@ use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Node, parse_one};
 
-/// Touches the claims of every kind whose folder changes, or includes something from one that does.
+/// Adds the claims of every kind whose folder changes or includes a template of a folder that does.
 pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2]) {
     let folders: BTreeSet<&TreePath> = workspaces.iter().flat_map(|it| &it.templates).collect();
     let mut changed = BTreeSet::new();
@@ -38,7 +38,7 @@ pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2])
     touch(search, &words);
 }
 
-/// Adds the kinds that name a changed one in a template.
+/// Adds the kinds whose templates name a changed kind.
 fn include(files: &dyn Files, folders: &BTreeSet<&TreePath>, changed: &mut BTreeSet<String>) {
     let mut kinds = Vec::new();
     for folder in folders {

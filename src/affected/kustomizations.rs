@@ -6,8 +6,8 @@ use crate::kustomize::{self, FILE_NAMES, LoadRestriction, Options};
 use crate::tree::{Changes, EntryKind, Files, ReadSet, TreePath, Walk};
 use crate::yaml::parallel::map;
 
-/// The folders of kustomizations that a change touches: of those below none of the `without` folders, each is built on both sides
-/// and what it reads is recorded.
+/// The folders of kustomizations that a change affects. Each one that is not below a folder of `without` is built on both sides,
+/// and its reads are recorded.
 pub fn kustomizations(
     sides: [&dyn Files; 2],
     changes: &Changes,

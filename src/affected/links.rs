@@ -1,4 +1,4 @@
-//! The claims that refer to touched ones, and so may come to something else with them.
+//! The claims that refer to changed ones, so their output may change too.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::layout::BASE;
 use crate::tree::Files;
 use crate::yaml::{Node, View};
 
-/// Touches what refers to a touched claim, and what refers to that.
+/// Adds the claims that refer to an affected claim, transitively.
 pub(super) fn search(search: &mut Search<'_>) {
     let partial = search.found.environments.iter();
     let partial = partial.filter(|it| matches!(it.1, Touched::Claims(_)));

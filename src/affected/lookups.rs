@@ -1,4 +1,4 @@
-//! Claims that look for others in ways that no document says: their kinds have `find`, or their expressions call `claim(…)`.
+//! Claims whose references do not appear in their documents: their kind has `find`, or its expressions call `claim(…)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,8 @@ use crate::layout::BASE;
 use crate::load::{Entanglement, Looks, WorkspaceConfig};
 use crate::yaml::Node;
 
-/// Touches what looks for touched claims, what refers to that, and so on. Such claims know the names of all environments, too.
+/// Adds the claims that look for affected claims, then those that refer to these, and so on. Such claims can also read the names of
+/// all environments.
 pub(super) fn search(
     search: &mut Search<'_>,
     workspaces: [&WorkspaceConfig; 2],
@@ -36,11 +37,11 @@ pub(super) fn search(
     }
 }
 
-/// The claims of an environment, those of base included.
+/// The claims of an environment, including those of base.
 struct Claims {
-    /// The kinds that each has, by its name: a document may have another kind on the other side.
+    /// The kinds of each claim name: a document may have a different kind on the other side.
     kinds: BTreeMap<String, BTreeSet<String>>,
-    /// Those that look for others, each with what for.
+    /// The claims that look for others, each with the kind it looks for.
     looking: Vec<(String, Looks)>,
 }
 
@@ -72,7 +73,7 @@ impl Claims {
 
     fn touch(self, search: &mut Search<'_>, environment: &str) {
         let mut looking = self.looking;
-        // The kinds of touched claims; `None` for one whose document is nowhere to be found.
+        // The kinds of affected claims; `None` for a claim whose document is not found.
         let mut seen: BTreeSet<String> = BTreeSet::new();
         loop {
             let Some(Touched::Claims(touched)) = search.found.environments.get(environment) else {

@@ -1,8 +1,8 @@
-//! What a change touches: environments and claims, known from what their rendering reads.
+//! The environments and claims that a change affects, determined from what their rendering reads.
 //!
-//! Nothing is rendered for a change of claims, kinds and environments: what reads them is known from the documents. What else is
-//! read (overlays and all they refer to, charts) is found by rendering once more and recording the reads. The answer may hold more
-//! than changes in the end, but never less.
+//! Changes of claims, kinds and environments are resolved without rendering, because the documents show who reads them. For other
+//! inputs (overlays and everything they refer to, charts), the workspace is rendered and its reads are recorded. The result may
+//! include parts whose output does not change, but never misses one.
 
 mod documents;
 mod overlay_inputs;
@@ -20,7 +20,7 @@ pub use crate::layout::{BASE, Input, WORKSPACE, input_folders};
 use crate::load::{self, Scope, WorkspaceConfig, environment_folder};
 use crate::tree::{Changes, Files, ReadSet, TreePath};
 
-/// What of an environment is touched.
+/// The affected part of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// All claims of the environment.
@@ -29,17 +29,17 @@ pub enum Touched {
     Claims(BTreeSet<String>),
 }
 
-/// What a change touches.
+/// The part of a workspace that a change affects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affected {
-    /// The environments, and base for what they share. One that is not here comes to the same.
+    /// The affected environments, with base for shared claims. The output of all others is unchanged.
     pub environments: BTreeMap<String, Touched>,
 }
 
-/// What the rendering of a scope reads, on the side before the change.
+/// The files that rendering the scope reads, on the side before the change.
 pub type Reads<'a> = dyn Fn(&Scope) -> ReadSet + Sync + 'a;
 
-/// Finds what a change touches between two states of a workspace.
+/// Determines what a change between two states of a workspace affects.
 pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) -> Affected {
     let workspaces = sides.map(|it| WorkspaceConfig::read(it).ok());
     let names = sides.map(|it| BTreeSet::from_iter(load::environments(it)));
@@ -71,7 +71,7 @@ pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) ->
 }
 
 impl Affected {
-    /// What has to be rendered to see the change; `None` where nothing has.
+    /// The scope to render in order to see the change; `None` if nothing is affected.
     pub fn scope(&self) -> Option<Scope> {
         let mut scope = Scope::default();
         for (name, touched) in self.environments.iter().filter(|it| it.0 != BASE) {
@@ -89,7 +89,7 @@ impl Affected {
             .insert(environment.to_string(), Touched::All);
     }
 
-    /// Adds a claim of an environment to what is touched.
+    /// Adds a claim of an environment.
     pub fn touch_claim(&mut self, environment: &str, claim: &str) {
         let none = || Touched::Claims(BTreeSet::new());
         let touched = self.environments.entry(environment.to_string());
@@ -98,7 +98,8 @@ impl Affected {
         }
     }
 
-    /// Adds a claim that several of the environments change to the others: who compares them says which ones stay behind.
+    /// Adds a claim that several environments change to the others as well: a comparison reports the environments that did not
+    /// change.
     pub fn add_exceptions(&mut self, environments: &[String]) {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (name, touched) in &self.environments {
@@ -120,7 +121,7 @@ impl Affected {
     }
 }
 
-/// A search under way.
+/// The state of the search.
 struct Search<'a> {
     sides: [&'a dyn Files; 2],
     changes: &'a Changes,
@@ -137,8 +138,8 @@ impl Search<'_> {
         self.found.touch(BASE);
     }
 
-    /// Whether a folder of inputs, or what changes in one, cannot be read on one side, such as behind a link that leads outside. Of such
-    /// a workspace nothing can be rendered. (Changes of claims are looked at when they are read.)
+    /// Whether an input folder, or a change in one, cannot be read on one side, for example because a link leads outside the
+    /// workspace. Such a workspace cannot be rendered. (Changes of claims are checked when they are read.)
     fn has_unreadable_change(&self, workspaces: [&WorkspaceConfig; 2]) -> bool {
         let own = input_folders();
         let folders = workspaces.iter().flat_map(|it| {
@@ -156,7 +157,7 @@ impl Search<'_> {
         folders.iter().any(|it| is_unreadable(it)) || below.any(is_unreadable)
     }
 
-    /// A claim of base, and of all environments that may take it.
+    /// Adds a claim of base, in base and in all environments that may use it.
     fn touch_shared(&mut self, claim: &str) {
         self.found.touch_claim(BASE, claim);
         for name in &self.names {
@@ -167,7 +168,7 @@ impl Search<'_> {
         }
     }
 
-    /// Environments that come or go, and those that say something else of themselves.
+    /// Adds environments that were added or removed, and those whose own file changed.
     fn environments(&mut self, [before, after]: &[BTreeSet<String>; 2]) {
         let mut is_base_taken_otherwise = before != after;
         for name in before ^ after {
@@ -182,8 +183,8 @@ impl Search<'_> {
         if !is_base_taken_otherwise {
             return;
         }
-        // Base has only what some environment takes; and who has a claim of its own in place of an excluded one builds on base's if
-        // it is there.
+        // Base only contains claims that some environment uses. An environment that replaces an excluded claim with its own builds
+        // on that of base, if it exists.
         self.found.touch(BASE);
         for name in &self.names {
             let excludes = |side: &&dyn Files| !documents::excluded(*side, name).is_empty();
@@ -193,14 +194,14 @@ impl Search<'_> {
         }
     }
 
-    /// The neutral values, from which every patch of an environment starts.
+    /// Every patch of an environment is computed from the neutral values.
     fn base(&mut self) {
         if self.changes.has(&environment_folder(BASE).1) {
             self.touch_everything();
         }
     }
 
-    /// The documents that are not the same on both sides.
+    /// The documents that differ between the two sides.
     fn claims(&mut self) {
         for name in self.names.clone() {
             match documents::changed(self.sides, &name, self.changes) {

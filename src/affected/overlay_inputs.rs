@@ -1,4 +1,4 @@
-//! What is read from outside of claims and kinds: overlays with all they refer to, and charts.
+//! Inputs other than claims and kinds: overlays with everything they refer to, and charts.
 
 use super::{Search, Touched};
 use crate::emit::{Ownership, ownership};
@@ -6,7 +6,7 @@ use crate::layout::{BASE, Folder};
 use crate::load::{Scope, WorkspaceConfig};
 use crate::tree::{Changes, TreePath};
 
-/// Touches the environments whose rendering reads a changed file outside their own folders.
+/// Adds the environments whose rendering reads a changed file outside their own folders.
 pub(super) fn search(
     search: &mut Search<'_>,
     workspaces: [&WorkspaceConfig; 2],
@@ -45,7 +45,7 @@ pub(super) fn search(
     }
 }
 
-/// What changes outside of claims and kinds. Files that pleach wrote are no input: what they say comes from the rest.
+/// Changes outside of claims and kinds. Files that pleach generated are not inputs.
 fn elsewhere(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes {
     let environments = Folder::Environments.path();
     let is_within = |it: &TreePath, folder: &TreePath| it == folder || it.below(folder).is_some();
@@ -65,7 +65,7 @@ fn elsewhere(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes 
     search.changes.filter(|it| !is_known(it) && !is_ours(it))
 }
 
-/// Whether something of the change may be a chart, or says which ones are meant.
+/// Whether the change may be of a chart, or of a file that selects charts.
 fn is_of_charts(search: &Search<'_>, changes: &Changes, workspaces: [&WorkspaceConfig; 2]) -> bool {
     let is_chart = |path: &TreePath| {
         let copies = workspaces

@@ -13,6 +13,7 @@ use crate::kustomize::FILE_NAMES;
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::TreePath;
+use crate::yaml::hex;
 
 /// File systems take 255 bytes.
 const NAME_LENGTH_MAX: usize = 200;
@@ -68,11 +69,7 @@ fn names(objects: &[Object]) -> Vec<String> {
 
 fn digest(object: &Object) -> String {
     let digest = Sha256::digest(format!("{:?}", object.id()));
-    digest
-        .iter()
-        .take(4)
-        .map(|it| format!("{it:02x}"))
-        .collect()
+    hex(digest.get(..4).unwrap_or(&digest))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Where two claims say different things, field by field.
+//! The differences between two claims, field by field.
 
 use crate::resolve::Written;
 use crate::schema::Schema;
 use crate::yaml::{Mapping, Node, View};
 
-/// One step on the way to a field of a claim.
+/// One step of the path to a field of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A key of a map.
@@ -13,21 +13,21 @@ pub enum Step {
     Item(Vec<(String, String)>),
 }
 
-/// One field that two environments say differently.
+/// A field with different values in two environments.
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// `Kind/name` of the claim.
     pub claim: String,
-    /// The way to the field.
+    /// The path of the field.
     pub steps: Vec<Step>,
-    /// What the first environment says, if it says anything.
+    /// The value in the first environment, if it sets one.
     pub from: Option<Node>,
-    /// What the second one says.
+    /// The value in the second environment, if it sets one.
     pub to: Option<Node>,
 }
 
 impl Difference {
-    /// The path as a person writes it: `spec.applications[name=orders].image.tag`.
+    /// The path as users write it: `spec.applications[name=orders].image.tag`.
     pub fn path(&self) -> String {
         display_path(&self.steps)
     }
@@ -46,7 +46,8 @@ impl Difference {
         forms.iter().any(below)
     }
 
-    /// Whether it is a version by its name: `version`, `tag`, `image`, `digest`, and what ends so.
+    /// Whether the name of the field says that it is a version: `version`, `tag`, `image`, `digest`, or a name that ends with one
+    /// of these.
     pub(super) fn is_version(&self) -> bool {
         const ENDINGS: [&str; 5] = ["version", "tag", "image", "digest", "revision"];
         let Some(Step::Key(key)) = self.steps.last() else {
@@ -67,7 +68,7 @@ impl Difference {
     }
 }
 
-/// Steps as a person writes them.
+/// Steps as users write them.
 pub fn display_path(steps: &[Step]) -> String {
     let mut path = String::new();
     for step in steps {
@@ -158,7 +159,7 @@ impl Walk {
         }
     }
 
-    /// Items of a list that environments merge by their keys.
+    /// Compares the items of a list that is merged by keys.
     fn items(&mut self, schema: Option<&Schema>, keys: &[&str], from: &Node, to: &Node) {
         let identity = |item: &Node| -> Vec<(String, String)> {
             let text = |key: &str| item.get(key).and_then(Node::as_str).unwrap_or("");

@@ -1,4 +1,4 @@
-//! The document that gets the values: an environment's own one of a claim, or a new one.
+//! The document that receives the values: the environment's own document of a claim, or a new one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::yaml::{
     self, FieldPath, Mapping, Node, emit_canonical, parse, remove_from_text, set_in_text,
 };
 
-/// Puts the values of `differences` into the document of `target`; `texts` holds what earlier claims have changed already.
+/// Sets the values of `differences` in the document of `target`. `texts` contains the files that earlier claims have changed.
 pub(super) fn write(
     files: &dyn Files,
     texts: &mut BTreeMap<TreePath, String>,
@@ -55,7 +55,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Where to put a claim file that the environment so far has from base alone.
+/// The path of a new file for a claim that the environment so far only has from base.
 fn own_file(environment: &str, claim: &str) -> TreePath {
     let folder = Folder::Environments.path().child(environment);
     folder.child(&format!("{claim}.yaml"))
@@ -75,7 +75,7 @@ fn read(files: &dyn Files, path: &TreePath) -> Result<Option<String>, Diagnostic
     }
 }
 
-/// A text that is being changed, and which of its documents.
+/// A text that is being changed, and the index of the document.
 struct Draft<'a> {
     path: &'a TreePath,
     kind: &'a Arc<ClaimKind>,
@@ -84,7 +84,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// A document that so far says which claim it is.
+    /// A new document, which only identifies the claim.
     fn appended(
         path: &'a TreePath,
         target: &'a Written<'_>,
@@ -127,7 +127,7 @@ impl<'a> Draft<'a> {
                 let value = identified(missing, value);
                 set_in_text(&source, self.number, &path, &value)?
             }
-            // A null removes a value of base; a value that only this document sets is removed from it.
+            // Null removes a value of base. A value that only this document sets is deleted instead.
             None if base.is_some_and(|it| says(it, &difference.steps)) => {
                 set_in_text(&source, self.number, &path, &Node::null())?
             }
@@ -137,8 +137,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The path in the document's own spelling, down to the field, or to the end of a list that has no such item yet; with the
-/// steps from that item on.
+/// The path as the document spells it, down to the field, or to the end of a list that does not have the item yet; and the
+/// remaining steps from that item on.
 fn as_written<'s>(raw: &Node, normal: &Node, steps: &'s [Step]) -> (FieldPath, &'s [Step]) {
     let mut path = FieldPath::root();
     let (mut raw, mut normal) = (Some(raw), Some(normal));
@@ -170,7 +170,7 @@ fn is_item(item: &Node, keys: &[(String, String)]) -> bool {
     keys.iter().all(is)
 }
 
-/// The value below an item that does not exist yet: with the keys that say which item it is.
+/// The value of a new item, with the keys that identify it.
 fn identified(missing: &[Step], value: &Node) -> Node {
     let steps = missing.iter().enumerate().rev();
     steps.fold(value.clone(), |value, (at, step)| {
@@ -196,7 +196,7 @@ fn identified(missing: &[Step], value: &Node) -> Node {
     })
 }
 
-/// Whether a document says something at these steps.
+/// Whether a document sets a value at these steps.
 fn says(node: &Node, steps: &[Step]) -> bool {
     let mut node = Some(node);
     for step in steps {

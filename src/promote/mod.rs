@@ -1,7 +1,7 @@
-//! One environment's claims brought to what another's say: the new texts of its files.
+//! Updates the claims of one environment to the values of another one. The result is the new texts of its files.
 //!
-//! What is promoted is what the documents say, defaults left out. Only the wanted values change; comments and layout stay.
-//! Deliberately absent: writing, and rendering the effect. Both are the caller's.
+//! Only values written in documents are promoted, not defaults. Comments and layout are kept. Writing the files and rendering the
+//! effect is left to the caller.
 
 mod difference;
 mod document;
@@ -16,42 +16,42 @@ use difference::differences;
 
 pub use difference::{Difference, Step, display_path};
 
-/// What to promote, from where to where.
+/// What to promote, and between which environments.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// The environment that has it.
+    /// The source environment.
     pub from: &'a str,
-    /// The environment that gets it.
+    /// The target environment.
     pub to: &'a str,
-    /// Names of claims; all that both have where none is named.
+    /// Names of claims; if empty, all claims that both environments have.
     pub claims: &'a [String],
-    /// Which of the fields that differ.
+    /// Which of the differing fields to promote.
     pub fields: Fields<'a>,
 }
 
 /// Which fields to promote.
 #[derive(Clone, Copy, Debug)]
 pub enum Fields<'a> {
-    /// Versions, tags, images, digests: what is tried in one environment to be taken by the next. Sizes and hosts stay.
+    /// Versions, tags, images and digests, which are tried in one environment first. Sizes and hosts are not promoted.
     Versions,
     /// Fields by their paths (`spec.container.replicas`), with what is below them.
     Named(&'a [String]),
-    /// All, but what names the environment itself.
+    /// All, except values that contain the name of the environment.
     All,
 }
 
-/// What a promotion would write.
+/// The result of a promotion.
 #[derive(Debug, Default)]
 pub struct Promotion {
-    /// The files that change, whole.
+    /// The changed files, with their complete text.
     pub files: BTreeMap<TreePath, String>,
-    /// What is taken over.
+    /// The differences that are promoted.
     pub taken: Vec<Difference>,
-    /// What differs and stays.
+    /// The remaining differences.
     pub left: Vec<Difference>,
 }
 
-/// Works out the new texts of the files below `environments/<to>/`.
+/// Computes the new texts of the files below `environments/<to>/`.
 ///
 /// Errors: `unknown-environment`, `unknown-claim` and `unknown-field`, each with the nearest name; `uneditable` where the layout
 /// of a file does not allow the change.
@@ -102,7 +102,7 @@ fn environment<'a>(
     })
 }
 
-/// The claims that are requested, as both environments have them.
+/// The requested claims, as written in both environments.
 fn pairs<'w, 'a>(
     from: &'w [Written<'a>],
     to: &'w [Written<'a>],
@@ -130,7 +130,7 @@ fn pairs<'w, 'a>(
     Ok(pairs.collect())
 }
 
-/// A field that is named and differs nowhere is a typo, or done already: its name must at least be one that could differ.
+/// A field that does not differ is either a typo or already promoted. It must at least be a field that one of the claims has.
 fn check_fields(request: &Request<'_>, promotion: &Promotion) -> Result<(), Diagnostic> {
     let Fields::Named(names) = request.fields else {
         return Ok(());

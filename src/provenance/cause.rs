@@ -1,32 +1,32 @@
-//! The places that have a part in a value.
+//! The locations that contribute to a value.
 
 use crate::diag::Span;
 use crate::layout::{Input, KIND};
 use crate::template::{BUILTIN, Trace, TraceStep};
 
-/// A place that has a part in a value.
+/// A location that contributes to a value.
 #[derive(Clone, Debug)]
 pub struct Cause {
-    /// What part it has.
+    /// How it contributes.
     pub role: Role,
     /// Where it is written.
     pub place: Span,
-    /// Values of the same field that this one replaces: that of base, or what an overlay patches.
+    /// Values of the same field that this one replaces: from base, or from before a patch of an overlay.
     pub overrides: Vec<Span>,
 }
 
-/// What part a place has in a value.
+/// How a location contributes to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// The value is written here, or is made of what is written here.
+    /// The value, or a part of it, is written here.
     Value,
     /// It is printed or computed here.
     Template,
-    /// It is there, or not another one, because of what is written here.
+    /// A condition that the value depends on is written here.
     Condition,
 }
 
-/// What kind of file a place is in.
+/// The kind of file that a location is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writer {
     /// A claim of the environment.
@@ -70,12 +70,12 @@ impl Writer {
 }
 
 impl Cause {
-    /// Whether the place is in a kind that comes with pleach. Nothing there is secret.
+    /// Whether the location is in a built-in kind, which contains no secrets.
     pub fn is_builtin(&self) -> bool {
         self.place.path().as_str().starts_with(BUILTIN)
     }
 
-    /// What kind of file it is in.
+    /// The kind of file.
     pub fn writer(&self) -> Writer {
         writer(&self.place, self.role)
     }
@@ -104,10 +104,10 @@ fn writer(place: &Span, role: Role) -> Writer {
     }
 }
 
-/// As deep as computed names may be made of each other.
+/// The maximum depth of computed names that are composed of each other.
 const DEPTH_MAX: usize = 64;
 
-/// The places that a value comes from: first what it is made of, then the lines that printed it, then what these depend on.
+/// The locations that a value comes from: first its parts, then the lines that printed it, then their conditions.
 pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
     let mut search = Search {
         trace,
@@ -120,14 +120,14 @@ pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
     one_a_line(found)
 }
 
-/// A key and its value are in one line: once is enough.
+/// A key and its value are on the same line, which is listed once.
 fn one_a_line(causes: Vec<Cause>) -> Vec<Cause> {
     let mut kept: Vec<(usize, Cause)> = Vec::with_capacity(causes.len());
     for cause in causes {
         let line = cause.place.position().line;
         let is_same = |it: &(usize, Cause)| it.0 == line && it.1.place.path() == cause.place.path();
         match kept.iter_mut().find(|it| is_same(it)) {
-            // The value says more than its key, which comes before it.
+            // The value is more specific than its key, which comes before it.
             Some((_, it)) if it.role == cause.role && it.place.end < cause.place.start => {
                 it.place = cause.place;
             }
@@ -141,7 +141,7 @@ fn one_a_line(causes: Vec<Cause>) -> Vec<Cause> {
 struct Search<'a> {
     trace: &'a Trace,
     found: Vec<Cause>,
-    /// Steps that were followed, and in which role.
+    /// Visited steps, with their role.
     seen: Vec<(u32, Role)>,
 }
 

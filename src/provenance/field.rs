@@ -1,4 +1,4 @@
-//! Fields as a person writes them, and as they are in an object.
+//! Converts fields as users write them to paths in an object.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::yaml::{FieldPath, Node, Step as PathStep, View};
 /// The field of an object that a text names: `spec.replicas`, `spec.containers[0].image`, `spec.containers[name=web].image`,
 /// `metadata.labels["a.b/c"]`, `/spec/replicas`. A key with dots needs no quotes where the object has it.
 ///
-/// Errors: how far the text leads, and what is there.
+/// Errors: the path up to the part that does not exist, and the existing fields at this point.
 pub fn find_field(object: &Node, text: &str) -> Result<FieldPath, NoField> {
     let steps = match text.strip_prefix('/') {
         Some(pointer) => pointer
@@ -36,11 +36,11 @@ pub fn find_field(object: &Node, text: &str) -> Result<FieldPath, NoField> {
 /// A field that an object does not have.
 #[derive(Debug)]
 pub struct NoField {
-    /// What it does have.
+    /// The fields that exist there.
     pub above: FieldPath,
-    /// The next part of the text.
+    /// The next part of the path.
     pub wrong: String,
-    /// What could be there.
+    /// The possible values.
     pub known: Vec<String>,
 }
 
@@ -88,7 +88,7 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// How many parts lead to the next node, the step to it, and the node.
+/// The number of parts that select the next node, the step to it, and the node.
 fn descend<'a>(node: &'a Node, steps: &[Step]) -> Option<(usize, PathStep, &'a Node)> {
     match node.view() {
         View::Sequence(items) => {
@@ -127,7 +127,7 @@ fn known(node: &Node) -> Vec<String> {
     }
 }
 
-/// The field at a line of the document's text, counted from 1: the value that is written there, or the map or list whose key is.
+/// The field at a line (counted from 1) of the document's text: the value on this line, or the map or list whose key is on it.
 pub fn field_at_line(document: &Node, line: usize) -> Option<FieldPath> {
     let text = &document.span().source.text;
     let starts =
@@ -140,7 +140,7 @@ pub fn field_at_line(document: &Node, line: usize) -> Option<FieldPath> {
     found
 }
 
-/// Finds the innermost value that begins in a range, or the scalar that goes through it.
+/// Finds the innermost value that begins in a range, or the scalar that spans it.
 fn search(node: &Node, line: &Range<usize>, path: &mut FieldPath, found: &mut Option<FieldPath>) {
     let mut enter = |step: PathStep, begin: usize, child: &Node| {
         if found.is_some() {
@@ -171,7 +171,7 @@ fn search(node: &Node, line: &Range<usize>, path: &mut FieldPath, found: &mut Op
     }
 }
 
-/// The same field in a whole object, of which `partial` is a patch: items of lists are found by what they are called.
+/// The same field in the complete object that `partial` patches: list items are matched by their names.
 pub fn in_whole(partial: &Node, whole: &Node, field: &FieldPath) -> FieldPath {
     const NAMES: [&str; 6] = ["name", "containerPort", "port", "mountPath", "key", "id"];
     let (mut path, mut part, mut all) = (FieldPath::root(), Some(partial), Some(whole));

@@ -1,8 +1,9 @@
-//! Where each value of a rendered object comes from: the line of the claim, the template's line, and what else has a part in it.
+//! Where each value of a rendered object comes from: the line of the claim, the line of the template, and everything else that
+//! contributes.
 //!
-//! [`Provenance::of`] compiles a workspace so that its templates note what they read ([`crate::Options::trace`]). Then each value of an
-//! object can be requested its [`Cause`]s: lines of claims, environments and overlays, defaults of schemas, lines of templates and
-//! charts, and the conditions that all of it is under.
+//! [`Provenance::of`] compiles a workspace with templates that record what they read ([`crate::Options::trace`]). Then the
+//! [`Cause`]s of each value can be queried: lines of claims, environments and overlays, defaults of schemas, lines of templates and
+//! charts, and the conditions around them.
 
 mod cause;
 mod field;
@@ -25,13 +26,13 @@ use crate::yaml::{FieldPath, Node, View};
 use crate::{Compiled, Options, compile};
 use overridden::BaseClaims;
 
-/// A workspace whose values know where they come from.
+/// A compiled workspace with the origin of each value.
 pub struct Provenance<'a> {
     files: &'a dyn Files,
     options: Options,
     trace: Trace,
     compiled: Compiled,
-    /// The same without overlays; made when a value is requested that one has changed.
+    /// The same without overlays, compiled on the first query for a value that an overlay has changed.
     plain: OnceLock<(Trace, Compiled)>,
     base: OnceLock<BaseClaims>,
 }
@@ -43,12 +44,13 @@ pub struct Explained {
     pub field: FieldPath,
     /// The value that the field has.
     pub value: Node,
-    /// The places, the nearest first.
+    /// The locations, the nearest first.
     pub causes: Vec<Cause>,
 }
 
 impl<'a> Provenance<'a> {
-    /// Compiles what `options` ask for. Where the workspace has errors, they are in [`Provenance::compiled`], and there are no objects.
+    /// Compiles according to `options`. If the workspace has errors, they are in [`Provenance::compiled`], and there are no
+    /// objects.
     pub fn of(files: &'a dyn Files, options: Options) -> Provenance<'a> {
         let (trace, compiled) = traced(files, &options);
         Provenance {
@@ -61,12 +63,12 @@ impl<'a> Provenance<'a> {
         }
     }
 
-    /// What the workspace came to.
+    /// The compiled workspace.
     pub fn compiled(&self) -> &Compiled {
         &self.compiled
     }
 
-    /// The objects of an environment, or of what environments share, each with the folder that it is in.
+    /// The objects of an environment, or of base, each with its folder.
     pub fn objects(&self) -> impl Iterator<Item = (&TreePath, &Origin, &Object)> {
         let folders = self.compiled.origins.iter();
         folders.flat_map(|(folder, origin)| {
@@ -75,7 +77,7 @@ impl<'a> Provenance<'a> {
         })
     }
 
-    /// Where the value of a field comes from; of a map or list, each scalar of it.
+    /// Where the value of a field comes from; for a map or list, where each of its scalars comes from.
     pub fn explain(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Explained> {
         let mut found = Vec::new();
         if let Some(node) = object.node.at_path(field) {
@@ -89,7 +91,7 @@ impl<'a> Provenance<'a> {
         found.into_iter().map(explain).collect()
     }
 
-    /// The places that have a part in a value of one of the objects, by its span.
+    /// The locations that contribute to a value, given by its span.
     pub fn causes_of(&self, place: &Span) -> Vec<Cause> {
         causes(&self.trace, place)
     }
@@ -117,7 +119,7 @@ impl<'a> Provenance<'a> {
         base.replaced_by(place).into_iter().collect()
     }
 
-    /// What the field is without overlays.
+    /// The field without overlays.
     fn before_overlays(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Span> {
         let (trace, compiled) = self.plain.get_or_init(|| {
             let files = Without::new(self.files, Folder::Overlays.path());

@@ -1,4 +1,4 @@
-//! What an environment's claim says over what base says.
+//! Values of base that claims of environments replace.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl BaseClaims {
         BaseClaims(documents)
     }
 
-    /// The value of base that a value of a claim of an environment replaces.
+    /// The value of base that a value in an environment's claim replaces.
     pub(super) fn replaced_by(&self, place: &Span) -> Option<Span> {
         let documents = parse(&place.source).ok()?;
         let mut path = FieldPath::root();
@@ -58,7 +58,7 @@ fn read(files: &dyn Files, path: &TreePath) -> Vec<Node> {
     source.and_then(|it| parse(&it).ok()).unwrap_or_default()
 }
 
-/// Finds the scalar at a place; its path is left in `path`.
+/// Finds the scalar at a location and appends its path to `path`.
 fn find(node: &Node, place: &Span, path: &mut FieldPath) -> bool {
     if node.is_scalar() {
         return node.span().range() == place.range();

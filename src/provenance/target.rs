@@ -1,4 +1,4 @@
-//! What is asked about: an object of an environment, or a line of a generated file.
+//! The subject of a query: an object of an environment, or a line of a generated file.
 
 use crate::compare::Origin;
 use crate::diag::Source;
@@ -14,20 +14,20 @@ pub struct Target<'p> {
     pub folder: &'p TreePath,
     /// The claim, and the environment.
     pub origin: &'p Origin,
-    /// The whole object as it is applied.
+    /// The complete object as applied.
     pub object: &'p Object,
-    /// The field; the root for all of it.
+    /// The field; the root for the whole object.
     pub field: FieldPath,
 }
 
-/// Why a line of a file has no field to ask about.
+/// Why a line of a file has no field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTarget {
     /// The file is not YAML.
     Unreadable,
     /// No field is written at the line.
     NoField,
-    /// The file puts others together: a kustomization.
+    /// The file is a kustomization, which only combines other files.
     Kustomization,
     /// The claim does not render to such an object.
     NoObject,
@@ -57,7 +57,7 @@ impl<'a> Provenance<'a> {
         found.collect()
     }
 
-    /// What an operation of a JSON 6902 patch is about: its object is named by the kustomization beside it.
+    /// The subject of a JSON 6902 operation: the kustomization next to the patch names its object.
     fn at_operation(
         &self,
         folder: &TreePath,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::yaml::hex;
 
 use super::serialize::to_json_lines;
 use super::{View, region};
@@ -55,11 +56,7 @@ fn one<'a>(it: &'a Diagnostic, view: &View<'_>, seen: &mut BTreeMap<String, usiz
         .and_modify(|it| *it += 1)
         .or_insert(0);
     let digest = Sha256::digest(format!("{key}\n{many}"));
-    let fingerprint: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let fingerprint = hex(digest.get(..16).unwrap_or(&digest));
     Finding {
         description: &it.message,
         check_name: it.code,

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::danger::DANGERS;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Fix, Severity, Span};
+use crate::yaml::hex;
 
 use super::serialize::to_json_lines;
 use super::{View, region};
@@ -197,7 +198,6 @@ fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>
     let path = it.span.as_ref().map(|it| (view.display)(it.path()));
     let path = path.unwrap_or_default();
     let digest = Sha256::digest(format!("{path}\n{}\n{}", it.code, it.message));
-    let bytes = digest.iter().take(16);
     Finding {
         rule_id: it.code,
         rule_index: rules.get(it.code).copied().unwrap_or(0),
@@ -211,7 +211,7 @@ fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>
         related_locations: related.collect(),
         fixes: it.fixes.iter().map(|it| fix(it, view)).collect(),
         partial_fingerprints: Fingerprints {
-            own: bytes.map(|byte| format!("{byte:02x}")).collect(),
+            own: hex(digest.get(..16).unwrap_or(&digest)),
         },
     }
 }

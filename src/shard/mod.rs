@@ -1,8 +1,8 @@
-//! A part of a workspace that one of several machines renders: together they render the whole, byte for byte.
+//! The part of a workspace that one of several machines renders. Together, they produce exactly the bytes of a complete run.
 //!
-//! Each machine comes to the same split from the same files. Environments stay whole where that gives each machine about the same
-//! work; larger ones are cut by claims. What belongs to a cut environment as a whole, such as the objects of its sync engine, looks at
-//! all of its claims: the machine with the first of them renders these once more for it.
+//! Each machine computes the same split from the same files. Environments are not divided if that gives each machine about the same
+//! amount of work; larger ones are divided by claims. Files of a divided environment as a whole, such as the objects of its sync
+//! engine, depend on all of its claims: the machine that has the first claims also renders the others for this purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ use crate::{Compiled, Options, compile, whole_where_mixed};
 /// One of several shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which one, counted from 1.
+    /// The number of this shard, counted from 1.
     pub number: usize,
-    /// How many there are.
+    /// The number of shards.
     pub of: usize,
 }
 
 impl Shard {
-    /// Reads `2/5`; `None` for anything else, and where there is no such shard.
+    /// Parses `2/5`; `None` for any other text and if there is no such shard.
     pub fn read(text: &str) -> Option<Shard> {
         let (number, of) = text.split_once('/')?;
         let (number, of) = (number.parse().ok()?, of.parse().ok()?);
@@ -38,22 +38,22 @@ type Claims = BTreeMap<String, BTreeSet<String>>;
 pub struct Part {
     /// The environments and claims that the shard renders.
     pub scope: Scope,
-    /// Cut environments of which it renders what belongs to no claim.
+    /// Divided environments for which it renders the files that belong to no claim.
     pub heads: Vec<String>,
 }
 
-/// What files a shard is about, among those that no claim's or environment's path names.
+/// Which files the shard is responsible for, among those whose path names no claim or environment.
 #[derive(Clone, Debug)]
 pub struct Coverage {
     claims: Claims,
     heads: Vec<String>,
-    /// Whether it has what is of no environment and of no claim any more.
+    /// Whether it is responsible for files that no longer belong to any environment or claim.
     has_rest: bool,
     environments: Vec<String>,
 }
 
 impl Coverage {
-    /// Whether a file of the output folder is for this shard, as far as its path alone tells.
+    /// Whether a file of the output folder belongs to this shard, judging by its path alone.
     pub fn covers(&self, file: &TreePath) -> bool {
         let Some((folder, claim)) = Output::owner(file) else {
             return self.has_rest;
@@ -90,14 +90,13 @@ impl Coverage {
 
 /// Compiles one shard of the workspace at the root of `files`.
 ///
-/// What only a run of the whole workspace can find, such as a pin that no claim asks for, is not looked for. A shard for which nothing
-/// is left has an empty tree.
+/// Checks that need the whole workspace, such as for unused pins, are skipped. The tree of a shard without work is empty.
 pub fn compile_shard(files: &dyn Files, shard: Shard, options: &Options) -> Compiled {
     let mut faults = Diagnostics::default();
     let whole = Scope::default();
     let claims = match load::load(files, options.cache.clone(), &whole, &mut faults) {
         Some(workspace) if !faults.has_errors() => claims(&workspace),
-        // The run of the whole says what is wrong.
+        // The complete run reports the errors.
         _ => return compile(files, options),
     };
     let part = split(files, &claims, shard);
@@ -126,7 +125,7 @@ pub fn compile_shard(files: &dyn Files, shard: Shard, options: &Options) -> Comp
     compiled
 }
 
-/// A shard for which nothing is left still says where the output folder is.
+/// A shard without work still reports the output folder.
 fn nothing(files: &dyn Files) -> Compiled {
     let workspace = load::WorkspaceConfig::read(files).ok();
     Compiled {
@@ -151,7 +150,7 @@ fn add_heads(compiled: &mut Compiled, heads: Compiled, coverage: &Coverage) {
     }
 }
 
-/// The claims of each environment, those of base among them.
+/// The claims of each environment, including those of base.
 fn claims(workspace: &load::Workspace<'_>) -> Claims {
     let own = |it: &load::Environment| it.claims.iter().map(|it| it.name.clone()).collect();
     let shared: BTreeSet<String> = own(&workspace.base);
@@ -178,10 +177,10 @@ struct Piece<'a> {
     cost: usize,
 }
 
-/// What a shard renders. The largest pieces are assigned first, each to the shard that has the least so far.
+/// Assigns the pieces of work, the largest first, each to the shard with the least work so far.
 pub fn split(files: &dyn Files, claims: &BTreeMap<String, BTreeSet<String>>, shard: Shard) -> Part {
     let mut pieces = pieces(files, claims, shard.of);
-    // Of equal pieces the names decide, so that all machines see one order.
+    // Pieces of equal size are ordered by name, so that all machines compute the same order.
     pieces.sort_by(|a, b| {
         (b.cost, a.environment, &a.claims).cmp(&(a.cost, b.environment, &b.claims))
     });
@@ -216,8 +215,8 @@ impl Part {
     }
 }
 
-/// Environments, and pieces of those that are more than a shard's share. One whose claims can't be rendered without the others stays
-/// whole.
+/// The environments, those larger than a shard's share in several pieces. An environment whose claims cannot be rendered without
+/// each other is not divided.
 fn pieces<'a>(files: &dyn Files, claims: &'a Claims, shards: usize) -> Vec<Piece<'a>> {
     let environments = || claims.iter().filter(|it| it.0 != BASE);
     let all: usize = environments().map(|it| it.1.len() + 1).sum();

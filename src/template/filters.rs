@@ -12,7 +12,7 @@ use super::value::{from_node, to_node};
 use crate::diag::nearest;
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
 use crate::secret::find_secret_field;
-use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node, View};
+use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node, View, hex};
 
 /// Name and function of each.
 pub(super) fn register(environment: &mut Environment<'static>) {
@@ -219,8 +219,7 @@ fn sha256(value: &Value) -> Result<String, Error> {
         Some(text) => text.to_string(),
         None => to_json(value)?,
     };
-    let digest = Sha256::digest(text);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(text)))
 }
 
 /// `a | label_value`: the text as the value of a label may be, at most 63 letters, digits, `-`, `_` and `.`.

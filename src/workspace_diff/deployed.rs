@@ -1,4 +1,4 @@
-//! What is deployed from a state: of a repository as it is, or of what its workspace renders to; and the comparison of two states.
+//! What is deployed from a state of a repository, as it is or as its workspace renders; and the comparison of two states.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use crate::tree::{Below, Files, TreePath};
 use crate::yaml::parallel::join;
 use pleach_helm::HelmVersion;
 
-/// Where copies of charts are kept that no `pleach.yaml` puts elsewhere.
+/// The default folder of vendored charts.
 const COPIES: &str = "vendor/charts";
 
-/// What is deployed from the files of a repository. `urls` are its own addresses, as far as they are known.
+/// What is deployed from the files of a repository. `urls` are the known addresses of the repository itself.
 pub fn deployed(files: &dyn Files, urls: &[String], cache: Option<Cache>) -> Deployment {
     let mut diagnostics = Diagnostics::default();
     let files = WithRemotes::new(files, TreePath::root(), cache.clone());
@@ -37,7 +37,8 @@ pub fn deployed(files: &dyn Files, urls: &[String], cache: Option<Cache>) -> Dep
     found
 }
 
-/// The charts of repositories that Flux and Argo CD install from the files of a repository, as far as the ones of its lock lead to.
+/// The charts that Flux and Argo CD install from the files of a repository. Charts within charts are only found for those in the
+/// lock.
 pub fn chart_requests(files: &dyn Files, cache: Option<Cache>) -> Vec<Request> {
     let files = WithRemotes::new(files, TreePath::root(), cache.clone());
     let charts = charts(&files, cache, &mut Diagnostics::default());
@@ -62,12 +63,12 @@ fn charts<'a>(
     Charts::new(files, cache, places, lock.unwrap_or_default())
 }
 
-/// Where a rendered tree lies for what syncs it: paths in its objects begin with this.
+/// The path of the rendered tree for the sync engine, with which the paths in its objects begin.
 pub fn sync_folder(workspace: &WorkspaceConfig) -> TreePath {
     TreePath::new(&workspace.sync_path).unwrap_or_else(TreePath::root)
 }
 
-/// The clusters of a workspace, by the folder that each applies; `folder` is where the tree lies.
+/// The clusters of a workspace, by the folder that each applies; `folder` contains the tree.
 fn clusters(files: &dyn Files, folder: &TreePath) -> BTreeMap<TreePath, Cluster> {
     let clusters = load::environments(files).into_iter().filter_map(|name| {
         let known = load::cluster(files, &name).ok()?;
@@ -85,7 +86,8 @@ fn clusters(files: &dyn Files, folder: &TreePath) -> BTreeMap<TreePath, Cluster>
     clusters.collect()
 }
 
-/// What is deployed from what a workspace renders to. `files` are the workspace's own. Errors: what is wrong with its configuration.
+/// What is deployed from the rendered tree of a workspace. `files` are the files of the workspace. Errors: an invalid
+/// configuration.
 pub fn deployed_from(
     compiled: &Compiled,
     files: &dyn Files,
@@ -104,8 +106,8 @@ pub fn deployed_from(
     Ok(deploy(&tree, &options))
 }
 
-/// What is deployed from what a workspace renders to, as checks look at it, under its claims; and what cannot be seen. Errors: what is
-/// wrong with its configuration.
+/// What is deployed from the rendered tree of a workspace, grouped by claims for checks, and notes on what cannot be determined.
+/// Errors: an invalid configuration.
 pub fn workspace_origins(
     compiled: &Compiled,
     files: &dyn Files,
@@ -126,7 +128,7 @@ pub fn workspace_origins(
     Ok((origins, found.deployment.faults()))
 }
 
-/// The same for a repository without a workspace, under the objects that make an engine deploy something.
+/// The same for a repository without a workspace, grouped by the objects that make an engine deploy something.
 pub fn repository_origins(
     files: &dyn Files,
     urls: &[String],
@@ -146,8 +148,8 @@ pub fn repository_origins(
     (origins, deployment.faults())
 }
 
-/// Compares what is deployed from two repositories, or from two states of one. What no engine deploys is compared as it is. Of a
-/// workspace, its tree is compared as it is written, by environment.
+/// Compares what is deployed from two repositories, or from two states of one. Files that no engine deploys are compared as they
+/// are. The tree of a workspace is compared as written, by environment.
 pub fn compare_repositories(
     [before, after]: [&State<'_>; 2],
     urls: &[String],
@@ -207,14 +209,14 @@ pub fn compare_repositories(
 }
 
 impl State<'_> {
-    /// Where the tree of the workspace lies in the repository; `None` if neither state is a workspace.
+    /// The folder of the rendered tree in the repository; `None` if neither state is a workspace.
     fn tree(&self, other: &State<'_>) -> Option<TreePath> {
         let is_workspace = self.is_workspace() || other.is_workspace();
         let tree = || self.output(other).below(self.top);
         is_workspace.then(|| tree().unwrap_or_else(TreePath::root))
     }
 
-    /// What is deployed from the files as they are. A workspace says which charts and versions it has.
+    /// What is deployed from the files as they are. The configuration of a workspace selects charts and versions.
     fn deployed_as_written(&self, urls: &[String], context: &Context<'_>) -> Deployment {
         let top = Below::new(self.files, self.top.clone());
         let Some(workspace) = self.config() else {
@@ -241,7 +243,7 @@ impl State<'_> {
             ..Options::default()
         };
         let mut found = deploy(&files, &options);
-        // Claims and overlays are what the tree is rendered from, and applied by nothing.
+        // Claims and overlays are inputs of the tree and are not applied themselves.
         let inputs = self.input_folders().into_iter();
         let inputs: Vec<_> = inputs.filter_map(|it| it.below(self.top)).collect();
         let is_input = |it: &TreePath| {
@@ -256,7 +258,7 @@ impl State<'_> {
     }
 }
 
-/// Compares what no unit is built from; of a workspace, only in its tree.
+/// Compares files that no unit is built from; in a workspace, only those of its tree.
 fn rest(
     states: [&State<'_>; 2],
     deployments: &[Deployment; 2],
@@ -307,7 +309,7 @@ fn folder_name(folder: &TreePath) -> String {
     }
 }
 
-/// A unit as a claim is called. A folder that nothing names is identified by its path.
+/// The title of a unit, in the form of claim titles. A folder without a name is identified by its path.
 fn title(unit: &Unit) -> String {
     match &*unit.id.kind {
         "Folder" => folder_name(&TreePath::new(&unit.id.name).unwrap_or_else(TreePath::root)),
@@ -320,8 +322,8 @@ fn folder_span(unit: &Unit) -> Option<Span> {
     Some(Span::new(&Source::new(folder, ""), 0..0))
 }
 
-/// Compares what is deployed from what two states of a workspace render to. Objects are reported under the claim that their unit came
-/// from. Errors: a state does not render.
+/// Compares what is deployed from the rendered trees of two states of a workspace. Objects are reported under the claim that their
+/// unit was rendered from. Errors: a state does not render.
 pub fn compare_workspaces(
     states: [&State<'_>; 2],
     context: &Context<'_>,
@@ -345,8 +347,8 @@ pub fn compare_workspaces(
     Ok(compare_deployed([&sides[0], &sides[1]], &context.options))
 }
 
-/// The units of which the objects differ between two states, by or by the folder of their entry. A unit that cannot be
-/// seen is one of them if what makes an engine deploy it differs; of a state that does not render, all units are.
+/// The units whose objects differ between two states, by the folder of their entry. A unit that cannot be built is included if the
+/// object that defines it differs. If a state does not render, all units are included.
 pub fn changed_units(
     states: [&State<'_>; 2],
     urls: &[String],
@@ -386,7 +388,7 @@ pub fn changed_units(
 struct Found {
     deployment: Deployment,
     origins: Origins,
-    /// Where the rendered tree lies; `None` of a state without a workspace.
+    /// The folder of the rendered tree; `None` for a state without a workspace.
     folder: Option<TreePath>,
 }
 
@@ -421,7 +423,7 @@ impl Found {
         }
     }
 
-    /// Whether an entry is of the rendered tree.
+    /// Whether an entry belongs to the rendered tree.
     fn contains(&self, entry: &Entry) -> bool {
         self.below(&entry.folder).is_some()
     }
@@ -440,7 +442,7 @@ impl Found {
         )
     }
 
-    /// The claim of the folder that a unit is built from, or that of the unit above it.
+    /// The claim of the folder that a unit is built from, or that of its parent unit.
     fn claim(&self, entry: &Entry, unit: &Unit) -> Claim {
         let mut above = Some(unit);
         while let Some(it) = above {

@@ -1,8 +1,7 @@
-//! The states of a comparison with an index of the words of each environment's files, so that of thousands of claims only those are
-//! read that a change may be about.
+//! Comparison states with an index of the words in each environment's files, so that only claims that a change may affect are read.
 //!
-//! An index belongs to a tree of Git, by its name. It is kept for the next comparison, which most often begins at the same tree or at
-//! one that differs in a few files; these are read, and the index counts for the rest.
+//! An index is stored under the name of a Git tree. The next comparison usually begins at the same tree, or at one that differs in
+//! a few files; only these are read again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,22 +12,22 @@ use crate::load::{self, WordIndex, environment_folder};
 use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 use crate::yaml::parallel::map;
 
-/// Where bytes are kept by name from run to run. What was kept may be gone at any time.
+/// A store of bytes by name, kept between runs. Entries may disappear at any time.
 pub trait Memory: Sync {
-    /// What was kept last under a name.
+    /// The bytes last stored under a name.
     fn load(&self, name: &str) -> Option<Vec<u8>>;
-    /// Keeps bytes in place of what was kept under the name.
+    /// Stores bytes under a name, replacing earlier ones.
     fn keep(&self, name: &str, bytes: Vec<u8>);
 }
 
-/// The files of a workspace, and what is known of the words in them.
+/// The files of a workspace, and an index of the words in them.
 pub(super) struct Indexed<'a> {
     files: Below<'a>,
     /// By the folder of the environment.
     indexes: BTreeMap<TreePath, WordIndex>,
 }
 
-/// An index for each environment has its price, so one of a few files is not worth it: they are read as fast.
+/// Environments with only a few files have no index, because reading them is as fast.
 const ENVIRONMENTS_MANY: usize = 2;
 
 impl<'a> Indexed<'a> {
@@ -40,7 +39,7 @@ impl<'a> Indexed<'a> {
         })
     }
 
-    /// The two sides of which `changes` are the difference, below the folder of the workspace.
+    /// The two sides whose difference is `changes`, below the folder of the workspace.
     pub(super) fn of(
         sides: [&State<'a>; 2],
         changes: &Changes,
@@ -72,7 +71,7 @@ impl<'a> Indexed<'a> {
     }
 }
 
-/// The index of an environment's folder: one that is remembered, as far as it still counts, or else a new one.
+/// The index of an environment's folder: a stored one, updated for changed files, or a new one.
 fn index(
     files: &Below<'_>,
     root: &TreePath,

@@ -1,7 +1,7 @@
-//! What a change of a workspace does to what is applied: both states are rendered as far as the change touches them, or their trees
-//! are taken as written.
+//! The effect of a change of a workspace on what is applied: the affected parts of both states are rendered, or their trees are
+//! compared as written.
 //!
-//! Where the states come from (revisions, folders) and how the result is printed is not known here.
+//! This module does not depend on where the states come from (revisions, folders) or how the result is printed.
 
 mod deployed;
 mod indexed;
@@ -40,18 +40,18 @@ pub struct State<'a> {
     pub root: &'a TreePath,
     /// The folder of the repository, where `CODEOWNERS` is looked for.
     pub top: &'a TreePath,
-    /// What the state is called in notes: `HEAD~1`.
+    /// The name of the state in notes: `HEAD~1`.
     pub name: &'a str,
-    /// Whether files count as they are where there is no workspace. Else nothing is applied from such a state.
+    /// Whether the files of a state without a workspace are compared as they are. If not, nothing is applied from such a state.
     pub is_tree: bool,
 }
 
-/// What comparisons need besides the two states.
+/// Options of a comparison.
 #[derive(Clone)]
 pub struct Context<'a> {
     /// Archives of charts, by digest.
     pub cache: Option<Cache>,
-    /// What is remembered from run to run, if anything may be.
+    /// The store that is kept between runs, if caching is allowed.
     pub memory: Option<&'a dyn Memory>,
     /// How objects are compared.
     pub options: crate::diff::Options<'a>,
@@ -60,9 +60,9 @@ pub struct Context<'a> {
 /// A state that does not render.
 #[derive(Debug)]
 pub struct Unrendered {
-    /// What the state is called.
+    /// The name of the state.
     pub name: String,
-    /// The errors that rendering ended with.
+    /// The errors of the rendering.
     pub diagnostics: Diagnostics,
 }
 
@@ -72,7 +72,7 @@ impl<'a> State<'a> {
         self.workspace_file() == Ok(Some(EntryKind::File))
     }
 
-    /// What its `pleach.yaml` is; an error where nobody can know.
+    /// The kind of its `pleach.yaml`, or an error if it cannot be read.
     pub fn workspace_file(&self) -> Result<Option<EntryKind>, FilesError> {
         self.files.kind(&self.root.child(WORKSPACE))
     }
@@ -87,7 +87,7 @@ impl<'a> State<'a> {
         load::environments(&self.below())
     }
 
-    /// The names of its claims and their titles (`OperatorInstall/web`), as the documents of its environments say.
+    /// The names and titles (`OperatorInstall/web`) of its claims, from the documents of its environments.
     pub fn claims(&self) -> Vec<String> {
         let files = self.below();
         let mut names = self.environments();
@@ -101,7 +101,7 @@ impl<'a> State<'a> {
         claims.flatten().collect()
     }
 
-    /// The folders that hold inputs, and so may contain links to files that are read by another path.
+    /// The folders of inputs, which may contain links to files that are read by another path.
     pub fn input_folders(&self) -> Vec<TreePath> {
         let mut folders = self.config().map(|it| it.templates).unwrap_or_default();
         folders.extend(input_folders());
@@ -117,14 +117,14 @@ impl<'a> State<'a> {
         Below::new(self.files, self.root.clone())
     }
 
-    /// The output folder in its place, or where the other state has it.
+    /// The output folder, at its own path or at that of the other state.
     fn output(&self, other: &State<'_>) -> TreePath {
         let workspace = self.config().or_else(|| other.config());
         let output = workspace.map_or_else(TreePath::root, |it| it.output);
         self.root.join(&output)
     }
 
-    /// What the workspace renders to, if it is one.
+    /// The rendered tree, if the state is a workspace.
     fn render(&self, context: &Context<'_>) -> Option<Compiled> {
         let options = Options {
             cache: context.cache.clone(),
@@ -134,7 +134,7 @@ impl<'a> State<'a> {
         self.is_workspace().then(compile)
     }
 
-    /// Gives claims that name no owner those of `CODEOWNERS`.
+    /// Sets the owners of claims without an owner from `CODEOWNERS`.
     fn owned(&self, mut origins: Origins) -> Origins {
         let owners = CodeOwners::find(self.files, self.top);
         for claim in origins.claims_mut().filter(|it| it.owner.is_none()) {
@@ -150,7 +150,7 @@ impl<'a> State<'a> {
         origins
     }
 
-    /// This state with what was rendered in place of its files.
+    /// This state with the rendered tree in place of its files.
     fn rendered(&self, compiled: Option<Compiled>) -> Result<Rendered<'a>, Unrendered> {
         let (tree, origins) = match compiled {
             None if self.is_tree => {
@@ -177,7 +177,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// A state as it is compared.
+/// A state prepared for comparison.
 struct Rendered<'a> {
     files: RenderedFiles<'a>,
     root: TreePath,
@@ -209,7 +209,7 @@ fn environment_of(part: &TreePath) -> Option<String> {
     environment.map(str::to_string)
 }
 
-/// Compares two trees as written. Only where they differ, the claims are requested their lines and owners.
+/// Compares two trees as written. The lines and owners of claims are only looked up if the trees differ.
 pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) -> Comparison {
     let roots = [before.output(after), after.output(before)];
     let files = [before, after].map(|it| it.with_remotes(context));
@@ -227,7 +227,7 @@ pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) 
             .for_each(|it| comparison.notes.extend(it.diagnostics()));
         return comparison;
     }
-    // Which claims a tree came from, the claims of the same state say, if they render.
+    // If the claims of the state render, they show which claim each part of the tree was rendered from.
     let origins = |it: &State<'_>| it.render(context).map(|found| it.owned(found.origins));
     let (old, new) = join(|| origins(before), || origins(after));
     let mut comparison = compared([old.as_ref(), new.as_ref()]);
@@ -237,7 +237,7 @@ pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) 
     comparison
 }
 
-/// Compares two folders of kustomizations and plain objects, each folder as what it is.
+/// Compares two folders that contain kustomizations and plain objects.
 pub fn compare_folders(states: [&State<'_>; 2], context: &Context<'_>) -> Comparison {
     let folder = |part: &TreePath| match part.as_str() {
         "" => Some(".".to_string()),
@@ -266,8 +266,7 @@ fn side_of<'a>(
     }
 }
 
-/// Compares what two workspaces render to. Where it is known what `changes` between them, only that is rendered which the change
-/// touches.
+/// Compares the rendered trees of two workspaces. If `changes` is known, only the affected part is rendered.
 pub fn compare_rendered(
     states: [&State<'_>; 2],
     changes: Option<&Changes>,
@@ -303,15 +302,14 @@ pub fn compare_rendered(
     Ok(comparison)
 }
 
-/// Whether a state could not be read. A claim with a fault may be left out of a comparison; a link that is broken or leads outside
-/// may hide anything, and so nothing is compared with it. On the side before, it can only be what the change repairs.
+/// Whether a state could not be read. Claims with errors may be left out of a comparison, but a link that is broken or leads
+/// outside the workspace may hide anything, so nothing is compared. On the side before, the change may be what repairs it.
 fn has_unreadable(compiled: &Compiled) -> bool {
     let mut faults = compiled.diagnostics.iter();
     faults.any(|it| it.class == Class::Unreadable)
 }
 
-/// More may have been rendered than was requested. Where an object is that stays as it is can only be said of all environments, or
-/// of none.
+/// More may have been rendered than requested. The location of an unchanged object is only known if all environments were rendered.
 fn trim(comparison: &mut Comparison, scope: &Scope) {
     let objects = comparison.environments.iter().flat_map(|it| &it.objects);
     for object in objects {
@@ -335,7 +333,7 @@ fn part_options(scope: Scope, context: &Context<'_>) -> Options {
     }
 }
 
-/// What renders on both sides of what does not as a whole.
+/// The parts that render on both sides, if the whole does not.
 fn render_partly(
     [before, after]: [&State<'_>; 2],
     scope: Scope,
@@ -346,10 +344,10 @@ fn render_partly(
     partial::compile_sound([&old, &new], [before.name, after.name], &options)
 }
 
-/// From this number of files on, the claim kinds are read before it is known what is rendered.
+/// With at least this number of files, the claim kinds are read before the affected part is known.
 const AHEAD_MAX: usize = 16;
 
-/// What a change touches, rendered on both sides; nothing where it touches nothing.
+/// Renders the affected part on both sides; empty if nothing is affected.
 fn render_affected(
     [before, after]: [&State<'_>; 2],
     changes: &Changes,
@@ -371,6 +369,6 @@ fn render_affected(
     found.add_exceptions(&load::environments(&new));
     let scope = found.scope()?;
     let compiled = compile_both([&old, &new], &options(scope.clone()));
-    // Nothing of what is touched is there on one side: that side renders to nothing of it.
+    // One side has none of the affected claims, so there is nothing to render on it.
     Some((compiled.map(|it| Some(it.unwrap_or_default())), scope))
 }

@@ -1,5 +1,5 @@
-//! What renders on both sides of a comparison where one of them does not render as a whole: environment by environment, and
-//! within those that fail, claim by claim.
+//! If one side of a comparison does not render, finds the parts that render on both sides: by environment and, within those that
+//! fail, by claim.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse};
 use crate::{Compiled, Options, Scope, compile_sides, whole_where_mixed};
 
-/// The parts that render on both sides, and why the others are left out; `None` where nothing is left to compare.
+/// The parts that render on both sides, and why the others are left out; `None` if nothing can be compared.
 pub(super) fn compile_sound(
     sides: [&dyn Files; 2],
     names: [&str; 2],
@@ -32,14 +32,14 @@ pub(super) fn compile_sound(
     for environment in &environments {
         search.environment(environment);
     }
-    // What the change does not touch is the same on both sides.
+    // Unaffected parts are the same on both sides.
     let is_all = scope.claims.is_empty() && environments.is_superset(&all);
     let is_nothing = search.kept.is_empty() && is_all;
     (!is_nothing).then(|| (search.merged(), search.notes(names)))
 }
 
-/// The maximum number of claims of an environment that are rendered one by one to find which have faults; with more, none is compared. Each
-/// takes as long as reading the environment.
+/// The maximum number of claims of an environment that are rendered one by one to find those with errors. With more claims, none is
+/// compared, because each rendering takes as long as reading the environment.
 const ALONE_MAX: usize = 20;
 
 struct Search<'a> {
@@ -56,7 +56,7 @@ struct Failure {
     claim: Option<String>,
     /// The sides on which it fails.
     sides: [bool; 2],
-    /// The first fault, and how many more there are.
+    /// The first error, and the number of further ones.
     fault: Diagnostic,
     more: usize,
     environments: BTreeSet<String>,
@@ -72,12 +72,12 @@ struct Document {
 #[derive(Default)]
 struct ClaimInventory {
     documents: Vec<Document>,
-    /// Files that are no YAML, so that it is unknown what claims they hold.
+    /// Files that are not YAML, so their claims are unknown.
     unread: BTreeSet<TreePath>,
 }
 
 impl Search<'_> {
-    /// Keeps an environment as a whole, or the claims of it that render by themselves.
+    /// Keeps an environment as a whole, or those of its claims that render on their own.
     fn environment(&mut self, environment: &str) {
         let is_mixed = self.is_mixed(environment);
         let asked = self.options.scope.claims.get(environment);
@@ -113,7 +113,7 @@ impl Search<'_> {
         }
         match self.render(environment, Some(&sound)) {
             Ok(rendered) if !sound.is_empty() => self.kept.push(rendered),
-            // Nothing is the matter with a claim by itself.
+            // Each claim renders on its own.
             Err(_) => return self.fail(None, &faults, environment),
             Ok(_) => {}
         }
@@ -127,7 +127,7 @@ impl Search<'_> {
         }
     }
 
-    /// Whether an overlay or the claims themselves want all of an environment, so that a part of it comes to something else.
+    /// Whether an overlay or a claim depends on the whole environment, so that rendering a part gives a different result.
     fn is_mixed(&self, environment: &str) -> bool {
         let mut scope = Scope::of(&[environment.to_string()]);
         let none = (environment.to_string(), BTreeSet::new());
@@ -136,7 +136,7 @@ impl Search<'_> {
         sides.any(|side| scope != whole_where_mixed(*side, &scope))
     }
 
-    /// Some claims of an environment, or all of it; the faults of both sides where one has any.
+    /// Renders some or all claims of an environment on both sides. Errors: those of both sides.
     fn render(
         &self,
         environment: &str,
@@ -178,7 +178,7 @@ impl Search<'_> {
         }
     }
 
-    /// Everything that is kept, in one.
+    /// Everything that is kept, combined.
     fn merged(&self) -> [Compiled; 2] {
         [0, 1].map(|side| {
             let parts = self.kept.iter().filter_map(|it| it.get(side)?.as_ref());
@@ -194,7 +194,7 @@ impl Search<'_> {
         })
     }
 
-    /// Why the rest is not compared.
+    /// The reasons why the rest is not compared.
     fn notes(self, names: [&str; 2]) -> Diagnostics {
         let note = |it: Failure| {
             let environments: Vec<String> = it.environments.into_iter().collect();
@@ -233,11 +233,11 @@ impl Search<'_> {
     }
 }
 
-/// The claims that an environment may have, with those of base.
+/// The claims that an environment may contain, including those of base.
 fn stock(files: &dyn Files, environment: &str) -> ClaimInventory {
     let mut stock = ClaimInventory::default();
     for folder in [BASE, environment].map(|it| environment_folder(it).0) {
-        // Nothing is reported of a folder that does not exist.
+        // A folder that does not exist is no error here.
         if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
             continue;
         }
@@ -251,7 +251,7 @@ fn stock(files: &dyn Files, environment: &str) -> ClaimInventory {
     stock
 }
 
-/// The claims of a file; `None` where it is no YAML.
+/// The claims of a file; `None` if it is not YAML.
 fn documents(files: &dyn Files, path: &TreePath) -> Option<Vec<Document>> {
     let bytes = files.read(path).ok()?;
     let source = Source::new(path.clone(), str::from_utf8(&bytes).ok()?);
@@ -270,7 +270,8 @@ fn names(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
     documents.map(|it| it.name.clone()).collect()
 }
 
-/// The claims that a file may hold which is no YAML: those that it holds on the other side, and those that are missing here.
+/// The claims that a file that is not YAML may contain: those that it contains on the other side, and those that are missing on
+/// this side.
 fn unknown(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
     let [before, after] = stock;
     let of_one = |side: &ClaimInventory, other: &ClaimInventory| -> BTreeSet<String> {
@@ -283,7 +284,7 @@ fn unknown(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
     &of_one(before, after) | &of_one(after, before)
 }
 
-/// The claims in whose documents the faults are.
+/// The claims whose documents contain the errors.
 fn suspects(stock: &[ClaimInventory; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
     let sides = stock.iter().zip(faults);
     let suspects = sides.flat_map(|(stock, faults)| {
@@ -298,7 +299,7 @@ fn suspects(stock: &[ClaimInventory; 2], faults: &[Diagnostics; 2]) -> BTreeSet<
     suspects.map(|it| it.name.clone()).collect()
 }
 
-/// The faults of the files that are no YAML.
+/// The errors of the files that are not YAML.
 fn of_unread(stock: &ClaimInventory, faults: &Diagnostics) -> Diagnostics {
     let is_it = |it: &&Diagnostic| {
         let span = it.span.as_ref();

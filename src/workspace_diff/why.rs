@@ -1,4 +1,4 @@
-//! The cause of each changed field: the lines of claims, environments, overlays and templates that differ between two states.
+//! The causes of each changed field: the lines of claims, environments, overlays and templates that differ between two states.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::provenance::{Cause, Provenance, Role};
 use crate::yaml::{FieldPath, Node, Step};
 use crate::{Options, Scope};
 
-/// As many lines are named for a field.
+/// The maximum number of lines listed for a field.
 const CAUSES_MAX: usize = 4;
 
-/// Says of each changed field which lines it comes from. Both states are rendered once more, so that their templates note what they read.
+/// Adds the causes to each changed field. Both states are rendered again with templates that record what they read.
 pub fn add_causes(comparison: &mut Comparison, states: [&State<'_>; 2], context: &Context<'_>) {
     let environments = comparison.environments.iter().map(|it| it.name.clone());
     let environments: Vec<String> = environments.collect();
@@ -52,7 +52,7 @@ pub fn add_causes(comparison: &mut Comparison, states: [&State<'_>; 2], context:
     }
 }
 
-/// Where a field of an object comes from; `None` where the state does not have it.
+/// Where a field of an object comes from; `None` if the state does not have it.
 fn causes(
     side: &Provenance<'_>,
     environment: &str,
@@ -74,7 +74,7 @@ fn causes(
     Some(causes)
 }
 
-/// The lines of one side that the other does not have; where all are the same, those that the value is written at.
+/// The lines that only one side has; if there are none, the lines that the value is written on.
 fn differing(own: &[Cause], other: &[Cause]) -> Vec<FieldCause> {
     let key = |it: &Cause| (it.place.path().clone(), line(it));
     let known: BTreeSet<_> = other.iter().map(key).collect();
@@ -105,7 +105,7 @@ fn line(cause: &Cause) -> String {
     line.unwrap_or("").trim().to_string()
 }
 
-/// The field as it is in an object; the nearest above where the path leads into a text.
+/// The field in an object; if the path leads into a text, the nearest field above.
 fn field_of(object: &Object, path: &Path) -> FieldPath {
     let (mut field, mut node) = (FieldPath::root(), Some(&object.node));
     for step in path.steps() {

@@ -8,6 +8,8 @@
 mod comment;
 mod edit;
 mod embedded;
+mod float;
+mod hex;
 #[doc(hidden)]
 pub mod literal;
 mod mapping;
@@ -25,6 +27,8 @@ mod write;
 
 pub use comment::comment_above;
 pub use edit::{remove_from_text, set_in_text};
+pub use float::{FloatDigits, shortest_exponential};
+pub use hex::hex;
 pub use mapping::{Entry, KeyIndex, Mapping};
 pub use mend::{quote, unquote};
 pub use node::{Node, Style, Tag, View};
@@ -38,5 +42,5 @@ pub use text::{PLACEHOLDER_CLOSE, PLACEHOLDER_OPEN, is_reserved, text_source};
 pub use write::{
     builds_alike, emit_as_written, emit_canonical, emit_go_yaml_v3, emit_kustomize, emit_kyaml,
     emit_kyaml_value, emit_sigs_yaml, float_general, is_block_text, is_plain,
-    is_yaml_1_1_non_string, json_round_trip, shortest_exponential,
+    is_yaml_1_1_non_string, json_round_trip,
 };

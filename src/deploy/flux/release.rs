@@ -18,7 +18,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::inflate::ChartInput;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
-use crate::yaml::Node;
+use crate::yaml::{Node, hex};
 use pleach_helm::HelmVersion;
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{Values, merge, parse};
@@ -238,11 +238,7 @@ fn release_name(object: &Object) -> String {
         return name;
     }
     let digest = Sha256::digest(name.as_bytes());
-    let digits: String = digest
-        .iter()
-        .take(6)
-        .map(|it| format!("{it:02x}"))
-        .collect();
+    let digits = hex(digest.get(..6).unwrap_or(&digest));
     let kept: String = name.chars().take(NAME_MAX - digits.len() - 1).collect();
     format!("{kept}-{digits}")
 }

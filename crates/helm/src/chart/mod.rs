@@ -34,6 +34,7 @@ use sha2::{Digest, Sha256};
 use crate::HelmVersion;
 use crate::source::LoadedChart;
 use pleach_yaml::diag::{Class, Diagnostic, Source};
+use pleach_yaml::hex;
 use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
 
 /// The chart whose files these are. `place` is its folder, as messages say it.
@@ -101,9 +102,7 @@ pub fn copy_names(pin: &Pin) -> [String; 2] {
 
 /// `sha256:…` of an archive.
 pub fn digest(bytes: &[u8]) -> String {
-    let digits = Sha256::digest(bytes);
-    let digits = digits.iter().map(|byte| format!("{byte:02x}"));
-    format!("sha256:{}", digits.collect::<String>())
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
 /// Where the charts of a workspace are.

@@ -1,5 +1,7 @@
 //! Numbers and quoted texts as Go's package `strconv` writes and reads them.
 
+use pleach_yaml::FloatDigits;
+
 /// A text in double quotes with Go's escapes, as `%q` prints it.
 pub(crate) fn quote(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -59,55 +61,6 @@ pub(crate) fn is_print(letter: char) -> bool {
     text.is_some_and(|it| it.escape_debug().nth(1) == Some(letter))
 }
 
-/// The fewest decimal digits that mean a number.
-struct Digits {
-    negative: bool,
-    digits: String,
-    /// The number is `0.digits` times ten to this power.
-    point: i32,
-}
-
-impl Digits {
-    fn of(value: f64) -> Digits {
-        let text = pleach_yaml::shortest_exponential(value.abs());
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        Digits {
-            negative: value.is_sign_negative(),
-            digits: mantissa.replace('.', ""),
-            point: exponent.parse::<i32>().unwrap_or(0) + 1,
-        }
-    }
-
-    fn decimal_form(&self) -> String {
-        let sign = if self.negative { "-" } else { "" };
-        let digits = &*self.digits;
-        let Ok(whole) = usize::try_from(self.point) else {
-            let zeros = "0".repeat(self.point.unsigned_abs() as usize);
-            return format!("{sign}0.{zeros}{digits}");
-        };
-        if digits.len() <= whole {
-            let zeros = "0".repeat(whole - digits.len());
-            return format!("{sign}{digits}{zeros}");
-        }
-        match digits.split_at(whole) {
-            ("", fraction) => format!("{sign}0.{fraction}"),
-            (whole, fraction) => format!("{sign}{whole}.{fraction}"),
-        }
-    }
-
-    fn exponent_form(&self) -> String {
-        let sign = if self.negative { "-" } else { "" };
-        let (first, rest) = self.digits.split_at(1);
-        let point = if rest.is_empty() { "" } else { "." };
-        let exponent = self.point - 1;
-        let exponent_sign = if exponent < 0 { '-' } else { '+' };
-        format!(
-            "{sign}{first}{point}{rest}e{exponent_sign}{:02}",
-            exponent.abs()
-        )
-    }
-}
-
 /// The shortest text of a float64, with an exponent where that of ten is below -4 or from 6 on.
 pub(crate) fn float_general(value: f64) -> String {
     if let Some(text) = not_finite(value) {
@@ -116,16 +69,12 @@ pub(crate) fn float_general(value: f64) -> String {
     if value == 0.0 {
         return if value.is_sign_negative() { "-0" } else { "0" }.to_string();
     }
-    let digits = Digits::of(value);
-    match (-4..6).contains(&(digits.point - 1)) {
-        true => float_decimal(value),
-        false => digits.exponent_form(),
-    }
+    FloatDigits::of(value).general()
 }
 
 /// The shortest text without an exponent.
 pub(crate) fn float_decimal(value: f64) -> String {
-    not_finite(value).map_or_else(|| Digits::of(value).decimal_form(), str::to_string)
+    not_finite(value).map_or_else(|| FloatDigits::of(value).decimal(), str::to_string)
 }
 
 /// The text of a float64 in JSON: an exponent below 1e-6 and from 1e21 on.
@@ -133,7 +82,7 @@ pub(crate) fn float_json(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         // Of an exponent of one digit Go takes away the zero in front, but only where it is negative.
-        return Digits::of(value).exponent_form().replace("e-0", "e-");
+        return FloatDigits::of(value).exponential().replace("e-0", "e-");
     }
     float_decimal(value)
 }

@@ -23,7 +23,7 @@ pub use shapes::secret_parts;
 use std::borrow::Cow;
 
 use pleach_yaml::diag::Span;
-use pleach_yaml::{Node, View};
+use pleach_yaml::{Node, View, hex};
 use sha2::{Digest, Sha256};
 
 /// Goes into each digest, so that nobody finds a value by trying words. Digests of one salt can be compared.
@@ -46,8 +46,8 @@ impl Salt {
             .chain_update(&self.0)
             .chain_update(text)
             .finalize();
-        let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
-        format!("{HIDDEN}{})", digits.collect::<String>())
+        let digits = hex(digest.get(..6).unwrap_or(&digest));
+        format!("{HIDDEN}{digits})")
     }
 }
 

@@ -20,5 +20,5 @@ pub use claims::{emit_canonical, is_block_text, is_plain};
 pub use equality::builds_alike;
 pub use json_round_trip::json_round_trip;
 pub use kyaml::{emit_as_written, emit_go_yaml_v3, emit_kyaml, emit_kyaml_value};
-pub use number::{float_general, shortest_exponential};
+pub use number::float_general;
 pub use text::is_yaml_1_1_non_string;

@@ -1,0 +1,111 @@
+//! The decimal digits of float64 values, as Go's package `strconv` finds and writes them.
+
+/// The fewest decimal digits that mean a finite float64, as `{:e}` writes them. Of two texts that are equally near, Go takes the one
+/// with the even digit and Rust the larger one.
+pub fn shortest_exponential(value: f64) -> String {
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let count = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    // With fewer digits the nearest text is nearer than any other.
+    if count < 15 || !mantissa.ends_with(['1', '3', '5', '7', '9']) {
+        return text;
+    }
+    let exact = format!("{value:.*e}", count + 25);
+    let cut = exact.get(..mantissa.len()).unwrap_or("");
+    let tail = exact
+        .get(mantissa.len()..)
+        .and_then(|it| it.split('e').next());
+    let is_tie =
+        tail.is_some_and(|it| it.starts_with('5') && it.bytes().skip(1).all(|digit| digit == b'0'));
+    let even = format!("{cut}e{exponent}");
+    match is_tie && even.parse() == Ok(value) {
+        true => even,
+        false => text,
+    }
+}
+
+/// The fewest decimal digits that mean a finite float64, and where the point is in them.
+pub struct FloatDigits {
+    is_negative: bool,
+    digits: String,
+    /// The number is `0.digits` times ten to this power.
+    point: i32,
+}
+
+impl FloatDigits {
+    /// The digits of a finite number.
+    pub fn of(value: f64) -> FloatDigits {
+        let text = shortest_exponential(value.abs());
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        FloatDigits {
+            is_negative: value.is_sign_negative(),
+            digits: mantissa.replace('.', ""),
+            point: exponent.parse::<i32>().unwrap_or(0) + 1,
+        }
+    }
+
+    /// Whether the number has no fraction.
+    pub fn is_whole(&self) -> bool {
+        usize::try_from(self.point).is_ok_and(|it| it >= self.digits.len())
+    }
+
+    /// Without an exponent.
+    pub fn decimal(&self) -> String {
+        let (sign, digits) = (self.sign(), &*self.digits);
+        let Ok(whole) = usize::try_from(self.point) else {
+            let zeros = "0".repeat(self.point.unsigned_abs() as usize);
+            return format!("{sign}0.{zeros}{digits}");
+        };
+        if digits.len() <= whole {
+            let zeros = "0".repeat(whole - digits.len());
+            return format!("{sign}{digits}{zeros}");
+        }
+        match digits.split_at(whole) {
+            ("", fraction) => format!("{sign}0.{fraction}"),
+            (whole, fraction) => format!("{sign}{whole}.{fraction}"),
+        }
+    }
+
+    /// With an exponent of at least two digits.
+    pub fn exponential(&self) -> String {
+        let (first, rest) = self.digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let exponent = self.point - 1;
+        let exponent_sign = if exponent < 0 { '-' } else { '+' };
+        format!(
+            "{}{first}{point}{rest}e{exponent_sign}{:02}",
+            self.sign(),
+            exponent.abs()
+        )
+    }
+
+    /// Format `g`: with an exponent below 1e-4 and from 1e6 on.
+    pub fn general(&self) -> String {
+        match (-4..6).contains(&(self.point - 1)) {
+            true => self.decimal(),
+            false => self.exponential(),
+        }
+    }
+
+    fn sign(&self) -> &'static str {
+        if self.is_negative { "-" } else { "" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_texts_that_are_equally_near_the_even_one_is_taken() {
+        for (value, text) in [
+            (856_506_392_570_610.3, "8.565063925706102e14"),
+            (-856_506_392_570_610.3, "-8.565063925706102e14"),
+            (856_506_392_570_610.8, "8.565063925706108e14"),
+            (0.1, "1e-1"),
+            (1.0 / 3.0, "3.333333333333333e-1"),
+        ] {
+            assert_eq!(shortest_exponential(value), text);
+        }
+    }
+}
