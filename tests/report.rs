@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach::report::{Format, View, report};
+use pleach::secret::without_secrets;
 use pleach::tree::TreePath;
 use proptest::prelude::*;
 
@@ -35,7 +36,9 @@ proptest! {
             prop_assert!(!text.is_empty());
             if *format == Format::Json {
                 let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-                prop_assert_eq!(json["diagnostics"][0]["message"].as_str(), Some(&*words));
+                // Random characters can look like a password in an address.
+                let shown = without_secrets(&words);
+                prop_assert_eq!(json["diagnostics"][0]["message"].as_str(), Some(&*shown));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Files and folders that are gone, from which an ApplicationSet of Argo CD generated Applications.
+//! Removed files and folders from which an ApplicationSet of Argo CD generated Applications.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::tree::{Entry, EntryKind, TreePath};
 /// The entries of each folder of a side, by its path below the root.
 pub(super) type Listing = BTreeMap<TreePath, Vec<Entry>>;
 
-/// The maximum number of pairs of a missing path and a path that an ApplicationSet reads that are compared.
+/// The maximum number of comparisons between missing paths and the paths that ApplicationSets read.
 const COMPARED_MAX: usize = 2_000_000;
 
-/// What is gone, by the folder that it was in, and what is dangerous about that. Only where something is gone, the files after the
-/// change are searched for ApplicationSets.
+/// Dangers of removed files and folders, by parent folder. The files after the change are only searched for ApplicationSets if
+/// something was removed.
 pub(super) fn lost(
     before: &Listing,
     after: &Listing,
@@ -64,8 +64,8 @@ pub(super) fn lost(
     found
 }
 
-/// What is dangerous about changes of files from whose content an ApplicationSet generates Applications: by a new name, an Application is
-/// a new one. `kept` are the sets of both sides.
+/// Dangers of changed files from whose content an ApplicationSet generates Applications: an Application with a new name is a new
+/// object, and the old one is deleted. `kept` are the sets that exist on both sides.
 pub(super) fn renamed(
     [before, after]: [&Listing; 2],
     [old, new]: [&Side<'_>; 2],
@@ -141,7 +141,7 @@ fn gone(before: &Listing, after: &Listing) -> Vec<(TreePath, EntryKind)> {
         let names: BTreeSet<&str> = now.iter().map(|it| &*it.name).collect();
         let lost = entries.iter().filter(|it| !names.contains(&*it.name));
         gone.extend(lost.map(|it| (folder.child(&it.name), it.kind)));
-        // Git keeps no empty folder, which may still be in a work tree.
+        // Git does not store empty folders, but they may exist in a work tree.
         let emptied = entries.iter().map(|it| folder.child(&it.name));
         let emptied = emptied.filter(|it| {
             let has = |side: &Listing| side.get(it).map(|it| !it.is_empty());
@@ -169,8 +169,8 @@ fn sets(listing: &Listing, side: &Side<'_>) -> Vec<Object> {
     sets
 }
 
-/// Whether a pattern of a generator is about a path. It is written from the top of the repository, which may be above the root of
-/// the side: its first folders may be missing in the path.
+/// Whether a pattern of a generator matches a path. The pattern is relative to the top of the repository, which may be above the
+/// root of the side, so its first folders may be missing in the path.
 fn is_at(pattern: &str, path: &TreePath) -> bool {
     let parts: Vec<&str> = pattern.trim_matches('/').split('/').collect();
     let is_plain = |it: &&&str| !it.contains(['*', '?', '[', '{']);

@@ -1,4 +1,4 @@
-//! The parts of a tree that are applied by themselves.
+//! The parts of a tree that are applied separately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::kustomize::{FILE_NAMES, ParsedFiles};
 use crate::tree::{Entry, EntryKind, FilesError, TreePath, Walk};
 use crate::yaml::Node;
 
-/// What a side holds.
+/// The contents of a side.
 #[derive(Default)]
 struct Found {
     kustomizations: BTreeSet<TreePath>,
-    /// Folders of YAML that are below no kustomization, with the names of their files.
+    /// Folders of YAML files that are not below a kustomization, with the names of their files.
     plain: BTreeMap<TreePath, BTreeSet<Box<str>>>,
     /// Folders and files that a kustomization refers to.
     referenced: BTreeSet<TreePath>,
@@ -25,7 +25,7 @@ struct Found {
     listing: Listing,
 }
 
-/// What there is to compare.
+/// The parts to compare.
 pub(super) struct Units {
     /// The parts of either side, in the order of their folders.
     pub(super) parts: Vec<Part>,
@@ -37,17 +37,17 @@ pub(super) struct Units {
 pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
     let [before, after] = sides.map(look);
     for (side, own, other) in [(sides[0], &before, &after), (sides[1], &after, &before)] {
-        // What is as bad on both sides is no difference.
+        // Errors that occur on both sides are not a difference.
         let only_here = own
             .unread
             .iter()
             .filter(|it| other.unread.get(it.0) != Some(it.1));
         notes.extend(only_here.map(|(folder, error)| unread_folder(side, folder, error)));
     }
-    // A kustomization that cannot be read refers to nothing; on the other side it may still say to what.
+    // The references of a kustomization that cannot be read are unknown; those of the other side are used.
     let is_referenced =
         |it: &TreePath| before.referenced.contains(it) || after.referenced.contains(it);
-    // A folder from which kustomizations take files is no more applied by itself than one that they refer to.
+    // A folder whose files are listed by kustomizations is not applied separately, as if they referred to the folder.
     let gives_files = |folder: &TreePath| {
         let sides = [&before, &after].into_iter();
         let names = sides.filter_map(|it| it.plain.get(folder)).flatten();
@@ -58,7 +58,7 @@ pub(super) fn units(sides: [&Side<'_>; 2], notes: &mut Diagnostics) -> Units {
     let sides = [(&before, &after), (&after, &before)];
     for (at, (found, other)) in sides.into_iter().enumerate() {
         let kustomizations = found.kustomizations.iter();
-        // What its own kustomization lists on the other side is still applied from the folder.
+        // Files that its own kustomization lists on the other side are still applied from the folder.
         let is_applied = |it: &&TreePath| other.kustomizations.contains(*it) || !gives_files(it);
         let plain = found.plain.keys().filter(is_applied);
         let all = kustomizations
@@ -93,8 +93,8 @@ fn unread_folder(side: &Side<'_>, folder: &TreePath, error: &FilesError) -> Diag
         .help("make it a regular file or folder that you can read")
 }
 
-/// Walks a side. Hidden folders, charts, documentation and templates of Backstage are passed over. Below a kustomization there is
-/// nothing plain: what it does not list is not applied.
+/// Walks a side. Hidden folders, charts, documentation and templates of Backstage are skipped. Below a kustomization, files that it
+/// does not list are not applied.
 fn look(side: &Side<'_>) -> Found {
     let mut found = Found::default();
     let mut open = Walk::new(side.files, side.root.clone());
@@ -103,7 +103,7 @@ fn look(side: &Side<'_>) -> Found {
         let folder = place.below(side.root).unwrap_or_else(TreePath::root);
         let mut is_covered = folder.parent().is_some_and(|it| covered.contains(&it));
         let entries = side.files.list(&place).unwrap_or_else(|error| {
-            // There is nothing on a side without the folder that is compared.
+            // A side without the compared folder is empty.
             if folder != TreePath::root() {
                 found.unread.insert(folder.clone(), error);
             }
@@ -139,7 +139,7 @@ fn look(side: &Side<'_>) -> Found {
     found
 }
 
-/// Whether a folder of YAML belongs to a manual: the examples in it are applied to nothing.
+/// Whether a folder of YAML files is documentation, whose examples are not applied.
 fn is_documentation(folder: &TreePath, entries: &[Entry]) -> bool {
     const NAMES: [&str; 3] = ["docs", "doc", "documentation"];
     let is_at_top = folder.parts().next().is_some_and(|it| NAMES.contains(&it));
@@ -147,7 +147,7 @@ fn is_documentation(folder: &TreePath, entries: &[Entry]) -> bool {
     is_at_top || NAMES.contains(&folder.name()) && has_pages()
 }
 
-/// Whether a folder holds a template of Backstage's scaffolder, whose files become those of other repositories.
+/// Whether a folder contains a template of Backstage's scaffolder, whose files are copied to other repositories.
 fn is_scaffolder_template(side: &Side<'_>, place: &TreePath, entries: &[Entry]) -> bool {
     let mut names = entries.iter().map(|it| &*it.name);
     let name = names.find(|it| matches!(*it, "template.yaml" | "template.yml"));
@@ -155,7 +155,7 @@ fn is_scaffolder_template(side: &Side<'_>, place: &TreePath, entries: &[Entry]) 
     text.is_some_and(|it| memchr::memmem::find(&it, b"scaffolder.backstage.io/").is_some())
 }
 
-/// Notes what a kustomization refers to, and says whether it is a component.
+/// Records the references of a kustomization and returns whether it is a component.
 fn read_kustomization(
     side: &Side<'_>,
     folder: &TreePath,

@@ -1,4 +1,4 @@
-//! What is deployed on two sides, unit by unit: objects of charts and of nested units too.
+//! Compares what is deployed on two sides, unit by unit, including the objects of charts and of nested units.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use crate::yaml::parallel::each;
 pub struct Deployed<'a> {
     /// The entries of the side, with their units and objects.
     pub deployment: &'a Deployment,
-    /// What the side is called in notes: `HEAD~1`.
+    /// The name of the side in notes: `HEAD~1`.
     pub name: &'a str,
-    /// The claim of a unit, or the unit itself as one: under which title its objects are reported, and at which line.
+    /// The claim of a unit, or a claim made from the unit itself: the title and line under which its objects are reported.
     pub claim: &'a (dyn Fn(&Entry, &Unit) -> Claim + Sync),
-    /// The name of the environment that an entry is.
+    /// The name of the environment of an entry.
     pub environment: &'a (dyn Fn(&Entry) -> String + Sync),
 }
 
@@ -35,8 +35,9 @@ type Key<'a> = (&'a TreePath, &'a ObjectId);
 
 /// Compares what is deployed on two sides.
 ///
-/// A unit that is seen on one side only is not compared, nor what follows from it, and a note says so: what cannot be seen says nothing
-/// about what is to be deleted. What a suspended unit deploys stays as it is, and so do the CRDs of a chart that Helm leaves alone.
+/// A unit that can only be built on one side is not compared, nor are units that depend on it; a note says so, because a missing
+/// result would look like a deletion. The objects of a suspended unit are unchanged, and so are the CRDs of a chart that Helm does
+/// not upgrade.
 pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Comparison {
     let mut comparison = Comparison::default();
     let units = sides.map(by_key);
@@ -89,7 +90,8 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     comparison
 }
 
-/// The units of which the objects differ, by the name of their environment; a unit that is not seen is one if its definition differs.
+/// The units whose objects differ, by the name of their environment. A unit that cannot be built is included if its definition
+/// differs.
 pub fn units_that_differ(sides: [&Deployed<'_>; 2]) -> BTreeMap<String, BTreeSet<ObjectId>> {
     let units = sides.map(by_key);
     let keys: BTreeSet<Key<'_>> = units.iter().flat_map(|it| it.keys().copied()).collect();
@@ -126,7 +128,7 @@ fn by_key<'a>(side: &Deployed<'a>) -> BTreeMap<Key<'a>, (&'a Entry, &'a Unit)> {
 
 type Units<'a> = BTreeMap<Key<'a>, (&'a Entry, &'a Unit)>;
 
-/// The units that are not compared, with all that follows from them.
+/// The units that are not compared, including those that depend on them.
 fn left_out<'a>(
     sides: [&Deployed<'_>; 2],
     units: &[Units<'a>; 2],
@@ -159,7 +161,8 @@ fn left_out<'a>(
     found
 }
 
-/// Whether a unit is not compared, with what is to be said of it. What is seen on neither side, and requested alike, is no difference.
+/// Whether a unit is not compared, and the note about it. A unit that cannot be built on either side and has the same definition is
+/// no difference.
 fn why_left_out(
     id: &ObjectId,
     [old, new]: [Option<(&Entry, &Unit)>; 2],
@@ -170,7 +173,7 @@ fn why_left_out(
         _ => None,
     };
     let (before, after) = (fault(old), fault(new));
-    // A source that is seen on one side only says nothing about what is to be deleted.
+    // A source that is only available on one side does not show what is deleted.
     let partial = |it: Option<(&Entry, &Unit)>| match &it?.1.status {
         Status::Partial(fault) => Some(fault.clone()),
         _ => None,
@@ -193,7 +196,7 @@ fn why_left_out(
     (new.status == Status::Suspended).then(|| (!is_same()).then(|| suspended(new)))
 }
 
-/// The object that makes the engine deploy a unit, as the unit above has it.
+/// The object that makes the engine deploy a unit, as its parent unit contains it.
 fn definition<'a>(entry: &'a Entry, unit: &Unit) -> Option<&'a Object> {
     let parent = unit.parent.and_then(|it| entry.units.get(it))?;
     parent.objects.iter().find(|it| it.id() == unit.id)
@@ -234,11 +237,11 @@ fn is_same_objects(old: &[Object], new: &[Object]) -> bool {
     old.len() == new.len() && pairs.all(|(old, new)| old.node.same_data(&new.node))
 }
 
-/// The objects of one side by environment, each marked with its unit, and what is known of the units.
+/// The objects of one side by environment, each marked with its unit, and the data of the units.
 struct Gathered {
     objects: BTreeMap<String, Vec<Object>>,
     origins: Origins,
-    /// The marks of units by the addresses of their claims: each unit has a claim of its own, whatever it is called.
+    /// The marks of units by the addresses of their claims, because titles of claims need not be unique.
     marks: BTreeMap<usize, TreePath>,
 }
 
@@ -284,7 +287,7 @@ fn gather(
     }
 }
 
-/// Whether an object of a unit stays in the cluster when it is gone from the tree, or when its unit is deleted.
+/// Whether an object of a unit stays in the cluster when it is removed from the tree or when its unit is deleted.
 fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
     let annotation = |key: &str| {
         let value = object.node.at_keys(&["metadata", "annotations", key]);
@@ -299,9 +302,9 @@ fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
         true => unit.keeps.on_deletion,
         false => unit.keeps.removed,
     };
-    // `shouldBeDeleted` of Argo CD says what goes with an Application, `filterManifestsToKeep` of Helm what goes with a release.
+    // As `shouldBeDeleted` of Argo CD for Applications, and `filterManifestsToKeep` of Helm for releases.
     let by_engine = match &*unit.id.kind {
-        // What a hook creates is no part of the release.
+        // Objects that a hook creates are not part of the release.
         "HelmRelease" => is_retained() || is_hook(),
         "Application" if is_deleted => {
             let options = annotation("argocd.argoproj.io/sync-options").to_lowercase();
@@ -315,7 +318,7 @@ fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
     object.stays || keeps || by_engine
 }
 
-/// The environment of a unit: that of its entry, with the cluster that it deploys to where that is another one.
+/// The environment of a unit: that of its entry, with the cluster that it deploys to if that is a different one.
 fn environment_of(side: &Deployed<'_>, entry: &Entry, unit: &Unit) -> String {
     match &*unit.cluster {
         "" => (side.environment)(entry),
@@ -323,7 +326,7 @@ fn environment_of(side: &Deployed<'_>, entry: &Entry, unit: &Unit) -> String {
     }
 }
 
-/// Where the objects of a unit come from. `chart` follows the title of its claim.
+/// The origin of a unit's objects. `chart` is appended to the title of its claim.
 fn origin(
     side: &Deployed<'_>,
     (entry, unit): (&Entry, &Unit),
@@ -345,22 +348,22 @@ fn origin(
     }
 }
 
-/// What is deployed, as checks look at it.
+/// What is deployed, in the form that checks use.
 #[derive(Clone, Debug, Default)]
 pub struct DeployedOrigins {
-    /// The units that are seen: their environments, claims and objects.
+    /// The units that could be built: their environments, claims and objects.
     pub origins: Origins,
-    /// The objects that make an engine deploy units that are seen.
+    /// The objects that make an engine deploy these units.
     pub seen: BTreeSet<ObjectId>,
     /// The charts that units install, with their values, by environment.
     pub inputs: BTreeMap<String, ChartInputs>,
-    /// Environments with a unit that is not seen and is no chart, so that what it makes can be anywhere.
+    /// Environments with a unit that could not be built and is not a chart, so its objects may be anywhere.
     pub unseen: BTreeSet<String>,
-    /// How Argo CD applies what its Applications deploy, by their places in `origins`.
+    /// How Argo CD applies the objects of its Applications, by their indexes in `origins`.
     pub sync_options: BTreeMap<TreePath, SyncOptions>,
 }
 
-/// How Argo CD applies what an Application deploys.
+/// How Argo CD applies the objects of an Application.
 #[derive(Clone, Debug)]
 pub struct SyncOptions {
     /// The identity of the Application.
@@ -400,14 +403,14 @@ pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     found
 }
 
-/// What the objects of a unit are known by.
+/// How the objects of a unit are identified.
 fn mark((folder, id): Key<'_>) -> TreePath {
     let parts = [folder.as_str(), &*id.kind, &*id.namespace, &*id.name];
     let path = parts.iter().filter(|it| !it.is_empty()).copied();
     TreePath::new(&path.collect::<Vec<_>>().join("/")).unwrap_or_else(TreePath::root)
 }
 
-/// The chart of a unit, with both versions where they differ.
+/// The chart of a unit, with both versions if they differ.
 fn chart(old: Option<&Unit>, new: Option<&Unit>) -> String {
     let title = |it: Option<&Unit>| match &it?.origin {
         deploy::Origin::Chart(chart) => Some(chart.clone()),
@@ -423,7 +426,7 @@ fn chart(old: Option<&Unit>, new: Option<&Unit>) -> String {
     }
 }
 
-/// The units on both sides whose charts' CRDs stay as they are, by their marks.
+/// The units on both sides whose chart CRDs are not upgraded, by their marks.
 fn keeping<'a>(units: &[Units<'a>; 2]) -> BTreeMap<String, &'a Unit> {
     let kept = units[1]
         .iter()
@@ -432,7 +435,7 @@ fn keeping<'a>(units: &[Units<'a>; 2]) -> BTreeMap<String, &'a Unit> {
         .collect()
 }
 
-/// Takes out the CRDs that Helm does not touch in an upgrade, and says which of them change in the chart.
+/// Removes the changes of CRDs that Helm does not upgrade, and reports which of them change in the chart.
 fn keep_crds(
     old: &mut Vec<Object>,
     new: &mut Vec<Object>,
@@ -460,7 +463,7 @@ fn keep_crds(
     }
 }
 
-/// Takes back changes of objects that Flux only creates and never changes, and reports them.
+/// Removes changes of objects that Flux only creates and never updates, and reports them.
 fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
     const KEY: &str = "kustomize.toolkit.fluxcd.io/ssa";
     let is_for_creation = |it: &&mut Object| has_flux_setting(it, KEY, "IfNotPresent");
@@ -486,10 +489,10 @@ fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
     }
 }
 
-/// How many units that wait for one another are put in order.
+/// The maximum length of a chain of dependent units that is ordered.
 const CHAIN_MAX: usize = 1_000;
 
-/// In which order units are reconciled, by their keys: each after the one that applies it, after those that it depends on, and
+/// The order in which units are reconciled, by their keys: each unit after the one that applies it, after its dependencies, and
 /// after units of the same parent in an earlier wave.
 fn order<'a>(units: &[Units<'a>; 2]) -> BTreeMap<Key<'a>, usize> {
     let all: BTreeMap<Key<'a>, (&Entry, &Unit)> = units
@@ -502,7 +505,7 @@ fn order<'a>(units: &[Units<'a>; 2]) -> BTreeMap<Key<'a>, usize> {
         siblings.insert(unit.wave);
     }
     let mut order: BTreeMap<Key<'a>, usize> = all.keys().map(|it| (*it, 0)).collect();
-    // Each round puts one more unit of a chain after the one before it. A circle is never reconciled, and ends here.
+    // Each round orders one more unit of a chain. A cycle is never reconciled, so the loop ends here.
     for _ in 0..all.len().min(CHAIN_MAX) {
         let mut is_done = true;
         for (key, (entry, unit)) in &all {
@@ -525,7 +528,7 @@ fn order<'a>(units: &[Units<'a>; 2]) -> BTreeMap<Key<'a>, usize> {
     order
 }
 
-/// The units of which objects change, in their order.
+/// The units whose objects change, in order.
 fn steps(
     objects: &[Changed],
     sides: [&Gathered; 2],
@@ -557,7 +560,7 @@ fn steps(
     }
     let mut steps: Vec<Step> = found.into_values().collect();
     steps.sort_by_key(|it| it.order);
-    // The numbers of units that do not change say nothing.
+    // Numbers are only assigned to units that change.
     let numbers: BTreeSet<usize> = steps.iter().map(|it| it.order).collect();
     for step in &mut steps {
         step.order = numbers.range(..step.order).count();
@@ -565,7 +568,7 @@ fn steps(
     steps
 }
 
-/// Values of releases that no longer have an effect, or whose change has none.
+/// Finds values of releases that no longer have an effect, or whose change has none.
 fn values_without_effect([old, new]: &[Units<'_>; 2], left_out: &BTreeSet<Key<'_>>) -> Diagnostics {
     let pairs = new.iter().filter(|it| !left_out.contains(it.0));
     let pairs = pairs.filter_map(|(key, (_, unit))| {

@@ -1,4 +1,4 @@
-//! One environment on both sides.
+//! Compares one environment.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(super) fn compare(
     }
 }
 
-/// Compares objects, and judges what changes. `rest` gives all objects after the change.
+/// Compares objects and applies the danger rules to the changes. `rest` returns all objects after the change.
 pub(super) fn judged(
     name: String,
     [old, new]: [&[Object]; 2],
@@ -87,8 +87,8 @@ pub(super) fn judged(
     environment
 }
 
-/// Takes the objects out of a change of which only the fields are shown. What becomes new or goes is shown as a whole, and a sync
-/// object says which folders belong together.
+/// Drops the objects of a change if only its fields are shown. Added and removed objects are shown completely, and sync objects are
+/// needed to see which folders belong together.
 fn drop_objects(change: &mut Change) {
     let is_sync = path_field(change).is_some();
     if !is_sync && matches!(change.kind, ChangeKind::Changed) {
@@ -103,7 +103,8 @@ fn origin<'a>(object: &Object, side: &Side<'a>) -> Option<&'a Origin> {
     side.origins?.find(&folder, &object.id())
 }
 
-/// The claim that an object came from: as it is now, or as it was if the object is gone. Each file of a committed tree names it.
+/// The claim that an object was rendered from: on the side after the change, or before it if the object was removed. Each file of a
+/// committed tree names its claim.
 fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>> {
     let known = |object: Option<&Object>, side| Some(origin(object?, side)?.claim.clone());
     let signed = |object: Option<&Object>| {
@@ -119,7 +120,7 @@ fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>>
         .or_else(|| signed(pair.after().or(pair.before())))
 }
 
-/// The objects that a finding may be about, by what they are now and, where they are gone, by what they were.
+/// The objects that a finding may be about, by their identity after the change or, if removed, before it.
 fn by_id<'a>(scene: &ChangeSet<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
     let rest = scene.rest.iter().map(|it| (it.id(), Pair::Same(it, it)));
     let mut known: BTreeMap<ObjectId, Pair<'a>> = rest.collect();
@@ -130,7 +131,7 @@ fn by_id<'a>(scene: &ChangeSet<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
     known
 }
 
-/// A finding with the line that a person wrote. What is gone has its line on the side before.
+/// A finding with the line in the claim. A removed object has its line on the side before.
 fn placed(
     mut finding: Finding,
     known: &BTreeMap<ObjectId, Pair<'_>>,
@@ -154,7 +155,7 @@ fn placed(
     }
 }
 
-/// The clusters of an object that look different now.
+/// The clusters of an object that changed.
 fn cluster_changes(pair: &Pair<'_>) -> Vec<ClusterChange> {
     let of = |object: Option<&Object>| object.map(clusters).unwrap_or_default();
     let (old, new) = (of(pair.before()), of(pair.after()));
@@ -181,7 +182,7 @@ fn cluster_changes(pair: &Pair<'_>) -> Vec<ClusterChange> {
 }
 
 impl Claim {
-    /// Its place, to sort by.
+    /// Its location, for sorting.
     pub(super) fn place(&self) -> Option<(&TreePath, u32)> {
         self.span.as_ref().map(|it: &Span| (it.path(), it.start))
     }

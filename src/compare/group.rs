@@ -1,4 +1,4 @@
-//! The same change, once: equal changes of several environments, objects and claims together, and what is an exception.
+//! Groups equal changes of several environments, objects and claims, and lists the exceptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,32 +11,31 @@ use crate::diff::{Change, ChangeKind, FieldCause, FieldChange, fields, generator
 use crate::object::{Gvk, ObjectId};
 use crate::schema::Schemas;
 
-/// The changes of some claims.
+/// The changes of one or more claims.
 #[derive(Clone, Debug)]
 pub struct Section<'a> {
-    /// The claims, each as the environments have it: one that several environments say has several places. Empty where the
-    /// tree does not say what it was made from.
+    /// The claims. A claim that several environments define has several locations. Empty if the origin of the tree is unknown.
     pub claims: Vec<&'a Claim>,
     /// Their changes, each once.
     pub groups: Vec<Group<'a>>,
 }
 
-/// Changes that are equal.
+/// A group of equal changes.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
-    /// What became of the objects.
+    /// How the objects changed.
     pub kind: &'a ChangeKind,
-    /// The fields that changed in each of the places.
+    /// The fields that changed in each of the locations.
     pub fields: Vec<&'a FieldChange>,
-    /// Where it happens, in order.
+    /// The locations of the change, in order.
     pub places: Vec<Place<'a>>,
-    /// Where the new object has something else in it.
+    /// The environments in which the new object has different content.
     pub variants: Vec<Variant<'a>>,
-    /// Where one of the objects is too, and this does not happen.
+    /// Environments that also have one of the objects, but in which it does not change in this way.
     pub exceptions: Vec<Exception<'a>>,
 }
 
-/// Environments in which a new object differs from that of the others.
+/// Environments in which a new object differs from that of the other environments.
 #[derive(Clone, Debug)]
 pub struct Variant<'a> {
     /// The environments that have this variant.
@@ -45,11 +44,11 @@ pub struct Variant<'a> {
     pub fields: Vec<FieldChange>,
 }
 
-/// More differences than these make a new object one of its own.
+/// New objects with more differences than this are listed separately.
 const VARIANT_MAX: usize = 12;
 
 impl Group<'_> {
-    /// How many different objects it is about.
+    /// The number of different objects.
     pub fn objects(&self) -> usize {
         let ids = self.places.iter().map(|it| &it.object.change.id);
         let ids = ids.map(|it| generator(it).unwrap_or_else(|| it.clone()));
@@ -62,14 +61,14 @@ impl Group<'_> {
 pub struct Place<'a> {
     /// The environment that the object is in.
     pub environment: &'a str,
-    /// Its place among the environments.
+    /// The index of the environment.
     rank: usize,
     /// The object and what changed in it.
     pub object: &'a Changed,
 }
 
 impl<'a> Group<'a> {
-    /// The lines that a field's change is because of, in all of its places.
+    /// The lines that caused the change of a field, in all of its locations.
     pub fn causes(&self, field: &FieldChange) -> Vec<&'a FieldCause> {
         let mut causes: Vec<&FieldCause> = Vec::new();
         for place in &self.places {
@@ -85,14 +84,14 @@ impl<'a> Group<'a> {
     }
 }
 
-/// An environment that goes another way.
+/// An environment in which an object does not change in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exception<'a> {
     /// The environment that differs from the others.
     pub environment: &'a str,
     /// The object that differs there.
     pub id: &'a ObjectId,
-    /// Whether the same fields change there, to other values.
+    /// Whether the same fields change there, but to other values.
     pub differs: bool,
 }
 
@@ -139,7 +138,7 @@ pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
     sections
 }
 
-/// What was found, each once, the gravest rules first.
+/// All findings, each once, the most severe rules first.
 pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
     let mut groups: IndexMap<(&str, &ObjectId, &str), FoundGroup<'_>> = IndexMap::new();
     for environment in &comparison.environments {
@@ -150,7 +149,7 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
                 found,
                 environments: Vec::new(),
             });
-            // Those of one environment follow one another.
+            // Findings of one environment are adjacent.
             if group.environments.last() != Some(&&*environment.name) {
                 group.environments.push(&environment.name);
             }
@@ -164,7 +163,7 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
     groups
 }
 
-/// Findings that say the same of several objects.
+/// Equal findings about several objects.
 #[derive(Clone, Debug)]
 pub struct DangerGroup<'a> {
     /// One for each object, at least one.
@@ -172,7 +171,7 @@ pub struct DangerGroup<'a> {
 }
 
 impl<'a> DangerGroup<'a> {
-    /// The environments of all of them, each once, in order.
+    /// Their environments, each once, in order.
     pub fn environments(&self) -> Vec<&'a str> {
         let members = self.members.iter();
         let all: IndexSet<&str> = members
@@ -182,7 +181,7 @@ impl<'a> DangerGroup<'a> {
     }
 }
 
-/// What was found, by what is reported of the objects, the gravest rules first.
+/// The findings, grouped by message, the most severe rules first.
 pub fn danger_groups(comparison: &Comparison) -> Vec<DangerGroup<'_>> {
     let mut groups: IndexMap<(&str, String), DangerGroup<'_>> = IndexMap::new();
     for found in findings(comparison) {
@@ -198,7 +197,7 @@ pub fn danger_groups(comparison: &Comparison) -> Vec<DangerGroup<'_>> {
     groups.into_values().collect()
 }
 
-/// A part of an object's change: the fields that change alike in the same environments.
+/// A part of an object's change: fields that change in the same way in the same environments.
 #[derive(Default)]
 struct Block<'a> {
     fields: Vec<&'a FieldChange>,
@@ -206,7 +205,7 @@ struct Block<'a> {
     variants: Vec<Variant<'a>>,
 }
 
-/// Equal changes together, in the order of their first one.
+/// Groups equal changes, in the order of the first change of each group.
 fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
     let mut groups: IndexMap<String, Group<'_>> = IndexMap::new();
     for object in by_object(comparison).into_values() {
@@ -230,7 +229,7 @@ fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
     groups.into_values().collect()
 }
 
-/// The changes of what is the same object in several environments. The hash in a generated name has no part in it.
+/// The changes of the same object in several environments. Hashes in generated names are ignored.
 fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<Place<'_>>> {
     let mut objects: IndexMap<_, Vec<Place<'_>>> = IndexMap::new();
     for (rank, environment) in comparison.environments.iter().enumerate() {
@@ -250,7 +249,7 @@ fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<P
     objects
 }
 
-/// Takes the changes of one object apart into what is the same in the same environments.
+/// Splits the changes of one object into blocks that are equal in the same environments.
 fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
     let mut fields: IndexMap<String, (&'a FieldChange, Vec<usize>)> = IndexMap::new();
     for (at, place) in places.iter().enumerate() {
@@ -261,7 +260,7 @@ fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
         }
     }
     let mut blocks: IndexMap<Vec<usize>, Block<'a>> = IndexMap::new();
-    // A rename may have no field at all.
+    // A rename may have no changed field.
     if fields.is_empty() {
         blocks.insert(
             Vec::new(),
@@ -290,7 +289,7 @@ fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
     blocks
 }
 
-/// Takes what differs little from the first block into it.
+/// Merges blocks that differ little from the first one into it.
 fn gather_variants(blocks: &mut Vec<Block<'_>>) {
     if blocks.len() < 2 {
         return;
@@ -332,7 +331,7 @@ fn gvk(change: &Change) -> Option<Gvk> {
     Some(Gvk::new(text("apiVersion")?, text("kind")?))
 }
 
-/// What makes two changes equal, as one text. What is new or gone has its name in its content.
+/// The key by which changes are equal. Added and removed objects contain their name in their content.
 fn key(first: &Place<'_>, block: &Block<'_>) -> String {
     let kind = &first.object.change.kind;
     let mut key = format!("{kind:?}");
@@ -349,7 +348,7 @@ fn key(first: &Place<'_>, block: &Block<'_>) -> String {
     key
 }
 
-/// Where an object is that has not this change.
+/// Where objects exist that do not have this change.
 fn exceptions<'a>(
     comparison: &'a Comparison,
     object: &[Place<'a>],
@@ -385,10 +384,10 @@ fn exceptions<'a>(
         .collect()
 }
 
-/// The claims of a report, and in how many ways each of the environments has them.
+/// The claims of a report, and their locations in the environments.
 pub type Matrix<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Changed>>>;
 
-/// The objects that change, by claim and environment. Claims that do not change have no objects.
+/// The changed objects, by claim and environment. Claims without changes have no objects.
 pub fn matrix(comparison: &Comparison) -> Matrix<'_> {
     let mut matrix: Matrix<'_> = BTreeMap::new();
     for (title, environments) in &comparison.claims {

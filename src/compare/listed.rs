@@ -1,4 +1,4 @@
-//! A part that cannot be built as a whole: what it lists is compared one by one, and its own file as data.
+//! Compares a part that cannot be built: its entries one by one, and its own file as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +10,18 @@ use crate::object::Object;
 use crate::tree::{EntryKind, TreePath};
 use crate::yaml::{Mapping, Node};
 
-/// What a kustomization lists on both sides.
+/// The entries of a kustomization on both sides.
 #[derive(Default)]
 pub(super) struct Listed {
     /// Folders and files of objects.
     pub(super) parts: Vec<Part>,
-    /// The kustomization's file and those that it names, as objects that hold what is written there.
+    /// The kustomization file and the files that it names, as objects with their content.
     pub(super) data: [Vec<Object>; 2],
-    /// Whether a side lists something that does not exist, such as the address of another repository, and the other does not.
+    /// Whether only one side lists something that does not exist here, such as the address of another repository.
     pub(super) is_lacking: [bool; 2],
 }
 
-/// What a kustomization lists; `None` where its file cannot be read on a side that has it.
+/// The entries of a kustomization; `None` if its file exists on a side but cannot be read.
 pub(super) fn listed(sides: [&Side<'_>; 2], part: &Part) -> Option<Listed> {
     if part.form != Form::Kustomization {
         return None;
@@ -73,8 +73,8 @@ fn kustomization(side: &Side<'_>, folder: &TreePath) -> Option<(TreePath, Node)>
     node.as_mapping().is_some().then_some((path, node))
 }
 
-/// What the kustomization's file says, and the files that it names besides its resources. What becomes a Secret is in an object of
-/// that kind, so that its values are hidden.
+/// The content of the kustomization file, and the files that it names besides its resources. Files that become Secrets are put into
+/// objects of this kind, so that their values are hidden.
 fn written(side: &Side<'_>, folder: &TreePath, path: &TreePath, node: Node) -> Vec<Object> {
     let mut objects = Vec::new();
     let mut node = node;

@@ -1,8 +1,7 @@
-//! What a sync engine would apply from two trees, object by object, and what is dangerous about it.
+//! Compares what a sync engine would apply from two trees, object by object, and finds dangers of the changes.
 //!
-//! A tree's parts are its outermost kustomizations, and its folders of plain YAML that no kustomization takes files from. Of a part
-//! that cannot be built, what it lists is compared one by one, and a note says so: what cannot be built says nothing about what is to
-//! be deleted.
+//! The parts of a tree are its outermost kustomizations, and folders of plain YAML whose files no kustomization lists. If a part
+//! cannot be built, its entries are compared one by one and a note says so, because a missing result would look like a deletion.
 
 mod environment;
 mod group;
@@ -50,22 +49,22 @@ pub use rollout::{Restart, Rollout, Step};
 pub struct Side<'a> {
     /// Where files are read from.
     pub files: &'a dyn Files,
-    /// The folder of it that is compared; kustomizations there may refer to others outside of it.
+    /// The compared folder. Kustomizations in it may refer to files outside of it.
     pub root: &'a TreePath,
-    /// What the side is called in notes: `HEAD~1`.
+    /// The name of the side in notes: `HEAD~1`.
     pub name: &'a str,
-    /// Which claim each of its folders came from, where that is known.
+    /// The claim that each of its folders was rendered from, if known.
     pub origins: Option<&'a Origins>,
 }
 
-/// What differs between two sides.
+/// The differences between two sides.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// The environments that have changes, in the order of their names.
     pub environments: Vec<Environment>,
-    /// The claims that are known, by title, and the environments that have them.
+    /// The known claims, by title, and the environments that have them.
     pub claims: BTreeMap<String, BTreeSet<String>>,
-    /// In which environments each changed object is, where that is known.
+    /// The environments that contain each changed object, if known.
     pub presence: BTreeMap<ObjectId, BTreeSet<String>>,
     /// Parts that could not be compared, and why.
     pub notes: Diagnostics,
@@ -79,7 +78,7 @@ impl Comparison {
             .sort_by_key(|it| rank(it).unwrap_or(order.len()));
     }
 
-    /// Keeps what is of some environments and claims; of all where none is named.
+    /// Keeps only some environments and claims; an empty list means all.
     pub fn keep(&mut self, environments: &[String], claims: &[String]) {
         let is_claim = |claim: Option<&Arc<Claim>>| {
             let title = claim.map_or("", |it| &*it.title);
@@ -106,7 +105,7 @@ impl Comparison {
             .retain(|it| !(it.objects.is_empty() && it.findings.is_empty()));
     }
 
-    /// An environment by its name, which is added where it is missing.
+    /// The environment with a name; it is added if it is missing.
     fn environment(&mut self, name: &str) -> &mut Environment {
         let place = self.environments.partition_point(|it| &*it.name < name);
         let is_there = self
@@ -124,18 +123,18 @@ impl Comparison {
     }
 }
 
-/// What differs in one environment.
+/// The differences in one environment.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    /// The environment's name, or the place that is applied.
+    /// The name of the environment, or the folder that is applied.
     pub name: String,
     /// The objects that change.
     pub objects: Vec<Changed>,
-    /// What is dangerous about it.
+    /// Dangers of the changes.
     pub findings: Vec<Found>,
     /// The clusters of servers that change.
     pub clusters: Vec<ClusterChange>,
-    /// The units whose objects change, in the order in which they are reconciled; empty where that is not known.
+    /// The units whose objects change, in the order of reconciliation; empty if unknown.
     pub steps: Vec<Step>,
     /// The ApplicationSets on both sides.
     pub(crate) sets: Vec<[Object; 2]>,
@@ -144,29 +143,29 @@ pub struct Environment {
 /// An object that changes.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// What became of it.
+    /// How it changed.
     pub change: Change,
-    /// The claim that it came from, where that is known.
+    /// The claim that it was rendered from, if known.
     pub claim: Option<Arc<Claim>>,
-    /// Of a source of Flux: what is deployed from it.
+    /// If it is a source of Flux: what is deployed from it.
     pub deploys: Vec<ObjectId>,
-    /// What becomes of its pods.
+    /// How its pods are affected.
     pub rollout: Rollout,
 }
 
-/// A finding of a danger rule, with the claim it concerns.
+/// A finding of a danger rule, with its claim.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What a rule found.
+    /// The finding.
     pub finding: Finding,
-    /// The claim of the object, where that is known.
+    /// The claim of the object, if known.
     pub claim: Option<Arc<Claim>>,
-    /// The line that a person wrote, where that is known.
+    /// The line in a claim, if known.
     pub place: Option<Span>,
 }
 
 impl Found {
-    /// The finding with the best place that is known.
+    /// The finding with the best known location.
     pub fn diagnostic(&self) -> Diagnostic {
         self.finding.diagnostic(self.place.as_ref())
     }
@@ -175,14 +174,14 @@ impl Found {
 /// A cluster of servers before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterChange {
-    /// The cluster before the change; none for a new one.
+    /// The cluster before the change; `None` for a new one.
     pub before: Option<Cluster>,
-    /// As it will be.
+    /// The cluster after the change; `None` for a removed one.
     pub after: Option<Cluster>,
 }
 
-/// Compares two sides. `environment` says which environment a part, known by its folder below the root, belongs to; parts
-/// of one environment are compared together, so that an object may move between them.
+/// Compares two sides. `environment` returns the environment of a part, given its folder below the root. Parts of one environment
+/// are compared together, so that objects may move between them.
 pub fn compare(
     before: &Side<'_>,
     after: &Side<'_>,
@@ -239,7 +238,7 @@ fn compare_all(
     })
 }
 
-/// Compares those once more together between whose parts objects moved.
+/// Environments between which parts moved are compared again, together.
 fn with_moves(
     sides: [&Side<'_>; 2],
     environments: &[(String, Vec<Part>)],
@@ -258,7 +257,7 @@ fn with_moves(
         }
     }
     let together: Vec<_> = together.into_iter().collect();
-    // What cannot be built is noted already.
+    // Parts that cannot be built already have a note.
     let mut known = Diagnostics::default();
     let again = compare_all(sides, &together, options, &mut known);
     let rest = compared.into_iter();
@@ -278,6 +277,6 @@ fn presence(
         let names = origins.environments(id).map(str::to_string);
         (id.clone(), names.collect::<BTreeSet<_>>())
     });
-    // What the sync engine has of its own is in no folder.
+    // Objects that the sync engine creates itself are in no folder.
     present.filter(|it| !it.1.is_empty()).collect()
 }

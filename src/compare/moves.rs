@@ -1,4 +1,4 @@
-//! Parts that are another folder now and belong to the same sync unit: what was applied from the one is applied from the other.
+//! Parts whose folder changed but that belong to the same sync unit: their objects are still applied, from the other folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,10 @@ use crate::yaml::Node;
 /// The parts of one environment.
 pub(super) type Parts = (String, Vec<Part>);
 
-/// Of more folders than these that move at once, the rest counts as gone and new, so that the whole stays linear.
+/// If more folders than this move at once, the rest is treated as removed and added, so that the time stays linear.
 const PATHS_MAX: usize = 1_000;
 
-/// The names of environments whose parts are to be compared together, and the name that they take. `compared` is what was found
-/// environment by environment.
+/// Maps the names of environments whose parts must be compared together to a common name. `compared` is the result by environment.
 pub(super) fn find(
     all: &[Parts],
     compared: &[Environment],
@@ -58,7 +57,7 @@ fn name_of(all: &[Parts], folder: &TreePath) -> Option<String> {
     own.next().map(|it| it.0.clone())
 }
 
-/// The folders that sync objects named and name now.
+/// The folders that sync objects refer to, before and after the change.
 fn paths(compared: &[Environment], sides: [&Side<'_>; 2]) -> BTreeSet<(TreePath, TreePath)> {
     let changes = compared
         .iter()
@@ -75,13 +74,14 @@ fn paths(compared: &[Environment], sides: [&Side<'_>; 2]) -> BTreeSet<(TreePath,
     moves.collect()
 }
 
-/// The folder that a sync object names, below the root of its side. It is written as a path below the repository's top.
+/// The folder that a sync object refers to, below the root of its side. The path in the object is relative to the top of the
+/// repository.
 fn folder(path: &Node, side: &Side<'_>) -> Option<TreePath> {
     let path = TreePath::new(path.as_str()?)?;
     Some(path.below(side.root).unwrap_or(path))
 }
 
-/// Where a sync object names the folder that it applies; `None` for what is none.
+/// The field in which a sync object names the folder that it applies; `None` for other objects.
 pub(super) fn path_field(change: &Change) -> Option<&'static [&'static str]> {
     match (&*change.id.group, &*change.id.kind) {
         ("kustomize.toolkit.fluxcd.io", "Kustomization") => Some(&["spec", "path"]),
@@ -90,7 +90,7 @@ pub(super) fn path_field(change: &Change) -> Option<&'static [&'static str]> {
     }
 }
 
-/// Objects that go in one plain folder and come in one below or above it: Flux and `kubectl apply -R` read both.
+/// Objects that move from a plain folder to one below or above it: Flux and `kubectl apply -R` read both.
 fn nested(
     all: &[Parts],
     compared: &[Environment],
@@ -124,10 +124,10 @@ fn nested(
     }
 }
 
-/// Folders, and the names of the environments that they are.
+/// The folders and the names of their environments.
 type Folders<'a> = BTreeMap<&'a str, &'a str>;
 
-/// The environments of one side whose folders are below one of the other side, each with that one's.
+/// The environments of one side whose folder is below that of an environment of the other side, each with that environment.
 fn nearest<'a>(
     inner: &Folders<'a>,
     outer: &Folders<'a>,
@@ -151,8 +151,8 @@ fn changes(
     })
 }
 
-/// The folders that an Application of Argo CD reads without those below them. All YAML is read for it, which only a file that may
-/// have moved asks for.
+/// The folders that an Application of Argo CD reads without subfolders. To find them, all YAML files are parsed, so this is only
+/// done if a file may have moved.
 fn read_flat(side: &Side<'_>) -> BTreeSet<TreePath> {
     let mut found = BTreeSet::new();
     let mut open = Walk::new(side.files, side.root.clone());

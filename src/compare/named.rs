@@ -3,7 +3,7 @@
 use crate::tree::TreePath;
 use crate::yaml::{Node, View};
 
-/// Fields whose entries are built into the result.
+/// Fields whose entries become part of the result.
 const LISTS: [&str; 3] = ["resources", "bases", "components"];
 
 /// The entries of a kustomization whose objects are part of its result.
@@ -13,8 +13,8 @@ pub fn resources(kustomization: &Node) -> impl Iterator<Item = &str> {
     entries.filter_map(Node::as_str)
 }
 
-/// Whatever else in a kustomization may be the path of a file: of a patch, of a generator, of a configuration. `folder` is the
-/// kustomization's.
+/// All other texts in a kustomization that may be the path of a file: of a patch, a generator or a configuration. `folder` contains
+/// the kustomization.
 pub fn files(kustomization: &Node, folder: &TreePath) -> Vec<TreePath> {
     let mut found = Vec::new();
     for entry in kustomization.as_mapping().into_iter().flatten() {
@@ -38,7 +38,7 @@ fn gather(node: &Node, folder: &TreePath, found: &mut Vec<TreePath>) {
         View::Sequence(items) => items.iter().for_each(|it| gather(it, folder, found)),
         View::Mapping(entries) => {
             let wanted = entries.iter().filter(|it| {
-                // Values of these are data, whatever they look like.
+                // The values of these fields are data, even if they look like paths.
                 !matches!(
                     it.key.as_str(),
                     Some("literals" | "valuesInline" | "annotations" | "labels" | "pairs")

@@ -1,4 +1,4 @@
-//! The objects of a part on both sides, as far as it can be built.
+//! Builds the objects of a part on both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::diag::{Class, Diagnostic, Diagnostics, Position, Severity};
 use crate::object::{Object, ObjectId};
 use crate::tree::{ReadSet, TreePath};
 
-/// What is compared of a part.
+/// The contents of a part that are compared.
 #[derive(Default)]
 pub(super) struct Sides {
     /// The objects, before and after.
     pub(super) objects: [Vec<Object>; 2],
-    /// Why something is not compared.
+    /// Notes on contents that are not compared.
     pub(super) notes: Vec<Diagnostic>,
-    /// The ApplicationSets that are on both sides, also where nothing else of the part is compared.
+    /// The ApplicationSets that exist on both sides, even if the rest of the part is not compared.
     pub(super) sets: Vec<[Object; 2]>,
 }
 
-/// A part's objects on both sides, each marked with the part's folder; none of them where the part reads the same files.
+/// The objects of a part on both sides, each marked with the folder of the part; empty if the part reads the same files.
 pub(super) fn objects(sides: [&Side<'_>; 2], part: &Part) -> Sides {
     let mut search = Search {
         sides,
@@ -38,7 +38,7 @@ pub(super) fn objects(sides: [&Side<'_>; 2], part: &Part) -> Sides {
     }
 }
 
-/// All objects of a part after the change, each marked with the part's folder; none where it cannot be built.
+/// All objects of a part after the change, each marked with the folder of the part; empty if it cannot be built.
 pub(super) fn all_after(side: &Side<'_>, part: &Part) -> Vec<Object> {
     marked(&part.folder.as_str().into(), part.build(side, 1).objects)
 }
@@ -57,7 +57,7 @@ fn kept_sets<'a>(old: &'a [Object], new: &'a [Object]) -> Vec<[Object; 2]> {
 struct Search<'a> {
     sides: [&'a Side<'a>; 2],
     mark: Arc<str>,
-    /// Folders that were taken apart.
+    /// Folders whose entries are compared separately.
     seen: BTreeSet<TreePath>,
     notes: Vec<Diagnostic>,
     sets: Vec<[Object; 2]>,
@@ -67,12 +67,12 @@ struct Search<'a> {
 #[derive(Default)]
 struct Found {
     objects: [Vec<Object>; 2],
-    /// Whether a side may have more, which cannot be built.
+    /// Whether a side may have more objects, which cannot be built.
     has_more: [bool; 2],
 }
 
 impl Search<'_> {
-    /// `known` is the fault of the part around it, which is reported already.
+    /// `known` is the error of the enclosing part, which is already reported.
     fn part(&mut self, part: &Part, known: Option<&Diagnostic>) -> Found {
         let [before, after] = self.sides;
         let old = part.build(before, 0);
@@ -98,7 +98,7 @@ impl Search<'_> {
             [Some(_), Some(fault)] => ("either side", (after, fault)),
         };
         let (place, fault) = fault;
-        // What several kustomizations list is taken apart once.
+        // A folder that several kustomizations list is split once.
         if !self.seen.insert(part.folder.clone()) {
             return Found::default();
         }
@@ -107,7 +107,7 @@ impl Search<'_> {
         let found = self.listed(part, fails, fault);
         let is_nothing = found.iter().all(|it| it.objects.iter().all(Vec::is_empty));
         let is_known = known.is_some_and(|it| it.message == fault.message && it.span == fault.span);
-        // What is as bad on both sides and reads the same files is no difference.
+        // A part with errors on both sides that reads the same files has no difference.
         if !(is_known || is_same && is_nothing) {
             let note = not_compared(part, found.is_some(), place, side, fault);
             self.notes.insert(at, note);
@@ -118,7 +118,7 @@ impl Search<'_> {
         })
     }
 
-    /// What a part lists; `None` where nobody can know.
+    /// The entries of a part; `None` if they are unknown.
     fn listed(&mut self, part: &Part, fails: [bool; 2], fault: &Diagnostic) -> Option<Found> {
         let listed = listed(self.sides, part)?;
         let mut found = Found {
@@ -134,7 +134,7 @@ impl Search<'_> {
                 *all |= own;
             }
         }
-        // Nothing counts as deleted or new where the other side may hold it and cannot be built.
+        // An object is not reported as added or removed if the other side cannot be built and may contain it.
         let [mut old, mut new] = found.objects;
         let ids = |objects: &[Object]| objects.iter().map(Object::id).collect::<BTreeSet<_>>();
         let keep = |objects: &mut Vec<Object>, others: &BTreeSet<ObjectId>| {
@@ -165,7 +165,7 @@ fn first_error(diagnostics: &Diagnostics) -> Option<&Diagnostic> {
     diagnostics.iter().find(|it| it.severity == Severity::Error)
 }
 
-/// Says why, with the place and without an excerpt: the file may contain secrets.
+/// The reason with its location, but without an excerpt, because the file may contain secrets.
 fn not_compared(
     part: &Part,
     is_in_part: bool,
@@ -197,9 +197,9 @@ fn not_compared(
     note
 }
 
-/// Whether everything that was read is the same on the other side.
+/// Whether all files that were read are the same on the other side.
 fn is_unchanged(read_set: &ReadSet, before: &Side<'_>, after: &Side<'_>) -> bool {
-    // What lies outside of the roots is the same file only where the roots are the same.
+    // A path outside of the roots is only the same file if the roots are the same.
     let other = |path: &TreePath| match path.below(before.root) {
         Some(path) => Some(after.root.join(&path)),
         None => (before.root == after.root).then(|| path.clone()),

@@ -1,4 +1,4 @@
-//! Which claim a folder of a rendered tree came from, and at which line each of its values was written.
+//! The claim from which a folder of a rendered tree was rendered, and the line of each of its values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -9,48 +9,48 @@ use crate::object::{Object, ObjectId};
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node};
 
-/// A claim as a report names it.
+/// A claim as named in reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The claim as `Kind/name`.
     pub title: String,
-    /// Who is asked about it.
+    /// Its owner.
     pub owner: Option<Arc<str>>,
-    /// The place of its name, if known.
+    /// The location of its name, if known.
     pub span: Option<Span>,
 }
 
-/// What a folder was made from.
+/// The origin of a folder.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The environment; `None` for what environments share, which nothing is applied from.
+    /// The environment; `None` for base, which is not applied itself.
     pub environment: Option<String>,
-    /// The claim, as the environment has it.
+    /// The claim in this environment.
     pub claim: Arc<Claim>,
-    /// The folder's objects as rendered: their values know the lines that they were written at.
+    /// The objects of the folder as rendered, whose spans point to the lines of claims.
     pub objects: Vec<Object>,
-    /// Where a person writes such values.
+    /// Where the values are written.
     pub written: Written,
 }
 
-/// Where values are written that objects have.
+/// The kinds of files that values of objects are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// In environments and overlays of a workspace; all else is made by templates.
+    /// In environments and overlays of a workspace; all others come from templates.
     Inputs,
     /// In the files that the objects were read from.
     Anywhere,
-    /// In other files than the objects' own, which are templates of a chart.
+    /// In files other than those of the objects, which are templates of a chart.
     Values,
 }
 
-/// The origins of what is applied from a tree, by folder: `apps/prod/orders`.
+/// The origins of a tree, by folder: `apps/prod/orders`.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     folders: BTreeMap<TreePath, Origin>,
     /// Folders by environment and claim.
     names: BTreeMap<(String, String), TreePath>,
-    /// Environments by object; made when it is first requested.
+    /// Environments by object; built on first use.
     environments: OnceLock<BTreeMap<ObjectId, BTreeSet<String>>>,
 }
 
@@ -70,18 +70,18 @@ impl FromIterator<(TreePath, Origin)> for Origins {
 }
 
 impl Origins {
-    /// The folders and what they were made from.
+    /// The folders and their origins.
     pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Origin)> {
         self.folders.iter()
     }
 
-    /// Each folder and its claim, to change.
+    /// Mutable access to each folder and its claim.
     pub fn claims_mut(&mut self) -> impl Iterator<Item = &mut Arc<Claim>> {
         self.folders.values_mut().map(|it| &mut it.claim)
     }
 
-    /// The claim that an object of a folder came from. What the sync engine has of its own, in the cluster's folder, bears the
-    /// name of its claim, or is in a folder that does.
+    /// The claim that an object of a folder was rendered from. Objects of the sync engine in the cluster's folder have the name of
+    /// their claim, or are in a folder that has it.
     pub fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
         let own = self.folders.get(folder);
         own.or_else(|| {
@@ -120,13 +120,13 @@ impl Origins {
 }
 
 impl Origin {
-    /// The line of the claim, the environment or the overlay that says an object's field; the claim's own line where a template
-    /// says it.
+    /// The line of the claim, environment or overlay that sets a field of an object; for fields from templates, the line of the
+    /// claim.
     pub fn place(&self, id: &ObjectId, field: &FieldPath) -> Option<Span> {
         self.place_in(self.objects.iter().find(|it| it.id() == *id), field)
     }
 
-    /// The same for one of its objects, without a search.
+    /// The same for an object of a known origin.
     pub fn place_in(&self, object: Option<&Object>, field: &FieldPath) -> Option<Span> {
         let value = object.map(|it| it.node.nearest_on_path(field));
         let written = value

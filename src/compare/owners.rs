@@ -1,8 +1,8 @@
-//! `CODEOWNERS`, as GitHub and GitLab read it: who is asked about a file.
+//! `CODEOWNERS`, as GitHub and GitLab read it.
 
 use crate::tree::{Files, TreePath};
 
-/// Where the file may be; the first one found counts.
+/// Possible paths of the file; the first existing one is used.
 const PLACES: [&str; 4] = [
     ".github/CODEOWNERS",
     ".gitlab/CODEOWNERS",
@@ -25,7 +25,7 @@ impl CodeOwners {
         CodeOwners::parse(&String::from_utf8_lossy(&text))
     }
 
-    /// Reads the rules. Headings of sections (`[Database]`), which GitLab has, give their owners to what has none.
+    /// Reads the rules. In GitLab's sections (`[Database]`), rules without owners have those of the section.
     pub fn parse(text: &str) -> CodeOwners {
         let (mut rules, mut common) = (Vec::new(), String::new());
         for line in text.lines() {
@@ -47,7 +47,7 @@ impl CodeOwners {
         CodeOwners { rules }
     }
 
-    /// Who owns a file: the last rule that fits it.
+    /// The owners of a file, according to the last matching rule.
     pub fn of(&self, path: &TreePath) -> Option<&str> {
         let mut rules = self.rules.iter().rev();
         let (_, owners) = rules.find(|(pattern, _)| fits(pattern, path.as_str()))?;
@@ -66,7 +66,7 @@ fn heading(line: &str) -> Option<(&str, &str)> {
     Some((name, rest.trim()))
 }
 
-/// Whether a pattern as in `.gitignore` fits a path or a folder above it.
+/// Whether a pattern as in `.gitignore` matches a path or a folder above it.
 fn fits(pattern: &str, path: &str) -> bool {
     let inner = pattern.trim_end_matches('/');
     let is_anchored = inner.contains('/');
@@ -80,7 +80,7 @@ fn fits(pattern: &str, path: &str) -> bool {
     };
     (0..starts).any(|start| {
         let rest = path.get(start..).unwrap_or_default();
-        // `docs/*` is about the files in the folder and not about those in folders below it.
+        // `docs/*` matches the files in the folder, but not those in subfolders.
         let is_last_star = pattern.last() == Some(&"*") && pattern.len() > 1;
         let ends = if is_last_star {
             rest.len().min(pattern.len())..=rest.len().min(pattern.len())
@@ -93,12 +93,12 @@ fn fits(pattern: &str, path: &str) -> bool {
     })
 }
 
-/// Whether a pattern with `*`, `?` and `**` fits a whole path.
+/// Whether a pattern with `*`, `?` and `**` matches a whole path.
 pub(super) fn path_fits(pattern: &[&str], path: &TreePath) -> bool {
     segments(pattern, &path.parts().collect::<Vec<_>>())
 }
 
-/// `**` for any folders, also none, in one pass: only the last one has to be tried again.
+/// `**` matches any number of folders. One pass is enough, because only the last `**` needs backtracking.
 fn segments(pattern: &[&str], path: &[&str]) -> bool {
     let (mut at, mut seen, mut last) = (0, 0, None);
     while let Some(name) = path.get(seen) {
@@ -125,7 +125,7 @@ fn segments(pattern: &[&str], path: &[&str]) -> bool {
     rest.iter().all(|it| *it == "**")
 }
 
-/// `*` for any characters, `?` for one, in one pass: only the last star has to be tried again.
+/// `*` matches any characters, `?` one. One pass is enough, because only the last star needs backtracking.
 fn name_fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut seen, mut star) = (0, 0, None);
     while let Some(byte) = name.get(seen) {

@@ -10,19 +10,19 @@ use crate::object::Object;
 use crate::tree::{Entry, EntryKind, Files, Recorded, TreePath};
 use crate::yaml::{Mapping, Node, parse};
 
-/// Something that is applied by itself, or that a kustomization lists.
+/// A folder or file that is applied separately, or that a kustomization lists.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Its folder or file, below the root of its side where it lies below.
+    /// Its folder or file, relative to the root of its side if it is below the root.
     pub(super) folder: TreePath,
-    /// Whether it is there, before and after.
+    /// Whether it exists, before and after the change.
     pub(super) there: [bool; 2],
     pub(super) form: Form,
-    /// What the builds of all parts have parsed, before and after.
+    /// The shared caches of parsed files, before and after the change.
     pub(super) parsed: [Arc<ParsedFiles>; 2],
 }
 
-/// What a part is.
+/// The sort of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Form {
     /// A folder with a kustomization.
@@ -34,7 +34,7 @@ pub(super) enum Form {
 }
 
 impl Part {
-    /// Its place in the files of a side. What lies outside of the root has the same place on both sides.
+    /// Its path in the files of a side. A path outside of the root is the same on both sides.
     pub(super) fn place(&self, side: &Side<'_>) -> TreePath {
         match self.form {
             Form::Plain => side.root.join(&self.folder),
@@ -48,7 +48,7 @@ impl Part {
         }
     }
 
-    /// Its objects on one side; none where it is not there.
+    /// Its objects on one side; empty if it does not exist there.
     pub(super) fn build(&self, side: &Side<'_>, at: usize) -> Built {
         if !self.there[at] {
             return Built {
@@ -62,7 +62,8 @@ impl Part {
             Form::Plain => plain(side, &place),
             Form::File => file(side, &place),
             Form::Kustomization => {
-                // A comparison only reads, and sync engines are often configured to load from everywhere.
+                // Files outside of the folder may be loaded, because a comparison only reads and sync engines are often configured
+                // to allow this.
                 let options = Options {
                     load_restriction: LoadRestriction::None,
                     charts_as_objects: true,
@@ -79,8 +80,7 @@ pub(super) fn is_yaml(entry: &Entry) -> bool {
     entry.kind == EntryKind::File && is_named && !entry.name.starts_with('.')
 }
 
-/// Every Kubernetes object in the YAML files of a folder, as they are; and what else was generated there, such as the values
-/// of a chart.
+/// All Kubernetes objects in the YAML files of a folder; and other generated files, such as values of charts.
 fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
     let files = Recorded::new(side.files);
     let mut objects = Vec::new();
@@ -149,7 +149,7 @@ fn is_generated(files: &dyn Files, path: &TreePath, root: &TreePath) -> bool {
     bytes.is_ok_and(|it| ownership(&below, &it) != Ownership::Foreign)
 }
 
-/// A file of data in the form that objects are compared in. `path` is the file's in the tree.
+/// A file of data, converted to an object for comparison. `path` is its path in the tree.
 pub fn file_object(path: &TreePath, data: Node) -> Object {
     let metadata = Mapping::from([("name", Node::string(path.as_str()))]);
     Object::new(Node::mapping([
@@ -160,7 +160,7 @@ pub fn file_object(path: &TreePath, data: Node) -> Object {
     ]))
 }
 
-/// Takes what is a Kubernetes object, and the items of a list of them.
+/// Keeps Kubernetes objects, including the items of lists.
 fn gather(node: Node, objects: &mut Vec<Object>) {
     let object = Object::new(node);
     let has_items = object.node.get("items").is_some_and(|it| !it.is_scalar());
@@ -181,7 +181,7 @@ fn gather(node: Node, objects: &mut Vec<Object>) {
     }
 }
 
-/// Whether it is an entity of Backstage's catalogue, which has the form of an object and is applied to no cluster.
+/// Whether it is an entity of Backstage's catalogue, which looks like an object but is not applied.
 fn is_catalogue(object: &Object) -> bool {
     let group = object.api_version().split('/').next().unwrap_or("");
     group == "backstage.io" || group.ends_with(".backstage.io")

@@ -1,14 +1,14 @@
-//! What a change does to running pods: images, restarts, and how many replicas stay while they restart.
+//! The effect of a change on running pods: images, restarts, and the number of available replicas during a restart.
 
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
 use crate::products::{Cluster, clusters};
 use crate::yaml::Node;
 
-/// What becomes of the pods of an object.
+/// The effect on the pods of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollout {
-    /// Images before and after, of the containers in which they differ.
+    /// Images before and after the change, of containers whose image changes.
     pub images: Vec<[Option<String>; 2]>,
     /// The restart of its pods, if there is one.
     pub restart: Option<Restart>,
@@ -17,20 +17,20 @@ pub struct Rollout {
 /// A restart of pods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
-    /// How many pods restart; `None` where the cluster has one on each node.
+    /// The number of pods that restart; `None` if there is one on each node.
     pub pods: Option<u64>,
-    /// How many of them are there at the least while they restart; `None` where that is not known.
+    /// The minimum number of available pods during the restart; `None` if unknown.
     pub left: Option<u64>,
-    /// Pods that have to be there for the whole to work: the quorum of an ensemble.
+    /// The number of pods required for operation: the quorum of an ensemble.
     pub quorum: Option<u64>,
-    /// Whether nothing restarts by itself: somebody has to delete the pods.
+    /// Whether the pods only restart when somebody deletes them.
     pub is_manual: bool,
 }
 
 /// A unit that an engine reconciles, and its objects that change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Steps of a lower number come before; those of one number at the same time.
+    /// Steps with lower numbers are reconciled earlier, those with the same number at the same time.
     pub order: usize,
     /// The unit, with its chart: `HelmRelease shop/web (chart web 1.0.0 → 1.1.0)`.
     pub title: String,
@@ -57,7 +57,7 @@ impl Rollout {
         }
     }
 
-    /// Whether nothing is to be said.
+    /// Whether there is no effect to report.
     pub fn is_empty(&self) -> bool {
         self.images.is_empty() && self.restart.is_none()
     }
@@ -90,7 +90,7 @@ fn images(old: &Node, new: &Node) -> Vec<[Option<String>; 2]> {
     pairs(of(old), of(new))
 }
 
-/// What differs of two lists of names and images.
+/// The differences between two lists of names and images.
 fn pairs(old: Vec<(String, String)>, new: Vec<(String, String)>) -> Vec<[Option<String>; 2]> {
     let find = |list: &[(String, String)], name: &str| {
         let found = list.iter().find(|it| it.0 == name);
@@ -139,7 +139,7 @@ fn restart(object: &Object) -> Option<Restart> {
         }
         _ => return None,
     }
-    // Nothing runs that could restart.
+    // No pods are running.
     (restart.pods != Some(0)).then_some(restart)
 }
 
@@ -168,7 +168,7 @@ fn of_clusters(before: &Object, after: &Object) -> Option<Rollout> {
             continue;
         };
         let different = pairs(images_of(old), images_of(new));
-        // A cluster that only grows restarts none of its servers.
+        // Adding servers to a cluster does not restart the existing ones.
         if different
             .iter()
             .all(|it| it[0].is_none() || it[1].is_none())

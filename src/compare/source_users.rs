@@ -1,4 +1,4 @@
-//! What is deployed from a source of Flux that changes: HelmReleases and Kustomizations anywhere in the tree.
+//! Finds what is deployed from a changed Flux source: HelmReleases and Kustomizations anywhere in the tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::yaml::parallel::map;
 /// The API group of sources.
 const GROUP: &str = "source.toolkit.fluxcd.io";
 
-/// Says of each source that changes what is deployed from it. Only then all parts are built.
+/// Adds to each changed source what is deployed from it. All parts are only built if a source changes.
 pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)], after: &Side<'_>) {
     let is_source = |id: &ObjectId, kind: &ChangeKind| {
         *id.group == *GROUP && matches!(kind, ChangeKind::Changed)
@@ -40,7 +40,7 @@ pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)],
             let own = own.copied().filter(|it| it.uses(id));
             let (near, far): (Vec<&User>, Vec<&User>) =
                 own.partition(|it| it.environment == environment.name);
-            // A source of the same name may be that of another cluster.
+            // A source with the same name may belong to another cluster.
             let own = if near.is_empty() { far } else { near };
             let names: BTreeSet<&ObjectId> = own.iter().map(|it| &it.id).collect();
             object.deploys = names.into_iter().cloned().collect();
@@ -48,13 +48,13 @@ pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)],
     }
 }
 
-/// An object that takes something from a source.
+/// An object that refers to a source.
 struct User {
     environment: String,
     id: ObjectId,
     /// The kind of the source.
     kind: String,
-    /// Its namespace, which may be set only where the object is applied.
+    /// The namespace of the source, which may only be set when the object is applied.
     namespace: String,
     /// The name of the source.
     name: String,

@@ -1,4 +1,4 @@
-//! One claim: a document of an environment's folder, known to be of a claim kind.
+//! A claim: a document in an environment's folder whose kind is a claim kind.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::spelling::normalise;
 use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Span};
 use crate::yaml::Node;
 
-/// A claim as one document says it, in its kind's spelling.
+/// A claim as written in one document, with field names in the spelling of its kind.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The kind, with its schema and templates.
@@ -20,7 +20,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The place of its name.
+    /// The location of its name.
     pub fn span(&self) -> &Span {
         self.node
             .at_keys(&["metadata", "name"])
@@ -29,7 +29,7 @@ impl Claim {
     }
 }
 
-/// Takes a document for a claim. What cannot be one is reported and left out.
+/// Converts a document to a claim. Invalid documents are reported and left out.
 pub(super) fn read(
     mut node: Node,
     environment: &str,
@@ -115,7 +115,7 @@ fn find_kind(
 
 /// The names of claims, as a regular expression.
 pub const NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
-/// How many characters a claim's name has at most.
+/// The maximum length of a claim's name.
 pub const NAME_MAX: usize = 63;
 
 /// `metadata.name`, which becomes the name of a folder and of a Flux Kustomization.
@@ -137,12 +137,12 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
     }
 }
 
-/// Why a claim cannot have a name; `None` where it can.
+/// Why a name is invalid for a claim; `None` if it is valid.
 pub fn fault_in_claim_name(name: &str) -> Option<String> {
     name_fault(name).map(|it| it.1)
 }
 
-/// The code of the fault, what is wrong, and what to know.
+/// Code, message and note.
 fn name_fault(text: &str) -> Option<(&'static str, String, &'static str)> {
     const RESERVED: [&str; 5] = ["base", "base-argo", "flux-system", "namespaces", "overlay"];
     let label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();

@@ -1,4 +1,4 @@
-//! The cluster settings of an environment, without its claims: for commands that only render for it.
+//! The cluster settings of an environment without its claims, for commands that only render for a cluster.
 
 use super::environment::read_own_file;
 use super::environment_names;
@@ -9,13 +9,13 @@ use crate::yaml::Node;
 /// A cluster as `environment.yaml` describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cluster {
-    /// `kubernetesVersion`, with all three numbers; empty where it is not given.
+    /// `kubernetesVersion` with all three numbers; empty if not set.
     pub kubernetes_version: String,
     /// `helmVersion`: the major version of Helm that installs charts there.
     pub helm_version: Option<i64>,
 }
 
-/// The cluster of an environment. Errors: there is no such environment, or its file is at fault.
+/// The cluster of an environment. Errors: the environment does not exist, or its file is invalid.
 pub fn cluster(files: &dyn Files, environment: &str) -> Result<Cluster, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let names = environment_names(files, &mut diagnostics);

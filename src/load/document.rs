@@ -1,4 +1,4 @@
-//! One YAML file of a workspace to its documents.
+//! Reads the documents of a YAML file of a workspace.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
     text_source(path, &bytes)
 }
 
-/// A file or folder of the workspace that is there, and cannot be read.
+/// A file or folder of the workspace that exists but cannot be read.
 pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let help = match error {
         FilesError::Outside => "copy the target of the link into the workspace",
@@ -29,7 +29,7 @@ pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     fault.at(place).help(help)
 }
 
-/// A file that holds one document, checked against its schema.
+/// A file with a single document, checked against its schema.
 pub(super) fn read_checked(
     files: &dyn Files,
     path: &TreePath,
@@ -68,8 +68,8 @@ pub fn is_kubernetes_api(api_version: &str) -> bool {
     }
 }
 
-/// The credentials in a file of the workspace, which would be committed to Git and copied into what clusters sync.
-/// Errors: `plain-secret`.
+/// Credentials in a file of the workspace, which would be committed to Git and copied into the rendered tree. Errors:
+/// `plain-secret`.
 pub(super) fn plain_secrets(node: &Node) -> Diagnostics {
     let faults = find_secrets(node).into_iter().map(|secret| {
         let message = "the value contains a credential that would be committed to Git";

@@ -1,7 +1,7 @@
 //! The fields of a claim kind that have an effect only under a condition, or never.
 //!
-//! A kind says it in its schema, with `x-pleach-effective-when`. Fields that none of a kind's texts read are found by
-//! [`add_unread`], so that an author cannot forget them.
+//! The schema of a kind contains the condition, as `x-pleach-effective-when`. Fields that no template or expression of a kind reads
+//! are found by [`add_unread`], so that an author cannot forget them.
 
 use super::kind::ClaimKind;
 use crate::schema::{EffectiveWhen, Schema};
@@ -10,11 +10,11 @@ use crate::template::{Templates, Texts};
 /// A field that does not always have an effect.
 #[derive(Debug)]
 pub struct Effect {
-    /// Where it is in a claim.
+    /// Its path in a claim.
     pub path: Vec<Part>,
-    /// The compiled expression that says whether it has an effect; `None` where it never has.
+    /// The compiled condition under which it has an effect; `None` if it never has.
     pub when: Option<String>,
-    /// The compiled text that says what to do where it has none.
+    /// The compiled help text for a field without effect.
     pub help: Option<String>,
 }
 
@@ -29,7 +29,7 @@ pub enum Part {
     AnyItem,
 }
 
-/// The fields of a schema that name a condition. Their expressions are added to the kind's texts.
+/// The fields of a schema with a condition. Their expressions are added to the kind's texts.
 pub(super) fn read(schema: &Schema, kind: &str, texts: &mut Texts) -> Vec<Effect> {
     let mut effects = Vec::new();
     walk(schema, &mut Vec::new(), &mut |path, field| {
@@ -57,7 +57,7 @@ fn effect(path: &[Part], condition: &EffectiveWhen, kind: &str, texts: &mut Text
     }
 }
 
-/// Visits every field of a schema, outermost first, as long as `visit` wants to see what is below.
+/// Visits every field of a schema, outermost first. `visit` returns whether to continue below the field.
 fn walk(schema: &Schema, path: &mut Vec<Part>, visit: &mut dyn FnMut(&[Part], &Schema) -> bool) {
     if !path.is_empty() && !visit(path, schema) {
         return;
@@ -81,7 +81,7 @@ fn walk(schema: &Schema, path: &mut Vec<Part>, visit: &mut dyn FnMut(&[Part], &S
     }
 }
 
-/// The fields that pleach itself reads, whatever the kind.
+/// The fields that pleach itself reads for every kind.
 const READ_BY_PLEACH: [&str; 7] = [
     "apiVersion",
     "kind",
@@ -92,8 +92,8 @@ const READ_BY_PLEACH: [&str; 7] = [
     "status",
 ];
 
-/// Adds the fields that no text of a kind reads. They may be read where one includes what another kind has, so such a kind is
-/// left alone.
+/// Adds the fields that no text of a kind reads. Kinds that include templates of others are skipped, because those may read the
+/// fields.
 pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
     let texts = templates.of_kind(&kind.name).map(str::to_string);
     let texts: Vec<String> = texts.collect();
@@ -112,7 +112,7 @@ pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
             let rest = below.strip_prefix(above);
             rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
         };
-        // Read as a whole, or a part of it is.
+        // The field is read as a whole, or a part of it is.
         let is_read = read.iter().any(|it| is_below(it, &path_text));
         let is_partly_read = read.iter().any(|it| is_below(&path_text, it));
         if !is_read && !is_partly_read {
@@ -139,12 +139,12 @@ fn dotted(path: &[Part]) -> String {
 }
 
 impl Effect {
-    /// Whether its condition is about an `item` of a list.
+    /// Whether its condition uses `item`, an item of a list.
     pub(super) fn has_item(&self) -> bool {
         self.path.contains(&Part::AnyItem)
     }
 
-    /// Whether its condition is about the `key` of an entry.
+    /// Whether its condition uses `key`, the key of an entry.
     pub(super) fn has_key(&self) -> bool {
         self.path.last() == Some(&Part::AnyKey)
     }

@@ -1,4 +1,4 @@
-//! Environments whose claims know of each other by more than what their documents say.
+//! Environments whose claims depend on each other in ways that their documents do not show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -12,12 +12,12 @@ use crate::layout::{BASE, KIND};
 use crate::tree::{EntryKind, Files, TreePath, says};
 use crate::yaml::{Node, parse_one};
 
-/// For which kinds of claims the templates and expressions of a kind look.
+/// The kinds of claims that the templates and expressions of a kind look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Looks {
-    /// Only a run can say.
+    /// Only known when rendering.
     ForAny,
-    /// For these, by all of their names; none for most kinds.
+    /// These kinds, with all of their names; empty for most kinds.
     For(BTreeSet<String>),
 }
 
@@ -45,18 +45,18 @@ impl Looks {
     }
 }
 
-/// Finds environments in which a claim may come to something else when another one changes, though it does not refer to it: its kind
-/// looks for others (`find`), or its expressions ask for them (`claim(…)`).
+/// Finds environments in which the output of a claim may change with another claim that it does not refer to, because its kind
+/// looks for others (`find`) or its expressions call `claim(…)`.
 pub struct Entanglement<'a> {
     files: &'a dyn Files,
-    /// The kinds that look for others, by each of their names; `None` where a kind cannot be read, so that there is no knowing.
+    /// The kinds that look for others, by each of their names; `None` if a kind cannot be read.
     kinds: Option<BTreeMap<String, Looks>>,
     /// Whether a claim of base is of a kind that looks for others. Base is the largest part of most workspaces.
     base: OnceLock<bool>,
 }
 
 impl<'a> Entanglement<'a> {
-    /// Looks at the kinds of a workspace.
+    /// Reads the kinds of a workspace.
     pub fn of(files: &'a dyn Files, workspace: &WorkspaceConfig) -> Entanglement<'a> {
         let own = workspace.templates.iter();
         let own: Option<Vec<Kind>> = own
@@ -79,7 +79,7 @@ impl<'a> Entanglement<'a> {
         *self.base.get_or_init(|| has(BASE)) || has(environment)
     }
 
-    /// For what claims of a kind look; for none in most cases.
+    /// The kinds that claims of a kind look for; usually none.
     pub fn looks(&self, kind: &str) -> Option<&Looks> {
         match &self.kinds {
             Some(kinds) => kinds.get(kind),
@@ -88,7 +88,7 @@ impl<'a> Entanglement<'a> {
     }
 }
 
-/// Whether a text of an environment's folder names one of these kinds.
+/// Whether a file in an environment's folder names one of these kinds.
 fn has_claims_of(files: &dyn Files, environment: &str, kinds: &BTreeMap<String, Looks>) -> bool {
     if kinds.is_empty() {
         return false;
@@ -102,7 +102,7 @@ fn has_claims_of(files: &dyn Files, environment: &str, kinds: &BTreeMap<String, 
     texts.any(|text| kinds.iter().any(|it| says(&text, it)))
 }
 
-/// A scope in which no environment is partial whose claims are entangled.
+/// Extends a scope so that environments with entangled claims are rendered completely.
 pub fn widen_entangled(files: &dyn Files, scope: &Scope) -> Scope {
     let mut scope = scope.clone();
     let Ok(workspace) = WorkspaceConfig::read(files) else {
@@ -113,18 +113,18 @@ pub fn widen_entangled(files: &dyn Files, scope: &Scope) -> Scope {
     scope
 }
 
-/// A kind as far as its texts say without being read as templates.
+/// The properties of a kind that can be read from its texts without compiling them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kind {
     /// Its name and its aliases.
     names: BTreeSet<String>,
     looks: Looks,
-    /// Whether its templates include others, which may be those of another kind.
+    /// Whether its templates include others, possibly of another kind.
     includes: bool,
 }
 
-/// What the texts of the built-in kinds say: the names of each, the kinds that it looks for, and whether it includes something. A test
-/// reads them; a run that renders a few claims would take longer for that than for the claims.
+/// The properties of the built-in kinds: their names, the kinds that they look for, and whether they include templates. A test
+/// compares them with the texts. Reading the texts in each run would take longer than rendering a few claims.
 const BUILTIN_KINDS: [(&[&str], &[&str], bool); 8] = [
     (&["ApplicationClaim"], &["BootstrapClaim"], false),
     (&["BootstrapClaim"], &[], false),
@@ -147,10 +147,10 @@ fn builtin_kinds() -> Vec<Kind> {
     kinds.map(kind).collect()
 }
 
-/// The kinds that look for others, by each of their names. A kind is found under each of its names.
+/// The kinds that look for others, by each of their names.
 fn looking(own: &[Kind], builtin: &[Kind]) -> BTreeMap<String, Looks> {
     let all = || own.iter().chain(builtin);
-    // A template that is included has its say too.
+    // An included template may look for claims, too.
     let of_all = own.iter().fold(Looks::For(BTreeSet::new()), |looks, it| {
         looks.and(it.looks.clone())
     });
@@ -172,7 +172,7 @@ fn looking(own: &[Kind], builtin: &[Kind]) -> BTreeMap<String, Looks> {
     found
 }
 
-/// The kinds in the folders of a folder; `None` where one cannot be read.
+/// The kinds in the subfolders of a folder; `None` if one cannot be read.
 fn kinds_of(files: &dyn Files, folder: &TreePath) -> Option<Vec<Kind>> {
     let entries = match files.list(folder) {
         Ok(entries) => entries,
@@ -205,7 +205,7 @@ fn kind_of(files: &dyn Files, folder: &TreePath) -> Option<Kind> {
     Some(kind)
 }
 
-/// Adds what a file says to what is known of its kind; `None` where it cannot be read as what it is.
+/// Adds the properties in a file to those of its kind; `None` if it is invalid.
 fn add_text(kind: &mut Kind, name: &str, text: &[u8], path: &TreePath) -> Option<()> {
     let says = |word: &str| find(text, word.as_bytes()).is_some();
     kind.includes |= ["include", "import", "extends"].into_iter().any(says);
@@ -235,7 +235,7 @@ fn add_text(kind: &mut Kind, name: &str, text: &[u8], path: &TreePath) -> Option
     Some(())
 }
 
-/// The kinds in the calls of `claim`, as far as written in quotes.
+/// The kinds in calls of `claim`, if they are quoted texts.
 fn asked_for(text: &[u8]) -> Looks {
     let mut kinds = BTreeSet::new();
     for at in find_iter(text, b"claim") {
@@ -248,7 +248,7 @@ fn asked_for(text: &[u8]) -> Looks {
         let Some(arguments) = after.trim_ascii_start().strip_prefix(b"(") else {
             let last = text.get(..at).unwrap_or_default().trim_ascii_end().last();
             let is_name = after.first().is_none_or(|it| !is_word(*it));
-            // With another name for the function its calls cannot be found. In prose it is only a word.
+            // If the function is assigned to another name, its calls cannot be found. In prose, it is just a word.
             if is_name && matches!(last, Some(b'=' | b'[' | b'(' | b'|')) {
                 return Looks::ForAny;
             }

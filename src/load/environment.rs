@@ -1,4 +1,4 @@
-//! `environments/<name>/`: what the cluster is, and the claims for it.
+//! `environments/<name>/`: the settings of a cluster, and its claims.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -27,31 +27,31 @@ pub struct Environment {
     pub engine: Engine,
     /// Labels for every object.
     pub labels: Mapping,
-    /// Shared claims to do without: `Kind/name` each.
+    /// Excluded claims of base, as `Kind/name`.
     pub exclude: Vec<Node>,
-    /// CRDs that the cluster has by other means.
+    /// CRDs that are installed in the cluster by other means.
     pub provides: Vec<Node>,
     /// The form of its part of the tree.
     pub layout: Layout,
     /// The Flux source of the tree.
     pub source: SourceRef,
-    /// What its Flux Kustomizations say beside the fields that pleach decides.
+    /// Fields of its Flux Kustomizations, in addition to those that pleach sets.
     pub flux: FluxSettings,
-    /// What Argo CD must know.
+    /// The settings for Argo CD.
     pub argo: Argo,
-    /// What templates and rules see as `environment`.
+    /// The value of `environment` in templates and rules.
     pub values: Node,
     /// Its claims, in the order of files and documents.
     pub claims: Vec<Claim>,
-    /// Documents that should be claims but are invalid, which is already reported.
+    /// Invalid claims, which are already reported.
     pub broken: Vec<Broken>,
-    /// Whether a file of claims cannot be read, so that some are not known.
+    /// Whether a file of claims cannot be read, so some claims are unknown.
     pub has_unread: bool,
-    /// The place of `environment.yaml`, for faults that no field has.
+    /// The location of `environment.yaml`, for errors that belong to no field.
     pub span: Span,
 }
 
-/// What a document that could not be taken for a claim says it is.
+/// The kind and name of an invalid claim.
 #[derive(Clone, Debug)]
 pub struct Broken {
     kind: String,
@@ -67,24 +67,24 @@ impl Broken {
         }
     }
 
-    /// The name that it gives; empty where it gives none.
+    /// Its name; empty if missing.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it is called that, word for word.
+    /// Whether it has exactly this kind and name.
     pub fn has_name(&self, kind: &str, name: &str) -> bool {
         self.kind == kind && self.name == name
     }
 
-    /// Whether `kind` and `name` are the same claim, or would be but for a typo in the name.
+    /// Whether `kind` and `name` identify this claim, allowing for a typo in the name.
     pub fn is_probable_match(&self, kind: &ClaimKind, name: &str) -> bool {
         kind.has_name(&self.kind) && nearest(&self.name, [name]).is_some()
     }
 }
 
 impl Environment {
-    /// A base that says nothing, for a workspace without shared claims.
+    /// An empty base, for a workspace without shared claims.
     pub(super) fn base() -> Environment {
         Environment::new(BASE, &Node::mapping(Mapping::new()), None)
     }
@@ -97,20 +97,20 @@ impl Environment {
         }
     }
 
-    /// The name of an Application: with the environment in it, since many clusters can share one Argo CD.
+    /// The name of an Application, which contains the environment because several clusters can share one Argo CD.
     pub fn application(&self, name: &str) -> String {
         format!("{name}-{}", self.name)
     }
 
-    /// What the environments of an engine share is rendered from it: the same, with their engine, and with what the first of
-    /// them says of Argo CD, since `overlays/base` may name its namespace.
+    /// The base of an engine: with this engine, and with the Argo CD settings of its first environment, because `overlays/base` may
+    /// contain the namespace of Argo CD.
     pub(super) fn for_engine(&self, engine: Engine, environments: &[Environment]) -> Environment {
         let mut environment = self.clone();
         environment.engine = engine;
         if let Some(first) = environments.iter().find(|it| it.engine == engine) {
             environment.argo = first.argo.clone();
         }
-        // Nobody applies base, so it needs no access to anything.
+        // Base is not applied, so it needs no access settings.
         environment.argo.repositories = vec![String::new()];
         if let Some(values) = environment.values.as_mapping_mut() {
             values.insert("engine", engine.name());
@@ -150,7 +150,7 @@ impl Environment {
     }
 }
 
-/// The fields with their defaults, so that an expression finds each of them.
+/// All fields, with defaults, so that expressions can rely on them.
 fn values(name: &str, node: &Node) -> Node {
     let spec = |key: &str| {
         node.at_keys(&["spec", key])
@@ -173,12 +173,12 @@ fn values(name: &str, node: &Node) -> Node {
     ])
 }
 
-/// An environment whose claims are not yet known to be such.
+/// An environment whose documents are not yet converted to claims.
 pub(super) struct Draft {
     environment: Environment,
     sources: Vec<Arc<Source>>,
     documents: Vec<Node>,
-    /// Whether files were left out.
+    /// Whether files were skipped.
     is_partial: bool,
 }
 
@@ -187,13 +187,13 @@ impl Draft {
         self.is_partial
     }
 
-    /// Whether a file that names one of these claims holds a reference to others.
+    /// Whether a file that names one of these claims contains references to others.
     pub(super) fn may_refer(&self, names: &BTreeSet<String>) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|it| is_about(it, names) && it.text.contains("valueFrom"))
     }
 
-    /// Parses the files; with `names`, only those that may hold a claim of such a name.
+    /// Parses the files; with `names`, only those that may contain a claim with one of these names.
     pub(super) fn parse(
         &mut self,
         names: Option<&BTreeSet<String>>,
@@ -215,13 +215,13 @@ impl Draft {
         }
     }
 
-    /// The words by which the documents say their kinds.
+    /// The values of `kind` in the documents.
     pub(super) fn kinds(&self) -> impl Iterator<Item = String> {
         let documents = self.documents.iter();
         documents.filter_map(|it| it.get("kind")?.as_str().map(str::to_string))
     }
 
-    /// Takes the documents for claims.
+    /// Converts the documents to claims.
     pub(super) fn finish(self, kinds: &Kinds, diagnostics: &mut Diagnostics) -> Environment {
         let mut environment = self.environment;
         for node in self.documents {
@@ -241,20 +241,20 @@ fn is_asked_for(document: &Node, names: Option<&BTreeSet<String>>) -> bool {
     !document.is_null() && names.zip(name).is_none_or(|(names, it)| names.contains(it))
 }
 
-/// Whether a file may hold a claim of one of these names. With an escape a name may be written otherwise.
+/// Whether a file may contain a claim with one of these names. A name may be written with an escape sequence.
 fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
     let text = source.text.as_bytes();
     let mut names = names.iter();
     names.any(|it| says(text, it)) || memchr::memchr(b'\\', text).is_some()
 }
 
-/// The `environment.yaml` of an environment. Errors: the file is missing or at fault.
+/// The `environment.yaml` of an environment. Errors: the file is missing or invalid.
 pub(super) fn read_own_file(files: &dyn Files, name: &str) -> Result<Node, Diagnostics> {
     let path = Input::Environment(name).path();
     read_checked(files, &path, schema(), "Environment")
 }
 
-/// Whether an environment has overlays on an engine's base and takes a claim of it, as far as its own file says.
+/// Whether an environment has overlays on an engine's base and does not exclude all of its claims, according to its own file.
 pub(super) fn takes(
     files: &dyn Files,
     workspace: &WorkspaceConfig,
@@ -276,7 +276,7 @@ pub(super) fn takes(
     !environment.exclude.iter().any(excludes)
 }
 
-/// The files that may be about some claims, where an index knows them.
+/// The files that may contain some claims, if there is an index.
 fn files_about(
     files: &dyn Files,
     folder: &TreePath,
@@ -287,8 +287,8 @@ fn files_about(
     files.saying(folder, &words)
 }
 
-/// Reads an environment's folder; with `names`, some files may be left out that are about no claim of such a name. `None` where its own
-/// file is at fault, claims are then not looked at.
+/// Reads an environment's folder; with `names`, files without a claim of such a name may be skipped. `None` if its own file is
+/// invalid; its claims are then not read.
 pub(super) fn read(
     files: &dyn Files,
     name: &str,
@@ -341,7 +341,7 @@ pub(super) fn read(
     })
 }
 
-/// Base belongs to no engine, whatever it says: it is rendered for each that is in use.
+/// Base has no engine of its own: it is rendered for each engine in use.
 fn check_sync(environment: &Environment, node: &Node, diagnostics: &mut Diagnostics) {
     if environment.name != BASE {
         return sync::check(node, environment.engine, &environment.argo, diagnostics);
@@ -388,10 +388,10 @@ pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
     (folder, file)
 }
 
-/// After how many errors no further folder is looked into.
+/// The number of errors after which no further folder is read.
 const UNREADABLE_MAX: usize = 100;
 
-/// What ends in `.yaml` or `.yml` below a folder, dot files and `environment.yaml` left out.
+/// The files ending in `.yaml` or `.yml` below a folder, except dot files and `environment.yaml`.
 pub fn claim_files(
     files: &dyn Files,
     folder: &TreePath,
@@ -404,7 +404,7 @@ pub fn claim_files(
             Ok(entries) => entries,
             Err(error) => {
                 diagnostics.push(unreadable(&current, &error));
-                // A revision of which too much is listed says so of every further folder.
+                // If the listing of a revision is too large, every further folder would repeat the error.
                 if diagnostics.errors() >= UNREADABLE_MAX {
                     break;
                 }
@@ -434,7 +434,7 @@ pub fn claim_files(
     found
 }
 
-/// Whether a path below an environment's folder is that of a file of claims. `None` where there may be something to be reported of it.
+/// Whether a path below an environment's folder is a claim file. `None` if it may have a diagnostic.
 pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
     if path.parts().any(|it| it.starts_with('.')) {
         return Some(false);
@@ -451,11 +451,11 @@ pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
     }
 }
 
-/// What a file below an environment's folder is, by its name.
+/// The role of a file below an environment's folder, by its name.
 enum Role {
-    /// The one that defines the environment.
+    /// `environment.yaml`.
     Environment,
-    /// It has almost the name of that.
+    /// A file whose name is similar to `environment.yaml`.
     Misnamed,
     Claims,
     Other,
@@ -473,7 +473,7 @@ impl Role {
     }
 }
 
-/// Whether a file is named almost as the one that defines an environment.
+/// Whether the name of a file is similar to `environment.yaml`.
 fn is_misnamed(path: &TreePath) -> bool {
     unread::wrong_environment_file(path).is_some()
 }

@@ -1,11 +1,11 @@
-//! `spec.flux` of an environment: what its Flux Kustomizations say beside the fields that pleach decides.
+//! `spec.flux` of an environment: fields of its Flux Kustomizations, in addition to those that pleach sets.
 
 use std::collections::BTreeSet;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::yaml::{Entry, Mapping, Node};
 
-/// Fields of `spec` of Flux Kustomizations (kustomize.toolkit.fluxcd.io/v1), as `environment.yaml` has them.
+/// Fields of `spec` of Flux Kustomizations (kustomize.toolkit.fluxcd.io/v1) in `environment.yaml`.
 #[derive(Clone, Debug, Default)]
 pub struct FluxSettings {
     all: Mapping,
@@ -24,14 +24,14 @@ impl FluxSettings {
         }
     }
 
-    /// The fields for the Kustomization of a claim: those of all, and over them those of the claim. Maps merge, a list of the
-    /// claim replaces one of all.
+    /// The fields for the Kustomization of a claim: the common ones, overridden by those of the claim. Maps are merged, lists are
+    /// replaced.
     pub fn of_claim(&self, name: &str) -> Mapping {
         let mut fields = self.all.clone();
         if let Some(own) = self.claims.get(name).and_then(Node::as_mapping) {
             lay_over(&mut fields, own);
         }
-        // Flux waits for all objects or for a list of them, never for both.
+        // Flux waits either for all objects or for a list of objects.
         let has_list = fields.get("healthChecks").is_some();
         if has_list && fields.get("wait").is_none() {
             fields.insert("wait", false);
@@ -39,7 +39,7 @@ impl FluxSettings {
         fields
     }
 
-    /// Refuses what Flux would ignore: `healthChecks` where `wait` is true.
+    /// Reports fields that Flux would ignore: `healthChecks` together with `wait: true`.
     pub(super) fn check(environment: &Node, diagnostics: &mut Diagnostics) {
         let settings = FluxSettings::of(environment);
         let claims = settings.claims.iter().map(|it| &it.value);
@@ -58,7 +58,7 @@ impl FluxSettings {
         }
     }
 
-    /// Refuses settings of a claim that the environment does not have. `known` are the names of those that it has.
+    /// Reports settings for claims that the environment does not have. `known` are the names of those that it has.
     pub fn check_claims(&self, known: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
         for Entry { key, .. } in &self.claims {
             let name = key.as_str().unwrap_or("");

@@ -1,4 +1,4 @@
-//! Claim kinds: `<Kind>/kind.yaml` and the templates beside it.
+//! Claim kinds: `<Kind>/kind.yaml` and the templates next to it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -18,20 +18,20 @@ use crate::template::{BUILTIN, Templates, Texts, builtin};
 use crate::tree::{EntryKind, Files, FilesError, TreePath, Walk};
 use crate::yaml::{Node, View, parse_one};
 
-/// A claim kind. Expressions and texts are names of what `Templates` has compiled.
+/// A claim kind. Expressions and texts are names of compiled templates in `Templates`.
 #[derive(Debug)]
 pub struct ClaimKind {
-    /// The kind's name, which is its folder's.
+    /// The name of the kind and of its folder.
     pub name: String,
     /// Every `apiVersion` that a claim may have.
     pub api_versions: Vec<String>,
-    /// `apiVersion`s that exist but are not accepted, each with what to do instead.
+    /// Versions that exist but are not accepted, each with a help text.
     pub other_versions: Vec<(String, String)>,
     /// Other names of the kind.
     pub aliases: Vec<String>,
-    /// How fields may be spelt.
+    /// The accepted spellings of fields.
     pub spelling: Spelling,
-    /// What it is for, in one or two sentences; empty where nothing is reported.
+    /// A description in one or two sentences; may be empty.
     pub description: String,
     /// The part of the tree that its claims belong to.
     pub group: Group,
@@ -43,15 +43,15 @@ pub struct ClaimKind {
     pub effects: Vec<Effect>,
     /// Conditions that a claim must satisfy.
     pub rules: Vec<Rule>,
-    /// What other claims can refer to.
+    /// Outputs that other claims can refer to.
     pub outputs: Vec<(String, String)>,
     /// Fields that may be a plain value, `{value}`, or a reference to another claim.
     pub references: Vec<Reference>,
-    /// Claims that it builds on.
+    /// Claims of other kinds that it uses.
     pub lookups: Vec<Lookup>,
-    /// An expression: the claims that must be ready first, by name.
+    /// An expression: the names of claims that must be ready first.
     pub depends_on: Option<String>,
-    /// CRDs that a claim brings.
+    /// CRDs that a claim installs.
     pub provides: Vec<Capability>,
     /// CRDs that a claim needs.
     pub requires: Vec<Capability>,
@@ -59,11 +59,11 @@ pub struct ClaimKind {
     pub files: Vec<FileTemplate>,
     /// The `spec` of `kind.yaml`, as written.
     pub written: Node,
-    /// The place of `kind.yaml`, for faults that no field has.
+    /// The location of `kind.yaml`, for errors that belong to no field.
     pub span: Span,
 }
 
-/// How a claim's fields may be spelt.
+/// The accepted spellings of a claim's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     /// As in the schema.
@@ -72,20 +72,20 @@ pub enum Spelling {
     Protojson,
 }
 
-/// Something that must hold for a claim.
+/// A condition that claims must satisfy.
 #[derive(Debug)]
 pub struct Rule {
-    /// An expression: a list, for each item of which the rule is held.
+    /// An expression: a list to each item of which the rule is applied.
     pub for_each: Option<String>,
     /// An expression that must be true.
     pub require: String,
-    /// The text that says what is wrong.
+    /// The message.
     pub message: String,
-    /// The text that says how to fix it.
+    /// The help text.
     pub help: Option<String>,
-    /// The field to point at, with dots; a step `*` is the position of the item.
+    /// The field that the diagnostic points at, with dots; a step `*` is the index of the item.
     pub at: Option<String>,
-    /// Whether a claim that breaks it is rendered anyway.
+    /// Whether a violation is only a warning, so the claim is rendered anyway.
     pub warning: bool,
 }
 
@@ -94,20 +94,20 @@ pub struct Rule {
 pub struct Reference {
     /// The field, with dots.
     pub at: String,
-    /// The kind that is meant where none is given.
+    /// The default kind of the reference.
     pub kind: Option<String>,
-    /// The path that is meant where none is given.
+    /// The default path of the reference.
     pub field_path: Option<String>,
 }
 
-/// A claim of the same environment that one of this kind builds on, if there is one.
+/// A claim of the same environment that claims of this kind use, if it exists.
 #[derive(Debug)]
 pub struct Lookup {
-    /// The name by which expressions know it; null if there is none.
+    /// Its name in expressions, in which it is null if there is no such claim.
     pub name: String,
     /// The kind of the claim that is looked for.
     pub kind: String,
-    /// An expression that is true if `found` is the claim to use.
+    /// An expression that is true if the claim `found` is to be used.
     pub when: String,
 }
 
@@ -118,13 +118,13 @@ pub struct Capability {
     pub name: Option<String>,
     /// An expression that gives a list of names.
     pub names: Option<String>,
-    /// An expression that says whether it holds.
+    /// An expression: the condition under which the entry applies.
     pub when: Option<String>,
     /// Whether no other claim of the environment may provide them.
     pub exclusive: bool,
-    /// For what is provided: an expression that gives the version in which.
+    /// For provided CRDs: an expression for their version.
     pub version: Option<String>,
-    /// For what is required: the lowest version that will do.
+    /// For required CRDs: the minimum version.
     pub min_version: Option<String>,
 }
 
@@ -139,7 +139,7 @@ pub struct FileTemplate {
     pub for_each: Option<String>,
     /// The file's name, as a text with expressions.
     pub name: Option<String>,
-    /// The file's name where no other is given.
+    /// The default name of the file.
     pub default_name: String,
 }
 
@@ -175,11 +175,11 @@ impl Kinds {
     }
 }
 
-/// Which kinds are requested.
+/// The requested kinds.
 #[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
     All,
-    /// The workspace's own ones, and of the built-in ones those with one of these names.
+    /// The kinds of the workspace, and the built-in ones with one of these names.
     Own(&'a BTreeSet<String>),
     /// Those with one of these names.
     Named(&'a BTreeSet<String>),
@@ -187,7 +187,7 @@ pub(super) enum Wanted<'a> {
 
 /// Reads the built-in kinds and, in a workspace, its own, which replace those of the same name.
 ///
-/// A kind that is not wanted is read anyway where a template of one that is names its folder, to include something.
+/// A kind that is not requested is read anyway if a template of a requested one names its folder in order to include a file.
 pub(super) fn read_all(
     files: &dyn Files,
     workspace: Option<&WorkspaceConfig>,
@@ -231,7 +231,7 @@ pub(super) fn read_all(
     kinds
 }
 
-/// A built-in kind and its texts: the same in each run, so each is read when it is first needed, and once.
+/// Built-in kinds and their texts never change, so each is read once, when it is first needed.
 fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
     type Kinds = BTreeMap<String, OnceLock<(Arc<ClaimKind>, Texts)>>;
     static KINDS: OnceLock<Kinds> = OnceLock::new();
@@ -254,7 +254,7 @@ fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
     kinds.get(name).expect("it was listed").get_or_init(read)
 }
 
-/// Reads the built-in kinds that these files name. Whoever will render their claims can have it done while something else is.
+/// Reads the built-in kinds that these files name, so that this can run in parallel with other work.
 pub fn read_ahead(files: &dyn Files, paths: &[TreePath]) {
     let folders = builtin_folders();
     for path in paths {
@@ -278,7 +278,8 @@ struct Folder<'a> {
 }
 
 impl Folder<'_> {
-    /// Whether it may be wanted. A kind's file contains all of its names, so a file without a word cannot define a kind of that name.
+    /// Whether a kind may be requested. A kind's file contains all of its names, so a file without a word cannot define a kind of
+    /// that name.
     fn is_wanted(&self, wanted: Wanted<'_>) -> bool {
         let names = match wanted {
             Wanted::All => return true,
@@ -288,7 +289,7 @@ impl Folder<'_> {
         let Ok(text) = self.files.read(&self.path.child(KIND)) else {
             return true;
         };
-        // With an escape a name may be written otherwise.
+        // A name may be written with an escape sequence.
         let says = |word: &str| memmem::find(&text, word.as_bytes()).is_some();
         names.iter().any(|it| says(it)) || !self.is_builtin && says("\\")
     }
@@ -332,7 +333,7 @@ fn own_folders(
         let place = workspace.template_places.get(at);
         match kind_folders(files, folder) {
             Ok(found) => folders.extend(found),
-            // The default folder may be absent, also where it is written out.
+            // The default folder may be missing, even if it is set explicitly.
             Err(FilesError::NotFound) if folder.as_str() == "templates" => {}
             Err(FilesError::NotFound) => {
                 diagnostics.extend(place.map(|it| missing_folder(files, folder, it)));
@@ -348,7 +349,7 @@ fn own_folders(
     folders
 }
 
-/// A folder that `pleach.yaml` names and that does not exist. The default folder may be absent.
+/// A folder in `pleach.yaml` that does not exist. The default folder may be missing.
 fn missing_folder(files: &dyn Files, folder: &TreePath, place: &Span) -> Diagnostic {
     let beside = folder.parent().and_then(|it| files.list(&it).ok());
     let beside = beside.unwrap_or_default();
@@ -388,7 +389,7 @@ fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, F
         .collect())
 }
 
-/// A kind as far as it can be read, its texts, and what is wrong with it. The texts are not compiled yet.
+/// A kind with its texts, which are not yet compiled, and its diagnostics.
 fn read(place: &Folder<'_>) -> (Option<ClaimKind>, Texts, Diagnostics) {
     let mut reader = Reader {
         files: place.files,
@@ -408,7 +409,7 @@ fn read(place: &Folder<'_>) -> (Option<ClaimKind>, Texts, Diagnostics) {
     (kind, reader.texts, reader.faults)
 }
 
-/// Reads what a kind says, and gathers what is wrong with it.
+/// Reads the definition of a kind and collects its errors.
 struct Reader<'a> {
     files: &'a dyn Files,
     folder: &'a TreePath,
@@ -679,7 +680,7 @@ fn sequence<'a>(node: &'a Node, key: &str) -> &'a [Node] {
         .unwrap_or_default()
 }
 
-/// A claim's schema with what every claim has: `apiVersion`, `kind` and, where the kind says nothing of it, `metadata`.
+/// A claim's schema with the fields that every claim has: `apiVersion`, `kind` and, unless the kind defines it, `metadata`.
 fn with_envelope(schema: &Node) -> Node {
     let mut schema = schema.clone();
     if let Some(mapping) = schema.as_mapping_mut()

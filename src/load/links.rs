@@ -1,5 +1,5 @@
-//! What is wrong with links and names: links that are broken, lead out of the workspace, in circles, or to what is read already; and
-//! names that are not valid UTF-8.
+//! Reports links that are broken, lead out of the workspace, form cycles or lead to a folder that is already read, and names that
+//! are not valid UTF-8.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,7 @@ use super::document::unreadable;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::tree::{Files, FilesError, Recorded, TreePath, Unlisted};
 
-/// Reports the links that were met and cannot be followed, and the names that were left out. `files` have recorded everything that was asked
-/// for.
+/// Reports links that cannot be followed and names that were left out, from all requests that `files` has recorded.
 pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
     let links: BTreeMap<TreePath, FilesError> = files
         .bad_links()
@@ -53,7 +52,7 @@ fn link(files: &dyn Files, path: &TreePath) -> TreePath {
     link
 }
 
-/// A folder that is reached a second time.
+/// A folder that is reached by two paths.
 pub(super) fn repeated(files: &dyn Files, path: &TreePath) -> Diagnostic {
     let real = files.real(path).unwrap_or_else(|_| path.clone());
     let message =

@@ -1,7 +1,7 @@
 //! Bytes to claims, claim kinds and environments, with spans.
 //!
-//! What is read is checked here against its own schema (a workspace, an environment, a claim kind); a claim is only read
-//! and brought to its kind's spelling, since it is whole only after base and environment are merged.
+//! Workspaces, environments and claim kinds are checked against their schemas here. Claims are only parsed, with field names in the
+//! spelling of the schema, because they are complete only after base and environment are merged.
 
 mod claim;
 mod cluster;
@@ -65,25 +65,25 @@ use crate::yaml::{Mapping, Node};
 use environment::Draft;
 use kind::Wanted;
 
-/// Everything that a run reads, the user's overlays left out (the kustomize engine reads those itself).
+/// Everything that a run reads, except the user's overlays, which the kustomize engine reads itself.
 pub struct Workspace<'a> {
     /// The settings of `pleach.yaml`, with defaults filled in.
     pub workspace: WorkspaceConfig,
-    /// All claim kinds: the workspace's own ones and the built-in ones that these do not replace.
+    /// All claim kinds: those of the workspace, and the built-in ones that they do not replace.
     pub kinds: Vec<Arc<ClaimKind>>,
     /// Their templates and expressions, compiled.
     pub templates: Templates<'a>,
-    /// The charts that claims and templates ask for.
+    /// The charts that claims and templates use.
     pub charts: Arc<Charts<'a>>,
     /// `environments/base`: neutral values and the shared claims.
     pub base: Environment,
-    /// The same for each engine that has overlays on it.
+    /// The base of each engine whose environments have overlays on it.
     pub bases: Vec<Environment>,
     /// The other environments that are requested, by name.
     pub environments: Vec<Environment>,
-    /// What templates and rules see as `workspace`.
+    /// The value of `workspace` in templates and rules.
     pub values: Node,
-    /// The names of those that are not.
+    /// The names of the environments that are not requested.
     pub others: Vec<String>,
     /// The environments and claims that are requested.
     pub scope: &'a Scope,
@@ -91,12 +91,12 @@ pub struct Workspace<'a> {
 }
 
 impl Workspace<'_> {
-    /// Whether claims were left unread, so that one that is not here may be there anyway.
+    /// Whether some claims were not read, so a claim that is missing here may exist.
     pub fn is_partial(&self) -> bool {
         self.scope.names().is_some()
     }
 
-    /// Whether an environment that was not read takes a claim of base.
+    /// Whether an environment that was not read uses a claim of base.
     pub fn is_taken_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
         let mut others = self.others.iter();
         others.any(|it| environment::takes(self.files, &self.workspace, it, base.engine, claim))
@@ -105,8 +105,7 @@ impl Workspace<'_> {
 
 /// Reads a workspace whose `pleach.yaml` is at the root of `files`.
 ///
-/// `None` when there is no workspace to speak of; single faults are kept in
-/// `diagnostics` and do not stop the rest.
+/// `None` if there is no usable workspace. Other errors are added to `diagnostics` and do not stop the rest.
 pub fn load<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
@@ -116,8 +115,8 @@ pub fn load<'a>(
     load_traced(files, cache, scope, (None, &Shelf::default()), diagnostics)
 }
 
-/// The same; with a trace, its templates note where each value of their outputs comes from. On the shelf may be what an earlier run has
-/// compiled.
+/// The same. With a trace, templates record where each value of their output comes from. The shelf may contain templates that an
+/// earlier run has compiled.
 pub fn load_traced<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
@@ -149,7 +148,7 @@ pub fn load_traced<'a>(
         false => Wanted::Named(&words),
     });
     if !words.iter().all(|it| found.0.knows(it)) {
-        // The message about a wrong word says which ones there are.
+        // The message about an invalid word lists the valid ones.
         found = read(Wanted::All);
     }
     let (kinds, mut templates, faults) = found;
@@ -193,7 +192,7 @@ pub fn load_traced<'a>(
     })
 }
 
-/// `others` are the environments that are not read: there they are.
+/// `others` receives the environments that are not read.
 fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[String]) -> Node {
     let repository = workspace.chart_repository.clone();
     let charts = Mapping::from([("repository", repository.unwrap_or_else(Node::null))]);
@@ -206,8 +205,8 @@ fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[S
     ]))
 }
 
-/// Reads environments and parses their claims. Where only some are requested, those files that name none of them are left out, unless
-/// what is requested may refer to more.
+/// Reads environments and parses their claims. If only some claims are requested, files that do not name any of them are skipped,
+/// unless the requested claims may refer to others.
 fn read_drafts(
     files: &dyn Files,
     environments: &[String],
@@ -240,7 +239,7 @@ fn read_drafts(
     drafts
 }
 
-/// The charts of a workspace or repository whose lock is at the root of `files`. Errors: faults of `pleach.yaml` and of the lock.
+/// The charts of a workspace or repository whose lock is at the root of `files`. Errors: an invalid `pleach.yaml` or lock.
 pub fn charts_of<'a>(
     files: &'a dyn Files,
     cache: Option<Cache>,
@@ -266,7 +265,7 @@ fn charts<'a>(
 ) -> Charts<'a> {
     let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
     let folder = |it: &ChartSource| Some((it.prefix.clone(), it.folder.clone()?));
-    // Asked for whether a chart is or not: a link that leads out is refused in every run, or in none.
+    // Requested even without charts, so that a link that leads outside is refused in every run or in none.
     let _ = files.kind(&workspace.chart_copies);
     let places = Places {
         copies: workspace.chart_copies.clone(),
@@ -275,8 +274,7 @@ fn charts<'a>(
     Charts::new(files, cache, places, lock.unwrap_or_default())
 }
 
-/// `chart(repository, name, version)` in a template: the chart's `metadata`, `values` and `production` values, null where it has
-/// none.
+/// `chart(repository, name, version)` in a template: the chart's `metadata`, `values` and `production` values, or null.
 fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, Diagnostic> {
     let version = Some(question.argument(2));
     let mut request = Request::new(question.argument(0), question.argument(1), version);
@@ -290,14 +288,15 @@ fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, D
     ]))
 }
 
-/// Reads the claim kinds alone, by name: those of the workspace at the root of `files`, or the built-in ones where none is.
+/// Reads only the claim kinds, by name: those of the workspace at the root of `files`, or the built-in ones if there is no
+/// workspace.
 pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimKind>> {
     let files = &Recorded::new(files);
     let is_workspace = !matches!(files.kind(&TreePath::root().child(WORKSPACE)), Ok(None));
     let workspace = is_workspace.then(|| WorkspaceConfig::read(files));
     let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
     let mut templates = Templates::default();
-    // Kinds are only read here. Nothing asks for a chart before a claim is rendered.
+    // Kinds are only parsed here; charts are requested when claims are rendered.
     templates.add_reader("chart", Box::new(|_: &LookupRequest| Ok(Node::null())));
     let mut kinds = kind::read_all(
         files,
@@ -311,14 +310,14 @@ pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimK
     kinds.sound
 }
 
-/// The names of the environments, base left out: the folders of `environments/`.
+/// The names of the environments, without base: the folders of `environments/`.
 pub fn environments(files: &dyn Files) -> Vec<String> {
     let mut names = environment_names(files, &mut Diagnostics::default());
     names.retain(|it| it != BASE);
     names
 }
 
-/// The names of the folders of `environments/`, `base` among them, in order.
+/// The names of the folders of `environments/`, including `base`, in order.
 pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
     let folder = Folder::Environments.path();
     match files.list(&folder) {

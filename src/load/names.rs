@@ -1,4 +1,4 @@
-//! The names that a kind's expressions and templates use: a typo in one would be silently empty.
+//! Checks the names that a kind's expressions and templates use, because a typo would silently evaluate to an empty value.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::schema::Schema;
 use crate::template::{Name, Templates};
 
-/// What every expression knows.
+/// Names that every expression can use.
 const KNOWN: [&str; 4] = ["metadata", "spec", "environment", "workspace"];
-/// What the engine puts into templates by itself.
+/// Names that the engine adds to templates.
 const ENGINE: [&str; 4] = ["self", "super", "caller", "loop"];
-/// The fields of `environment`; what is below them is the environment's own.
+/// The fields of `environment`; fields below them are defined by each environment.
 const ENVIRONMENT: [&str; 5] = [
     "name",
     "cluster",
@@ -23,8 +23,8 @@ const ENVIRONMENT: [&str; 5] = [
 
 /// Checks every compiled text of a kind. Errors: `unknown-name`.
 ///
-/// Fields of `spec` and `metadata` must be in the kind's schema. A template that others include has names from them, so only
-/// its fields are looked at.
+/// Fields of `spec` and `metadata` must be in the kind's schema. A template that others include also uses names of theirs, so only
+/// its fields are checked.
 pub(super) fn check(kind: &ClaimKind, templates: &Templates<'_>) -> Diagnostics {
     let mut faults = Diagnostics::default();
     let locals: Vec<&str> = kind.locals.iter().map(|it| it.0.as_str()).collect();
@@ -32,7 +32,7 @@ pub(super) fn check(kind: &ClaimKind, templates: &Templates<'_>) -> Diagnostics 
         let own = kind.locals.iter().position(|it| it.1 == text);
         let known = Known {
             kind,
-            // A computed name knows those before it.
+            // A computed name can use those before it.
             locals: locals
                 .get(..own.unwrap_or(locals.len()))
                 .unwrap_or_default(),
@@ -152,7 +152,7 @@ impl Known<'_> {
     }
 }
 
-/// The first step that a schema does not know, and what it knows in its place.
+/// The first step that a schema does not define, and the fields that it defines there.
 struct Slip<'a> {
     at: usize,
     known: Vec<&'a str>,

@@ -9,26 +9,26 @@ use crate::schema::{Schema, apply_defaults, validate};
 use crate::validate::policy::resource_of;
 use crate::yaml::{Mapping, Node, node};
 
-/// A policy in the short form, as objects of Kubernetes.
+/// A policy in the short form, converted to Kubernetes objects.
 #[derive(Clone, Debug)]
 pub struct OwnPolicy {
-    /// The environments that it holds in; all if none is named.
+    /// The environments that it applies to; if empty, all.
     pub environments: Vec<String>,
     /// A ValidatingAdmissionPolicy and its binding.
     pub objects: Vec<Object>,
-    /// For each expression with a help: its place, and the help.
+    /// The location and help text of each expression that has a help text.
     pub help: Vec<(Span, String)>,
 }
 
 impl OwnPolicy {
-    /// Whether a document is one.
+    /// Whether a document is a policy in the short form.
     pub fn is(node: &Node) -> bool {
         let text = |key: &str| node.get(key).and_then(Node::as_str);
         text("kind") == Some("Policy")
             && text("apiVersion").is_some_and(|it| it.starts_with("pleach.dev/"))
     }
 
-    /// Reads a document. Errors: what its schema finds.
+    /// Reads a document. Errors: violations of its schema.
     pub fn read(mut node: Node) -> Result<OwnPolicy, Diagnostics> {
         node.settle_as_data();
         let faults = validate(&node, schema(), "Policy");
@@ -46,7 +46,7 @@ pub fn schema() -> &'static Schema {
     SCHEMA.get_or_init(|| own_schema("policy.yaml", include_str!("schemas/policy.yaml")))
 }
 
-/// The short form as the objects that it is short for.
+/// Converts the short form to Kubernetes objects.
 fn as_objects(node: &Node) -> OwnPolicy {
     let empty = Node::mapping(Mapping::new());
     let spec = node.get("spec").unwrap_or(&empty);
@@ -99,7 +99,7 @@ fn as_objects(node: &Node) -> OwnPolicy {
     }
 }
 
-/// A rule as Kubernetes has it.
+/// A rule in the form of Kubernetes.
 fn validation(rule: &Node) -> Node {
     node!({
         "expression"?: rule.get("require").cloned(),

@@ -1,16 +1,16 @@
-//! The built-in policies for rendered objects that `pleach.yaml` switches on.
+//! The built-in policies for rendered objects that `pleach.yaml` enables.
 
 use crate::diag::Severity;
 use crate::yaml::Node;
 
-/// The built-in policies of a workspace: what a violation of each is. What is `None` is not looked at.
+/// The severity of a violation of each built-in policy. A policy that is `None` is disabled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuiltinPolicies {
     /// Containers without requests of CPU or memory.
     pub requests: Option<Severity>,
     /// Containers without a limit of memory.
     pub limits: Option<Severity>,
-    /// Images whose tag moves.
+    /// Images with a mutable tag.
     pub pinned_images: Option<Severity>,
     /// Privileged containers, and pods in namespaces of the host.
     pub privileged: Option<Severity>,
@@ -18,11 +18,11 @@ pub struct BuiltinPolicies {
     pub probes: Option<Severity>,
     /// Workloads without some labels.
     pub labels: Option<(Severity, Vec<String>)>,
-    /// Workloads with one replica or without a PodDisruptionBudget, in these environments; in all where none is named.
+    /// Workloads with one replica or without a PodDisruptionBudget, in these environments; if empty, in all.
     pub availability: Option<(Severity, Vec<String>)>,
-    /// Pods beyond the level baseline of the Pod Security Standards.
+    /// Pods that violate the level baseline of the Pod Security Standards.
     pub baseline: Option<Severity>,
-    /// Pods beyond the level restricted.
+    /// Pods that violate the level restricted.
     pub restricted: Option<Severity>,
 }
 

@@ -5,8 +5,8 @@ use crate::chart::{Cache, Charts, Lock, Pin, Places};
 use crate::diag::Diagnostics;
 use crate::tree::Files;
 
-/// The charts that rendered objects install: they name those of mirrors, and the lock pins them by the addresses of claims. Errors:
-/// what is wrong with the lock.
+/// The charts that rendered objects install. The objects name mirrors, while the lock contains the addresses of the claims. Errors:
+/// an invalid lock.
 pub fn rendered_charts<'a>(
     workspace: &WorkspaceConfig,
     files: &'a dyn Files,

@@ -1,20 +1,20 @@
-//! What of a workspace a run is about.
+//! The part of a workspace that a run processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The environments and claims that are requested; the rest is not even read, as far as that can be known without reading it.
+/// The requested environments and claims. Where possible, the rest is not even read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The environments; all of them where none is named.
+    /// The environments; if empty, all.
     pub environments: Vec<String>,
-    /// For environments of which only some claims are requested: the names of these.
+    /// For environments with only some requested claims: the names of these claims.
     pub claims: BTreeMap<String, BTreeSet<String>>,
-    /// Whether the claims that are named have all that they refer to among them, so that no other is read.
+    /// Whether the named claims only refer to each other, so that no other claims are read.
     pub is_closed: bool,
 }
 
 impl Scope {
-    /// Some environments, or all where none is named.
+    /// Some environments; if empty, all.
     pub fn of(environments: &[String]) -> Scope {
         Scope {
             environments: environments.to_vec(),
@@ -22,7 +22,7 @@ impl Scope {
         }
     }
 
-    /// Whether all of the workspace is requested.
+    /// Whether the whole workspace is requested.
     pub fn is_whole(&self) -> bool {
         self.environments.is_empty()
     }
@@ -38,7 +38,7 @@ impl Scope {
         claims.is_none_or(|it| it.contains(claim))
     }
 
-    /// Whether a claim of base is requested: base is rendered as far as the environments need it.
+    /// Whether a claim of base is requested: only the claims that environments need are rendered.
     pub fn has_base_claim(&self, claim: &str) -> bool {
         self.names().is_none_or(|it| it.contains(claim))
     }
@@ -48,7 +48,7 @@ impl Scope {
         self.has(environment) && self.claims.contains_key(environment)
     }
 
-    /// The claims of all environments together, where each of these has only some.
+    /// The requested claims of all environments; `None` if an environment is requested completely.
     pub(super) fn names(&self) -> Option<BTreeSet<String>> {
         if self.is_whole()
             || self

@@ -1,14 +1,14 @@
-//! Brings a claim's fields to the spelling of its kind's schema.
+//! Converts a claim's field names to the spelling of its kind's schema.
 
 use super::kind::{ClaimKind, Spelling};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::schema::Schema;
 use crate::yaml::{Entry, Node};
 
-/// Renames fields that are written in snake_case or by an older name, and `kind` if it is an alias.
+/// Renames fields in snake_case or with an older name, and `kind` if it is an alias.
 ///
-/// protojson takes `target_cluster` for `targetCluster` (protobuf's JSON mapping); one document that has a field in both
-/// spellings is at fault: `both-spellings`.
+/// As in protobuf's JSON mapping, `target_cluster` means `targetCluster`. Error if a document has a field in both spellings:
+/// `both-spellings`.
 pub fn normalise(node: &mut Node, kind: &ClaimKind, diagnostics: &mut Diagnostics) {
     if let Some(name) = node.get_mut("kind") {
         *name = Node::string(kind.name.as_str()).at(name.span());
@@ -65,7 +65,7 @@ fn fields(node: &mut Node, schema: &Schema, spelling: Spelling, diagnostics: &mu
     }
 }
 
-/// The schema's name for a field that is written otherwise; `None` where it is the schema's name already, or unknown.
+/// The schema's name for a field in another spelling; `None` if it already is the schema's name, or unknown.
 fn canonical<'a>(text: &str, schema: &'a Schema, spelling: Spelling) -> Option<&'a str> {
     if schema.property(text).is_some() {
         return None;

@@ -1,4 +1,4 @@
-//! What syncs an environment, in which layout, and from where.
+//! The sync engine, layout and source of an environment.
 
 use super::flux_settings::FluxSettings;
 use super::workspace::WorkspaceConfig;
@@ -19,7 +19,7 @@ impl Engine {
     /// All engines, in the order of their declaration.
     pub const ALL: [Engine; 2] = [Engine::Flux, Engine::Argo];
 
-    /// What is read and written of it.
+    /// Its names and configuration.
     pub(crate) fn words(self) -> &'static EngineWords {
         match self {
             Engine::Flux => &FLUX,
@@ -27,7 +27,7 @@ impl Engine {
         }
     }
 
-    /// As `environment.yaml` has it.
+    /// The name in `environment.yaml`.
     pub fn name(self) -> &'static str {
         self.words().name
     }
@@ -37,24 +37,24 @@ impl Engine {
         self.words().claim_kind
     }
 
-    /// The folder of what the engine's environments share. Each engine has one of its own, whichever of them are in use: an
-    /// environment of the other engine moves no file.
+    /// The folder of what the engine's environments share. Each engine always has its own, so that adding an environment of another
+    /// engine does not move files.
     pub fn base(self) -> &'static str {
         self.words().base
     }
 }
 
-/// The words and the configuration of an engine.
+/// The names and the configuration of an engine.
 pub(crate) struct EngineWords {
     name: &'static str,
     title: &'static str,
     claim_kind: &'static str,
-    /// The kind as messages have it.
+    /// The kind in messages.
     pub(crate) claim_title: &'static str,
     base: &'static str,
-    /// The fields below `spec` of an environment that it alone reads.
+    /// The fields below `spec` of an environment that only this engine reads.
     fields: &'static [&'static [&'static str]],
-    /// What to do about a field that it does not read.
+    /// The help text for a field that this engine does not read.
     not_read: &'static str,
     /// Whether it reads the tree from Git.
     pub(super) reads_git: fn(&SourceRef) -> bool,
@@ -74,7 +74,7 @@ const FLUX: EngineWords = EngineWords {
         &["source", "namespace"],
     ],
     not_read: "remove it, or set `engine: argo`; Flux gets the address from the source that `flux bootstrap` creates",
-    // The contents of an OCI artifact or a bucket are not known here.
+    // The paths within an OCI artifact or a bucket are unknown.
     reads_git: |source| source.kind == "GitRepository",
     check: |_, _, _| {},
 };
@@ -91,7 +91,7 @@ const ARGO: EngineWords = EngineWords {
     check: check_argo,
 };
 
-/// Whether a folder of the tree holds what environments share.
+/// Whether a folder of the tree is a base folder.
 pub fn is_base(folder: &str) -> bool {
     Engine::ALL.iter().any(|it| it.base() == folder)
 }
@@ -99,15 +99,15 @@ pub fn is_base(folder: &str) -> bool {
 /// The form of an environment's part of the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
-    /// Each claim's folder is an overlay on the folder of what environments share.
+    /// Each claim's folder is an overlay on the base folder.
     #[default]
     Overlays,
-    /// Each claim's folder holds its objects as they are applied, one per file, and no kustomization.
+    /// Each claim's folder contains its objects as applied, one per file, without a kustomization.
     Flat,
 }
 
 impl Layout {
-    /// What a field says; absent, nothing.
+    /// The layout in a field, if it is set.
     pub(super) fn of(node: Option<&Node>) -> Option<Layout> {
         match node?.as_str()? {
             "flat" => Some(Layout::Flat),
@@ -116,21 +116,21 @@ impl Layout {
     }
 }
 
-/// Where Flux Kustomizations live: the namespace that `flux bootstrap` makes.
+/// The namespace of Flux Kustomizations, which `flux bootstrap` creates.
 pub const FLUX_NAMESPACE: &str = "flux-system";
 
 /// A reference to a Flux source.
 #[derive(Clone, Debug)]
 pub struct SourceRef {
-    /// `GitRepository` and its like.
+    /// `GitRepository` or another kind of source.
     pub kind: String,
     /// `metadata.name` of the source object.
     pub name: String,
-    /// Its namespace, where it is not the Flux Kustomization's own.
+    /// Its namespace, if it differs from that of the Flux Kustomization.
     pub namespace: Option<String>,
 }
 
-/// What Argo CD must know of an environment.
+/// The settings of an environment for Argo CD.
 #[derive(Clone, Debug)]
 pub struct Argo {
     /// Address of the Git repository that holds the tree.
@@ -141,20 +141,20 @@ pub struct Argo {
     pub namespace: String,
     /// The AppProject of the environment's Applications.
     pub project: String,
-    /// The AppProject of the Application that brings the others.
+    /// The AppProject of the root Application.
     pub root_project: String,
     /// The cluster that is deployed to.
     pub destination: Destination,
     /// Cluster-scoped kinds that the AppProject permits beside those of the claims, as group and kind; `None` for all.
     pub cluster_resources: Option<Vec<(String, String)>>,
-    /// Beginnings of addresses that Argo CD has a repository Secret for.
+    /// Address prefixes for which Argo CD has a repository Secret.
     pub repositories: Vec<String>,
-    /// The environment, for the places of all of these.
+    /// The document of the environment, for the locations of all fields.
     written: Node,
 }
 
 impl Argo {
-    /// A text of a field of `spec` as a node; with its place where the environment says the same.
+    /// The text of a field of `spec` as a node; with its location if it is written in the environment.
     pub fn node(&self, text: &str, keys: &[&str]) -> Node {
         let written = spec(&self.written, keys).filter(|it| it.as_str() == Some(text));
         match written {
@@ -175,7 +175,7 @@ impl Argo {
 /// The address by which Argo CD knows the cluster that it runs on.
 pub const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
 
-/// A cluster as Argo CD knows it.
+/// A destination cluster of Argo CD.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// By the address of its API server.
@@ -184,7 +184,7 @@ pub enum Destination {
     Name(String),
 }
 
-/// Which engine an environment names.
+/// The engine of an environment.
 pub(super) fn engine(environment: &Node) -> Engine {
     let name = spec(environment, &["engine"]).and_then(Node::as_str);
     let found = Engine::ALL.into_iter().find(|it| Some(it.name()) == name);
@@ -201,7 +201,7 @@ pub(super) fn source_ref(environment: &Node) -> SourceRef {
     }
 }
 
-/// What Argo CD must know, with its defaults. The address is empty where neither file gives one, which [`check`] says.
+/// The settings for Argo CD, with defaults. The address is empty if neither file sets it; [`check`] reports this.
 pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceConfig>) -> Argo {
     let field = |keys: &[&str], default: &str| {
         text(environment, keys).unwrap_or_else(|| default.to_string())
@@ -241,7 +241,7 @@ pub(super) fn argo(name: &str, environment: &Node, workspace: Option<&WorkspaceC
     }
 }
 
-/// What one engine would not read, and what Argo CD cannot do without.
+/// Reports fields that the engine does not read, and missing fields that it requires.
 pub(super) fn check(node: &Node, engine: Engine, argo: &Argo, diagnostics: &mut Diagnostics) {
     let others = Engine::ALL.into_iter().filter(|it| *it != engine);
     for keys in others.flat_map(|it| it.words().fields) {
@@ -281,7 +281,7 @@ fn check_argo(node: &Node, argo: &Argo, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// As Kubernetes has it for most objects.
+/// As Kubernetes validates the names of most objects.
 fn is_object_name(name: &str) -> bool {
     let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_inner = |c: char| is_end(c) || c == '-' || c == '.';

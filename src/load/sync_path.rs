@@ -1,12 +1,12 @@
-//! Whether the paths that Flux and Argo CD are given lead to the tree.
+//! Checks whether the paths in objects of Flux and Argo CD lead to the tree.
 
 use super::environment::Environment;
 use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Edit, Span};
 use crate::tree::TreePath;
 
-/// Compares `sync.path` with the place of the tree in its Git repository. `below_top` is the path of the workspace below the top
-/// of that repository. Warning: `wrong-sync-path`.
+/// Compares `sync.path` with the path of the tree in its Git repository. `below_top` is the path of the workspace below the top of
+/// that repository. Warning: `wrong-sync-path`.
 pub fn check_sync_path(
     workspace: &WorkspaceConfig,
     environments: &[Environment],
@@ -17,7 +17,7 @@ pub fn check_sync_path(
         return None;
     }
     let tree = below_top.join(&workspace.output);
-    // Flux takes `/deploy` for `./deploy`.
+    // Flux treats `/deploy` as `./deploy`.
     let path = TreePath::new(workspace.sync_path.trim_start_matches('/'));
     if path.as_ref() == Some(&tree) {
         return None;

@@ -12,7 +12,7 @@ fn place(path: &TreePath) -> Span {
     Span::new(&Source::new(path.clone(), ""), 0..0)
 }
 
-/// A file whose extension is `.yaml` or `.yml` but for upper-case letters. Error: `unread-file`.
+/// A file whose extension is `.yaml` or `.yml` with upper-case letters. Error: `unread-file`.
 pub(super) fn wrong_extension(path: &TreePath) -> Option<Diagnostic> {
     let (stem, extension) = path.name().rsplit_once('.')?;
     let lower = extension.to_ascii_lowercase();
@@ -24,7 +24,7 @@ pub(super) fn wrong_extension(path: &TreePath) -> Option<Diagnostic> {
     Some(fault.help(format!("rename it to `{stem}.{lower}`")))
 }
 
-/// A folder of a kind whose `kind.yaml` is named otherwise. Error: `unread-file`.
+/// A folder of a kind whose `kind.yaml` has another name. Error: `unread-file`.
 pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Diagnostic> {
     let is_kind_file = |it: &&Entry| {
         let name = it.name.to_ascii_lowercase();
@@ -40,7 +40,7 @@ pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Di
     Some(fault.help(format!("rename it to `{}`", KIND)))
 }
 
-/// A file of an environment that is named almost as its own file. Error: `unread-file`.
+/// A file of an environment whose name is similar to `environment.yaml`. Error: `unread-file`.
 pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
     let name = path.name().to_ascii_lowercase();
     if !["environment.yaml", "environment.yml"].contains(&&*name) {
@@ -52,7 +52,7 @@ pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
     Some(fault.help(format!("rename it to `{right}`")))
 }
 
-/// A JSON file that holds a claim. Error: `unread-file`.
+/// A JSON file that contains a claim. Error: `unread-file`.
 pub(super) fn json_claim(files: &dyn Files, path: &TreePath) -> Option<Diagnostic> {
     let stem = path.name().strip_suffix(".json")?;
     let bytes = files.read(path).ok()?;
@@ -65,7 +65,7 @@ pub(super) fn json_claim(files: &dyn Files, path: &TreePath) -> Option<Diagnosti
     Some(fault.help(format!("rename it to `{stem}.yaml`; JSON is YAML too")))
 }
 
-/// The folders at the top of a workspace, and wrong names for them.
+/// The folders at the top of a workspace, and common misspellings.
 const FOLDERS: [(Folder, &str, [&str; 3]); 2] = [
     (
         Folder::Environments,
@@ -79,8 +79,8 @@ const FOLDERS: [(Folder, &str, [&str; 3]); 2] = [
     ),
 ];
 
-/// Files and folders beside `pleach.yaml` that are named almost as those that are read. They are looked up one by one: a list of the
-/// whole folder would make everything depend on each file in it. Warnings: `unread-file`.
+/// Files and folders next to `pleach.yaml` whose names are similar to those that are read. They are looked up one by one, because
+/// listing the folder would make everything depend on each file in it. Warnings: `unread-file`.
 pub(super) fn check_root(files: &dyn Files, into: &mut Diagnostics) {
     let root = TreePath::root();
     let file = root.child("pleach.yml");
@@ -101,8 +101,8 @@ pub(super) fn check_root(files: &dyn Files, into: &mut Diagnostics) {
     }
 }
 
-/// A folder at the top of a workspace that is named almost as one that is read, if an entry is what belongs there.
-/// Warning: `unread-file`.
+/// A folder at the top of a workspace whose name is similar to one that is read, if it contains a fitting entry. Warning:
+/// `unread-file`.
 pub fn misnamed_folder(
     files: &dyn Files,
     right: &str,
@@ -114,7 +114,7 @@ pub fn misnamed_folder(
     if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
         return None;
     }
-    // The same folder, where the file system ignores case.
+    // On a file system that ignores case, this is the same folder.
     let is_same = right.eq_ignore_ascii_case(name);
     if is_same && !matches!(files.kind(&root.child(right)), Ok(None)) {
         return None;
@@ -140,8 +140,8 @@ pub(super) fn kind_without_folder(folder: &TreePath, entries: &[Entry]) -> Optio
     Some(fault.help(format!("move it to `{folder}/<Kind>/{}`", KIND)))
 }
 
-/// What is wrong with the entries of `environments/`. Errors: `unread-file` for a YAML file, `names-differ-in-case` for two
-/// folders that are one folder on macOS and Windows.
+/// Checks the entries of `environments/`. Errors: `unread-file` for a YAML file, `names-differ-in-case` for two folders that are
+/// the same folder on macOS and Windows.
 pub(super) fn check_environments(folder: &TreePath, entries: &[Entry], into: &mut Diagnostics) {
     let visible = || entries.iter().filter(|it| !it.name.starts_with('.'));
     let folders = || visible().filter(|it| it.kind == EntryKind::Folder);

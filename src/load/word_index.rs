@@ -1,7 +1,7 @@
-//! Which claim files of an environment say which words, kept from run to run.
+//! An index of the words in the claim files of an environment, kept between runs.
 //!
-//! Whoever wants a few claims of thousands looks here for the files that may hold them, and reads only those. What is found is looked
-//! at again in the text itself, so words are known by short digests.
+//! To find a few claims among thousands, only the files that may contain them are read. The index stores short digests of words,
+//! because each match is verified in the text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,33 +10,33 @@ use super::environment::{claim_files, is_claim_file};
 use crate::diag::Diagnostics;
 use crate::tree::{Changes, EntryKind, Files, TreePath, is_word, words};
 
-/// The first bytes of its form. Another version may know other names of files.
+/// The first bytes of the format. Other versions may read files with other names.
 const HEAD: &str = concat!("pleach words 1 ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// In place of a file for a word that so many files say that it tells them apart no more.
+/// Replaces the list of files for a word that occurs in too many files to be useful.
 const MANY: u32 = u32::MAX;
 
-/// After so many changed files it is made anew.
+/// The number of changed files after which the index is rebuilt.
 const CHANGED_MAX: usize = 256;
 
-/// The beginning of an escape, with which a word may be written otherwise: it is looked for like a word.
+/// The beginning of an escape sequence, with which a word may be written differently. It is indexed like a word.
 pub(super) const ESCAPE: &str = "\\";
 
 /// An index of the words of a folder's files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WordIndex {
-    /// The paths below the folder, in order, each with a zero byte behind it.
+    /// The paths below the folder, in order, each followed by a zero byte.
     paths: String,
     /// Where each path begins.
     places: Vec<u32>,
-    /// The digest of each word and a file that says it, in order.
+    /// Pairs of the digest of a word and a file that contains it, in order.
     words: Vec<(u32, u32)>,
-    /// The words of files that have changed since; none for one that is gone.
+    /// The words of files that have changed since; `None` for a removed file.
     changed: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl WordIndex {
-    /// Reads all files of an environment's folder. `None` where there is something to be reported of one, or a link leads to one.
+    /// Reads all files of an environment's folder. `None` if one has a diagnostic or is reached by a link.
     pub fn of(files: &dyn Files, folder: &TreePath) -> Option<WordIndex> {
         let mut found = Diagnostics::default();
         let paths = claim_files(files, folder, &mut found);
@@ -68,7 +68,7 @@ impl WordIndex {
         Some(index)
     }
 
-    /// The index after a change, whose paths are relative to the folder. `None` where it has to be made anew.
+    /// The index after a change, whose paths are relative to the folder. `None` if it must be rebuilt.
     pub fn after(
         mut self,
         files: &dyn Files,
@@ -78,10 +78,10 @@ impl WordIndex {
         for path in changes.paths() {
             let place = folder.join(path);
             let words = match files.kind(&place).ok()? {
-                // Its name is not valid UTF-8, and so it looks as if it were not there.
+                // A file whose name is not valid UTF-8 appears not to exist.
                 None if path.as_str().contains(char::REPLACEMENT_CHARACTER) => return None,
                 None => BTreeSet::new(),
-                // Of a folder each file counts by itself, but a link hides its files.
+                // The files of a folder are listed by themselves, but a link hides them.
                 Some(EntryKind::Folder) if files.real(&place).as_ref() == Ok(&place) => continue,
                 Some(EntryKind::Folder) => return None,
                 Some(EntryKind::File) => match is_claim_file(path)? {
@@ -94,7 +94,7 @@ impl WordIndex {
         (self.changed.len() <= CHANGED_MAX).then_some(self)
     }
 
-    /// The paths below the folder of the files that may say one of some words. `None` for what is no word.
+    /// The paths of the files that may contain one of some words. `None` if a text is not a word.
     pub fn saying(&self, words: &[&str]) -> Option<BTreeSet<TreePath>> {
         let mut found = BTreeSet::new();
         for word in words {
@@ -116,7 +116,7 @@ impl WordIndex {
         Some(found)
     }
 
-    /// The path that begins at a place, unless it has changed since.
+    /// The path that begins at an offset, unless the file has changed since.
     fn path(&self, place: u32) -> Option<TreePath> {
         let path = self.paths.get(place as usize..)?.split('\0').next()?;
         let is_known = !self.changed.contains_key(path);
@@ -130,7 +130,7 @@ impl WordIndex {
         Some(())
     }
 
-    /// Its bytes, without what has changed since it was made.
+    /// The stored form, without later changes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = HEAD.as_bytes().to_vec();
         let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX).to_le_bytes();
@@ -143,7 +143,7 @@ impl WordIndex {
         bytes
     }
 
-    /// What has these bytes; `None` where it is none of this version.
+    /// Reads the stored form; `None` if it is not of this version.
     pub fn from_bytes(bytes: &[u8]) -> Option<WordIndex> {
         let rest = bytes.strip_prefix(HEAD.as_bytes())?;
         let (count, rest) = rest.split_first_chunk()?;
@@ -170,7 +170,7 @@ impl WordIndex {
     }
 }
 
-/// The words of a file; `None` where it cannot be read as text, or is behind a link.
+/// The words of a file; `None` if it is not text or is reached by a link.
 fn words_of(files: &dyn Files, path: &TreePath) -> Option<BTreeSet<u32>> {
     if files.real(path).ok()? != *path {
         return None;

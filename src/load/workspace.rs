@@ -18,39 +18,39 @@ use crate::yaml::{Mapping, Node};
 pub struct WorkspaceConfig {
     /// Folder of the tree, relative to the workspace.
     pub output: TreePath,
-    /// Where it is written; `pleach.yaml` as a whole for the default folder.
+    /// Its location; `pleach.yaml` as a whole for the default folder.
     pub output_place: Span,
-    /// What paths in Flux and Argo CD objects begin with; without a final slash.
+    /// The prefix of paths in Flux and Argo CD objects, without a final slash.
     pub sync_path: String,
-    /// Where it is written, unless it is the default.
+    /// Its location, unless it is the default.
     pub sync_path_place: Option<Span>,
     /// The address of the Git repository that holds the tree, for Argo CD.
     pub sync_url: Option<String>,
     /// Its branch, tag or commit.
     pub sync_revision: Option<String>,
-    /// The layout of environments that name none.
+    /// The default layout of environments.
     pub layout: Layout,
-    /// The environments in the order in which changes are promoted, as far as it is given, and where each is written.
+    /// The environments in the order of promotion, as far as it is set, with their locations.
     pub environment_order: Vec<(String, Span)>,
-    /// What comparisons leave out.
+    /// Fields and objects that comparisons ignore.
     pub ignored_differences: Vec<Ignore>,
-    /// The built-in policies that are switched on.
+    /// The enabled built-in policies.
     pub policies: BuiltinPolicies,
     /// Folders of the team's own claim kinds.
     pub templates: Vec<TreePath>,
-    /// Where each of them is written; empty for the default folder.
+    /// The location of each of them; empty for the default folder.
     pub template_places: Vec<Span>,
-    /// Where claims that name no chart repository take their charts from.
+    /// The chart repository of claims that do not name one.
     pub chart_repository: Option<Node>,
     /// Where charts are pulled from instead.
     pub mirrors: Vec<Mirror>,
     /// Access to private chart repositories.
     pub sources: Vec<ChartSource>,
-    /// Where the copies of pinned charts lie.
+    /// The folder of vendored charts.
     pub chart_copies: TreePath,
-    /// Whether `pleach vendor` makes such copies without a flag.
+    /// Whether `pleach vendor` stores such copies by default.
     pub copies_charts: bool,
-    /// The place of `pleach.yaml`, for faults that no field has.
+    /// The location of `pleach.yaml`, for errors that belong to no field.
     pub span: Span,
     /// Of a traced run.
     pub trace: Option<Trace>,
@@ -77,7 +77,7 @@ pub struct ChartSource {
 }
 
 impl WorkspaceConfig {
-    /// A value that is computed from others, outside of templates: a traced run notes which.
+    /// A value that is computed from others outside of templates. A traced run records these.
     pub fn made_of<'n>(&self, value: Node, sources: impl IntoIterator<Item = &'n Node>) -> Node {
         match &self.trace {
             Some(trace) => value.at(trace.add(TraceStep::made_of(sources))),
@@ -85,7 +85,7 @@ impl WorkspaceConfig {
         }
     }
 
-    /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and what the schema finds.
+    /// Reads `pleach.yaml` at the root. Errors: `no-workspace`, `wrong-version`, and violations of the schema.
     pub fn read(files: &dyn Files) -> Result<WorkspaceConfig, Diagnostics> {
         let path = TreePath::root().child(WORKSPACE);
         if files.kind(&path) == Ok(None) {
@@ -106,18 +106,18 @@ impl WorkspaceConfig {
         }
     }
 
-    /// What holds where there is no `pleach.yaml`: a repository whose tree is written by hand.
+    /// The settings of a repository without `pleach.yaml`, whose tree is written by hand.
     pub fn absent() -> Result<WorkspaceConfig, Diagnostic> {
         WorkspaceConfig::from_node(&Node::mapping(Mapping::new()))
     }
 
-    /// The environments in the order in which changes are promoted, as far as it is given.
+    /// The environments in the order of promotion, as far as it is set.
     pub fn environment_names(&self) -> Vec<String> {
         let names = self.environment_order.iter();
         names.map(|it| it.0.clone()).collect()
     }
 
-    /// The address in the mirror with the longest fitting prefix, or the address itself.
+    /// The address in the mirror with the longest matching prefix, or the address itself.
     pub fn mirrored(&self, address: &str) -> String {
         let fitting = self.mirrors.iter().filter_map(|it| {
             let rest = address.strip_prefix(it.prefix.as_str())?;
@@ -129,7 +129,7 @@ impl WorkspaceConfig {
         }
     }
 
-    /// What is reported of the longest prefix of an address (after mirrors).
+    /// The access settings for the longest matching prefix of an address (after mirrors).
     pub fn source(&self, address: &str) -> Option<&ChartSource> {
         let fitting = self
             .sources
@@ -246,12 +246,12 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
     })
 }
 
-/// A folder for the tree alone: what is written among the inputs would be read as one of them.
+/// The output folder must not contain inputs, or its files would be read as inputs.
 fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagnostic> {
     let path = folder(node)?;
     let inputs = input_folders();
     let mut inputs = inputs.iter().chain(templates);
-    // Some file systems take `.GIT` for `.git`.
+    // On some file systems, `.GIT` is the same as `.git`.
     let is_in = |it: &TreePath| {
         let (mut own, mut input) = (path.parts(), it.parts());
         input.all(|it| {
@@ -278,7 +278,7 @@ fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagno
     }
 }
 
-/// `requires: 1.4` wants this program's major and minor version to be 1.4; an `x` matches any number.
+/// `requires: 1.4` requires version 1.4 of this program; an `x` matches any number.
 fn check_version(node: &Node) -> Result<(), Diagnostic> {
     let Some(wanted) = node.at_keys(&["spec", "requires"]) else {
         return Ok(());
