@@ -70,66 +70,66 @@ use remote::WithRemotes;
 use diag::Diagnostics;
 use tree::{Files, ReadSet, Recorded, Tree, TreePath};
 
-/// What to compile, and what to leave out.
+/// Options of a compilation.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The environments and claims to render.
     pub scope: Scope,
     /// Archives of charts, by digest.
     pub cache: Option<chart::Cache>,
-    /// For who compares what is applied, and builds the bytes anyway: leaves the proof out, and of a part of the workspace the base,
-    /// so that its folders hold the objects as they are instead of patches.
+    /// For comparisons, which build the bytes anyway: skips the proof and, for a part of the workspace, the base, so that its
+    /// folders contain complete objects instead of patches.
     pub without_proof: bool,
-    /// For who needs nothing but files: the objects of an environment are dropped when its files are proven, so `origins` is empty, and
-    /// the memory of a run goes with its largest environment.
+    /// For callers that only need the files: the objects of an environment are dropped when its files are proven, so `origins` is
+    /// empty and memory is bounded by the largest environment.
     pub without_objects: bool,
-    /// For who asks where values come from: what the templates read is noted here. The tree is the same.
+    /// For queries on where values come from: templates record here what they read. The tree is the same.
     pub trace: Option<template::Trace>,
-    /// For who judges objects: also reads what is known of the cluster of each environment.
+    /// For checks: also collects the known definitions and objects of each environment's cluster.
     pub with_clusters: bool,
-    /// What an earlier compilation with the same options has left to this one.
+    /// Results that an earlier compilation with the same options has stored for this one.
     pub shelf: template::Shelf,
-    /// Hears of each stage of a compilation and of the work on each environment.
+    /// Is notified of each stage of a compilation and of the work on each environment.
     pub observer: Observer,
-    /// The path of the workspace below the top of its Git repository, to compare `sync.path` with; `None` where that is not known.
+    /// The path of the workspace below the top of its Git repository, to compare with `sync.path`; `None` if unknown.
     pub below_top: Option<TreePath>,
 }
 
-/// A workspace's tree, and everything that was found on the way to it.
+/// A workspace's tree, and the diagnostics and other results of the compilation.
 #[derive(Debug, Default)]
 pub struct Compiled {
-    /// The files to be written, by their paths below the output folder. Empty where there are errors.
+    /// The files to be written, by their paths below the output folder. Empty if there are errors.
     pub tree: Tree,
-    /// The output folder, relative to the workspace; `None` where `pleach.yaml` could not be read.
+    /// The output folder, relative to the workspace; `None` if `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
-    /// Folders and files of the tree that belong to the environments requested, though their paths don't name these.
+    /// Folders and files of the tree that belong to the requested environments although their paths do not contain their names.
     pub places: Vec<TreePath>,
-    /// Which claim each folder of the tree came from.
+    /// The claim that each folder of the tree was rendered from.
     pub origins: Origins,
     /// Every file and folder that the result depends on.
     pub read_set: ReadSet,
-    /// What was compiled: what was requested, and all of an environment where an overlay may mix its claims.
+    /// What was compiled: the requested scope, with environments completed if an overlay may mix their claims.
     pub scope: Scope,
-    /// The folders of what environments share, as far as they were compiled.
+    /// The base folders that were compiled.
     pub bases: Vec<&'static str>,
-    /// What the rest of an environment sees of the claims of it that were compiled without the rest.
+    /// For partially compiled environments: the properties of claims that the rest depends on.
     pub interfaces: BTreeMap<(String, String), Exports>,
-    /// What is known of the cluster of each environment, where that was requested.
+    /// The known definitions and objects of each environment's cluster, if requested.
     pub clusters: BTreeMap<String, check::Cluster>,
-    /// How many claims the environments have, those of base counted in each.
+    /// The number of claims of the environments; those of base count in each.
     pub claims: usize,
-    /// The charts that were asked for and are not in the workspace.
+    /// The required charts that are not in the workspace.
     pub requests: Vec<chart::Request>,
-    /// Whether nothing was left for a run of the whole workspace to judge.
+    /// Whether a run of the whole workspace would have nothing more to check.
     pub is_conclusive: bool,
-    /// What else it covers, where it is a shard of the workspace.
+    /// Further files that it covers, if it is a shard of the workspace.
     pub shard: Option<shard::Coverage>,
     /// Errors, warnings and notes, sorted by location.
     pub diagnostics: Diagnostics,
 }
 
 impl Compiled {
-    /// Whether a file of the output folder belongs to what was compiled: other files are neither compared nor removed.
+    /// Whether a file of the output folder belongs to the compiled scope: other files are neither compared nor removed.
     pub fn covers(&self, file: &TreePath) -> bool {
         match &self.shard {
             Some(shard) if self.tree.get(file).is_some() || shard.covers(file) => return true,
@@ -143,7 +143,7 @@ impl Compiled {
         if self.tree.get(file).is_some() || self.places.iter().any(is_place) {
             return true;
         }
-        // Files that several claims share are elsewhere, each on its own.
+        // Files that several claims share are listed separately.
         let Some((folder, claim)) = Output::owner(file) else {
             return false;
         };
@@ -156,7 +156,7 @@ impl Compiled {
         }
     }
 
-    /// The part of a standing tree that it covers.
+    /// The part of an existing tree that it covers.
     pub fn covered(&self, standing: Tree) -> Tree {
         let files = standing.iter().filter(|it| self.covers(it.0));
         files
@@ -167,15 +167,15 @@ impl Compiled {
 
 /// Compiles the workspace at the root of `files` to its tree.
 ///
-/// A pure function: the same files and options give the same bytes. All faults of a run are found at once; with any error
-/// the tree is empty, so that half of one is never written.
+/// A pure function: the same files and options give the same bytes. All errors are reported at once; with any error the tree is
+/// empty, so that a partial tree is never written.
 pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
     let scope = whole_where_mixed(&files, &options.scope);
     compile_unmixed(files, scope, options, true)
 }
 
-/// Compiles a scope in which no environment is partial whose claims cannot be rendered without the others.
+/// Compiles a scope, after extending it to complete environments where claims cannot be rendered separately.
 fn compile_unmixed(
     files: Recorded<'_>,
     scope: Scope,
@@ -234,15 +234,15 @@ fn compile_unmixed(
     }
 }
 
-/// Compiles two states of a workspace, of each only what `scope` asks for and the state has; `None` where that is nothing.
+/// Compiles the part in `scope` of two states of a workspace; `None` for a state that has nothing of it.
 ///
-/// Of an environment of which only some claims are requested, the rest has to come to the same on both sides. It does unless they
-/// turn another face to it, and then the whole environment is compiled.
+/// If only some claims of an environment are requested, the rest must be unchanged. If properties that the rest depends on differ
+/// between the two states, the whole environment is compiled.
 pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
     compile_to(sides, options, true)
 }
 
-/// The same for who takes the first state as it is: it is not proven.
+/// The same without proving the first state.
 pub fn compile_change(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
     compile_to(sides, options, false)
 }
@@ -273,7 +273,7 @@ fn compile_to(
     compile_sides(sides, &scope, options, is_first_proven)
 }
 
-/// A scope in which no environment is partial whose claims cannot be rendered without the others.
+/// Extends a scope so that environments are rendered completely if their claims cannot be rendered separately.
 fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
     if scope.claims.is_empty() {
         return scope.clone();
@@ -298,38 +298,38 @@ fn compile_sides(
             compile_unmixed(files, scope, options, is_proven)
         })
     };
-    // One after the other: the second one takes what the first one has compiled.
+    // One after the other, because the second compilation reuses templates of the first one.
     let [before, after] = sides;
     let before = one(before, is_first_proven);
     [before, one(after, true)]
 }
 
-/// What some claims come to by themselves.
+/// The result of rendering some claims separately.
 #[derive(Debug, Default)]
 pub struct JudgedClaims {
     /// The objects of each claim, by environment. The folder of a claim is that of the tree.
     pub origins: Origins,
-    /// The CRDs that each claim of each environment brings and needs.
+    /// The CRDs that each claim of each environment installs and needs.
     pub capabilities: Vec<ClaimCapabilities>,
-    /// What was found in the claims and in their objects.
+    /// Diagnostics on the claims and their objects.
     pub diagnostics: Diagnostics,
 }
 
-/// The CRDs that a claim brings and needs.
+/// The CRDs that a claim installs and needs.
 #[derive(Debug)]
 pub struct ClaimCapabilities {
     /// The name of the environment.
     pub environment: String,
     /// The name of the claim.
     pub claim: String,
-    /// The names of the CRDs that it brings.
+    /// The names of the CRDs that it installs.
     pub provides: BTreeSet<String>,
     /// The names of the CRDs that it needs.
     pub requires: BTreeSet<String>,
 }
 
-/// Renders claims for an editor: without overlays, without the proof, and without the checks of a whole environment.
-/// With a closed scope the time is that of its claims, whatever else the workspace has.
+/// Renders claims for an editor: without overlays, without the proof, and without the checks of a whole environment. With a closed
+/// scope, the time only depends on its claims and not on the rest of the workspace.
 pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();
@@ -401,9 +401,9 @@ fn delivered_origin(
     (folder, origin)
 }
 
-/// The charts that a workspace asks for, and what kept claims from being rendered far enough to ask.
+/// The charts that a workspace requires, and the errors of claims that could not be rendered far enough to know theirs.
 ///
-/// A missing chart is such a fault too: what its values would ask for is not known yet.
+/// A missing chart is also such an error, because its values may require further charts.
 pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let cache = options.cache.clone();

@@ -1,6 +1,6 @@
 //! The `pleach` program.
 
-/// A build makes and drops many small nodes on all cores: with the system's allocator that takes a third longer.
+/// A build allocates and frees many small nodes on all cores; the system's allocator takes a third longer.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

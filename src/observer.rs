@@ -1,24 +1,24 @@
-//! What a run is at, for who shows or times it. It changes nothing.
+//! The progress of a run, for displaying or timing it. It has no effect on the result.
 
 use std::sync::Arc;
 
-/// Something that begins or ends. Events come from all threads that work.
+/// The beginning or end of some work. Events come from all worker threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A stage of the whole run begins, in words for a person. The stage before it ends.
+    /// A stage of the whole run begins, with a text for users. The previous stage ends.
     Stage(&'a str),
     /// This thread begins a part of the work on one environment.
     Begin {
         /// The name of the environment.
         environment: &'a str,
-        /// The part, in words for a person.
+        /// The part, as a text for users.
         work: &'static str,
     },
-    /// The part that this thread began last, and has not ended yet, ends.
+    /// The part that this thread began last ends.
     End,
 }
 
-/// Hears of everything that begins in a run.
+/// Receives the events of a run.
 #[derive(Clone, Default)]
 pub struct Observer(Option<Arc<Call>>);
 

@@ -1,7 +1,7 @@
-//! Cases of a workspace's own claim kinds: `<Kind>/cases/<case>/claim.yaml`, and what it must render to.
+//! Cases of a workspace's own claim kinds: `<Kind>/cases/<case>/claim.yaml`, and the expected output.
 //!
-//! A case is rendered in an environment of its own, `environment.yaml` beside the claim or one that says nothing. `expected.yaml` has
-//! the objects of the kind's claims, or, for claims that must be refused, `expected.txt` the faults.
+//! A case is rendered in its own environment, which is `environment.yaml` next to the claim or an empty one. `expected.yaml`
+//! contains the objects of the kind's claims; for invalid claims, `expected.txt` contains the diagnostics.
 
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics, Source};
@@ -16,16 +16,16 @@ const CLAIM: &str = "claim.yaml";
 const OBJECTS: &str = "expected.yaml";
 const FAULTS: &str = "expected.txt";
 
-/// What the cases of a workspace came to.
+/// The results of the cases of a workspace.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// How many cases there are.
+    /// The number of cases.
     pub count: usize,
-    /// Files that say something else than what is rendered, or are missing, or too many.
+    /// Files that differ from the output, are missing, or are superfluous.
     pub steps: Vec<Step>,
 }
 
-/// Renders the cases of the kinds that `wanted` names, all of them where it names none. `shown` writes faults.
+/// Renders the cases of the kinds in `wanted`; if empty, of all kinds. `shown` formats diagnostics.
 pub fn run(
     files: &dyn Files,
     cache: Option<&Cache>,
@@ -62,7 +62,7 @@ fn read(files: &dyn Files, path: &TreePath) -> Option<std::sync::Arc<[u8]>> {
     files.read(path).ok()
 }
 
-/// What has to be done to a case's expected files for them to be right.
+/// The changes that update the expected files of a case.
 fn differing(
     files: &dyn Files,
     cache: Option<&Cache>,
@@ -88,7 +88,7 @@ fn differing(
             (None, None) => return None,
             (None, Some(_)) => Change::Create,
             (Some(_), None) => Change::Delete,
-            // A checkout may have given the expected file CRLF.
+            // A checkout may have converted the expected file to CRLF.
             (Some(before), Some(after)) if same_but_for_line_ends(before, after) => return None,
             (Some(_), Some(_)) => Change::Update,
         };

@@ -1,7 +1,7 @@
-//! The objects that start the sync of a cluster, in `root-apps/<cluster type>/`. A person applies them once with kubectl.
+//! The objects that start the sync of a cluster, in `root-apps/<cluster type>/`. They are applied once with kubectl.
 //!
 //! For Argo CD two Applications, of the ApplicationSets of apps and of the platform; for Flux the GitRepository and the Flux
-//! Kustomization that `flux bootstrap` would make. Secrets with credentials are nobody's to commit.
+//! Kustomization that `flux bootstrap` would create. Secrets with credentials are not included, because they must not be committed.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::layout::{Group, ROOTS};
 use crate::load::{Environment, WorkspaceConfig};
 use crate::tree::TreePath;
 
-/// A root as one environment has it.
+/// A root of one environment.
 struct Owner<'a> {
     environment: &'a Environment,
     engine: &'a dyn SyncEngine,
@@ -20,7 +20,7 @@ struct Owner<'a> {
     root: &'a Root,
 }
 
-/// Says where two roots are in each other's way. Errors: `two-owners`.
+/// Reports roots that conflict. Errors: `two-owners`.
 pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
     for delivered in environments {
@@ -103,7 +103,7 @@ pub(super) fn with_roots<'a>(
             .flat_map(|root| delivered.engine.root_files(root, environment, workspace))
             .collect();
         if !files.is_empty() {
-            // No claim can be called so.
+            // This is not a valid name of a claim.
             let name = format!("RootOf{}", delivery.name);
             let span = delivery.span.clone();
             more.push(Delivery {

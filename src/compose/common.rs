@@ -1,4 +1,4 @@
-//! What a kustomization says of all its objects at once.
+//! Settings of a kustomization for all of its objects.
 
 use crate::diag::{Diagnostics, Severity};
 use crate::kustomize::{self, Options};
@@ -6,7 +6,7 @@ use crate::object::Object;
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{Mapping, Node};
 
-/// Settings of a kustomization that change all its objects, in place of a patch for each.
+/// Settings of a kustomization that change all of its objects, which avoids a patch for each.
 #[derive(Clone, Default)]
 pub(crate) struct Common {
     /// Entries of `labels`, none of which touches selectors.
@@ -19,7 +19,7 @@ impl Common {
         self.labels.is_empty() && self.annotations.is_empty()
     }
 
-    /// The two fields as a kustomization has them.
+    /// The two fields of a kustomization.
     pub(super) fn fields(&self) -> Mapping {
         let mut fields = Mapping::new();
         if !self.labels.is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn kustomization() -> Mapping {
     ])
 }
 
-/// Objects as a kustomization that says `common` builds them.
+/// The objects that a kustomization with `common` builds.
 pub(crate) fn with_common(
     objects: Vec<Object>,
     common: &Common,
@@ -56,7 +56,7 @@ pub(crate) fn with_common(
     for entry in common.fields() {
         fields.insert(entry.key, entry.value);
     }
-    // Given as a node, its values keep the places where people wrote them.
+    // Given as a node, its values keep their locations.
     let (folder, options) = (TreePath::root(), Options::default());
     let fields = Node::mapping(fields);
     let built = kustomize::build_given(&Tree::new(), &folder, &fields, objects, &options, None);

@@ -1,7 +1,7 @@
-//! Custom resources, and no CRD that they are of.
+//! Reports custom resources without a CRD.
 //!
-//! What a claim's kind requires is checked in [`order`](super::order). Where CRDs come from something unknown here,
-//! such as a chart that was not pulled, may bring any.
+//! What a claim's kind requires is checked in [`order`](super::order). A source with unknown content, such as a chart that was not
+//! pulled, may contain any CRD.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,13 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 
-/// Warnings: `crd-not-provided`, one a kind.
+/// Warnings: `crd-not-provided`, one for each kind.
 pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut Diagnostics) {
     let mut wanted: BTreeMap<(String, String), (&Object, &Span)> = BTreeMap::new();
     for delivery in &laid.deliveries {
         for object in delivery.files.iter().map(|it| &it.object) {
             let gvk = object.gvk();
-            // Of nearly all objects this is everything that is asked.
+            // For nearly all objects, the search ends here.
             if is_of_cluster(&gvk, laid.engine) {
                 continue;
             }
@@ -64,7 +64,7 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
 
 const HELP: &str = "add the claim of the operator, or the CRD; if the cluster gets the CRD by other means, list it under `spec.provides` in environment.yaml";
 
-/// Whether a cluster has a kind by itself, or by its sync engine.
+/// Whether a kind is built into Kubernetes or installed by the sync engine.
 fn is_of_cluster(gvk: &Gvk, engine: &dyn SyncEngine) -> bool {
     engine.serves(gvk) || Schemas::is_own_group(&gvk.group)
 }
@@ -85,9 +85,9 @@ struct Known {
     /// Group and kind of the CRDs that are objects of the tree.
     kinds: BTreeSet<(String, String)>,
     names: BTreeSet<String>,
-    /// Groups of which there may be more.
+    /// Groups that may have further CRDs.
     open: BTreeSet<String>,
-    /// Whether there may be more of any.
+    /// Whether there may be further CRDs of any group.
     is_open: bool,
 }
 
@@ -96,11 +96,12 @@ impl Known {
         self.names.extend(delivery.provides.iter().cloned());
         self.kinds.extend(defined(delivery));
         let mut own = delivery.files.iter().map(|it| &it.object);
-        // What an overlay has the sync engine apply besides comes from anywhere.
+        // An overlay may let the sync engine apply other sources, whose content is unknown.
         self.is_open |= delivery.name == overlay::NAME && own.any(brings_more);
     }
 
-    /// What a delivery's charts and folders of other repositories bring; where that is not known, more of what it says it brings.
+    /// The CRDs of a delivery's charts and of folders in other repositories. If they are unknown, further CRDs of the declared
+    /// groups.
     fn add_charts(&mut self, delivery: &Delivery, charts: &Charts<'_>) {
         let mut is_unknown = !delivery.first.is_empty();
         for chart in &delivery.charts {
@@ -125,7 +126,7 @@ impl Known {
     }
 }
 
-/// Whether a CRD, `widgets.example.com`, is that of a kind.
+/// Whether a CRD such as `widgets.example.com` defines a kind.
 fn is_crd_of(name: &str, (group, kind): &(String, String)) -> bool {
     let split = name.split_once('.');
     split.is_some_and(|(plural, of)| of == group && is_plural(plural, kind))
@@ -141,7 +142,7 @@ fn brings_more(object: &Object) -> bool {
     }
 }
 
-/// Whether a word is the plural of a kind, as far as a few letters tell: `policies` of `Policy`, `indices` of `Index`.
+/// Whether a word may be the plural of a kind, judging by its first letters: `policies` of `Policy`, `indices` of `Index`.
 fn is_plural(word: &str, kind: &str) -> bool {
     let kind = kind.to_lowercase();
     let stem = kind.get(..kind.len().saturating_sub(2)).unwrap_or(&kind);

@@ -1,4 +1,4 @@
-//! What a sync engine adds to what all have in common. Each is a folder of `engine`.
+//! The interface of sync engines. Each engine is a folder of `engine`.
 
 use super::{EnvironmentManifests, Order, Overlaid, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, Lowering, ManifestFile, Root};
@@ -8,7 +8,7 @@ use crate::object::Gvk;
 use crate::tree::TreePath;
 
 pub(crate) trait SyncEngine: Lowering {
-    /// Whether an environment gives names in an instance of the engine that other environments may use too.
+    /// Whether an environment creates names in an instance of the engine that other environments may share.
     fn shares_names(&self) -> bool {
         false
     }
@@ -18,13 +18,13 @@ pub(crate) trait SyncEngine: Lowering {
         Vec::new()
     }
 
-    /// Reports the names that several of its environments give.
+    /// Reports names that several environments create.
     fn check_names(&self, _environments: &[&SharedNames<'_>], _diagnostics: &mut Diagnostics) {}
 
     /// Whether its own CRDs define a kind.
     fn serves(&self, gvk: &Gvk) -> bool;
 
-    /// Adds what the claims of an environment have together.
+    /// Adds files that belong to several claims of an environment.
     fn add_shared(
         &self,
         _manifests: &mut EnvironmentManifests<'_>,
@@ -33,18 +33,18 @@ pub(crate) trait SyncEngine: Lowering {
     ) {
     }
 
-    /// Writes what a claim has outside of its own folder.
+    /// Writes the files of a claim outside of its own folder.
     fn write_shared(&self, _composition: &mut RenderedTree, _delivery: &Delivery) {}
 
-    /// Folders and files outside of the environment's folders that are its own, whichever claims there are.
+    /// Folders and files outside of the environment's folders that belong to it, independent of its claims.
     fn places(&self, _deliveries: &[Delivery]) -> Vec<TreePath> {
         Vec::new()
     }
 
-    /// What a root is unique by: environments that sync one cluster from one place have the same.
+    /// The identity of a root: it is the same for environments that sync one cluster from one source.
     fn root_key(&self, root: &Root, environment: &Environment) -> String;
 
-    /// Whether two environments are deployed to one cluster, as far as the engine knows.
+    /// Whether two environments are deployed to the same cluster, according to their engine settings.
     fn is_same_cluster(&self, _one: &Environment, _other: &Environment) -> bool {
         true
     }

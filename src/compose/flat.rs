@@ -1,4 +1,4 @@
-//! The layout `flat`: a claim's objects as they are applied, one per file, and no kustomization beside them.
+//! The layout `flat`: a claim's objects as applied, one per file, without a kustomization.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::render::plain_name;
 use crate::tree::TreePath;
 use crate::yaml::hex;
 
-/// File systems take 255 bytes.
+/// File names have at most 255 bytes.
 const NAME_LENGTH_MAX: usize = 200;
 
 pub(super) fn write(
@@ -41,7 +41,7 @@ pub(super) fn write(
     composition.expected.push(expected);
 }
 
-/// `<kind>-<name>[-<namespace>].yaml`. What would share a name, or is too long for one, gets a digest of its identity.
+/// `<kind>-<name>[-<namespace>].yaml`. If the name is already used or too long, a digest of the identity is added.
 fn names(objects: &[Object]) -> Vec<String> {
     let stem = |object: &Object| {
         let parts = [object.kind(), object.name(), object.namespace()];

@@ -1,4 +1,4 @@
-//! A claim's folder: a kustomization, and its objects or what differs from base.
+//! A claim's folder: a kustomization with its objects, or with its differences from base.
 
 use super::common::{Common, kustomization, with_common};
 use super::{Expected, Form, OutputFile, RenderedTree, form};
@@ -19,7 +19,7 @@ pub(crate) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
     claim_folder(delivery.group, environment.folder(), &delivery.name)
 }
 
-/// A folder that holds the objects themselves.
+/// A folder that contains the objects themselves.
 pub(super) fn plain(
     composition: &mut RenderedTree,
     folder: &TreePath,
@@ -64,7 +64,7 @@ pub(super) fn overlay(
             Some(after) => match between(&before.object, &after.object, Schemas::builtin()) {
                 Ok(patch) => writer.patch(&before.name, &after.object, patch),
                 Err(fault) => {
-                    // A value that kustomize cannot print is no matter of patches.
+                    // Values that kustomize cannot print are reported elsewhere.
                     let fault = emit_kustomize(&after.object.node).err().unwrap_or(fault);
                     let claim = format!("for {}", delivery.title);
                     diagnostics.push(fault.related(&delivery.span, claim));
@@ -184,7 +184,7 @@ impl Writer<'_> {
     }
 }
 
-/// A JSON 6902 patch names the one object it is for.
+/// A JSON 6902 patch names its target.
 fn target(object: &Object) -> Mapping {
     let gvk = object.gvk();
     let mut target = Mapping::new();
@@ -201,7 +201,7 @@ fn target(object: &Object) -> Mapping {
     target
 }
 
-/// kustomize takes a target's name and namespace for regular expressions: a dot is written so that it is one.
+/// kustomize treats a target's name and namespace as regular expressions, so dots are escaped.
 fn exactly(key: &str, value: &str) -> String {
     if matches!(key, "name" | "namespace") {
         value.replace('.', "\\.")

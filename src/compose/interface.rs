@@ -1,7 +1,7 @@
-//! What the rest of an environment sees of a claim.
+//! The properties of a claim that the rest of its environment depends on.
 //!
-//! The order of claims, their Flux Kustomizations and the rule of one owner look at all claims of an environment, but at nothing
-//! of a claim beyond this. Where it is the same on both sides of a change, they come to the same too.
+//! The order of claims, their Flux Kustomizations and the check for one owner consider all claims of an environment, but only these
+//! properties. If they are the same on both sides of a change, the rest is unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use crate::layout::Group;
 use crate::object::ObjectId;
 use crate::yaml::emit_canonical;
 
-/// What the rest of an environment sees of a claim.
+/// The properties of a claim that the rest of its environment depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exports {
     title: String,
     group: Group,
-    /// Its objects, by whose namespaces and identities others are ordered and refused.
+    /// Its objects, because others are ordered by their namespaces and rejected by their identities.
     objects: Vec<ObjectId>,
-    /// What is written beside the object that applies its folder.
+    /// The objects written next to the one that applies its folder.
     beside: Vec<String>,
     has_files: bool,
     provides: BTreeSet<String>,

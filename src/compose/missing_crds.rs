@@ -1,5 +1,5 @@
-//! CRDs that claims need and that nothing brings: one warning for everything that the same operator would bring, whichever claims and
-//! environments lack it.
+//! Reports CRDs that claims need and that nothing installs: one warning for all CRDs of the same operator, in all claims and
+//! environments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::load::{self, ClaimKind};
 use crate::tree::Files;
 
-/// How many claims are pointed at beside the first.
+/// The maximum number of claims listed in addition to the first.
 const RELATED_MAX: usize = 4;
 
 /// A CRD that a claim needs.
 pub struct MissingCrd {
-    /// The environment in which nothing brings it.
+    /// The environment in which it is missing.
     pub environment: String,
     /// The claim, as `Kind/name`.
     pub title: String,
-    /// The place of the claim's name.
+    /// The location of the claim's name.
     pub span: Span,
     /// The CRD's name, plural first: `widgets.example.com`.
     pub crd: String,
@@ -28,7 +28,7 @@ pub struct MissingCrd {
 struct Group<'a> {
     crds: BTreeSet<&'a str>,
     environments: BTreeSet<&'a str>,
-    /// The claims by file and place.
+    /// The claims, sorted by file and location.
     claims: BTreeMap<(&'a str, usize), &'a MissingCrd>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn report(missing: &[MissingCrd], files: &dyn Files, diagnostics: &mu
     let mut groups: BTreeMap<(Option<String>, &str), Group<'_>> = BTreeMap::new();
     for it in missing {
         let kind = providers.of(&it.crd);
-        // What no kind brings, one operator brings as far as the domains are the same.
+        // CRDs that no kind installs are assumed to belong to the same operator if their domains are the same.
         let domain = match kind {
             Some(_) => "",
             None => domain(&it.crd),
@@ -97,25 +97,25 @@ fn domain(crd: &str) -> &str {
     crd.get(start..).unwrap_or(crd)
 }
 
-/// The claim kinds that bring CRDs.
+/// The claim kinds that install CRDs.
 struct Providers {
     kinds: Vec<Arc<ClaimKind>>,
 }
 
 impl Providers {
-    /// Reads all kinds: only those that claims name are loaded.
+    /// Reads all kinds, because only those of claims are loaded.
     fn read(files: &dyn Files) -> Providers {
         Providers {
             kinds: load::kinds(files, &mut Diagnostics::default()),
         }
     }
 
-    /// The kinds that may bring a CRD, by `or`.
+    /// The kinds that may install a CRD, joined by `or`.
     fn of(&self, crd: &str) -> Option<String> {
         let brings = |kind: &&Arc<ClaimKind>| {
             let mut own = kind.provides.iter();
             own.any(|it| {
-                // A list of names is an expression; what it may give is in the kind's own text.
+                // A list of names is an expression; its possible values are searched in the text of the kind.
                 let may_give = || it.names.is_some() && kind.span.source.text.contains(crd);
                 it.name.as_deref() == Some(crd) || may_give()
             })

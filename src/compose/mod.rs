@@ -1,8 +1,7 @@
 //! The tree: base folders, overlay folders with computed patches, and the sync engine's own objects for each cluster.
 //!
-//! An environment's folder of a claim builds on the claim's base folder where both are there: what differs is a patch, what
-//! is new a file, what is gone a deletion. Objects are first laid under the user's `overlays/`, so the tree needs nothing
-//! outside itself.
+//! If a claim exists in base and in an environment, the environment's folder builds on the base folder: differences are patches,
+//! new objects are files, removed objects are deletions. The user's `overlays/` are applied first, so the tree is self-contained.
 
 pub(crate) mod common;
 mod crds;
@@ -39,20 +38,20 @@ pub use missing_crds::MissingCrd;
 pub(crate) use order::Order;
 use overlay::{Overlay, Unmatched};
 
-/// An environment and what its claims deliver.
+/// An environment and the deliveries of its claims.
 pub struct EnvironmentManifests<'a> {
-    /// The environment; base is one too.
+    /// The environment, which may be base.
     pub environment: &'a Environment,
-    /// What its sync engine does.
+    /// Its sync engine.
     pub(crate) engine: &'static dyn SyncEngine,
     /// Its claims, by name.
     pub deliveries: Vec<Delivery>,
-    /// Whether it has claims that are not here.
+    /// Whether it has further claims that are not rendered.
     pub is_partial: bool,
 }
 
 impl EnvironmentManifests<'_> {
-    /// Whether no other environment can be in the way of its names: services and roots are shared by clusters, and environments may
+    /// Whether no other environment can have conflicting names: services and roots are shared by clusters, and environments may
     /// share one Argo CD.
     pub fn is_by_itself(&self) -> bool {
         let mut deliveries = self.deliveries.iter();
@@ -61,22 +60,22 @@ impl EnvironmentManifests<'_> {
     }
 }
 
-/// What is to be written, and what it must build to.
+/// The files to be written, and the objects they must build to.
 #[derive(Default)]
 pub struct RenderedTree {
     /// The files, by their paths below the output folder.
     pub files: BTreeMap<TreePath, OutputFile>,
     /// The kustomizations, each with the objects that it must build to.
     pub expected: Vec<Expected>,
-    /// Files of data, each with what must be read from it.
+    /// Files of data, each with the expected content.
     pub data: Vec<Data>,
-    /// Folders and files that belong to one environment, though their paths don't name it.
+    /// Folders and files that belong to one environment although their paths do not contain its name.
     pub places: Vec<TreePath>,
-    /// For each claim of an environment that is not here as a whole: what the rest of the environment sees of it.
+    /// For each claim of a partially rendered environment: the properties that the rest depends on.
     pub interfaces: BTreeMap<(String, String), Exports>,
-    /// The CRDs that claims need and nothing brings.
+    /// The CRDs that claims need and that nothing installs.
     pub missing: Vec<MissingCrd>,
-    /// What no entry of `overlays/base` matched, where only all environments together show that it matches nothing.
+    /// Entries of `overlays/base` without a match so far. Whether they match anything is only known after all environments.
     pub unmatched: Vec<Vec<Diagnostic>>,
 }
 
@@ -106,7 +105,7 @@ impl RenderedTree {
     }
 }
 
-/// A file's content and what it is made from.
+/// The content of a file and its origin.
 pub struct OutputFile {
     /// `Kind/name` for the ownership line.
     pub title: String,
@@ -114,19 +113,19 @@ pub struct OutputFile {
     pub body: String,
 }
 
-/// What a folder must build to.
+/// The expected result of building a folder.
 pub struct Expected {
     /// The folder, below the output folder.
     pub folder: TreePath,
     /// The objects, rendered directly.
     pub objects: Vec<Object>,
-    /// The claim, as a message says it.
+    /// The claim, for messages.
     pub title: String,
     /// How it is built.
     pub form: Form,
-    /// Who is asked about the claim, if it says so.
+    /// The owner of the claim, if set.
     pub owner: Option<Arc<str>>,
-    /// The place of the claim's name.
+    /// The location of the claim's name.
     pub span: Span,
 }
 
@@ -135,28 +134,28 @@ pub struct Expected {
 pub enum Form {
     /// By a kustomization that lists resources and patches.
     Kustomization,
-    /// Whole objects in a folder of which the sync engine applies every file.
+    /// Complete objects in a folder in which the sync engine applies every file.
     Flat,
-    /// Whole objects in these files, next to those of other claims.
+    /// Complete objects in these files, in a folder shared with other claims.
     Files(Vec<TreePath>),
 }
 
-/// A file that is no object.
+/// A file that is not an object.
 pub struct Data {
     /// The file, below the output folder.
     pub path: TreePath,
     /// The content of the file, to be written as YAML.
     pub node: Node,
-    /// The claim, as a message says it.
+    /// The claim, for messages.
     pub title: String,
-    /// Who is asked about the claim, if it says so.
+    /// The owner of the claim, if set.
     pub owner: Option<Arc<str>>,
-    /// The place of the claim's name.
+    /// The location of the claim's name.
     pub span: Span,
 }
 
 impl Expected {
-    /// What a folder of a claim must build to.
+    /// The expected result of building a claim's folder.
     pub(crate) fn of(
         delivery: &Delivery,
         folder: TreePath,
@@ -179,15 +178,14 @@ pub struct Composer<'a> {
     files: &'a dyn Files,
     workspace: &'a WorkspaceConfig,
     charts: &'a Charts<'a>,
-    /// Whether the environments are all of the workspace.
+    /// Whether these are all environments of the workspace.
     is_whole: bool,
     base_overlay: Overlay,
     bases: Vec<Overlaid<'a>>,
 }
 
 impl<'a> Composer<'a> {
-    /// Lays `overlays/base` over what environments share, once for each engine, and composes it. `files` is where `overlays/` is
-    /// read from.
+    /// Applies `overlays/base` to base, once for each engine, and composes it. `overlays/` is read from `files`.
     pub fn new(
         files: &'a dyn Files,
         repository: &'a Workspace<'_>,
@@ -223,12 +221,12 @@ impl<'a> Composer<'a> {
         (composer, composition)
     }
 
-    /// Whether a composition says all about the overlay of base: only all environments together show what matches nothing.
+    /// Whether the composition is conclusive about the overlay of base: unmatched entries are only known after all environments.
     pub fn is_conclusive(&self) -> bool {
         self.is_whole || self.base_overlay.is_plain()
     }
 
-    /// Lays the overlays over the claims of one environment and composes its files.
+    /// Applies the overlays to the claims of one environment and composes its files.
     pub fn compose(
         &self,
         environment: EnvironmentManifests<'a>,
@@ -265,7 +263,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Checks what nothing provides and what nothing matches, in all environments together.
+    /// Checks for missing CRDs and unmatched overlay entries, in all environments together.
     pub fn check_unmatched(
         &self,
         missing: &[MissingCrd],
@@ -280,7 +278,7 @@ impl<'a> Composer<'a> {
     }
 }
 
-/// What an environment has that another one may have too: names in an instance of the engine that both use, services and roots.
+/// Items of an environment that may conflict with another one: names in a shared instance of the engine, services and roots.
 pub struct SharedNames<'a> {
     pub(crate) environment: &'a Environment,
     engine: &'static dyn SyncEngine,
@@ -291,7 +289,7 @@ pub struct SharedNames<'a> {
 }
 
 impl<'a> SharedNames<'a> {
-    /// Takes them from what the claims of an environment deliver.
+    /// Collects them from the deliveries of an environment's claims.
     pub fn of(manifests: &EnvironmentManifests<'a>) -> SharedNames<'a> {
         let deliveries = manifests.deliveries.iter();
         let shared = deliveries.filter(|it| !it.services.is_empty() || !it.roots.is_empty());
@@ -304,7 +302,7 @@ impl<'a> SharedNames<'a> {
     }
 }
 
-/// That an environment renders a file that others have otherwise.
+/// The error that an environment renders a file differently from another one.
 pub fn differing_file(path: &TreePath, environment: &Environment) -> Diagnostic {
     let name = &environment.name;
     let message =
@@ -313,7 +311,7 @@ pub fn differing_file(path: &TreePath, environment: &Environment) -> Diagnostic 
     fault.help("environments that share the file must have the same Argo CD settings and the same claim in base")
 }
 
-/// Adds what the claims of an environment have together.
+/// Adds files that belong to several claims of an environment.
 fn with_shared<'a>(
     environment: EnvironmentManifests<'a>,
     workspace: &WorkspaceConfig,
@@ -325,7 +323,7 @@ fn with_shared<'a>(
     bootstrap::with_roots(environment, workspace)
 }
 
-/// A path of the tree as it is from the root of the repository.
+/// A path of the tree, relative to the root of the repository.
 pub(crate) fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
     match workspace.sync_path.trim_start_matches("./") {
         "" | "." => path.to_string(),
@@ -339,7 +337,8 @@ pub(crate) fn texts<const N: usize>(entries: [(&'static str, &str); N]) -> Mappi
     Mapping::from(entries)
 }
 
-/// A scope in which no environment is partial whose objects an overlay may mix: what it does to one claim may come from another.
+/// Extends a scope so that environments are rendered completely if their overlay may mix objects, that is, if its result for one
+/// claim may depend on another.
 pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
     let mixes = |environment: &str| overlay::mixes_claims(files, environment);
     let base = !scope.claims.is_empty() && mixes("base");
@@ -354,7 +353,7 @@ pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
     }
 }
 
-/// The entries of `overlays/base` that name nothing in any base, and in no environment that omits one.
+/// The entries of `overlays/base` that match nothing in any base, nor in an environment that excludes a claim of base.
 fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
     let mut sides = sides.into_iter();
     let mut everywhere = sides.next().unwrap_or_default();
@@ -368,7 +367,7 @@ fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
     everywhere
 }
 
-/// An environment's claims after the user's overlays, and what is left for each kustomization to say.
+/// An environment's claims after the user's overlays, and the common settings that each kustomization repeats.
 pub(crate) struct Overlaid<'a> {
     pub(crate) environment: &'a Environment,
     engine: &'static dyn SyncEngine,

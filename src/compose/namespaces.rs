@@ -1,4 +1,4 @@
-//! Namespaces that charts are installed into and no claim makes: a folder of its own, which the claims wait for.
+//! Namespaces that charts are installed into and that no claim creates: they are in a separate folder, which the claims wait for.
 
 use std::collections::BTreeSet;
 
@@ -12,9 +12,9 @@ use crate::yaml::{Mapping, Node};
 /// The folder, and its Flux Kustomization.
 pub(super) const NAME: &str = "namespaces";
 
-/// Adds what makes the missing namespaces.
+/// Adds a delivery that creates the missing namespaces.
 pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> EnvironmentManifests<'_> {
-    // The folder is of all claims.
+    // The folder belongs to all claims.
     if delivered.is_partial {
         return delivered;
     }
@@ -43,7 +43,7 @@ pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> Enviro
     delivered
 }
 
-/// Whether every cluster has the namespace, or Flux makes it.
+/// Whether every cluster has the namespace, or Flux creates it.
 fn is_there(name: &str) -> bool {
     name == "default" || name.starts_with("kube-") || name == FLUX_NAMESPACE
 }

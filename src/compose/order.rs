@@ -1,7 +1,7 @@
-//! The order of claims: who must be ready before whom.
+//! The order of claims: which claims must be ready before others.
 //!
-//! It comes from CRDs that one claim provides and another requires, from references and `dependsOn`, and from namespaces: a
-//! claim depends on the one that creates the namespace its objects are in. It is expressed between Flux Kustomizations.
+//! It follows from CRDs that one claim provides and another requires, from references and `dependsOn`, and from namespaces: a claim
+//! depends on the one that creates the namespace of its objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::load::Environment;
 /// For each claim, the claims that must be ready first.
 pub(crate) type Order = BTreeMap<String, BTreeSet<String>>;
 
-/// Works out the order, and adds the CRDs that nothing brings to `missing`. Errors: `dependency-cycle`.
+/// Computes the order, and adds CRDs that nothing installs to `missing`. Errors: `dependency-cycle`.
 pub(super) fn order(
     environment: &Environment,
     deliveries: &[Delivery],
@@ -56,7 +56,7 @@ pub(super) fn order(
                 .filter_map(|it| namespaces.get(it))
                 .map(|it| it.to_string()),
         );
-        // An overlay may delete all objects of a claim that another one names.
+        // An overlay may delete all objects of a claim that another claim depends on.
         first.retain(|name| *name != delivery.name && names.contains(name.as_str()));
         order.insert(delivery.name.clone(), first);
     }
@@ -67,7 +67,7 @@ pub(super) fn order(
     order
 }
 
-/// What overlays add waits for all claims but those that wait for it, as for a namespace that it adds.
+/// Objects that overlays add wait for all claims, except those that depend on them, for example on an added namespace.
 fn put_overlay_last(order: &mut Order) {
     if !order.contains_key(NAME) {
         return;
@@ -117,7 +117,7 @@ fn namespaces<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, &'a str> {
         .collect()
 }
 
-/// A circle of names, if there is one: depth first, each claim once.
+/// Finds a cycle by depth-first search, visiting each claim once.
 fn find_circle(order: &Order) -> Option<Vec<&str>> {
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for start in order.keys() {

@@ -1,7 +1,7 @@
-//! The user's `overlays/<env>/`: the team's last word, laid over the rendered objects.
+//! The user's `overlays/<env>/`, applied to the rendered objects.
 //!
-//! `labels` without selectors and `commonAnnotations` are kept apart: each written kustomization repeats them, instead of a
-//! patch for each object.
+//! `labels` without selectors and `commonAnnotations` are not applied to the objects: each written kustomization repeats them,
+//! which avoids a patch for each object.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,19 +21,19 @@ use crate::yaml::{Mapping, Node, parse_one};
 /// The folder of what overlays add, and its Flux Kustomization.
 pub(crate) const NAME: &str = "overlay";
 
-/// A user's overlay as found.
+/// An overlay of the user.
 pub(super) struct Overlay {
-    /// Its folder; `None` where the user has none.
+    /// Its folder; `None` if it does not exist.
     folder: Option<TreePath>,
     /// What each kustomization repeats.
     common: Common,
-    /// Whether it says nothing else.
+    /// Whether it contains nothing else.
     is_common: bool,
     span: Option<Span>,
 }
 
 impl Overlay {
-    /// Whether nothing of it can fail to match.
+    /// Whether it has no entries that could fail to match.
     pub(super) fn is_plain(&self) -> bool {
         self.folder.is_none() || self.is_common
     }
@@ -44,7 +44,8 @@ pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<Entry
     files.kind(&Folder::Overlays.path().child(environment))
 }
 
-/// Whether what an environment's overlay does to one claim may come from another. Labels and annotations for all objects do not.
+/// Whether the result of an environment's overlay for one claim may depend on another claim. Labels and annotations for all objects
+/// do not.
 pub(super) fn mixes_claims(files: &dyn Files, environment: &str) -> bool {
     match place(files, environment) {
         Ok(None) => false,
@@ -86,7 +87,7 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
     let Ok(bytes) = files.read(&path) else {
         return overlay;
     };
-    // A file that is no YAML is the engine's to refuse, with its own words.
+    // A file that is not YAML is reported by the engine.
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return overlay;
     };
@@ -99,7 +100,7 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
     overlay
 }
 
-/// Whether a kustomization says no more than what each written one repeats.
+/// Whether a kustomization only contains the settings that each written one repeats.
 fn is_common(node: &Node, common: &Common) -> bool {
     let fields = common.fields();
     let is_known =
@@ -109,8 +110,8 @@ fn is_common(node: &Node, common: &Common) -> bool {
 
 /// The `labels` and `commonAnnotations` of a kustomization.
 ///
-/// Nothing, where something that runs after them may look at what they set, or where they touch more than metadata: they are
-/// then applied with the rest, and end up in patches.
+/// Empty if a later transformer may read what they set, or if they change more than metadata: they are then applied with the rest
+/// and become patches.
 fn common(node: &Node) -> Common {
     const LATER: [&str; 5] = [
         "patchesJson6902",
@@ -141,18 +142,18 @@ fn is_plain_label(entry: &Node) -> bool {
     entry.get("pairs").is_some() && entry.get("fields").is_none() && !on("includeSelectors")
 }
 
-/// What becomes of an entry that names nothing.
+/// How to handle an entry that matches nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unmatched {
-    /// It is a typo that must not pass: nothing else can match it later.
+    /// Report it as an error: nothing can match it later.
     Refused,
-    /// It is kept for the caller, who knows whether it names something elsewhere.
+    /// Return it to the caller, who knows whether it matches elsewhere.
     Kept,
-    /// It was judged where the overlay belongs.
+    /// Ignore it: it is checked where the overlay belongs.
     PassedOver,
 }
 
-/// Lays overlays over an environment's objects, one after the other.
+/// Applies overlays to an environment's objects, one after the other.
 pub(super) fn apply_overlays<'a>(
     files: &dyn Files,
     delivered: EnvironmentManifests<'a>,
@@ -267,7 +268,7 @@ fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
     fault.class == Class::DuplicateObject && fault.span.as_ref().is_some_and(is_claim)
 }
 
-/// An entry that names nothing is a warning to the engine.
+/// The engine reports an entry that matches nothing as a warning.
 fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
     if diagnostic.class == Class::Unmatched {
         diagnostic.severity = Severity::Error;
@@ -289,7 +290,7 @@ fn marked(deliveries: &[Delivery]) -> Vec<Object> {
         .collect()
 }
 
-/// What the overlay adds becomes a folder of its own.
+/// Objects that the overlay adds are written to a separate folder.
 fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, overlay: &Overlay) {
     if added.is_empty() {
         return;
@@ -309,7 +310,7 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
     }
 }
 
-/// `<kind>-<name>.yaml`; where that is taken, with the namespace, then with a number.
+/// `<kind>-<name>.yaml`; if that exists, with the namespace, then with a number.
 fn file_name(object: &Object, taken: &[ManifestFile]) -> Arc<str> {
     let form = |parts: &[&str]| plain_name(&parts.join("-"));
     let candidates = [

@@ -1,4 +1,4 @@
-//! One owner: no object of an environment comes from two claims, and no name of a Flux Kustomization or Application either.
+//! Checks that no object of an environment, and no name of a Flux Kustomization or Application, comes from two claims.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Engine;
 use crate::object::Object;
 
-/// Says every object that two claims render. Errors: `two-owners`.
+/// Reports every object that two claims render. Errors: `two-owners`.
 pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
     for delivery in &laid.deliveries {
@@ -45,7 +45,7 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A claim has one of the engine's objects of its own name; what comes before it, and its charts, must have other names.
+/// An object of the engine has the name of the claim, so prerequisites and charts need other names.
 fn taken_name(delivery: &Delivery, other: &Delivery, engine: Engine) -> Diagnostic {
     let message = format!(
         "the name `{}` is taken: {} has an additional {} with that name",

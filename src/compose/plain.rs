@@ -1,4 +1,4 @@
-//! Whole objects in the tree, next to others, that no kustomization lists.
+//! Complete objects in the tree that no kustomization lists.
 
 use super::common::{Common, with_common};
 use super::{Expected, Form, RenderedTree, form};

@@ -6,8 +6,9 @@ use crate::layout::{BASE, Folder};
 use crate::load::{environments, misnamed_folder};
 use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
 
-/// Warns of each folder of `overlays/` that belongs to no environment and that no other overlay mentions. An error where an
-/// environment with a similar name has no overlay, since what the overlay adds would then be removed. Code: `unused-overlay`.
+/// Warns about each folder of `overlays/` that belongs to no environment and that no other overlay refers to. An error if an
+/// environment with a similar name has no overlay, because the objects that the overlay adds would be removed. Code:
+/// `unused-overlay`.
 pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
     let environments = environments(files);
     let overlays = Folder::Overlays.name();

@@ -13,7 +13,7 @@ use crate::schema::validate;
 use crate::secret::find_secret;
 use crate::yaml::{Mapping, Node};
 
-/// The fields of a claim whose values the claim's `values` replace.
+/// Reports fields of a claim that are overridden by the claim's `values`.
 fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Diagnostic>) {
     for entry in values.as_mapping().into_iter().flatten() {
         let key = entry.key.as_str().unwrap_or("");
@@ -34,12 +34,12 @@ fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Di
     }
 }
 
-/// A field of a shared claim may have an effect in other environments than the one that says more.
+/// A field of a shared claim may have an effect in other environments.
 fn is_in_one_file(field: &Node, value: &Node) -> bool {
     field.has_origin() && field.span().path() == value.span().path()
 }
 
-/// A null takes a value out before the schema is looked at.
+/// A null removes a value before the schema is checked.
 fn drop_nulls(node: &mut Node) {
     if let Some(mapping) = node.as_mapping_mut() {
         mapping.retain(|it| !it.value.is_null());
@@ -54,7 +54,7 @@ pub(crate) struct ChartApplication<'a> {
 }
 
 impl<'a> ChartApplication<'a> {
-    /// Opens the chart. Errors: what opening it finds; `plain-secret` where the claim's values hold a password;
+    /// Opens the chart. Errors: those of opening it; `plain-secret` if the claim's values contain a password;
     /// `request-above-limit`.
     pub(crate) fn new(
         intent: &'a Intent<'a>,
@@ -79,7 +79,7 @@ impl<'a> ChartApplication<'a> {
         Ok(application)
     }
 
-    /// Fields of the claim that have no effect: `values` say something else, and are merged last, or the chart has nothing for them.
+    /// Fields of the claim that have no effect, because `values` override them or the chart does not use them.
     pub(crate) fn without_effect(&self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if let Some((last, before)) = self.said().split_last() {
@@ -104,7 +104,7 @@ impl<'a> ChartApplication<'a> {
         found
     }
 
-    /// Holds what the claim says against the chart's schema, as Helm would when it is too late.
+    /// Validates the values against the chart's schema, as Helm would do when installing.
     fn check_schema(&self, mut values: Node) -> Result<(), Diagnostic> {
         let Some(schema) = &self.chart.schema else {
             return Ok(());
@@ -123,7 +123,7 @@ impl<'a> ChartApplication<'a> {
         }
     }
 
-    /// All values: the chart's own, and what is laid over them.
+    /// All values: the chart's own, with the overrides.
     pub(crate) fn values(&self) -> Node {
         let own = &self.chart.values;
         layered([own].into_iter().chain(self.layers()), own)
@@ -161,7 +161,7 @@ impl<'a> ChartApplication<'a> {
         .at(intent.node().span())
     }
 
-    /// Of a traced run: values for production are there because the claim says so.
+    /// In a traced run, records that production values are used because the claim requests them.
     pub(crate) fn traced(&self, values: Node, workspace: &WorkspaceConfig) -> Node {
         let said = self.intent.field(&["production"]);
         match (&workspace.trace, &self.chart.production, said) {
@@ -174,7 +174,7 @@ impl<'a> ChartApplication<'a> {
         }
     }
 
-    /// The one version that is installed.
+    /// The exact version that is installed.
     fn version(&self) -> Node {
         let at = self.intent.field(&["chart", "version"]);
         let at = at.unwrap_or(self.intent.node());

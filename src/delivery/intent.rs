@@ -1,6 +1,6 @@
-//! What a template may say is wanted, however the engine does it: `HelmInstall`, a Helm chart is to be installed;
-//! `GitManifests`, a folder of a Git repository is to be applied before the claim's own objects; `ChartApplication`, a chart
-//! is to run as one of an environment's services; `GitOpsRoot`, a cluster is to be synced from a repository.
+//! Intents, which templates use independent of the engine: `HelmInstall` installs a Helm chart; `GitManifests` applies a folder of
+//! a Git repository before the claim's own objects; `ChartApplication` runs a chart as one of an environment's services;
+//! `GitOpsRoot` syncs a cluster from a repository.
 
 use std::sync::OnceLock;
 
@@ -17,13 +17,13 @@ pub(super) fn is_intent(node: &Node) -> bool {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntentKind {
-    /// A Helm chart is to be installed.
+    /// Installs a Helm chart.
     HelmInstall,
-    /// A folder of a Git repository is to be applied first.
+    /// Applies a folder of a Git repository first.
     GitManifests,
-    /// A chart is to run as one of the services of an environment.
+    /// Runs a chart as one of the services of an environment.
     ChartApplication,
-    /// A cluster is to be synced from a repository.
+    /// Syncs a cluster from a repository.
     GitOpsRoot,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Intent<'a> {
 }
 
 impl<'a> Intent<'a> {
-    /// Errors: what the intent's schema finds, which is the template's fault.
+    /// Errors: violations of the intent's schema, which are errors of the template.
     pub(crate) fn new(node: &'a Node) -> Result<Intent<'a>, Diagnostic> {
         let Some(kind) = IntentKind::of(node) else {
             let name = node.get("kind").and_then(Node::as_str).unwrap_or("");
@@ -97,7 +97,7 @@ impl<'a> Intent<'a> {
         self.kind
     }
 
-    /// A field of `spec`, if it is given and not null.
+    /// A field of `spec`, if it is set and not null.
     pub(crate) fn field(&self, keys: &[&str]) -> Option<&'a Node> {
         self.node
             .get("spec")?
@@ -105,7 +105,7 @@ impl<'a> Intent<'a> {
             .filter(|it| !it.is_null())
     }
 
-    /// A field of `spec` as text; empty where it is not given.
+    /// A field of `spec` as text; empty if it is not set.
     pub(crate) fn text(&self, keys: &[&str]) -> &'a str {
         self.field(keys).and_then(Node::as_str).unwrap_or("")
     }
@@ -115,7 +115,7 @@ impl<'a> Intent<'a> {
         self.node.at_keys(&["metadata", key])
     }
 
-    /// A field of `metadata` as text; empty where it is not given.
+    /// A field of `metadata` as text; empty if it is not set.
     pub(crate) fn text_of_metadata(&self, key: &str) -> &'a str {
         self.metadata(key).and_then(Node::as_str).unwrap_or("")
     }

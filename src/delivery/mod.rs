@@ -1,7 +1,7 @@
-//! Intents to the sync engine's own objects, as each engine makes them (`engine`).
+//! Converts intents to the objects of the sync engine; each engine (`engine`) does this in its own way.
 //!
-//! A template says what is wanted (`HelmInstall`, `GitManifests`), the environment's engine decides the form. An intent lives
-//! between `render` and `compose` only and is never written.
+//! A template creates an intent (`HelmInstall`, `GitManifests`), and the environment's engine decides its form. Intents only exist
+//! between `render` and `compose` and are never written.
 
 mod application;
 mod intent;
@@ -31,7 +31,7 @@ pub(crate) use repository::access;
 pub use pin::unused_pins;
 pub use service::{GitSource, Root, Service};
 
-/// A claim in the form that is applied.
+/// The files and objects of a claim, as applied.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The claim's name: its folder, and its Flux Kustomization.
@@ -44,30 +44,30 @@ pub struct Delivery {
     pub files: Vec<ManifestFile>,
     /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
     pub releases: Vec<ManifestFile>,
-    /// Flux and Argo CD objects that must be reconciled before the claim's own manifests. They are kept next to the claim's
-    /// own Flux Kustomization, which waits for them; in its folder they would wait for themselves.
+    /// Flux and Argo CD objects that must be reconciled before the claim's own manifests. They are written next to the claim's Flux
+    /// Kustomization, which waits for them; in its folder, it would wait for itself.
     pub first: Vec<Object>,
     /// Services that Argo CD's ApplicationSets install.
     pub services: Vec<Service>,
     /// The repositories that the cluster is synced from.
     pub roots: Vec<Root>,
-    /// Namespaces that must exist, no matter what creates them.
+    /// Namespaces that must exist.
     pub namespaces: BTreeSet<String>,
-    /// The folder that its files go to as they are, where that is not a folder of the claim's own.
+    /// The folder for its files, if it is not the claim's own folder.
     pub place: Option<TreePath>,
     /// The charts that it installs.
     pub charts: Vec<Request>,
-    /// CRDs that it brings.
+    /// CRDs that it installs.
     pub provides: BTreeSet<String>,
     /// CRDs that it needs.
     pub requires: BTreeSet<String>,
     /// Claims that must be ready first.
     pub depends_on: BTreeSet<String>,
-    /// Who is asked about the claim, if it says so.
+    /// The owner of the claim, if set.
     pub owner: Option<Arc<str>>,
-    /// The place of the claim's name.
+    /// The location of the claim's name.
     pub span: Span,
-    /// Of a traced run: what decides which objects it has, and what it provides and requires.
+    /// In a traced run: the conditions for its objects and for what it provides and requires.
     pub decided_by: Vec<Node>,
 }
 
@@ -104,7 +104,7 @@ impl Delivery {
         }
     }
 
-    /// The same without its objects, for who keeps it for long.
+    /// The same without its objects, to save memory.
     pub fn without_objects(&self) -> Delivery {
         Delivery {
             services: self.services.clone(),
@@ -119,7 +119,7 @@ impl Delivery {
         }
     }
 
-    /// Of a traced run: what its place among the other claims depends on.
+    /// In a traced run: what its position among the other claims depends on.
     pub fn conditions(&self) -> impl Iterator<Item = &Node> {
         let all = self.files.iter().chain(&self.releases);
         let objects = all.map(|it| &it.object).chain(&self.first);
@@ -127,18 +127,18 @@ impl Delivery {
         names.chain(&self.decided_by)
     }
 
-    /// Whether all that it has is services of ApplicationSets.
+    /// Whether it only consists of services of ApplicationSets.
     pub fn is_services(&self) -> bool {
         self.files.is_empty() && self.releases.is_empty()
     }
 
-    /// Whether there is nothing to apply, as where an overlay deletes all of it.
+    /// Whether there is nothing to apply, for example because an overlay deletes all objects.
     pub fn is_empty(&self) -> bool {
         self.is_services() && self.services.is_empty()
     }
 }
 
-/// What a sync engine makes of intents.
+/// How a sync engine converts intents.
 pub(crate) trait Lowering: Sync + std::fmt::Debug {
     /// Adds the objects that an intent becomes.
     fn lower(
@@ -149,18 +149,18 @@ pub(crate) trait Lowering: Sync + std::fmt::Debug {
         diagnostics: &mut Diagnostics,
     );
 
-    /// Says to the engine what an object says to another one.
+    /// Translates settings of an object for another engine.
     fn translate(&self, _object: &mut Node) {}
 }
 
-/// Where an intent was found.
+/// The context of an intent.
 pub(crate) struct IntentPlace<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) workspace: &'a WorkspaceConfig,
     pub(crate) charts: &'a Charts<'a>,
     /// The name of the claim.
     pub(crate) claim: &'a str,
-    /// The name of the file that the template makes.
+    /// The name of the template's output file.
     pub(crate) file: &'a str,
 }
 
@@ -224,7 +224,7 @@ pub(crate) fn lower(
     }
 }
 
-/// What a manifest becomes.
+/// The result for a manifest.
 #[derive(Default)]
 pub(crate) struct Lowered {
     pub(crate) files: Vec<File>,

@@ -1,15 +1,15 @@
-//! A chart's version as the lock has it.
+//! Replaces a chart's version by that of the lock.
 
 use crate::chart::{Charts, Found, LOCK, Request, is_exact};
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::yaml::Node;
 
-/// The intent with the exact version of its chart, where something says which that is.
+/// The intent with the exact version of its chart, if the lock or an archive determines it.
 ///
-/// Findings: `floating-version` for a range that nothing pins, `stale-pin` for a lock that has only other versions.
+/// Diagnostics: `floating-version` for a range without a pin, `stale-pin` if the lock only has other versions.
 pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagnostics) -> Node {
     let mut pinned = intent.clone();
-    // Its chart is opened, and says itself which version it is.
+    // Its chart is opened and contains the version.
     if intent.get("kind").and_then(Node::as_str) == Some("ChartApplication") {
         return pinned;
     }
@@ -38,7 +38,7 @@ pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagn
     pinned
 }
 
-/// Where a person can change the version. The default of a built-in kind is in no file of the workspace, so the claim is the place.
+/// Where users can change the version. The default of a built-in kind is not in the workspace, so this is the claim.
 fn place(intent: &Node, version: &Span) -> Span {
     match version.path().as_str().starts_with('<') {
         true => intent.span().clone(),
@@ -46,7 +46,7 @@ fn place(intent: &Node, version: &Span) -> Span {
     }
 }
 
-/// The chart that an intent asks for, if it asks for one.
+/// The chart of an intent, if it has one.
 pub(super) fn request(intent: &Node) -> Option<Request> {
     let chart = intent.at_keys(&["spec", "chart"])?;
     let text = |key: &str| chart.get(key).and_then(Node::as_str).unwrap_or("");
@@ -59,7 +59,7 @@ pub(super) fn request(intent: &Node) -> Option<Request> {
     })
 }
 
-/// The version to write in place of the one that is requested; `None` where that one says it all.
+/// The version to write instead of the requested one; `None` if that is already exact.
 fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
     let (name, requested) = (&request.name, request.requested());
     if request.range().is_none() {
@@ -105,7 +105,7 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
     Err(fault.help("run `pleach vendor` to pin it, or write an exact version"))
 }
 
-/// Says which entries of the lock nothing asks for.
+/// Reports entries of the lock that nothing uses.
 pub fn unused_pins(charts: &Charts<'_>) -> impl Iterator<Item = Diagnostic> {
     charts.unused().into_iter().map(|pin| {
         let message = format!("no claim uses `{}` {}", pin.name, pin.requested);

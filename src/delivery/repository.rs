@@ -1,10 +1,10 @@
-//! Access to private repositories, as the sync engine finds it.
+//! Access of the sync engine to private repositories.
 
 use super::intent::Intent;
 use crate::load::WorkspaceConfig;
 use crate::yaml::Mapping;
 
-/// The intent's own access, else what `pleach.yaml` says for the longest prefix of the address.
+/// The access settings of the intent, or those in `pleach.yaml` for the longest matching prefix.
 pub(crate) fn access(intent: &Intent<'_>, workspace: &WorkspaceConfig, address: &str) -> Mapping {
     let configured = workspace.source(address).map(|it| &it.access);
     let mut access = Mapping::new();

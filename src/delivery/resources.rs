@@ -1,11 +1,12 @@
-//! What pods ask for and may use: a request above its limit is refused by Kubernetes only when a pod is to start.
+//! Checks requests and limits of pods: Kubernetes only rejects a request above its limit when the pod is created.
 
 use crate::diag::{Diagnostic, Span};
 use crate::layout::Folder;
 use crate::object::quantity;
 use crate::yaml::{Entry, Node};
 
-/// The first request of the values that is above its limit, whichever of chart and claim says them. Errors: `request-above-limit`.
+/// The first request in the values that is above its limit, whether they come from the chart or the claim. Errors:
+/// `request-above-limit`.
 pub(super) fn check(values: &Node, service: &str, at: &Span) -> Result<(), Diagnostic> {
     for Entry { key, value } in values.as_mapping().into_iter().flatten() {
         let pairs = ["cpu", "memory"].into_iter().filter_map(|it| {
@@ -30,7 +31,7 @@ fn above(service: &str, what: &str, request: &Node, limit: &Node, at: &Span) -> 
         text(request),
         text(limit)
     );
-    // A claim often says one of the two, and the chart the other.
+    // Often, one of the two is set by the claim and the other one by the chart.
     let in_claim =
         |it: &&Node| it.has_origin() && Folder::of(it.span().path()) == Some(Folder::Environments);
     let said = [request, limit].into_iter().find(in_claim);

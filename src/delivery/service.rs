@@ -1,4 +1,4 @@
-//! Services beside others: what Argo CD's ApplicationSets install, and the repositories that clusters are synced from.
+//! Services that Argo CD's ApplicationSets install, and the repositories that clusters are synced from.
 
 use super::intent::Intent;
 use super::repository::access;
@@ -10,7 +10,7 @@ use crate::yaml::{Mapping, Node};
 /// A chart that runs as one of the services of an environment.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Its name, which its release has too.
+    /// Its name, which is also that of its release.
     pub name: String,
     /// Whether a team or the platform owns it.
     pub tier: Tier,
@@ -18,19 +18,19 @@ pub struct Service {
     pub cluster_type: String,
     /// The environment, as a part of paths and names.
     pub environment: String,
-    /// Where it is installed.
+    /// The namespace it is installed into.
     pub namespace: String,
     /// Address of the chart's repository, as Argo CD writes it.
     pub charts: String,
     /// The chart's name in that repository.
     pub chart: String,
-    /// The chart's version, one and no range.
+    /// The exact version of the chart.
     pub version: String,
     /// All of its values.
     pub values: Node,
-    /// Who answers for it.
+    /// Its owner.
     pub annotations: Option<Node>,
-    /// The repository of the tree, where the claim says it.
+    /// The repository of the tree, if the claim sets it.
     pub repository: Option<GitSource>,
     /// The place of its name.
     pub span: Span,
@@ -39,9 +39,9 @@ pub struct Service {
 /// A Git repository that holds a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSource {
-    /// The address of the repository, as Git takes it.
+    /// The address of the repository, as used by Git.
     pub url: String,
-    /// The branch to follow; `HEAD` where the claim names none.
+    /// The branch to follow; `HEAD` if the claim does not set one.
     pub branch: String,
 }
 

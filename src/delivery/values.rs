@@ -1,11 +1,11 @@
-//! The values of a chart: its own, those for production, and what a claim says.
+//! The values of a chart: its own, those for production, and those of a claim.
 
 use crate::yaml::{Entry, Mapping, Node};
 
-/// The layers, each laid over the ones before: maps merge, lists and scalars are replaced, a null removes.
+/// Merges the layers in order: maps are merged, lists and scalars are replaced, null removes a value.
 ///
-/// `own` is what the chart has by itself and what Helm lays below all of it. What is only left out would come back from there,
-/// so a null stays where the chart has something of that name.
+/// `own` are the chart's own values, which Helm merges below all layers. A removed value would reappear from there, so null is kept
+/// if the chart has a value of this name.
 pub(super) fn layered<'a>(layers: impl IntoIterator<Item = &'a Node>, own: &Node) -> Node {
     let mut values = Mapping::new();
     for layer in layers {

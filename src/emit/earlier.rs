@@ -1,13 +1,14 @@
-//! Tells the tree that a workspace was rendered to before its output folder moved.
+//! Detects the previous tree of a workspace whose output folder has moved.
 
 use super::ownership::{Ownership, ownership};
 use crate::tree::{Tree, TreePath};
 
-/// The part of a folder that was generated there, where the folder holds a tree of the same workspace. `places` are the paths by which
-/// clusters would know the folder: from the top of the repository and from the workspace.
+/// The generated part of a folder, if the folder contains a tree of the same workspace. `places` are the paths that clusters may
+/// use for the folder: from the top of the repository and from the workspace.
 ///
-/// At least seven in ten of the generated files have the path of a file of the rendered tree; and its objects lead clusters to this folder,
-/// or nine in ten are what is rendered now, as where clusters get the tree as an artifact. The tree of another workspace is neither.
+/// It is a tree of the same workspace if at least 70 % of the generated files have the path of a rendered file, and its objects
+/// refer to this folder or 90 % of the files equal the rendered ones (as for trees that are published as artifacts). The tree of
+/// another workspace satisfies neither.
 pub fn earlier_tree(rendered: &Tree, folder: &Tree, places: &[TreePath]) -> Option<Tree> {
     let generated = folder
         .iter()

@@ -1,7 +1,7 @@
 //! Plans the writes and deletes that bring the output folder up to date.
 //!
-//! There is no manifest file. Each generated file says so in its first line, so branches that touch different claims
-//! don't conflict. Nothing here touches a disk; `disk` carries the plan out.
+//! There is no manifest file: each generated file is marked in its first line, so branches that change different claims do not
+//! conflict. Nothing is written here; `disk` executes the plan.
 
 mod earlier;
 mod ownership;

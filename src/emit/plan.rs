@@ -32,10 +32,10 @@ pub struct Step {
     pub after: Option<Arc<[u8]>>,
 }
 
-/// What has to be done, in the order of doing, and what is in the way. Paths are relative to the output folder.
+/// The steps to execute, in order, and the obstacles. Paths are relative to the output folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// First removals that make way for files, then files to write, then the other removals. Empty when anything is blocked.
+    /// First removals of files that block new ones, then files to write, then the other removals. Empty if anything is blocked.
     pub steps: Vec<Step>,
     /// How many files are up to date.
     pub unchanged: usize,
@@ -43,19 +43,19 @@ pub struct Plan {
     blocked: BTreeMap<TreePath, String>,
 }
 
-/// A generated file that somebody has changed.
+/// A generated file that was edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kept {
     path: TreePath,
     ownership: Ownership,
     bytes: Arc<[u8]>,
-    /// What it is rendered as; `None` for an obsolete file.
+    /// Its rendered content; `None` for an obsolete file.
     rendered: Option<Arc<[u8]>>,
 }
 
 /// Compares the rendered tree with the current one.
 ///
-/// Generated files that a person edited are kept, unless `force`; other people's files are never touched.
+/// Edited files are kept unless `force` is set; files that are not generated are never changed.
 pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
     let mut plan = Plan::default();
     let mut written = Vec::new();
@@ -84,7 +84,7 @@ pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
 }
 
 impl Plan {
-    /// A plan of these steps, with nothing in the way.
+    /// A plan of these steps, without obstacles.
     pub fn from_steps(steps: Vec<Step>) -> Plan {
         Plan {
             steps,
@@ -100,7 +100,7 @@ impl Plan {
         }
     }
 
-    /// Whether nothing may be written because of somebody else's files.
+    /// Whether nothing may be written because files that are not generated are in the way.
     pub fn is_blocked(&self) -> bool {
         !self.blocked.is_empty()
     }
@@ -110,12 +110,12 @@ impl Plan {
         self.steps.is_empty() && self.kept.is_empty() && !self.is_blocked()
     }
 
-    /// How many files are written when the plan is carried out.
+    /// The number of files that the plan writes.
     pub fn written(&self) -> usize {
         self.steps.len() - self.removed()
     }
 
-    /// How many files are removed when the plan is carried out.
+    /// The number of files that the plan removes.
     pub fn removed(&self) -> usize {
         let steps = self.steps.iter();
         steps.filter(|it| it.change == Change::Delete).count()
@@ -189,7 +189,7 @@ impl Plan {
         });
     }
 
-    /// What `force` would do to the edited files that are rendered still.
+    /// The steps of `force` for edited files that are still part of the tree.
     pub fn kept_steps(&self) -> impl Iterator<Item = Step> {
         let edited = self
             .kept
@@ -216,12 +216,12 @@ impl Plan {
         }
     }
 
-    /// How many files are kept because somebody has changed them.
+    /// The number of edited files, which are kept.
     pub fn kept(&self) -> usize {
         self.kept.len()
     }
 
-    /// What keeps the plan from being carried out, or carried out in full. `folder` is the output folder's own path.
+    /// Diagnostics on why the plan cannot be executed completely. `folder` is the path of the output folder.
     pub fn faults(&self, folder: &TreePath) -> Diagnostics {
         let mut faults = Diagnostics::default();
         for (path, why) in &self.blocked {
@@ -233,7 +233,7 @@ impl Plan {
         faults
     }
 
-    /// For `check`: each file that is not what the claims render to.
+    /// For `check`: each file that differs from the rendered tree.
     pub fn findings(&self, folder: &TreePath) -> Diagnostics {
         let mut findings = self.faults(folder);
         for step in &self.steps {
@@ -249,7 +249,7 @@ impl Plan {
     }
 }
 
-/// A fault of a file as a whole: it has no excerpt.
+/// An error about a file as a whole, without an excerpt.
 fn about(code: &'static str, message: String, path: TreePath) -> Diagnostic {
     Diagnostic::error(code, message).at(Span::new(&Source::new(path, ""), 0..0))
 }
@@ -279,7 +279,7 @@ impl Kept {
     }
 }
 
-/// Where the wanted files go, to find what is in their way.
+/// The paths of the rendered files, to find obstacles.
 struct Way<'a> {
     wanted: &'a Tree,
     folders: BTreeSet<TreePath>,
@@ -316,7 +316,7 @@ impl<'a> Way<'a> {
     }
 }
 
-/// The folders above a path, the root left out.
+/// The folders above a path, without the root.
 fn above(path: &TreePath) -> impl Iterator<Item = TreePath> {
     let up = |it: &TreePath| it.parent().filter(|it| *it != TreePath::root());
     std::iter::successors(up(path), up)

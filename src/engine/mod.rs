@@ -1,7 +1,7 @@
-//! Sync engines, a folder each: what intents become, the files of a cluster, and what starts its sync.
+//! Sync engines, one folder each: lowering of intents, the files of a cluster, and the objects that start its sync.
 //!
-//! What is read of an engine from `environment.yaml` is in `load::Engine`. The stages of the pipeline see an engine through the traits
-//! [`Lowering`](crate::delivery::Lowering) and [`SyncEngine`].
+//! The settings of engines in `environment.yaml` are read by `load::Engine`. The stages of the pipeline use an engine through the
+//! traits [`Lowering`](crate::delivery::Lowering) and [`SyncEngine`].
 
 mod argo;
 mod flux;
@@ -9,7 +9,7 @@ mod flux;
 use crate::compose::SyncEngine;
 use crate::load::Engine;
 
-/// What an engine does.
+/// The implementation of an engine.
 pub(crate) fn of(engine: Engine) -> &'static dyn SyncEngine {
     match engine {
         Engine::Flux => &flux::Flux,

@@ -16,15 +16,15 @@ use pleach_helm::{
     Capabilities, HelmError, HelmVersion, KubeVersion, Release, RenderOptions, Warnings, render,
 };
 
-/// The namespace of who names none.
+/// The default namespace.
 pub const DEFAULT_NAMESPACE: &str = "default";
-/// The name of a release that is given none.
+/// The default name of a release.
 pub const DEFAULT_RELEASE: &str = "release-name";
 
 /// A chart, and how it is rendered: the flags of `helm template` as data.
 #[derive(Clone, Debug, Default)]
 pub struct Inflation {
-    /// Whose behaviour is wanted.
+    /// The version of Helm whose behaviour is used.
     pub version: HelmVersion,
     /// The release's name; empty for [`DEFAULT_RELEASE`].
     pub name: String,
@@ -36,9 +36,9 @@ pub struct Inflation {
     pub is_upgrade: bool,
     /// The version of Kubernetes; empty for Helm's default.
     pub kube_version: String,
-    /// API versions beside Helm's defaults.
+    /// API versions in addition to Helm's defaults.
     pub api_versions: Vec<String>,
-    /// Whether `values.schema.json` is left out of account.
+    /// Whether `values.schema.json` is ignored.
     pub skip_schema_validation: bool,
     /// Which of the chart's manifests are printed.
     pub print: PrintOptions,
@@ -47,7 +47,7 @@ pub struct Inflation {
 impl Inflation {
     /// Renders and prints a chart that was loaded, with the user's `values`.
     ///
-    /// Errors: Helm's message, with its place in the chart as far as it is known.
+    /// Errors: Helm's message, with its location in the chart if known.
     pub fn run(
         &self,
         chart: &LoadedChart,
@@ -94,21 +94,21 @@ fn non_empty<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 
-/// A chart and the values that a release, or a kustomization, gives it.
+/// A chart and its values in a release or kustomization.
 pub struct ChartInput {
     /// The chart with its subcharts.
     pub chart: Arc<LoadedChart>,
     /// All values, merged as the engine merges them.
     pub values: Values,
-    /// The values as written; what goes before others is last.
+    /// The values as written; later ones take precedence.
     pub written: Vec<Node>,
-    /// Whether some values cannot be seen, such as those of a Secret.
+    /// Whether some values are unknown, such as those of a Secret.
     pub is_partial: bool,
-    /// Whether `values.schema.json` is left out of account.
+    /// Whether `values.schema.json` is ignored.
     pub skip_schema: bool,
-    /// Whose behaviour is wanted.
+    /// The version of Helm whose behaviour is used.
     pub version: HelmVersion,
-    /// Where a kustomization asks for the chart; `None` for a release.
+    /// The location of the chart's entry in a kustomization; `None` for a release.
     pub asked: Option<Span>,
 }
 
@@ -128,7 +128,7 @@ pub fn load_folder(
     load(folder_files(files, folder)?, folder, version, warnings)
 }
 
-/// Helm's message as a diagnostic.
+/// Converts Helm's message to a diagnostic.
 pub fn diagnostic(error: HelmError) -> Diagnostic {
     let fault = Diagnostic::error("helm", error.message.trim_end().to_string());
     match error.span {
@@ -137,7 +137,7 @@ pub fn diagnostic(error: HelmError) -> Diagnostic {
     }
 }
 
-/// What Helm says on standard error, as diagnostics.
+/// Helm's warnings on standard error, as diagnostics.
 pub fn warnings(warnings: &Warnings) -> Diagnostics {
     let text = |line: &String| {
         let words = ["warning: ", "Warning: ", "WARNING: ", "info: "];
@@ -147,7 +147,7 @@ pub fn warnings(warnings: &Warnings) -> Diagnostics {
     warnings.iter().map(text).collect()
 }
 
-/// The texts that Helm's messages may quote: the values of the user and of the charts.
+/// The texts that Helm's messages may quote: values of the user and of the charts.
 pub fn quoted_texts(user: &UserValues, chart: Option<&LoadedChart>) -> Vec<Arc<Source>> {
     let mut texts: Vec<String> = Vec::new();
     for file in &user.files {
@@ -171,7 +171,7 @@ pub fn quoted_texts(user: &UserValues, chart: Option<&LoadedChart>) -> Vec<Arc<S
     texts.into_iter().map(source).collect()
 }
 
-/// `a.password=b,c=d` as a map each. Of each name the last part that says something counts.
+/// `a.password=b,c=d` as a map each. Of each name, the last nonempty part is used.
 fn set_as_yaml(set: &str) -> String {
     let documents = set.split(',').map(|it| {
         let (path, value) = it.split_once('=').unwrap_or(("", it));
@@ -186,21 +186,20 @@ fn set_as_yaml(set: &str) -> String {
 
 /// Renders the charts of kustomizations.
 pub struct Inflater<'a> {
-    /// Whose behaviour is wanted.
+    /// The version of Helm whose behaviour is used.
     version: HelmVersion,
-    /// The version of Kubernetes where a chart is given none; empty for Helm's default.
+    /// The default version of Kubernetes; empty for Helm's default.
     kube_version: String,
-    /// API versions where a chart is given none.
+    /// The default API versions.
     api_versions: Vec<String>,
-    /// The charts of the workspace that the kustomization is in, if it is in one.
+    /// The charts of the workspace that contains the kustomization, if any.
     charts: Option<&'a Charts<'a>>,
-    /// The charts that were rendered, with their values, for who judges these.
+    /// The rendered charts with their values, for checks.
     inputs: Mutex<Vec<Arc<ChartInput>>>,
 }
 
 impl<'a> Inflater<'a> {
-    /// Whose behaviour is wanted, the version of Kubernetes and API versions where a chart is given none, and the charts of the
-    /// workspace.
+    /// The version of Helm, the default version of Kubernetes, the default API versions, and the charts of the workspace.
     pub fn new(
         version: HelmVersion,
         kube_version: &str,
@@ -216,7 +215,7 @@ impl<'a> Inflater<'a> {
         }
     }
 
-    /// The charts that were rendered, also those that could not be.
+    /// The charts that were rendered, including those that failed.
     pub fn into_inputs(self) -> Vec<Arc<ChartInput>> {
         let inputs = self.inputs.into_inner();
         inputs.unwrap_or_else(PoisonError::into_inner)

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::load::{CLAIM_NAME, CLAIM_NAME_MAX, ClaimKind, Spelling};
 use crate::schema::{Form, JsonSchema};
 
-/// What every claim of a kind must be.
+/// The schema of claims of a kind.
 pub(super) fn schema(kind: &ClaimKind, form: Form, charts: &BTreeMap<String, String>) -> Json {
     let writer = JsonSchema::new(form, charts);
     let writer = writer.with_snake_case(kind.spelling == Spelling::Protojson);
@@ -53,7 +53,7 @@ pub(super) fn schema(kind: &ClaimKind, form: Form, charts: &BTreeMap<String, Str
     schema
 }
 
-/// Whether a document is a claim of a kind. Where another kind has the same name, the version says which one it is.
+/// Whether a document is a claim of a kind. If another kind has the same name, the version distinguishes them.
 pub(super) fn condition(kind: &ClaimKind, is_shared: bool) -> Json {
     let names: Vec<&str> = kind.names().collect();
     match is_shared {

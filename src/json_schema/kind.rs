@@ -7,7 +7,7 @@ use crate::schema::schema_words;
 /// The name of the definition of a schema of claims.
 const NAME: &str = "schemaOfClaims";
 
-/// Says of `spec.schema` what words a schema of claims has. `at` is the place of the document's schema.
+/// Describes the keywords of `spec.schema`. `at` is the path of the document's schema.
 pub(super) fn schema(mut document: Json, at: &str) -> Json {
     let reference = json!({"$ref": format!("{at}/definitions/{NAME}")});
     let place = document.pointer_mut("/properties/spec/properties/schema");
@@ -20,7 +20,7 @@ pub(super) fn schema(mut document: Json, at: &str) -> Json {
     document
 }
 
-/// A structural schema in the words that the reader of kinds knows.
+/// A structural schema, with the keywords that the reader of kinds supports.
 fn words(own: &Json) -> Json {
     let mut fields = Map::new();
     for word in schema_words() {
@@ -68,7 +68,7 @@ fn words(own: &Json) -> Json {
     json!({
         "type": "object",
         "properties": fields,
-        // Other words that begin so are Kubernetes' and of no effect here.
+        // Other keywords with this prefix belong to Kubernetes and have no effect here.
         "patternProperties": {"^x-([^p]|p[^l])": {}},
         "additionalProperties": false,
     })

@@ -1,6 +1,6 @@
-//! The files of a workspace as JSON Schema (draft 7), which editors complete and check by.
+//! JSON Schema (draft 7) for the files of a workspace, for completion and validation in editors.
 //!
-//! Each schema is made of the one that the loader holds the same file against.
+//! Each schema is generated from the one that the loader uses for the same file.
 
 mod claim;
 mod kind;
@@ -17,15 +17,16 @@ pub use crate::schema::Form;
 use crate::schema::JsonSchema;
 use crate::tree::Files;
 
-/// Where the schema of a workspace's files lies for editors, relative to the workspace.
+/// The path of the schema for editors, relative to the workspace.
 pub const FILE: &str = ".pleach/schema.json";
 
-/// The line by which a file says its schema, as yaml-language-server and others read it. `place` is the path from the file to it.
+/// The comment by which a file names its schema for yaml-language-server and others. `place` is the path from the file to the
+/// schema.
 pub fn modeline(place: &str) -> String {
     format!("# yaml-language-server: $schema={place}\n")
 }
 
-/// The dialect that every editor reads.
+/// The dialect that all editors support.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// The schemas of all files of one workspace.
@@ -42,7 +43,7 @@ impl Schemas {
     /// The claim kinds and charts of the workspace at the root of `files`; without a workspace, the built-in kinds.
     pub fn read(files: &dyn Files, cache: Option<Cache>, faults: &mut Diagnostics) -> Schemas {
         let kinds = load::kinds(files, faults);
-        // Without a workspace there are no charts; a fault in `pleach.yaml` has been reported with the kinds.
+        // Without a workspace there are no charts; an error in `pleach.yaml` has been reported with the kinds.
         let charts = load::charts_of(files, cache);
         let available = charts.map_or_else(|_| Vec::new(), |it| it.available());
         let (charts, references) = definitions(&available);
@@ -53,7 +54,7 @@ impl Schemas {
         }
     }
 
-    /// One schema for every file: what a document must be follows from its `kind`.
+    /// One schema for every file, which distinguishes documents by their `kind`.
     pub fn all(&self, form: Form) -> Json {
         let mut definitions = self.charts.clone();
         let mut conditions = Vec::new();
@@ -110,13 +111,13 @@ impl Schemas {
         Some(self.rooted(schema))
     }
 
-    /// The schema of the values of a chart, by its name; of each version where several are pinned.
+    /// The schema of the values of a chart, by its name; of each version if several are pinned.
     pub fn of_chart(&self, name: &str) -> Option<Json> {
         let reference = self.references.get(name)?;
         Some(self.rooted(json!({"$ref": reference})))
     }
 
-    /// All names that [`of`](Schemas::of) takes.
+    /// All names that [`of`](Schemas::of) accepts.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let kinds = self.kinds.iter().flat_map(|it| it.names());
         kinds.chain(OWN)
@@ -130,7 +131,7 @@ impl Schemas {
     fn rooted(&self, schema: Json) -> Json {
         let mut root = Map::from_iter([("$schema".to_string(), DIALECT.into())]);
         if let Json::Object(words) = schema {
-            // Beside a `$ref`, draft 7 reads nothing.
+            // In draft 7, keywords next to a `$ref` are ignored.
             match words.contains_key("$ref") {
                 true => root.extend([("allOf".to_string(), json!([words]))]),
                 false => root.extend(words),
@@ -147,10 +148,10 @@ impl Schemas {
     }
 }
 
-/// The kinds of files that are pleach's own.
+/// The kinds of pleach's own files.
 const OWN: [&str; 4] = ["ClaimKind", "Environment", "Policy", "Workspace"];
 
-/// Their schemas. `place` is where they will be: the root, or the folder of definitions.
+/// Their schemas. `place` is their path: the root, or the folder of definitions.
 fn own_documents(place: &str) -> [(&'static str, Json); 4] {
     let none = BTreeMap::new();
     let made = |schema| JsonSchema::new(Form::Whole, &none).of(schema);
@@ -177,7 +178,7 @@ fn definition_name(name: &str, versions: &[String], known: &BTreeMap<String, Jso
     }
 }
 
-/// The values of charts: a definition a version, and for each name one that takes any of its versions.
+/// The values of charts: one definition per version, and for each name one that accepts any of its versions.
 fn definitions(charts: &[Available]) -> (BTreeMap<String, Json>, BTreeMap<String, String>) {
     let (mut definitions, mut references) = (BTreeMap::new(), BTreeMap::new());
     for versions in charts.chunk_by(|a, b| a.name == b.name) {

@@ -1,4 +1,4 @@
-//! The values of a chart: its `values.schema.json`, or what its `values.yaml` shows of them.
+//! The schema of a chart's values: its `values.schema.json`, or one derived from its `values.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::schema::as_json;
 use crate::tree::TreePath;
 use crate::yaml::{Node, comment_above, parse_one};
 
-/// How deep values are described: deeper ones are seldom set by hand, and some charts nest without end.
+/// The maximum depth of described values: deeper ones are seldom set by hand, and some charts nest without limit.
 const DEPTH_MAX: usize = 12;
 
 /// A `$ref` to a definition of the root.
@@ -36,7 +36,7 @@ pub(super) fn schema(chart: &Available, own: &str) -> Option<Json> {
     Some(described(&node, 0))
 }
 
-/// What values show of themselves: names, defaults and comments. Types are not known: a chart may take another one.
+/// The schema derived from values: names, defaults and comments, but no types, because a chart may accept several.
 fn described(node: &Node, depth: usize) -> Json {
     let mut out = Map::new();
     match node.as_mapping().filter(|_| depth < DEPTH_MAX) {
@@ -59,9 +59,9 @@ fn described(node: &Node, depth: usize) -> Json {
     Json::Object(out)
 }
 
-/// Turns the schema of all values of a chart into the schema of what a claim sets, at its place among other definitions.
+/// Converts the schema of all values of a chart to the schema of the values that a claim sets, at its path among other definitions.
 ///
-/// A claim says only what differs, so nothing is demanded, and what hangs on it is left out.
+/// A claim only contains overrides, so nothing is required, and conditions on required fields are left out.
 fn settle(schema: &mut Json, own: &str) {
     match schema {
         Json::Array(items) => items.iter_mut().for_each(|it| settle(it, own)),
@@ -96,11 +96,11 @@ fn settle(schema: &mut Json, own: &str) {
                     let moved = format!("{own}{}", local.trim_start_matches('#'));
                     words.insert("$ref".into(), moved.into());
                 }
-                // What is elsewhere is not fetched.
+                // References to other documents are not fetched.
                 Some(_) => drop(words.remove("$ref")),
                 None => {}
             }
-            // The fields of a map may have any of these names.
+            // These are the possible names of fields of a map.
             for (word, inner) in words.iter_mut() {
                 let is_data = ["default", "enum", "const", "examples"].contains(&word.as_str());
                 let is_map = ["properties", "patternProperties", "definitions", "$defs"];
@@ -117,7 +117,7 @@ fn settle(schema: &mut Json, own: &str) {
     }
 }
 
-/// The definitions that a schema refers to, and those that these refer to.
+/// The definitions that a schema refers to, transitively.
 pub(super) fn used(
     root: &Map<String, Json>,
     definitions: &BTreeMap<String, Json>,

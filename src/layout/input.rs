@@ -15,15 +15,15 @@ pub const KIND: &str = "kind.yaml";
 pub enum Folder {
     /// Environments and their claims.
     Environments,
-    /// Kustomizations over what claims render to, one for each environment.
+    /// Kustomizations on rendered claims, one for each environment.
     Overlays,
     /// Claim kinds, unless `pleach.yaml` names other folders.
     Templates,
     /// Charts that claims install.
     Charts,
-    /// Admission policies that clusters have by other means.
+    /// Admission policies that are installed in clusters by other means.
     Policies,
-    /// CustomResourceDefinitions that clusters have by other means.
+    /// CustomResourceDefinitions that are installed in clusters by other means.
     Crds,
 }
 
@@ -54,19 +54,19 @@ impl Folder {
         TreePath::root().child(self.name())
     }
 
-    /// The folder that a path is in, or is.
+    /// The top folder of a path.
     pub fn of(path: &TreePath) -> Option<Folder> {
         let first = path.parts().next()?;
         Folder::ALL.into_iter().find(|it| it.name() == first)
     }
 
-    /// Whether it holds what is said of single environments.
+    /// Whether it contains a folder for each environment.
     pub fn is_of_environments(self) -> bool {
         matches!(self, Folder::Environments | Folder::Overlays)
     }
 }
 
-/// The folders of what is said of environments, to which come those of the claim kinds.
+/// The folders of inputs, except those of claim kinds, which are configurable.
 pub fn input_folders() -> [TreePath; 2] {
     [Folder::Environments.path(), Folder::Overlays.path()]
 }
@@ -78,7 +78,7 @@ pub enum Input<'p> {
     Workspace,
     /// `environments/<environment>/environment.yaml`.
     Environment(&'p str),
-    /// `environments/<environment>/<file>`: claims, where it ends in `.yaml` or `.yml`.
+    /// `environments/<environment>/<file>`: claims, if it ends in `.yaml` or `.yml`.
     Claims {
         /// The environment, or base.
         environment: &'p str,
@@ -87,7 +87,7 @@ pub enum Input<'p> {
     },
     /// `overlays/<environment>/<file>`.
     Overlay {
-        /// The environment, or base; else another folder that overlays refer to.
+        /// The environment, base, or another folder that overlays refer to.
         environment: &'p str,
         /// The path below the overlay's folder.
         file: &'p str,
@@ -97,7 +97,7 @@ pub enum Input<'p> {
 }
 
 impl<'p> Input<'p> {
-    /// What a path is; `None` for what no fixed name says.
+    /// Parses a path; `None` for paths without a fixed name.
     pub fn parse(path: &'p TreePath) -> Option<Input<'p>> {
         if path.as_str() == WORKSPACE {
             return Some(Input::Workspace);
@@ -116,7 +116,7 @@ impl<'p> Input<'p> {
         })
     }
 
-    /// The path that [`Input::parse`] takes apart.
+    /// The path, as parsed by [`Input::parse`].
     pub fn path(self) -> TreePath {
         let parts: [&str; 3] = match self {
             Input::Workspace => [WORKSPACE, "", ""],
@@ -128,7 +128,7 @@ impl<'p> Input<'p> {
         joined(&parts)
     }
 
-    /// The environment that a file is about, or base.
+    /// The environment of a file, or base.
     pub fn environment(self) -> Option<&'p str> {
         match self {
             Input::Environment(environment)
@@ -143,8 +143,7 @@ impl<'p> Input<'p> {
         self.environment() == Some(BASE)
     }
 
-    /// Whether a person writes here what is so in single environments, or in all of them: `pleach.yaml`, `environments` and
-    /// `overlays`.
+    /// Whether users write the settings of environments here: `pleach.yaml`, `environments` and `overlays`.
     pub fn is_setting(path: &TreePath) -> bool {
         path.parts().next() == Some(WORKSPACE) || Input::is_of_environments(path)
     }

@@ -12,7 +12,7 @@ pub use output::{
 
 use crate::tree::TreePath;
 
-/// The path of names and of paths one below the other; empty ones add nothing.
+/// Joins names and paths to a path; empty ones are skipped.
 fn joined(parts: &[&str]) -> TreePath {
     let names = parts.iter().flat_map(|it| it.split('/'));
     names
@@ -20,7 +20,7 @@ fn joined(parts: &[&str]) -> TreePath {
         .fold(TreePath::root(), |path, name| path.child(name))
 }
 
-/// The environment that holds what the others share.
+/// The environment with the shared claims.
 pub const BASE: &str = "base";
 /// The folder of the tree, unless `pleach.yaml` names another.
 pub const DEFAULT_OUTPUT: &str = "deploy";

@@ -3,7 +3,7 @@
 use super::{Folder, joined};
 use crate::tree::TreePath;
 
-/// The folder of what the sync engine of each cluster reads first: every tree has it.
+/// The folder that the sync engine of each cluster reads first; every tree has it.
 pub const CLUSTERS: &str = "clusters";
 /// The folder of ApplicationSets.
 pub const SETS: &str = "appsets";
@@ -32,12 +32,12 @@ impl Group {
     }
 }
 
-/// Whose a service is.
+/// The owner of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// A team owns the service.
     Apps,
-    /// The platform's, for others to use.
+    /// The platform owns the service, for others to use.
     Platform,
 }
 
@@ -45,7 +45,7 @@ impl Tier {
     /// Both tiers, in the order of their folders.
     pub const ALL: [Tier; 2] = [Tier::Apps, Tier::Platform];
 
-    /// As paths of ApplicationSets and names have it.
+    /// The name in paths of ApplicationSets and in object names.
     pub fn name(self) -> &'static str {
         match self {
             Tier::Apps => "apps",
@@ -62,12 +62,12 @@ impl Tier {
     }
 }
 
-/// A part of the tree in which environments have folders of their own.
+/// A part of the tree with a folder for each environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputPart {
-    /// What the sync engine of a cluster reads first, by environment.
+    /// The folders that sync engines read first, by environment.
     Clusters,
-    /// The folders of claims, by environment or by what environments share.
+    /// The folders of claims, by environment or base folder.
     Group(Group),
 }
 
@@ -80,14 +80,14 @@ impl OutputPart {
     }
 }
 
-/// A path of the tree, with as much of its environment and claim as it has.
+/// A path of the tree, with its environment and claim, if it has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output<'p> {
     /// `apps/<environment>/<claim>/…`, `infrastructure/…` and `clusters/…`.
     Own {
         /// The part of the tree.
         part: OutputPart,
-        /// The environment, or the folder of what environments share; empty for the folder of the part.
+        /// The environment or base folder; empty for the folder of the part.
         folder: &'p str,
         /// The claim; in `clusters` also a file of the environment itself.
         claim: Option<&'p str>,
@@ -96,14 +96,14 @@ pub enum Output<'p> {
     },
     /// `environments/<cluster type>/<environment>/<tier>/<service>/…`: the values of services.
     Values {
-        /// What `clusterType` of a service or environment says.
+        /// The `clusterType` of the service or environment.
         cluster_type: &'p str,
-        /// The path below it, which begins with the environment.
+        /// The path below the cluster type, which begins with the environment.
         file: &'p str,
     },
     /// `appsets/<cluster type>/<tier>/…`.
     Sets {
-        /// What `clusterType` of a service or environment says.
+        /// The `clusterType` of the service or environment.
         cluster_type: &'p str,
         /// The name of the second folder.
         tier: &'p str,
@@ -112,7 +112,7 @@ pub enum Output<'p> {
     },
     /// `root-apps/<cluster type>/…`.
     Roots {
-        /// What `clusterType` of a service or environment says.
+        /// The `clusterType` of the service or environment.
         cluster_type: &'p str,
         /// The path below it.
         file: &'p str,
@@ -120,7 +120,7 @@ pub enum Output<'p> {
 }
 
 impl<'p> Output<'p> {
-    /// What a path is; `None` for what a tree does not have.
+    /// Parses a path; `None` if it cannot be a path of a tree.
     pub fn parse(path: &'p TreePath) -> Option<Output<'p>> {
         let (first, rest) = split(path.as_str());
         let parts = [
@@ -160,7 +160,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// The path that [`Output::parse`] takes apart.
+    /// The path, as parsed by [`Output::parse`].
     pub fn path(self) -> TreePath {
         let parts = match self {
             Output::Own {
@@ -182,8 +182,8 @@ impl<'p> Output<'p> {
         joined(&parts)
     }
 
-    /// The environment and the claim that a path of the tree is of, if its folders say so: the folder of the environment, or of what
-    /// environments share, and the claim below it. What a cluster's folder has is of no claim.
+    /// The environment and claim of a path of the tree, if its folders contain them: the environment or base folder, and the claim
+    /// below it. Files in a cluster's folder belong to no claim.
     pub fn owner(path: &'p TreePath) -> Option<(&'p str, Option<&'p str>)> {
         match Output::parse(path)? {
             Output::Own {
@@ -206,8 +206,8 @@ fn split(path: &str) -> (&str, &str) {
     path.split_once('/').unwrap_or((path, ""))
 }
 
-/// The environment of a folder of any tree whose second level is environments: `apps/prod/orders`. Of services in Argo CD it is the
-/// cluster type, `appsets/nonprod/apps`, or with it the environment, `environments/nonprod/dev`.
+/// The environment of a folder of any tree with environments on the second level: `apps/prod/orders`. For services in Argo CD it is
+/// the cluster type, `appsets/nonprod/apps`, or cluster type and environment, `environments/nonprod/dev`.
 pub fn environment_of(folder: &TreePath) -> Option<&str> {
     let (first, rest) = folder.as_str().split_once('/')?;
     if first != Folder::Environments.name() {
@@ -218,7 +218,7 @@ pub fn environment_of(folder: &TreePath) -> Option<&str> {
     folder.as_str().get(first.len() + 1..)?.get(..length)
 }
 
-/// The folder of a claim. `folder` is that of the environment, or of what environments share.
+/// The folder of a claim. `folder` is that of the environment, or a base folder.
 pub fn claim_folder(group: Group, folder: &str, claim: &str) -> TreePath {
     let group = TreePath::root().child(group.folder());
     group.child(folder).child(claim)

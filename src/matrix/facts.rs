@@ -1,11 +1,11 @@
-//! What an operator of a platform asks first of a claim's objects.
+//! The main facts about a claim's objects.
 
 use crate::object::Object;
 use crate::products::cluster_facts;
 use crate::yaml::{Mapping, Node, View};
 
-/// Names and values, in the order in which they are found: `("image clickhouse", "clickhouse-server:24.8")`. Where several
-/// objects disagree, all values are listed.
+/// Names and values, in order of occurrence: `("image clickhouse", "clickhouse-server:24.8")`. If several objects differ, all
+/// values are listed.
 pub fn facts(objects: &[Object]) -> Vec<(String, String)> {
     let mut facts = Facts::default();
     for object in objects {
@@ -100,7 +100,7 @@ fn application(object: &Object, facts: &mut Facts) {
     }
 }
 
-/// What Argo CD reads beside its objects: the chart of a service, or the values of one.
+/// Files that Argo CD reads in addition to objects: the chart of a service, or its values.
 fn file(object: &Object, facts: &mut Facts) {
     let Some(content) = object.node.get("content") else {
         return;
@@ -137,7 +137,7 @@ fn workloads(node: &Node, facts: &mut Facts) {
                 .unwrap_or_default()
                 .iter()
                 .for_each(|it| volume(it, facts));
-            // The values of a chart are looked at by themselves.
+            // The values of a chart are processed separately.
             let inner = mapping.iter().filter(|it| !is_values(&it.key));
             inner.for_each(|it| workloads(&it.value, facts));
         }
@@ -179,7 +179,7 @@ fn resources(name: &str, node: &Node, facts: &mut Facts) {
     }
 }
 
-/// The images, replicas and resources in a chart's values, each with the keys that lead to it.
+/// The images, replicas and resources in a chart's values, each with its path.
 fn chart_values(node: &Node, path: &mut Vec<String>, facts: &mut Facts) {
     let Some(mapping) = node.as_mapping() else {
         return;

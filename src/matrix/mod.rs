@@ -1,7 +1,6 @@
-//! Claims × environments: charts and their versions, images, replicas, resources, volumes, and where they drift apart.
+//! Claims × environments: charts and their versions, images, replicas, resources, volumes, and how they differ.
 //!
-//! It looks at what would be applied, so it sees what templates and overlays make of a claim. A claim of which there is nothing
-//! of the kind to say is left out.
+//! It uses the objects to be applied, so it includes the effect of templates and overlays. Claims without such facts are left out.
 
 mod facts;
 
@@ -29,14 +28,14 @@ impl Matrix {
     }
 }
 
-/// A claim, and what differs of it between environments.
+/// A claim, and its differences between environments.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The claim as `Kind/name`.
     pub name: String,
     /// The environments that have it.
     pub environments: BTreeSet<String>,
-    /// What is reported of it.
+    /// Its facts.
     pub rows: Vec<Row>,
 }
 
@@ -45,13 +44,13 @@ pub struct Claim {
 pub struct Row {
     /// The name of the fact, such as `image clickhouse`.
     pub name: String,
-    /// The values, by environment; an environment that says nothing of it is missing.
+    /// The values, by environment; environments without a value are missing.
     pub values: BTreeMap<String, String>,
     /// Whether the environments that have the claim differ in it.
     pub drifts: bool,
 }
 
-/// Makes the table of `found`: an environment, a claim of it, and the claim's objects there.
+/// Builds the table from `found`: environments, their claims, and the objects of these.
 pub fn matrix<'a>(found: impl IntoIterator<Item = (String, String, &'a [Object])>) -> Matrix {
     let mut claims: BTreeMap<String, BTreeMap<String, Vec<(String, String)>>> = BTreeMap::new();
     for (environment, claim, objects) in found {
@@ -101,7 +100,7 @@ fn claim(name: String, said: BTreeMap<String, Vec<(String, String)>>) -> Claim {
     }
 }
 
-/// Leaves out the registries and folders of images where all are of the same one.
+/// Removes the registries and folders of images if they are all the same.
 fn shorten_images(values: &mut BTreeMap<String, String>) {
     let images = values.values().flat_map(|it| it.split(", "));
     let folders: BTreeSet<&str> = images

@@ -1,4 +1,4 @@
-//! The charts that releases install, for who judges what is deployed.
+//! The charts that releases install, for checks of what is deployed.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::{Options, deploy, load};
 
-/// Applications of charts, by environment. They are in files of clusters, and know the lines of claims only here.
+/// Applications of charts, by environment. In the files of clusters they no longer have the lines of claims.
 pub(super) fn applications(manifests: &EnvironmentManifests<'_>) -> Vec<(String, Object)> {
     let releases = manifests.deliveries.iter().flat_map(|it| &it.releases);
     releases
@@ -19,7 +19,7 @@ pub(super) fn applications(manifests: &EnvironmentManifests<'_>) -> Vec<(String,
         .collect()
 }
 
-/// Adds the charts that objects of claims and Applications install to what is known of clusters.
+/// Adds the charts that objects of claims and Applications install to the known state of clusters.
 pub(crate) fn add_charts<'a>(
     clusters: &mut BTreeMap<String, Cluster>,
     origins: impl IntoIterator<Item = (&'a TreePath, &'a Origin)>,
@@ -38,7 +38,7 @@ pub(crate) fn add_charts<'a>(
     for (name, object) in applications {
         environments.entry(name.clone()).or_default().push(object);
     }
-    // A lock that cannot be read was reported when it was.
+    // An invalid lock has already been reported.
     let workspace = &repository.workspace;
     let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
         return;

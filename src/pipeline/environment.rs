@@ -18,14 +18,14 @@ use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::parallel::each;
 use crate::{Observer, delivery, emit, engine, prove, render};
 
-/// What every environment is rendered with.
+/// Shared inputs of all environments.
 pub(super) struct Pipeline<'a> {
     pub(super) repository: &'a Workspace<'a>,
     pub(super) composer: &'a Composer<'a>,
     /// The files of base.
     pub(super) base: &'a Tree,
     pub(super) observer: &'a Observer,
-    /// What is known of all clusters, if it is requested.
+    /// The known state of all clusters, if requested.
     pub(super) known: Option<Known>,
     /// Whether claims are composed after they are rendered: not if base has errors.
     pub(super) is_composed: bool,
@@ -34,7 +34,7 @@ pub(super) struct Pipeline<'a> {
     pub(super) has_objects: bool,
 }
 
-/// The definitions and policies of the workspace, which all clusters have.
+/// The definitions and policies of the workspace, which apply to all clusters.
 pub(crate) struct Known {
     definitions: Vec<Arc<Source>>,
     policies: Arc<PolicyDocuments>,
@@ -48,7 +48,7 @@ impl Known {
         }
     }
 
-    /// What is known of the cluster of an environment.
+    /// The known state of an environment's cluster.
     fn cluster(&self, repository: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
         Cluster {
             builtin_policies: repository.workspace.policies.clone(),
@@ -62,17 +62,17 @@ impl Known {
     }
 }
 
-/// What an environment comes to.
+/// The result of an environment.
 pub(super) struct EnvironmentOutput<'a> {
     pub(super) environment: &'a Environment,
     pub(super) parts: RenderedParts,
     pub(super) shared: SharedNames<'a>,
     pub(super) effects: Vec<FieldEffect>,
     pub(super) cluster: Option<Cluster>,
-    /// Applications of charts, where what is known of clusters is requested.
+    /// Applications of charts, if the known state of clusters is requested.
     pub(super) applications: Vec<(String, Object)>,
     pub(super) claims: usize,
-    /// Whether no other environment can be in the way of its names.
+    /// Whether no other environment can have conflicting names.
     pub(super) is_by_itself: bool,
     pub(super) stages: Stages,
 }
@@ -156,7 +156,7 @@ impl RenderedParts {
         }
     }
 
-    /// The first file that another part has with other bytes.
+    /// The first file that another part has with different bytes.
     pub(super) fn differing_file<'a>(&self, other: &'a RenderedParts) -> Option<&'a TreePath> {
         let mut files = other.tree.iter();
         let is_other =
@@ -206,19 +206,19 @@ pub(crate) fn deliver<'a>(
     }
 }
 
-/// Delivers everything that was resolved: bases, then environments.
+/// Delivers all resolved claims: bases, then environments.
 pub(crate) fn deliver_all<'a>(
     repository: &Workspace<'_>,
     resolution: &Resolution<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<EnvironmentManifests<'a>> {
     let deliver = |it, diagnostics: &mut Diagnostics| deliver(repository, it, diagnostics);
-    // The base has its own faults.
+    // Errors of the base are reported by themselves.
     each(&resolution.bases, diagnostics, deliver);
     each(&resolution.environments, diagnostics, deliver)
 }
 
-/// What is known of the cluster of each environment.
+/// The known state of each environment's cluster.
 pub(crate) fn clusters(
     files: &dyn Files,
     repository: &Workspace<'_>,

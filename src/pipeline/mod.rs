@@ -1,7 +1,7 @@
 //! From the claims of a workspace to its tree, environment by environment.
 //!
-//! What environments share comes first. Each environment then goes all the way by itself, so that only its files are kept when the
-//! next one begins: the memory of a run goes with its largest environment. What only all of them together show is checked at the end.
+//! Base is rendered first. Each environment then passes through all stages by itself, so that only its files are kept when the next
+//! one begins, and memory is bounded by the largest environment. Checks that need all environments run at the end.
 
 mod charts;
 mod environment;
@@ -24,7 +24,7 @@ pub(crate) use charts::add_charts;
 use environment::{EnvironmentOutput, Known, Pipeline, RenderedParts, sign};
 pub(crate) use environment::{clusters, deliver, deliver_all};
 
-/// What a workspace is composed to.
+/// The composed workspace.
 #[derive(Default)]
 pub(crate) struct PipelineOutput {
     pub(crate) tree: Tree,
@@ -37,8 +37,8 @@ pub(crate) struct PipelineOutput {
     pub(crate) is_conclusive: bool,
 }
 
-/// What was found, by the stage that found it. A later stage may only find what follows from the faults of an earlier one, in whichever
-/// environment those are, so its diagnostics count only where the earlier ones have no error.
+/// Diagnostics by stage. Those of a later stage may only be consequences of errors in an earlier one, in any environment, so they
+/// are only reported if the earlier stages have no errors.
 #[derive(Default)]
 struct Stages {
     /// In claims, their kinds and their templates.
@@ -60,7 +60,7 @@ impl Stages {
         self.claims.has_errors() || self.overlays.has_errors()
     }
 
-    /// The diagnostics that count.
+    /// The diagnostics to report.
     fn finish(self) -> Diagnostics {
         let mut found = self.claims;
         for later in [self.overlays, self.proof] {
@@ -72,7 +72,7 @@ impl Stages {
     }
 }
 
-/// Renders what of a workspace is requested. `None` where its claims have errors.
+/// Renders the requested part of a workspace. `None` if its claims have errors.
 pub(crate) fn run(
     files: &dyn Files,
     repository: &Workspace<'_>,
@@ -145,7 +145,7 @@ fn run_selected(
     output
 }
 
-/// Puts the environments together, and checks what only all of them show. Also gives their Applications of charts.
+/// Combines the environments, and runs the checks that need all of them. Also returns their Applications of charts.
 fn join(
     repository: &Workspace<'_>,
     composer: &Composer<'_>,
@@ -202,7 +202,8 @@ fn join(
     (output, applications)
 }
 
-/// One report in place of one for each claim that was rendered after the limit was met: which these are is chance.
+/// Replaces the reports of all claims that were rendered after the limit was reached by one, because which claims these are depends
+/// on timing.
 fn report_run_limit(repository: &Workspace<'_>, diagnostics: &mut Diagnostics) {
     if repository.templates.is_over_limit() {
         let at = repository.workspace.span.source.clone();

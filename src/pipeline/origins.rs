@@ -1,4 +1,4 @@
-//! What the folders of a tree were made from.
+//! The origins of the folders of a tree.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use crate::layout::environment_of;
 use crate::load;
 use crate::tree::TreePath;
 
-/// The expected build of a folder names its claim. Files such as ApplicationSets belong to several claims.
+/// The expected result of a folder names its claim. Files such as ApplicationSets belong to several claims.
 pub(super) fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
     let origin = |folder: &TreePath, title, owner, span, objects| Origin {
-        // Nothing is applied from base.
+        // Base is not applied.
         environment: environment_of(folder)
             .filter(|it| !load::is_base(it))
             .map(str::to_string),

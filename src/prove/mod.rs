@@ -1,6 +1,6 @@
 //! Builds every folder from the bytes to be written and compares it with the direct rendering.
 //!
-//! A difference is a bug of ours and stops the run: what is committed must be what the claims say.
+//! A difference is a bug in pleach and stops the run, because the committed tree must match the claims.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ fn prove_one(files: &dyn Files, tree: &Tree, expected: &Expected, diagnostics: &
     );
 }
 
-/// A folder without a kustomization is built as Flux builds it: by one that lists all of its files.
+/// A folder without a kustomization is built as Flux does: with a generated one that lists all of its files.
 fn build_flat(mut tree: Tree) -> Built {
     let names = tree.iter().map(|it| Node::string(it.0.as_str()));
     let kustomization = Mapping::from([("resources", Node::sequence(names))]);
@@ -109,7 +109,7 @@ fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
     objects.iter().map(|it| (it.id(), it)).collect()
 }
 
-/// What is wrong with a value that kustomize cannot print.
+/// The error for a value that kustomize cannot print.
 fn unprintable(object: &Object, built: &Object, expected: &Expected) -> Option<Diagnostic> {
     if builds_alike(&object.node, &built.node) {
         return None;

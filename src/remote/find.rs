@@ -1,4 +1,4 @@
-//! What the kustomizations of a repository name: found by reading them, whether they can be built or not.
+//! The references of all kustomizations of a repository, found by parsing them, even if they cannot be built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::yaml::{Node, parse};
 
 use super::WithRemotes;
 
-/// What the kustomizations of a repository name that is not among its files.
+/// References of kustomizations to something outside of the repository.
 #[derive(Default)]
 pub struct Wanted {
     /// Remote bases and files, as written.
@@ -24,16 +24,16 @@ pub struct Wanted {
 /// A remote base or file.
 #[derive(Clone, Debug)]
 pub struct Named {
-    /// Where a kustomization names it first.
+    /// The location of the first reference.
     pub span: Span,
-    /// The repository and folder that kustomize takes it for, if it is no file.
+    /// The repository and folder, as kustomize interprets the address, if it is not a file.
     pub base: Option<RemoteBase>,
-    /// Whether a server may have a file of this address.
+    /// Whether the address may be that of a file on a server.
     pub may_be_file: bool,
 }
 
 impl Named {
-    /// The address under which it is there, if it is.
+    /// The address under which it is available, if any.
     pub fn found(&self, text: &str, files: &dyn Files) -> Option<String> {
         if self.may_be_file && matches!(files.kind(&mount(text)), Ok(Some(EntryKind::File))) {
             return Some(text.to_string());
@@ -73,8 +73,8 @@ const RECORDS: [&str; 5] = [
 ];
 const PATHS: [&str; 3] = ["path", "valuesFile", "values"];
 
-/// What the kustomizations below the root of `files` name, and what the remote ones name in turn as far as they are there. Where
-/// anything remote is named, each kustomization is built too, so that [`WithRemotes::record`] knows what builds read.
+/// The references of the kustomizations below the root of `files`, and of the available remote ones. If there is any remote
+/// reference, each kustomization is also built, so that [`WithRemotes::record`] knows which files builds read.
 pub fn wanted(files: &WithRemotes<'_>) -> Wanted {
     let mut search = Search {
         files,
@@ -101,7 +101,7 @@ pub fn wanted(files: &WithRemotes<'_>) -> Wanted {
     search.wanted
 }
 
-/// All folders with kustomizations, but hidden ones.
+/// All folders with kustomizations, except hidden ones.
 fn folders(files: &dyn Files) -> Vec<TreePath> {
     let mut found = Vec::new();
     let mut open = Walk::new(files, TreePath::root());
@@ -163,13 +163,13 @@ impl Search<'_, '_> {
             }
         }
         self.charts(folder, &document);
-        // A component is built with what lists it.
+        // A component is built by the kustomization that lists it.
         if document.get("kind").and_then(Node::as_str) != Some("Component") {
             self.built.push(folder.clone());
         }
     }
 
-    /// The charts that are pulled where the chart home has none.
+    /// The charts to pull if they are not in the chart home.
     fn charts(&mut self, folder: &TreePath, document: &Node) {
         let home = document.at_keys(&["helmGlobals", "chartHome"]);
         let home = home.and_then(Node::as_str).unwrap_or("charts");
@@ -210,7 +210,7 @@ impl Search<'_, '_> {
             return;
         }
         let is_nested = mount_of(folder).is_some();
-        // A file of one of these names wins, and a stranger's kustomization reads no repository of this machine.
+        // A local file with this name takes precedence, and a remote kustomization must not read local repositories.
         let own = folder.resolve(text).filter(|_| !is_file_address(text));
         let is_own =
             own.is_some_and(|it| matches!(self.files.kind(&it), Ok(Some(EntryKind::File))));
@@ -241,7 +241,7 @@ impl Search<'_, '_> {
         }
         match self.files.kind(&path) {
             Ok(Some(EntryKind::Folder)) => self.open.push(path),
-            // Only what was fetched is kept by what is read of it.
+            // For fetched content, only the files that are read are kept.
             Ok(Some(EntryKind::File)) if mount_of(&path).is_some() => {
                 drop(self.files.read(&path));
             }

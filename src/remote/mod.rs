@@ -1,8 +1,8 @@
-//! Remote bases and files of kustomizations: what `pleach.lock` pins of them, shown among the files of a repository where the
-//! engine looks for it.
+//! Remote bases and files of kustomizations, as pinned in `pleach.lock`: they appear among the files of a repository where the
+//! engine looks for them.
 //!
-//! Of a repository the files that builds read are kept, and no others: an archive in the workspace or in the cache, by the digest
-//! of its paths and bytes. Nothing here reaches the network; `pleach vendor` does.
+//! Only the files of a repository that builds read are kept, in an archive in the workspace or cache, named by the digest of its
+//! paths and bytes. Nothing here accesses the network; only `pleach vendor` does.
 
 mod find;
 mod store;
@@ -18,15 +18,15 @@ use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::kustomize::remote::mount_of;
 use crate::tree::{Below, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
-/// The folder of a workspace that has copies of what is pinned.
+/// The folder of a workspace with copies of the pinned content.
 pub const COPIES: &str = "vendor/remotes";
 
-/// What an address leads to.
+/// The content at an address.
 #[derive(Clone)]
 pub enum Remote {
     /// The files of a repository.
     Folder(Arc<dyn Files + Send + Sync>),
-    /// A file that a server gave.
+    /// A file from a server.
     File(Arc<[u8]>),
 }
 
@@ -39,28 +39,28 @@ pub struct WithRemotes<'a> {
     /// The lock and its folder.
     lock: OnceLock<(TreePath, Lock)>,
     may_float: bool,
-    /// What was fetched, in place of what is pinned.
+    /// Fetched content, which replaces the pinned one.
     fetched: BTreeMap<String, Remote>,
     opened: Mutex<BTreeMap<String, Option<Remote>>>,
     record: Mutex<Record>,
 }
 
-/// The remote bases and files that builds asked for.
+/// The remote bases and files that builds requested.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// Addresses of which nothing is here.
+    /// Addresses without available content.
     pub missing: BTreeSet<String>,
     /// The files of each repository that were read.
     pub read: BTreeMap<String, BTreeSet<TreePath>>,
-    /// What was looked for in each repository and is not there.
+    /// The paths that were requested in each repository and do not exist.
     pub lacking: BTreeMap<String, BTreeSet<TreePath>>,
-    /// What is to be said of the addresses that were opened.
+    /// Diagnostics on the addresses that were opened.
     pub diagnostics: Diagnostics,
 }
 
 impl<'a> WithRemotes<'a> {
-    /// Shows what the lock pins in the folder `root` of `files`, or in the nearest above it that has one; what it does not pin, as
-    /// far as the cache has it.
+    /// Provides the content that is pinned by the lock in the folder `root` of `files`, or in the nearest folder above it with a
+    /// lock; content that is not pinned is taken from the cache.
     pub fn new(files: &'a dyn Files, root: TreePath, cache: Option<Cache>) -> WithRemotes<'a> {
         WithRemotes {
             files,
@@ -74,7 +74,7 @@ impl<'a> WithRemotes<'a> {
         }
     }
 
-    /// The same by another lock than the one of the files, with what was fetched in place of what is pinned. Nothing floats then.
+    /// The same with a different lock and with fetched content instead of the pinned one. There are no warnings about missing pins.
     #[must_use]
     pub fn with_fetched(self, lock: Lock, fetched: BTreeMap<String, Remote>) -> WithRemotes<'a> {
         WithRemotes {
@@ -91,13 +91,13 @@ impl<'a> WithRemotes<'a> {
         record.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is to be said of the addresses that were opened so far: that one floats, or that a copy is damaged.
+    /// Diagnostics on the addresses that were opened so far: missing pins and damaged copies.
     pub fn diagnostics(&self) -> Diagnostics {
         self.record().diagnostics
     }
 
     fn lock(&self) -> &(TreePath, Lock) {
-        // A faulty lock is reported where charts are looked up; nothing is pinned then.
+        // An invalid lock is reported when charts are looked up, and treated as empty here.
         self.lock.get_or_init(|| {
             let mut above = std::iter::successors(Some(self.root.clone()), TreePath::parent);
             let has_lock = |it: &TreePath| matches!(self.files.kind(&it.child(LOCK)), Ok(Some(_)));
@@ -111,7 +111,7 @@ impl<'a> WithRemotes<'a> {
         note(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What is at an address.
+    /// The content at an address.
     fn open(&self, address: &str) -> Option<Remote> {
         if let Some(fetched) = self.fetched.get(address) {
             return Some(fetched.clone());
@@ -133,7 +133,7 @@ impl<'a> WithRemotes<'a> {
         found
     }
 
-    /// What is kept of a pin: in the workspace, else in the cache.
+    /// The stored content of a pin: in the workspace, otherwise in the cache.
     fn pinned(&self, pin: &RemotePin) -> Option<Remote> {
         let copy = TreePath::new(COPIES)?.child(&copy_name(pin));
         let copy = self.files.read(&self.lock().0.join(&copy)).ok();
@@ -153,7 +153,7 @@ impl<'a> WithRemotes<'a> {
         kept.map(Kept::into_remote)
     }
 
-    /// What the cache has of an address that nothing pins.
+    /// The cached content of an address without a pin.
     fn floating(&self, address: &str) -> Option<Remote> {
         let cache = self.cache.as_ref().filter(|_| self.may_float)?;
         let text = cache.files().read(&floating_path(address)).ok()?;
@@ -170,9 +170,9 @@ impl<'a> WithRemotes<'a> {
         Some(kept.into_remote())
     }
 
-    /// Where a path leads that goes through a mount.
+    /// Resolves a path that goes through a mount.
     fn remote(&self, path: &TreePath) -> Option<Place> {
-        // Most paths have no such part.
+        // Most paths contain no mount.
         if !path.as_str().contains('<') {
             return None;
         }
@@ -254,7 +254,7 @@ impl Files for WithRemotes<'_> {
         }
     }
 
-    /// No mount is below what an index knows: nothing there is a folder of a remote's name.
+    /// Indexes contain no mounts, because no existing folder has the name of a mount.
     fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
         self.files.saying(folder, words)
     }

@@ -1,4 +1,4 @@
-//! The form in which remote bases and files are kept, and the names that they have.
+//! The stored form of remote bases and files, and their names.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::tree::{Tree, TreePath};
 /// The folder of the archives of repositories.
 const INNER: &str = "files";
 
-/// What is kept of an address.
+/// The stored content of an address.
 pub enum Kept {
     /// The files of a repository that builds read.
     Folder(Tree),
@@ -19,7 +19,7 @@ pub enum Kept {
 }
 
 impl Kept {
-    /// Reads what was stored. `None` where it is not what the pin says.
+    /// Reads stored bytes. `None` if they do not match the pin.
     pub(super) fn read(bytes: &Arc<[u8]>, pin: &RemotePin) -> Option<Kept> {
         let kept = match pin.commit {
             Some(_) => Kept::Folder(unpack(bytes, &pin.address).ok()?),
@@ -28,13 +28,13 @@ impl Kept {
         (kept.digest() == pin.digest).then_some(kept)
     }
 
-    /// The bytes to store. Errors: it is larger than an archive may be.
+    /// The bytes to store. Errors: the content is larger than the limit of archives.
     pub fn to_bytes(&self, address: &str) -> Result<Arc<[u8]>, Diagnostic> {
         match self {
             Kept::File(bytes) => Ok(bytes.clone()),
             Kept::Folder(tree) => {
                 let bytes = pack(tree, INNER)?;
-                // What cannot be read again is not stored.
+                // Only bytes that can be read again are stored.
                 unpack(&bytes, address)?;
                 Ok(bytes.into())
             }
@@ -57,13 +57,13 @@ impl Kept {
     }
 }
 
-/// Whether bytes are what is kept of a pin.
+/// Whether bytes are the stored content of a pin.
 pub fn holds(pin: &RemotePin, bytes: &Arc<[u8]>) -> bool {
     Kept::read(bytes, pin).is_some()
 }
 
-/// The digest of a tree: of each file in the order of the paths its path, a zero byte, its length in eight bytes, the least first,
-/// and its bytes. How an archive compresses them does not count.
+/// The digest of a tree: for each file, sorted by path, its path, a zero byte, its length in eight bytes (little-endian), and its
+/// bytes. It does not depend on the compression of the archive.
 pub fn digest_of(tree: &Tree) -> String {
     let mut bytes = Vec::new();
     for (path, content) in tree {
@@ -75,13 +75,13 @@ pub fn digest_of(tree: &Tree) -> String {
     digest(&bytes)
 }
 
-/// Where the cache has what is kept of a pin.
+/// The path of a pin's content in the cache.
 pub fn kept_path(pin: &RemotePin) -> TreePath {
     let ending = if pin.commit.is_some() { ".tgz" } else { "" };
     cache_folder().child(&format!("{}{ending}", pin.hex()))
 }
 
-/// Where the cache notes what an address was found to be.
+/// The path of the cached resolution of an address.
 pub fn floating_path(address: &str) -> TreePath {
     let name = digest(address.as_bytes());
     let name = name.strip_prefix("sha256:").unwrap_or(&name);
@@ -92,7 +92,7 @@ fn cache_folder() -> TreePath {
     TreePath::root().child("remotes")
 }
 
-/// The name of a copy in the workspace: what people know it by, and the digest.
+/// The name of a copy in the workspace: a readable name and the digest.
 pub fn copy_name(pin: &RemotePin) -> String {
     let (address, query) = pin.address.split_once('?').unwrap_or((&pin.address, ""));
     let name = address.trim_end_matches('/').rsplit(['/', ':']).next();
@@ -111,7 +111,7 @@ pub fn copy_name(pin: &RemotePin) -> String {
     }
 }
 
-/// The note of the cache on an address: `<digest> <commit>`.
+/// The cached resolution of an address: `<digest> <commit>`.
 pub(super) fn floating_pin(address: &str, note: &[u8]) -> Option<RemotePin> {
     let mut words = str::from_utf8(note).ok()?.split_whitespace();
     let digest = words.next()?.to_string();

@@ -1,7 +1,7 @@
-//! An instance to objects, by its kind's templates.
+//! Renders an instance to objects, with its kind's templates.
 //!
-//! A template makes one object per file. What it makes may be an intent (`HelmInstall`), which `delivery` turns into the sync
-//! engine's own objects.
+//! A template renders one object per file. It may be an intent (`HelmInstall`), which `delivery` converts to objects of the sync
+//! engine.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,15 @@ use crate::resolve::Instance;
 use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
 use crate::yaml::Node;
 
-/// What an instance renders to.
+/// The rendered form of an instance.
 pub struct Manifest<'a> {
     /// The resolved claim that the files are rendered from.
     pub instance: &'a Instance,
     /// Its files, in the kind's order.
     pub files: Vec<File>,
-    /// Claims that its templates refer to, by name: they must be ready first.
+    /// The names of claims that its templates refer to, which must be ready first.
     pub refers_to: BTreeSet<String>,
-    /// Of a traced run: what decides which objects it has, and what it provides and requires.
+    /// In a traced run: the conditions for its objects and for what it provides and requires.
     pub decided_by: Vec<Node>,
 }
 
@@ -32,7 +32,7 @@ pub struct File {
     pub node: Node,
 }
 
-/// Renders all instances of an environment. One with faults is left out.
+/// Renders all instances of an environment. Those with errors are left out.
 pub fn render<'a>(
     instances: &'a [Instance],
     templates: &Templates,
@@ -60,7 +60,7 @@ pub fn render<'a>(
     rendered.collect()
 }
 
-/// Of a traced run: what decides which objects a claim has, and what it provides and requires.
+/// In a traced run: the conditions for the objects of a claim and for what it provides and requires.
 fn deciding(instance: &Instance, templates: &Templates) -> Vec<Node> {
     if !templates.is_traced() {
         return Vec::new();
@@ -75,8 +75,8 @@ fn deciding(instance: &Instance, templates: &Templates) -> Vec<Node> {
     values.collect()
 }
 
-/// A fault with the claim that it was found for. A chart that a built-in kind names by itself is looked for in the claim: nobody
-/// can change it elsewhere.
+/// Adds the claim to an error. If a built-in kind names a chart itself, the error points to the claim, because the kind cannot be
+/// changed.
 fn with_claim_context(fault: Diagnostic, instance: &Instance) -> Diagnostic {
     let place = fault.span.as_ref().map(|it| it.path().as_str());
     let is_builtin = place.is_some_and(|it| it.starts_with(BUILTIN));
@@ -89,7 +89,7 @@ fn with_claim_context(fault: Diagnostic, instance: &Instance) -> Diagnostic {
     )
 }
 
-/// Renders again for each claim that a template asks for.
+/// Renders again for each claim that a template looks up.
 fn render_one(
     instance: &Instance,
     all: &[Instance],
@@ -108,7 +108,7 @@ fn render_one(
     }
 }
 
-/// The claim that a template of `asking` means.
+/// The claim that a template of `asking` looks up.
 fn find<'a>(
     claim: &ClaimName,
     asking: &Instance,
@@ -137,7 +137,7 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
             faults
         });
         let rendered = match rendered {
-            // The other files may ask for charts that do not exist either: all of them are pulled in one go.
+            // The other files may require further missing charts: all of them are collected, so that they are pulled at once.
             Err(faults) if faults.iter().all(|it| it.class == Class::MissingChart) => {
                 missing.extend(faults);
                 continue;
@@ -238,7 +238,7 @@ fn render_file(
     }
 }
 
-/// Refuses what no API server accepts as an object. Reported here, since all later stages rely on it.
+/// Reports objects that no API server accepts. This is done here because all later stages rely on valid objects.
 fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
     let fields: [&[&str]; 3] = [&["apiVersion"], &["kind"], &["metadata", "name"]];
     let has = |field: &[&str]| {
@@ -256,7 +256,7 @@ fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
     Err(fault.help("set `apiVersion`, `kind` and `metadata.name` to strings"))
 }
 
-/// The name's characters as a file's name may have them: those outside `[a-z0-9.-]` become `-`.
+/// The name with all characters outside `[a-z0-9.-]` replaced by `-`, for file names.
 pub fn plain_name(name: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-' {

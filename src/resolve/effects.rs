@@ -1,6 +1,6 @@
-//! Fields that a person wrote and that have no effect as the others are.
+//! Reports fields in claims that have no effect because of the values of other fields.
 //!
-//! A field of a shared claim is reported only where it has no effect in any environment that takes it.
+//! A field of a shared claim is only reported if it has no effect in any environment that uses the claim.
 
 use std::collections::BTreeSet;
 
@@ -11,25 +11,25 @@ use crate::load::{Effect, Part, Workspace};
 use crate::template::{Context, Templates};
 use crate::yaml::{Entry, FieldPath, Node, Step};
 
-/// Who answers for a claim: read for reports, whatever the kind.
+/// The owner of a claim, which reports read for every kind.
 const OWNER: &str = "pleach.dev/owner";
 
 /// A field of one claim whose effect depends on something.
 pub struct FieldEffect {
-    /// The place of its key.
+    /// The location of its key.
     place: Span,
-    /// What to say, where it has no effect.
+    /// The message if it has no effect.
     fault: Option<Diagnostic>,
 }
 
-/// A field in a claim, and the item of the list that it is in.
+/// A field in a claim, and the list item that contains it.
 struct Found<'a> {
     path: FieldPath,
     entry: &'a Entry,
     item: Option<&'a Node>,
 }
 
-/// The fields that a claim's documents give and whose effect depends on something.
+/// The fields set in a claim's documents whose effect depends on a condition.
 pub(super) fn of_instance(
     instance: &Instance,
     templates: &Templates<'_>,
@@ -48,7 +48,7 @@ pub(super) fn of_instance(
             let is_below = |it: &(FieldPath, FieldEffect)| {
                 it.1.fault.is_some() && field.path.steps().starts_with(it.0.steps())
             };
-            // The map that it is in is reported.
+            // The map that contains it is reported.
             if effects.iter().any(is_below) {
                 continue;
             }
@@ -95,7 +95,7 @@ fn find<'a>(
     }
 }
 
-/// Whether a person wrote it, and it says something: an empty value and a plain `false` ask for nothing.
+/// Whether it is set in a claim to a value that requests something: an empty value and `false` do not.
 fn is_written(entry: &Entry, instance: &Instance) -> bool {
     let (key, value) = (&entry.key, &entry.value);
     let says_nothing = value.is_null()
@@ -149,8 +149,8 @@ fn fault(
     Ok(fault.help(help))
 }
 
-/// Reports the fields that have no effect in any of the environments that have them. Returns whether that is known of all fields: of a
-/// part of the workspace, the other environments are not.
+/// Reports fields that have no effect in any environment. Returns whether this is known for all fields: if only a part of the
+/// workspace is rendered, the other environments are unknown.
 pub fn report(
     workspace: &Workspace<'_>,
     effects: &[FieldEffect],

@@ -14,10 +14,10 @@ use crate::schema::{apply_defaults, validate};
 use crate::template::{ClaimName, ClaimQuestion, Context, Templates};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
-/// In a rule, `at: item` is the place of the item that it is held for, which need not be a field.
+/// In a rule, `at: item` is the location of the current item, which need not be a field.
 const ITEM: &str = "item";
 
-/// A claim as one environment has it: merged, valid, its names computed.
+/// A claim in one environment: merged, valid, with computed names.
 pub struct Instance {
     /// The claim's kind, with its schema and templates.
     pub kind: Arc<ClaimKind>,
@@ -29,19 +29,19 @@ pub struct Instance {
     pub context: Context,
     /// What other claims can refer to.
     pub outputs: Mapping,
-    /// Its fields whose effect depends on something.
+    /// Its fields whose effect depends on a condition.
     pub(super) effects: Vec<FieldEffect>,
-    /// CRDs that it brings.
+    /// CRDs that it installs.
     pub provides: BTreeSet<String>,
-    /// The versions of those that have one.
+    /// Their versions, if known.
     pub(super) provided_versions: BTreeMap<String, Node>,
     /// CRDs that it needs.
     pub requires: BTreeSet<String>,
-    /// The lowest versions of those that need one.
+    /// Their minimum versions, if any.
     pub(super) min_versions: BTreeMap<String, Node>,
-    /// Claims that must be ready first: those it names and those it refers to.
+    /// Claims that must be ready first: those in `dependsOn` and those it refers to.
     pub depends_on: BTreeSet<String>,
-    /// Whether base has it too.
+    /// Whether it also exists in base.
     pub shared: bool,
     /// The place of its name.
     pub span: Span,
@@ -53,7 +53,7 @@ impl Instance {
         format!("{}/{}", self.kind.name, self.name)
     }
 
-    /// What `claim(kind, name)` is in expressions, where this is the claim that is meant.
+    /// The result of `claim(kind, name)` in expressions, for this claim.
     pub fn answer(&self, claim: ClaimName) -> Answer {
         let mut outputs = Mapping::new();
         for (name, _) in &self.kind.outputs {
@@ -68,8 +68,8 @@ impl Instance {
     }
 }
 
-/// Resolves all claims of an environment. A claim with faults is left out, and so is what refers to it: of this only those faults are
-/// reported that do not depend on the other.
+/// Resolves all claims of an environment. Claims with errors are left out, and so are claims that refer to them. For these, only
+/// errors that do not depend on the other claim are reported.
 pub(super) fn resolve_all(
     workspace: &Workspace<'_>,
     environment: &Environment,
@@ -96,32 +96,32 @@ pub(super) fn resolve_all(
         .collect()
 }
 
-/// A claim that an expression asks for.
+/// A claim that an expression looks up.
 pub struct Answer {
     pub(super) claim: ClaimName,
     node: Node,
-    /// An entry for each output of its kind, null where the claim has none.
+    /// An entry for each output of its kind, null if the claim does not have it.
     outputs: Node,
 }
 
 impl Answer {
-    /// Tells the expressions of a context.
+    /// Lists the expressions of a context.
     pub fn give(&self, context: &Context) {
         context.answer(self.claim.clone(), &self.node, &self.outputs);
     }
 }
 
-/// What a claim takes from others of its environment.
+/// The claims that a claim uses.
 #[derive(Default)]
 pub(super) struct Links {
     /// The claims, by name.
     pub(super) refers_to: BTreeSet<String>,
-    /// Those that its kind looks for, by the names that expressions know them by.
+    /// Those that its kind looks for, by their names in expressions.
     pub(super) found: Vec<(String, Node)>,
-    /// Those that its expressions have requested.
+    /// Those that its expressions have looked up.
     pub(super) answers: Vec<Answer>,
-    /// Fields and names without a value, since what they refer to has faults: `spec.password`. The claim is then only checked as far
-    /// as it does not depend on them.
+    /// Fields and names without a value, because the claims they refer to have errors: `spec.password`. Checks of the claim that
+    /// depend on them are skipped.
     pub(super) unknown: Vec<String>,
 }
 
@@ -135,7 +135,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Merge, defaults, schema. `None` when there are faults.
+    /// Merge, defaults, schema. `None` if there are errors.
     fn new(
         workspace: &Workspace<'_>,
         environment: &Environment,
@@ -190,8 +190,8 @@ impl Draft {
         context
     }
 
-    /// Computed names, rules and outputs. Errors: the claim that an expression asks for, which is to be among the answers of
-    /// `links` the next time; `None` when there are faults.
+    /// Computed names, rules and outputs. Errors: a claim that an expression looks up and that must be in `links` the next time.
+    /// `None` if there are errors in the claim.
     pub(super) fn finish(
         &self,
         workspace: &Workspace<'_>,
@@ -267,8 +267,8 @@ impl Draft {
         (diagnostics.errors() == before).then_some(instance)
     }
 
-    /// Computes the kind's names. Every chart that does not exist is reported, since all are pulled in one go; of what else fails, which
-    /// may be for want of a chart, only the first is, where no chart was missing before.
+    /// Computes the kind's names. All missing charts are reported, so that they are pulled at once. Other errors may be caused by a
+    /// missing chart, so only the first one is reported, and only if no chart was missing before it.
     fn set_locals(
         &self,
         context: &mut Context,
@@ -293,7 +293,7 @@ impl Draft {
         (!is_missing).then_some(())
     }
 
-    /// Checks the rules that do not depend on what is unknown.
+    /// Checks the rules that do not depend on unknown values.
     fn check_known(
         &self,
         unknown: &[String],
@@ -392,7 +392,7 @@ impl Draft {
         diagnostics.push(fault);
     }
 
-    /// The place of a field that a person wrote, or of its nearest parent that a person wrote.
+    /// The location of a field in a claim, or of its nearest parent that is written in a claim.
     fn place(&self, path: &FieldPath) -> Span {
         let mut path = path.clone();
         loop {
@@ -414,12 +414,12 @@ impl Draft {
         }
     }
 
-    /// Whether a place is in one of the claim's own documents: not in its kind, nor in a claim that it refers to.
+    /// Whether a location is in one of the claim's own documents, and not in its kind or in a claim that it refers to.
     fn is_own(&self, place: &Span) -> bool {
         place.path() == self.span.path() || self.shared && is_of_base(place)
     }
 
-    /// The key of a field, or where an item of a list begins.
+    /// The key of a field, or the beginning of a list item.
     fn key_span(&self, path: &FieldPath) -> Option<Span> {
         let mut parent = path.clone();
         let Step::Key(key) = parent.pop()? else {
@@ -430,7 +430,7 @@ impl Draft {
         entry.key.has_origin().then(|| entry.key.span().clone())
     }
 
-    /// Adds the claim to a fault in an expression of its kind.
+    /// Adds the claim to an error in an expression of its kind.
     pub(super) fn with_claim_context(&self, fault: Diagnostic) -> Diagnostic {
         fault.related(&self.span, format!("for this {}", self.kind.name))
     }
@@ -450,11 +450,11 @@ fn is_dependent(templates: &Templates, expression: &str, unknown: &[String]) -> 
     })
 }
 
-/// CRDs that a claim brings or needs.
+/// CRDs that a claim installs or needs.
 #[derive(Default)]
 struct Capabilities {
     names: BTreeSet<String>,
-    /// By name, where the kind gives one.
+    /// By name, if the kind sets one.
     versions: BTreeMap<String, Node>,
 }
 
@@ -494,7 +494,7 @@ fn is_of_base(place: &Span) -> bool {
     Input::parse(place.path()).is_some_and(Input::is_base)
 }
 
-/// `metadata.env`, if given, is the environment's name; base belongs to none.
+/// `metadata.env`, if set, must be the name of the environment. Claims of base cannot set it.
 fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Diagnostics) {
     let Some(env) = env.filter(|env| env.as_str() != Some(&environment.name)) else {
         return;
@@ -519,7 +519,7 @@ fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Di
     diagnostics.push(fault.at(env));
 }
 
-/// Adds the claims that the claim itself says must be ready first.
+/// Adds the claims in `dependsOn`.
 fn with_dependencies(
     workspace: &Workspace<'_>,
     mut instance: Instance,

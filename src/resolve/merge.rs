@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::schema::Schema;
 use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node};
 
-/// Merges what an environment says over what base says.
+/// Merges the document of an environment into that of base.
 ///
 /// Maps merge; lists are replaced, or merged by the keys that the schema names (`x-kubernetes-list-map-keys`); `false`, `0`
 /// and `""` are values; a `null` of the environment removes. In free-form maps a `null` of base is kept as null.
@@ -37,7 +37,7 @@ fn merge_mappings(base: &mut Mapping, over: &Mapping, schema: Option<&Schema>) {
         let at = index.position(base, text);
         match at.and_then(|at| base.entries_mut().get_mut(at)) {
             Some(entry) => {
-                // The key's place is the one that was written last: that is where to look for its value.
+                // The location of the key is where it was written last, because its value is there.
                 entry.key = key.clone();
                 merge(&mut entry.value, value, inner);
             }
@@ -47,7 +47,7 @@ fn merge_mappings(base: &mut Mapping, over: &Mapping, schema: Option<&Schema>) {
 }
 
 fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Option<&Schema>) {
-    // Items that may be the same have the same label, which is made of the texts of their keys.
+    // Items that may be equal have the same label, which consists of the texts of their keys.
     let label = |item: &Node| -> Vec<(&str, String)> {
         let part = |node: &Node| match (node.kind(), node.as_bool()) {
             (kind @ Kind::Bool, Some(value)) => (kind.words(), value.to_string()),
@@ -77,13 +77,13 @@ fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Opti
     }
 }
 
-/// What an environment adds: its nulls mean "not there".
+/// A part that only the environment has: its nulls mean "not set".
 fn without_nulls(mut node: Node, schema: Option<&Schema>) -> Node {
     drop_nulls(&mut node, schema, true);
     node
 }
 
-/// Removes the nulls that mean "not given": everywhere in typed fields, and in free-form maps if `free_form` says so.
+/// Removes the nulls that mean "not set": in typed fields, and in free-form maps if `free_form` is true.
 pub(super) fn drop_nulls(node: &mut Node, schema: Option<&Schema>, free_form: bool) {
     let inner = |key: &str| schema.and_then(|it| it.property(key).or(it.additional()));
     if let Some(mapping) = node.as_mapping_mut() {

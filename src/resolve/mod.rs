@@ -1,8 +1,7 @@
 //! Claim × environment: merge, defaults, schema, references between claims, computed names, rules.
 //!
-//! An [`Instance`] is a claim as one environment has it, valid and with all its names computed. `environments/base` is
-//! resolved like any environment, with neutral values: it must be valid alone, since the base folders of the tree are
-//! rendered from it.
+//! An [`Instance`] is a claim in one environment, valid and with all names computed. `environments/base` is resolved like any
+//! environment, with neutral values: it must be valid alone, since the base folders of the tree are rendered from it.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +32,7 @@ pub struct Resolved<'a> {
 }
 
 impl Resolved<'_> {
-    /// Takes the fields whose effect depends on something out of the instances: they are judged over all environments.
+    /// Removes the fields whose effect depends on a condition from the instances, because they are checked over all environments.
     pub fn take_effects(&mut self) -> Vec<FieldEffect> {
         let instances = self.instances.iter_mut();
         instances
@@ -45,7 +44,7 @@ impl Resolved<'_> {
 /// All environments, and base for what they share.
 #[derive(Default)]
 pub struct Resolution<'a> {
-    /// `environments/base`, for each engine: the shared claims that some environment of the engine takes.
+    /// `environments/base`, for each engine: the shared claims that some environment of the engine uses.
     pub bases: Vec<Resolved<'a>>,
     /// The environments requested, sorted by name.
     pub environments: Vec<Resolved<'a>>,
@@ -60,13 +59,13 @@ impl<'a> Selections<'a> {
         &self.0
     }
 
-    /// How many claims the environments have, those of base counted in each.
+    /// The number of claims of the environments; those of base count in each.
     pub fn claims(&self) -> usize {
         self.0.iter().map(|it| it.claims.len()).sum()
     }
 }
 
-/// Selects the claims of the environments requested. `None` where there are too many.
+/// Selects the claims of the requested environments. `None` if there are too many.
 pub fn select<'a>(
     workspace: &'a Workspace<'a>,
     diagnostics: &mut Diagnostics,
@@ -77,7 +76,7 @@ pub fn select<'a>(
     Some(Selections(selections))
 }
 
-/// Resolves what environments share: base, once for each engine.
+/// Resolves base, once for each engine.
 pub fn resolve_bases<'a>(
     workspace: &'a Workspace<'a>,
     selections: &Selections<'_>,
@@ -111,7 +110,7 @@ pub fn resolve_environment<'a>(
         drop_consequences(&mut found);
     }
     diagnostics.extend(found);
-    // The others were there to be referred to.
+    // The other claims were only needed as targets of references.
     instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
     Resolved {
         environment,
@@ -119,7 +118,7 @@ pub fn resolve_environment<'a>(
     }
 }
 
-/// Resolves what of the workspace is requested, all of it at once.
+/// Resolves the requested part of the workspace.
 pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
     let Some(selections) = select(workspace, diagnostics) else {
         return Resolution::default();
@@ -138,7 +137,7 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// Takes out what may only follow from a file that cannot be read, which is reported itself.
+/// Removes errors that may be consequences of a file that cannot be read, which is reported itself.
 fn drop_consequences(diagnostics: &mut Diagnostics) {
     let all = std::mem::take(diagnostics).into_iter();
     *diagnostics = all
@@ -146,10 +145,10 @@ fn drop_consequences(diagnostics: &mut Diagnostics) {
         .collect();
 }
 
-/// How many claims all environments together may have: a few files of base and many environments come to many.
+/// The maximum number of claims of all environments: a few claims of base in many environments can be too many.
 pub const CLAIMS_MAX: usize = 20_000;
 
-/// The claims of each environment; `None` where they are too many.
+/// The claims of each environment; `None` if there are too many.
 fn selections<'a>(
     workspace: &'a Workspace<'a>,
     diagnostics: &mut Diagnostics,
@@ -176,7 +175,7 @@ fn selections<'a>(
     Some(selections)
 }
 
-/// Adds to the faults of base that base must be valid alone: what an environment adds does not help.
+/// Adds a note to errors of base that it must be valid alone, without values of environments.
 fn base_instances(
     workspace: &Workspace<'_>,
     base: &Environment,

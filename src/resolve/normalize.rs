@@ -1,9 +1,9 @@
-//! Other spellings of values: numbers in quotes and enums by number, as protojson takes them.
+//! Other spellings of values that protojson accepts: numbers in quotes and enums by number.
 
 use crate::schema::Schema;
 use crate::yaml::{Entry, Kind, Node, Style, Tag, resolve};
 
-/// Writes an enum's number as its name, and (where the claim's schema takes that) a quoted whole number as a number.
+/// Replaces an enum's number by its name, and (if the claim's schema allows it) a quoted integer by a number.
 pub(super) fn normalise_values(node: &mut Node, schema: &Schema) {
     walk(node, schema, schema.takes_quoted_numbers());
 }

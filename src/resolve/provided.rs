@@ -1,5 +1,5 @@
-//! CRDs that one claim of an environment at most may bring, since two that did would undo each other's upgrades; and CRDs that are
-//! brought in a version that is too old for a claim.
+//! Checks CRDs that only one claim of an environment may install, because two claims would revert each other's upgrades; and CRDs
+//! that are installed in a version that is too old for a claim.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::helm::semver::Version;
 use crate::load::Environment;
 use crate::yaml::Node;
 
-/// Says each pair of claims that bring a CRD which a kind wants brought once. Errors: `two-owners`.
+/// Reports each pair of claims that install a CRD that may only be installed once. Errors: `two-owners`.
 pub(super) fn check(
     environment: &Environment,
     instances: &[Instance],
@@ -48,7 +48,7 @@ fn two(environment: &Environment, first: &Instance, second: &Instance, crd: &str
     )
 }
 
-/// Compares the versions in which CRDs are brought with those that claims need. Errors: `older-crd`.
+/// Compares the installed versions of CRDs with those that claims need. Errors: `older-crd`.
 pub(super) fn check_versions(
     environment: &Environment,
     instances: &[Instance],

@@ -1,7 +1,7 @@
 //! References between claims: `{valueFrom: {kind, name, fieldPath}}`.
 //!
-//! The referred claim is finished first, so its outputs are known; that a claim refers to itself through others is an error.
-//! A kind may also look for claims of other kinds that its own build on, which the claims themselves do not name.
+//! A referenced claim is finished first, so its outputs are known; a cycle of references is an error. A kind may also look for
+//! claims of other kinds, which the claims themselves do not name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::load::{ClaimKind, Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimName, ClaimQuestion};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
-/// The function that asks for a claim, as expressions name it.
+/// The name of the function that looks up a claim in expressions.
 const CLAIM: &str = "claim";
 
-/// Finishes every draft, each after those that it refers to.
+/// Finishes all drafts, each after those that it refers to.
 pub(super) fn resolve_in_order(
     workspace: &Workspace<'_>,
     environment: &Environment,
@@ -42,16 +42,16 @@ struct Order<'a> {
     workspace: &'a Workspace<'a>,
     environment: &'a Environment,
     drafts: BTreeMap<String, Draft>,
-    /// The claims with faults, which are reported, and their kinds.
+    /// The claims with errors, which are reported, and their kinds.
     failed: BTreeMap<String, Arc<ClaimKind>>,
     /// The claims that are being finished, outermost first.
     open: Vec<String>,
     done: BTreeMap<String, Instance>,
 }
 
-/// Why a reference gives no value.
+/// Why a reference has no value.
 enum Unresolved {
-    /// The referred claim has faults, which are reported: nothing is wrong with the reference itself.
+    /// The referenced claim has errors, which are reported; the reference itself is valid.
     Failed,
     Fault(Box<Diagnostic>),
 }
@@ -107,7 +107,7 @@ impl Order<'_> {
         }
     }
 
-    /// Finishes a claim whose references are followed. What its expressions ask of other claims makes these finish first.
+    /// Finishes a claim whose references are followed. Claims that its expressions look up are finished first.
     fn finish_draft(
         &mut self,
         draft: &Draft,
@@ -138,7 +138,7 @@ impl Order<'_> {
         }
     }
 
-    /// The claim that an expression asks for.
+    /// The claim that an expression looks up.
     fn asked(
         &mut self,
         claim: ClaimName,
@@ -154,7 +154,7 @@ impl Order<'_> {
         }
     }
 
-    /// Finds the claim that a lookup means. False where it is not known: one that may be it has faults.
+    /// Finds the claim of a lookup. False if it is unknown because a possible claim has errors.
     fn look_for(
         &mut self,
         lookup: &Lookup,
@@ -338,7 +338,7 @@ impl Order<'_> {
     }
 }
 
-/// A claim as the expressions of another kind see it.
+/// The value of a claim in the expressions of another kind.
 fn as_found(instance: &Instance) -> Node {
     let part = |key: &str| instance.node.get(key).cloned().unwrap_or_else(Node::null);
     Node::mapping(Mapping::from([

@@ -1,4 +1,4 @@
-//! Which claims an environment has: base's, less what it excludes, and its own.
+//! The claims of an environment: those of base that it does not exclude, and its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Broken, Claim, Environment, Layout, Workspace};
 use crate::yaml::Node;
 
-/// A claim as base and the environment say it; at least one of the two does.
+/// A claim in base, in the environment, or in both.
 pub(super) struct Selected<'a> {
     pub(super) base: Option<&'a Claim>,
     pub(super) own: Option<&'a Claim>,
 }
 
 impl<'a> Selected<'a> {
-    /// Base ⊕ environment as their documents say it.
+    /// Base ⊕ environment, as written.
     pub(super) fn written(&self) -> Option<Node> {
         let schema = Some(&self.claim()?.kind.schema);
         let mut node = self.base.or(self.own)?.node.clone();
@@ -25,7 +25,7 @@ impl<'a> Selected<'a> {
         Some(node)
     }
 
-    /// The document that says more of the environment.
+    /// The document of the environment, or else of base.
     pub(super) fn claim(&self) -> Option<&'a Claim> {
         self.own.or(self.base)
     }
@@ -64,7 +64,7 @@ pub(super) fn select<'a>(
         );
     }
     for claim in &environment.claims {
-        // Without base's part, every field that it lacks would be reported as missing.
+        // Without the document of base, every field that only base sets would be reported as missing.
         if !claims.contains_key(claim.name.as_str()) && is_broken(base, claim) {
             continue;
         }
@@ -102,7 +102,7 @@ fn is_broken(base: &Environment, claim: &Claim) -> bool {
     broken.any(|it| it.is_probable_match(&claim.kind, &claim.name))
 }
 
-/// Says the claims of base that share a name.
+/// Reports claims of base with the same name.
 pub(super) fn check_base(base: &Environment, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<&str, &Claim> = BTreeMap::new();
     for claim in &base.claims {
@@ -112,7 +112,7 @@ pub(super) fn check_base(base: &Environment, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Base's claims that some environment takes, of those with overlays and base's engine.
+/// The claims of base that some environment uses, among environments with overlays and this engine.
 pub(super) fn base<'a>(
     workspace: &Workspace<'_>,
     base: &'a Environment,
@@ -151,8 +151,8 @@ fn twice(claim: &Claim, other: &Claim) -> Diagnostic {
         .help("rename one of the two: names must be unique in an environment across all kinds")
 }
 
-/// A document for a shared claim that its environment excludes. A partial document would become a claim of its own, with
-/// defaults where the shared claim says something else.
+/// The error for a document of a shared claim that its environment excludes. A partial document would become a separate claim, with
+/// defaults instead of the values of the shared claim.
 fn excluded_claim(claim: &Claim, entry: &Node) -> Diagnostic {
     let id = format!("{}/{}", claim.kind.name, claim.name);
     Diagnostic::error(

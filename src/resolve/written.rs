@@ -1,4 +1,4 @@
-//! A claim as its documents say it, without defaults: what can be written down again.
+//! A claim as written in its documents, without defaults, so that it can be written again.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use crate::diag::Diagnostics;
 use crate::load::{Claim, ClaimKind, Environment, Workspace};
 use crate::yaml::Node;
 
-/// A claim of one environment, base ⊕ environment as written, in its kind's spelling.
+/// A claim of one environment: base ⊕ environment as written, in the spelling of its kind.
 pub struct Written<'a> {
     /// The kind of the claim.
     pub kind: &'a Arc<ClaimKind>,
     /// `metadata.name` of the claim.
     pub name: &'a str,
-    /// What both documents say together.
+    /// The merged document.
     pub node: Node,
     /// The document of `environments/base`.
     pub base: Option<&'a Claim>,

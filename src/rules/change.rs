@@ -6,22 +6,22 @@ use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
 use crate::yaml::FieldPath;
 
-/// A rule about how an environment changes.
+/// A rule about changes of an environment.
 pub type Danger = Rule<Judge>;
 
-/// What a rule looks at.
+/// The input of a rule.
 pub enum Judge {
-    /// One object before and after, Secrets left out.
+    /// One object before and after the change, except Secrets.
     Change(fn(&Pair<'_>, &mut Faults)),
-    /// The same with Secrets: the rule must name no value.
+    /// The same with Secrets: the message must not contain values.
     ChangeOrSecret(fn(&Pair<'_>, &mut Faults)),
-    /// Everything that changes in an environment, and what uses it.
+    /// All changes of an environment, and objects that use changed ones.
     ChangeSet(fn(&ChangeSet<'_>, &mut Faults)),
-    /// The objects of one tree: it needs no other side.
+    /// The objects of one tree, without a comparison.
     Tree(fn(&[&Object], &mut Faults)),
 }
 
-/// One thing that a rule found.
+/// A finding of a rule.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The rule that found it.
@@ -30,14 +30,14 @@ pub struct Finding {
     pub id: ObjectId,
     /// The field of it; the root for the object itself.
     pub field: FieldPath,
-    /// What is dangerous, in one sentence.
+    /// The message, in one sentence.
     pub message: String,
-    /// The place of the field in the tree.
+    /// The location of the field in the tree.
     pub span: Span,
 }
 
 impl Finding {
-    /// As a diagnostic; `place` is where a person wrote it, where that is known.
+    /// As a diagnostic; `place` is the location in a claim, if known.
     pub fn diagnostic(&self, place: Option<&Span>) -> Diagnostic {
         Diagnostic {
             severity: self.danger.severity,
@@ -57,15 +57,15 @@ fn concealed(span: &Span) -> Span {
     Span::new(&Source::new(span.path().clone(), lines), end..end)
 }
 
-/// A change of an environment as rules see it.
+/// A change of an environment, as input of rules.
 pub struct ChangeSet<'a> {
     /// The objects that differ.
     pub pairs: &'a [Pair<'a>],
-    /// All objects of the environment after the change, where a rule asks for them.
+    /// All objects of the environment after the change, if a rule requests them.
     pub rest: &'a [Object],
 }
 
-/// What a rule finds.
+/// The findings of a rule.
 pub fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Finding> {
     let mut faults = Faults {
         danger,
@@ -75,14 +75,14 @@ pub fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Find
     faults.found
 }
 
-/// Where a rule puts what it finds.
+/// Collects the findings of a rule.
 pub struct Faults {
     danger: &'static Danger,
     found: Vec<Finding>,
 }
 
 impl Faults {
-    /// A fault of an object's field.
+    /// A finding about a field of an object.
     pub fn push(&mut self, object: &Object, field: FieldPath, message: String) {
         self.found.push(Finding {
             danger: self.danger,

@@ -1,6 +1,7 @@
 //! What a rule is, and the manual pages of all codes.
 //!
-//! A rule is data and a judge. What it judges is the judge's type: a change or a tree in `danger`, an environment in `check`.
+//! A rule consists of data and a judge. The type of the judge determines its input: a change or a tree in `danger`, an environment
+//! in `check`.
 
 mod change;
 mod page;
@@ -9,17 +10,17 @@ use crate::diag::Severity;
 pub use change::{ChangeSet, Danger, Faults, Finding, Judge, run};
 pub use page::{Page, written};
 
-/// Something that must not be so, with its manual page and what finds it.
+/// A rule with its manual page and its judge.
 pub struct Rule<J: 'static> {
     /// Stable name that reads after "allow".
     pub code: &'static str,
-    /// An error where something is lost or refused for certain, else a warning.
+    /// An error if data is certainly lost or an object certainly rejected, otherwise a warning.
     pub severity: Severity,
-    /// What it finds, in one line.
+    /// A summary of what it finds, in one line.
     pub summary: &'static str,
-    /// The manual page: why it is wrong and what to do.
+    /// The manual page: the reason and what to do.
     pub explain: &'static str,
-    /// What finds it.
+    /// The function that finds violations.
     pub judge: J,
 }
 

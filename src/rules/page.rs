@@ -2,7 +2,7 @@
 
 use crate::diag::Severity;
 
-/// By what they are about. A page is `# code`, a line `severity: summary`, and paragraphs; what is indented is an example.
+/// Grouped by topic. A page is `# code`, a line `severity: summary`, and paragraphs; indented lines are examples.
 const FILES: [&str; 9] = [
     include_str!("pages/charts.md"),
     include_str!("pages/kinds.md"),
@@ -15,16 +15,16 @@ const FILES: [&str; 9] = [
     include_str!("pages/workspace.md"),
 ];
 
-/// What a code means.
+/// The manual page of a code.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// The code that diagnostics carry: `missing-reference`.
     pub code: &'static str,
     /// Error, warning or note.
     pub severity: Severity,
-    /// What it is about, in one line.
+    /// A summary in one line.
     pub summary: &'static str,
-    /// Why it is wrong and what to do: paragraphs, with empty lines between them.
+    /// The reason and what to do: paragraphs, separated by empty lines.
     pub explain: &'static str,
 }
 

@@ -1,7 +1,7 @@
 //! ApplicationSets (argoproj.io/v1alpha1).
 //!
-//! Go templates, with an error for a parameter that is missing. The chart is that of an OCI registry, which Argo CD writes
-//! without `oci://`; the values come from Git as a second source. Argo CD replaces `$values` only at the beginning of a path.
+//! They use Go templates with an error for missing parameters. The chart is from an OCI registry, which Argo CD writes without
+//! `oci://`; the values come from Git as a second source. Argo CD only replaces `$values` at the beginning of a path.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(super) fn file(set: &Set<'_>) -> String {
     below.unwrap_or(path).to_string()
 }
 
-/// What a generator gives for a service.
+/// The parameters of a service.
 pub(super) fn element(service: &Service) -> Mapping {
     texts([
         ("name", &service.name),
@@ -86,7 +86,7 @@ fn set_labels(set: &Set<'_>) -> Mapping {
     labels
 }
 
-/// Apps are found by their files in Git: a new one changes no ApplicationSet. Services of the platform are listed.
+/// Apps are found by their files in Git, so a new one does not change the ApplicationSet. Services of the platform are listed.
 fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
     match set.tier {
         Tier::Apps => {
@@ -131,7 +131,7 @@ fn template(set: &Set<'_>, environment: &Environment, workspace: &WorkspaceConfi
         ("targetRevision", &set.repository.branch),
         ("ref", "values"),
     ]);
-    // Where the operator is not there yet, the first attempt would fail before it begins.
+    // If the operator is not installed yet, the first attempt would fail at once.
     let options: &[&'static str] = match set.tier {
         Tier::Apps => &["CreateNamespace=true"],
         Tier::Platform => &["CreateNamespace=true", "SkipDryRunOnMissingResource=true"],
@@ -153,7 +153,7 @@ fn template(set: &Set<'_>, environment: &Environment, workspace: &WorkspaceConfi
     ])
 }
 
-/// The one repository that all charts come from; where there are several, each service says its own.
+/// The repository of all charts; if there are several, each service has its own parameter.
 fn charts(set: &Set<'_>) -> String {
     let addresses: BTreeSet<&str> = set.services.iter().map(|it| &*it.charts).collect();
     let mut addresses = addresses.into_iter();

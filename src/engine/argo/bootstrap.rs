@@ -8,7 +8,7 @@ use crate::load::{Environment, OWN_CLUSTER, WorkspaceConfig};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 
-/// Argo CD fails where a folder is not there, and Git keeps no empty ones.
+/// Argo CD fails if a folder does not exist, and Git does not store empty folders.
 pub(super) fn keep_folders(composition: &mut RenderedTree, delivery: &Delivery) {
     for root in &delivery.roots {
         for tier in Tier::ALL {

@@ -1,7 +1,7 @@
-//! The Applications of each claim, and the root Application that brings them all (argoproj.io/v1alpha1).
+//! The Applications of each claim, and the root Application that creates them (argoproj.io/v1alpha1).
 //!
-//! An Application names none that it waits for; the waves of the root Application are the order. A wave begins when the one
-//! before is healthy.
+//! Applications have no dependencies; the waves of the root Application define the order. A wave begins when the previous one is
+//! healthy.
 
 use super::lowering::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
@@ -22,7 +22,7 @@ use crate::render::plain_name;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, map};
 
-/// The only file of the folder that a person applies with kubectl.
+/// The only file of the folder that is applied with kubectl.
 const ROOT: &str = "root.yaml";
 
 /// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
@@ -63,7 +63,7 @@ pub(super) fn write(
     }
 }
 
-/// A claim's Applications: what comes first, then the claim's folder, then its charts.
+/// A claim's Applications: prerequisites, then the claim's folder, then its charts.
 fn of_claim(
     workspace: &WorkspaceConfig,
     laid: &Overlaid<'_>,
@@ -87,7 +87,7 @@ fn of_claim(
     applications
 }
 
-/// The Applications that ApplicationSets make, as far as they are known.
+/// The Applications that ApplicationSets generate, as far as they are known.
 fn of_sets(laid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
     let placed = laid.deliveries.iter().filter(|it| it.place.is_some());
     let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
@@ -116,7 +116,7 @@ fn of_folder(
     Object::new(node)
 }
 
-/// A namespace that the claim uses: Argo CD wants one that the project permits, though each object names its own.
+/// A namespace that the claim uses: Argo CD requires one that the project permits, although each object has its own.
 fn main_namespace(delivery: &Delivery) -> Node {
     let objects = || delivery.files.iter().map(|it| &it.object);
     let used = objects().map(Object::namespace).find(|it| !it.is_empty());
@@ -153,15 +153,15 @@ fn finish(mut object: Object, environment: &Environment, wave: Node) -> Object {
     object
 }
 
-/// The name of an Application's file: its own without the environment, which the folder says.
+/// The file name of an Application: its name without the environment, which is the name of the folder.
 fn short_name(object: &Object, environment: &Environment) -> String {
     let suffix = environment.application("");
     let name = object.name();
     plain_name(name.strip_suffix(&*suffix).unwrap_or(name))
 }
 
-/// The Application that brings the others. It is not among them, for it would wait for itself; and without a finalizer, for
-/// its deletion would take the whole cluster down.
+/// The Application that creates the others. It does not contain itself, because it would wait for itself. It has no finalizer,
+/// because deleting it would delete everything on the cluster.
 fn root(workspace: &WorkspaceConfig, environment: &Environment) -> Node {
     let mut source = source(workspace, environment, &cluster_folder(&environment.name));
     let directory = map! {"recurse": true, "exclude": Node::constant(ROOT)};

@@ -1,8 +1,8 @@
 //! Argo CD: Applications (argoproj.io/v1alpha1) of charts and of folders in Git.
 //!
-//! An Application is an object of the cluster that Argo CD runs on, which need not be the one it deploys to. So it is kept
-//! beside the claim's own objects and never among them. Of what an intent says, `interval`, `timeout` and `cleanupOnFail` have
-//! no counterpart: Argo CD has one interval for all, and neither waits for a sync nor cleans up after one.
+//! An Application is an object of the cluster that Argo CD runs on, which may differ from the target cluster. So it is not written
+//! to the folder of the claim's own objects. The fields `interval`, `timeout` and `cleanupOnFail` of an intent have no counterpart:
+//! Argo CD has one interval for all Applications, and neither waits for a sync nor cleans up after it.
 
 use crate::delivery::{ChartApplication, GitSource, Intent, Service, access};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -10,10 +10,10 @@ use crate::layout::Tier;
 use crate::load::{Argo, Destination, WorkspaceConfig};
 use crate::yaml::{Mapping, Node, View, emit_canonical, map, node};
 
-/// Flux applies so too, and a CRD can be larger than the annotation that client-side apply writes.
+/// Flux also uses server-side apply, and a CRD can be too large for the annotation of client-side apply.
 pub(super) const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
 
-/// What every Application needs to know.
+/// Data for every Application.
 pub(super) struct Target<'a> {
     pub(super) argo: &'a Argo,
     pub(super) workspace: &'a WorkspaceConfig,
@@ -52,7 +52,7 @@ fn chart_policy(intent: &Intent<'_>, has_ignored: bool) -> Mapping {
     if has_ignored {
         options.push("RespectIgnoreDifferences=true");
     }
-    // CRDs that leave the chart would go with all their objects.
+    // Pruning CRDs that are removed from the chart would delete all of their objects.
     let prune = intent.text(&["crds"]) != "Skip";
     let heal = !matches!(intent.text(&["drift"]), "warn" | "disabled");
     let is_suspended = intent.field(&["suspend"]).and_then(Node::as_bool) == Some(true);
@@ -69,7 +69,7 @@ fn chart_policy(intent: &Intent<'_>, has_ignored: bool) -> Mapping {
     sync_policy(automated, &options, intent.field(&["retries"]).cloned())
 }
 
-/// The Application of a folder in Git. Argo CD takes it for a kustomization where it is one, else for plain YAML.
+/// The Application of a folder in Git. Argo CD builds it as a kustomization if it is one, otherwise as plain YAML.
 pub(super) fn git_manifests(
     intent: &Intent<'_>,
     target: &Target<'_>,
@@ -91,7 +91,7 @@ pub(super) fn git_manifests(
     let spec = spec(target.argo, source, namespace, policy);
     let name = intent.metadata("name").cloned().unwrap_or_else(Node::null);
     let mut object = application(intent, target, name, spec);
-    // What is never pruned outlives its Application too.
+    // Objects that are never pruned also remain when the Application is deleted.
     let metadata = object.get_mut("metadata").and_then(Node::as_mapping_mut);
     if let Some(metadata) = metadata.filter(|_| !prune) {
         metadata.remove("finalizers");
@@ -127,14 +127,14 @@ pub(super) fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping)
     })
 }
 
-/// The annotation by which the API server says what differs. Argo CD's own way with server-side apply takes the defaults of
-/// a CRD for changes, and so heals what is sound.
+/// The annotation for server-side diffs. Argo CD's own diff with server-side apply treats defaults of a CRD as changes, and would
+/// sync without need.
 pub(super) fn server_side_diff() -> Mapping {
     map! {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"}
 }
 
-/// A chart's name beside the claim's own, which is that of the folder's Application: made from the name of the file alone,
-/// so that one more chart renames nothing.
+/// The Application name of a chart. The claim's own name belongs to the Application of its folder. It only depends on the file
+/// name, so that adding a chart does not rename others.
 fn chart_name(claim: &str, file: &str) -> String {
     match file.strip_suffix(".yaml").unwrap_or(file) {
         "helminstall" => format!("{claim}-chart"),
@@ -142,7 +142,7 @@ fn chart_name(claim: &str, file: &str) -> String {
     }
 }
 
-/// What makes the deletion of an Application delete its objects too, as Flux does.
+/// The finalizer with which deleting an Application also deletes its objects, as Flux does.
 pub(super) fn finalizers() -> Node {
     node!(["resources-finalizer.argocd.argoproj.io"])
 }
@@ -181,8 +181,8 @@ pub(super) fn automated(prune: bool, heal: bool) -> Mapping {
     map! {"prune": prune, "selfHeal": heal}
 }
 
-/// A sync policy. Without a count, some twenty minutes of attempts: forever would hold on to a revision that cannot be
-/// applied, and never look at the next one.
+/// A sync policy. By default it retries for about twenty minutes: with unlimited retries, Argo CD would never move on from a
+/// revision that cannot be applied.
 pub(super) fn sync_policy(
     automated: Option<Mapping>,
     options: &[&'static str],
@@ -198,8 +198,8 @@ pub(super) fn sync_policy(
     }
 }
 
-/// The repository, the chart and its version. Argo CD writes an OCI registry without `oci://`; a digest it takes only of an
-/// OCI artifact (from Argo CD 3.1 on).
+/// The repository, the chart and its version. Argo CD writes an OCI registry without `oci://`; it supports digests only for OCI
+/// artifacts (since Argo CD 3.1).
 fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
     let at = intent
         .field(&["chart", "repository"])
@@ -223,7 +223,7 @@ fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
     }
 }
 
-/// A repository of charts as Argo CD writes it.
+/// A chart repository in Argo CD's notation.
 fn charts_address(address: &str) -> String {
     match address.strip_prefix("oci://") {
         Some(registry) => registry.trim_end_matches('/').to_string(),
@@ -231,8 +231,8 @@ fn charts_address(address: &str) -> String {
     }
 }
 
-/// Name of the release, and the values. A null of `valuesObject` is lost on its way through the API server
-/// (argoproj/argo-cd#16312), so values with one are given as text.
+/// Name of the release, and the values. A null in `valuesObject` is lost in the API server (argoproj/argo-cd#16312), so values with
+/// one are given as text.
 fn helm(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Mapping {
     let name = intent.field(&["releaseName"]).or(intent.metadata("name"));
     let mut helm = map! {
@@ -287,7 +287,7 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
     ignored
 }
 
-/// Refuses what Argo CD has no words for.
+/// Reports settings that Argo CD does not support.
 fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
     let field = |key: &str| intent.field(&[key]);
     if let Some(field) = field("crds").filter(|it| it.as_str() == Some("Create")) {
@@ -312,7 +312,7 @@ fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Argo CD takes access from Secrets of its own, which only people can make.
+/// Argo CD reads credentials from its own Secrets, which users create.
 fn check_access(
     intent: &Intent<'_>,
     target: &Target<'_>,
@@ -369,7 +369,7 @@ pub(super) fn service(
     }
 }
 
-/// Says to Argo CD what an object says to Flux: what is never pruned.
+/// Translates Flux annotations of an object for Argo CD: those that prevent pruning.
 pub(super) fn translate(object: &mut Node) {
     const FLUX: &str = "kustomize.toolkit.fluxcd.io/prune";
     const ARGO: &str = "argocd.argoproj.io/sync-options";
@@ -384,7 +384,7 @@ pub(super) fn translate(object: &mut Node) {
         return;
     }
     let own = annotations.get(ARGO).and_then(Node::as_str);
-    // To Flux it says too that the object outlives the claim.
+    // For Flux, the annotation also keeps the object when the claim is removed.
     let options = own.into_iter().chain(["Prune=false", "Delete=false"]);
     let options = options.collect::<Vec<_>>().join(",");
     if annotations.contains_key(ARGO) {

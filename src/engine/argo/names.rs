@@ -1,4 +1,4 @@
-//! Many clusters can share one Argo CD: there, names are unique over all of them.
+//! Several clusters can share one Argo CD, in which names must be unique.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Argo, Environment};
 use crate::object::Object;
 
-/// Says the names that two environments give in one Argo CD. Errors: `two-owners`.
+/// Reports names that two environments create in one Argo CD. Errors: `two-owners`.
 pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
     for shared in environments {
@@ -24,12 +24,12 @@ pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnos
     }
 }
 
-/// Two clusters that each run an Argo CD of their own share none.
+/// Two clusters that each run their own Argo CD share no names.
 fn can_share(one: &Argo, other: &Argo) -> bool {
     !one.is_own_cluster() || !other.is_own_cluster()
 }
 
-/// The names that an environment gives in its Argo CD, each with its kind.
+/// The names that an environment creates in its Argo CD, each with its kind.
 pub(super) fn names(delivered: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
     let environment = delivered.environment;
     let claims = delivered.deliveries.iter().flat_map(|it| {

@@ -11,9 +11,9 @@ use crate::yaml::{Node, map, node};
 
 /// The AppProject: the sources that the Applications use, every namespace of their cluster, and its cluster-scoped kinds.
 ///
-/// Destinations and kinds must not shrink when a claim goes. The project is synced in the first wave, before the Application
-/// of a removed claim is pruned, and Argo CD's finalizer deletes only what the project still permits: the rest would go on
-/// running with nothing that manages it. Sources may shrink, as a deletion reads none.
+/// Destinations and kinds must not be removed together with a claim. The project is synced in the first wave, before the
+/// Application of a removed claim is pruned, and Argo CD's finalizer only deletes what the project still permits: the rest would
+/// keep running, unmanaged. Sources may be removed, because a deletion does not read them.
 pub(super) fn project(laid: &Overlaid<'_>, applications: &[Object]) -> Node {
     let argo = &laid.environment.argo;
     let everywhere = destination(argo, Some(Node::constant("*")));
@@ -51,7 +51,7 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
     addresses.collect()
 }
 
-/// Group and kind of what may be without a namespace: everything, or what the environment lists and its claims use.
+/// Group and kind of the permitted cluster-scoped kinds: all, or those that the environment lists and its claims use.
 fn cluster_kinds(laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
     let kind = |group: &str, kind: &str| (group.to_string(), kind.to_string());
     let Some(listed) = &laid.environment.argo.cluster_resources else {

@@ -1,7 +1,7 @@
-//! Services that charts run, for Argo CD: an ApplicationSet an environment and tier, whichever claims the services are of, and
-//! for each service the values of its chart.
+//! Services from charts, for Argo CD: an ApplicationSet for each environment and tier, with the services of all claims, and the
+//! chart values of each service.
 //!
-//! The repository has them as InfraForge does: `appsets/<cluster type>/<tier>/…`, `environments/<cluster type>/<environment>/…`.
+//! The paths are those of InfraForge: `appsets/<cluster type>/<tier>/…`, `environments/<cluster type>/<environment>/…`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::Node;
 
-/// Says which environments of Argo CD would write one ApplicationSet. Errors: `two-owners`.
+/// Reports environments of Argo CD that would write the same ApplicationSet. Errors: `two-owners`.
 pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
     for delivered in environments {
@@ -62,7 +62,7 @@ pub(super) fn add_sets(
         .collect();
     let title = format!("Environment/{}", environment.name);
     let span = environment.span.clone();
-    // No claim can be called so.
+    // This is not a valid name of a claim.
     delivered.deliveries.push(Delivery {
         files,
         place: Some(TreePath::root().child(SETS)),
@@ -96,7 +96,7 @@ fn sets<'a>(
     sets.collect()
 }
 
-/// The one repository that all services of an ApplicationSet have their values in.
+/// The repository with the values of all services of an ApplicationSet.
 fn repository(
     environment: &Environment,
     services: &[&Service],
@@ -123,7 +123,8 @@ fn repository(
     first
 }
 
-/// A service's Application is called `<service>-<environment>`, in all of Argo CD; a claim's own in the same way.
+/// A service's Application is named `<service>-<environment>`, which must be unique in Argo CD and not be the name of a claim's
+/// Application.
 fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<String, &Span> = BTreeMap::new();
     let claims = delivered.deliveries.iter().filter(|it| !it.is_services());
@@ -142,7 +143,7 @@ fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
     }
 }
 
-/// Writes what each service of a claim is made from: its values and, for the generator, its chart.
+/// Writes the files of each service of a claim: its values and, for the generator, its chart.
 pub(super) fn write(composition: &mut RenderedTree, delivery: &Delivery) {
     for service in &delivery.services {
         let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
@@ -158,7 +159,7 @@ pub(super) fn write(composition: &mut RenderedTree, delivery: &Delivery) {
     }
 }
 
-/// What the environment's services have for themselves, whichever of them there are.
+/// The folders of the environment's services, independent of which services exist.
 pub(super) fn own_places(deliveries: &[Delivery]) -> impl Iterator<Item = TreePath> {
     deliveries
         .iter()

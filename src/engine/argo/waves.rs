@@ -8,7 +8,7 @@ use crate::delivery::Delivery;
 /// The annotation of an object's wave.
 pub(super) const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-/// For each claim the wave that it begins with. Claims that depend on each other in a cycle have been reported, and get none.
+/// The first wave of each claim. Claims in a dependency cycle are already reported and have none.
 pub(super) fn waves<'a>(deliveries: &'a [Delivery], order: &'a Order) -> BTreeMap<&'a str, usize> {
     let length = |it: &Delivery| {
         let steps = [

@@ -7,7 +7,7 @@ use crate::load::{Environment, FLUX_NAMESPACE, WorkspaceConfig};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 
-/// What `flux bootstrap` would make, where the environment's source is a GitRepository.
+/// The objects that `flux bootstrap` would create, if the environment's source is a GitRepository.
 pub(super) fn sync(
     root: &Root,
     environment: &Environment,

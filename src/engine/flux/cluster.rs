@@ -1,4 +1,4 @@
-//! `{infrastructure,apps}.yaml`: one Flux Kustomization a claim (kustomize.toolkit.fluxcd.io/v1).
+//! `{infrastructure,apps}.yaml`: one Flux Kustomization per claim (kustomize.toolkit.fluxcd.io/v1).
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ pub(super) fn write(
     }
 }
 
-/// The claims of a group that have anything to apply, by name.
+/// The claims of a group with objects to apply, by name.
 fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
     let members = deliveries
         .iter()
@@ -39,7 +39,7 @@ fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
     members
 }
 
-/// The members' Flux Kustomizations and what these wait for, by name.
+/// The members' Flux Kustomizations and the prerequisites that these wait for, by name.
 fn documents(
     workspace: &WorkspaceConfig,
     environment: &Environment,
@@ -53,7 +53,7 @@ fn documents(
         let first = delivery.first.iter();
         named.extend(first.map(|it| (it.name(), form::object(&it.node))));
     }
-    // A stable sort: a source stays before what it is the source of.
+    // The sort is stable, so a source stays before the objects that use it.
     named.sort_by_key(|it| it.0);
     named.into_iter().map(|it| it.1).collect()
 }
@@ -77,7 +77,7 @@ fn kustomization(
         spec.insert("dependsOn", Node::sequence(depends));
     }
     let objects: Vec<&Object> = delivery.files.iter().map(|it| &it.object).collect();
-    // Where a new commit fixes what does not become ready, Flux looks at it only after this time.
+    // If objects do not become ready, Flux only considers a commit that fixes them after this time.
     let timeout = if health::is_slow(&objects) {
         "10m"
     } else {

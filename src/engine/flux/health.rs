@@ -1,14 +1,13 @@
 //! Health checks for custom resources, for Flux Kustomizations that wait for them.
 //!
-//! Without such expressions Flux takes a custom resource that has no status yet for ready (kstatus: an object without conditions is
-//! `Current`), so what waits for a database would start before its operator has seen it.
+//! Without such expressions, Flux treats a custom resource without a status as ready (kstatus: an object without conditions is
+//! `Current`), so claims that wait for a database would start before its operator has processed it.
 
 use crate::object::Object;
 use crate::products::{Health, ProductKind, kinds};
 use crate::yaml::{Mapping, Node};
 
-/// The expressions for the kinds among some objects. `own` are those that the environment gives: its expression for a kind
-/// replaces ours.
+/// The expressions for the kinds of some objects. `own` are those of the environment, which replace ours.
 pub(super) fn expressions(objects: &[&Object], own: Option<&Node>) -> Vec<Node> {
     let own = own.and_then(Node::as_sequence).unwrap_or_default();
     let is_given = |kind: &ProductKind, health: &Health| {

@@ -74,7 +74,7 @@ pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) ->
         .into()
 }
 
-/// Puts an object beside the claims' Flux Kustomizations.
+/// Adds an object next to the claims' Flux Kustomizations.
 fn in_flux_system(mut object: Node) -> Node {
     if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
         metadata.insert("namespace", Node::constant(FLUX_NAMESPACE));
@@ -82,10 +82,10 @@ fn in_flux_system(mut object: Node) -> Node {
     object
 }
 
-/// Where the chart comes from, mirrors and access applied.
+/// The source of the chart, with mirrors and access settings applied.
 struct Source {
     address: String,
-    /// An OCIRepository with a `chartRef`; else a HelmRepository, of type `oci` where the address says so.
+    /// An OCIRepository with a `chartRef`; otherwise a HelmRepository, with type `oci` if the address begins with `oci://`.
     by_reference: bool,
     access: Mapping,
 }
@@ -173,7 +173,7 @@ fn reference(intent: &Intent<'_>) -> Mapping {
         .cloned()
         .unwrap_or_else(|| Node::constant("*"));
     match version.as_str().filter(|it| is_exact(it)) {
-        // A tag cannot hold the `+` of a version; Helm writes `_` for it.
+        // A tag cannot contain the `+` of a version; Helm replaces it by `_`.
         Some(exact) if exact.contains('+') => {
             let tag = Node::string(exact.replace('+', "_")).at(version.span());
             reference.insert("tag", tag)
@@ -264,7 +264,7 @@ fn interval(intent: &Intent<'_>) -> Node {
         .unwrap_or_else(|| Node::constant("5m"))
 }
 
-/// An object with the intent's own metadata.
+/// An object with the metadata of the intent.
 fn object(
     api_version: &'static str,
     kind: &'static str,
