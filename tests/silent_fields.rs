@@ -79,6 +79,8 @@ struct Case<'a> {
     tree: Tree,
     kind: &'a ClaimKind,
     claim: Node,
+    /// With the templates that the first compilation leaves to the others.
+    options: Options,
 }
 
 impl<'a> Case<'a> {
@@ -88,7 +90,16 @@ impl<'a> Case<'a> {
         let claim = parse_one(&Source::internal("claim", &text)).unwrap();
         let name = claim.get("kind").unwrap().as_str().unwrap().to_string();
         let kind = kinds.iter().find(|it| it.has_name(&name)).unwrap();
-        Case { tree, kind, claim }
+        let options = Options {
+            without_proof: true,
+            ..Options::default()
+        };
+        Case {
+            tree,
+            kind,
+            claim,
+            options,
+        }
     }
 
     /// The output, and what is said.
@@ -96,11 +107,7 @@ impl<'a> Case<'a> {
         let mut tree = self.tree.clone();
         let text = emit_canonical(claim).into_bytes();
         tree.insert(TreePath::new(CLAIM).unwrap(), text);
-        let options = Options {
-            without_proof: true,
-            ..Options::default()
-        };
-        let compiled = compile(&tree, &options);
+        let compiled = compile(&tree, &self.options);
         let said = compiled.diagnostics.iter();
         let said = said.filter(|it| it.code != "floating-version");
         (
