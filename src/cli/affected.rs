@@ -45,8 +45,8 @@ pub(super) struct Arguments {
     /// Compare the index instead of the work tree
     #[arg(long, conflicts_with_all = ["files", "since"])]
     staged: bool,
-    /// What is looked at: what is written, or also what Flux and Argo CD deploy: their Kustomizations, HelmReleases and Applications of
-    /// which the objects change
+    /// What to consider: the objects in Git, or also what Flux and Argo CD deploy from them: Kustomizations, HelmReleases and
+    /// Applications whose objects change
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Output format
@@ -56,9 +56,10 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
-    /// One line for each environment, `environment/claim` or folder of a kustomization; for what is deployed `environment: Kind name`
+    /// One line for each environment, `environment/claim` or folder of a kustomization; for units that are deployed `environment:
+    /// Kind name`
     Name,
-    /// An object with a list of claims and a list of kustomizations; for what is deployed also a list of units
+    /// An object with a list of claims and a list of kustomizations; with `--depth objects` also a list of units
     Json,
     /// The environments as JSON for `strategy.matrix` of a GitHub job
     GithubMatrix,
@@ -121,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// The units of which the objects differ.
+/// The units whose objects differ.
 fn units(sides: &[Shared; 2], root: &TreePath, urls: &[String], global: &Global) -> Units {
     let top = TreePath::root();
     let [before, after] = [&sides[0], &sides[1]].map(|files| State {
@@ -179,7 +180,7 @@ fn changed(
     Ok(([Arc::new(before), Arc::new(after)], changes))
 }
 
-/// In the middle of a merge nobody knows what a file with conflicts will say.
+/// During a merge, the content of files with conflicts is undecided.
 fn refuse_conflicts(repository: &Repository) -> Result<()> {
     let listed = repository.ask(&["ls-files", "--unmerged"])?;
     let listed = listed.unwrap_or_default();
@@ -208,7 +209,7 @@ fn is_range(name: &str) -> bool {
     name.contains("..") && !name.split('/').any(|it| it == "..")
 }
 
-/// What the user says: files of which only the names are known.
+/// Files named by the user, whose earlier content is unknown.
 fn listed(
     files: &[String],
     start: &Path,
@@ -247,8 +248,8 @@ fn listed(
     Ok(([Arc::new(before), after], changes))
 }
 
-/// The side before, of which nothing is known but the names of files that are not the same: all that such a file holds has come,
-/// and of one that is gone there is no knowing what it held.
+/// The side before, of which only the names of differing files are known: everything in such a file counts as added, and the
+/// content of a removed file is unknown.
 struct Without {
     files: Shared,
     hidden: Changes,
@@ -332,7 +333,7 @@ fn find(
     }
 }
 
-/// The remote bases and files of which the locks of two states pin something else.
+/// The remote bases and files that the locks of two states pin differently.
 fn moved_remotes(sides: [&dyn Files; 2]) -> BTreeSet<String> {
     let [old, new] = sides.map(|it| Lock::read(it).unwrap_or_default());
     let moved = |it: &&RemotePin| old.remote(&it.address) != new.remote(&it.address);

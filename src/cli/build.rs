@@ -60,7 +60,7 @@ pub(super) struct Arguments {
     foreign: Foreign,
 }
 
-/// Flags of kustomize that would run other programs or reach the network.
+/// Flags of kustomize that would run other programs or access the network.
 #[derive(Debug, Args)]
 struct Foreign {
     #[arg(long, hide = true)]
@@ -143,7 +143,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// What is built, if it is an address and not a folder.
+/// The remote address to build, if it is not a folder.
 fn remote(path: &Path, current: &Path) -> Option<RemoteBase> {
     let base = path.to_str().and_then(RemoteBase::parse);
     base.filter(|_| !current.join(path).exists())
@@ -162,7 +162,7 @@ fn local(path: &Path, current: &Path) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// The folder of a remote base, as far as it is pinned or in the cache.
+/// The folder of a remote base, if it is pinned or in the cache.
 fn pinned(base: &RemoteBase, path: &Path, files: &dyn Files) -> Result<TreePath> {
     let mount = mount(&base.address());
     let name = path.display();
@@ -181,7 +181,7 @@ fn pinned(base: &RemoteBase, path: &Path, files: &dyn Files) -> Result<TreePath>
     })
 }
 
-/// The folder whose `pleach.lock` pins what the kustomization needs: the workspace around it, else the nearest folder with a lock.
+/// The folder with the `pleach.lock` for the kustomization: the enclosing workspace, otherwise the nearest folder with a lock.
 pub(super) fn pinning_folder(global: &Global, target: &Path) -> Result<PathBuf> {
     let session = session::Session::find_from(global, target)?;
     let workspace = session.map(|it| it.root);
@@ -254,7 +254,7 @@ fn refuse_foreign(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// One file an object, named as kustomize names them: `[<namespace>_][<group>_]<version>_<kind>_<name>.yaml`.
+/// One file per object, named as in kustomize: `[<namespace>_][<group>_]<version>_<kind>_<name>.yaml`.
 fn write_each(built: &Built, folder: &Path) -> Result<()> {
     let is_cluster_scoped =
         |object: &Object| Schemas::builtin().is_cluster_scoped(&object.gvk()) == Some(true);

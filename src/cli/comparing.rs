@@ -12,11 +12,11 @@ pub(super) struct Comparing {
     /// `Secret`, `Deployment:spec.replicas`, `**.caBundle`. Also `spec.diff.ignore` in pleach.yaml
     #[arg(long, value_name = "[KIND:]FIELD", value_parser = Ignore::parse)]
     ignore: Vec<Ignore>,
-    /// Also show differences without a meaning: equal quantities (`1000m` and `1`) and empty fields (`labels: {}`)
+    /// Also show differences without effect: equal quantities (`1000m` and `1`) and empty fields (`labels: {}`)
     #[arg(long)]
     exact: bool,
-    /// Output format: text for a terminal, md for a pull request comment, html for a page, json for programs, patch for a
-    /// unified diff; github, gitlab, sarif and junit list only what is dangerous, at the lines of claims
+    /// Output format: text for a terminal, md for a pull request comment, html for a page, json for programs, patch for a unified
+    /// diff; github, gitlab, sarif and junit list only dangers, at the lines of claims
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     pub(super) output: Form,
     /// Maximum size of `md` in bytes
@@ -28,14 +28,14 @@ pub(super) struct Comparing {
 }
 
 impl Comparing {
-    /// What is left out, by the flags and by the workspace.
+    /// The ignored fields and objects, from the flags and the workspace.
     pub(super) fn ignored(&self, workspace: Option<&WorkspaceConfig>) -> Vec<Ignore> {
         let shared = workspace.map(|it| &it.ignored_differences);
         let shared = shared.into_iter().flatten();
         self.ignore.iter().chain(shared).cloned().collect()
     }
 
-    /// How objects are compared, for a report in the form that is wanted.
+    /// The options of the comparison, for a report in the requested format.
     pub(super) fn options<'a>(&self, salt: &'a Salt, ignore: &'a [Ignore]) -> Options<'a> {
         Options {
             salt,

@@ -22,7 +22,7 @@ use crate::layout::WORKSPACE;
 use crate::load::{self, Scope};
 use crate::tree::Tree;
 
-/// The environment variable by which the script asks for candidates.
+/// The environment variable with which the script requests candidates.
 const VARIABLE: &str = "_PLEACH_COMPLETE";
 
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Answers a shell's request and ends the program, if that is what it was started for.
+/// If a shell has requested candidates, prints them and ends the program.
 pub(super) fn answer() {
     CompleteEnv::with_factory(Cli::command)
         .var(VARIABLE)
@@ -100,7 +100,7 @@ pub(super) fn codes() -> Vec<CompletionCandidate> {
     pages().into_iter().map(candidate).collect()
 }
 
-/// The workspace around the working directory. A completion reports no faults: without a workspace there are no candidates.
+/// The workspace around the working directory. A completion reports no errors: without a workspace there are no candidates.
 fn workspace() -> Option<Folder> {
     let current = std::env::current_dir().ok()?;
     let root = find_upwards(&current, WORKSPACE)?;

@@ -15,11 +15,11 @@ use crate::tree::{Tree, TreePath};
 pub(super) struct EarlierTree {
     /// Its folder, relative to the workspace.
     folder: TreePath,
-    /// Its generated files, as far as they belong to what was compiled.
+    /// Its generated files that belong to the compiled scope.
     files: Tree,
 }
 
-/// Looks for them. Inputs, the output folder itself and other workspaces are left out.
+/// Searches for earlier trees, except in inputs, the output folder itself and other workspaces.
 pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<EarlierTree>> {
     let Some(output) = &compiled.output else {
         return Ok(Vec::new());
@@ -38,7 +38,7 @@ pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<Ear
     Ok(trees)
 }
 
-/// Whether a folder beside the output folder may hold such a tree. In the output folder itself it is not looked for.
+/// Whether a folder next to the output folder may contain such a tree. The output folder itself is not searched.
 pub(super) fn is_beside(session: &Session<'_>, output: &TreePath) -> bool {
     let is_foreign =
         |folder: &TreePath, files: &[String]| *folder == *output || is_foreign(folder, files);
@@ -58,7 +58,7 @@ fn is_foreign(folder: &TreePath, files: &[String]) -> bool {
     !is_root && (Folder::of(folder).is_some_and(|it| INPUTS.contains(&it)) || is_workspace())
 }
 
-/// The files of the output folder without those of earlier trees in it.
+/// The files of the output folder, except those of earlier trees in it.
 pub(super) fn without(standing: Tree, earlier: &[EarlierTree], output: &TreePath) -> Tree {
     let inner = earlier.iter().filter_map(|it| it.folder.below(output));
     let inner: Vec<TreePath> = inner.collect();
@@ -71,7 +71,7 @@ pub(super) fn without(standing: Tree, earlier: &[EarlierTree], output: &TreePath
         .collect()
 }
 
-/// Says that they are there, at `output` in pleach.yaml. Warning: `earlier-output`.
+/// Reports them at `output` in pleach.yaml. Warning: `earlier-output`.
 pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagnostics {
     let mut found = Diagnostics::default();
     let place = || WorkspaceConfig::read(&session.files).map(|it| it.output_place);
@@ -91,7 +91,7 @@ pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagno
     found
 }
 
-/// Removes their generated files; edited files and those of a person stay. Returns what was removed.
+/// Removes their generated files, but no edited or other files. Returns the removed files.
 pub(super) fn remove(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<Vec<Plan>> {
     let remove_one = |tree: &EarlierTree| {
         let removal = plan(&Tree::new(), &tree.files, false);

@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-/// By subcommand: command lines, with words where they do not speak for themselves.
+/// Command lines by subcommand, with comments if they are not obvious.
 const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "init",

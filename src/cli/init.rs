@@ -22,7 +22,7 @@ static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/environments");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 const WORKSPACE_TEXT: &str = include_str!("starter/pleach.yaml");
 
-/// What editors read, which a folder may have already: it is then left as it is.
+/// Files for editors. If they already exist, they are not changed.
 const SETTINGS: (&str, &str) = (
     ".vscode/settings.json",
     include_str!("starter/settings.json"),
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// `pleach.yaml`, with the place of the tree below the top of the Git repository that the folder is in.
+/// `pleach.yaml`, with the path of the tree below the top of the Git repository.
 fn workspace(root: &Path) -> String {
     let root = real(root);
     let below = session::repository_top(&root).and_then(|top| root.strip_prefix(top).ok());
@@ -109,7 +109,7 @@ fn workspace(root: &Path) -> String {
     }
 }
 
-/// A path without links, though its last folders need not be there yet.
+/// A path without links, whose last folders may not exist yet.
 fn real(folder: &Path) -> PathBuf {
     let mut above = folder.ancestors();
     let found = above.find_map(|it| Some((it, it.canonicalize().ok()?)));
@@ -119,7 +119,7 @@ fn real(folder: &Path) -> PathBuf {
     }
 }
 
-/// Names the schema in the first line of a file, for editors.
+/// Adds the schema to the first line of a file, for editors.
 fn name_schema((path, bytes): &mut (PathBuf, Vec<u8>)) -> Result<()> {
     let path = path.to_str().and_then(TreePath::new);
     let folder = path

@@ -15,7 +15,7 @@ use crate::schema::Schema;
 use crate::tree::Tree;
 use crate::yaml::Node;
 
-/// Where standard output is no terminal.
+/// The width if standard output is not a terminal.
 const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
@@ -62,7 +62,7 @@ fn find<'a>(kinds: &'a [Arc<ClaimKind>], name: &str) -> Result<&'a ClaimKind> {
     }
 }
 
-/// A kind's names, versions and group, and its description: in one line, in a terminal below.
+/// A kind's names, versions and group, and its description: on one line, or in a terminal below.
 fn list(kinds: &[Arc<ClaimKind>], columns: Option<usize>) -> String {
     let rows = kinds.iter().map(|it| {
         let names: Vec<&str> = it.names().collect();

@@ -15,7 +15,7 @@ use super::{Cli, Outcome, examples, output};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder to write `pleach.1` and a page for each command into; without it, pleach(1) is printed
+    /// Write `pleach.1` and a page for each command into this folder; without it, print pleach(1)
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }

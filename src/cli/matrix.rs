@@ -24,8 +24,8 @@ pub(super) struct Arguments {
     /// Only rows that differ between environments
     #[arg(long)]
     drift: bool,
-    /// What is looked at: the objects that are synced, or also those that charts and other units deploy from them. Without
-    /// pleach.yaml, the repository is taken as Flux and Argo CD deploy it
+    /// What to show: the objects that are synced, or also those that charts and other units deploy from them. Without pleach.yaml,
+    /// what Flux and Argo CD deploy from the repository
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Output format
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// The table of all claims. `None` where something is at fault, which was said.
+/// The table of all claims. `None` if there are errors, which have been reported.
 fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
     if arguments.depth == Depth::Objects {
         return deployed(arguments, global);

@@ -52,7 +52,7 @@ use crate::yaml::parallel;
 const EXIT_CODES: &str =
     "Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed.";
 
-/// Scripts read the short form of `-V`. A test holds the number equal to the engine's `KUSTOMIZE_VERSION`.
+/// Scripts read the short form of `-V`. A test checks that the number equals the engine's `KUSTOMIZE_VERSION`.
 const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nbuilds like kustomize 5.8.2");
 
 /// Renders short claims in Git to the YAML that Flux or Argo CD syncs.
@@ -165,7 +165,7 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// How a subcommand ended.
+/// The outcome of a subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Clean,
@@ -254,21 +254,22 @@ const SUBCOMMANDS: [(&str, AddFlags); 23] = [
     ("man", man::Arguments::augment_args),
 ];
 
-/// A parser that knows one subcommand only: building that of all takes longer than a small build takes.
+/// A parser for one subcommand only: creating the one for all takes longer than a small build.
 fn parser_of(name: &str) -> Option<clap::Command> {
     let (name, add_flags) = SUBCOMMANDS.iter().find(|it| it.0 == name)?;
     let subcommand = add_flags(clap::Command::new(*name));
     Some(Global::augment_args(clap::Command::new("pleach")).subcommand(subcommand))
 }
 
-/// The arguments, if they begin with a subcommand and are right.
+/// The arguments, if they begin with a subcommand and are valid.
 fn quickly_read_arguments() -> Option<Cli> {
     let name = std::env::args_os().nth(1)?;
     let matches = parser_of(name.to_str()?)?.try_get_matches().ok()?;
     Cli::from_arg_matches(&matches).ok()
 }
 
-/// What `--version` or `-V` alone prints. Scripts ask for it before each run, and it takes half as long without a parser of all flags.
+/// The output of `--version` or `-V` alone. Scripts may call it before each run, and it takes half as long without the parser for
+/// all flags.
 fn requested_version() -> Option<String> {
     let mut arguments = std::env::args_os().skip(1);
     let (flag, None) = (arguments.next()?, arguments.next()) else {
@@ -282,7 +283,7 @@ fn requested_version() -> Option<String> {
     Some(format!("pleach {version}\n"))
 }
 
-/// The arguments; where there is something to print in place of a run, prints it.
+/// Parses the arguments; prints help or errors instead of running, if requested.
 fn read_arguments() -> Result<Cli, ExitCode> {
     if let Some(cli) = quickly_read_arguments() {
         return Ok(cli);

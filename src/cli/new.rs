@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Where the kind goes; `None` where `pleach.yaml` has faults, which are reported.
+/// The folder for the kind; `None` if `pleach.yaml` has errors, which are reported.
 fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.chars().all(|c| c.is_ascii_alphanumeric());
@@ -107,7 +107,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     Ok(Some(folder))
 }
 
-/// Whether a run that was killed has left a part of the kind, and nobody has written there since.
+/// Whether an interrupted run has left a part of the kind, which was not edited since.
 fn is_unfinished(session: &Session<'_>, folder: &TreePath, name: &str) -> bool {
     let is_folder = matches!(session.files.kind(folder), Ok(Some(EntryKind::Folder)));
     let Some(found) = disk::read(&session.files, folder)

@@ -12,16 +12,16 @@ use super::timings::Timings;
 use crate::report::Format;
 use crate::{Event, Observer};
 
-/// How often the line is written anew.
+/// The interval for updates of the line.
 const TICK: Duration = Duration::from_millis(250);
 
-/// After how many ticks there is a line: shorter work needs none.
+/// The number of ticks before the line appears: short runs need none.
 const FIRST: usize = 3;
 
-/// Whether the line is there, to be removed before anything else is printed.
+/// Whether the line is shown and must be removed before anything else is printed.
 static IS_SHOWN: AtomicBool = AtomicBool::new(false);
 
-/// Shows what is being done until it is dropped. Nothing is shown with `-q`, for services, and where standard error is no terminal.
+/// Shows the progress until it is dropped. Nothing is shown with `-q`, for CI services, or if standard error is not a terminal.
 pub(super) struct Progress {
     stages: Option<Sender<String>>,
     writer: Option<JoinHandle<()>>,
@@ -29,7 +29,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins with these words.
+    /// Starts with this text.
     pub(super) fn start(global: &Global, words: &str) -> Progress {
         Progress::timed(global, words, None)
     }
@@ -57,7 +57,7 @@ impl Progress {
         }
     }
 
-    /// Says what is done now.
+    /// Sets the current text.
     pub(super) fn set(&self, words: impl Into<String>) {
         let words = words.into();
         self.timings.iter().for_each(|it| it.begins(&words));
@@ -94,7 +94,7 @@ impl Drop for Progress {
     }
 }
 
-/// Writes the line until there is no more to say, then removes it. Empty words end it.
+/// Updates the line until the end, then removes it. An empty text ends it.
 fn run(mut words: String, received: &Receiver<String>, out: &mut impl Write) {
     let mut ticks = 0_usize;
     loop {
@@ -114,7 +114,7 @@ fn run(mut words: String, received: &Receiver<String>, out: &mut impl Write) {
     clear(out);
 }
 
-/// Removes the line, if it is there. Call this before printing to a terminal.
+/// Removes the line, if it is shown. Call this before printing to a terminal.
 pub(super) fn clear(out: &mut impl Write) {
     if IS_SHOWN.swap(false, Ordering::Relaxed) {
         let _ = write!(out, "\r\x1b[K");

@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// The new texts; faults are reported.
+/// The new texts; errors are reported.
 fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
     let mut diagnostics = Diagnostics::default();
     let whole = Scope::default();
@@ -106,7 +106,7 @@ fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
     }
 }
 
-/// What changes in the environment's objects; `None` where the workspace does not render.
+/// The changes of the environment's objects; `None` if the workspace does not render.
 fn effect(session: &Session<'_>, promotion: &Promotion, to: &str) -> Result<Option<String>> {
     let texts = promotion.files.iter();
     let changed: Tree = texts

@@ -103,7 +103,7 @@ struct Packed {
 }
 
 impl Packed {
-    /// `None` where the chart has faults, which are reported.
+    /// `None` if the chart has errors, which are reported.
     fn read(current: &Path, path: &str, global: &Global) -> Result<Option<Packed>> {
         let place = current.join(path).canonicalize();
         let place = place.with_context(|| format!("chart `{path}` not found"))?;
@@ -156,7 +156,7 @@ impl Packed {
         Ok(())
     }
 
-    /// Pushes the archive, unless the registry has the same already.
+    /// Pushes the archive, unless the registry already has the same one.
     fn push(
         &self,
         network: &Network,
@@ -207,7 +207,7 @@ impl Packed {
             .map_err(|error| Diagnostic::error("unwritable", error.to_string()))
     }
 
-    /// The files that differ from those of a published archive. Another program may have packed the same files to other bytes.
+    /// The files that differ from those of a published archive. Another program may have packed the same files to different bytes.
     fn changed(
         &self,
         network: &Network,
@@ -252,7 +252,7 @@ impl Packed {
     }
 }
 
-/// Whether a file says the same in both. Helm writes `Chart.yaml` anew when it packs.
+/// Whether a file has the same meaning in both. Helm rewrites `Chart.yaml` when it packs.
 fn is_same(path: &TreePath, before: &Tree, after: &Tree) -> bool {
     if before.get(path) == after.get(path) {
         return true;

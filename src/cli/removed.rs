@@ -12,15 +12,15 @@ use crate::load::{self};
 use crate::tree::{Below, EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse};
 
-/// A claim, or an environment as a whole, that nothing renders any more.
+/// A removed claim, or a removed environment.
 #[derive(Default)]
 struct Removed {
     environments: BTreeSet<String>,
     files: usize,
 }
 
-/// Says which claims lose all their files by a plan, and why. What an input file had before is read from the commit that is checked
-/// out, where there is one. Notes: `removed-claim`.
+/// Reports claims of which a plan removes all files, and why. The former content of input files is read from the checked-out
+/// commit, if any. Notes: `removed-claim`.
 pub(super) fn findings(session: &Session<'_>, compiled: &Compiled, plan: &Plan) -> Diagnostics {
     let mut found = Diagnostics::default();
     let removed = removed(compiled, plan);
@@ -65,7 +65,7 @@ fn removed(compiled: &Compiled, plan: &Plan) -> BTreeMap<String, Removed> {
     removed
 }
 
-/// The environment that applies a generated file, and what the file was made from; `None` for what environments share.
+/// The environment that applies a generated file, and its origin; `None` for base folders.
 fn key(path: &TreePath, bytes: &[u8]) -> Option<(String, String)> {
     let folder = path.parent()?;
     let environment = environment_of(&folder)?;
@@ -108,7 +108,7 @@ fn note(message: String, file: Option<&TreePath>) -> Diagnostic {
     }
 }
 
-/// A file beside the one that is gone whose name begins in the same way, such as `events.yaml.bak`.
+/// A file next to a removed one with a similar name, such as `events.yaml.bak`.
 fn similar(file: &TreePath, session: &Session<'_>) -> Option<TreePath> {
     let folder = file.parent()?;
     let (stem, _) = file.name().rsplit_once('.')?;
@@ -123,7 +123,7 @@ fn similar(file: &TreePath, session: &Session<'_>) -> Option<TreePath> {
     Some(folder.child(&found.name))
 }
 
-/// The claims of the commit that is checked out: the file of each, by environment and `Kind/name`.
+/// The claims of the checked-out commit: the file of each, by environment and `Kind/name`.
 #[derive(Default)]
 struct Inputs {
     files: BTreeMap<(String, String), TreePath>,
@@ -155,7 +155,7 @@ impl Inputs {
         Some(inputs)
     }
 
-    /// The file of base that had it; else that of one of the environments, or of where a claim for services is.
+    /// The file of base that contained it, otherwise that of one of the environments.
     fn file_of(&self, title: &str, environments: &BTreeSet<String>) -> Option<TreePath> {
         let base = BASE.to_string();
         let mut names = [&base].into_iter().chain(environments);

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::diag::nearest;
 use crate::disk::{Repository, Revision};
 
-/// Opens a revision. `what` is what the name could have been: a revision, or also a folder.
+/// Opens a revision. `what` describes the possible meanings of the name, for errors: a revision, or also a folder.
 pub(super) fn open(repository: &Repository, name: &str, what: &str) -> Result<Revision> {
     if let Some(revision) = repository.revision(name)? {
         return Ok(revision);
@@ -24,12 +24,12 @@ pub(super) fn open(repository: &Repository, name: &str, what: &str) -> Result<Re
     bail!("{what} `{name}` not found")
 }
 
-/// `HEAD` where a range leaves a name out.
+/// `HEAD` if a range omits a revision.
 pub(super) fn or_head(name: &str) -> &str {
     if name.is_empty() { "HEAD" } else { name }
 }
 
-/// Where two revisions parted. `what` is what their names could have been.
+/// The merge base of two revisions. `what` describes the possible meanings of their names.
 pub(super) fn parting(
     repository: &Repository,
     before: &str,

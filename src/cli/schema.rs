@@ -18,10 +18,12 @@ pub(super) struct Arguments {
     /// Only this kind: a claim kind, Environment, Workspace, ClaimKind or Policy
     #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kind: Option<String>,
-    /// Demand the required fields of claims. Without it a claim may be a part that is laid over the one in `environments/base`
+    /// Require all required fields of claims. By default, a claim may be partial, since it is merged into the one in
+    /// `environments/base`
     #[arg(long)]
     whole: bool,
-    /// The values of this chart, by its name: one that pleach.lock pins and that is here, or one in a folder of the workspace
+    /// The values of this chart, by name: a chart that is pinned in pleach.lock and has been pulled, or one in a folder of the
+    /// workspace
     #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "whole"])]
     chart: Option<String>,
     /// Write the schema of all files into `.pleach/schema.json` of the workspace

@@ -13,7 +13,7 @@ use super::timings::{TimingFlags, Timings};
 use super::unchanged::Known;
 use crate::load::WorkspaceConfig;
 
-/// What to render, and where the tree is.
+/// The scope to render, and the output folder.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
     /// Only this environment and base (repeatable)
@@ -32,8 +32,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What a run of a command is known by. `None` where only some environments are selected, with `--no-cache`, and where the
-    /// workspace is at fault, which the run says.
+    /// The key of a run for the cache. `None` if only some environments are selected, with `--no-cache`, and if the workspace is
+    /// invalid, which the run reports.
     pub(super) fn known(
         &self,
         command: &str,

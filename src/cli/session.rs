@@ -16,10 +16,10 @@ use crate::layout::WORKSPACE;
 use crate::report::{self, View};
 use crate::tree::{Files, TreePath};
 
-/// Beyond it, `../..` says less than the whole path.
+/// With more levels, `../..` is less readable than the absolute path.
 const UP_MAX: usize = 3;
 
-/// Where the program was started, or `-C`.
+/// The folder where the program was started, or `-C`.
 pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     let current = std::env::current_dir().context("cannot read the working directory")?;
     match &global.directory {
@@ -34,7 +34,7 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     }
 }
 
-/// A workspace that was found.
+/// A workspace and its path.
 pub(super) struct Session<'a> {
     pub(super) global: &'a Global,
     pub(super) root: PathBuf,
@@ -44,7 +44,7 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Looks for `pleach.yaml`, upwards from where the program was started.
+    /// Looks for `pleach.yaml` in the current folder and those above it.
     pub(super) fn open(global: &Global) -> Result<Session<'_>> {
         match Session::find(global)? {
             Some(session) => Ok(session),
@@ -55,7 +55,7 @@ impl Session<'_> {
         }
     }
 
-    /// The workspace, or where there is none the repository around the folder, or that folder itself.
+    /// The workspace, otherwise the repository that contains the folder, otherwise the folder itself.
     pub(super) fn open_any(global: &Global) -> Result<Session<'_>> {
         if let Some(session) = Session::find(global)? {
             return Ok(session);
@@ -72,12 +72,12 @@ impl Session<'_> {
         })
     }
 
-    /// Whether there is a `pleach.yaml`.
+    /// Whether `pleach.yaml` exists.
     pub(super) fn is_workspace(&self) -> bool {
         self.root.join(WORKSPACE).is_file()
     }
 
-    /// The same for what can do without a workspace.
+    /// The same for commands that do not need a workspace.
     pub(super) fn find(global: &Global) -> Result<Option<Session<'_>>> {
         Session::find_from(global, &directory(global)?)
     }

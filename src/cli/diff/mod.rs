@@ -29,8 +29,8 @@ mod sides;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second revision with the merge
-    /// base of both. Two arguments are two folders or revisions. The default compares HEAD with the work tree
+    /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second revision with the merge base of
+    /// both. Two arguments are two folders or revisions. The default compares HEAD with the work tree
     #[arg(value_name = "REV|TREE", num_args = 0..=2)]
     sides: Vec<String>,
     /// Compare the committed tree of the workspace, instead of rendering the claims
@@ -46,15 +46,15 @@ pub(super) struct Arguments {
     /// Only objects of this claim (repeatable)
     #[arg(long = "claim", value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
-    /// Show below each changed field the lines that it is because of: of claims, environments, overlays, templates and defaults
+    /// Show the lines that caused each change of a field: lines of claims, environments, overlays, templates and defaults
     #[arg(long, conflicts_with = "committed")]
     why: bool,
-    /// Neither use nor write what is remembered of earlier comparisons
+    /// Do not read or write the cache of earlier comparisons
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
     comparing: Comparing,
-    /// A link or command to print in `md` where the report is cut short
+    /// A link or command to print in `md` if the report is cut
     #[arg(long, value_name = "WHERE")]
     rest: Option<String>,
 }
@@ -160,7 +160,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// That one side has each environment that the user names.
+/// Checks that one side has each environment that the user names.
 fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> {
     let known: Vec<String> = states.iter().flat_map(|it| it.environments()).collect();
     if let Some(name) = wanted.iter().find(|it| !known.contains(it)) {
@@ -171,7 +171,7 @@ fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> 
     Ok(())
 }
 
-/// That one side has each folder that the user names, where there is no workspace and so folders are compared.
+/// Checks that one side has each folder that the user names, if there is no workspace.
 fn check_folders(sides: &[Opened; 2], wanted: &[String]) -> Result<()> {
     for name in wanted {
         let is_there = |side: &Opened| {
@@ -188,7 +188,8 @@ fn check_folders(sides: &[Opened; 2], wanted: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// That one side has each claim that the user names. Only what changes is rendered, so the documents say what else there is.
+/// Checks that one side has each claim that the user names. Only changes are rendered, so unchanged claims are looked up in the
+/// documents.
 fn check_claims(states: [&State<'_>; 2], comparison: &Comparison, wanted: &[String]) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
@@ -206,7 +207,7 @@ fn check_claims(states: [&State<'_>; 2], comparison: &Comparison, wanted: &[Stri
     tree_slices::check_claims(known.iter().map(String::as_str), wanted)
 }
 
-/// Compares what two workspaces render to. A revision without a workspace has none yet, or no more, and so nothing is applied from it.
+/// Compares the rendered trees of two workspaces. Nothing is applied from a revision without a workspace.
 fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Result<Comparison> {
     let states = sides.each_ref().map(Opened::state);
     for state in states.iter().filter(|it| !it.is_tree && !it.is_workspace()) {
@@ -229,7 +230,7 @@ fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Resu
     Ok(comparison)
 }
 
-/// Says which files are not compared since nobody can read them by their names, as far as it is not said already.
+/// Reports files that are not compared because their names are not valid, unless this is already reported.
 fn note_misnamed(comparison: &mut Comparison, paths: BTreeSet<TreePath>) {
     for path in paths {
         let name = format!("`{path}`");
@@ -243,7 +244,7 @@ fn note_misnamed(comparison: &mut Comparison, paths: BTreeSet<TreePath>) {
     }
 }
 
-/// Says why a state does not render.
+/// Reports why a state does not render.
 fn unrendered(fault: &Unrendered, global: &Global) -> anyhow::Error {
     let display = |path: &TreePath| format!("{}: {path}", fault.name);
     session::report(&fault.diagnostics, global, &display);
@@ -278,16 +279,16 @@ fn print(
 
 /// How a comparison is printed.
 pub(in crate::cli) struct Printed<'a> {
-    /// What the sides are called.
+    /// The names of the sides.
     pub(in crate::cli) names: [&'a str; 2],
     pub(in crate::cli) output: Form,
-    /// Bytes that Markdown must not exceed.
+    /// The maximum size of Markdown in bytes.
     pub(in crate::cli) bytes_max: u64,
-    /// Where the rest of it is.
+    /// Where to find the rest of the report.
     pub(in crate::cli) rest: &'a str,
     /// The files of the trees.
     pub(in crate::cli) file: TreeFile<'a>,
-    /// The texts of files after the change, by the paths that places have.
+    /// The texts of files after the change, by their paths in locations.
     pub(in crate::cli) text: &'a dyn Fn(&TreePath) -> Option<String>,
 }
 
@@ -318,7 +319,7 @@ impl Printed<'_> {
     }
 }
 
-/// Random, so that a digest of a hidden value can be compared within one report and looked up nowhere.
+/// A random salt, so that digests of hidden values can be compared within one report, but not looked up elsewhere.
 pub(in crate::cli) fn salt() -> Salt {
     let bytes = || RandomState::new().build_hasher().finish().to_le_bytes();
     Salt::new(&[bytes(), bytes()].concat())

@@ -31,13 +31,13 @@ pub(super) struct Opened {
     top: TreePath,
     /// Whether it is a folder that the user named.
     is_folder: bool,
-    /// For a side whose other one is of the same repository: what differs between them.
+    /// If both sides are from the same repository: the differences between them.
     since: Option<Since>,
-    /// What it is read from, unless it is a folder.
+    /// The Git revision or work tree, unless it is a folder.
     repository: Option<Arc<Repository>>,
 }
 
-/// Finds what differs from the side before, for a list of folders that hold inputs.
+/// Finds the differences from the side before, given the input folders.
 type Since = Arc<dyn Fn(&[TreePath]) -> Result<Changes> + Send + Sync>;
 
 impl Opened {
@@ -52,7 +52,7 @@ impl Opened {
         }
     }
 
-    /// What differs from the side before, where both are of one repository.
+    /// The differences from the side before, if both are from the same repository.
     pub(super) fn changes(&self, before: &Opened) -> Result<Option<Changes>> {
         let since = self.since.as_ref();
         since
@@ -60,7 +60,7 @@ impl Opened {
             .transpose()
     }
 
-    /// The files below its folder that were come across and that nobody can read by their names.
+    /// The files below its folder with names that are not valid UTF-8, as far as they were listed.
     pub(super) fn misnamed(&self) -> BTreeSet<TreePath> {
         let unlisted = self.files.unlisted().into_iter();
         let misnamed = unlisted.filter(|it| it.1 == Unlisted::NotUtf8);
@@ -78,13 +78,13 @@ impl Opened {
         self.repository.as_ref().map(|it| it.root())
     }
 
-    /// An error where git could not read something of this side.
+    /// An error if git could not read something of this side.
     pub(super) fn failure(&self) -> Result<()> {
         let repository = self.repository.as_ref();
         Ok(repository.map_or(Ok(()), |it| it.failure())?)
     }
 
-    /// A path below the repository, or below the folder that the user named. What was rendered from lies below the workspace.
+    /// A path below the repository, or below the folder that the user named. Inputs are below the workspace.
     pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
         match (is_rendered, self.is_folder) {
             _ if path.as_str().starts_with('<') => shown_path(path),
@@ -94,7 +94,7 @@ impl Opened {
         }
     }
 
-    /// The text of a file by the path of a place in it, which `display` shows as a path below the repository.
+    /// The text of a file by the path in a location, which `display` shows as a path below the repository.
     pub(super) fn text(
         &self,
         path: &TreePath,
@@ -108,8 +108,8 @@ impl Opened {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The path of a file of the tree, `output` being the folder of a tree that was rendered, and whether it is that file: what is
-    /// rendered in part is an object where the whole tree has a patch.
+    /// The path of a file of the tree (`output` is the folder of a rendered tree), and whether it is the exact file: a partially
+    /// rendered tree contains an object where the whole tree has a patch.
     pub(super) fn tree_file(
         &self,
         path: &TreePath,
@@ -140,8 +140,8 @@ impl Opened {
         }
     }
 
-    /// Takes the folder of a workspace that is not there on the other side for its place on this one, where there is one such folder,
-    /// or one with the same `pleach.yaml`.
+    /// If the folder of a workspace does not exist on the other side, uses the only workspace of that side, or the one with the
+    /// same `pleach.yaml`.
     fn follow_workspace(&mut self, other: &Opened) {
         let mut found = Vec::new();
         let mut open = Walk::new(&*self.files, TreePath::root());
@@ -175,7 +175,7 @@ impl Opened {
         self.root = root.clone();
     }
 
-    /// An error where nobody can know whether this side is a workspace.
+    /// An error if it is unknown whether this side is a workspace.
     pub(super) fn check_workspace_file(&self) -> Result<()> {
         let path = self.display(&self.root.child(WORKSPACE), false);
         let failed = || format!("cannot read `{path}` in {}", self.name);
@@ -183,7 +183,7 @@ impl Opened {
     }
 }
 
-/// The two sides that the arguments name. A workspace whose folder has another name on one side is found there.
+/// The two sides in the arguments. A workspace whose folder was renamed is found.
 pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     let [mut before, mut after] = open_named(names, current)?;
     let is_revision = !before.is_folder && !after.is_folder;
@@ -242,12 +242,12 @@ fn open_named(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     }
 }
 
-/// The repository of a folder, whose sides share what they read.
+/// The repository of a folder. Its sides share what they read.
 struct Git {
     repository: Arc<Repository>,
     /// The folder, below the repository's top folder.
     root: TreePath,
-    /// What the names could be.
+    /// The possible meanings of the arguments.
     what: &'static str,
 }
 
@@ -305,7 +305,7 @@ impl Git {
     }
 }
 
-/// A folder by itself; its kustomizations may refer to others anywhere.
+/// A folder; its kustomizations may refer to folders anywhere.
 fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
     let top = Path::new("/");
     let root = below(folder, top)?;
@@ -320,7 +320,7 @@ fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
     })
 }
 
-/// A folder's path below another.
+/// The path of a folder relative to another one.
 fn below(folder: &Path, root: &Path) -> Result<TreePath> {
     let failed = || format!("cannot read `{}`", folder.display());
     let folder = folder.canonicalize().with_context(failed)?;

@@ -14,7 +14,7 @@ pub(super) struct Arguments {
     /// A code that is in brackets in the output (`clear-text-secret`), an environment, or a line of a file (`deploy/apps/prod/shop/deployment.yaml:17`)
     #[arg(value_name = "CODE|ENV|FILE:LINE", add = ArgValueCandidates::new(super::completions::codes))]
     what: Option<String>,
-    /// With an environment: an object of it, `Deployment/shop` or `Deployment/web/shop` with its namespace
+    /// With an environment: one of its objects, `Deployment/shop` or `Deployment/web/shop` with its namespace
     #[arg(value_name = "KIND/NAME")]
     object: Option<String>,
     /// A field of the object: `spec.replicas`, `spec.containers[name=web].image`; without one all of it
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
 }
 
-/// `path:17`, or `path:17:5` as the output has it. Codes have no colon.
+/// `path:17`, or `path:17:5` as in the output. Codes do not contain colons.
 fn file_and_line(text: &str) -> Option<(&str, usize)> {
     let (rest, last) = text.rsplit_once(':')?;
     let last: usize = last.parse().ok()?;

@@ -7,10 +7,10 @@ use crate::check::pages;
 use crate::diag::{Severity, nearest};
 use crate::rules::Page;
 
-/// Where standard output is no terminal.
+/// The width if standard output is not a terminal.
 const COLUMNS: usize = 100;
 
-/// Prints the page, or the list of all.
+/// Prints the page, or the list of all pages.
 pub(super) fn print(code: Option<&str>) -> Result<()> {
     let columns = output::columns().unwrap_or(COLUMNS);
     match code {
@@ -60,7 +60,7 @@ fn manual(page: Page, columns: usize) -> String {
     text
 }
 
-/// A paragraph in lines of at most `width` columns.
+/// Wraps a paragraph at `width` columns.
 fn wrapped(paragraph: &str, columns: usize) -> String {
     let (mut text, mut used) = (String::new(), 0);
     for word in paragraph.split_whitespace() {

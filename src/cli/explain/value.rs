@@ -77,7 +77,7 @@ fn options(global: &Global) -> Options {
     }
 }
 
-/// A file as the user names it, relative to where the program was started.
+/// A file named by the user, relative to the folder where the program was started.
 fn workspace_path(session: &Session<'_>, file: &str, global: &Global) -> Result<TreePath> {
     let below = session.below_start(&directory(global)?, file);
     below.with_context(|| format!("`{file}` is not a file of the workspace"))

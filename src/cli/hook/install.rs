@@ -18,18 +18,18 @@ use crate::disk::{Repository, find_upwards, store_executable};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Let the hook write and stage the tree where it is out of date
+    /// Let the hook update and stage outdated files of the tree
     #[arg(long)]
     fix: bool,
     /// What the hook checks: the objects that are synced, or also those that charts and other units deploy from them
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
-    /// Replace a hook that somebody else made
+    /// Replace an existing hook that was not installed by pleach
     #[arg(long)]
     force: bool,
 }
 
-/// By this line the hook is known as ours.
+/// This line marks the hook as installed by pleach.
 const MARK: &str = "# Made by `pleach hook install`; `pleach hook uninstall` takes it away.";
 
 pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome> {
@@ -74,7 +74,7 @@ pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-/// Where Git looks for the hook, by `core.hooksPath` too.
+/// The path where Git looks for the hook, considering `core.hooksPath`.
 fn hook(repository: &Repository) -> Result<PathBuf> {
     Ok(repository.hooks()?.join("pre-commit"))
 }

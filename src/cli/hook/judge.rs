@@ -13,13 +13,13 @@ use crate::load::{self, Scope, claim_files, environment_folder};
 use crate::tree::Files;
 use crate::{Compiled, Options, compile};
 
-/// To render more environments as a whole takes longer than a commit may: `pleach check` judges all of them.
+/// With more environments, complete rendering would take too long for a commit: `pleach check` checks all of them.
 const ENVIRONMENTS_MAX: usize = 4;
 
-/// This number of claim files, with those of base counted once for each environment, is rendered as a whole in about a second.
+/// The number of claim files that are rendered completely in about a second; those of base count once for each environment.
 const CLAIM_FILES_MAX: usize = 1_000;
 
-/// Whether these environments can't be rendered as a whole in the time that a commit may take.
+/// Whether complete rendering of these environments would take too long for a commit.
 pub(super) fn is_too_large(files: &dyn Files, environments: &[String]) -> bool {
     let claims = |name: &str| {
         let folder = environment_folder(name).0;
@@ -32,7 +32,7 @@ pub(super) fn is_too_large(files: &dyn Files, environments: &[String]) -> bool {
     environments.len() > ENVIRONMENTS_MAX || all() > CLAIM_FILES_MAX
 }
 
-/// What the commit brings along. `compiled` is what it touches, rendered from the index.
+/// The findings of the commit. `compiled` is the affected part, rendered from the index.
 pub(super) fn judge(
     [before, after]: [&dyn Files; 2],
     compiled: &Compiled,

@@ -30,10 +30,10 @@ use crate::{Compiled, Options, compile, compile_change};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Write the files that are out of date, and stage them
+    /// Update the outdated files and stage them
     #[arg(long)]
     fix: bool,
-    /// What is checked: the objects that are synced, or also those that charts and other units deploy from them
+    /// What to check: the objects that are synced, or also those that charts and other units deploy from them
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
 }
@@ -136,7 +136,7 @@ fn checked(scope: &Scope, number: usize) -> String {
     }
 }
 
-/// What a merge has left undecided in the workspace. Of claims that are in two states, no tree can be made.
+/// Unmerged files of the workspace, from which no tree can be rendered.
 fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let own = unmerged.iter().filter_map(|it| it.below(root));
     let fault = |path: TreePath| {
@@ -149,7 +149,7 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     own.map(fault).collect()
 }
 
-/// What is staged, by paths below the workspace.
+/// The staged files, by paths below the workspace.
 fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
     let workspace = WorkspaceConfig::read(&Below::new(index, root.clone())).ok();
     let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
@@ -158,7 +158,7 @@ fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes>
     Ok(head.changes(index, &inputs)?.within(root))
 }
 
-/// What the commit touches, rendered from the index; `None` where it touches nothing.
+/// The part that the commit affects, rendered from the index; `None` if it affects nothing.
 fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option<Compiled> {
     let [before, after] = sides;
     let options = |scope: Scope| Options {
@@ -183,7 +183,7 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
     compiled.or_else(whole)
 }
 
-/// Adds the claims and environments whose written files are staged: somebody may have edited them.
+/// Adds the claims and environments whose generated files are staged, because these may have been edited.
 fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, output: &TreePath) {
     let names = load::environments(files);
     for path in changes.below(output).filter_map(|it| it.below(output)) {
@@ -234,7 +234,7 @@ fn standing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result
     Ok(tree)
 }
 
-/// Says what is not as it should be, and the one command that mends it.
+/// Reports outdated files, and the command that updates them.
 fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreePath) {
     if session.global.format != Format::Human {
         session.report(&plan.findings(output_path));
@@ -268,8 +268,8 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
     output::error(&format!("the staged tree is out of date: {mend}"));
 }
 
-/// Whether what is staged is so for this commit alone (`git commit -a`, `git commit FILE`): Git drops it when the hook says no, and
-/// later there is nothing for `--fix` to mend.
+/// Whether files are staged for this commit only (`git commit -a`, `git commit FILE`): if the hook fails, Git discards this index,
+/// so `--fix` could not update it afterwards.
 fn is_passing_index() -> bool {
     let index = std::env::var_os("GIT_INDEX_FILE");
     index.is_some_and(|it| it.to_string_lossy().ends_with(".lock"))

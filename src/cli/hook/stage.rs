@@ -6,8 +6,8 @@ use crate::disk::{Repository, Revision, Staged, apply, refuse_links};
 use crate::emit::{Plan, Step};
 use crate::tree::{Files, TreePath};
 
-/// Writes what the index lacks. A file of the work tree that is not as the index has it belongs to work that is not staged, and
-/// stays.
+/// Writes the outdated files of the index. A file of the work tree that differs from the index has unstaged changes and is not
+/// overwritten.
 pub(super) fn stage(
     repository: &Repository,
     plan: &Plan,

@@ -4,9 +4,9 @@ use gen_lsp_types as lsp;
 
 use crate::lsp::SCHEME;
 
-/// Shows what a claim is rendered to: arguments are the file's address and a position, or an environment and a claim.
+/// Shows the rendered form of a claim. Arguments: the file's address and a position, or an environment and a claim.
 pub(super) const SHOW_RENDERED: &str = "pleach.showRendered";
-/// Shows what of it changes since HEAD.
+/// Shows how its rendered form has changed since HEAD.
 pub(super) const SHOW_DIFF: &str = "pleach.showDiff";
 
 /// The answer to `initialize`.

@@ -13,7 +13,7 @@ use crate::lsp::{Action, Item, ItemKind, Target, Workspace};
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{Files, TreePath};
 
-/// A workspace and where it is.
+/// A workspace and its path.
 pub(super) struct Converter<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) root: &'a Path,

@@ -6,7 +6,7 @@ use crate::disk::{Repository, Revision};
 use crate::lsp::{Workspace, difference};
 use crate::tree::{Below, TreePath};
 
-/// What of a claim changes since HEAD. Error: why there is nothing to compare with.
+/// How the rendered form of a claim has changed since HEAD. Error: why it cannot be compared.
 pub(super) fn difference_to_head(
     workspace: &Workspace,
     root: &Path,

@@ -22,12 +22,12 @@ use super::{Global, Outcome, cache};
 use server::{Event, Server};
 use transport::{Received, receive, start_writer};
 
-/// How much stack a thread has that works on values of users, as the main thread does.
+/// The stack size of threads that process values of users, as on the main thread.
 const STACK_BYTES: usize = 8 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Taken for what it is, since many editors pass it: there is no other way to speak
+    /// Accepted because many editors pass it; the server always uses standard input and output
     #[arg(long, hide = true)]
     stdio: bool,
 }
@@ -67,7 +67,8 @@ fn read_all(events: &Sender<Event>) {
     }
 }
 
-/// Answers until the editor says `exit` or goes away. Without `shutdown` before, that is an error, as the protocol has it.
+/// Answers requests until the editor sends `exit` or disconnects. According to the protocol, it is an error if there was no
+/// `shutdown` before.
 fn serve(server: &mut Server, events: &Receiver<Event>) -> Outcome {
     while let Ok(first) = events.recv() {
         // All that has come meanwhile is known before anything is answered, so that what is cancelled is not begun.

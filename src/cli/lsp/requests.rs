@@ -26,7 +26,7 @@ pub(super) struct Place<'a> {
     pub(super) path: &'a TreePath,
 }
 
-/// Whether a request may take long, and so is answered beside others.
+/// Whether a request may take long and is answered in the background.
 pub(super) fn is_slow(method: &str) -> bool {
     matches!(
         method,
@@ -219,7 +219,7 @@ impl Place<'_> {
         self.show(is_diff, &about)
     }
 
-    /// The text of a claim as it is rendered, or of what of it changes, with its address.
+    /// The rendered text of a claim or of its changes, with the address of the text.
     fn show(&self, is_diff: bool, about: &Json) -> Answer {
         let text = |key: &str| about.get(key).and_then(Json::as_str);
         let place = about
@@ -256,7 +256,7 @@ impl Place<'_> {
     }
 }
 
-/// The text at an address that is in no file.
+/// The text at an address that is not a file.
 pub(super) fn content(workspace: &Workspace, root: &Path, params: Json) -> Answer {
     let params: lsp::TextDocumentContentParams = read(params)?;
     let path = uri::of_virtual(&params.uri.0);

@@ -24,29 +24,29 @@ use crate::layout::WORKSPACE;
 use crate::lsp::{Workspace, diagnostics, text};
 use crate::tree::TreePath;
 
-/// What happens to the server.
+/// An event of the server.
 pub(super) enum Event {
     /// A message of the editor.
     Message(Message),
-    /// Something that is no message, and its answer.
+    /// An invalid message, and its answer.
     Malformed(Json),
-    /// The editor has gone.
+    /// The editor has disconnected.
     Closed,
     /// A whole workspace was checked.
     Checked { root: PathBuf, found: whole::Found },
-    /// A request that took long is answered.
+    /// A background request is answered.
     Answered { id: RequestId, answer: Answer },
 }
 
 /// A workspace that is open.
 struct Opened {
     workspace: Workspace,
-    /// The version of each open text, as the editor counts.
+    /// The version number of each open text in the editor.
     versions: BTreeMap<TreePath, i32>,
-    /// What the editor was sent of each file.
+    /// The diagnostics that were sent for each file.
     published: BTreeMap<TreePath, Vec<lsp::Diagnostic>>,
     is_checking: bool,
-    /// Whether another check was asked for since the one that is running began.
+    /// Whether another check was requested since the running one began.
     is_stale: bool,
     /// The texts that were changed since then.
     changed: BTreeSet<TreePath>,
@@ -60,16 +60,16 @@ pub(super) struct Server {
     opened: BTreeMap<PathBuf, Opened>,
     /// The workspace of the last request.
     current: Option<PathBuf>,
-    /// The files that were changed and not judged since.
+    /// The files that were changed and not yet checked.
     typed: BTreeSet<(PathBuf, TreePath)>,
     cancelled: BTreeSet<RequestId>,
-    /// The requests that are answered beside others.
+    /// The requests that are answered in the background.
     running: BTreeSet<RequestId>,
     is_initialized: bool,
     is_shut_down: bool,
-    /// Whether the editor says which files change on disk.
+    /// Whether the editor reports changes of files on disk.
     has_watcher: bool,
-    /// What is typed is not to wait behind a check of the whole workspace for the same workers.
+    /// Checks while typing use separate workers, so that they do not wait for a check of the whole workspace.
     workers: rayon::ThreadPool,
 }
 
@@ -100,7 +100,7 @@ impl Server {
         })
     }
 
-    /// Notes which requests of a batch are cancelled within it, and ends those that are running.
+    /// Records which requests of a batch are cancelled within it, and stops those that are running.
     pub(super) fn note_cancelled(&mut self, batch: &[Event]) {
         for event in batch {
             let Event::Message(Message::Notification(it)) = event else {
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// Does what an event asks for; the outcome where it ends the server.
+    /// Handles an event; returns the outcome if it ends the server.
     pub(super) fn handle(&mut self, event: Event) -> Option<Outcome> {
         match event {
             Event::Message(Message::Request(request)) => self.request(request),
@@ -218,7 +218,7 @@ impl Server {
         }
     }
 
-    /// Asks the editor to say which files change on disk.
+    /// Asks the editor to report changes of files on disk.
     fn watch(&self) {
         if !self.has_watcher {
             return;
@@ -237,7 +237,7 @@ impl Server {
         }));
     }
 
-    /// Opens a workspace, if it is not open, and has it checked.
+    /// Opens a workspace, if it is not open, and starts a check.
     fn open(&mut self, root: &Path) {
         if self.opened.contains_key(root) {
             return;
@@ -279,7 +279,7 @@ impl Server {
         Some((root, path))
     }
 
-    /// Has a workspace checked as a whole, once at a time.
+    /// Starts a check of a whole workspace; only one runs at a time.
     fn check(&mut self, root: &Path) {
         let Some(opened) = self.opened.get_mut(root) else {
             return;
@@ -364,7 +364,7 @@ impl Server {
         self.respond(id, answer);
     }
 
-    /// Answers a request on a thread of its own, from the state as it is now.
+    /// Answers a request on a separate thread, from the current state.
     fn run(
         &mut self,
         id: RequestId,
@@ -507,7 +507,7 @@ impl Server {
         roots.iter().for_each(|it| self.check(it));
     }
 
-    /// Judges what was typed since the last time.
+    /// Checks the files that were changed since the last time.
     pub(super) fn judge_typed(&mut self) {
         let typed = std::mem::take(&mut self.typed);
         let mut roots = BTreeSet::new();
@@ -525,7 +525,7 @@ impl Server {
         roots.iter().for_each(|it| self.publish(it));
     }
 
-    /// Sends what is found of each file, where it is not what was sent before.
+    /// Sends the diagnostics of each file if they differ from those sent before.
     fn publish(&mut self, root: &Path) {
         let Some(opened) = self.opened.get_mut(root) else {
             return;

@@ -12,11 +12,11 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const PARSE_ERROR: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 
-/// What the client sent.
+/// Input of the client.
 pub(super) enum Received {
     /// A valid message of JSON-RPC.
     Message(Message),
-    /// What is to be answered to something that is no message.
+    /// The answer to an invalid message.
     Malformed(Json),
 }
 
@@ -66,7 +66,7 @@ fn error(id: &Json, code: i64, words: &str) -> Json {
     json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": words}})
 }
 
-/// The length that a header says. Lines that are no header are skipped, so that reading goes on behind a broken message.
+/// The length in a header. Lines that are not headers are skipped, so that reading continues after an invalid message.
 fn header(input: &mut dyn BufRead) -> io::Result<Option<usize>> {
     const LINE_BYTES_MAX: u64 = 1 << 20;
     let mut length = None;
@@ -91,7 +91,7 @@ fn header(input: &mut dyn BufRead) -> io::Result<Option<usize>> {
     }
 }
 
-/// Starts the thread that writes what is sent to it.
+/// Starts the thread that writes messages.
 pub(super) fn start_writer() -> (Sender<Json>, std::thread::JoinHandle<()>) {
     let (sender, receiver): (Sender<Json>, Receiver<Json>) = unbounded();
     let thread = std::thread::spawn(move || {

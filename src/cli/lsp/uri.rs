@@ -33,7 +33,7 @@ pub(super) fn of_file(root: &Path, path: &TreePath) -> String {
     }
 }
 
-/// The address of a text of the program.
+/// The address of a generated text.
 pub(super) fn virtual_text(path: &str) -> String {
     format!("{SCHEME}:{}", encode(path))
 }

@@ -19,10 +19,10 @@ use crate::lsp::{Snapshot, Workspace};
 use crate::tree::TreePath;
 use crate::{Options, compile};
 
-/// What was found in a workspace, by file.
+/// The diagnostics of a workspace, by file.
 pub(super) type Found = BTreeMap<TreePath, Vec<Diagnostic>>;
 
-/// Begins a check; what it finds comes as an event.
+/// Starts a check; its result arrives as an event.
 pub(super) fn start(
     root: PathBuf,
     workspace: &Workspace,
