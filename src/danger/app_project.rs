@@ -22,7 +22,7 @@ pub struct Destination<'a> {
     pub namespace: &'a str,
 }
 
-/// Whether an AppProject permits a destination, as far as that can be known.
+/// Whether an AppProject may permit a destination.
 pub fn permits(project: &Object, place: &Destination<'_>) -> bool {
     let entries = list(project, "destinations");
     let text = |it: &Node, key: &str| it.get(key).and_then(Node::as_str).unwrap_or("").to_string();
@@ -32,7 +32,7 @@ pub fn permits(project: &Object, place: &Destination<'_>) -> bool {
             .iter()
             .any(|key| text(it, key).starts_with('!'))
     };
-    // What is identified by another word, or excepts something, may be the same cluster.
+    // An entry that identifies clusters in the other way, or that excludes some, may match the same cluster.
     if entries.iter().any(|it| !is_comparable(it) || denies(it)) {
         return true;
     }
@@ -46,8 +46,8 @@ pub(super) fn list<'a>(project: &'a Object, field: &str) -> &'a [Node] {
     list.and_then(Node::as_sequence).unwrap_or_default()
 }
 
-/// Whether a pattern with `*` fits a text; `.git` at the end of an address says nothing. Argo CD's `*` ends at a `/` of an
-/// address, and its `**` does not; here both go on, so that nothing is refused that is permitted.
+/// Whether a pattern with `*` matches a text; `.git` at the end of an address is ignored. In Argo CD, `*` does not match `/` in an
+/// address, but `**` does; here both do, so that nothing permitted is rejected.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let plain = |it: &str| {
         it.trim_end_matches('/')

@@ -1,4 +1,4 @@
-//! PodDisruptionBudgets that let no pod go.
+//! PodDisruptionBudgets that do not allow any disruption.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,16 +61,16 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
     }
 }
 
-/// A label of a namespace; `None` for the value of one that is no text.
+/// A label in a namespace; `None` for a value that is not a string.
 type Label<'a> = (&'a str, &'a str, Option<&'a str>);
 
 /// The Deployments and StatefulSets of a tree, found by their pods' labels.
 struct Workloads<'a> {
     by_namespace: BTreeMap<&'a str, Vec<&'a Object>>,
     by_label: BTreeMap<Label<'a>, Vec<&'a Object>>,
-    /// Namespaces, and the names of what an autoscaler scales there.
+    /// Namespaces and names of autoscaled workloads.
     scaled: BTreeSet<(&'a str, &'a str)>,
-    /// What is known of selectors already: equal ones are requested once.
+    /// Results by selector, so that equal ones are evaluated once.
     known: BTreeMap<(&'a str, String), Option<i64>>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Workloads<'a> {
         found
     }
 
-    /// How many pods a budget covers; `None` if the tree does not say.
+    /// The number of pods that a budget covers; `None` if unknown.
     fn pods(&mut self, budget: &'a Object) -> Option<i64> {
         let selector = budget.node.at_keys(&["spec", "selector"])?;
         if selector.get("matchExpressions").is_some() {
@@ -136,7 +136,7 @@ impl<'a> Workloads<'a> {
     fn count(&self, namespace: &str, wanted: &Mapping) -> Option<i64> {
         let all = self.by_namespace.get(namespace);
         let all = all.map(Vec::as_slice).unwrap_or_default();
-        // Those with the rarest label: the others need not be looked at.
+        // Only the pods with the rarest label need to be checked.
         let rarest = wanted
             .iter()
             .map(|it| self.with(namespace, it))

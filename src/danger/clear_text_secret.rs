@@ -46,7 +46,7 @@ fn judge(objects: &[&Object], faults: &mut Faults) {
     }
 }
 
-/// Whether a value is given in clear text. In `data` a reference is encoded like everything else.
+/// Whether a value is clear text. In `data`, references are encoded like everything else.
 fn is_plain(value: &Node) -> bool {
     let text = value.as_str().unwrap_or("").trim();
     !(value.is_null() || is_reference(text) || decoded(text).is_some_and(|it| is_reference(&it)))

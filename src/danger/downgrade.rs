@@ -1,4 +1,4 @@
-//! Charts and images that go back to an older version.
+//! Charts and images that change to an older version.
 
 use super::version::{newest, steps};
 use super::{Danger, Faults, Judge};
@@ -23,7 +23,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
         let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
             continue;
         };
-        // Numbers that a range leaves open are no older ones.
+        // Numbers that a range leaves open do not count as older.
         let (old, new) = (old.numbers, new.numbers);
         if new.as_slice() < old.get(..new.len()).unwrap_or(&old) {
             let message = format!(

@@ -45,7 +45,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     }
 }
 
-/// The fields of a value that the old schema has and the new one would drop.
+/// The fields of a value that the old schema has and the new one prunes.
 fn dropped(node: &Node, old: &Node, new: &Node, at: &mut FieldPath, lost: &mut Vec<FieldPath>) {
     match node.view() {
         View::Mapping(entries) => {
@@ -81,7 +81,7 @@ fn child<'a>(schema: &'a Node, key: &str) -> Option<&'a Node> {
     named.or_else(|| schema.get("additionalProperties"))
 }
 
-/// Whether a schema keeps what it does not name.
+/// Whether a schema preserves unknown fields.
 fn is_open(schema: &Node) -> bool {
     let keeps = schema.get("x-kubernetes-preserve-unknown-fields");
     keeps.and_then(Node::as_bool) == Some(true) || schema.get("properties").is_none()

@@ -41,7 +41,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     }
 }
 
-/// The CRDs that are there on both sides.
+/// The CRDs on both sides.
 pub(super) fn crds<'a>(scene: &ChangeSet<'a>) -> impl Iterator<Item = (&'a Object, &'a Object)> {
     let both = scene
         .pairs
@@ -79,7 +79,7 @@ impl<'a> Users<'a> {
         Users { by_kind }
     }
 
-    /// Those of a version.
+    /// The objects of a version.
     pub(super) fn of(&self, crd: &Object, version: &str) -> &[&'a Object] {
         let text = |keys: &[&str]| crd.node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
         let gvk = Gvk {

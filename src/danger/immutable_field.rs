@@ -1,4 +1,4 @@
-//! Fields that cannot be changed once the object is there.
+//! Fields that are immutable after the object is created.
 
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
@@ -113,14 +113,14 @@ const FIELDS: &[(&str, &str, &[&str], &str)] = &[
     ),
 ];
 
-/// What an object that calls itself immutable holds.
+/// The data of an object with `immutable: true`.
 const DATA: &[&str] = &["data", "stringData", "binaryData"];
 
 fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };
-    // A generated name is another object.
+    // An object with a generated name is a different one.
     if before.name() != after.name() {
         return;
     }
@@ -145,7 +145,7 @@ fn field(before: &Object, after: &Object, field: &str, what: &str, faults: &mut 
     let is_same = match (before.node.at_path(&path), after.node.at_path(&path)) {
         (None, None) => true,
         (Some(a), Some(b)) => a.same_data(b),
-        // What the server fills in by itself may be left out on either side.
+        // Fields that the server sets may be missing on either side.
         _ => matches!(
             field,
             "type" | "spec.volumeName" | "preemptionPolicy" | "spec.podManagementPolicy"
@@ -157,7 +157,7 @@ fn field(before: &Object, after: &Object, field: &str, what: &str, faults: &mut 
     }
 }
 
-/// A Service keeps its address where it says none.
+/// A Service without an address keeps its current one.
 fn address(before: &Object, after: &Object, faults: &mut Faults) {
     let text = |object: &Object, keys| -> Option<String> {
         Some(object.node.at_keys(keys)?.as_str()?.to_string())

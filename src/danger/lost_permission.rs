@@ -1,4 +1,4 @@
-//! What an engine may delete only with something that goes in the same change.
+//! Objects that an engine can only delete with permissions that are removed in the same change.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     }
 }
 
-/// What is deleted, and what permits to delete it.
+/// Deleted objects, and the permissions for deleting them.
 struct Lost<'a> {
     gone: Vec<&'a Object>,
     /// The ServiceAccounts that are deleted, by namespace and name.
@@ -87,7 +87,7 @@ impl<'a> Lost<'a> {
     }
 }
 
-/// What is deleted; what stays in the cluster needs no permission.
+/// Deleted objects. Objects that stay in the cluster need no permission.
 fn removed<'a>(pair: &Pair<'a>) -> Option<&'a Object> {
     match pair {
         Pair::Removed(before) if !is_kept(before) => Some(before),
@@ -95,7 +95,7 @@ fn removed<'a>(pair: &Pair<'a>) -> Option<&'a Object> {
     }
 }
 
-/// A Kustomization or HelmRelease, and its ServiceAccount or what gives it its rights.
+/// A Kustomization or HelmRelease, with its ServiceAccount and the bindings of that.
 fn judge_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
     let flag = |key: &str| unit.node.at_keys(&["spec", key]).and_then(Node::as_bool);
     let (name, namespace) = (
@@ -168,7 +168,7 @@ fn destination(application: &Object) -> Option<Destination<'_>> {
 /// Cluster-scoped kinds that an AppProject no longer permits, and objects of them that are to be deleted.
 fn judge_kinds(before: &Object, after: &Object, gone: &[&Object], faults: &mut Faults) {
     const FIELD: &str = "clusterResourceWhitelist";
-    // Of most projects, nothing has to be looked for.
+    // For most projects, no search is needed.
     let is_same = |(before, after): (&Node, &Node)| before.same_data(after);
     let (old, new) = (list(before, FIELD), list(after, FIELD));
     if old.len() == new.len() && old.iter().zip(new).all(is_same) {

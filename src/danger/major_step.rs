@@ -1,4 +1,4 @@
-//! Charts and images that go up to another major version.
+//! Charts and images that change to a higher major version.
 
 use super::version::{newest, steps};
 use super::{Danger, Faults, Judge};

@@ -1,7 +1,7 @@
-//! What is dangerous about a change, as rules: one file each, and a table of them.
+//! Rules for dangers of a change: one file each, and a table.
 //!
-//! A rule sees objects before and after, and nothing of a cluster: it tells the shape of a change and is no verdict of safety.
-//! What it says goes into reports, so it names no value of a Secret.
+//! A rule sees objects before and after, but not the cluster: it describes the change and does not prove safety. Its messages
+//! appear in reports, so they contain no values of Secrets.
 
 mod app_project;
 mod blocked_eviction;
@@ -38,13 +38,13 @@ use crate::rules::{Faults, Judge};
 pub use app_project::{Destination, permits, permits_source};
 pub use pruned_application::{GitPath, git_paths, lost_names, lost_path, names_from_file};
 
-/// The place of a rule in the table.
+/// The index of a rule in the table.
 pub fn rank(danger: &Danger) -> usize {
     let place = DANGERS.iter().position(|it| it.code == danger.code);
     place.unwrap_or(DANGERS.len())
 }
 
-/// All rules, the gravest first.
+/// All rules, the most severe first.
 pub const DANGERS: &[Danger] = &[
     pruned_object::DANGER,
     pruned_application::DANGER,
@@ -70,19 +70,19 @@ pub const DANGERS: &[Danger] = &[
     clickhouse::even_keepers::DANGER,
 ];
 
-/// What a report says beside findings, so that nobody takes an empty list for more than it is.
+/// The disclaimer that reports print with findings, because an empty list is no guarantee.
 pub const DISCLAIMER: &str =
     "this list describes the change; it does not prove that the change is safe";
 
-/// Whether a rule has to see the objects that do not differ too: it does where a definition changes that they may use, or a key goes
-/// that they may refer to.
+/// Whether a rule also needs unchanged objects: if a definition changes that they may use, or a key is removed that they may refer
+/// to.
 pub fn wants_rest(pairs: &[Pair<'_>]) -> bool {
     let is_crd = |it: &Object| it.kind() == "CustomResourceDefinition";
     let mut both = pairs.iter().filter(|it| it.before().is_some());
     both.any(|it| it.after().is_some_and(is_crd) || !removed_key::lost_keys(it).is_empty())
 }
 
-/// What all rules find in a change. What a rule finds in one tree counts where it was not there before.
+/// The findings of all rules in a change. A finding about a single tree is reported if it did not exist before.
 pub fn judge(scene: &ChangeSet<'_>) -> Vec<Finding> {
     let before: Vec<&Object> = scene.pairs.iter().filter_map(Pair::before).collect();
     let after: Vec<&Object> = scene.pairs.iter().filter_map(Pair::after).collect();
@@ -109,7 +109,7 @@ pub fn judge(scene: &ChangeSet<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What the rules find that need no other side.
+/// The findings of rules that only need one side.
 pub fn judge_tree(objects: &[&Object]) -> Vec<Finding> {
     let rules = DANGERS.iter().filter_map(|danger| match danger.judge {
         Judge::Tree(judge) => Some(run(danger, |faults| judge(objects, faults))),
@@ -123,7 +123,7 @@ pub fn is_single_tree(danger: &Danger) -> bool {
     matches!(danger.judge, Judge::Tree(_))
 }
 
-/// Whether it is a Secret on either side, or meant to be one.
+/// Whether it is or creates a Secret on either side.
 fn is_secret(pair: &Pair<'_>) -> bool {
     let is_secret = |it: &Object| it.kind().eq_ignore_ascii_case("Secret");
     [pair.before(), pair.after()]
@@ -140,12 +140,12 @@ fn shown(node: Option<&Node>) -> &str {
 /// The maximum number of names shown.
 const SHOWN: usize = 5;
 
-/// Some names, and how many more there are.
+/// Some names, and the number of further ones.
 fn some(names: &[String]) -> String {
     some_of(names, names.len())
 }
 
-/// The first of some names, and how many more there are of `count`.
+/// The first of some names, and the number of further ones up to `count`.
 fn some_of(names: &[String], count: usize) -> String {
     let first = names.get(..SHOWN.min(names.len())).unwrap_or_default();
     match count.saturating_sub(first.len()) {

@@ -1,4 +1,4 @@
-//! ApplicationSets that no longer generate an Application: Argo CD deletes it, and with it all that it applied.
+//! ApplicationSets that no longer generate an Application: Argo CD deletes it, together with everything that it applied.
 
 use std::collections::BTreeSet;
 
@@ -22,17 +22,17 @@ To keep the objects, set `spec.syncPolicy.preserveResourcesOnDeletion: true` in 
     judge: Judge::Change(judge),
 };
 
-/// Where the name in the template is.
+/// The location of the name in the template.
 const NAME: &str = "spec.template.metadata.name";
 
 /// Something that a Git generator reads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GitPath {
-    /// The path as written, which may have `*` and `**`.
+    /// The path as written, possibly with `*` and `**`.
     pub pattern: String,
-    /// Whether it is about folders; else about files.
+    /// Whether it matches folders instead of files.
     pub is_folder: bool,
-    /// Whether it is left out instead.
+    /// Whether it is an exclusion.
     pub is_excluded: bool,
 }
 
@@ -98,7 +98,7 @@ pub fn names_from_file(set: &Object, documents: &[Node]) -> BTreeSet<String> {
     elements.filter_map(|it| rendered(name, it)).collect()
 }
 
-/// That an ApplicationSet no longer generates Applications since the content of a file has changed.
+/// The finding that an ApplicationSet no longer generates Applications because the content of a file has changed.
 pub fn lost_names(set: &Object, names: &[String], path: &str) -> Finding {
     let message = format!(
         "{} no longer generates {} from `{path}`: it is deleted, with everything that it applied",
@@ -108,7 +108,7 @@ pub fn lost_names(set: &Object, names: &[String], path: &str) -> Finding {
     finding(set, message)
 }
 
-/// That an ApplicationSet no longer finds a file or folder that its Git generator read.
+/// The finding that an ApplicationSet no longer finds a file or folder that its Git generator read.
 pub fn lost_path(set: &Object, path: &str) -> Finding {
     let message = format!(
         "{} no longer finds `{path}`: the Application generated from it is deleted, with everything that it applied",
@@ -128,7 +128,7 @@ fn finding(set: &Object, message: String) -> Finding {
     }
 }
 
-/// What an ApplicationSet that deletes Applications reads of Git.
+/// The Git paths that an ApplicationSet reads, if it deletes Applications that it no longer generates.
 pub fn git_paths(set: &Object) -> Vec<GitPath> {
     let mut found = Vec::new();
     if !is_set(set) || keeps_applications(set) {
@@ -157,7 +157,7 @@ fn is_set(object: &Object) -> bool {
     object.kind() == "ApplicationSet" && object.api_version().starts_with("argoproj.io/")
 }
 
-/// Whether Applications stay that are no longer generated, or what they applied.
+/// Whether Applications that are no longer generated, or their objects, stay in the cluster.
 pub(super) fn keeps_objects(set: &Object) -> bool {
     let field = FieldPath::dotted("spec.syncPolicy.preserveResourcesOnDeletion");
     set.node.at_path(&field).and_then(Node::as_bool) == Some(true)
@@ -172,7 +172,7 @@ fn text<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     object.node.at_path(&FieldPath::dotted(field))?.as_str()
 }
 
-/// Calls `act` with the kind and the body of each generator, also of those in a matrix or a merge.
+/// Calls `act` with the kind and body of each generator, including those in a matrix or merge.
 fn visit<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
     let mut open: Vec<&Node> = set
         .node
@@ -190,7 +190,7 @@ fn visit<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
     }
 }
 
-/// The names that the template makes of the elements of lists; what other generators give stays as written.
+/// The names that the template generates from elements of lists; parameters of other generators are not replaced.
 fn listed(set: &Object) -> BTreeSet<String> {
     let name = text(set, NAME).unwrap_or("");
     let mut names = BTreeSet::new();
@@ -203,7 +203,7 @@ fn listed(set: &Object) -> BTreeSet<String> {
     names
 }
 
-/// A name with an element's values in it; `None` where the template has none of them.
+/// A name with the values of an element inserted; `None` if the template uses none of them.
 fn rendered(name: &str, element: &Node) -> Option<String> {
     let (mut out, mut rest, mut is_used) = (String::new(), name, false);
     while let Some((before, after)) = rest.split_once("{{") {
@@ -241,7 +241,7 @@ fn scalars(node: &Node) -> String {
     }
 }
 
-/// The other generators: what each reads of Git, and of the rest what kind it is.
+/// The other generators: the Git paths that each reads, or else its kind.
 fn others(set: &Object) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     visit(set, &mut |kind, generator| match kind {

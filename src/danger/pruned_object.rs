@@ -1,4 +1,4 @@
-//! Objects that carry state, or that others live in, and are to be deleted.
+//! Deleted objects that carry state or that contain others.
 
 use super::pruned_application::keeps_objects;
 use super::{Danger, Faults, Judge};
@@ -26,7 +26,7 @@ change. Objects with this annotation are not reported.",
     judge: Judge::ChangeOrSecret(judge),
 };
 
-/// API group, kind, and what goes with an object; those of products are in their packs.
+/// API group, kind, and what is deleted with an object; those of products are in their packs.
 const STATE: &[(&str, &str, &str)] = &[
     ("", "Namespace", "everything in it is deleted too"),
     (
@@ -99,7 +99,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let words = stays(gone).unwrap_or(words);
     let message = format!("{} would be deleted{why}: {words}", gone.id());
-    // Where it is still there under another name, that is the place to look at.
+    // If it still exists under another name, the location is there.
     faults.push(
         now.unwrap_or(gone),
         FieldPath::dotted("metadata.name"),
@@ -107,8 +107,8 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     );
 }
 
-/// What becomes of the objects of a Flux object that leaves them in the cluster when it is deleted. Its controller neither prunes
-/// nor uninstalls what is suspended (`finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
+/// The note for a Flux object whose objects stay in the cluster when it is deleted. Its controller neither prunes nor uninstalls
+/// suspended objects (`finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
 fn stays(gone: &Object) -> Option<&'static str> {
     let flag = |key: &str| {
         gone.node

@@ -1,4 +1,4 @@
-//! Keys that leave a ConfigMap or Secret while something still names them.
+//! Keys that are removed from a ConfigMap or Secret while something still refers to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     }
 }
 
-/// The keys that an object on both sides has no more; none for what holds no data.
+/// The keys that were removed from an object on both sides.
 pub(super) fn lost_keys(pair: &Pair<'_>) -> BTreeSet<String> {
     let (Some(before), Some(after)) = (pair.before(), pair.after()) else {
         return BTreeSet::new();
@@ -74,11 +74,11 @@ fn keys(object: &Object) -> BTreeSet<&str> {
     maps.flat_map(|it| it.keys()).collect()
 }
 
-/// References in an object to keys that are gone.
+/// References in an object to removed keys.
 struct Search<'a> {
     lost: &'a BTreeMap<Holder, BTreeSet<String>>,
     object: &'a Object,
-    /// The place, the kind and the name of what is referred to, and the key.
+    /// The location of the reference, the kind and name of its target, and the key.
     found: Vec<(FieldPath, &'static str, String, String)>,
 }
 
@@ -124,7 +124,7 @@ impl Search<'_> {
         }
     }
 
-    /// A reference with a name and a key; of values the key has a default.
+    /// A reference with a name and a key; in `valuesFrom`, the key has a default.
     fn key(&mut self, node: &Node, path: &FieldPath, kind: &'static str, field: &str) {
         let key = node.get(field).and_then(Node::as_str);
         let key = key.or((field == "valuesKey").then_some("values.yaml"));
@@ -143,7 +143,7 @@ impl Search<'_> {
         }
     }
 
-    /// What containers mount of a volume by a path in it, which is a key where the volume has no `items`.
+    /// The `subPath` mounts of a volume in containers, which are keys if the volume has no `items`.
     fn mounts(&mut self, pod: &Node, path: &FieldPath) {
         let mut sources: BTreeMap<&str, (&'static str, &Node)> = BTreeMap::new();
         for volume in list(pod, "volumes") {

@@ -1,4 +1,4 @@
-//! Operators that go in the same change as the objects that only they can let go.
+//! Operators that are removed in the same change as objects whose finalizers only they can remove.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ group.",
 
 fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let gone: Vec<&Object> = scene.pairs.iter().filter_map(removed).collect();
-    // An object with a new name or namespace is another one; the old one must be let go too.
+    // An object with a new name or namespace is a different one; the old one has finalizers, too.
     let renamed = scene.pairs.iter().filter_map(|it| match it {
         Pair::Renamed(before, _) => Some(*before),
         _ => None,

@@ -1,4 +1,4 @@
-//! Fields of an object by their names, so that the same one can be found on the other side.
+//! Fields of an object by stable names, so that the same field can be found on the other side.
 
 use std::collections::BTreeMap;
 
@@ -28,14 +28,14 @@ pub(super) fn leaves<'a>(
 struct Walk<'a, 'w> {
     wants: &'w dyn Fn(&[&str]) -> bool,
     keys: Vec<&'a str>,
-    /// The way to a node. What it is called is only said where it is wanted.
+    /// The path to a node. Its name is only built on request.
     steps: Vec<Part<'a>>,
     found: BTreeMap<String, Leaf<'a>>,
 }
 
 enum Part<'a> {
     Key(&'a str),
-    /// The position of an item and its own name.
+    /// The index of an item and its name.
     Item(usize, Option<&'a str>),
 }
 
@@ -96,7 +96,7 @@ fn own_name(item: &Node) -> Option<&str> {
         })
 }
 
-/// Fields that are there on both sides: the name, before, after.
+/// Fields that exist on both sides: the name, before, after.
 pub(super) fn both<'a>(
     before: &'a Node,
     after: &'a Node,
@@ -110,7 +110,7 @@ pub(super) fn both<'a>(
     pairs.collect()
 }
 
-/// What the field belongs to, by the name of the list item that it is in: ``volume `data` ``; else `a volume`.
+/// A description of the list item that contains the field: ``volume `data` ``, or else `a volume`.
 pub(super) fn item(name: &str, what: &str) -> String {
     let last = name
         .rsplit_once(']')

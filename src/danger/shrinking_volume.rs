@@ -1,4 +1,4 @@
-//! Volumes that are to become smaller.
+//! Volumes that shrink.
 
 use super::scalar_fields::{both, item};
 use super::{Danger, Faults, Judge, shown};

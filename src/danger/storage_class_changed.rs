@@ -1,4 +1,4 @@
-//! Volumes that are to be of another storage class.
+//! Volumes with a changed storage class.
 
 use super::scalar_fields::{Leaf, item, leaves};
 use super::{Danger, Faults, Judge};
@@ -25,7 +25,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let is_class =
         |keys: &[&str]| matches!(keys.last(), Some(&"storageClassName" | &"storageClass"));
-    // The claim itself has its own rule for fields that are fixed.
+    // PersistentVolumeClaims themselves are covered by the rule for immutable fields.
     if after.kind() == "PersistentVolumeClaim" {
         return;
     }
@@ -42,7 +42,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     names.dedup();
     for name in names {
         let (was, is) = (old.get(name), new.get(name));
-        // The template itself is new or gone: no volume changes its class.
+        // The template was added or removed, so no volume changes its class.
         let holder = |leaf: &Leaf<'_>, other: &crate::yaml::Node| {
             let mut field = leaf.field.clone();
             field.pop();

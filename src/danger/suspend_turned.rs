@@ -1,4 +1,4 @@
-//! Objects that are suspended, or no longer so.
+//! Objects that are suspended or resumed.
 
 use super::{Danger, Faults, Judge};
 use crate::diag::Severity;
@@ -46,7 +46,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     faults.push(after, path, message);
 }
 
-/// Argo CD syncs by itself where `automated` is set and not disabled.
+/// Argo CD syncs automatically if `automated` is set and not disabled.
 fn is_automated(automated: Option<&Node>) -> bool {
     let enabled = automated.map(|it| it.get("enabled").and_then(Node::as_bool));
     enabled.is_some_and(|it| it != Some(false))

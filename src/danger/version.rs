@@ -16,7 +16,7 @@ pub(super) struct Step<'a> {
     pub(super) field: FieldPath,
 }
 
-/// The versions that differ between the two sides, of what is the same chart or image on both.
+/// The versions that differ between the two sides, for the same chart or image.
 pub(super) fn steps<'a>(pair: &Pair<'a>) -> Vec<Step<'a>> {
     let Pair::Same(before, after) = *pair else {
         return Vec::new();
@@ -47,7 +47,7 @@ fn is_version(keys: &[&str]) -> bool {
         || keys.ends_with(&["sources", "targetRevision"])
 }
 
-/// What has a version, and the version.
+/// The charts and images of an object, with their versions.
 fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
     let text = leaf.node.as_str()?;
     let mut holder = leaf.field.clone();
@@ -74,7 +74,7 @@ fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
     let name = beside("chart")
         .or_else(|| beside("repository"))
         .or_else(url);
-    // A version with no chart beside it may be anything.
+    // A version without a chart may be anything.
     let is_chart = matches!(object.kind(), "HelmChart" | "HelmChartInflationGenerator");
     let is_bare = ["spec.version", "version"]
         .map(FieldPath::dotted)
@@ -92,7 +92,7 @@ fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
     })
 }
 
-/// Whether a tag is that of an image: beside its repository, in a map that is called so, or of a source.
+/// Whether a tag belongs to an image: it is next to a repository, in a map named `image`, or in a source.
 fn is_of_image(object: &Object, leaf: &Leaf<'_>) -> bool {
     let mut above = leaf.field.clone();
     above.pop();
@@ -110,14 +110,14 @@ fn is_of_image(object: &Object, leaf: &Leaf<'_>) -> bool {
 
 /// The newest version that is deployed by a version or a range.
 pub(super) struct Newest {
-    /// Its numbers, the major one first. Of a range only those that it fixes: `^4` has 4. None where anything newer will do.
+    /// Its numbers, the major one first. For a range, only those that it fixes: `^4` has 4. Empty if any newer version matches.
     pub(super) numbers: Vec<u64>,
     /// Whether it is a range, which leaves the numbers that follow open.
     pub(super) is_range: bool,
 }
 
 impl Newest {
-    /// The major and the minor number, the largest there can be where they are open.
+    /// The major and minor number; the maximum if they are open.
     pub(super) fn major_and_minor(&self) -> [u64; 2] {
         let open = if self.is_range { OPEN } else { 0 };
         [0, 1].map(|at| self.numbers.get(at).copied().unwrap_or(open))
@@ -127,7 +127,7 @@ impl Newest {
 /// Larger than any number of a version.
 const OPEN: u64 = 999_999_999;
 
-/// No range is longer.
+/// The maximum length of a range.
 const RANGE_BYTES_MAX: usize = 256;
 
 /// What a text deploys: `24.8.4.13-alpine` is 24, 8, 4, 13, and `^4 || ^5` is 5. A bare number is none: it may be a date or a build.
@@ -152,8 +152,8 @@ fn numbers(version: &str) -> Option<Vec<u64>> {
     numbers.filter(|it| it.len() > 1)
 }
 
-/// The numbers of the highest version in a range, as far as it fixes them. The highest is at the end of one of its bounds, so those
-/// are tried.
+/// The numbers of the highest version in a range, if it fixes them. The highest version is at one of its bounds, so these are
+/// tried.
 fn highest(text: &str) -> Option<Vec<u64>> {
     if text.len() > RANGE_BYTES_MAX {
         return None;
@@ -168,7 +168,7 @@ fn highest(text: &str) -> Option<Vec<u64>> {
         tried.push([major, minor, patch]);
         tried.push([major, minor, OPEN]);
         tried.push([major, OPEN, OPEN]);
-        // What is below the bound.
+        // The highest version below the bound.
         tried.extend(patch.checked_sub(1).map(|it| [major, minor, it]));
         tried.extend(minor.checked_sub(1).map(|it| [major, it, OPEN]));
         tried.extend(major.checked_sub(1).map(|it| [it, OPEN, OPEN]));

@@ -1,4 +1,4 @@
-//! More rights than before: roles and their bindings, and pods that reach into their node.
+//! Additional permissions: roles and their bindings, and pods with access to their node.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ fn judge(pair: &Pair<'_>, faults: &mut Faults) {
     }
 }
 
-/// What an object gives and did not give before.
+/// The permissions that an object newly grants.
 fn new_ones(
     rights: fn(&Object) -> BTreeSet<String>,
     before: Option<&Object>,
@@ -49,7 +49,8 @@ fn new_ones(
     now.filter(|it| !had.contains(it)).collect()
 }
 
-/// More rights of a role than these are not compared one by one: a rule gives each verb on each resource of each group.
+/// The maximum number of permissions of a role that are compared one by one: a rule grants each verb on each resource of each
+/// group.
 const RIGHTS_MAX: usize = 20_000;
 
 /// One verb on one resource. The names are those of the objects, where a rule has them.
@@ -62,7 +63,7 @@ struct Right<'a> {
 }
 
 impl Right<'_> {
-    /// Whether it was there before, itself, by a wildcard or for objects of all names.
+    /// Whether it was granted before: directly, by a wildcard, or for objects of all names.
     fn is_covered(&self, had: &BTreeSet<Right<'_>>) -> bool {
         [self.verb, "*"].iter().any(|verb| {
             [self.resource, "*"].iter().any(|resource| {
@@ -80,7 +81,7 @@ impl Right<'_> {
         })
     }
 
-    /// Whether it is much for a new role.
+    /// Whether it is worth reporting for a new role.
     fn is_much(&self) -> bool {
         [self.verb, self.resource].contains(&"*")
             || ["escalate", "bind", "impersonate"].contains(&self.verb)
@@ -129,7 +130,7 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// How many rights it gives.
+    /// The number of permissions that it grants.
     fn size(&self) -> usize {
         let lists = [self.verbs.len(), self.resources.len(), self.groups.len()];
         lists.into_iter().fold(1, usize::saturating_mul)
@@ -149,7 +150,7 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// What a role allows and did not allow before; of a new one, only what is much.
+/// The permissions that a role newly grants; for a new role, only far-reaching ones.
 fn more_of_role(before: Option<&Object>, after: &Object) -> Vec<String> {
     let old = before.map(rules).unwrap_or_default();
     let known: BTreeSet<String> = old.iter().map(|it| emit_canonical(it)).collect();
@@ -178,7 +179,7 @@ fn rules(role: &Object) -> Vec<&Node> {
     rules.unwrap_or_default().iter().collect()
 }
 
-/// Rules as far as their rights can be compared one by one, and the rest.
+/// Rules whose permissions can be compared one by one, and the others.
 fn within_bounds<'a>(rules: impl Iterator<Item = &'a Node>) -> (Vec<Rule<'a>>, Vec<Rule<'a>>) {
     let mut room = RIGHTS_MAX;
     rules.map(Rule::new).partition(|rule| {
@@ -188,7 +189,7 @@ fn within_bounds<'a>(rules: impl Iterator<Item = &'a Node>) -> (Vec<Rule<'a>>, V
     })
 }
 
-/// Who gets a role.
+/// The subjects of a binding.
 fn bindings(binding: &Object) -> BTreeSet<String> {
     let text = |node: &Node, key: &str| {
         node.get(key)
@@ -220,14 +221,14 @@ fn bindings(binding: &Object) -> BTreeSet<String> {
     given.collect()
 }
 
-/// What pods may do on their node.
+/// The access of pods to their node.
 fn pods(object: &Object) -> BTreeSet<String> {
     let mut rights = BTreeSet::new();
     search(&object.node, &mut rights);
     rights
 }
 
-/// Looks for pods at any depth: operators have them in templates of their own.
+/// Finds pods at any depth, because operators have pod templates in fields of their own.
 fn search(node: &Node, rights: &mut BTreeSet<String>) {
     match node.view() {
         View::Scalar(_) => {}

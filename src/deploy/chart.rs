@@ -1,4 +1,4 @@
-//! Charts that units install: found, loaded once, and rendered to the objects that a cluster gets.
+//! Finds the charts that units install, loads each once, and renders them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use pleach_helm::{
     Capabilities, HelmError, HelmVersion, KubeVersion, Release, RenderOptions, Warnings, render,
 };
 
-/// Where a chart is.
+/// The location of a chart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// A folder of the repository.
@@ -36,7 +36,7 @@ type Loaded = Result<Arc<LoadedChart>, Diagnostic>;
 pub(super) struct Charts<'a> {
     files: &'a dyn Files,
     options: &'a Options<'a>,
-    /// By place, and whether Helm 3 loads it.
+    /// By location, and whether Helm 3 is used.
     loaded: Mutex<BTreeMap<(Place, bool), Loaded>>,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// A chart with its subcharts. Errors: `missing-chart` where it is not available, Helm's words where it cannot be loaded.
+    /// A chart with its subcharts. Errors: `missing-chart` if it is not available, Helm's message if it cannot be loaded.
     pub(super) fn load(
         &self,
         place: &Place,
@@ -87,8 +87,8 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// A chart of the repository with the dependencies that are not in its `charts/`, as engines pull them. What is not available stays
-    /// missing, and the rendering says so.
+    /// A chart of the repository, with dependencies that are not in its `charts/`, which engines would pull. Unavailable ones are
+    /// missing, and rendering reports them.
     fn with_dependencies(
         &self,
         mut chart: LoadedChart,
@@ -114,7 +114,7 @@ impl<'a> Charts<'a> {
                     )))
                 }
             };
-            // A folder above is a cycle.
+            // A dependency on a folder above is a cycle.
             let place = place.filter(|it| *it != Place::Folder(folder.clone()));
             let loaded = place.map(|it| self.load(&it, version));
             if let Some(Ok(dependency)) = loaded {
@@ -134,7 +134,7 @@ fn file_name(request: &Request) -> String {
     request.title().replace(['/', '\\'], "-")
 }
 
-/// What charts see of their cluster: custom resources that the repository defines.
+/// The API versions that charts see: custom resources that the repository defines.
 #[derive(Default)]
 pub(super) struct Facts {
     api_versions: BTreeSet<String>,
@@ -143,7 +143,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// What the objects known so far say.
+    /// Definitions among the objects known so far.
     pub(super) fn of(world: &World) -> Facts {
         let mut facts = Facts::default();
         for definition in world.of_kind("CustomResourceDefinition") {
@@ -152,7 +152,7 @@ impl Facts {
         facts
     }
 
-    /// Adds the definitions that a chart brings.
+    /// Adds the definitions of a chart.
     pub(super) fn add_chart(&mut self, chart: &LoadedChart) {
         for file in chart.crd_files() {
             objects_of(&String::from_utf8_lossy(&file.data), &file.name)
@@ -185,7 +185,7 @@ impl Facts {
         })
     }
 
-    /// Puts an object that names no namespace into one, where its kind has any.
+    /// Sets the namespace of an object without one, if its kind is namespaced.
     pub(super) fn default_namespace(&self, object: &mut Object, namespace: &str) {
         if object.namespace().is_empty() && !self.is_cluster_scoped(object) {
             set_namespace(object, namespace);
@@ -202,11 +202,11 @@ pub(super) struct Install<'a> {
     /// The version of Kubernetes and the API versions, if the engine that installs it sets them.
     pub(super) kube_version: &'a str,
     pub(super) api_versions: Vec<String>,
-    /// Values as written, for their places; what goes before others is last.
+    /// Values as written, for their locations; later ones take precedence.
     pub(super) written: &'a [Node],
 }
 
-/// What a chart was rendered to. Nothing is put into a namespace that the chart does not name.
+/// The result of rendering a chart. Namespaces are only those that the chart sets.
 pub(super) struct Installed {
     /// The definitions of the chart's `crds/`.
     pub(super) crds: Vec<Object>,
@@ -214,7 +214,7 @@ pub(super) struct Installed {
     pub(super) objects: Vec<Object>,
     /// Those of tests too.
     pub(super) hooks: Vec<Object>,
-    /// Hooks for events that Helm does not know, which it drops.
+    /// Hooks for unknown events, which Helm drops.
     pub(super) unknown_hooks: Vec<Object>,
 }
 
@@ -238,15 +238,15 @@ pub(super) fn runs(object: &Object) -> bool {
     }
 }
 
-/// The events of a hook as they are written; `None` for an object of the release.
+/// The events of a hook as written; `None` for an object of the release.
 pub(super) fn hook(object: &Object) -> Option<&str> {
     let path = ["metadata", "annotations", "helm.sh/hook"];
     object.node.at_keys(&path).and_then(Node::as_str)
 }
 
-/// What installing a chart makes.
+/// Renders a chart as for an installation.
 ///
-/// Errors: Helm's.
+/// Errors: Helm's messages.
 pub(super) fn install(
     chart: &LoadedChart,
     install: &Install<'_>,
@@ -273,7 +273,7 @@ pub(super) fn install(
     Ok(installed(rendered, install.written))
 }
 
-/// What a chart sees of its cluster. `kube_version` and `api_versions` are those of the release itself.
+/// The capabilities that a chart sees. `kube_version` and `api_versions` are those of the release itself.
 pub(super) fn capabilities(
     kube_version: &str,
     api_versions: &[String],
@@ -318,12 +318,12 @@ fn installed(rendered: Rendered, written: &[Node]) -> Installed {
     }
 }
 
-/// A node whose values have the places where the user wrote them, as far as the chart printed them.
+/// Replaces the locations of rendered values by those of the user's values that the chart printed.
 fn placed(node: Node, origins: &[ValueOrigin], written: &[Node]) -> Node {
     let span = node.span().clone();
     match node.view() {
         View::Scalar(_) => {
-            // Of a text that several values are in, such as an image, the last one: it is the version.
+            // For a text with several values, such as an image, the last one is used, because it is the version.
             let mut origins = origins.iter().rev();
             let range = span.range();
             let origin =
@@ -350,14 +350,14 @@ fn placed(node: Node, origins: &[ValueOrigin], written: &[Node]) -> Node {
     }
 }
 
-/// Where a value was written: what goes before others is last.
+/// The location of a value; later documents take precedence.
 fn written_at<'a>(written: &'a [Node], path: &[String]) -> Option<&'a Node> {
     let keys: Vec<&str> = path.iter().map(String::as_str).collect();
     let mut values = written.iter().rev();
     values.find_map(|it| it.at_keys(&keys))
 }
 
-/// The items of a list, which are what is applied.
+/// The items of a list, which are applied instead of the list.
 pub(super) fn flattened(object: Object) -> Vec<Object> {
     let is_list = object.kind().ends_with("List") && object.node.get("items").is_some();
     if !is_list {
@@ -377,7 +377,7 @@ fn objects_of(content: &str, path: &str) -> Vec<Object> {
     documents.into_iter().map(Object::new).collect()
 }
 
-/// A chart's fault as a note on the unit that installs it.
+/// A chart's error as a note on the unit that installs it.
 pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnostic {
     let fault = crate::inflate::diagnostic(error);
     let mut note = Diagnostic::warning(
@@ -393,7 +393,7 @@ pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnosti
     note
 }
 
-/// A fault as a note on the unit that has it.
+/// An error as a note on its unit.
 pub(super) fn not_shown(what: &str, fault: Diagnostic, at: &Span) -> Diagnostic {
     let message = format!("{what} is not shown: {}", fault.message);
     Diagnostic {

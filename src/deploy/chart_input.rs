@@ -19,8 +19,8 @@ use crate::yaml::parallel::each;
 /// The releases of an environment, with the charts that they install.
 pub type ChartInputs = Vec<(ObjectId, Arc<ChartInput>)>;
 
-/// The charts that releases among the objects of each environment install, as far as they are available. `files` are those of the
-/// repository. A chart is loaded once.
+/// The available charts that releases among the objects of each environment install. `files` are those of the repository. Each
+/// chart is loaded once.
 pub fn chart_inputs(
     environments: BTreeMap<String, Vec<&Object>>,
     files: &dyn Files,
@@ -34,7 +34,7 @@ pub fn chart_inputs(
         options,
     };
     let environments: Vec<_> = environments.into_iter().collect();
-    // What cannot be seen is reported by who follows a repository from its entries.
+    // Unavailable parts are reported elsewhere.
     let mut unseen = Diagnostics::default();
     let found = each(environments, &mut unseen, |(name, objects), unseen| {
         (name, reader.inputs(&objects, unseen))
@@ -42,7 +42,7 @@ pub fn chart_inputs(
     found.into_iter().collect()
 }
 
-/// Whether an object is a release or may say something of one.
+/// Whether an object is a release or may be part of the definition of one.
 fn is_part(object: &Object) -> bool {
     matches!(
         object.kind(),

@@ -1,5 +1,5 @@
-//! Where engines begin: folders that a Kustomization or FluxInstance of the repository syncs, and those that nothing in the
-//! repository leads to.
+//! Finds entries, where engines begin: folders that a Kustomization or FluxInstance of the repository syncs, and folders that
+//! nothing in the repository refers to.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub(super) fn expand_all(
     let open: Vec<&Declared> = scan
         .declared
         .iter()
-        // What a FluxInstance syncs is an entry already.
+        // The folder that a FluxInstance syncs already is an entry.
         .filter(|it| it.kind != SyncKind::FluxInstance)
         .filter(|it| !covered.contains(&it.file) && !is_left_out(&it.file, scan, &covered))
         .collect();
@@ -82,17 +82,17 @@ fn bootstraps(files: &dyn Files, scan: &Scan) -> Vec<Bootstrap> {
     found
 }
 
-/// A Kustomization for the whole repository that is not Flux's own applies far more than itself.
+/// A Kustomization for the whole repository other than Flux's own applies far more than itself.
 fn is_bootstrapped(object: &Object, folder: &TreePath) -> bool {
     object.name() == "flux-system" || *folder != TreePath::root()
 }
 
-/// What is known of the repository's own address: that of the source of an entry, and what the caller says.
+/// The known addresses of the repository: that of the source of an entry, and those from the caller.
 fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
     let urls = options.urls.iter().map(|it| plain(it));
     let mut own = OwnSource {
         reference: None,
-        // Of a fork or a mirror, what is written knows another address.
+        // In a fork or mirror, the files contain a different address.
         urls: urls.filter(|it| scan.urls.contains(it)).collect(),
     };
     if let Some(reference) = entry.and_then(|it| it.node.at_keys(&["spec", "sourceRef"])) {
@@ -106,7 +106,7 @@ fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> Own
     own
 }
 
-/// Folders with sync objects that no other unit leads to.
+/// Folders with sync objects that no other unit applies.
 fn loose(
     files: &dyn Files,
     scan: &Scan,
@@ -124,7 +124,7 @@ fn loose(
                 .map(|path| (&it.file, path))
         })
         .collect();
-    // What another unit plainly applies is found from there.
+    // Folders that another unit obviously applies are found from there.
     let is_applied = |file: &TreePath| {
         let mut others = paths.iter();
         others.any(|(by, path)| file.below(path).is_some() && by.below(path).is_none())
@@ -150,7 +150,7 @@ fn loose(
     entries
 }
 
-/// Whether a file is below the folder of a kustomization that is applied and does not list it: somebody took it out.
+/// Whether a file is below the folder of an applied kustomization that does not list it, so it is disabled.
 fn is_left_out(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> bool {
     let mut above = file.parent().and_then(|it| it.parent());
     while let Some(folder) = above {
@@ -163,7 +163,7 @@ fn is_left_out(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> b
     false
 }
 
-/// The folders that a sync object plainly names.
+/// The folders that a sync object obviously refers to.
 fn written_paths(files: &dyn Files, declared: &Declared) -> Vec<TreePath> {
     let object = &declared.object;
     let reference = object.node.at_keys(&["spec", "sourceRef"]);
@@ -190,7 +190,7 @@ fn loose_of(
         .flat_map(|it| scan.outermost(&it.file))
         .collect();
     let folders: Vec<TreePath> = folders.into_iter().collect();
-    // What is wrong is reported when the folder is known to be an entry.
+    // Errors are reported when the folder is known to be an entry.
     let mut candidates = each(folders, &mut Diagnostics::default(), |folder, said| {
         let mut expansion = Expansion::new(files, options.cluster(&folder), charts, own.clone());
         expansion.begin_folder(&folder, said);
@@ -198,7 +198,7 @@ fn loose_of(
         expansion.expand_folders(&mut own);
         (folder, expansion, own)
     });
-    // Who leads to most is looked at first.
+    // Objects that lead to most others come first.
     candidates.sort_by(|a, b| {
         let count = |it: &Expansion<'_>| it.units().len();
         count(&b.1).cmp(&count(&a.1)).then_with(|| a.0.cmp(&b.0))

@@ -1,4 +1,4 @@
-//! From one entry to all units that follow from it: what an engine builds may tell it to build more.
+//! Follows an entry to all of its units: objects that an engine builds may define further units.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::tree::{Files, ReadSet, TreePath};
 use crate::yaml::Node;
 use crate::yaml::parallel::each;
 
-/// How many units one entry may have: a repository whose units make ever more of themselves ends somewhere.
+/// The maximum number of units of an entry, in case units define further ones without end.
 const UNITS_MAX: usize = 20_000;
 
-/// A sync object that was found and not yet followed.
+/// A sync object that is not yet followed.
 struct Pending {
     object: Object,
     kind: SyncKind,
     parent: Option<usize>,
 }
 
-/// An entry on its way to units.
+/// The state of following an entry.
 pub(super) struct Expansion<'a> {
     files: &'a dyn Files,
     cluster: &'a Cluster,
@@ -41,7 +41,7 @@ pub(super) struct Expansion<'a> {
     seen: BTreeSet<ObjectId>,
 }
 
-/// What a sync object was followed to.
+/// The result of following a sync object.
 struct Followed {
     inputs: Vec<Arc<ChartInput>>,
     trials: Vec<Arc<Trial>>,
@@ -69,12 +69,12 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Begins with a sync object.
+    /// Starts with a sync object.
     pub(super) fn begin(&mut self, object: Object) {
         self.found(object, None);
     }
 
-    /// Begins with a folder that is applied as it is.
+    /// Starts with a folder that is applied as it is.
     pub(super) fn begin_folder(&mut self, folder: &TreePath, diagnostics: &mut Diagnostics) {
         let inflater = self.cluster.inflater(self.charts);
         let built = flux::build_plain(self.files, folder, &inflater);
@@ -96,7 +96,7 @@ impl<'a> Expansion<'a> {
                 .into_iter()
                 .partition(|it| it.kind != SyncKind::HelmRelease);
             self.pending = rest;
-            // What needs objects that are not known yet waits, unless nothing else is left.
+            // Units that need unknown objects wait, unless nothing else is left.
             let is_ready = |it: &Pending| !self.is_waiting(it);
             if open.iter().any(is_ready) {
                 let (ready, waiting): (Vec<_>, Vec<_>) = open.into_iter().partition(is_ready);
@@ -136,7 +136,7 @@ impl<'a> Expansion<'a> {
         &self.world.units
     }
 
-    /// Whether a unit needs objects that are not known yet. The clusters that an ApplicationSet asks for may be among them.
+    /// Whether a unit needs objects that are not yet known. These may include the clusters that an ApplicationSet selects.
     fn is_waiting(&self, pending: &Pending) -> bool {
         match pending.kind {
             SyncKind::Kustomization => is_waiting(&pending.object, &self.world),
@@ -235,7 +235,7 @@ impl<'a> Expansion<'a> {
         followed(&folder, &object.id(), built, is_suspended, diagnostics)
     }
 
-    /// Reads all charts first: what custom resources they bring, others may ask for.
+    /// Reads all charts first, because other charts may depend on their custom resources.
     fn releases(&self, open: &[Pending], diagnostics: &mut Diagnostics) -> Vec<Followed> {
         let (files, cluster, world) = (self.files, self.cluster, &self.world);
         let releases = each(open, diagnostics, |it, diagnostics| {
@@ -305,7 +305,7 @@ impl<'a> Expansion<'a> {
             return;
         };
         let object = match kind {
-            // What it syncs is an entry of its own.
+            // The folder that it syncs is a separate entry.
             SyncKind::FluxInstance if parent.is_some() => return,
             SyncKind::FluxInstance => match synced(&object) {
                 Some(object) => object,
@@ -327,7 +327,7 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// What was built, as a unit has it; a unit that cannot be built is reported once.
+/// The result of a build for a unit; a unit that cannot be built is reported once.
 fn followed(
     folder: &TreePath,
     id: &ObjectId,
@@ -356,7 +356,7 @@ fn followed(
     }
 }
 
-/// An error of a build says which unit is not shown for it.
+/// Adds the affected unit to an error of a build.
 fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     match fault.severity {
         crate::diag::Severity::Error => Diagnostic {
@@ -367,8 +367,7 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     }
 }
 
-/// A ResourceSet of which the repository does not say what it makes.
-/// What a set makes of its templates.
+/// A ResourceSet whose inputs are not in the repository. What a set makes of its templates.
 fn generated(made: Result<Vec<Object>, Diagnostic>, diagnostics: &mut Diagnostics) -> Followed {
     let (origin, objects, status) = match made {
         Ok(objects) => (Origin::Generated, objects, Status::Built),

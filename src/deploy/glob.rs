@@ -1,22 +1,22 @@
 //! Patterns: `*`, `?`, `[a-z]` and `\` before a character, in the dialects of the engines.
 
-/// What a pattern means.
+/// The dialect of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// `*` fits any text, slashes too: expressions of Flux, `include` and `exclude` of Argo CD.
+    /// `*` matches any text, including slashes: expressions of Flux, `include` and `exclude` of Argo CD.
     Text,
-    /// So it does, and braces have no meaning: files that `git ls-files` lists.
+    /// The same without braces: `git ls-files`.
     Pathspec,
-    /// `*` and `?` stay within a part of a path: Go's `path.Match`.
+    /// `*` and `?` do not match slashes: Go's `path.Match`.
     Path,
-    /// So they do, and `**` fits any number of parts.
+    /// The same, and `**` matches any number of folders.
     Tree,
 }
 
 /// The maximum number of alternatives that `{a,b}` and `**/` may expand to.
 const ALTERNATIVES_MAX: usize = 64;
 
-/// Values that are longer keep their text: each end of them would have to be tried.
+/// The maximum length of values that are trimmed, because each end must be tried.
 const BYTES_MAX: usize = 16_384;
 
 enum Term {
@@ -27,7 +27,7 @@ enum Term {
     Class(bool, Vec<(char, char)>),
 }
 
-/// Whether a pattern fits all of a text; a pattern that is not valid fits nothing.
+/// Whether a pattern matches a whole text; an invalid pattern matches nothing.
 pub(super) fn is_match(pattern: &str, text: &str, dialect: Dialect) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut alternatives = unfold(pattern, dialect).into_iter();
@@ -37,7 +37,7 @@ pub(super) fn is_match(pattern: &str, text: &str, dialect: Dialect) -> bool {
     })
 }
 
-/// Whether a text has anything that makes it a pattern.
+/// Whether a text contains characters with a special meaning in patterns.
 pub(super) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
@@ -62,7 +62,7 @@ fn unfold(pattern: &str, dialect: Dialect) -> Vec<String> {
             .filter(|_| dialect == Dialect::Tree)
         {
             open.push(format!("{before}{after}"));
-            // A mark that no path has, read as "any folders".
+            // A marker that no path contains, for "any folders".
             open.push(format!("{before}\0{after}"));
         } else {
             done.push(pattern);
@@ -71,13 +71,12 @@ fn unfold(pattern: &str, dialect: Dialect) -> Vec<String> {
     done
 }
 
-/// A value without the part at its start, or at its end, that a pattern fits: the longest such part, or the shortest that is not
-/// empty.
+/// Removes the prefix or suffix that a pattern matches: the longest one, or the shortest nonempty one.
 pub(super) fn without(value: &str, pattern: &str, at_end: bool, longest: bool) -> String {
     if value.len() > BYTES_MAX {
         return value.to_string();
     }
-    // Flux turns value and pattern around to cut at the end.
+    // Flux reverses value and pattern to remove a suffix.
     let turned = |text: &str| -> Vec<char> {
         match at_end {
             true => text.chars().rev().collect(),
@@ -101,7 +100,7 @@ pub(super) fn without(value: &str, pattern: &str, at_end: bool, longest: bool) -
     }
 }
 
-/// The terms of a pattern; `None` where it is not valid.
+/// The terms of a pattern; `None` if it is invalid.
 fn terms(pattern: &[char], dialect: Dialect) -> Option<Vec<Term>> {
     let crosses = matches!(dialect, Dialect::Text | Dialect::Pathspec);
     let mut rest = pattern.iter().copied().peekable();
@@ -146,7 +145,7 @@ fn escaped(rest: &mut impl Iterator<Item = char>) -> Option<char> {
     }
 }
 
-/// Whether terms fit all of a text: all places that can be reached are followed at once.
+/// Whether terms match a whole text: all reachable positions are followed simultaneously.
 fn fits(terms: &[Term], text: &[char]) -> bool {
     let mut reached = vec![false; terms.len() + 1];
     if let Some(first) = reached.first_mut() {

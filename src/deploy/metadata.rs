@@ -3,7 +3,7 @@
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 
-/// Sets entries of `metadata.labels` or `metadata.annotations`: what is there already is replaced.
+/// Sets entries of `metadata.labels` or `metadata.annotations`, replacing existing ones.
 pub(super) fn set(object: &mut Object, field: &str, entries: &[(Node, Node)]) {
     if entries.is_empty() {
         return;
@@ -35,7 +35,7 @@ pub(super) fn entries(map: Option<&Node>) -> Vec<(Node, Node)> {
         .collect()
 }
 
-/// A label or an annotation of an object; empty where it has none.
+/// A label or annotation of an object; empty if missing.
 pub(super) fn value<'a>(object: &'a Object, field: &str, key: &str) -> &'a str {
     let value = object.node.at_keys(&["metadata", field, key]);
     value.and_then(Node::as_str).unwrap_or("")

@@ -1,12 +1,12 @@
-//! What is deployed from a repository: the units that Flux and Argo CD reconcile, in the engines' own way, and the objects of each.
+//! What is deployed from a repository: the units that Flux and Argo CD reconcile, and the objects of each, built as the engines do.
 //!
 //! ```text
 //! files → entries (where an engine begins) → units (Kustomizations, HelmReleases, Applications) → objects
 //! ```
 //!
-//! Everything comes from the files alone: no cluster is asked and nothing is pulled. What cannot be seen so (a chart that is not
-//! vendored, the value of a Secret, another repository) is a diagnostic at the line that names it; the rest is shown without it.
-//! Reconciliation itself is not followed: no health checks, no waiting, no state of a cluster.
+//! Everything is determined from the files alone, without a cluster or network. For content that is not available (a chart that is
+//! not vendored, the value of a Secret, another repository), there is a diagnostic at the line that refers to it; the rest is shown
+//! without it. Reconciliation itself is not simulated: no health checks, no waiting, no state of a cluster.
 
 mod argo;
 mod chart;
@@ -39,11 +39,11 @@ use pleach_helm::HelmVersion;
 /// How to look at a repository.
 #[derive(Default)]
 pub struct Options<'a> {
-    /// The charts of a lock and of the cache. Without them only charts of the repository itself are seen.
+    /// The charts of a lock and of the cache. Without them, only charts of the repository itself are available.
     pub charts: Option<&'a Charts<'a>>,
-    /// What is known of clusters, by the folder of their entry.
+    /// The known clusters, by the folder of their entry.
     pub clusters: BTreeMap<TreePath, Cluster>,
-    /// What is taken for known of all others.
+    /// The default for all other clusters.
     pub cluster: Cluster,
     /// Addresses of the repository: sources with one of them are the repository itself.
     pub urls: Vec<String>,
@@ -56,7 +56,7 @@ pub struct Options<'a> {
 pub struct Placement {
     /// Their folder, below the top folder.
     pub below_top: TreePath,
-    /// The folder among them whose content is generated, so that it says nothing of what will be deployed.
+    /// The folder with generated content, which is ignored because it may be outdated.
     pub generated: Option<TreePath>,
 }
 
@@ -69,14 +69,14 @@ impl Default for Placement {
     }
 }
 
-/// What charts see of the cluster that they are installed in.
+/// Properties of a cluster that charts can read.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    /// Whose behaviour charts are rendered with.
+    /// The version of Helm for rendering charts.
     pub helm_version: HelmVersion,
     /// The version of Kubernetes; empty for Helm's default.
     pub kube_version: String,
-    /// API versions beside Helm's defaults and the custom resources that the repository defines.
+    /// API versions in addition to Helm's defaults and the custom resources that the repository defines.
     pub api_versions: Vec<String>,
 }
 
@@ -100,8 +100,8 @@ impl Options<'_> {
 
 /// Finds what is deployed from the repository at the root of `files`.
 ///
-/// A pure function. Diagnostics are notes on what cannot be seen and on what an engine would refuse; they keep nothing else from
-/// being shown.
+/// A pure function. Diagnostics are notes on unavailable content and on objects that an engine would reject; the rest is still
+/// shown.
 pub fn deploy(files: &dyn Files, options: &Options<'_>) -> Deployment {
     let mut diagnostics = Diagnostics::default();
     let scan = scan::scan(files);

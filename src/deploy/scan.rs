@@ -1,4 +1,4 @@
-//! The sync objects that the YAML files of a repository hold, found without building anything.
+//! Finds the sync objects in the YAML files of a repository, without building anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,17 +23,17 @@ pub(super) struct Scan {
     /// In the order of their files.
     pub(super) declared: Vec<Declared>,
     pub(super) sources: Vec<Object>,
-    /// Addresses of repositories that sync objects name, in their plain form.
+    /// Normalized addresses of repositories in sync objects.
     pub(super) urls: BTreeSet<String>,
     /// Files and folders, and the folders of the kustomizations that name them.
     pub(super) named_by: BTreeMap<TreePath, BTreeSet<TreePath>>,
     /// The folders of kustomizations.
     pub(super) kustomizations: BTreeSet<TreePath>,
-    /// Files that kustomizations take as patches or as the content of ConfigMaps and Secrets.
+    /// Files that kustomizations use as patches or as the content of ConfigMaps and Secrets.
     parts: BTreeSet<TreePath>,
 }
 
-/// Looks through all folders but hidden ones and charts.
+/// Searches all folders except hidden ones and charts.
 pub(super) fn scan(files: &dyn Files) -> Scan {
     let mut scan = Scan::default();
     let mut open = Walk::new(files, TreePath::root());
@@ -55,7 +55,7 @@ pub(super) fn scan(files: &dyn Files) -> Scan {
         }
     }
     let (parts, named_by) = (&scan.parts, &scan.named_by);
-    // A patch for a HelmRelease looks like one, and is none.
+    // A patch for a HelmRelease looks like a HelmRelease but is not one.
     scan.declared
         .retain(|it| !parts.contains(&it.file) || named_by.contains_key(&it.file));
     scan.declared.sort_by(|a, b| a.file.cmp(&b.file));
@@ -119,7 +119,7 @@ impl Scan {
         }
     }
 
-    /// The folders that have to be built for a file to be applied: the outermost kustomizations that lead to it, or its own folder.
+    /// The folders whose build applies a file: the outermost kustomizations that refer to it, or its own folder.
     pub(super) fn outermost(&self, file: &TreePath) -> BTreeSet<TreePath> {
         let own = file.parent().unwrap_or_else(TreePath::root);
         let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
@@ -158,7 +158,7 @@ pub(super) fn is_yaml(entry: &Entry) -> bool {
     entry.kind == EntryKind::File && is_named
 }
 
-/// The documents of a file; none if it is not YAML, which the build reports.
+/// The documents of a file; empty if it is not YAML, which the build reports.
 pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Vec<Node> {
     let text = files.read(path).ok();
     let text = text.as_deref().and_then(|it| str::from_utf8(it).ok());

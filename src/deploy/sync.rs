@@ -3,7 +3,7 @@
 use crate::object::Object;
 use crate::yaml::Node;
 
-/// What an engine does with an object.
+/// How an engine processes an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SyncKind {
     /// Flux builds a folder.
@@ -20,7 +20,7 @@ pub(super) enum SyncKind {
     ApplicationSet,
 }
 
-/// What files with such objects hold.
+/// Texts that files with such objects contain.
 pub(super) const MARKS: [&str; 4] = [
     "toolkit.fluxcd.io/",
     "fluxcd.controlplane.io/",
@@ -29,7 +29,7 @@ pub(super) const MARKS: [&str; 4] = [
 ];
 
 impl SyncKind {
-    /// What an object is to the engines; `None` for one that is only applied.
+    /// The role of an object for the engines; `None` if it is only applied.
     pub(super) fn of(object: &Object) -> Option<SyncKind> {
         let gvk = object.gvk();
         Some(match (&*gvk.group, &*gvk.kind) {
@@ -44,17 +44,17 @@ impl SyncKind {
     }
 }
 
-/// A field of text; empty where it is not there.
+/// A text field; empty if missing.
 pub(super) fn text<'a>(node: &'a Node, keys: &[&str]) -> &'a str {
     node.at_keys(keys).and_then(Node::as_str).unwrap_or("")
 }
 
-/// A field that is true or false; false where it is not there.
+/// A boolean field; false if missing.
 pub(super) fn flag(node: &Node, keys: &[&str]) -> bool {
     node.at_keys(keys).and_then(Node::as_bool).unwrap_or(false)
 }
 
-/// The items of a list; none where it is not there.
+/// The items of a list; empty if missing.
 pub(super) fn items<'a>(node: &'a Node, keys: &[&str]) -> &'a [Node] {
     let list = node.at_keys(keys).and_then(Node::as_sequence);
     list.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A release as it was rendered, to be rendered again with other values: which of its values have an effect.
+//! Finds values of a release without effect, by rendering it again with other values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use pleach_helm::values::Values;
 use pleach_helm::{Capabilities, HelmError, HelmVersion, Release, RenderOptions, Warnings, render};
 use serde_json::Value as Json;
 
-/// How many values of a release are tried.
+/// The maximum number of values of a release that are tried.
 const TRIED_MAX: usize = 50;
 
-/// A chart and all that it was rendered with.
+/// A chart and the inputs of its rendering.
 pub struct Trial {
     chart: Arc<LoadedChart>,
     values: Values,
@@ -37,7 +37,7 @@ impl fmt::Debug for Trial {
 /// A value of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseValue {
-    /// The keys that lead to it.
+    /// Its path.
     pub path: Vec<String>,
     /// Where it is written.
     pub span: Span,
@@ -51,7 +51,7 @@ impl ReleaseValue {
 }
 
 impl Trial {
-    /// A chart as it is installed. Errors: Helm's, for a version of Kubernetes that is none.
+    /// A chart as installed. Errors: those of Helm for an invalid version of Kubernetes.
     pub(super) fn new(
         chart: &Arc<LoadedChart>,
         install: &Install<'_>,
@@ -72,7 +72,7 @@ impl Trial {
         })
     }
 
-    /// The values that are written and are no maps.
+    /// The values in the release, except maps.
     fn leaves(&self) -> Vec<ReleaseValue> {
         let mut found: Vec<ReleaseValue> = Vec::new();
         for document in self.written.iter().rev() {
@@ -87,7 +87,7 @@ impl Trial {
         rest.iter().try_fold(first, |value, key| value.get(key))
     }
 
-    /// Everything that is rendered, with another value at a path; with none, it is taken out. `None` where that fails.
+    /// The output with another value at a path, or with the value removed. `None` if rendering fails.
     fn rendered(&self, path: &[String], value: Option<&Json>) -> Option<Vec<String>> {
         let mut values = self.values.clone();
         put(&mut values, path, value);
@@ -112,7 +112,7 @@ impl Trial {
         Some(all.map(|it| it.text).collect())
     }
 
-    /// Whether the chart's own values have a path, or a map that is open for it.
+    /// Whether the chart's own values contain a path, or a map that accepts it.
     fn has_default(&self, path: &[String]) -> bool {
         let in_values = |values: &Values, path: &[String]| {
             let Some((first, rest)) = path.split_first() else {
@@ -147,7 +147,7 @@ impl Trial {
         of_subchart || in_values(&self.chart.values, path)
     }
 
-    /// Whether a change of the value at a path changes what is rendered. A failure is an effect.
+    /// Whether a change of the value at a path changes the output. A failure counts as an effect.
     fn has_effect(&self, path: &[String], baseline: &[String]) -> bool {
         let Some(value) = self.value(path) else {
             return true;
@@ -161,7 +161,7 @@ impl Trial {
     }
 }
 
-/// Other values in place of one.
+/// Alternative values.
 fn variations(value: &Json) -> Vec<Json> {
     match value {
         Json::Bool(value) => vec![Json::Bool(!value)],
@@ -210,7 +210,7 @@ fn leaves(node: &Node, path: &mut Vec<String>, found: &mut Vec<ReleaseValue>) {
     }
 }
 
-/// Values of the release after that had an effect before, which those of another chart have no more.
+/// Values of the new release that had an effect before, but no longer do with another chart.
 pub fn lost_values(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
     let is_same = before.chart.metadata.version == after.chart.metadata.version
         && before.chart.metadata.name == after.chart.metadata.name;
@@ -230,7 +230,7 @@ pub fn lost_values(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
     lost.collect()
 }
 
-/// Values that change, and whose change alone changes nothing that is rendered.
+/// Changed values whose change alone does not affect the output.
 pub fn idle_changes(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
     let changed = after.leaves().into_iter();
     let changed = changed.filter(|it| before.value(&it.path) != after.value(&it.path));

@@ -1,4 +1,4 @@
-//! What is deployed, as data.
+//! Data types for what is deployed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::tree::{ReadSet, TreePath};
 pub struct Deployment {
     /// In the order of their folders.
     pub entries: Vec<Entry>,
-    /// What cannot be seen, and what an engine would refuse.
+    /// Notes on unavailable content and on objects that an engine would reject.
     pub diagnostics: Diagnostics,
 }
 
@@ -28,7 +28,7 @@ impl Deployment {
         certain.into_iter().cloned().chain(warnings).collect()
     }
 
-    /// What cannot be seen, as warnings: it is no fault of the files.
+    /// Unavailable content as warnings, because it is not an error in the files.
     pub fn warnings(&self) -> Diagnostics {
         self.diagnostics.iter().map(as_warning).collect()
     }
@@ -41,28 +41,27 @@ fn as_warning(fault: &Diagnostic) -> Diagnostic {
     }
 }
 
-/// A folder that an engine begins at, and all that follows from it: what one cluster gets.
+/// A folder at which an engine begins, and everything that follows from it: what is deployed to one cluster.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The path of the folder: `clusters/prod`.
     pub folder: TreePath,
-    /// Whether the repository itself says that an engine applies it. Else nothing in the repository does, and whoever made the
-    /// repository known to an engine may.
+    /// Whether the repository itself defines that an engine applies it. Otherwise, this may be defined in the cluster.
     pub is_bootstrap: bool,
-    /// Each after the one that it was found in.
+    /// The units, each after its parent.
     pub units: Vec<Unit>,
 }
 
-/// Something that an engine reconciles by itself, and what it deploys.
+/// Something that an engine reconciles separately, and what it deploys.
 #[derive(Clone, Debug)]
 pub struct Unit {
-    /// The object that makes the engine do it: `Kustomization flux-system/apps`. A folder that nothing names is `Folder clusters/prod`.
+    /// The object that defines it: `Kustomization flux-system/apps`. A folder without one is `Folder clusters/prod`.
     pub id: ObjectId,
-    /// The unit among whose objects this one was found, as a place in the entry's list.
+    /// The index of the parent unit, whose objects include this one.
     pub parent: Option<usize>,
-    /// What it is made from.
+    /// Its source.
     pub origin: Origin,
-    /// The units that the engine waits for before this one.
+    /// The units that this one depends on.
     pub depends_on: Vec<ObjectId>,
     /// The wave in which Argo CD syncs it; 0 for Flux.
     pub wave: i64,
@@ -72,23 +71,23 @@ pub struct Unit {
     pub sync_options: Vec<String>,
     /// Where it was written.
     pub span: Option<Span>,
-    /// What it deploys; empty where that cannot be seen.
+    /// The objects that it deploys; empty if unknown.
     pub objects: Vec<Object>,
     /// The charts that it installs, with their values.
     pub inputs: Vec<Arc<ChartInput>>,
     /// How its charts were rendered.
     pub trials: Vec<Arc<Trial>>,
-    /// Whether CRDs of its chart stay as they are where a cluster has them.
+    /// Whether existing CRDs of its chart are not updated.
     pub keeps_crds: bool,
-    /// What of it stays in the cluster when it is gone from the tree.
+    /// The objects that stay in the cluster when they are removed from the tree.
     pub keeps: Keeps,
-    /// Whether that is all.
+    /// Whether all objects are known.
     pub status: Status,
-    /// What its objects depend on in the repository.
+    /// The files that its objects depend on.
     pub read_set: ReadSet,
 }
 
-/// What of a unit's objects stays in the cluster when it is gone from the tree.
+/// Which objects of a unit stay in the cluster when they are removed from the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keeps {
     /// Objects that the unit no longer has.
@@ -97,7 +96,7 @@ pub struct Keeps {
     pub on_deletion: bool,
 }
 
-/// What a unit is made from.
+/// The source of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A folder of the repository.
@@ -106,29 +105,29 @@ pub enum Origin {
     Chart(ChartTitle),
     /// The generators of an ApplicationSet.
     Generated,
-    /// Something that cannot be seen from here.
+    /// A source that is not available.
     Elsewhere(String),
 }
 
-/// A chart as reports name it.
+/// A chart in reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartTitle {
     /// The chart's name: `podinfo`.
     pub name: String,
-    /// The version that is deployed; where the chart is not available, the version that was requested.
+    /// The deployed version; if the chart is not available, the requested one.
     pub version: String,
 }
 
-/// Whether a unit's objects are seen.
+/// Whether a unit's objects are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// All objects of the unit are known.
     Built,
-    /// Those of some of its sources. The diagnostic says why not of all.
+    /// Only those of some sources; a diagnostic gives the reason.
     Partial(Box<Diagnostic>),
-    /// All of them, but the engine leaves the cluster as it is.
+    /// All of them, but the unit is suspended.
     Suspended,
-    /// None of them. The diagnostic says why.
+    /// None of them; a diagnostic gives the reason.
     NotBuilt(Box<Diagnostic>),
 }
 

@@ -1,4 +1,4 @@
-//! What is known of a cluster: the units found so far, and their objects by name.
+//! The known state of a cluster: the units found so far, and their objects by name.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Adds a unit; its place.
+    /// Adds a unit and returns its index.
     pub(super) fn add(&mut self, unit: Unit) -> usize {
         let at = self.units.len();
         for (place, object) in unit.objects.iter().enumerate() {
@@ -28,7 +28,7 @@ impl World {
         at
     }
 
-    /// An object, by what a reference to it says. Of two with one name the one that was found first.
+    /// Finds an object by a reference. Of two with the same name, the one found first.
     pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
         let places = self.places.get(&(Box::from(kind), Box::from(name)))?;
         let objects = || {

@@ -1,4 +1,4 @@
-//! What a change touches, as lines, as JSON and as the matrix of a job.
+//! What a change affects, as lines, as JSON and as the matrix of a job.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use crate::affected::{Affected, BASE, Touched};
 use crate::object::ObjectId;
 use crate::tree::TreePath;
 
-/// What a change touches.
+/// What a change affects.
 pub struct AffectedParts<'a> {
     /// The environments and claims that a change affects.
     pub affected: &'a Affected,
     /// The folders of kustomizations that a change affects.
     pub kustomizations: &'a BTreeSet<TreePath>,
-    /// Units of Flux and Argo CD by environment or folder; `None` where they are not looked at.
+    /// Units of Flux and Argo CD by environment or folder; `None` if not requested.
     pub units: Option<&'a BTreeMap<String, BTreeSet<ObjectId>>>,
 }
 
@@ -27,7 +27,7 @@ impl AffectedParts<'_> {
     }
 }
 
-/// A line each: an environment, `environment/claim`, the folder of a kustomization, or `environment: Kind name`.
+/// One line each: an environment, `environment/claim`, the folder of a kustomization, or `environment: Kind name`.
 pub fn affected_names(parts: &AffectedParts<'_>) -> String {
     let mut lines = Vec::new();
     for (name, touched) in environments(parts.affected) {
@@ -115,7 +115,7 @@ struct Job<'a> {
     environment: &'a str,
 }
 
-/// Base is none: nothing is applied from it.
+/// Base is not an environment that is applied.
 fn environments(affected: &Affected) -> impl Iterator<Item = (&String, &Touched)> {
     affected.environments.iter().filter(|it| it.0 != BASE)
 }

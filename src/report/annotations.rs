@@ -1,4 +1,4 @@
-//! Changes as diagnostics at the lines of claims, for the forms that show lines.
+//! Changes as diagnostics at the lines of claims, for formats that show lines.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,10 +11,10 @@ use crate::tree::TreePath;
 use super::summary::counted;
 use super::words::shorten;
 
-/// Environments that are named.
+/// The maximum number of environments listed.
 const NAMES_MAX: usize = 12;
 
-/// What is dangerous, each once with its environments; which claims change, at their lines; what could not be compared.
+/// Dangers, each once with its environments; changed claims, at their lines; parts that could not be compared.
 pub fn annotations(comparison: &Comparison) -> Diagnostics {
     let mut all = Diagnostics::default();
     for it in findings(comparison) {
@@ -28,8 +28,8 @@ pub fn annotations(comparison: &Comparison) -> Diagnostics {
     all
 }
 
-/// The same at lines that exist after the change, since services show no others: a line that is gone is the nearest one that is left,
-/// and of a file that is gone only the file is named. `after` gives the text of a file.
+/// The same at lines that exist after the change, because services show no others: a removed line is replaced by the nearest
+/// remaining one, and a removed file by the file name alone. `after` returns the text of a file.
 pub fn at_existing_lines(
     found: Diagnostics,
     after: &dyn Fn(&TreePath) -> Option<String>,
@@ -81,7 +81,7 @@ impl ExistingLines<'_> {
     }
 }
 
-/// How lines of a text move: what is before the first difference and what is after the last one stays.
+/// How lines of a text move, determined from the common lines at the beginning and end.
 enum Moved {
     Nothing,
     /// The text from before is hidden, and only this many lines are known of the new one.
@@ -113,7 +113,7 @@ impl Moved {
         }
     }
 
-    /// Where a line of the old text is in the new one, both counted from 1; `None` where nothing has changed.
+    /// The number of an old line in the new text, both counted from 1; `None` if nothing has changed.
     fn line(&self, line: usize) -> Option<usize> {
         match *self {
             Moved::Nothing => None,

@@ -1,4 +1,4 @@
-//! Changes for people at a terminal: each once, with where it happens, the fields' paths, and what was and is there.
+//! Changes for a terminal: each once, with its locations, field paths, and values before and after.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use super::words::{
     Mark, NAMES_MAX, count, heading_line, headings, others, place, rows, shorten, sign, titles,
 };
 
-/// The changes, what is dangerous, and a last line that counts; nothing where there is no change.
+/// The changes, the dangers, and a last line with counts; empty if there is no change.
 pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -> String {
     let mut out = Printer {
         text: String::new(),
@@ -35,7 +35,7 @@ pub fn changes(comparison: &Comparison, view: &View<'_>, width: Option<usize>) -
     let dangers = danger_groups(comparison);
     out.dangers(&dangers, view);
     out.rollout(comparison);
-    // The notes say why something was not compared. Empty output would mean that nothing changes.
+    // With notes on parts that were not compared, the output must not be empty, which would mean "no change".
     if !(sections.is_empty() && dangers.is_empty() && comparison.notes.is_empty()) {
         out.line(Ink::Bold, &count(comparison));
     }
@@ -145,7 +145,7 @@ impl Printer {
         }
     }
 
-    /// A line of output, broken where it is too wide, the rest further in.
+    /// A line of output, wrapped if it is too wide, with continuation lines indented.
     fn line(&mut self, ink: Ink, text: &str) {
         let code = match ink {
             Ink::Plain => "",
@@ -177,7 +177,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
             .trim_start_matches([' ', '-', '+', '~', '>', '!'])
             .len();
     let indent = " ".repeat(indent);
-    // A terminal of a few columns is no place for tables.
+    // Tables are not readable on very narrow terminals.
     let width = width.max(indent.len() + 20);
     let (mut pieces, mut rest) = (Vec::new(), text.to_string());
     while let Some((end, _)) = rest.char_indices().nth(width) {

@@ -18,11 +18,11 @@ use super::changes_form::{
 use super::rollout::events;
 use super::serialize::{Identity, to_json, to_json_lines};
 
-/// The path of a file of the tree before (0) or after (1) the change, and whether it is that file; else it is the kustomization of its
-/// folder. `None` where there is neither.
+/// The path of a file of the tree before (0) or after (1) the change, and whether it is that file; otherwise it is the
+/// kustomization of its folder. `None` if neither exists.
 pub type TreeFile<'a> = &'a dyn Fn(usize, &TreePath) -> Option<(String, bool)>;
 
-/// `{"schema": 1, "before": …, "after": …, "groups": [...], "dangers": [...], …}`, one group of equal changes a line.
+/// `{"schema": 1, "before": …, "after": …, "groups": [...], "dangers": [...], …}`, one group of equal changes per line.
 ///
 /// `view` shows the files of claims, `tree` gives the path of a file of the tree, before (0) or after (1).
 pub fn changes_json(
@@ -67,7 +67,7 @@ fn distinct(claims: Vec<Claim<'_>>) -> Vec<Claim<'_>> {
     claims.into_iter().map(|it| it.1).collect()
 }
 
-/// What happens to pods: a step a line, in the order of reconciliation.
+/// The effects on pods, one step per line, in the order of reconciliation.
 fn steps(comparison: &Comparison) -> Vec<Step<'_>> {
     let environments = comparison.environments.iter();
     let steps = environments.flat_map(|environment| {
@@ -139,7 +139,7 @@ fn object<'a>(
         (Some(node), _) => (Some(node), 1),
         (None, node) => (node.as_ref(), 0),
     };
-    // What the program has of its own is in no file.
+    // Built-in content is not in a file.
     let span = node
         .map(Node::span)
         .filter(|it| !it.path().as_str().starts_with('<'));

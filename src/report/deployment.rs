@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, Position, Span};
 use crate::object::{Object, ObjectId};
 use crate::yaml::emit_kustomize;
 
-/// A block an entry: units in the order in which the engine reconciles them, below each its objects, and where each was written.
+/// One block per entry: units in the order of reconciliation, below each its objects with their locations.
 pub fn deployment(deployment: &Deployment, view: &View<'_>) -> String {
     let mut text = String::new();
     for entry in &deployment.entries {
@@ -38,7 +38,7 @@ pub fn deployment(deployment: &Deployment, view: &View<'_>) -> String {
 
 fn write_unit(text: &mut String, unit: &Unit, depth: usize, view: &View<'_>) {
     let indent = "  ".repeat(depth);
-    // A folder that nothing names is the entry itself.
+    // A folder without a sync object is the entry itself.
     if &*unit.id.kind != "Folder" {
         write_head(text, unit, &indent, view);
     }
@@ -89,7 +89,7 @@ fn place(span: Option<&Span>, view: &View<'_>) -> Option<String> {
     Some(format!("{path}:{line}"))
 }
 
-/// The units of an entry, those that others wait for before these, children below their parents; and how deep each is.
+/// The units of an entry, sorted by dependencies, children below their parents; with their depth.
 fn ordered(entry: &Entry) -> Vec<(&Unit, usize)> {
     let mut children: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
     for (at, unit) in entry.units.iter().enumerate() {
@@ -116,7 +116,7 @@ fn ordered(entry: &Entry) -> Vec<(&Unit, usize)> {
     out
 }
 
-/// Units of one parent, each after those of them that it waits for.
+/// Units of one parent, each after its dependencies.
 fn after_dependencies(
     entry: &Entry,
     units: &[usize],
@@ -144,7 +144,7 @@ fn after_dependencies(
     out
 }
 
-/// All objects, each below a comment that names its entry, its unit and its place. Errors: an object that cannot be written as YAML.
+/// All objects, each below a comment with its entry, unit and location. Errors: an object that cannot be written as YAML.
 pub fn deployment_yaml(
     deployment: &Deployment,
     view: &View<'_>,

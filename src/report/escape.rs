@@ -1,11 +1,11 @@
-//! Escaping of what is not the program's own text: names of files and objects, values, messages that quote them.
+//! Escapes text from users: names of files and objects, values, and messages that quote them.
 //!
 //! Each format escapes at its writer. [`printable`] is for a piece of text within a line; [`screened`] is the last step of
 //! whatever goes to a terminal or to the log of a job.
 
 use std::fmt::Write;
 
-/// A text as one line, with escapes for what would move a cursor, change a colour, or turn or hide the text beside it.
+/// A text as one line, with escapes for characters that would move the cursor, change colours, or reverse or hide adjacent text.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
@@ -18,7 +18,7 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Control characters, marks for the direction of writing, line separators of Unicode, and characters that show nothing.
+/// Control characters, marks for the direction of writing, Unicode line separators, and invisible characters.
 pub(super) fn is_unprintable(char: char) -> bool {
     char.is_control()
         || matches!(
@@ -85,7 +85,7 @@ fn disarm(out: &mut String, begin: usize) {
             }
         }
     }
-    // An excerpt's own `::: path` names no command.
+    // `::: path` in an excerpt is not a command.
     let command = bare.strip_prefix("::").filter(|it| !it.starts_with(": "));
     if let Some(command) = command {
         let (at, command) = (out.len() - bare.len(), command.to_string());

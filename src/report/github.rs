@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity};
 use super::escape::printable;
 use super::{View, region};
 
-/// `::error file=PATH,line=LINE,…,title=CODE::MESSAGE`, a line each.
+/// `::error file=PATH,line=LINE,…,title=CODE::MESSAGE`, one per line.
 pub fn github(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let mut text = String::new();
     for it in diagnostics {
@@ -34,7 +34,7 @@ fn place(it: &Diagnostic, view: &View<'_>) -> String {
     let path = property(&(view.display)(span.path()));
     let (start, end) = region(span);
     let columns = match start.line == end.line {
-        // A column says more only where the range stays on one line.
+        // Columns are only useful if the range is on one line.
         true => format!("col={},endColumn={},", start.column, end.column),
         false => String::new(),
     };

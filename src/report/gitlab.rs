@@ -12,7 +12,7 @@ use crate::yaml::hex;
 use super::serialize::to_json_lines;
 use super::{View, region};
 
-/// One diagnostic a line. GitLab takes no finding without a place: such a one is put to the top of the workspace's file.
+/// One diagnostic per line. GitLab requires a location: a finding without one is put at the top of the workspace's file.
 pub fn gitlab(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let findings = diagnostics.iter().map(|it| one(it, view, &mut seen));
@@ -49,7 +49,7 @@ fn one<'a>(it: &'a Diagnostic, view: &View<'_>, seen: &mut BTreeMap<String, usiz
         Some(span) => ((view.display)(span.path()), region(span).0.line),
         None => (WORKSPACE.to_string(), 1),
     };
-    // Without the line, so that a finding that only moves is no new one. Equal ones are counted.
+    // Without the line, so that a finding that only moves is not new. Equal ones are numbered.
     let key = format!("{path}\n{}\n{}", it.code, it.message);
     let many = seen
         .entry(key.clone())

@@ -1,4 +1,4 @@
-//! An Application: all its sources, rendered and put together.
+//! Builds an Application: renders and combines all of its sources.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(in crate::deploy) struct Applied {
     pub(in crate::deploy) read_set: ReadSet,
 }
 
-/// A source of an Application, with what it is rendered with.
+/// A source of an Application, with its context.
 pub(super) struct Source<'a> {
     pub(super) application: &'a Object,
     pub(super) node: &'a Node,
@@ -42,7 +42,8 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Whether a source is the repository itself. Where its address is not known, one whose path exists is taken for it.
+    /// Whether a source is the repository itself. If the repository's address is unknown, a source whose path exists counts as
+    /// such.
     pub(super) fn is_own(&self, source: &Node) -> bool {
         let url = plain(text(source, &["repoURL"]));
         if !self.urls.is_empty() {
@@ -190,7 +191,7 @@ pub(in crate::deploy) fn inputs(
 }
 
 impl Placement {
-    /// A source that is a folder among the files, with its path there; `None` for what is elsewhere, or was generated.
+    /// The path of a source that is a folder of the repository; `None` for other or generated sources.
     fn own(&self, source: &Node) -> Option<Node> {
         let path = TreePath::new(text(source, &["path"]).trim_start_matches('/'))?;
         let path = match path == self.below_top {
@@ -229,7 +230,7 @@ fn overridden(node: &Node, application: &Object, files: &dyn Files) -> Node {
     for over in overrides(files, &folder, application.name()) {
         merged = merge_patch(&merged, &over);
     }
-    // What the source is stays as the Application says.
+    // The location of the source cannot be overridden.
     let Some(fields) = merged.as_mapping_mut() else {
         return node.clone();
     };

@@ -1,4 +1,4 @@
-//! One source of an Application to its objects: a chart, a kustomization, or a folder of manifests.
+//! Renders one source of an Application: a chart, a kustomization, or a folder of manifests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse};
 
-/// What a source was rendered to.
+/// The result of rendering a source.
 pub(super) struct Built {
     pub(super) objects: Vec<Object>,
-    /// The folder or chart that the objects are made from.
+    /// The folder or chart of the objects.
     pub(super) origin: Origin,
     /// How its chart was rendered.
     pub(super) trial: Option<Trial>,
 }
 
-/// The objects of a source. Errors: what keeps Argo CD from rendering it, or cannot be seen.
+/// The objects of a source. Errors: it cannot be rendered by Argo CD, or requires something that is not available.
 pub(super) fn build(
     source: &Source<'_>,
     files: &dyn Files,
@@ -88,7 +88,7 @@ pub(super) fn build(
     }
 }
 
-/// A chart and its objects. Whatever Helm says of the values, they are kept for who judges them.
+/// A chart and its objects. The values are kept for checks, even if Helm reports errors in them.
 fn installed(
     source: &Source<'_>,
     input: ChartInput,
@@ -108,7 +108,7 @@ fn of_folder(objects: Vec<Object>, folder: TreePath) -> Built {
     }
 }
 
-/// A fault of a chart that is not available, at the line that asks for it.
+/// The error for a chart that is not available, at the line that refers to it.
 fn moved(fault: Diagnostic, at: &Node) -> Diagnostic {
     match fault.span {
         Some(_) => fault,
@@ -167,7 +167,7 @@ fn kustomized(
     if let Some(options) = source.node.get("kustomize") {
         edit(&mut fields, options, files, folder, &source.environment);
     }
-    // Settings of Argo CD decide over both in a cluster, and nothing of the repository has to show them.
+    // In a cluster, settings of Argo CD can override both, but these need not be in the repository.
     let options = Options {
         load_restriction: LoadRestriction::None,
         ..Options::default()
@@ -182,8 +182,7 @@ fn kustomized(
     }
 }
 
-/// The charts that the kustomization in the folder of a source renders. What is wrong with its build is reported by who follows what is
-/// deployed.
+/// The charts that the kustomization in the folder of a source renders. Build errors are reported elsewhere.
 pub(super) fn folder_inputs(
     source: &Source<'_>,
     setting: &Setting<'_>,
@@ -203,12 +202,12 @@ pub(super) fn folder_inputs(
     }
 }
 
-/// Whether a kustomization, or one that it lists, renders charts: most do not, and need not be built.
+/// Whether a kustomization, or one that it lists, renders charts. Most do not and need not be built.
 fn names_charts(files: &dyn Files, folder: &TreePath, seen: &mut BTreeSet<TreePath>) -> bool {
     let Ok(Some(fields)) = read_fields(files, folder) else {
         return false;
     };
-    // The file of a generator may be one of a chart too.
+    // A generator file may also refer to a chart.
     let names = ["helmCharts", "helmChartInflationGenerator", "generators"];
     if names.iter().any(|it| fields.get(it).is_some()) {
         return true;
@@ -224,7 +223,7 @@ fn names_charts(files: &dyn Files, folder: &TreePath, seen: &mut BTreeSet<TreePa
     })
 }
 
-/// What makes Argo CD pass a file over.
+/// The comment that makes Argo CD skip a file.
 const SKIPPED: &str = "+argocd:skip-file-rendering";
 
 /// The objects in the manifests of a folder.
@@ -273,7 +272,7 @@ fn list(files: &dyn Files, folder: &TreePath, recurses: bool, paths: &mut Vec<Tr
     }
 }
 
-/// The objects of a file. One that is no manifest is passed over, as Argo CD does.
+/// The objects of a file. Files that are not manifests are skipped, as in Argo CD.
 fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnostic> {
     let bytes = files.read(path).map_err(|error| {
         Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
@@ -301,7 +300,7 @@ fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnos
     }
 }
 
-/// What `.argocd-source.yaml` and `.argocd-source-NAME.yaml` of a folder say.
+/// The overrides in `.argocd-source.yaml` and `.argocd-source-NAME.yaml` of a folder.
 pub(super) fn overrides(files: &dyn Files, folder: &TreePath, name: &str) -> Vec<Node> {
     let names = [
         ".argocd-source.yaml".to_string(),

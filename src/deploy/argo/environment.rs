@@ -10,7 +10,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// The variables of one source. A revision that Git gives is not known.
+    /// The variables of one source. The commit of a revision is unknown.
     pub(super) fn of(application: &Object, source: &Node) -> Environment {
         let node = &application.node;
         let own = |text: &str| text.to_string();
@@ -38,7 +38,7 @@ impl Environment {
         }
     }
 
-    /// A text with its variables replaced. Those of the revision stay, since the commit that is deployed is not known here.
+    /// A text with its variables replaced. Variables with the revision are not replaced, because the deployed commit is unknown.
     pub(super) fn replace(&self, text: &str) -> String {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once('$') {
@@ -62,7 +62,7 @@ impl Environment {
                     out.push('$');
                     out.push_str(name);
                 }
-                // A `$` before no name stays, and so does what Go takes for a variable of one character.
+                // A `$` without a name is kept, and so are Go's variables of one special character.
                 None if name.is_empty() => out.push('$'),
                 None => {}
             }

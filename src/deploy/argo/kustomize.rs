@@ -1,11 +1,11 @@
-//! What Argo CD changes in a kustomization before it builds it: the effects of its `kustomize edit` commands.
+//! Applies the changes that Argo CD makes to a kustomization with `kustomize edit` before building it.
 
 use super::environment::Environment;
 use crate::deploy::sync::{flag, items, text};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node};
 
-/// Puts `spec.source.kustomize` into the fields of a kustomization.
+/// Merges `spec.source.kustomize` into the fields of a kustomization.
 pub(super) fn edit(
     fields: &mut Mapping,
     options: &Node,
@@ -54,7 +54,7 @@ pub(super) fn edit(
     }
 }
 
-/// `commonLabels`: to selectors too, unless the options exclude these.
+/// `commonLabels`, also in selectors unless the options exclude these.
 fn add_labels(fields: &mut Mapping, options: &Node, environment: &Environment) {
     let labels = options.get("commonLabels").and_then(Node::as_mapping);
     let mut pairs = Mapping::new();
@@ -91,7 +91,7 @@ fn append(fields: &mut Mapping, field: &str, item: Node) {
     }
 }
 
-/// An entry in place of the one of its name.
+/// Replaces or adds an entry by its name.
 fn put_named(fields: &mut Mapping, field: &str, item: Node) {
     let name = text(&item, &["name"]);
     let list = fields.get_mut(field).and_then(Node::as_sequence_mut);

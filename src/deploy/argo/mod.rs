@@ -1,6 +1,6 @@
 //! Argo CD: Applications as its repository server renders them, and the Applications that ApplicationSets make (Argo CD 3).
 //!
-//! Deliberately absent: plugins, Jsonnet, and generators that ask other systems. What needs them is named and not shown.
+//! Not supported: plugins, Jsonnet, and generators that query other systems. Diagnostics name what is therefore missing.
 
 mod application;
 mod build;
@@ -31,6 +31,6 @@ pub(super) struct Setting<'a> {
     pub(super) charts: &'a Charts<'a>,
     pub(super) facts: &'a Facts,
     pub(super) cluster: &'a Cluster,
-    /// Addresses of the repository itself, in their plain form; empty where they are not known.
+    /// Normalized addresses of the repository itself; empty if unknown.
     pub(super) urls: &'a [String],
 }

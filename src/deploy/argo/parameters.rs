@@ -1,11 +1,11 @@
-//! The parameters that generators give to templates, with the Go types that the controller has for them.
+//! Parameters of templates, with the Go types of the controller.
 
 use pleach_helm::fmt::write_value;
 use pleach_helm::value::{Entries, Map, Str, Type, Value};
 
 use crate::yaml::{Kind, Node, View};
 
-/// Names and values. Where templates are no Go templates, names have dots.
+/// Names and values. If templates are not Go templates, names contain dots.
 pub(super) type Parameters = Entries;
 
 /// `map[string]string`: labels, annotations, `values` of a generator. Unlike other maps they are not flattened.
@@ -33,7 +33,7 @@ fn number(text: &str) -> Value {
     text.parse::<f64>().map_or(Value::Nil, Value::Float)
 }
 
-/// The fields of a mapping; none of anything else.
+/// The fields of a mapping; empty for other nodes.
 pub(super) fn of_mapping(node: &Node) -> Parameters {
     let entries = node.as_mapping().into_iter().flatten();
     let pair =
@@ -79,7 +79,7 @@ pub(super) fn shown(value: &Value) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// A text as a name of DNS: what Argo CD's `normalize` gives.
+/// Converts a text to a DNS name, as Argo CD's `normalize`.
 pub(super) fn normalized(name: &str) -> String {
     let lower = name.to_lowercase();
     let plain = |it: char| match it {
@@ -90,7 +90,7 @@ pub(super) fn normalized(name: &str) -> String {
     name.trim_matches(['-', '.']).to_string()
 }
 
-/// Lays parameters over others, as mergo does with `WithOverride`: maps in both are merged, all else is replaced.
+/// Merges parameters into others, as mergo does with `WithOverride`: maps are merged, everything else is replaced.
 ///
 /// Errors: a map of anything over a map of texts, on which the controller panics.
 pub(super) fn merge(base: &mut Parameters, over: &Parameters) -> Result<(), String> {
@@ -118,7 +118,7 @@ fn entries(map: &Map) -> Parameters {
     map.snapshot().into_iter().collect()
 }
 
-/// Both sets as texts. Errors: a name that they give different values.
+/// Merges both sets as strings. Errors: a name with different values.
 pub(super) fn combined(first: &Parameters, second: &Parameters) -> Result<Parameters, String> {
     let as_texts = |it: &Parameters| -> Parameters {
         let pairs = it.iter();

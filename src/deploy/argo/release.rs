@@ -32,7 +32,7 @@ pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTi
     }
     let (url, name) = (text(source, &["repoURL"]), text(source, &["chart"]));
     let version = text(source, &["targetRevision"]);
-    // Registries are written without `oci://` there.
+    // Argo CD writes registries without `oci://`.
     let url = match url.contains("://") {
         true => url.to_string(),
         false => format!("oci://{url}"),
@@ -47,7 +47,7 @@ pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTi
     (Place::Remote(request), title)
 }
 
-/// A chart with the values that a source gives it. Errors: values that cannot be read.
+/// A chart with the values of a source. Errors: values that cannot be read.
 pub(super) fn input(
     source: &Source<'_>,
     chart: &Arc<LoadedChart>,
@@ -163,7 +163,7 @@ fn values(
         merge(&mut all, parsed?);
         documents.extend(parse_one(&written.embedded_source()).ok());
     }
-    // `--set` goes before `--set-string`, whatever their order.
+    // `--set` is applied before `--set-string`, regardless of the order.
     for is_text in [false, true] {
         let parameters = items(helm, &["parameters"]).iter();
         let mut parameters: Vec<&Node> = parameters
@@ -193,7 +193,7 @@ fn values(
     Ok((all, documents))
 }
 
-/// `a.b=c` as a map, for its place. Paths with numbers or escapes have none.
+/// `a.b=c` as a map, for its location. Not available for paths with numbers or escapes.
 fn parameter_as_node(parameter: &Node) -> Option<Node> {
     let (name, value) = (parameter.get("name")?, parameter.get("value")?);
     let path = name.as_str()?;
@@ -208,7 +208,7 @@ fn parameter_as_node(parameter: &Node) -> Option<Node> {
     Some(node)
 }
 
-/// Argo CD escapes commas that nobody escaped, but for those in braces.
+/// Argo CD escapes unescaped commas, except those in braces.
 fn clean(value: &str) -> String {
     if value.starts_with('{') && value.ends_with('}') {
         return value.to_string();
@@ -246,7 +246,7 @@ fn resolve(folder: &TreePath, path: &str) -> Option<TreePath> {
 
 type ValuesFiles<'a> = Vec<(TreePath, Arc<[u8]>, &'a Node)>;
 
-/// The contents of `valueFiles` in their order; `$name/…` is a file of the source that is called so.
+/// The contents of `valueFiles` in order; `$name/…` is a file of the source with this name.
 fn values_files<'a>(
     source: &Source<'_>,
     helm: &'a Node,
@@ -280,7 +280,7 @@ fn values_files<'a>(
                     Some(folder) => {
                         resolve(folder, &path).map_or(Vec::new(), |it| expanded(files, &it))
                     }
-                    // Of a chart that is pulled, its own files.
+                    // For a pulled chart, these are its own files.
                     None => {
                         let own = chart.files.iter().find(|it| it.name == path);
                         if let Some(own) = own {
@@ -321,7 +321,7 @@ enum Reference {
     Elsewhere(String),
 }
 
-/// Where `$name/path` leads to.
+/// Resolves `$name/path`.
 fn reference(source: &Source<'_>, written: &str, entry: &Node) -> Result<Reference, Diagnostic> {
     let Some((name, path)) = written.strip_prefix('$').and_then(|it| it.split_once('/')) else {
         return Ok(Reference::None);
@@ -345,7 +345,7 @@ fn reference(source: &Source<'_>, written: &str, entry: &Node) -> Result<Referen
     })
 }
 
-/// The files that a path with a pattern fits, in order.
+/// The files that match a path with a pattern, in order.
 fn expanded(files: &dyn Files, path: &TreePath) -> Vec<TreePath> {
     if !is_pattern(path.as_str()) {
         return vec![path.clone()];

@@ -11,9 +11,9 @@ use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, parse_one};
 
-/// The Applications of a set, in the order of its generators. What cannot be known is reported.
+/// The Applications of a set, in the order of its generators. Unknown parts are reported.
 ///
-/// Errors: the first fault of a generator or template; the controller then leaves all Applications of the set as they are.
+/// Errors: the first fault of a generator or template; the controller then does not change any Application of the set.
 pub(in crate::deploy) fn applications(
     set: &Object,
     setting: &Setting<'_>,
@@ -36,7 +36,7 @@ pub(in crate::deploy) fn applications(
     Ok(found)
 }
 
-/// The template with the parameters put in, and the patch over it.
+/// The rendered template, with the patch applied.
 fn rendered(
     set: &Object,
     language: &Language,
@@ -73,7 +73,7 @@ fn add_finalizer(node: &mut Node, set: &Object) {
     }
 }
 
-/// Two Applications of one name: the controller applies neither.
+/// Reports two Applications with the same name, of which the controller applies neither.
 fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnostics) {
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
     for it in found.iter() {
@@ -93,8 +93,8 @@ fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnost
     found.retain(|it| !count.contains_key(it.name()));
 }
 
-/// A strategic merge by the types of Applications: maps are merged, lists replaced, but finalizers added. The project is the
-/// template's own, whatever a patch says.
+/// A strategic merge by the types of Applications: maps are merged, lists replaced, finalizers added. A patch cannot change the
+/// project.
 fn patched(node: &Node, patch: &Node, text: &str) -> Result<Node, Diagnostic> {
     if text.trim_start().starts_with('{')
         && let Err(fault) = serde_json::from_str::<serde_json::Value>(text)

@@ -1,4 +1,4 @@
-//! `slugify` of Argo CD and of the Flux operator: what github.com/gosimple/slug makes of a name.
+//! `slugify` of Argo CD and of the Flux operator: as github.com/gosimple/slug.
 
 /// A name for an address: lower-case words joined by dashes. `max` is the maximum length in bytes (0: none, if the cut is smart), and
 /// a smart cut keeps whole words. Errors: letters outside ASCII, which the original replaces by a table of transliterations.

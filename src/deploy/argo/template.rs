@@ -48,7 +48,7 @@ pub(in crate::deploy) fn functions_with(own: &[Function]) -> Templates {
     Templates::new(&all)
 }
 
-/// A Go template with the functions of a set. Errors: Go's words.
+/// Renders a Go template with a set of functions. Errors: Go's messages.
 pub(in crate::deploy) fn go_template(
     text: &str,
     data: &Value,
@@ -82,7 +82,7 @@ impl Language {
         }
     }
 
-    /// A text with its expressions replaced. Errors: Go's words.
+    /// Replaces the expressions of a text. Errors: Go's messages.
     pub(super) fn text(&self, text: &str, parameters: &Parameters) -> Result<String, String> {
         match self.is_go {
             true if !text.contains("{{") => Ok(text.to_string()),
@@ -96,7 +96,7 @@ impl Language {
 
     /// A node with the expressions of all its texts replaced, keys included. Keys without a value are dropped, as by the controller.
     ///
-    /// Errors: Go's words, at the text.
+    /// Errors: Go's messages, at the text.
     pub(super) fn node(&self, node: &Node, parameters: &Parameters) -> Result<Node, Diagnostic> {
         Ok(match node.view() {
             View::Scalar(text) if text.contains("{{") => {
@@ -127,8 +127,8 @@ pub(super) fn bad_template(words: String, at: &Node) -> Diagnostic {
     Diagnostic::error("bad-template", words).at(at)
 }
 
-/// `{{ name }}` replaced by parameters that are texts; all others stay. A text with no expression on any line stays as it is.
-/// Errors: an expression that does not end.
+/// Replaces `{{ name }}` by parameters that are strings; other expressions are kept. A text without any complete expression is not
+/// changed. Errors: an expression that does not end.
 fn replaced(text: &str, parameters: &Parameters) -> Result<String, String> {
     let has_expression = |line: &str| {
         let after = line.split_once("{{");
@@ -154,7 +154,7 @@ fn replaced(text: &str, parameters: &Parameters) -> Result<String, String> {
     Ok(out + rest)
 }
 
-/// Lays a patch over a node: maps are merged, null takes a field away, all else is replaced.
+/// Merges a patch into a node: maps are merged, null removes a field, everything else is replaced.
 pub(super) fn merge_patch(node: &Node, patch: &Node) -> Node {
     let (Some(fields), Some(patched)) = (node.as_mapping(), patch.as_mapping()) else {
         return patch.clone();
@@ -175,8 +175,8 @@ pub(super) fn merge_patch(node: &Node, patch: &Node) -> Node {
     Node::mapping(fields).at(node)
 }
 
-/// A template with what it leaves empty taken from another, as mergo fills structs: false and 0 are empty too, and JSON of any form
-/// (`valuesObject`) is one value.
+/// Fills empty fields of a template from another one, as mergo does for structs: false and 0 count as empty, and arbitrary JSON
+/// (`valuesObject`) is a single value.
 pub(super) fn filled(node: &Node, base: &Node) -> Node {
     let (Some(fields), Some(given)) = (node.as_mapping(), base.as_mapping()) else {
         return if is_empty(node) {

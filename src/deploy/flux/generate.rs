@@ -1,5 +1,5 @@
-//! The kustomization that Flux builds: the file of the folder, or one that lists all manifests below it, with the fields of the
-//! Flux Kustomization put in.
+//! The kustomization that Flux builds: the file in the folder, or a generated one that lists all manifests below it, with the
+//! fields of the Flux Kustomization.
 
 use super::super::scan::is_yaml;
 use super::super::sync::{flag, items, text};
@@ -9,7 +9,7 @@ use crate::kustomize::FILE_NAMES;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
 
-/// The kustomization of a folder. `at` is what asks for it.
+/// The kustomization of a folder. `at` is the location that refers to it.
 pub(super) fn read_or_list(
     files: &dyn Files,
     folder: &TreePath,
@@ -18,7 +18,7 @@ pub(super) fn read_or_list(
     if let Some(mut fields) = read_fields(files, folder)? {
         let has_resources = fields.get("resources").and_then(Node::as_sequence);
         if has_resources.is_none_or(<[Node]>::is_empty) {
-            // Flux does so for kustomize not to refuse it.
+            // Flux does this so that kustomize accepts it.
             let metadata = Node::sequence([Node::constant("originAnnotations")]);
             fields.insert("buildMetadata", metadata);
         }
@@ -42,7 +42,7 @@ pub(super) fn read_or_list(
     Ok(kustomization)
 }
 
-/// The fields of the kustomization file of a folder; `None` where it has none.
+/// The fields of the kustomization file of a folder; `None` if it has none.
 pub(in crate::deploy) fn read_fields(
     files: &dyn Files,
     folder: &TreePath,
@@ -88,7 +88,7 @@ pub(super) fn has_kustomization(files: &dyn Files, folder: &TreePath) -> bool {
     names.any(|it| matches!(files.kind(&folder.child(it)), Ok(Some(EntryKind::File))))
 }
 
-/// Puts the fields of a Flux Kustomization into the kustomization that it builds.
+/// Adds the fields of a Flux Kustomization to the kustomization that it builds.
 pub(super) fn put_in(
     files: &dyn Files,
     folder: &TreePath,
@@ -149,7 +149,8 @@ fn append(fields: &mut Mapping, field: &str, item: Node) {
         .for_each(|it| it.push(item.clone()));
 }
 
-/// An image of the Flux Kustomization goes before the file's entry of the same name, field by field; tag and digest are one.
+/// An image of the Flux Kustomization overrides the file's entry of the same name, field by field; tag and digest replace each
+/// other.
 fn put_image(fields: &mut Mapping, image: &Node) {
     let name = text(image, &["name"]);
     let list = fields.get_mut("images").and_then(Node::as_sequence_mut);

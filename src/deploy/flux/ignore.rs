@@ -1,4 +1,4 @@
-//! `.sourceignore` and `spec.ignore`: files that Flux leaves out of what it builds from a repository, with the rules of `.gitignore`.
+//! `.sourceignore` and `spec.ignore`: files of a repository that Flux ignores, with the rules of `.gitignore`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted, Walk}
 /// The name of the files with rules.
 const FILE: &str = ".sourceignore";
 
-/// What source-controller leaves out of every artifact.
+/// The files that source-controller excludes from every artifact.
 const ALWAYS: [&str; 9] = [
     ".git",
     ".github",
@@ -34,7 +34,7 @@ struct Rule {
     /// The folder that the rule's path begins at.
     folder: TreePath,
     pattern: String,
-    /// Whether it takes a file in again.
+    /// Whether it includes a file again.
     is_negated: bool,
 }
 
@@ -76,7 +76,7 @@ impl Ignored {
                 None => (false, line),
             };
             let path = line.trim_end_matches('/');
-            // A path is that of one place, a bare name any such name below.
+            // A path matches one location, a name without slashes matches at any depth.
             let pattern = match path.strip_prefix('/') {
                 Some(path) => path.to_string(),
                 None if path.contains('/') => path.to_string(),
@@ -90,7 +90,7 @@ impl Ignored {
         }
     }
 
-    /// Whether a path is left out, by a rule for itself or for a folder above it: the last rule that fits any of them decides.
+    /// Whether a path is ignored, by a rule for itself or for a folder above it: the last rule that matches any of them applies.
     fn leaves_out_below(&self, path: &TreePath) -> bool {
         let above = || std::iter::successors(Some(path.clone()), TreePath::parent);
         if above().any(|it| ALWAYS.contains(&it.name())) {
@@ -106,7 +106,7 @@ impl Ignored {
         rules.find(fits).is_some_and(|it| !it.is_negated)
     }
 
-    /// Whether a name in a folder is left out: the last rule that fits it decides.
+    /// Whether a name in a folder is ignored: the last matching rule applies.
     pub(super) fn leaves_out(&self, path: &TreePath) -> bool {
         if ALWAYS.contains(&path.name()) {
             return true;
@@ -120,14 +120,14 @@ impl Ignored {
     }
 }
 
-/// Files without those that a source leaves out of its artifact.
+/// Files, except those that a source excludes from its artifact.
 pub(in crate::deploy) struct WithoutIgnored<'a> {
     files: &'a dyn Files,
     ignored: Ignored,
 }
 
-/// The files of a source as an engine gets them: without what `spec.ignore` leaves out, which goes after `.sourceignore` at the top.
-/// `None` where nothing is left out by it.
+/// The files of a source as an engine gets them: without what `spec.ignore` leaves out, which goes after `.sourceignore` at the
+/// top. `None` if it excludes nothing.
 pub(in crate::deploy) fn without_ignored<'a>(
     files: &'a dyn Files,
     source: Option<&Object>,

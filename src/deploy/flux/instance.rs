@@ -1,10 +1,10 @@
-//! FluxInstance of the Flux operator: the Kustomization that it makes to sync the cluster.
+//! FluxInstance of the Flux operator: the Kustomization that it creates to sync the cluster.
 
 use super::super::sync::text;
 use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 
-/// The Kustomization of `spec.sync`; `None` where the instance syncs nothing.
+/// The Kustomization of `spec.sync`; `None` if the instance has none.
 pub(in crate::deploy) fn synced(instance: &Object) -> Option<Object> {
     let sync = instance.node.at_keys(&["spec", "sync"])?;
     let name = match text(sync, &["name"]) {

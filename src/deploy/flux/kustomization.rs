@@ -1,4 +1,4 @@
-//! A Flux Kustomization, or a folder that is applied as if by one, to its objects.
+//! Builds a Flux Kustomization, or a folder that is applied like one.
 
 use super::super::metadata::{self, entries, set};
 use super::super::scan::{documents, is_yaml};
@@ -13,14 +13,14 @@ use crate::object::Object;
 use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use crate::yaml::Node;
 
-/// What a folder was built to.
+/// The result of building a folder.
 #[derive(Default)]
 pub(in crate::deploy) struct Build {
-    /// The objects; none where there are errors.
+    /// The objects; empty if there are errors.
     pub(in crate::deploy) objects: Vec<Object>,
     /// What they depend on.
     pub(in crate::deploy) read_set: ReadSet,
-    /// What is wrong or worth saying.
+    /// Diagnostics.
     pub(in crate::deploy) diagnostics: Diagnostics,
 }
 
@@ -36,10 +36,10 @@ pub(in crate::deploy) fn build(
     })
 }
 
-/// Makes objects of files; `None` where it cannot.
+/// Builds objects from files; `None` if this fails.
 type Builder<'a> = dyn Fn(&dyn Files, &mut Diagnostics) -> Option<Vec<Object>> + 'a;
 
-/// What `run` makes of the files that it reads.
+/// The result of `run`, with the files that it reads.
 fn built(files: &dyn Files, run: &Builder<'_>) -> Build {
     let recorded = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
@@ -55,7 +55,7 @@ fn built(files: &dyn Files, run: &Builder<'_>) -> Build {
     }
 }
 
-/// Builds a folder that no engine builds by itself: its kustomization, with its charts, or the objects in its own YAML files.
+/// Builds a folder that no engine builds as an entry: its kustomization with its charts, or the objects in its YAML files.
 pub(in crate::deploy) fn build_plain(
     files: &dyn Files,
     folder: &TreePath,
@@ -106,7 +106,7 @@ fn run(
         let put = generate::put_in(files, folder, &object.node, &mut fields);
         diagnostics.keep(put)?;
     }
-    // As Flux has it: what lies beside the folder is read too, and no program is run.
+    // As in Flux: files next to the folder may be read, and no programs are run.
     let options = Options {
         load_restriction: LoadRestriction::None,
         ..Options::default()
@@ -114,7 +114,7 @@ fn run(
     let given = Node::mapping(fields);
     let charts = charts.map(|it| it as &dyn ChartRenderer);
     let built = build_given(files, folder, &given, Vec::new(), &options, charts);
-    // Warnings on the files themselves are said by `pleach build`.
+    // Warnings on the files themselves are only reported by `pleach build`.
     let errors = built.diagnostics.into_iter();
     diagnostics.extend(errors.filter(|it| it.severity == crate::diag::Severity::Error));
     let mut objects = built.objects;
@@ -131,7 +131,7 @@ fn run(
     Some(objects)
 }
 
-/// `commonMetadata`, and the labels by which Flux finds what it has applied.
+/// `commonMetadata`, and the labels with which Flux finds the objects it has applied.
 fn own(applied: &mut Object, owner: &Object) {
     for field in ["labels", "annotations"] {
         let common = owner.node.at_keys(&["spec", "commonMetadata", field]);
@@ -158,7 +158,7 @@ fn is_applied(object: &Object) -> bool {
     !says("reconcile", "disabled") && !says("ssa", "ignore")
 }
 
-/// The folder that a Flux Kustomization builds: its path, from which nothing leads out of the source.
+/// The folder that a Flux Kustomization builds: its path, which cannot leave the source.
 pub(in crate::deploy) fn path(object: &Object) -> TreePath {
     let mut folder = TreePath::root();
     for part in text(&object.node, &["spec", "path"]).split('/') {
@@ -171,7 +171,7 @@ pub(in crate::deploy) fn path(object: &Object) -> TreePath {
     folder
 }
 
-/// Whether Flux leaves everything as it is.
+/// Whether it is suspended.
 pub(in crate::deploy) fn is_suspended(object: &Object) -> bool {
     flag(&object.node, &["spec", "suspend"])
 }

@@ -1,4 +1,4 @@
-//! What helm-controller does with the objects of a chart before it applies them.
+//! Changes that helm-controller makes to the objects of a chart before applying them.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,21 @@ use crate::tree::{Tree, TreePath};
 use crate::yaml::{Entry, Mapping, Node, duplicate_key, emit_canonical};
 use pleach_helm::HelmVersion;
 
-/// Which hooks the post-renderers get.
+/// How post-renderers process hooks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strategy {
-    /// Together with the objects of the release.
+    /// Hooks are post-rendered together with the other objects.
     Combined,
     /// Hooks are post-rendered apart from the other objects.
     Separate,
-    /// None: they stay as the chart makes them.
+    /// Hooks are not post-rendered.
     NoHooks,
 }
 
-/// What helm-controller applies of a chart: post-renderers, common metadata and the labels of the origin. CRDs only get the labels.
+/// The objects of a chart as helm-controller applies them: with post-renderers, common metadata and the labels of the origin. CRDs
+/// only get the labels.
 ///
-/// Errors: a patch that does not apply, and what kustomize does not read.
+/// Errors: a patch that does not apply, and objects that kustomize rejects.
 pub(super) fn post_render(
     release: &Object,
     installed: Installed,
@@ -65,14 +66,14 @@ pub(super) fn post_render(
     let origin = origin(release);
     for definition in &mut crds {
         set(definition, "labels", &origin);
-        // They are no part of the release, so they stay when it goes.
+        // They are not part of the release, so they stay when it is removed.
         definition.stays = true;
     }
     crds.append(&mut objects);
     Ok(crds)
 }
 
-/// What the post-renderers of a release make of objects and hooks.
+/// Applies the post-renderers of a release to objects and hooks.
 fn rendered(
     release: &Object,
     mut objects: Vec<Object>,
@@ -83,7 +84,7 @@ fn rendered(
     for renderer in items(&release.node, &["spec", "postRenderers"]) {
         if let Some(kustomize) = renderer.get("kustomize") {
             objects = patched(kustomize, objects)?;
-            // The next step reads them again.
+            // The next step parses them again.
             refuse_unreadable(&objects)?;
         }
     }
@@ -96,7 +97,7 @@ fn rendered(
     Ok(objects)
 }
 
-/// The labels by which helm-controller finds what it has applied.
+/// The labels with which helm-controller finds the objects it has applied.
 fn origin(release: &Object) -> [(Node, Node); 2] {
     let label = |key: &str, value: &str| {
         let key = Node::string(format!("{HELM_GROUP}/{key}"));
@@ -108,8 +109,8 @@ fn origin(release: &Object) -> [(Node, Node); 2] {
     ]
 }
 
-/// What kustomize does not read, with which helm-controller adds its labels: objects without a kind or a name, keys that are written
-/// twice in one map, and two objects of one name.
+/// Errors for objects that kustomize rejects, because helm-controller uses it to add its labels: objects without a kind or name,
+/// duplicate keys, and two objects with the same name.
 fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
     let mut known = BTreeMap::new();
     for object in objects {
@@ -199,7 +200,7 @@ fn patched(kustomize: &Node, objects: Vec<Object>) -> Result<Vec<Object>, Diagno
     }
 }
 
-/// An entry whose `patch` is a list, as older versions of the API have it, with the text that kustomize expects.
+/// Converts an entry whose `patch` is a list, as in older versions of the API, to the text that kustomize expects.
 fn inline_json(entry: &Node) -> Node {
     let fields = entry.as_mapping().into_iter().flatten();
     let fields = fields.map(|it| {

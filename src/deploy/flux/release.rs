@@ -1,4 +1,4 @@
-//! A HelmRelease: its chart, its values, and the objects that helm-controller makes of them.
+//! A HelmRelease: its chart, its values, and the resulting objects.
 
 use std::sync::Arc;
 
@@ -23,30 +23,30 @@ use pleach_helm::HelmVersion;
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{Values, merge, parse};
 
-/// The longest name of a release.
+/// The maximum length of a release name.
 const NAME_MAX: usize = 53;
 
-/// A HelmRelease with all that it names.
+/// A HelmRelease with the objects it refers to.
 pub(in crate::deploy) struct Release<'a> {
     object: &'a Object,
-    /// What says which chart: `spec.chart.spec`, a HelmChart, an OCIRepository.
+    /// The definition of the chart: `spec.chart.spec`, a HelmChart, or an OCIRepository.
     at: Span,
     title: ChartTitle,
     chart: Result<Arc<LoadedChart>, Diagnostic>,
     values: Result<Written, Diagnostic>,
-    /// Whether some values cannot be seen.
+    /// Whether some values are unknown.
     is_partial: bool,
 }
 
-/// A chart as a release asks for it.
+/// The reference to a chart in a release.
 struct Wanted {
     place: Place,
     title: ChartTitle,
     at: Span,
-    /// Files of the chart that take the place of its `values.yaml`.
+    /// Files of the chart that replace its `values.yaml`.
     values_files: Vec<Node>,
     ignores_missing: bool,
-    /// The folder that these are relative to; `None` for the chart itself.
+    /// The folder to which they are relative; `None` for the chart itself.
     values_root: Option<TreePath>,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Release<'a> {
         }
     }
 
-    /// The chart, where it is available.
+    /// The chart, if available.
     pub(in crate::deploy) fn chart(&self) -> Option<&LoadedChart> {
         self.chart.as_deref().ok()
     }
@@ -128,7 +128,7 @@ impl<'a> Release<'a> {
         }
     }
 
-    /// The release, to be tried with other values.
+    /// The release, for rendering with other values.
     pub(in crate::deploy) fn trial(&self, facts: &Facts, cluster: &Cluster) -> Option<Trial> {
         let (values, written) = self.values.as_ref().ok()?;
         let name = release_name(self.object);
@@ -136,7 +136,7 @@ impl<'a> Release<'a> {
         Trial::new(self.chart.as_ref().ok()?, &install, facts, cluster).ok()
     }
 
-    /// The chart and its values, where both are available.
+    /// The chart and its values, if both are available.
     pub(in crate::deploy) fn input(&self, cluster: &Cluster) -> Option<Arc<ChartInput>> {
         let (values, written) = self.values.as_ref().ok()?;
         let node = &self.object.node;
@@ -194,8 +194,8 @@ impl<'a> Release<'a> {
     }
 }
 
-/// Whether a Kustomization or HelmRelease leaves in the cluster what goes from it, and what it deployed when it is deleted itself
-/// (`prune` and `finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
+/// Whether a Kustomization or HelmRelease keeps objects in the cluster that are removed from it, and all of them when it is deleted
+/// itself (`prune` and `finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
 pub(in crate::deploy) fn keeps(object: &Object) -> Keeps {
     let is_suspended = flag(&object.node, &["spec", "suspend"]);
     match &*object.gvk().group {
@@ -219,13 +219,13 @@ pub(in crate::deploy) fn keeps(object: &Object) -> Keeps {
     }
 }
 
-/// Whether an upgrade leaves the CRDs of the chart as they are: what Helm does where nothing else is reported.
+/// Whether an upgrade does not change the CRDs of the chart, which is Helm's default.
 pub(in crate::deploy) fn keeps_crds(object: &Object) -> bool {
     let is_release = &*object.gvk().group == super::HELM_GROUP;
     is_release && text(&object.node, &["spec", "upgrade", "crds"]) != "CreateReplace"
 }
 
-/// `releaseName`, or the namespace and the name; a hash takes the place of what is too long.
+/// `releaseName`, or the namespace and the name; names that are too long are cut and get a hash.
 fn release_name(object: &Object) -> String {
     let node = &object.node;
     let namespace = text(node, &["spec", "targetNamespace"]);
@@ -243,7 +243,7 @@ fn release_name(object: &Object) -> String {
     format!("{kept}-{digits}")
 }
 
-/// Why there is no chart to look for, and what it is called as far as that is known.
+/// Why the chart cannot be determined, and its name if known.
 type NoChart = (ChartTitle, Box<Diagnostic>);
 
 struct Reader<'a> {
@@ -276,7 +276,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An ExternalArtifact, where an ArtifactGenerator of the repository copies the chart into it.
+    /// An ExternalArtifact, if an ArtifactGenerator of the repository copies the chart into it.
     fn of_artifact(&self, reference: &Node) -> Result<Wanted, NoChart> {
         let (top, namespace) = (TreePath::root(), self.object.namespace());
         let located = self
@@ -355,7 +355,7 @@ impl Reader<'_> {
     }
 }
 
-/// An OCIRepository that is itself the chart.
+/// An OCIRepository that contains the chart.
 fn of_repository(source: &Object) -> Wanted {
     let url = text(&source.node, &["spec", "url"]).trim_end_matches('/');
     let (repository, name) = url.rsplit_once('/').unwrap_or((url, ""));
@@ -398,7 +398,7 @@ fn unseen(reference: &Node, kind: &str, name: &str) -> NoChart {
     (unknown(name), Box::new(fault))
 }
 
-/// A chart whose values are those of other files than `values.yaml`.
+/// A chart with values from files other than `values.yaml`.
 fn with_values_files(
     chart: Arc<LoadedChart>,
     wanted: &Wanted,

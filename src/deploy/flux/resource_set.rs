@@ -25,10 +25,10 @@ const OWN: &[Function] = &[Function::fixed(
     },
 )];
 
-/// The beginning of the labels of what a set makes.
+/// The prefix of the labels of a set's objects.
 const OWNER: &str = "resourceset.fluxcd.controlplane.io";
 
-/// The objects of a set. Errors: why the repository does not determine them, as a warning at its line.
+/// The objects of a set. Errors: a warning why they cannot be determined from the repository.
 pub(in crate::deploy) fn resource_set(
     object: &Object,
     world: &World,
@@ -83,8 +83,8 @@ fn unseen(object: &Object, at: &Node, words: &str) -> Diagnostic {
     Diagnostic::warning("unseen-source", message).at(at)
 }
 
-/// The sets of inputs: those of the set itself, then those of static providers, one after the other or each with each. Without any
-/// there is one that is empty; none at all where providers are asked for and give nothing.
+/// The sets of inputs: those of the set itself, then those of static providers, in sequence or permuted. Without inputs and
+/// providers, there is one empty set; if the providers have no inputs, there is none.
 fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
     let node = &object.node;
     let own = items(node, &["spec", "inputs"]).iter();
@@ -125,7 +125,7 @@ fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
     Ok(combined)
 }
 
-/// A set of inputs, and who provides it.
+/// A set of inputs and its provider.
 fn with_provider(inputs: &Node, provider: &Object) -> Value {
     let gvk = provider.gvk();
     let text = |it: &str| Value::string(it);
@@ -145,10 +145,10 @@ fn with_provider(inputs: &Node, provider: &Object) -> Value {
     value
 }
 
-/// The maximum number of combinations that the operator makes.
+/// The maximum number of combinations in the operator.
 const COMBINATIONS_MAX: usize = 10_000;
 
-/// Each inputs of each provider with each of all others, under the providers' names.
+/// All combinations of the inputs of all providers, under the providers' names.
 fn permuted(providers: &[(String, Vec<Value>)]) -> Result<Vec<Value>, String> {
     let count = providers
         .iter()
@@ -182,7 +182,7 @@ fn permuted(providers: &[(String, Vec<Value>)]) -> Result<Vec<Value>, String> {
     Ok(sets.collect())
 }
 
-/// A name as templates can use it for a key: words of small letters and digits, joined by underscores.
+/// A name as a template key: words of lower-case letters and digits, joined by underscores.
 fn key(name: &str) -> String {
     let lower = name.to_lowercase();
     let words = lower.split(|it: char| !it.is_ascii_alphanumeric());
@@ -190,7 +190,7 @@ fn key(name: &str) -> String {
     words.join("_")
 }
 
-/// The checksum of RFC 1950, by which the operator names a combination.
+/// The checksum of RFC 1950, which the operator uses as the name of a combination.
 fn adler32(bytes: &[u8]) -> u32 {
     let (low, high) = bytes.iter().fold((1_u32, 0_u32), |(low, high), byte| {
         let low = (low + u32::from(*byte)) % 65_521;
@@ -199,7 +199,7 @@ fn adler32(bytes: &[u8]) -> u32 {
     high << 16 | low
 }
 
-/// The providers that a reference leads to: one by its name, or those with some labels. Errors: one that the repository does not have.
+/// The providers that a reference selects: by name or by labels. Errors: a provider that is not in the repository.
 fn providers<'a>(
     object: &Object,
     reference: &Node,
@@ -252,7 +252,7 @@ fn value(node: &Node) -> Value {
     }
 }
 
-/// The templates of a set or of a step of it, each with where it is written.
+/// The templates of a set or of one of its steps, each with its location.
 fn templates(part: &Node) -> Vec<(String, &Node)> {
     let resources = items(part, &["resources"]).iter();
     let resources = resources.filter_map(|it| Some((emit_kustomize(it).ok()?, it)));
@@ -284,7 +284,7 @@ fn made(
     Ok(objects.map(|it| Object::new(it.at(at))).collect())
 }
 
-/// A template between `<<` and `>>` as one between `{{` and `}}`. The function `inputs` becomes a field of the data.
+/// Converts the delimiters `<<` and `>>` to `{{` and `}}`. The function `inputs` becomes a field of the data.
 fn as_go(template: &str) -> String {
     let mut out = String::new();
     let mut rest = template;
@@ -307,7 +307,7 @@ fn as_go(template: &str) -> String {
     out
 }
 
-/// An expression with `$.inputs` in place of the function `inputs`; texts in quotes stay.
+/// Replaces the function `inputs` by `$.inputs` in an expression, except in quoted texts.
 fn with_field(expression: &str) -> String {
     let mut out = String::new();
     let mut quote: Option<char> = None;

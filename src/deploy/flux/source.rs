@@ -9,13 +9,13 @@ use crate::yaml::Node;
 /// Where the content of a source is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::deploy) enum Located {
-    /// It is the repository; what is wanted of it is this folder.
+    /// The repository itself; this is the requested folder.
     Own(TreePath),
-    /// It is something else.
+    /// Another source.
     Elsewhere(String),
 }
 
-/// The source that an entry is synced from, by which others are known.
+/// The source of an entry, with which other sources are compared.
 #[derive(Clone, Debug, Default)]
 pub(in crate::deploy) struct OwnSource {
     /// Kind and name of the source of the entry's own Kustomization.
@@ -24,11 +24,11 @@ pub(in crate::deploy) struct OwnSource {
     pub(in crate::deploy) urls: Vec<String>,
 }
 
-/// The name that `flux bootstrap` gives to everything.
+/// The name of all objects that `flux bootstrap` creates.
 const BOOTSTRAP: &str = "flux-system";
 
 impl OwnSource {
-    /// Where a Flux Kustomization's files are. `folder` is what it builds there.
+    /// The files of a Flux Kustomization. `folder` is the folder that it builds.
     pub(in crate::deploy) fn locate(
         &self,
         object: &Object,
@@ -44,7 +44,7 @@ impl OwnSource {
         }
     }
 
-    /// Where the files of a source are, by what a reference to it says. `folder` is what is wanted of it.
+    /// The files of a source, given a reference to it. `folder` is the requested folder.
     pub(in crate::deploy) fn locate_reference(
         &self,
         reference: &Node,
@@ -68,7 +68,7 @@ impl OwnSource {
             Some(source) => {
                 let url = text(&source.node, &["spec", "url"]);
                 match self.urls.is_empty() {
-                    // Nothing says what the repository's own address is.
+                    // The address of the repository is unknown.
                     true if is_there() => own(),
                     false if self.urls.contains(&plain(url)) => own(),
                     _ => Located::Elsewhere(format!("{kind} {name} ({url})")),
@@ -105,7 +105,7 @@ impl OwnSource {
     }
 }
 
-/// The ArtifactGenerator that makes an ExternalArtifact, and its entry for it.
+/// The ArtifactGenerator of an ExternalArtifact, and its entry for it.
 fn artifact<'a>(reference: &Node, world: &'a World) -> Option<(&'a Object, &'a Node)> {
     let name = text(reference, &["name"]);
     let is_it = |it: &&Node| text(it, &["name"]) == name;
@@ -116,14 +116,14 @@ fn artifact<'a>(reference: &Node, world: &'a World) -> Option<(&'a Object, &'a N
     })
 }
 
-/// Whether a source is an ExternalArtifact whose generator is not known yet.
+/// Whether a source is an ExternalArtifact whose generator is not yet known.
 pub(super) fn is_unmade_artifact(reference: &Node, world: &World) -> bool {
     text(reference, &["kind"]) == "ExternalArtifact" && artifact(reference, world).is_none()
 }
 
-/// Where a folder of an artifact was copied from, by the pattern of one copy and where it goes.
+/// The origin of a folder of an artifact, according to the pattern and target of one copy.
 fn copied_folder(from: &str, to: &TreePath, folder: &TreePath) -> Option<TreePath> {
-    // `a/**` is what the folder has; without a pattern the folder itself is copied.
+    // `a/**` copies the contents of the folder; without a pattern, the folder itself is copied.
     let from = TreePath::new(from.trim_end_matches("/**"))?;
     if folder == to {
         return Some(from);
@@ -131,14 +131,14 @@ fn copied_folder(from: &str, to: &TreePath, folder: &TreePath) -> Option<TreePat
     if let Some(below) = folder.below(to) {
         return Some(from.join(&below));
     }
-    // Of a folder above: where the copy has the path that it had before.
+    // For a folder above, the path within the copy is the same.
     let rest = to.below(folder)?;
     let above = from.as_str().strip_suffix(rest.as_str())?;
     TreePath::new(above.trim_end_matches('/'))
 }
 
-/// The folder of the repository that a folder of an artifact is. CI may push a part of a repository as an artifact: then the paths of
-/// `file`, which is in that part, begin there. It is the nearest folder above the file that has the wanted one.
+/// The folder of the repository for a folder of an artifact. CI may push a part of a repository as an artifact; paths in `file`,
+/// which belongs to this part, are then relative to it. This is the nearest folder above the file that contains the requested one.
 pub(in crate::deploy) fn in_artifact(
     files: &dyn Files,
     folder: TreePath,
@@ -158,7 +158,7 @@ pub(in crate::deploy) fn in_artifact(
     found.unwrap_or(folder)
 }
 
-/// The source that a `sourceRef` or a `chartRef` names.
+/// The source in a `sourceRef` or `chartRef`.
 pub(in crate::deploy) fn find<'a>(
     reference: &Node,
     namespace: &str,
@@ -172,7 +172,7 @@ pub(in crate::deploy) fn find<'a>(
     world.find(kind, namespace, name)
 }
 
-/// An address without what does not change where it leads: `https://`, `ssh://git@`, `git@host:`, `.git`.
+/// Normalizes an address: without `https://`, `ssh://git@`, `git@host:`, `.git`.
 pub(in crate::deploy) fn plain(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |it| it.1);

@@ -1,4 +1,4 @@
-//! Variables replaced in an object: in its text, as Flux does, so that a value may become a number, a list or a map.
+//! Replaces variables in the text of an object, as Flux does, so that a value may become a number, a list or a map.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::object::Object;
 use crate::yaml::{Entry, KeyIndex, Mapping, Node, View, emit_kustomize, parse};
 
-/// Replaces the variables in an object. Values that are not changed keep their places, and changed ones the place of their expression.
+/// Replaces the variables in an object. Unchanged values keep their locations, and changed ones have the location of their
+/// expression.
 pub(super) fn substitute(
     object: &mut Object,
     variables: &Variables,
@@ -36,7 +37,7 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
     let said = replace(&text, &|name| variables.get(name)).map_err(|fault| {
         let mut found = Diagnostics::default();
         find_bad(node, variables, &mut found);
-        // A fault that spans several values is in none of them.
+        // An error that spans several values is in none of them.
         if found.is_empty() {
             let place = first_with(node, "${").unwrap_or(node);
             found.push(bad_expression(&text, &fault, place));
@@ -57,7 +58,7 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
     Ok((placed(parsed, node), said))
 }
 
-/// The first expression of each value that Flux cannot parse. Flux reports one and stops, which would need a commit for each.
+/// The first invalid expression of each value. Flux stops at the first one, so users would need a commit for each.
 fn find_bad(node: &Node, variables: &Variables, found: &mut Diagnostics) {
     match node.view() {
         View::Scalar(text) if !text.contains("${") => {}
@@ -88,7 +89,7 @@ fn bad_expression(text: &str, fault: &BadExpression, place: &Node) -> Diagnostic
         .help("write `$${` for a literal `${`, or exclude the object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`")
 }
 
-/// A node that was read again, with the places of what it was made from.
+/// A node that was parsed again, with the locations of its origin.
 fn placed(new: Node, old: &Node) -> Node {
     match (new.view(), old.view()) {
         (View::Mapping(_), View::Mapping(known)) => {
@@ -121,7 +122,7 @@ fn placed(new: Node, old: &Node) -> Node {
     }
 }
 
-/// A node whose every part has the same place.
+/// A node in which every part has the same location.
 fn all_at(node: Node, span: &Span) -> Node {
     match node.view() {
         View::Scalar(_) => node.at(span),
@@ -140,7 +141,7 @@ fn all_at(node: Node, span: &Span) -> Node {
     }
 }
 
-/// The first scalar that holds a text, keys included.
+/// The first scalar that contains a text, including keys.
 fn first_with<'a>(node: &'a Node, text: &str) -> Option<&'a Node> {
     match node.view() {
         View::Scalar(value) => value.contains(text).then_some(node),

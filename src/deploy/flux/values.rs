@@ -1,4 +1,4 @@
-//! The values of a HelmRelease: `valuesFrom` in order, `values` over them, `targetPath` over all.
+//! The values of a HelmRelease: `valuesFrom` in order, then `values`, then entries with `targetPath`.
 
 use base64::Engine;
 
@@ -12,20 +12,20 @@ use pleach_helm::values::{Values, merge, parse, set};
 use pleach_helm::{HelmError, HelmVersion};
 use serde_json::Value as Json;
 
-/// What a reference leads to.
+/// The target of a reference.
 enum Content {
-    /// And the field that holds it, where that is plain text.
+    /// And the field that contains it, if that is plain text.
     Text(String, Option<Node>),
-    /// It is not in the repository, or is encrypted there.
+    /// The target is not in the repository, or is encrypted.
     Unseen(&'static str),
-    /// It is not there, and need not be.
+    /// The target does not exist and is optional.
     Absent,
 }
 
-/// Values, and the documents that they were read from, the one that goes before others last.
+/// Values, and the documents that they were read from; later ones take precedence.
 pub(super) type Written = (Values, Vec<Node>);
 
-/// The values of a release. What cannot be seen is left out with a warning at its line. Errors: values that are no YAML.
+/// The values of a release. Unknown values are left out, with a warning at their line. Errors: values that are not YAML.
 pub(super) fn values(
     release: &Object,
     world: &World,
@@ -80,8 +80,8 @@ pub(super) fn values(
     Ok((result, written))
 }
 
-/// The paths at which a merge takes over a map or a list of `inline` as it is. The controller changes these in place when it sets a
-/// `targetPath`, so the change is in `spec.values` as well, which is merged again at the end.
+/// The paths at which a merge uses a map or list of `inline` itself. The controller modifies these in place when it sets a
+/// `targetPath`, so the change also appears in `spec.values`, which is merged again at the end.
 fn shared(result: &Values, inline: &Values) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (key, value) in inline {
@@ -100,7 +100,7 @@ fn shared(result: &Values, inline: &Values) -> Vec<Vec<String>> {
     found
 }
 
-/// Puts what is at a path of `result` into `inline`, if it is still the same map or list.
+/// Copies the value at a path of `result` to `inline`, if it is still the same map or list.
 fn copy_changes(result: &Values, inline: &mut Values, path: &[String]) {
     let Some((first, rest)) = path.split_first() else {
         return;
@@ -113,7 +113,7 @@ fn copy_changes(result: &Values, inline: &mut Values, path: &[String]) {
             copy_changes(changed, value, rest);
         }
         (Json::Object(changed), Json::Object(value)) => value.clone_from(changed),
-        // A list that grows is another one.
+        // A list that grows is a new one.
         (Json::Array(changed), Json::Array(value)) if changed.len() == value.len() => {
             value.clone_from(changed);
         }

@@ -13,21 +13,21 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
 use crate::yaml::Node;
 
-/// What a Flux Kustomization replaces in its objects.
+/// The variables of a Flux Kustomization.
 #[derive(Default)]
 pub(in crate::deploy) struct Variables {
-    /// `None` for a value that is not in the repository.
+    /// `None` for a value outside of the repository.
     set: BTreeMap<String, Option<String>>,
-    /// Whether a source of variables is not in the repository: it may set any.
+    /// Whether a source of variables is not in the repository, so any variable may be set.
     has_unseen_source: bool,
-    /// Whether expressions are replaced where there is no variable at all.
+    /// Whether expressions are replaced even without variables.
     always: bool,
     faults: Vec<Diagnostic>,
-    /// What was used without being set: reported once each.
+    /// Unset variables that were used; each is reported once.
     unset: Mutex<BTreeSet<String>>,
 }
 
-/// Whether a Kustomization refers to objects that are not known yet: those of `substituteFrom`, and what makes its source.
+/// Whether a Kustomization refers to objects that are not yet known: those of `substituteFrom`, and the generator of its source.
 pub(in crate::deploy) fn is_waiting(object: &Object, world: &World) -> bool {
     let mut references = items(&object.node, &["spec", "postBuild", "substituteFrom"]).iter();
     let source = object.node.at_keys(&["spec", "sourceRef"]);
@@ -41,7 +41,7 @@ fn find<'a>(object: &Object, reference: &Node, world: &'a World) -> Option<&'a O
 }
 
 impl Variables {
-    /// The variables of a Flux Kustomization; `None` where it replaces nothing.
+    /// The variables of a Flux Kustomization; `None` if it does not substitute.
     pub(in crate::deploy) fn of(object: &Object, world: &World) -> Option<Variables> {
         let post_build = object.node.at_keys(&["spec", "postBuild"])?;
         let mut variables = Variables {
@@ -75,7 +75,7 @@ impl Variables {
         self.always || self.has_unseen_source || !self.set.is_empty()
     }
 
-    /// Takes the entries of a ConfigMap or a Secret.
+    /// Adds the entries of a ConfigMap or Secret.
     fn take(&mut self, source: &Object) {
         let is_encrypted = source.node.get("sops").is_some();
         for field in ["data", "stringData"] {
@@ -93,7 +93,7 @@ impl Variables {
         }
     }
 
-    /// Flux takes line breaks out of values.
+    /// Flux removes line breaks from values.
     fn set(&mut self, name: &str, value: Option<&str>, at: &Span) {
         let mut chars = name.chars();
         let is_first = |it: char| it.is_ascii_alphabetic() || it == '_';
@@ -110,7 +110,7 @@ impl Variables {
         self.set.insert(name.to_string(), value);
     }
 
-    /// What is known of a variable.
+    /// The known state of a variable.
     pub(super) fn get(&self, name: &str) -> Variable<'_> {
         match self.set.get(name) {
             Some(Some(value)) => Variable::Set(value),
@@ -120,13 +120,13 @@ impl Variables {
         }
     }
 
-    /// Whether a variable is met for the first time that nothing sets.
+    /// Whether an unset variable is used for the first time.
     pub(super) fn is_news(&self, name: &str) -> bool {
         let mut unset = self.unset.lock().unwrap_or_else(PoisonError::into_inner);
         unset.insert(name.to_string())
     }
 
-    /// What is wrong with the variables themselves.
+    /// Errors of the variables themselves.
     pub(super) fn report(&self, diagnostics: &mut Diagnostics) {
         diagnostics.extend(self.faults.iter().cloned());
     }

@@ -10,7 +10,7 @@ use super::super::summary::counted;
 use super::super::words::clipped;
 use super::{Grave, data, escaped, tags};
 
-/// Shards and replicas of a shard that are drawn.
+/// The maximum number of shards, and of replicas of a shard, that are drawn.
 const SHARDS_MAX: usize = 12;
 const REPLICAS_MAX: usize = 6;
 
@@ -19,7 +19,7 @@ const VOLUME_HEIGHT: usize = 20;
 const GAP: usize = 10;
 const TITLE: usize = 24;
 
-/// Pictures that are equal are shown once, with their environments.
+/// Equal pictures are shown once, with their environments.
 pub(super) fn write(comparison: &Comparison, grave: &Grave<'_>, page: &mut String) {
     let mut pictures: Vec<(&ClusterChange, Vec<&str>, Vec<&str>)> = Vec::new();
     for environment in &comparison.environments {
@@ -147,7 +147,7 @@ fn legend(zones: &BTreeMap<String, usize>, page: &mut String) {
     page.push_str("</div>");
 }
 
-/// One side. What the other side has not is drawn as `lone`.
+/// One side. Parts that only this side has are drawn as `lone`.
 fn side(
     word: &str,
     cluster: Option<&Cluster>,
@@ -218,11 +218,11 @@ fn caption(cluster: &Cluster) -> String {
     format!("{shape}{stopped}")
 }
 
-/// A shard to draw, and what the other side has in its place.
+/// A shard to draw, and the corresponding one of the other side.
 struct Drawn<'a> {
     at: usize,
     shard: &'a Shard,
-    /// `None` where there is no other side to compare with.
+    /// `None` if there is no other side.
     other: Option<Option<&'a Shard>>,
     lone: &'a str,
     is_keeper: bool,

@@ -1,4 +1,4 @@
-//! Claims and environments as a table: what changes where.
+//! The changes as a table of claims and environments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use super::super::View;
 use super::super::words::{headings, name, sign};
 use super::{escaped, is_grave, title};
 
-/// More columns than these say nothing to a reader; rows and columns without a change are left out first.
+/// The maximum number of columns; rows and columns without a change are left out first.
 const COLUMNS_MAX: usize = 60;
 
 pub(super) fn write(
@@ -19,7 +19,7 @@ pub(super) fn write(
     page: &mut String,
 ) {
     let matrix = matrix(comparison);
-    // What is compared as a whole has no environments.
+    // If folders are compared as a whole, there are no environments.
     if comparison.environments.is_empty() || comparison.environments.iter().all(|it| it.name == ".")
     {
         return;
@@ -65,7 +65,7 @@ pub(super) fn write(
     page.push_str("</tbody></table></div></section>\n");
 }
 
-/// Without claims: a row for each part of the tree that is synced by itself.
+/// Without claims: a row for each separately synced part of the tree.
 fn by_unit(comparison: &Comparison, page: &mut String) {
     page.push_str("<section id=\"matrix\"><h2>Synced folders <small>select a row to filter</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>folder</button></th><th scope=\"col\">changes</th></tr></thead><tbody>\n");
     for environment in &comparison.environments {
@@ -115,7 +115,7 @@ fn cell(
     objects: Option<&Vec<&Changed>>,
     page: &mut String,
 ) {
-    // A claim that does not exist looks the same as one that is unchanged: what a change does not touch is not rendered.
+    // A missing claim looks like an unchanged one, because unaffected parts are not rendered.
     let Some(objects) = objects.filter(|it| !it.is_empty()) else {
         page.push_str("<td><span class=\"same\" title=\"no changes\">·</span></td>");
         return;

@@ -1,7 +1,7 @@
-//! Changes as one page that needs nothing else: a matrix of claims and environments, what is dangerous, pictures of clusters, and
-//! every change to unfold.
+//! Changes as a self-contained page: a matrix of claims and environments, dangers, pictures of clusters, and all changes, which can
+//! be unfolded.
 //!
-//! All of it is readable without its script, which filters, searches and listens to keys.
+//! The page is readable without its script, which adds filters, search and keyboard shortcuts.
 
 mod cluster;
 mod matrix;
@@ -41,7 +41,7 @@ const KEYS: &str = "<dialog id=\"help\" aria-label=\"Keys\"><h3>Keys</h3><dl>\
 /// A sprig that is woven through another.
 const LOGO: &str = "<svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2\" stroke-linecap=\"round\" aria-hidden=\"true\"><path d=\"M5 21C5 13 19 13 19 3\"/><path d=\"M19 21C19 13 5 13 5 3\"/><path d=\"M12 12h0\"/></svg>";
 
-/// Changes with no more rows than these are shown unfolded, as long as the page stays short.
+/// Changes with at most this number of rows are shown unfolded, as long as the page stays short.
 const ROWS_OPEN: usize = 8;
 const OPEN_MAX: usize = 30;
 
@@ -67,7 +67,7 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     page
 }
 
-/// A style or script by its hash: the browser runs nothing else, whatever is in the page.
+/// The hash of a style or script: the browser runs no other code, even if the page contains some.
 fn source_hash(text: &str) -> String {
     use base64::Engine;
     let digest = Sha256::digest(text.as_bytes());
@@ -83,7 +83,7 @@ fn head(
 ) {
     let title = escaped(&count(comparison));
     let (before, after) = (escaped(before), escaped(after));
-    // What is between the tags, line ends and all.
+    // The content between the tags, including line endings.
     let [style, script] = [STYLE, SCRIPT].map(|it| source_hash(&format!("\n{it}")));
     let _ = write!(
         page,

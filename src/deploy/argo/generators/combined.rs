@@ -1,4 +1,4 @@
-//! The generators `matrix` and `merge`, which combine what others give.
+//! The generators `matrix` and `merge`, which combine the parameters of others.
 
 use std::collections::{BTreeMap, BTreeSet};
 

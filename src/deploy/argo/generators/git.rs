@@ -34,7 +34,7 @@ impl Generators<'_> {
             }
         } else {
             let found = self.files.get_or_init(|| self.paths(EntryKind::File));
-            // As `git ls-files` does, unless a setting of the controller says otherwise.
+            // As with `git ls-files`, unless a setting of the controller changes this.
             for file in found.iter().filter(|it| is_listed(files, it, is_pathspec)) {
                 for content in self.file(file)? {
                     let folder = file.parent().unwrap_or_else(TreePath::root);
@@ -76,7 +76,7 @@ impl Generators<'_> {
         })
     }
 
-    /// Folders or files of the repository, in order. Hidden folders are left out, files in them are not.
+    /// Folders or files of the repository, in order. Hidden folders are skipped, but files in them are not.
     fn paths(&self, kind: EntryKind) -> Vec<TreePath> {
         let (mut open, mut found) = (vec![TreePath::root()], Vec::new());
         while let Some(folder) = open.pop() {
@@ -159,7 +159,7 @@ fn is_listed(entries: &[Node], path: &TreePath, fits: impl Fn(&str, &str) -> boo
     fitting.any(|it| !is_excluded(&it)) && !others.any(|it| is_excluded(&it))
 }
 
-/// Whether `git ls-files` lists a path for a pattern: `*` fits slashes too, and the path of a folder means all files in it.
+/// Whether `git ls-files` lists a path for a pattern: `*` also matches slashes, and the path of a folder matches all files in it.
 fn is_pathspec(pattern: &str, path: &str) -> bool {
     let pattern = pattern.trim_start_matches("./");
     let folder = pattern.trim_end_matches('/');

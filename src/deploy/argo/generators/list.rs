@@ -42,7 +42,7 @@ impl Generators<'_> {
     }
 }
 
-/// An element of a list where templates are no Go templates: texts, and `values` with a prefix.
+/// An element of a list if templates are not Go templates: strings, and `values` with a prefix.
 fn flat_element(element: &Node) -> OneSet {
     let mut flat = Parameters::new();
     for entry in element.as_mapping().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What the generators of an ApplicationSet give: a set of parameters for each Application.
+//! The parameters from the generators of an ApplicationSet: one set for each Application.
 
 mod clusters;
 mod combined;
@@ -18,7 +18,7 @@ use crate::object::{Label, Object, Selects, selects};
 use crate::tree::TreePath;
 use crate::yaml::Node;
 
-/// Generators that ask other systems.
+/// Generators that query other systems.
 const ELSEWHERE: [&str; 4] = [
     "scmProvider",
     "pullRequest",
@@ -62,7 +62,7 @@ impl<'a> Generators<'a> {
         }
     }
 
-    /// What each generator of one of `spec.generators` gives.
+    /// The parameters of each generator in `spec.generators`.
     pub(super) fn run(
         &self,
         generator: &Node,
@@ -87,7 +87,7 @@ impl<'a> Generators<'a> {
         Ok(all)
     }
 
-    /// The parameters of a generator in a matrix or merge, with those of another one put into its texts.
+    /// The parameters of a generator in a matrix or merge, with parameters of another one inserted into its texts.
     fn nested(
         &self,
         generator: &Node,
@@ -184,7 +184,7 @@ fn not_allowed(at: &Node, message: &str) -> Diagnostic {
     Diagnostic::error("invalid-value", message).at(at)
 }
 
-/// The sets that a selector of Kubernetes fits, by their flattened names.
+/// The sets that match a label selector, by their flattened names.
 fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> Sets {
     let Some(selector) = selector.filter(|it| !it.is_null()) else {
         return Ok(sets);
@@ -203,7 +203,7 @@ fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> Sets {
     Ok(sets)
 }
 
-/// What Kubernetes refuses in a selector.
+/// Errors of a selector, as in Kubernetes.
 fn selector_fault(selector: &Node) -> Option<Diagnostic> {
     items(selector, &["matchExpressions"])
         .iter()

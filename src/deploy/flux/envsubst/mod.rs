@@ -9,36 +9,36 @@ use super::super::glob;
 use parse::{Expression, Function, Piece};
 pub(crate) use parse::{Fault, mentions};
 
-/// What is known of a variable.
+/// The known state of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variable<'a> {
-    /// It has this value.
+    /// A variable with this value.
     Set(&'a str),
     Unset,
-    /// It is set, to a value that is not in the repository.
+    /// A variable that is set to a value outside of the repository.
     Unseen,
 }
 
 /// A text with its expressions replaced.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Replaced {
-    /// The text. An expression whose value is not known is left as it is.
+    /// The text. Expressions with unknown values are not replaced.
     pub(super) text: String,
-    /// The variables that nothing sets, and that have no default: their names, each as often as it is used.
+    /// The names of unset variables without a default, once for each use.
     pub(super) unset: Vec<String>,
     /// The variables whose value is not in the repository.
     pub(super) unseen: Vec<String>,
 }
 
-/// An expression that Flux refuses.
+/// An expression that is invalid in Flux.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadExpression {
     pub(super) message: &'static str,
-    /// The byte of the text at which its reader stopped.
+    /// The byte offset at which Flux's parser stops.
     pub(super) at: usize,
 }
 
-/// Replaces all expressions of a text. Errors: what Flux refuses, which fails the whole Kustomization.
+/// Replaces all expressions of a text. Errors: an invalid expression, with which the whole Kustomization fails.
 pub(super) fn replace<'a>(
     text: &str,
     variable: &dyn Fn(&str) -> Variable<'a>,
@@ -120,7 +120,7 @@ impl Evaluation<'_, '_, '_> {
         }
     }
 
-    /// The value of the variable, changed; the expression itself where the value is not known.
+    /// The modified value of the variable; the expression itself if the value is unknown.
     fn value(
         &mut self,
         expression: &Expression<'_>,
@@ -181,7 +181,7 @@ fn replaced(value: &str, signs: &str, old: &str, new: Option<&str>) -> String {
     match signs {
         "/" => value.replacen(old, with, 1),
         "//" => value.replace(old, with),
-        // Without a new text the other two leave the value alone.
+        // Without a replacement, the other two do not change the value.
         _ if new.is_none() => value.to_string(),
         "/#" if value.starts_with(old) => value.replacen(old, with, 1),
         "/%" => match value.strip_suffix(old) {
@@ -192,7 +192,7 @@ fn replaced(value: &str, signs: &str, old: &str, new: Option<&str>) -> String {
     }
 }
 
-/// Go's slice of a text. What is no number leaves the text alone; `None` where Go would panic.
+/// Go's slice of a text. Invalid numbers have no effect; `None` if Go would panic.
 fn part_of(value: &str, offset: &str, length: Option<&str>) -> Option<String> {
     let whole = || Some(value.to_string());
     let size = i64::try_from(value.len()).ok()?;

@@ -1,6 +1,6 @@
 //! The expressions of a text: the syntax of `fluxcd/pkg/envsubst`, which knows less than a shell.
 //!
-//! Every step follows Flux's own reader, so that what it refuses is refused here, with its words.
+//! Every step follows Flux's own parser, so that the same texts are rejected, with the same messages.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) enum Piece<'t> {
     Expression(Box<Expression<'t>>),
 }
 
-/// `${NAME}` and its like.
+/// `${NAME}` and other expressions.
 #[derive(Debug)]
 pub(super) struct Expression<'t> {
     pub(super) name: &'t str,
@@ -24,14 +24,14 @@ pub(super) struct Expression<'t> {
     pub(super) range: Range<usize>,
 }
 
-/// What an expression makes of the value.
+/// The operation of an expression.
 #[derive(Debug)]
 pub(super) enum Function<'t> {
     /// `${NAME}`
     Value,
     /// `${#NAME}`
     Length,
-    /// `${NAME:=word}`, and the other operators that Flux takes for the same.
+    /// `${NAME:=word}`, and the other operators that are equivalent in Flux.
     Default(Vec<Piece<'t>>),
     /// `${NAME:offset:length}`
     Part(Piece<'t>, Option<Piece<'t>>),
@@ -51,7 +51,7 @@ pub(super) enum Function<'t> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mention<'t> {
     pub(crate) name: &'t str,
-    /// Whether a word is there for a variable that is not set, as in `${NAME:=word}`.
+    /// Whether there is a default for an unset variable, as in `${NAME:=word}`.
     pub(crate) has_default: bool,
 }
 
@@ -60,16 +60,16 @@ pub(crate) struct Mention<'t> {
 pub(crate) struct Fault<'t> {
     /// From its `${` on, up to the end of its braces or of its line.
     pub(crate) text: &'t str,
-    /// In Flux's own words.
+    /// The message of Flux.
     pub(crate) reason: &'static str,
-    /// The byte of the text at which its reader stopped.
+    /// The byte offset at which Flux's parser stops.
     pub(super) at: usize,
 }
 
-/// How many faults of a text are looked for: after each, what was read is read again.
+/// The maximum number of errors searched in a text: after each one, parsing starts again.
 const FAULTS_MAX: usize = 20;
 
-/// The parts of a text, and what cannot be parsed. Flux stops at the first fault; here the text is read on after it.
+/// The parts of a text, and its errors. Flux stops at the first error; here, parsing continues after it.
 pub(super) fn parse(text: &str) -> (Vec<Piece<'_>>, Vec<Fault<'_>>) {
     let mut parser = Parser { text, at: 0 };
     let (mut pieces, mut faults) = (Vec::new(), Vec::new());
@@ -136,7 +136,7 @@ impl<'t> Piece<'t> {
     }
 }
 
-/// The longest excerpt of a fault in a message, in bytes.
+/// The maximum length of an excerpt in a message, in bytes.
 const SHOWN_MAX: usize = 60;
 
 /// A text up to the brace that closes the one at its beginning, at most to the end of its line.
@@ -367,7 +367,7 @@ impl<'t> Parser<'t> {
         rest.starts_with(['=', '-', '?', '+'])
     }
 
-    /// `${NAME:=word}` and its like. The word may hold expressions.
+    /// `${NAME:=word}` and similar. The word may contain expressions.
     fn default(&mut self, depth: usize) -> Result<Function<'t>, &'static str> {
         let is_sign = |c: char| ['=', '-', '?', '+'].contains(&c);
         if self.peek() == Some('=') {
@@ -386,7 +386,7 @@ impl<'t> Parser<'t> {
 
     fn part(&mut self, depth: usize) -> Result<Function<'t>, &'static str> {
         self.expect(|c, length| c == ':' && length == 1, BAD)?;
-        // Flux goes back by the length of the next character, in place of the colon's.
+        // Flux steps back by the length of the next character instead of that of the colon.
         if self.peek().is_none_or(|it| !it.is_ascii()) {
             return Err(BAD);
         }
@@ -450,7 +450,7 @@ fn is_name(c: char, _: usize) -> bool {
 mod tests {
     use super::mentions;
 
-    /// The names, with `!` behind those that have a default; or Flux's words for what is wrong.
+    /// The names, followed by `!` if they have a default; or Flux's message.
     fn summary(text: &str) -> String {
         let (variables, faults) = mentions(text);
         if let Some(fault) = faults.first() {
