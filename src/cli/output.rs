@@ -10,13 +10,13 @@ use super::progress;
 use crate::report::screened;
 use crate::secret::without_secrets;
 
-/// Why standard output does not have all that was printed.
+/// Why standard output is incomplete.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
-/// Whether only faults and what was asked for is printed.
+/// Whether only errors and requested output are printed.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Prints no more of what only says that work is done.
+/// Suppresses messages about progress and results.
 pub(super) fn be_quiet() {
     IS_QUIET.store(true, Ordering::Relaxed);
 }
@@ -41,8 +41,8 @@ fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// A reader that goes away has seen enough, and what was found decides the exit code all the same. Anything else, such as a full
-/// disk, is an error.
+/// If the reader closes the pipe, this is not an error and the exit code still depends on the findings. Anything else, such as a
+/// full disk, is an error.
 pub(super) fn printed(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -54,18 +54,18 @@ pub(super) fn printed(written: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether something that was printed did not arrive: a reader would take a part for the whole.
+/// Whether some output could not be written, so the reader has only a part of it.
 pub(super) fn has_failed() -> bool {
     FAILURE.get().is_some()
 }
 
-/// How wide the terminal is, where standard output is one.
+/// The width of the terminal, if standard output is one.
 pub(super) fn columns() -> Option<usize> {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.map(|(width, _)| usize::from(width.0).max(40))
 }
 
-/// Prints text that may be coloured to standard error. A standard error that is closed is nobody's loss.
+/// Prints text that may be coloured to standard error. It is no error if standard error is closed.
 pub(super) fn note(text: &str) {
     progress::clear(&mut io::stderr());
     let _ = anstream::stderr()
@@ -73,14 +73,14 @@ pub(super) fn note(text: &str) {
         .write_all(screened(text).as_bytes());
 }
 
-/// Says that work is done, or waits; nothing with `-q`.
+/// Reports progress or a result; nothing with `-q`.
 pub(super) fn status(text: &str) {
     if !IS_QUIET.load(Ordering::Relaxed) {
         note(text);
     }
 }
 
-/// Says why the program could not do what it was asked.
+/// Reports why a command failed.
 pub(super) fn error(message: &str) {
     let message = without_secrets(message);
     note(&format!("\x1b[1m\x1b[31merror\x1b[0m: {message}\n"));
@@ -95,7 +95,7 @@ pub(super) fn warning(message: &str, helps: &[String]) {
     }
 }
 
-/// Says what to do about an error.
+/// Prints help for an error.
 pub(super) fn help(message: &str) {
     note(&format!("\x1b[1m\x1b[36mhelp\x1b[0m: {message}\n"));
 }

@@ -142,7 +142,7 @@ fn render_part(
     Ok(true)
 }
 
-/// A run that has nothing to say, and nothing to do.
+/// A run without diagnostics and changes.
 fn finish(session: &Session<'_>, plan: &Plan) -> Outcome {
     session.report(&Diagnostics::default());
     session.report(&Diagnostics::default());
