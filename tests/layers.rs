@@ -65,7 +65,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("prove", &["kustomize", "render", "compose"]),
     ("promote", &["layout", "load", "resolve"]),
-    ("provenance", &["layout", "template", "compare", "load"]),
+    // `deploy` for the objects that charts make.
+    (
+        "provenance",
+        &["layout", "template", "deploy", "compare", "load"],
+    ),
     ("matrix", &["products"]),
     // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
     // `deploy` for the values that releases give to charts, `provenance` for lines of claims behind templates.

@@ -45,6 +45,7 @@ mod output_place;
 mod lsp;
 mod links;
 mod html_report;
+mod explain_made;
 mod explain_pages;
 mod fix;
 mod readme;

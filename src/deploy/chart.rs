@@ -260,6 +260,7 @@ pub(super) fn install(
         version,
         skip_schema_validation: install.skip_schema,
         trace: !install.written.is_empty(),
+        places: false,
     };
     let mut said = Warnings::default();
     let rendered = render(

@@ -17,6 +17,7 @@ mod flux;
 pub(crate) use flux::envsubst;
 mod glob;
 mod metadata;
+mod printed;
 mod scan;
 mod sync;
 mod trial;
@@ -25,6 +26,7 @@ mod world;
 
 pub use crate::inflate::ChartInput;
 pub use chart_input::{ChartInputs, chart_inputs};
+pub use printed::{Printed, PrintedObject, PrintedValue};
 pub use trial::{ReleaseValue, Trial, idle_changes, lost_values};
 pub use unit::{ChartTitle, Deployment, Entry, Keeps, Origin, Status, Unit};
 

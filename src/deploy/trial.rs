@@ -7,6 +7,7 @@ use super::Cluster;
 use super::chart::{Facts, Install, capabilities};
 use crate::diag::Span;
 use crate::yaml::{Node, View};
+use pleach_helm::manifests::{Rendered, RenderedObject};
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::Values;
 use pleach_helm::{Capabilities, HelmError, HelmVersion, Release, RenderOptions, Warnings, render};
@@ -72,6 +73,43 @@ impl Trial {
         })
     }
 
+    pub(super) fn chart(&self) -> &LoadedChart {
+        &self.chart
+    }
+
+    pub(super) fn written(&self) -> &[Node] {
+        &self.written
+    }
+
+    /// The objects, each with the places of all its parts; `None` where the chart does not render.
+    pub(super) fn traced(&self) -> Option<Vec<RenderedObject>> {
+        let options = RenderOptions {
+            version: self.version,
+            skip_schema_validation: self.skip_schema,
+            trace: true,
+            places: true,
+        };
+        let rendered = self.render(&self.values, &options)?;
+        let mut all = rendered.objects;
+        all.extend(rendered.hooks);
+        Some(all)
+    }
+
+    fn render(&self, values: &Values, options: &RenderOptions) -> Option<Rendered> {
+        let release = Release::install(&self.name, &self.namespace);
+        let mut said = Warnings::default();
+        let capabilities = &self.capabilities;
+        render(
+            &self.chart,
+            values,
+            &release,
+            capabilities,
+            options,
+            &mut said,
+        )
+        .ok()
+    }
+
     /// The values in the release, except maps.
     fn leaves(&self) -> Vec<ReleaseValue> {
         let mut found: Vec<ReleaseValue> = Vec::new();
@@ -81,7 +119,7 @@ impl Trial {
         found
     }
 
-    fn value(&self, path: &[String]) -> Option<&Json> {
+    pub(super) fn value(&self, path: &[String]) -> Option<&Json> {
         let (first, rest) = path.split_first()?;
         let first = self.values.get(first)?;
         rest.iter().try_fold(first, |value, key| value.get(key))
@@ -91,23 +129,12 @@ impl Trial {
     fn rendered(&self, path: &[String], value: Option<&Json>) -> Option<Vec<String>> {
         let mut values = self.values.clone();
         put(&mut values, path, value);
-        let release = Release::install(&self.name, &self.namespace);
         let options = RenderOptions {
             version: self.version,
             skip_schema_validation: self.skip_schema,
             ..RenderOptions::default()
         };
-        let mut said = Warnings::default();
-        let capabilities = &self.capabilities;
-        let rendered = render(
-            &self.chart,
-            &values,
-            &release,
-            capabilities,
-            &options,
-            &mut said,
-        );
-        let rendered = rendered.ok()?;
+        let rendered = self.render(&values, &options)?;
         let all = rendered.objects.into_iter().chain(rendered.hooks);
         Some(all.map(|it| it.text).collect())
     }

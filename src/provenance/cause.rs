@@ -13,6 +13,8 @@ pub struct Cause {
     pub place: Span,
     /// Values of the same field that this one replaces: from base, or from before a patch of an overlay.
     pub overrides: Vec<Span>,
+    /// The kind of file, where the path does not show it.
+    pub known: Option<Writer>,
 }
 
 /// How a location contributes to a value.
@@ -47,6 +49,8 @@ pub enum Writer {
     Template,
     /// A file of a chart.
     Chart,
+    /// The values that a release gives to a chart.
+    Values,
     /// Any other file of the workspace.
     Other,
 }
@@ -64,6 +68,7 @@ impl Writer {
             Writer::Kind => "computed",
             Writer::Template => "template",
             Writer::Chart => "chart",
+            Writer::Values => "values",
             Writer::Other => "file",
         }
     }
@@ -75,9 +80,19 @@ impl Cause {
         self.place.path().as_str().starts_with(BUILTIN)
     }
 
+    /// A place in a kind of file that is known.
+    pub fn by(writer: Writer, role: Role, place: Span) -> Cause {
+        Cause {
+            role,
+            place,
+            overrides: Vec::new(),
+            known: Some(writer),
+        }
+    }
+
     /// The kind of file.
     pub fn writer(&self) -> Writer {
-        writer(&self.place, self.role)
+        self.known.unwrap_or_else(|| writer(&self.place, self.role))
     }
 }
 
@@ -183,6 +198,7 @@ impl Search<'_> {
                 role,
                 place,
                 overrides,
+                known: None,
             });
         }
     }

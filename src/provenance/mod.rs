@@ -7,12 +7,14 @@
 
 mod cause;
 mod field;
+mod made;
 mod overridden;
 mod target;
 
 pub use cause::{Cause, Role, Writer, causes};
 pub use field::{NoField, field_at_line, find_field, in_whole};
-pub use target::{NoTarget, Target};
+pub use made::explain_made;
+pub use target::{NoTarget, Target, is_called};
 
 use std::sync::OnceLock;
 

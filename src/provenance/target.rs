@@ -33,21 +33,25 @@ pub enum NoTarget {
     NoObject,
 }
 
+/// Whether `Kind/name` or `Kind/namespace/name` names an object.
+pub fn is_called(object: &Object, name: &str) -> bool {
+    let parts: Vec<&str> = name.split('/').collect();
+    match parts.as_slice() {
+        [kind, name] => object.kind() == *kind && object.name() == *name,
+        [kind, namespace, name] => {
+            object.kind() == *kind && object.namespace() == *namespace && object.name() == *name
+        }
+        _ => false,
+    }
+}
+
 impl<'a> Provenance<'a> {
     /// The objects of an environment that `Kind/name` or `Kind/namespace/name` names.
     pub fn named(&self, environment: &str, name: &str) -> Vec<Target<'_>> {
-        let parts: Vec<&str> = name.split('/').collect();
-        let is_meant = |object: &Object| match parts.as_slice() {
-            [kind, name] => object.kind() == *kind && object.name() == *name,
-            [kind, namespace, name] => {
-                object.kind() == *kind && object.namespace() == *namespace && object.name() == *name
-            }
-            _ => false,
-        };
         let own = self
             .objects()
             .filter(|it| it.1.environment.as_deref() == Some(environment));
-        let found = own.filter(|it| is_meant(it.2));
+        let found = own.filter(|it| is_called(it.2, name));
         let found = found.map(|(folder, origin, object)| Target {
             folder,
             origin,

@@ -128,6 +128,64 @@ pub fn workspace_origins(
     Ok((origins, found.deployment.faults()))
 }
 
+/// Something that an engine reconciles, as reports name it.
+#[derive(Clone, Debug)]
+pub struct NamedUnit {
+    /// The environment; without a workspace the folder that the engine begins at.
+    pub environment: String,
+    /// The claim that it came from, or itself as one.
+    pub claim: Claim,
+    /// What it deploys.
+    pub unit: Unit,
+}
+
+/// All that is deployed from what a workspace renders to. Errors: what is wrong with its configuration.
+pub fn workspace_units(
+    compiled: &Compiled,
+    files: &dyn Files,
+    cache: Option<Cache>,
+) -> Result<Vec<NamedUnit>, Diagnostics> {
+    let workspace = WorkspaceConfig::read(files)?;
+    let found = Found {
+        deployment: deployed_from(compiled, files, cache)?,
+        origins: compiled.origins.clone(),
+        folder: Some(sync_folder(&workspace)),
+    };
+    let named = |entry: &Entry, unit: &Unit| NamedUnit {
+        environment: found.environment(entry),
+        claim: found.claim(entry, unit),
+        unit: unit.clone(),
+    };
+    Ok(named_units(&found.deployment, &named))
+}
+
+/// All that is deployed from a repository without a workspace.
+pub fn repository_units(
+    files: &dyn Files,
+    urls: &[String],
+    cache: Option<Cache>,
+) -> Vec<NamedUnit> {
+    let named = |entry: &Entry, unit: &Unit| NamedUnit {
+        environment: folder_name(&entry.folder),
+        claim: Claim {
+            title: title(unit),
+            owner: None,
+            span: None,
+        },
+        unit: unit.clone(),
+    };
+    named_units(&deployed(files, urls, cache), &named)
+}
+
+fn named_units(
+    deployment: &Deployment,
+    named: &dyn Fn(&Entry, &Unit) -> NamedUnit,
+) -> Vec<NamedUnit> {
+    let entries = deployment.entries.iter();
+    let units = entries.flat_map(|entry| entry.units.iter().map(move |unit| (entry, unit)));
+    units.map(|(entry, unit)| named(entry, unit)).collect()
+}
+
 /// The same for a repository without a workspace, grouped by the objects that make an engine deploy something.
 pub fn repository_origins(
     files: &dyn Files,

@@ -9,8 +9,9 @@ mod partial;
 mod why;
 
 pub use deployed::{
-    changed_units, chart_requests, compare_repositories, compare_workspaces, deployed,
-    deployed_from, repository_origins, sync_folder, workspace_origins,
+    NamedUnit, changed_units, chart_requests, compare_repositories, compare_workspaces, deployed,
+    deployed_from, repository_origins, repository_units, sync_folder, workspace_origins,
+    workspace_units,
 };
 
 pub use indexed::Memory;

@@ -10,7 +10,7 @@ use pleach_yaml::tree::TreePath;
 use crate::HelmVersion;
 use crate::error::HelmError;
 use crate::functions::{NotDeterministic, State, groups};
-use crate::manifests::{RenderedFile, ValueOrigin};
+use crate::manifests::{RenderedFile, TemplatePlace, ValueOrigin};
 use crate::objects;
 use crate::render::is_partial;
 use crate::template::{
@@ -45,7 +45,7 @@ pub(crate) fn execute(
     mut templates: Vec<Template>,
     version: HelmVersion,
     identity: &str,
-    paths: Option<&ValuePaths>,
+    trace: Option<&Trace>,
 ) -> Result<Executed, HelmError> {
     let depth = |it: &Template| it.path.matches('/').count();
     templates.sort_by(|a, b| {
@@ -58,6 +58,7 @@ pub(crate) fn execute(
     }
     let mut renderer = Renderer::new(&set, version, State::new(identity));
     let mut files = Vec::new();
+    let mut places = Places::new(&templates);
     for template in templates.iter().filter(|it| !is_partial(&it.path)) {
         let own = Map::new(Default::default());
         let _ = own.insert("Name", Value::string(template.path.as_str()));
@@ -66,14 +67,14 @@ pub(crate) fn execute(
             .dot
             .insert("Template", objects::as_values(&own, version));
         let dot = Value::Map(template.dot.clone());
-        let rendered = match paths {
+        let rendered = match trace {
             None => renderer
                 .render(&template.path, &dot)
                 .map(|it| (it, Vec::new())),
-            Some(paths) => renderer
+            Some(trace) => renderer
                 .render_traced(&template.path, &dot)
                 .map(|(out, pieces)| {
-                    let origins = origins(&pieces, out.len(), paths);
+                    let origins = trace.origins(&pieces, out.len(), &mut places);
                     (out, origins)
                 }),
         };
@@ -94,19 +95,79 @@ pub(crate) fn execute(
 /// The keys that lead to each map of the values, by the address of the map.
 pub(crate) type ValuePaths = BTreeMap<usize, Vec<String>>;
 
-/// The parts of an output that are values, in order.
-fn origins(pieces: &[Piece], length: usize, paths: &ValuePaths) -> Vec<ValueOrigin> {
-    let mut sorted: Vec<&Piece> = pieces.iter().collect();
-    sorted.sort_by_key(|it| it.start);
-    let ends = sorted.iter().skip(1).map(|it| it.start).chain([length]);
-    let origin = |(piece, end): (&&Piece, usize)| {
+/// What is noted of each part of an output.
+pub(crate) struct Trace {
+    pub(crate) paths: ValuePaths,
+    /// Whether the places in templates are noted, of all parts.
+    pub(crate) has_places: bool,
+}
+
+impl Trace {
+    /// The parts of an output, in order.
+    fn origins(
+        &self,
+        pieces: &[Piece],
+        length: usize,
+        places: &mut Places<'_>,
+    ) -> Vec<ValueOrigin> {
+        let mut sorted: Vec<&Piece> = pieces.iter().collect();
+        sorted.sort_by_key(|it| it.start);
+        let ends = sorted.iter().skip(1).map(|it| it.start).chain([length]);
+        let origin = |(piece, end): (&&Piece, usize)| {
+            let range = piece.start..end;
+            let path = self.path(piece);
+            let place = self.has_places.then(|| places.of(piece)).flatten();
+            let is_known = path.is_some() || place.is_some();
+            (is_known && !range.is_empty()).then(|| ValueOrigin {
+                range,
+                path: path.unwrap_or_default(),
+                place,
+            })
+        };
+        sorted.iter().zip(ends).filter_map(origin).collect()
+    }
+
+    fn path(&self, piece: &Piece) -> Option<Vec<String>> {
         let entry = piece.entry.as_ref()?;
-        let mut path = paths.get(&entry.map.address())?.clone();
+        let mut path = self.paths.get(&entry.map.address())?.clone();
         path.push(entry.key.to_lossy().into_owned());
-        let range = piece.start..end;
-        (!range.is_empty()).then_some(ValueOrigin { range, path })
-    };
-    sorted.iter().zip(ends).filter_map(origin).collect()
+        Some(path)
+    }
+}
+
+/// The texts of templates, for places in them.
+struct Places<'t> {
+    templates: &'t [Template],
+    sources: BTreeMap<Str, Option<Arc<Source>>>,
+}
+
+impl Places<'_> {
+    fn new(templates: &[Template]) -> Places<'_> {
+        Places {
+            templates,
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// `None` for a text of `tpl`, which is in no file.
+    fn of(&mut self, piece: &Piece) -> Option<TemplatePlace> {
+        let templates = self.templates;
+        let source = self
+            .sources
+            .entry(piece.template.clone())
+            .or_insert_with(|| {
+                let mut templates = templates.iter();
+                let template =
+                    templates.find(|it| it.path.as_bytes() == piece.template.as_bytes())?;
+                let text = std::str::from_utf8(&template.text).ok()?;
+                Some(Source::new(template.place.clone(), text))
+            });
+        Some(TemplatePlace {
+            template: piece.template.to_lossy().into_owned(),
+            span: Span::new(source.as_ref()?, piece.at..piece.at),
+            is_copied: piece.value.is_none(),
+        })
+    }
 }
 
 /// Executes one text without a chart: the template of a release's name.

@@ -1,5 +1,6 @@
 //! `pleach explain`: the manual page of a code, or where a value comes from.
 
+mod made;
 mod page;
 mod value;
 
@@ -14,7 +15,7 @@ pub(super) struct Arguments {
     /// A code that is in brackets in the output (`clear-text-secret`), an environment, or a line of a file (`deploy/apps/prod/shop/deployment.yaml:17`)
     #[arg(value_name = "CODE|ENV|FILE:LINE", add = ArgValueCandidates::new(super::completions::codes))]
     what: Option<String>,
-    /// With an environment: one of its objects, `Deployment/shop` or `Deployment/web/shop` with its namespace
+    /// With an environment: one of its objects, also one that a chart makes, `Deployment/shop` or `Deployment/web/shop` with its namespace
     #[arg(value_name = "KIND/NAME")]
     object: Option<String>,
     /// A field of the object: `spec.replicas`, `spec.containers[name=web].image`; without one all of it

@@ -4,9 +4,10 @@ use anyhow::{Context, Result, bail};
 
 use super::super::session::{Session, directory};
 use super::super::{Global, Outcome, cache, output};
-use super::Form;
+use super::{Form, made};
 use crate::cli::diff::salt;
 use crate::diag::nearest;
+use crate::object::Object;
 use crate::provenance::{NoField, NoTarget, Provenance, Target, find_field};
 use crate::report::{Subject, View, provenance_json, provenance_text};
 use crate::tree::{Files, TreePath};
@@ -20,7 +21,10 @@ pub(super) fn of_object(
     form: Form,
     global: &Global,
 ) -> Result<Outcome> {
-    let session = Session::open(global)?;
+    let session = Session::open_any(global)?;
+    if !session.is_workspace() {
+        return made::of_repository(&session, environment, object, field, form, global);
+    }
     let options = Options {
         scope: Scope::of(&[environment.to_string()]),
         ..options(global)
@@ -38,7 +42,10 @@ pub(super) fn of_object(
         );
     }
     let Some(target) = targets.pop() else {
-        bail!("{}", no_object(&provenance, environment, object));
+        let own = provenance.objects();
+        let own = own.filter(|it| it.1.environment.as_deref() == Some(environment));
+        let known = own.map(|it| short_name(it.2)).collect();
+        return made::of_workspace(&session, environment, object, field, known, form, global);
     };
     let field = find_field(&target.object.node, field).map_err(|it| no_field(object, &it))?;
     print(&session, &provenance, &Target { field, ..target }, form)
@@ -70,7 +77,7 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
     }
 }
 
-fn options(global: &Global) -> Options {
+pub(super) fn options(global: &Global) -> Options {
     Options {
         cache: cache::open(global),
         ..Options::default()
@@ -117,19 +124,23 @@ fn print(
 }
 
 fn named(target: &Target<'_>) -> String {
-    let object = target.object;
+    whole_name(target.object)
+}
+
+/// An object with its namespace.
+pub(super) fn whole_name(object: &Object) -> String {
     match object.namespace() {
         "" => format!("{}/{}", object.kind(), object.name()),
         namespace => format!("{}/{namespace}/{}", object.kind(), object.name()),
     }
 }
 
-fn no_object(provenance: &Provenance<'_>, environment: &str, object: &str) -> String {
-    let own = provenance
-        .objects()
-        .filter(|it| it.1.environment.as_deref() == Some(environment));
-    let known = own.map(|it| format!("{}/{}", it.2.kind(), it.2.name()));
-    let known: Vec<String> = known.collect();
+pub(super) fn short_name(object: &Object) -> String {
+    format!("{}/{}", object.kind(), object.name())
+}
+
+/// What is wrong with the name of an object, `known` being those that there are.
+pub(super) fn no_object(environment: &str, object: &str, known: &[String]) -> String {
     let message = format!("environment `{environment}` has no object `{object}`");
     match nearest(object, known.iter().map(String::as_str)) {
         Some(near) => format!("{message}; did you mean `{near}`?"),
@@ -137,7 +148,7 @@ fn no_object(provenance: &Provenance<'_>, environment: &str, object: &str) -> St
     }
 }
 
-fn no_field(object: &str, missing: &NoField) -> anyhow::Error {
+pub(super) fn no_field(object: &str, missing: &NoField) -> anyhow::Error {
     let NoField {
         above,
         wrong,

@@ -13,6 +13,7 @@ pub use print::{PrintOptions, print};
 pub(crate) use sort::sort;
 
 use pleach_yaml::Node;
+use pleach_yaml::diag::Span;
 
 /// A file that a template was rendered to.
 #[derive(Clone, Debug)]
@@ -25,13 +26,40 @@ pub struct RenderedFile {
     pub origins: Vec<ValueOrigin>,
 }
 
-/// A part of a rendered text that is a value of `.Values`.
+/// A part of a rendered text that is a value of `.Values`; with [`crate::RenderOptions::places`], any part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueOrigin {
     /// Its bytes in the text.
     pub range: std::ops::Range<usize>,
-    /// The keys that lead to the value in the values of the outermost chart.
+    /// The keys that lead to the value in the values of the outermost chart; empty for what is no value.
     pub path: Vec<String>,
+    /// Where a template has it, where that is traced too.
+    pub place: Option<TemplatePlace>,
+}
+
+/// The part of a template that printed something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplatePlace {
+    /// The path of the template: `app/templates/a.yaml`.
+    pub template: String,
+    /// The place in its file: of the text that was copied, or of the expression.
+    pub span: Span,
+    /// Whether it was copied, byte for byte, from the place on.
+    pub is_copied: bool,
+}
+
+impl ValueOrigin {
+    /// The part of it from a byte of the text on.
+    pub(crate) fn cut(&self, start: usize) -> ValueOrigin {
+        let skipped = start.saturating_sub(self.range.start);
+        let mut cut = self.clone();
+        cut.range.start += skipped;
+        if let Some(place) = cut.place.as_mut().filter(|it| it.is_copied) {
+            let start = place.span.range().start + skipped;
+            place.span = Span::new(&place.span.source, start..start);
+        }
+        cut
+    }
 }
 
 /// One document that a chart was rendered to.

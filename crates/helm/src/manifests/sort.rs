@@ -83,9 +83,10 @@ fn origins_in(origins: &[ValueOrigin], start: usize, length: usize) -> Vec<Value
     let first = origins.partition_point(|it| it.range.end <= start);
     let own = origins.iter().skip(first);
     let own = own.take_while(|it| it.range.start < start + length);
-    own.map(|it| ValueOrigin {
-        range: it.range.start.saturating_sub(start)..(it.range.end - start).min(length),
-        path: it.path.clone(),
+    own.map(|it| {
+        let cut = it.cut(start);
+        let range = cut.range.start - start..(cut.range.end - start).min(length);
+        ValueOrigin { range, ..cut }
     })
     .collect()
 }

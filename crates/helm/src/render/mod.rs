@@ -57,6 +57,8 @@ pub struct RenderOptions {
     pub skip_schema_validation: bool,
     /// Notes which parts of objects are values: see [`crate::manifests::ValueOrigin`].
     pub trace: bool,
+    /// With `trace`: also notes where the templates have all parts of objects.
+    pub places: bool,
 }
 
 /// Renders a chart with the values of a user.
@@ -157,13 +159,14 @@ fn execute(
         "{}/{} {}",
         release.namespace, release.name, chart.metadata.name
     );
-    let paths = options.trace.then(|| {
+    let trace = options.trace.then(|| {
         let mut paths = BTreeMap::new();
         note_paths(&values, &mut Vec::new(), &mut paths);
-        paths
+        let has_places = options.places;
+        engine::Trace { paths, has_places }
     });
     let templates = scopes.templates.into_values().collect();
-    engine::execute(templates, version, &identity, paths.as_ref())
+    engine::execute(templates, version, &identity, trace.as_ref())
 }
 
 /// Where each map of the values is, by its address.

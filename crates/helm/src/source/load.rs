@@ -74,6 +74,7 @@ impl Loader<'_> {
                 "values.yaml" => {
                     let values = parse_values(&file.data, &place.child(&file.name), self.version);
                     chart.values = values.map_err(|error| cannot_load(&file.name, error))?;
+                    chart.values_source = Some(file.data);
                 }
                 "values.schema.json" => chart.schema = Some(file.data),
                 "requirements.yaml" | "requirements.lock" => {

@@ -22,6 +22,8 @@ pub struct LoadedChart {
     pub metadata: Metadata,
     /// `values.yaml`; numbers are float64.
     pub values: Map<String, Json>,
+    /// The bytes of `values.yaml`, if the chart has one: the lines of its values.
+    pub values_source: Option<Arc<[u8]>>,
     /// The bytes of `values.schema.json`, if the chart has one.
     pub schema: Option<Arc<[u8]>>,
     /// The files below `templates/`.
@@ -48,6 +50,7 @@ impl LoadedChart {
         LoadedChart {
             metadata: Metadata::default(),
             values: Map::new(),
+            values_source: None,
             schema: None,
             templates: Vec::new(),
             files: Vec::new(),

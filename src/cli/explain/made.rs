@@ -1,0 +1,197 @@
+//! Where a value comes from of an object that is deployed and in no file: what charts and kustomizations make.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+
+use super::super::session::{self, Session};
+use super::super::tree::addresses;
+use super::super::{Global, Outcome, cache, output};
+use super::Form;
+use super::value::{no_field, no_object, options, short_name, whole_name};
+use crate::cli::diff::salt;
+use crate::deploy::Status;
+use crate::diag::{Span, nearest};
+use crate::disk::{Folder, Repository, WorkTree};
+use crate::load::WorkspaceConfig;
+use crate::object::Object;
+use crate::provenance::{Cause, Provenance, explain_made, find_field, is_called};
+use crate::report::{Subject, View, provenance_json, provenance_text};
+use crate::tree::{Files, TreePath};
+use crate::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
+
+/// An object that is deployed, and what makes it.
+struct Made<'u> {
+    unit: &'u NamedUnit,
+    object: &'u Object,
+}
+
+/// Of a workspace: the values of releases lead on to claims. `known` are the names of the objects that claims render.
+pub(super) fn of_workspace(
+    session: &Session<'_>,
+    environment: &str,
+    object: &str,
+    field: &str,
+    mut known: Vec<String>,
+    form: Form,
+    global: &Global,
+) -> Result<Outcome> {
+    // All environments: the files of one of them alone are not those that are on the disk.
+    let provenance = Provenance::of(&session.files, options(global));
+    let compiled = provenance.compiled();
+    if compiled.diagnostics.has_errors() {
+        return Ok(session.report(&compiled.diagnostics));
+    }
+    let units = match workspace_units(compiled, &session.files, cache::open(global)) {
+        Ok(units) => units,
+        Err(faults) => return Ok(session.report(&faults)),
+    };
+    let folder = WorkspaceConfig::read(&session.files).ok();
+    let folder = folder.map_or_else(TreePath::root, |it| sync_folder(&it));
+    let in_tree = |path: &TreePath| {
+        let below = path.below(&folder)?;
+        compiled.tree.get(&below).map(|bytes| (below, bytes))
+    };
+    let generated = |place: &Span| {
+        let found = in_tree(place.path());
+        found.map_or_else(Vec::new, |(path, text)| {
+            claims(&provenance, &path, text, place)
+        })
+    };
+    let display = |path: &TreePath| {
+        let output = compiled.output.as_ref();
+        let path = match (in_tree(path), output) {
+            (Some((below, _)), Some(output)) => output.join(&below),
+            _ => path.clone(),
+        };
+        session.display(&path)
+    };
+    known.extend(names(&units, environment));
+    let Some(made) = find(&units, environment, object)? else {
+        let unseen = unseen(&units, environment);
+        bail!("{}{unseen}", no_object(environment, object, &known));
+    };
+    print(&made, object, field, &generated, &display, form)
+}
+
+/// What a place in a generated file comes from.
+fn claims(provenance: &Provenance<'_>, path: &TreePath, text: &[u8], place: &Span) -> Vec<Cause> {
+    let text = String::from_utf8_lossy(text);
+    let line = place.position().line;
+    let Ok(target) = provenance.at_line(path, &text, line) else {
+        return Vec::new();
+    };
+    let mut values = provenance.explain(target.folder, target.object, &target.field);
+    match values.len() {
+        1 => values.pop().map_or_else(Vec::new, |it| it.causes),
+        // A line of several values says nothing of one of them.
+        _ => Vec::new(),
+    }
+}
+
+/// Of a repository without a workspace, as Flux and Argo CD deploy it.
+pub(super) fn of_repository(
+    session: &Session<'_>,
+    environment: &str,
+    object: &str,
+    field: &str,
+    form: Form,
+    global: &Global,
+) -> Result<Outcome> {
+    let repository = Repository::find(&session.root).ok().map(Arc::new);
+    let urls = repository.as_deref().map(addresses).unwrap_or_default();
+    let files: Box<dyn Files> = match &repository {
+        Some(repository) => Box::new(WorkTree::open(repository)?),
+        None => Box::new(Folder::open(&session.root)?),
+    };
+    let units = repository_units(&*files, &urls, cache::open(global));
+    if units.is_empty() {
+        bail!(
+            "nothing is deployed by Flux or Argo CD from here, and there is no workspace; a code is one word: `pleach explain CODE`"
+        );
+    }
+    let is_there = units.iter().any(|it| is_of(it, environment));
+    if !is_there {
+        let near = nearest(environment, units.iter().map(|it| &*it.environment));
+        let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
+        bail!("nothing is deployed from `{environment}`{help}");
+    }
+    let Some(made) = find(&units, environment, object)? else {
+        let known: Vec<String> = names(&units, environment).collect();
+        let unseen = unseen(&units, environment);
+        bail!("{}{unseen}", no_object(environment, object, &known));
+    };
+    let current = session::directory(global)?;
+    let display =
+        |path: &TreePath| session::shown(&session.root.join(path.as_str()), &current, path);
+    print(&made, object, field, &|_| Vec::new(), &display, form)
+}
+
+/// Whether a unit is of an environment: by its whole name, or the last part of the folder's.
+fn is_of(unit: &NamedUnit, environment: &str) -> bool {
+    let own = unit.environment.as_str();
+    own == environment || own.rsplit('/').next() == Some(environment)
+}
+
+fn names<'u>(units: &'u [NamedUnit], environment: &'u str) -> impl Iterator<Item = String> + 'u {
+    let own = units.iter().filter(move |it| is_of(it, environment));
+    own.flat_map(|it| &it.unit.objects).map(short_name)
+}
+
+/// The first unit whose objects cannot be seen, with the reason: the object may be one of them.
+fn unseen(units: &[NamedUnit], environment: &str) -> String {
+    let mut own = units.iter().filter(|it| is_of(it, environment));
+    let first = own.find_map(|it| match &it.unit.status {
+        Status::NotBuilt(fault) | Status::Partial(fault) => Some((&it.unit.id, &fault.message)),
+        Status::Built | Status::Suspended => None,
+    });
+    let words = |(id, why)| format!("; some of what {id} deploys is not known: {why}");
+    first.map_or(String::new(), words)
+}
+
+/// The object of a name. Errors: there are several.
+fn find<'u>(units: &'u [NamedUnit], environment: &str, name: &str) -> Result<Option<Made<'u>>> {
+    let own = units.iter().filter(|it| is_of(it, environment));
+    let objects = own.flat_map(|unit| unit.unit.objects.iter().map(move |object| (unit, object)));
+    let mut found: Vec<_> = objects.filter(|it| is_called(it.1, name)).collect();
+    found.dedup_by(|a, b| a.1.id() == b.1.id());
+    if found.len() > 1 {
+        let names: Vec<String> = found.iter().map(|it| whole_name(it.1)).collect();
+        bail!("several objects are called `{name}`: {}", names.join(", "));
+    }
+    Ok(found.pop().map(|(unit, object)| Made { unit, object }))
+}
+
+fn print(
+    made: &Made<'_>,
+    name: &str,
+    field: &str,
+    generated: &dyn Fn(&Span) -> Vec<Cause>,
+    display: &dyn Fn(&TreePath) -> String,
+    form: Form,
+) -> Result<Outcome> {
+    let Made { unit, object } = made;
+    let field = find_field(&object.node, field).map_err(|it| no_field(name, &it))?;
+    let values = explain_made(object, &field, &unit.unit, generated);
+    let title = match unit.claim.title == unit.unit.id.to_string() {
+        true => unit.claim.title.clone(),
+        false => format!("{} by {}", unit.claim.title, unit.unit.id),
+    };
+    let salt = salt();
+    let subject = Subject {
+        environment: Some(&unit.environment),
+        claim: &title,
+        object,
+        values: &values,
+        salt: &salt,
+    };
+    let view = View {
+        display,
+        color: true,
+    };
+    output::text(&match form {
+        Form::Text => provenance_text(&subject, &view),
+        Form::Json => provenance_json(&subject, &view),
+    })?;
+    Ok(Outcome::Clean)
+}

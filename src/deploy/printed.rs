@@ -1,0 +1,188 @@
+//! Where the objects of a chart have their values from: the line of a template, and the values of the release that it prints.
+
+use super::trial::Trial;
+use crate::diag::{Source, Span};
+use crate::object::Object;
+use crate::yaml::{FieldPath, Node, Step, parse_one};
+use pleach_helm::manifests::{RenderedObject, TemplatePlace, ValueOrigin};
+use pleach_helm::source::LoadedChart;
+
+/// An object of a chart, rendered once more so that all its parts know their templates.
+pub struct PrintedObject<'a> {
+    trial: &'a Trial,
+    rendered: RenderedObject,
+}
+
+/// Where a field of an object comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Printed {
+    /// The place in a template of the chart.
+    pub template: Option<Span>,
+    /// The values that are printed there.
+    pub values: Vec<PrintedValue>,
+}
+
+/// A value that a template prints.
+#[derive(Clone, Debug)]
+pub struct PrintedValue {
+    /// The keys that lead to it below `.Values` of the outermost chart.
+    pub path: Vec<String>,
+    /// Where the user wrote it.
+    pub written: Option<Span>,
+    /// Where the chart, or a subchart, has it in its own values.
+    pub default: Option<Span>,
+}
+
+impl Trial {
+    /// One of the objects that it was rendered to; what the sync engine has changed of it does not count.
+    pub fn printed(&self, object: &Object) -> Option<PrintedObject<'_>> {
+        let is_it = |it: &RenderedObject| {
+            it.head.kind == object.kind()
+                && it.head.name == object.name()
+                && it.head.api_version == object.api_version()
+        };
+        let rendered = self.traced()?.into_iter().find(is_it)?;
+        Some(PrintedObject {
+            trial: self,
+            rendered,
+        })
+    }
+}
+
+impl PrintedObject<'_> {
+    /// The object as the chart prints it.
+    pub fn node(&self) -> Option<&Node> {
+        self.rendered.node.as_ref()
+    }
+
+    /// Where a field comes from; `None` for one that the chart does not print.
+    pub fn field(&self, field: &FieldPath) -> Option<Printed> {
+        let node = self.rendered.node.as_ref()?.at_path(field)?;
+        let range = node.span().range();
+        let origins = self.rendered.origins.iter();
+        let own: Vec<&ValueOrigin> = origins
+            .filter(|it| {
+                let is_inside = it.range.start <= range.start && range.start < it.range.end;
+                is_inside || it.range.start < range.end && range.start < it.range.end
+            })
+            .collect();
+        let mut printed = Printed {
+            template: own.iter().find_map(|it| template_line(it, range.start)),
+            values: Vec::new(),
+        };
+        for origin in own {
+            let paths = match &*origin.path {
+                [] => self.read_there(origin),
+                path => vec![path.to_vec()],
+            };
+            for path in paths {
+                let path = self.trial.with_keys_of(path, field, node);
+                if !printed.values.iter().any(|it| it.path == path) {
+                    printed.values.push(PrintedValue {
+                        written: self.trial.written_at(&path),
+                        default: default_at(self.trial.chart(), &path),
+                        path,
+                    });
+                }
+            }
+        }
+        printed
+            .values
+            .retain(|it| it.written.is_some() || it.default.is_some());
+        Some(printed)
+    }
+
+    /// The values that an expression names whose result is none of them as it is.
+    fn read_there(&self, origin: &ValueOrigin) -> Vec<Vec<String>> {
+        let Some(place) = origin.place.as_ref().filter(|it| !it.is_copied) else {
+            return Vec::new();
+        };
+        let text = &place.span.source.text;
+        let action = text.get(place.span.range().start..).unwrap_or("");
+        let action = action.split("}}").next().unwrap_or("");
+        let names = action.split(".Values.").skip(1).map(|it| {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+            let end = it.find(|c| !is_name(c)).unwrap_or(it.len());
+            it.get(..end).unwrap_or("").trim_end_matches('.')
+        });
+        let names = names.filter(|it| !it.is_empty());
+        names.map(|it| in_outermost(place, it)).collect()
+    }
+}
+
+/// The path of a value that a template of a subchart reads, from the outermost chart on.
+fn in_outermost(place: &TemplatePlace, name: &str) -> Vec<String> {
+    let own = || name.split('.').map(str::to_string);
+    if name == "global" || name.starts_with("global.") {
+        return own().collect();
+    }
+    let parts: Vec<&str> = place.template.split('/').collect();
+    let charts = parts.windows(2).filter(|it| it[0] == "charts");
+    charts.map(|it| it[1].to_string()).chain(own()).collect()
+}
+
+/// The place in the template that printed a byte.
+fn template_line(origin: &ValueOrigin, at: usize) -> Option<Span> {
+    let TemplatePlace {
+        span, is_copied, ..
+    } = origin.place.as_ref()?;
+    let skipped = if *is_copied {
+        at.saturating_sub(origin.range.start)
+    } else {
+        0
+    };
+    let start = span.range().start + skipped;
+    Some(Span::new(&span.source, start..start))
+}
+
+impl Trial {
+    /// The path of a value below one that was printed as a map: `limits.memory` below `resources`.
+    fn with_keys_of(&self, path: Vec<String>, field: &FieldPath, node: &Node) -> Vec<String> {
+        let key = |step: &Step| match step {
+            Step::Key(key) => Some(key.to_string()),
+            Step::Index(_) => None,
+        };
+        let steps = field.steps();
+        let below = (1..=steps.len()).rev().find_map(|count| {
+            let keys = steps.get(steps.len() - count..)?.iter().map(key);
+            let keys: Vec<String> = keys.collect::<Option<_>>()?;
+            let whole: Vec<String> = path.iter().chain(&keys).cloned().collect();
+            let value = self.value(&whole)?;
+            let text = value.as_str().map(str::to_string);
+            let text = text.unwrap_or_else(|| value.to_string());
+            (node.as_str() == Some(&*text)).then_some(whole)
+        });
+        below.unwrap_or(path)
+    }
+
+    fn written_at(&self, path: &[String]) -> Option<Span> {
+        let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+        let mut documents = self.written().iter().rev();
+        let found = documents.find_map(|it| it.at_keys(&keys));
+        found.map(|it| it.span().outermost())
+    }
+}
+
+/// The line of a value in `values.yaml` of a chart, or of the subchart that it is for.
+fn default_at(chart: &LoadedChart, path: &[String]) -> Option<Span> {
+    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+    let bytes = chart.values_source.as_ref();
+    let text = bytes.and_then(|it| std::str::from_utf8(it).ok());
+    let values = text.and_then(|text| {
+        let source = Source::new(chart.place.child("values.yaml"), text);
+        parse_one(&source).ok()
+    });
+    let own = values.as_ref().and_then(|it| it.at_keys(&keys));
+    if let Some(found) = own {
+        return Some(found.span().clone());
+    }
+    let (first, rest) = path.split_first()?;
+    let alias = chart
+        .metadata
+        .dependencies
+        .iter()
+        .find(|it| it.alias == *first);
+    let name = alias.map_or(first, |it| &it.name);
+    let mut charts = chart.dependencies.iter();
+    default_at(charts.find(|it| it.metadata.name == *name)?, rest)
+}
