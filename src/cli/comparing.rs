@@ -1,8 +1,7 @@
 //! What the commands that compare objects have in common.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::diff::Form;
 use crate::diff::{Ignore, Options, Salt};
 use crate::load::WorkspaceConfig;
 
@@ -25,6 +24,27 @@ pub(super) struct Comparing {
     /// Exit with 1 if there are differences
     #[arg(long)]
     pub(super) exit_code: bool,
+}
+
+/// The form of a comparison.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Form {
+    Text,
+    Md,
+    Html,
+    Json,
+    Patch,
+    Github,
+    Gitlab,
+    Sarif,
+    Junit,
+}
+
+impl Form {
+    /// Whether it shows objects that differ as a whole, and not only their fields.
+    pub(super) fn shows_objects(self) -> bool {
+        matches!(self, Form::Json | Form::Patch)
+    }
 }
 
 impl Comparing {

@@ -34,7 +34,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
                 dropped(&object.node, old, new, &mut FieldPath::root(), &mut lost);
                 for field in lost {
                     let message = format!(
-                        "{} no longer knows `{field}`, which {} uses",
+                        "{} no longer has the field `{field}`, which {} uses",
                         after.id(),
                         object.id()
                     );

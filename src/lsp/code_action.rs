@@ -1,4 +1,4 @@
-//! The fixes of what was found at a place: each `help` that is a replacement.
+//! Code actions: the fixes of diagnostics, from each `help` that is a replacement.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,18 +8,18 @@ use super::text::span_in;
 use crate::diag::Diagnostic;
 use crate::tree::TreePath;
 
-/// A fix that can be made.
+/// A code action.
 #[derive(Clone, Debug)]
 pub struct Action {
-    /// What the action does, as the editor shows it.
+    /// The title of the action in the editor.
     pub title: String,
     /// The diagnostic that it fixes.
     pub diagnostic: Diagnostic,
-    /// What is replaced, by file: bytes and their new text.
+    /// The replacements by file: byte ranges and their new text.
     pub edits: BTreeMap<TreePath, Vec<(Range<usize>, String)>>,
 }
 
-/// The fixes of what was found within some bytes of a file.
+/// The fixes of diagnostics in a range of a file.
 pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> Vec<Action> {
     let Some(text) = workspace.text(path) else {
         return Vec::new();
@@ -50,7 +50,7 @@ pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> 
     actions.collect()
 }
 
-/// A help that is a question says what is written where the answer is yes.
+/// A help text that is a question contains the replacement if the answer is yes.
 fn titled(help: &str, text: Option<&str>) -> String {
     match (help.strip_prefix("did you mean"), text) {
         (Some(_), Some(text)) if !text.is_empty() => format!("write `{text}`"),

@@ -1,4 +1,4 @@
-//! What can be written at a place: fields, kinds, values, names of claims, values and versions of charts.
+//! Completion: fields, kinds, values, names of claims, values and versions of charts.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,39 +15,39 @@ use crate::schema::{Schema, as_json};
 use crate::tree::TreePath;
 use crate::yaml::{Node, Step};
 
-/// Something that can be written.
+/// A completion item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What is shown, and compared with what is typed.
+    /// The label, which is compared with the typed text.
     pub label: String,
     /// The sort of item, which editors show as an icon.
     pub kind: ItemKind,
     /// The bytes that it replaces.
     pub range: Range<usize>,
-    /// What it is replaced by.
+    /// The new text.
     pub text: String,
-    /// Its type and default, in a few words.
+    /// Its type and default.
     pub detail: String,
-    /// What it is for.
+    /// Its description.
     pub documentation: String,
-    /// Whether it should come before others.
+    /// Whether it is listed before others.
     pub is_first: bool,
 }
 
-/// What can be written.
+/// The sort of a completion item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemKind {
     /// A field of a claim, an environment or `pleach.yaml`.
     Field,
     /// One of the values that a field allows.
     Value,
-    /// The name of something of the workspace: a claim, an environment, a chart.
+    /// The name of a claim, an environment or a chart of the workspace.
     Name,
     /// The name of a claim kind.
     Kind,
 }
 
-/// What can be written at a byte of a file.
+/// The completion items at a byte of a file.
 pub fn completion(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Item> {
     let Some((text, cursor)) = workspace.cursor(path, at) else {
         return Vec::new();
@@ -143,7 +143,7 @@ impl Found<'_> {
         }
     }
 
-    /// What every document begins with, where its kind is not known yet.
+    /// The first fields of every document, if its kind is not yet known.
     fn envelope(&mut self) {
         let is_root = self.cursor.path.is_empty() && matches!(self.cursor.place, Place::Key { .. });
         if !is_root || environment_of(self.path).is_none() {
@@ -213,7 +213,7 @@ impl Found<'_> {
         }
     }
 
-    /// The keys that the map around the cursor has, but for the one under it.
+    /// The keys of the map around the cursor, except the one under it.
     fn keys_there(&self, document: Option<&Node>) -> BTreeSet<String> {
         let map = document.and_then(|it| it.at_path(&field_path(&self.cursor.path)));
         let own = self.text.get(self.cursor.word()).unwrap_or("");
@@ -222,7 +222,7 @@ impl Found<'_> {
         keys.filter(|it| *it != own).map(str::to_string).collect()
     }
 
-    /// A key as written: what belongs to it begins on the next line.
+    /// A key as written, if its value begins on the next line.
     fn with_colon(&self, name: &str, is_collection: bool, is_list: bool) -> String {
         let Place::Key {
             indent, has_value, ..
@@ -394,7 +394,7 @@ impl Found<'_> {
         }
     }
 
-    /// The charts, repositories and versions that the lock has, in a map that names a chart.
+    /// The charts, repositories and versions in the lock, for a map that refers to a chart.
     fn chart_facts(&mut self, node: Option<&Node>) {
         let Some((Step::Key(last), above)) = self.cursor.path.split_last() else {
             return;
@@ -478,7 +478,7 @@ impl Found<'_> {
     }
 }
 
-/// The type of a field, whether it is required, and its default, in a few words.
+/// The type of a field, whether it is required, and its default.
 pub(super) fn facts(parent: &Schema, name: &str, field: &Schema) -> String {
     let mut words: Vec<String> = Vec::new();
     words.extend(Some(field.type_name().to_string()).filter(|it| !it.is_empty()));
@@ -490,7 +490,7 @@ pub(super) fn facts(parent: &Schema, name: &str, field: &Schema) -> String {
     words.join(", ")
 }
 
-/// A value that is no longer than a line.
+/// A value that fits on a line.
 pub(super) fn shortened(text: &str) -> String {
     const WIDTH: usize = 60;
     match text.char_indices().nth(WIDTH) {
@@ -499,7 +499,7 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// A scalar as written, with quotes where it would be read as something else without.
+/// A scalar as written, with quotes if it would otherwise have another type.
 fn written(value: &Node) -> String {
     match value.as_string() {
         Some(text) if !crate::yaml::is_plain(text) => as_json(value).to_string(),

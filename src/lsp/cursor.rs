@@ -1,6 +1,6 @@
-//! What is under the cursor in a YAML text that may not be valid yet: the path of keys to it, and whether it is a key or a value.
+//! Finds the path of keys to the cursor in a YAML text that may not be valid yet, and whether it is on a key or a value.
 //!
-//! Blocks are followed by their indentation and flow collections by their brackets. Nothing else of YAML matters for the path.
+//! Blocks are recognized by their indentation and flow collections by their brackets; nothing else matters for the path.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::yaml::Step;
 pub struct Cursor {
     /// The bytes of the document.
     pub document: Range<usize>,
-    /// The map or list that the place is in; of a value, the value itself.
+    /// The map or list that contains the location; for a value, the value itself.
     pub path: Vec<Step>,
     /// What the cursor is on.
     pub place: Place,
@@ -20,11 +20,11 @@ pub struct Cursor {
 /// A key or a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A key, or what becomes one; in a list, an item that may be a text too.
+    /// A complete or incomplete key; in a list, this may also be a scalar item.
     Key {
         /// The bytes of the word.
         word: Range<usize>,
-        /// The column that the key begins at; `None` in a flow collection.
+        /// The column of the key; `None` in a flow collection.
         indent: Option<usize>,
         /// Whether a colon follows.
         has_value: bool,
@@ -44,7 +44,7 @@ impl Cursor {
         }
     }
 
-    /// The path of the field that the place is, its key included.
+    /// The path of the field, including its key.
     pub fn field(&self, text: &str) -> Vec<Step> {
         let mut path = self.path.clone();
         if let Place::Key {
@@ -63,7 +63,7 @@ fn key_step(text: &str) -> Step {
     Step::Key(text.trim().trim_matches(['"', '\'']).into())
 }
 
-/// What is at a byte of a text; `None` in a comment, and in a text over several lines.
+/// Finds what is at a byte of a text; `None` in a comment and in a multi-line scalar.
 pub(super) fn cursor(text: &str, at: usize) -> Option<Cursor> {
     let document = document(text, at);
     let mut walk = Walk::default();
@@ -89,7 +89,7 @@ pub(super) fn cursor(text: &str, at: usize) -> Option<Cursor> {
     })
 }
 
-/// The document around a byte: from behind a line `---` to the next.
+/// The document around a byte: between two lines `---`.
 fn document(text: &str, at: usize) -> Range<usize> {
     let (mut start, mut begin) = (0, 0);
     for line in text.split_inclusive('\n') {
@@ -122,12 +122,12 @@ enum Flow {
 struct Walk {
     frames: Vec<Frame>,
     flow: Vec<Flow>,
-    /// In a block scalar: the indentation of what it is the value of.
+    /// In a block scalar: the indentation of its parent.
     block: Option<usize>,
 }
 
 impl Walk {
-    /// Takes a whole line.
+    /// Processes a whole line.
     fn line(&mut self, text: &str, start: usize, line: &str) {
         if !self.flow.is_empty() {
             self.flow_text(text, start, start + line.len());
@@ -157,7 +157,7 @@ impl Walk {
         self.value(text, value_at, value, column);
     }
 
-    /// Leaves what a line ends and enters the items that it begins. The column of the rest, and the rest.
+    /// Closes the collections that a line ends and opens the items that it begins. Returns the column of the rest, and the rest.
     fn enter<'t>(&mut self, mut indent: usize, mut rest: &'t str) -> (usize, &'t str) {
         while let Some(after) = dash(rest) {
             let mut index = 0;
@@ -181,14 +181,14 @@ impl Walk {
         (indent, rest)
     }
 
-    /// Leaves everything that a key at a column is not part of.
+    /// Closes everything that does not contain a key at this column.
     fn leave(&mut self, indent: usize) {
         while self.frames.last().is_some_and(|it| it.indent >= indent) {
             self.frames.pop();
         }
     }
 
-    /// Takes what follows a key or a dash on its line.
+    /// Processes the text after a key or a dash on its line.
     fn value(&mut self, text: &str, at: usize, value: &str, parent: usize) {
         let bare = value.trim_start();
         let at = at + value.len() - bare.len();
@@ -243,7 +243,7 @@ impl Walk {
         }
     }
 
-    /// What is at a byte of the line that begins at `start`.
+    /// Finds what is at a byte of the line that begins at `start`.
     fn finish(mut self, text: &str, start: usize, at: usize) -> Option<(Vec<Step>, Place)> {
         let before = text.get(start..at)?;
         if !self.flow.is_empty() {
@@ -274,7 +274,7 @@ impl Walk {
                 return None;
             }
             if !self.flow.is_empty() {
-                // What was followed of the value is all before the cursor.
+                // The processed part of the value is before the cursor.
                 return self.finish_flow(text, at);
             }
             let skipped = value.len() - value.trim_start().len();
@@ -377,7 +377,7 @@ fn split_key(line: &str) -> Option<(&str, &str)> {
     Some((line.get(..at)?, line.get(at + 1..)?))
 }
 
-/// The word from `start` that goes on behind the cursor to the end of the line, a comment, or a character of `ends`.
+/// The word from `start` that continues after the cursor to the end of the line, a comment, or a character of `ends`.
 fn word_at(text: &str, start: usize, at: usize, ends: &[char]) -> Range<usize> {
     let start = start.min(at);
     let rest = text.get(at..).unwrap_or("");

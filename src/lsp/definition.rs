@@ -1,5 +1,5 @@
-//! Where something is defined: a kind, a claim, the template that reads a field, the claim that brings a CRD; and what a value is
-//! rendered to.
+//! Go to definition: of a kind, a claim, the template that reads a field, the claim that installs a CRD; and the rendered form of a
+//! value.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -44,7 +44,7 @@ impl Target {
     }
 }
 
-/// Where what is at a byte of a file is defined.
+/// The definitions of the item at a byte of a file.
 pub fn definition(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
     if let Some(site) = named_at(workspace, path, at) {
         let documents = workspace.documents(&site.environment, &site.name);
@@ -106,7 +106,7 @@ fn is_crd(word: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
 }
 
-/// The claims that bring what a claim needs.
+/// The claims that install the CRDs of a claim.
 fn required(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) -> Vec<Target> {
     let names = BTreeSet::from([&*document.name]);
     let Some(found) = judged(workspace, path, &names) else {
@@ -123,7 +123,7 @@ fn required(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) ->
     providers(workspace, path, &crds)
 }
 
-/// The claims of the file's environments that bring one of some CRDs.
+/// The claims of the file's environments that install one of some CRDs.
 fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> Vec<Target> {
     let brings = |it: &&ClaimDocument| {
         workspace
@@ -169,7 +169,7 @@ fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> V
     targets
 }
 
-/// The lines of a kind's templates and expressions that read a field, or the nearest map above it that any line names.
+/// The lines of a kind's templates and expressions that read a field, or the nearest map above it that is read.
 fn readers(workspace: &Workspace, kind: &ClaimKind, field: &[Step]) -> Vec<Target> {
     let mut texts = template_texts(workspace, kind);
     texts.extend(kind_text(workspace, kind));
@@ -204,7 +204,7 @@ fn kind_text(workspace: &Workspace, kind: &ClaimKind) -> Option<Arc<Source>> {
     ))
 }
 
-/// How expressions name a field: from `spec` on, and within a list as `item`.
+/// The name of a field in expressions: from `spec` on, or within a list from `item` on.
 fn names_of(field: &[Step]) -> Vec<String> {
     let keys = |steps: &[Step]| {
         let keys = steps.iter().filter_map(|it| match it {
@@ -242,7 +242,7 @@ fn occurrences(source: &Arc<Source>, name: &str) -> Vec<Target> {
     found.map(target).collect()
 }
 
-/// The places in the rendered tree that a value of a claim came to; of a claim's name, its objects.
+/// The locations in the rendered tree of a value of a claim; for a claim's name, its objects.
 pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
     let Some(document) = workspace
         .index
@@ -306,7 +306,7 @@ fn innermost(node: &Node, at: usize) -> &Node {
     inner.map_or(node, |it| innermost(it, at))
 }
 
-/// The fields whose values were written within some bytes of a file.
+/// The fields whose values were written in a range of a file.
 fn made_of(
     node: &Node,
     path: &TreePath,
@@ -361,7 +361,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// The place of a field, in the folder of the environment before that of base.
+    /// The location of a field, in the folder of the environment or otherwise of base.
     fn place(&mut self, id: &ObjectId, field: &FieldPath) -> Option<Target> {
         let (workspace, folders) = (self.workspace, &self.folders);
         let objects = self.objects.get_or_insert_with(|| {
@@ -402,7 +402,7 @@ fn objects_of(workspace: &Workspace, folder: &TreePath) -> Vec<(TreePath, Object
     objects
 }
 
-/// All places that name the claim at a byte of a file, its own documents among them.
+/// All locations that refer to the claim at a byte of a file, including its own documents.
 pub fn references(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
     let Some(site) = named_at(workspace, path, at) else {
         return Vec::new();
@@ -421,7 +421,8 @@ pub fn references(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Targ
     targets
 }
 
-/// The environments in which a name means the same claim: where base has it, base and all that do not have another one.
+/// The environments in which a name refers to the same claim: for a claim of base, base and all environments that do not replace
+/// it.
 pub(super) fn environments_that_mean(workspace: &Workspace, site: &Site) -> BTreeSet<String> {
     let index = &workspace.index;
     let is_shared =
@@ -434,7 +435,7 @@ pub(super) fn environments_that_mean(workspace: &Workspace, site: &Site) -> BTre
     meant.cloned().chain([BASE.to_string()]).collect()
 }
 
-/// Whether an environment has a claim of that name of another kind than base's, in whose place it is.
+/// Whether an environment replaces a claim of base by one of the same name and another kind.
 fn is_of_its_own(workspace: &Workspace, environment: &str, name: &str) -> bool {
     let kind = |environment: &str| {
         let documents = workspace.index.find(environment, name);
@@ -447,7 +448,7 @@ fn is_of_its_own(workspace: &Workspace, environment: &str, name: &str) -> bool {
         && kind(environment).is_some_and(|own| kind(BASE).is_some_and(|base| base != own))
 }
 
-/// The documents of the claim that a place names.
+/// The documents of the claim that a location refers to.
 pub(super) fn claim_documents<'a>(
     workspace: &'a Workspace,
     site: &'a Site,
@@ -457,7 +458,7 @@ pub(super) fn claim_documents<'a>(
     all.filter(move |it| it.name == site.name && environments.contains(&it.environment))
 }
 
-/// The places that refer to the claim that a place names.
+/// The references to the claim that a location refers to.
 pub(super) fn all_sites(workspace: &Workspace, site: &Site) -> Vec<Site> {
     let environments = environments_that_mean(workspace, site);
     let is_meant = |it: &Site| it.name == site.name && environments.contains(&it.environment);

@@ -1,5 +1,5 @@
-//! What is wrong with a file while it is typed. Only its claims are judged, with what they refer to; the rest waits for a check of
-//! the whole workspace.
+//! Diagnostics while typing. Only the claims of the file are checked, with those they refer to; the rest is left to a check of the
+//! whole workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ use crate::load::{self, Scope, WorkspaceConfig};
 use crate::tree::{Files, TreePath};
 use crate::{JudgedClaims, Options, judge_claims};
 
-/// In how many environments a claim of base is judged while it is typed.
+/// The maximum number of environments in which a claim of base is checked while typing.
 const ENVIRONMENTS_MAX: usize = 8;
-/// How many claims a claim may refer to, directly and through others, for them to be judged with it.
+/// The maximum number of claims that a claim may refer to, transitively, to be checked with it.
 const CLAIMS_MAX: usize = 300;
 
 /// The diagnostics of a file whose text has changed; `None` if the whole workspace must be checked.
@@ -64,7 +64,7 @@ fn is_in_folder_of(kind: &TreePath, path: &TreePath) -> bool {
     kind.parent().is_some_and(|it| path.below(&it).is_some())
 }
 
-/// Judges claims of a file by their names; `None` where the file belongs to no environment.
+/// Checks claims of a file by their names; `None` if the file belongs to no environment.
 pub(super) fn judged(
     workspace: &Workspace,
     path: &TreePath,
@@ -81,7 +81,7 @@ pub(super) fn judged(
     Some(judge(workspace, &environments, names, [path.clone()]))
 }
 
-/// Judges claims in some environments, with all that they may refer to. `files` are read whatever claims they have.
+/// Checks claims in some environments, with all that they may refer to. `files` are always read.
 pub(super) fn judge(
     workspace: &Workspace,
     environments: &[String],
@@ -115,7 +115,8 @@ pub(super) fn judge(
     judge_claims(&narrowed as &dyn Files, &options)
 }
 
-/// The names of claims and of all that they may refer to: claims whose names they say, and those of kinds that theirs look for.
+/// The names of claims and of all that they may refer to: claims whose names they contain, and those of kinds that their kinds look
+/// for.
 fn closure<'a>(
     workspace: &'a Workspace,
     environment: &str,

@@ -1,4 +1,4 @@
-//! The files of a workspace as an editor sees them: read once, with unsaved texts over those on disk.
+//! The files of a workspace in an editor: read once, with unsaved texts on top of those on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
 
 type Known<T> = Mutex<BTreeMap<TreePath, Result<T, FilesError>>>;
 
-/// Files that are read once, until they are said to have changed.
+/// Files that are cached until they are reported as changed.
 pub struct Remembered {
     files: Arc<dyn Files + Send + Sync>,
     bytes: Known<Arc<[u8]>>,
@@ -19,7 +19,7 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Nothing is read yet.
+    /// An empty cache of these files.
     pub fn new(files: Arc<dyn Files + Send + Sync>) -> Remembered {
         Remembered {
             files,
@@ -30,12 +30,12 @@ impl Remembered {
         }
     }
 
-    /// The same files, of which nothing is read yet.
+    /// The same files with an empty cache.
     pub fn again(&self) -> Remembered {
         Remembered::new(self.files.clone())
     }
 
-    /// Forgets what is known of a path, and of the folders above it.
+    /// Removes a path, and the folders above it, from the cache.
     pub fn forget(&self, path: &TreePath) {
         let mut place = Some(path.clone());
         while let Some(path) = place {
@@ -87,10 +87,10 @@ impl Files for Remembered {
     }
 }
 
-/// The files at one moment: those on disk, and the unsaved texts over them.
+/// A snapshot of the files: those on disk with the unsaved texts on top.
 #[derive(Clone)]
 pub struct Snapshot {
-    /// What is on disk.
+    /// The files on disk.
     pub disk: Arc<Remembered>,
     /// The texts that are open in the editor.
     pub open: Tree,
@@ -135,7 +135,7 @@ impl Files for Snapshot {
     }
 }
 
-/// Files of which only some files of claims are there, so that a run takes no longer for all the others.
+/// Files with only some of the claim files, so that the time of a run does not depend on the others.
 pub(super) struct Narrowed<'a> {
     files: &'a dyn Files,
     folder: TreePath,
@@ -143,7 +143,7 @@ pub(super) struct Narrowed<'a> {
 }
 
 impl<'a> Narrowed<'a> {
-    /// Keeps these files of claims.
+    /// Only these claim files are visible.
     pub(super) fn new(files: &'a dyn Files, kept: &'a BTreeSet<TreePath>) -> Narrowed<'a> {
         let (base, _) = environment_folder(BASE);
         let folder = base.parent().unwrap_or(base);

@@ -1,4 +1,4 @@
-//! What is reported of the field, kind, claim or value under the cursor.
+//! Hover texts for the field, kind, claim or value under the cursor.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::schema::Schema;
 use crate::tree::TreePath;
 use crate::yaml::Step;
 
-/// A text in Markdown, and the bytes that it is about.
+/// A text in Markdown, and the bytes that it describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hover {
     /// The text to show, as Markdown.
@@ -23,7 +23,7 @@ pub struct Hover {
     pub range: Range<usize>,
 }
 
-/// What is reported of a byte of a file.
+/// The hover text at a byte of a file.
 pub fn hover(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Hover> {
     let (text, cursor) = workspace.cursor(path, at)?;
     let range = cursor.word();
@@ -109,7 +109,7 @@ fn of_kind(kind: &ClaimKind) -> String {
     words
 }
 
-/// Where a claim is written, and what others can refer to.
+/// The location of a claim, and its outputs.
 fn of_claim(workspace: &Workspace, site: &Site) -> Option<String> {
     let documents: Vec<_> = workspace.documents(&site.environment, &site.name).collect();
     let first = documents.first()?;

@@ -1,4 +1,4 @@
-//! The claims of a workspace by their names, kept up file by file.
+//! An index of the claims of a workspace by name, updated file by file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::yaml::{Node, View, parse};
 pub struct ClaimDocument {
     /// The environment, or base.
     pub environment: String,
-    /// The kind as written, which may be another name of it.
+    /// The kind as written, which may be an alias.
     pub kind: String,
     /// The claim's `metadata.name`.
     pub name: String,
@@ -26,7 +26,7 @@ pub struct ClaimDocument {
 }
 
 impl ClaimDocument {
-    /// The place of its name.
+    /// The location of its name.
     pub fn name_span(&self) -> &Span {
         let name = self.node.at_keys(&["metadata", "name"]);
         name.unwrap_or(&self.node).span()
@@ -57,7 +57,7 @@ pub fn environment_of(path: &TreePath) -> Option<&str> {
     }
 }
 
-/// Whether a path is of a file that may hold claims.
+/// Whether a path is that of a claim file.
 pub fn is_claim_file(path: &TreePath) -> bool {
     let name = path.name();
     let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
@@ -83,7 +83,7 @@ impl Index {
         index
     }
 
-    /// Reads a file again. Of a text that is not valid YAML, the claims that it had before are kept: it is being typed.
+    /// Reads a file again. If the text is not valid YAML, its previous claims are kept, because it is being typed.
     pub fn update(&mut self, files: &dyn Files, path: &TreePath) {
         if !is_claim_file(path) {
             return;
@@ -135,7 +135,7 @@ impl Index {
         self.files.get(path).map_or(&[], |it| it)
     }
 
-    /// The documents of a claim in one environment, base not counted.
+    /// The documents of a claim in one environment, without base.
     pub fn find<'a>(
         &'a self,
         environment: &str,
@@ -146,7 +146,7 @@ impl Index {
         documents.filter(move |it| it.name == name)
     }
 
-    /// All claims of an environment, base not counted, in the order of their names.
+    /// All claims of an environment, without base, sorted by name.
     pub fn of_environment<'a>(
         &'a self,
         environment: &'a str,
@@ -172,7 +172,7 @@ impl Index {
     }
 }
 
-/// The texts of a node's values that could be names of claims.
+/// The scalars of a node that may be names of claims.
 pub(super) fn words<'a>(node: &'a Node, found: &mut BTreeSet<&'a str>) {
     match node.view() {
         View::Mapping(mapping) => mapping.iter().for_each(|it| words(&it.value, found)),

@@ -1,4 +1,4 @@
-//! What can be shown of each claim of a file, above its first line.
+//! Code lenses above the first line of each claim.
 
 use std::ops::Range;
 
@@ -6,13 +6,13 @@ use super::reference::range_of;
 use super::state::Workspace;
 use crate::tree::TreePath;
 
-/// For how many environments a claim of base has lenses.
+/// The maximum number of environments for which a claim of base has lenses.
 const ENVIRONMENTS_MAX: usize = 4;
 
-/// A command about a claim of a file.
+/// A lens: a command for a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lens {
-    /// The bytes that it is shown above.
+    /// The bytes above which it is shown.
     pub range: Range<usize>,
     /// The name of the claim.
     pub claim: String,

@@ -1,7 +1,7 @@
-//! What an editor asks of a workspace, one file per feature: pure functions of the workspace and a place in a file.
+//! The features of the language server, one file each: pure functions of the workspace and a location in a file.
 //!
-//! Places are bytes of a file's text; [`text`] has them as the Language Server Protocol counts. Messages, threads and the order of
-//! things are the command's (`cli/lsp`). Nothing here writes a file.
+//! Locations are byte offsets; [`text`] converts them to positions of the Language Server Protocol. Messages, threads and
+//! scheduling are in `cli/lsp`. Nothing here writes a file.
 
 mod code_action;
 mod completion;

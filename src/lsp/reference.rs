@@ -1,4 +1,4 @@
-//! Where documents name claims.
+//! References to claims in documents.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use crate::load::{ClaimKind, environment_folder};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{FieldPath, Node, View, parse_one};
 
-/// A place that names a claim.
+/// A reference to a claim.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// The environment whose claims are meant.
+    /// The environment of the claim.
     pub environment: String,
     /// The file that the reference is in.
     pub path: TreePath,
@@ -21,21 +21,21 @@ pub struct Site {
     pub range: Range<usize>,
     /// The name of the claim that is referred to.
     pub name: String,
-    /// Its kind, where it is reported.
+    /// Its kind, if known.
     pub kind: Option<String>,
 }
 
-/// A field of a kind that names a claim.
+/// A field of a kind that refers to a claim.
 #[derive(Clone, Debug)]
 pub(super) struct NamingField {
-    /// The field; where it is a list, each of its items.
+    /// The field; if it is a list, each of its items.
     pub path: FieldPath,
-    /// The kind that is meant where none is given.
+    /// The default kind of the reference.
     pub kind: Option<String>,
 }
 
-/// The fields of a kind that name other claims: those of its references, `spec.dependsOn`, and those that its expressions pass to
-/// `claim(…)`.
+/// The fields of a kind that refer to other claims: those of its references, `spec.dependsOn`, and those that its expressions pass
+/// to `claim(…)`.
 pub(super) fn naming_fields(workspace: &Workspace, kind: &ClaimKind) -> Vec<NamingField> {
     let referring = kind.references.iter().map(|it| NamingField {
         path: FieldPath::dotted(&it.at).key("valueFrom").key("name"),
@@ -106,7 +106,7 @@ fn asked_claims(text: &str) -> impl Iterator<Item = NamingField> {
     })
 }
 
-/// The places where a claim's document names others.
+/// The references in a claim's document.
 pub(super) fn sites(workspace: &Workspace, document: &ClaimDocument) -> Vec<Site> {
     let Some(kind) = workspace.kind(&document.kind) else {
         return Vec::new();
@@ -143,13 +143,13 @@ fn site(document: &ClaimDocument, name: &Node, kind: Option<String>) -> Option<S
     })
 }
 
-/// The bytes of a name within its scalar, which may have quotes or more before it.
+/// The bytes of a name within its scalar, which may have quotes or a prefix.
 pub(super) fn range_of(span: &Span, name: &str) -> Option<Range<usize>> {
     let start = span.range().start + span.text().rfind(name)?;
     Some(start..start + name.len())
 }
 
-/// The places where an `environment.yaml` names claims: `exclude`, and the keys of `flux.claims`.
+/// The references in an `environment.yaml`: `exclude`, and the keys of `flux.claims`.
 pub(super) fn environment_sites(workspace: &Workspace, environment: &str) -> Vec<Site> {
     let (_, path) = environment_folder(environment);
     let Some(text) = workspace.text(&path) else {
@@ -187,7 +187,7 @@ pub(super) fn environment_sites(workspace: &Workspace, environment: &str) -> Vec
     excluded.chain(settings).collect()
 }
 
-/// The claim that a place in a file names: its own name, or one that it refers to.
+/// The claim at a location in a file: the name of a claim, or a reference.
 pub(super) fn named_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Site> {
     let is_here = |range: &Range<usize>| range.start <= at && at <= range.end;
     for document in workspace.index.of_file(path) {

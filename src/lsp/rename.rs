@@ -1,4 +1,4 @@
-//! A claim gets another name, and so does all that refers to it.
+//! Renames a claim and all references to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,15 +10,15 @@ use crate::layout::BASE;
 use crate::load::fault_in_claim_name;
 use crate::tree::TreePath;
 
-/// What is replaced by the new name, by file.
+/// The byte ranges to replace by the new name, by file.
 pub type Change = BTreeMap<TreePath, BTreeSet<(usize, usize)>>;
 
-/// The bytes of the name under the cursor, where it is one of a claim.
+/// The bytes of the name under the cursor, if it is that of a claim.
 pub fn prepare_rename(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Range<usize>> {
     named_at(workspace, path, at).map(|it| it.range)
 }
 
-/// All places that the name of the claim under the cursor is at. Error: why it cannot have the new name.
+/// All locations of the name of the claim under the cursor. Error: why the new name is not possible.
 pub fn rename(
     workspace: &Workspace,
     path: &TreePath,

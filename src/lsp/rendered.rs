@@ -1,4 +1,4 @@
-//! What a claim is rendered to, as a text of no file, and what of it changes.
+//! The rendered form of a claim, and its changes, as virtual documents.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::tree::{Files, TreePath};
 use crate::yaml::emit_canonical;
 use crate::{JudgedClaims, Options, Scope, judge_claims};
 
-/// The scheme of the addresses of texts that are in no file.
+/// The URI scheme of virtual documents.
 pub const SCHEME: &str = "pleach";
 
 /// The claim under a cursor.
@@ -26,7 +26,7 @@ pub struct ClaimAt {
     pub environments: Vec<String>,
 }
 
-/// The claim whose document a byte of a file is in.
+/// The claim whose document contains a byte of a file.
 pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<ClaimAt> {
     let mut documents = workspace.index.of_file(path).iter();
     let document = documents.rfind(|it| it.range().start <= at || it.range().contains(&at));
@@ -37,7 +37,7 @@ pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Cla
     })
 }
 
-/// The objects of a claim in an environment, before overlays; with what keeps it from being rendered, as comments.
+/// The objects of a claim in an environment, before overlays; errors are comments.
 pub fn rendered(workspace: &Workspace, environment: &str, claim: &str) -> String {
     let environments = [environment.to_string()];
     let found = judge(workspace, &environments, &BTreeSet::from([claim]), []);
@@ -68,7 +68,7 @@ fn text(found: &JudgedClaims, claim: &str) -> String {
     text + &objects.join("---\n")
 }
 
-/// What changes in the objects of a claim between another state of the workspace and now, as a unified diff; empty where nothing does.
+/// The changes of a claim's objects between another state of the workspace and now, as a unified diff; empty if there are none.
 pub fn difference(
     workspace: &Workspace,
     before: &dyn Files,
@@ -108,7 +108,7 @@ pub fn difference(
         .to_string()
 }
 
-/// The text of an address of [`SCHEME`], by its path: `/rendered/prod/orders.yaml`, or a file of a built-in kind.
+/// The text of a virtual document, by its path: `/rendered/prod/orders.yaml`, or a file of a built-in kind.
 pub fn content(workspace: &Workspace, path: &str) -> Option<String> {
     let path = path.trim_start_matches('/');
     if let Some(below) = path.strip_prefix("builtin/") {

@@ -1,4 +1,4 @@
-//! What an editor's requests are answered from: the workspace kept warm, with the texts that are open.
+//! The state of the language server: the workspace in memory, with the open texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -17,21 +17,21 @@ use crate::schema::Schema;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{FieldPath, Node, Step};
 
-/// A workspace as an editor sees it.
+/// A workspace in an editor.
 pub struct Workspace {
-    /// Its files, with the unsaved texts over them.
+    /// Its files, with the unsaved texts on top.
     pub files: Snapshot,
-    /// Archives of charts, by digest, with a memory: between two keystrokes they do not change.
+    /// Archives of charts, by digest, kept in memory because they do not change between two keystrokes.
     pub cache: Option<Cache>,
     /// The claims of the workspace, by name and by file.
     pub index: Index,
-    /// Its claim kinds, those built in among them.
+    /// Its claim kinds, including built-in ones.
     pub kinds: Vec<Arc<ClaimKind>>,
-    /// The names of its environments, base among them.
+    /// The names of its environments, including base.
     pub environments: Vec<String>,
-    /// What the last check of the whole workspace has found, by file.
+    /// The diagnostics of the last check of the whole workspace, by file.
     pub checked: BTreeMap<TreePath, Vec<Diagnostic>>,
-    /// What was found in the files that were changed since.
+    /// The diagnostics of files that were changed since.
     pub typed: BTreeMap<TreePath, Vec<Diagnostic>>,
     schemas: OnceLock<Schemas>,
     charts: OnceLock<BTreeMap<String, Json>>,
@@ -80,7 +80,7 @@ impl Workspace {
         }
     }
 
-    /// The same workspace at this moment, for work beside what is typed.
+    /// A snapshot of the workspace, for background work.
     pub fn fork(&self) -> Workspace {
         Workspace {
             files: self.files.clone(),
@@ -103,7 +103,7 @@ impl Workspace {
         self.refresh(&TreePath::root().child(WORKSPACE));
     }
 
-    /// Takes the text of a file in place of what is on disk; `None` for the file on disk again.
+    /// Sets the unsaved text of a file; `None` for the file on disk.
     pub fn set_text(&mut self, path: &TreePath, text: Option<&str>) {
         match text {
             Some(text) => drop(self.files.open.insert(path.clone(), text.as_bytes())),
@@ -121,7 +121,7 @@ impl Workspace {
         self.refresh(path);
     }
 
-    /// A file on disk is another one.
+    /// A file on disk has changed.
     pub fn file_changed(&mut self, path: &TreePath) {
         self.files.disk.forget(path);
         self.refresh(path);
@@ -141,7 +141,7 @@ impl Workspace {
         }
     }
 
-    /// What was found in a file: since its last change, else by the last check of the whole workspace.
+    /// The diagnostics of a file: since its last change, otherwise of the last check of the whole workspace.
     pub fn diagnostics(&self, path: &TreePath) -> &[Diagnostic] {
         let typed = self.typed.get(path);
         typed
@@ -160,7 +160,7 @@ impl Workspace {
         self.kinds.iter().find(|it| it.has_name(name))
     }
 
-    /// The environments that a claim of a file is rendered in: its own, or of base all that do not exclude it.
+    /// The environments that a claim of a file is rendered in: its own or, for base, all that do not exclude it.
     pub fn environments_of(&self, path: &TreePath, claim: &str) -> Vec<String> {
         match environment_of(path) {
             Some(BASE) => {
@@ -190,7 +190,7 @@ impl Workspace {
         entries.any(|it| it.split_once('/').is_some_and(|it| it.1 == claim))
     }
 
-    /// The documents of a claim as an environment has it: its own and those of base.
+    /// The documents of a claim in an environment: its own and those of base.
     pub fn documents<'a>(
         &'a self,
         environment: &str,
@@ -208,7 +208,7 @@ impl Workspace {
         Some((text, cursor))
     }
 
-    /// What the document around the cursor is, by its kind as written or by its file.
+    /// The sort of the document around the cursor, by its kind or file.
     pub fn document_kind(
         &self,
         path: &TreePath,
@@ -245,7 +245,7 @@ impl Workspace {
         self.charts.get_or_init(made).get(chart)
     }
 
-    /// The charts whose values are known.
+    /// The charts with known values.
     pub fn chart_names(&self) -> impl Iterator<Item = &str> {
         self.schemas().chart_names()
     }
@@ -255,7 +255,7 @@ impl Workspace {
         self.schemas.get_or_init(made)
     }
 
-    /// The names of all claims that an environment has, base's among them.
+    /// The names of all claims of an environment, including those of base.
     pub fn claims_of(&self, environment: &str) -> BTreeSet<(&str, &str)> {
         let own = self
             .index
@@ -318,7 +318,7 @@ pub(super) fn field_path(steps: &[Step]) -> FieldPath {
     path
 }
 
-/// The keys of a path with dots, positions of lists left out: as kinds write the places of their references.
+/// The keys of a path with dots, without list indexes, as kinds write the paths of their references.
 pub(super) fn dotted(steps: &[Step]) -> String {
     let keys = steps.iter().filter_map(|it| match it {
         Step::Key(key) => Some(&**key),

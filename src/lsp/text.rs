@@ -1,10 +1,10 @@
-//! Positions of the Language Server Protocol, which count lines and UTF-16 units, in texts, which count bytes.
+//! Converts positions of the Language Server Protocol (lines and UTF-16 units) to byte offsets and back.
 
 use std::ops::Range;
 
 use crate::diag::Span;
 
-/// A line, from 0, and the UTF-16 units before the place in it.
+/// A line, from 0, and the number of UTF-16 units before the position in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Utf16Position {
     /// The line, from 0.
@@ -13,7 +13,7 @@ pub struct Utf16Position {
     pub unit: u32,
 }
 
-/// Where a line begins. A line after the last is where the text ends.
+/// The offset of a line; for a line after the last one, the end of the text.
 fn line_start(text: &str, line: u32) -> usize {
     let Some(above) = (line as usize).checked_sub(1) else {
         return 0;
@@ -22,14 +22,15 @@ fn line_start(text: &str, line: u32) -> usize {
     ends.nth(above).map_or(text.len(), |it| it + 1)
 }
 
-/// A line without its end. `\r` belongs to the end.
+/// A line without its line ending, including `\r`.
 fn line_at(text: &str, start: usize) -> &str {
     let rest = text.get(start..).unwrap_or("");
     let line = rest.split('\n').next().unwrap_or("");
     line.strip_suffix('\r').unwrap_or(line)
 }
 
-/// The byte of a position. One behind the end of its line means the end, as the protocol has it; one within a character its start.
+/// The byte offset of a position. As in the protocol, a position after the end of its line means the end; one within a character
+/// means its start.
 pub fn offset(text: &str, position: Utf16Position) -> usize {
     let start = line_start(text, position.line);
     let line = line_at(text, start);
@@ -60,9 +61,9 @@ pub fn range(text: &str, range: Range<usize>) -> [Utf16Position; 2] {
     [position(text, range.start), position(text, range.end)]
 }
 
-/// The bytes of a place in the text of its file as it is now.
+/// The bytes of a location in the current text of its file.
 ///
-/// The text of a place may have secrets masked, and may be older than the file: its lines and columns are what counts.
+/// The text of a location may have masked secrets and may be older than the file, so its lines and columns are used.
 pub fn span_in(text: &str, span: &Span) -> Range<usize> {
     let whole = &span.source.text;
     if *whole == text {
@@ -81,7 +82,7 @@ pub fn span_in(text: &str, span: &Span) -> Range<usize> {
     first..byte(end).max(first)
 }
 
-/// A text with a range of positions replaced. Positions behind the end mean the end.
+/// A text with a range of positions replaced. Positions after the end mean the end.
 pub fn replaced(text: &str, [start, end]: [Utf16Position; 2], with: &str) -> String {
     let from = offset(text, start);
     let to = offset(text, end).max(from);
@@ -111,7 +112,7 @@ mod tests {
             assert_eq!(position(text, byte), place, "{byte}");
             assert_eq!(offset(text, place), byte, "{place:?}");
         }
-        // In the middle of a pair, behind the end of a line, and behind the end of the text.
+        // In the middle of a surrogate pair, after the end of a line, and after the end of the text.
         assert_eq!(offset(text, at(0, 4)), 3);
         assert_eq!(offset(text, at(0, 99)), 9);
         assert_eq!(offset(text, at(9, 9)), text.len());

@@ -1,4 +1,4 @@
-//! The values of charts within claims: which chart a place is about, and what its schema says there.
+//! The values of charts within claims: the chart of a location, and its schema there.
 
 use serde_json::Value as Json;
 
@@ -9,15 +9,15 @@ use crate::schema::Schema;
 use crate::tree::TreePath;
 use crate::yaml::{Node, Step, parse_one};
 
-/// A place in the values of a chart.
+/// A location in the values of a chart.
 pub(super) struct ChartPlace<'a> {
-    /// The name of the chart that has the values.
+    /// The name of the chart.
     pub(super) chart: String,
-    /// The schema of this place.
+    /// The schema of this location.
     pub(super) shape: Shape<'a>,
 }
 
-/// The chart whose values a path leads into, and where in them; `None` where it leads into none that is available.
+/// The chart of a path within values, and the location in them; `None` if there is no available chart.
 pub(super) fn chart_place<'a>(
     workspace: &'a Workspace,
     schema: &Schema,
@@ -43,7 +43,7 @@ pub(super) fn chart_place<'a>(
     Some(ChartPlace { chart, shape })
 }
 
-/// The document around the cursor as it can be read now: as it is, or without the line that is being typed, or as it was.
+/// The document around the cursor, if it can be parsed: as it is, without the line that is being typed, or its previous state.
 pub(super) fn document_node(
     workspace: &Workspace,
     path: &TreePath,
@@ -76,7 +76,7 @@ pub(super) fn document_node(
         .or_else(known)
 }
 
-/// All JSON Schemas that apply to one place.
+/// All JSON Schemas that apply to one location.
 #[derive(Clone, Debug)]
 pub(super) struct Shape<'a> {
     root: &'a Json,
@@ -93,7 +93,7 @@ impl<'a> Shape<'a> {
         shape
     }
 
-    /// Adds a schema and what it refers to. Definitions can refer to each other in a circle.
+    /// Adds a schema and the schemas it refers to. Definitions can be recursive.
     fn add(&mut self, schema: &'a Json, depth: usize) {
         const DEPTH_MAX: usize = 16;
         if depth > DEPTH_MAX {
@@ -138,12 +138,12 @@ impl<'a> Shape<'a> {
         below
     }
 
-    /// Whether anything is reported of the place.
+    /// Whether anything is known about the location.
     pub(super) fn is_known(&self) -> bool {
         !self.schemas.is_empty()
     }
 
-    /// The fields, each with what is reported of it.
+    /// The fields, each with its schemas.
     pub(super) fn fields(&self) -> Vec<(&'a str, Shape<'a>)> {
         let mut names: Vec<&'a str> = Vec::new();
         for schema in &self.schemas {
@@ -178,7 +178,7 @@ impl<'a> Shape<'a> {
         list.into_iter().flatten().collect()
     }
 
-    /// The type, in the schema's words.
+    /// The type, as in the schema.
     pub(super) fn type_name(&self) -> Option<&'a str> {
         self.word("type").and_then(Json::as_str)
     }

@@ -4,29 +4,29 @@ use std::collections::BTreeMap;
 
 use crate::object::ObjectId;
 
-/// A cluster as the object of its operator describes it.
+/// A cluster as described by the object of its operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// The object that says it.
+    /// The object that defines it.
     pub id: ObjectId,
     /// Its name within the object.
     pub name: String,
-    /// The product, as the heading of a report names it.
+    /// The product, as in headings of reports.
     pub product: &'static str,
-    /// Whether its nodes hold no data but decide by majority, as ClickHouse's Keeper does.
+    /// Whether its nodes form a quorum without data, as ClickHouse Keeper.
     pub is_keeper: bool,
-    /// How many shards it has. An ensemble that decides by majority has one.
+    /// The number of shards; one for an ensemble with a quorum.
     pub shard_count: u64,
     /// The first of them.
     pub shards: Vec<Shard>,
-    /// Whether the operator is to stop all of its servers.
+    /// Whether the operator stops all of its servers.
     pub is_stopped: bool,
 }
 
 /// A shard, with its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// How many replicas it has.
+    /// The number of replicas.
     pub replica_count: u64,
     /// The first of them.
     pub replicas: Vec<Replica>,
@@ -35,7 +35,7 @@ pub struct Shard {
 /// One server: a pod with its volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replica {
-    /// Where it may run.
+    /// The zones it may run in.
     pub zones: Zones,
     /// The volumes that the server mounts.
     pub volumes: Vec<Volume>,
@@ -43,13 +43,13 @@ pub struct Replica {
     pub image: Option<String>,
 }
 
-/// Where a server may run.
+/// The zones a server may run in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Zones {
     /// The pod template does not restrict it.
     #[default]
     Any,
-    /// In each zone about as many.
+    /// About the same number in each zone.
     Spread,
     /// Only in these zones, by name.
     Named(Vec<String>),
@@ -60,13 +60,13 @@ pub enum Zones {
 pub struct Volume {
     /// The name of its template.
     pub name: String,
-    /// How much it asks for, as written.
+    /// The requested size, as written.
     pub size: String,
     /// Its storage class; the cluster's default if there is none.
     pub class: Option<String>,
 }
 
-/// Where each cluster is, by its name; the first one of a name.
+/// The index of each cluster, by its name; of equal names, the first one.
 pub fn by_name(clusters: &[Cluster]) -> BTreeMap<&str, usize> {
     let places = clusters.iter().enumerate().rev();
     places.map(|(at, it)| (&*it.name, at)).collect()

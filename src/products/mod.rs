@@ -1,6 +1,6 @@
-//! What is known of products: one file of data each in `packs/`, and a folder for a product that needs code.
+//! Knowledge about products: one file of data each in `packs/`, and a folder for a product that needs code.
 //!
-//! All other modules ask here, and name no product themselves.
+//! No other module contains names of products.
 
 mod cluster;
 pub mod clickhouse;
@@ -27,10 +27,10 @@ const PACKS: [&str; 10] = [
     include_str!("packs/platform.yaml"),
 ];
 
-/// What is known of a product.
+/// The data of a product.
 #[derive(Debug)]
 pub struct Pack {
-    /// Charts of its operators, and the API groups of the objects that they look after.
+    /// Charts of its operators, and the API groups that they manage.
     pub charts: Vec<(String, Vec<String>)>,
     /// The kinds of objects that describe installations of it.
     pub kinds: Vec<ProductKind>,
@@ -43,29 +43,30 @@ pub struct ProductKind {
     pub group: String,
     /// Its name.
     pub kind: String,
-    /// What its state means, for each version of its API.
+    /// Its health, for each version of its API.
     pub health: Vec<Health>,
-    /// Whether objects become ready within seconds. Databases take minutes: volumes are made, and members start in turn.
+    /// Whether objects become ready within seconds. Databases take minutes, because volumes are created and members start one by
+    /// one.
     pub is_fast: bool,
-    /// What goes with an object of it that is deleted.
+    /// What is deleted together with an object.
     pub deletion: Option<String>,
     /// The pods that its operator connects to.
     pub pods: Option<ManagedPods>,
 }
 
-/// Expressions of CEL over an object, as `spec.healthCheckExprs` of Flux Kustomizations has them (Flux 2.5). The states are those of
-/// the operators' own types and of Argo CD's health checks for the same kinds.
+/// CEL expressions over an object, as in `spec.healthCheckExprs` of Flux Kustomizations (Flux 2.5). The states are those of the
+/// operators' own types and of Argo CD's health checks for the same kinds.
 #[derive(Debug)]
 pub struct Health {
     /// The version of the API that they are for.
     pub api_version: String,
-    /// True where the object is ready.
+    /// True if the object is ready.
     pub current: String,
-    /// True where it will not become ready; empty where no state is final.
+    /// True if the object has failed; empty if no state is final.
     pub failed: String,
 }
 
-/// Pods that an operator makes and connects to.
+/// Pods that an operator creates and connects to.
 #[derive(Debug)]
 pub struct ManagedPods {
     /// The label that has the name of the object as its value.
@@ -74,12 +75,12 @@ pub struct ManagedPods {
     pub ports: Vec<i64>,
     /// The field of the object that sets another port.
     pub port: Vec<String>,
-    /// The field with the Services that the operator makes for the pods.
+    /// The field with the Services that the operator creates for the pods.
     pub services: Vec<String>,
 }
 
 impl ProductKind {
-    /// Whether an object is of it, in any version.
+    /// Whether an object has this kind, in any version.
     pub fn is_of(&self, gvk: &Gvk) -> bool {
         self.group == *gvk.group && self.kind == *gvk.kind
     }
@@ -96,21 +97,21 @@ pub fn kinds() -> impl Iterator<Item = &'static ProductKind> {
     packs().iter().flat_map(|it| &it.kinds)
 }
 
-/// What is known of an object's kind.
+/// The data of an object's kind.
 pub fn kind_of(object: &Object) -> Option<&'static ProductKind> {
     let gvk = object.gvk();
     kinds().find(|it| it.is_of(&gvk))
 }
 
-/// Clusters of servers that an object describes; none where no product is known that has it.
+/// Clusters of servers that an object describes; empty if it belongs to no known product.
 pub fn clusters(object: &Object) -> Vec<Cluster> {
     READERS.iter().flat_map(|it| it(object)).collect()
 }
 
-/// What reads clusters, for each product.
+/// The reader of clusters, for each product.
 const READERS: [fn(&Object) -> Vec<Cluster>; 1] = [clickhouse::clusters];
 
-/// The sizes of the clusters that an object describes, by name and as they are written; none where it describes no cluster.
+/// The sizes of the clusters that an object describes, by name and as written; empty if it describes no cluster.
 pub fn cluster_facts(object: &Object) -> Vec<(&'static str, String)> {
     clickhouse::facts(object)
 }
@@ -191,7 +192,7 @@ fn texts(node: Option<&Node>) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    /// A field with a misspelled name would be left out silently.
+    /// A misspelled field would be ignored silently.
     fn check_keys(node: &Node, known: &[&str]) {
         for entry in node.as_mapping().unwrap() {
             let key = entry.key.as_str().unwrap();

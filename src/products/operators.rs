@@ -1,4 +1,4 @@
-//! What is known of operators: their charts, the API groups that they manage, and where they run.
+//! Operators: their charts, the API groups that they manage, and their namespaces.
 //!
 //! An operator is recognized by its chart, or by a Deployment whose ServiceAccount a role lets change objects of an API group.
 
@@ -15,7 +15,7 @@ pub struct Operators<'a> {
 }
 
 impl<'a> Operators<'a> {
-    /// Reads the roles and role bindings of the objects, by which Deployments are recognized as operators.
+    /// Reads the roles and role bindings of the objects, which show which Deployments are operators.
     pub fn among(objects: &[&'a Object]) -> Operators<'a> {
         Operators {
             permitted: permitted(objects),
@@ -55,7 +55,7 @@ pub fn namespace(operator: &Object) -> &str {
     target.unwrap_or(operator.namespace())
 }
 
-/// The names of the charts that an object installs. Of a chart in a registry it is the last part of the address or of the name.
+/// The names of the charts that an object installs. For a chart in a registry, this is the last part of the address or name.
 fn charts(object: &Object) -> BTreeSet<&str> {
     let text = |keys: &[&str]| object.node.at_keys(keys).and_then(Node::as_str);
     let mut found: Vec<&str> = [
@@ -81,7 +81,7 @@ fn charts(object: &Object) -> BTreeSet<&str> {
 /// The API groups of custom resources that ServiceAccounts may change, by namespace and name.
 type Permitted<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>;
 
-/// What roles permit whose bindings are among the objects too.
+/// The permissions of roles whose bindings are also among the objects.
 fn permitted<'a>(objects: &[&'a Object]) -> Permitted<'a> {
     let mut roles: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for role in objects.iter().filter(|it| it.kind().ends_with("Role")) {
@@ -120,7 +120,7 @@ fn changes(rule: &&Node) -> bool {
     verbs.any(|it| matches!(it, "*" | "update" | "patch"))
 }
 
-/// The groups of a rule that are no groups of Kubernetes.
+/// The API groups of a rule, except those of Kubernetes.
 fn custom_groups(rule: &Node) -> impl Iterator<Item = &str> {
     let groups = rule.get("apiGroups").and_then(Node::as_sequence);
     let groups = groups.unwrap_or_default().iter().filter_map(Node::as_str);

@@ -1,4 +1,4 @@
-//! The claim kinds that come with the program, embedded as a tree.
+//! The built-in claim kinds, embedded as a tree.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,7 @@ use crate::tree::{Tree, TreePath};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// What the paths of built-in files begin with, where a message shows them.
+/// The prefix of paths of built-in files in messages.
 pub const BUILTIN: &str = "<built-in>";
 
 /// `<built-in>/<Kind>/…` of every built-in kind.

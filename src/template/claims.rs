@@ -1,8 +1,8 @@
 //! `claim(kind, name)`: another claim of the environment, with its `metadata`, `spec` and `outputs`.
 //!
-//! Which claims an expression asks for is known only when it runs. A call without an answer leaves a question with the context
-//! and ends the rendering; the caller answers it and renders again. So the answer is the claim as it is finished, and the
-//! one who answers learns of the order.
+//! Which claims an expression looks up is only known when it is evaluated. A call for an unknown claim records a request in the
+//! context and stops the rendering; the caller resolves the claim and renders again. This way, looked-up claims are always
+//! finished, and the caller learns the order.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,25 +21,25 @@ struct State {
     answers: Vec<(ClaimName, Value)>,
     question: Option<ClaimQuestion>,
     missing: Option<MissingOutput>,
-    /// Faults of a rendering after its first one.
+    /// Errors of a rendering after the first one.
     rest: Vec<Diagnostic>,
 }
 
-/// A claim as an expression names it.
+/// A lookup of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimName {
-    /// The kind that the expression asks for.
+    /// The kind in the expression.
     pub kind: String,
-    /// The name that the expression asks for.
+    /// The name in the expression.
     pub name: String,
 }
 
-/// A call that had no answer.
+/// A call for an unknown claim.
 #[derive(Clone, Debug)]
 pub struct ClaimQuestion {
-    /// Which claim is meant.
+    /// The requested claim.
     pub claim: ClaimName,
-    /// The call, where that is known.
+    /// The location of the call, if known.
     pub place: Option<Span>,
 }
 
@@ -56,7 +56,7 @@ impl Claims {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The question that ended a rendering, if one did.
+    /// The request that stopped a rendering, if any.
     pub fn take_question(&self) -> Option<ClaimQuestion> {
         self.with_state(|it| it.question.take())
     }
@@ -65,7 +65,7 @@ impl Claims {
         self.with_state(|it| it.answers.push((claim, value)));
     }
 
-    /// Records the place of the call that ended a rendering.
+    /// Records the location of the call that stopped a rendering.
     pub(super) fn place(&self, place: Option<Span>) {
         self.with_state(|it| {
             if let Some(question) = &mut it.question {
@@ -74,7 +74,7 @@ impl Claims {
         });
     }
 
-    /// The first fault of a rendering. The others are kept until [`Claims::take_rest`].
+    /// The first error of a rendering. The others are kept until [`Claims::take_rest`].
     pub(super) fn keep_rest(&self, faults: Vec<Diagnostic>) -> Option<Diagnostic> {
         let mut faults = faults.into_iter();
         let first = faults.next()?;
@@ -82,7 +82,7 @@ impl Claims {
         Some(first)
     }
 
-    /// Faults of renderings that returned only their first one.
+    /// Further errors of renderings that returned only their first one.
     pub fn take_rest(&self) -> Vec<Diagnostic> {
         self.with_state(|it| std::mem::take(&mut it.rest))
     }
@@ -117,7 +117,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     });
 }
 
-/// The outputs of a claim. One that its kind does not have is a typo, and no empty value.
+/// The outputs of a claim. An unknown output is an error and not an empty value.
 #[derive(Debug)]
 pub(super) struct Outputs {
     pub(super) title: String,
@@ -151,7 +151,7 @@ impl Object for Outputs {
     }
 }
 
-/// A claim as other expressions see it.
+/// The value of a claim in other expressions.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) metadata: Value,

@@ -1,4 +1,4 @@
-//! Filters for configuration files: their text from nested maps, and which settings two sources give.
+//! Filters for configuration files: rendering nested maps, and finding conflicts between two sources.
 
 use minijinja::{Error, ErrorKind, Value};
 
@@ -7,11 +7,11 @@ use super::value::{from_node, to_node};
 use crate::diag::Source;
 use crate::yaml::{Entry, Mapping, Node, View, parse_one};
 
-/// As deep as the elements of a file are looked at.
+/// The maximum depth of elements that are read.
 const DEPTH_MAX: usize = 64;
 
-/// `map | xml("clickhouse")`: the map as elements within one of that name. A key that begins with `@` is an attribute, and a list
-/// repeats its element.
+/// `map | xml("clickhouse")`: the map as XML elements within one of this name. A key that begins with `@` is an attribute, and a
+/// list repeats its element.
 pub(super) fn xml(map: &Value, root: &str) -> Result<String, Error> {
     let mut text = String::new();
     write_element(root, &node(map)?, 0, &mut text);
@@ -58,8 +58,8 @@ fn escaped(text: &str) -> String {
     text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// `files | config_paths("/")`: what XML and YAML files set, by the path of each setting below the root element. A file is an entry,
-/// its name the key; what cannot be read is left out.
+/// `files | config_paths("/")`: the settings in XML and YAML files, by their paths below the root element. The keys are names of
+/// files; files that cannot be parsed are left out.
 pub(super) fn config_paths(files: &Value, separator: &str) -> Result<Value, Error> {
     let mut found = Mapping::new();
     let files = node(files)?;
@@ -101,7 +101,7 @@ fn leaves(node: &Node, path: &str, separator: &str, into: &mut Vec<(String, Stri
     }
 }
 
-/// The elements without children, and those that replace or remove what other files say.
+/// The elements without children, and those that replace or remove settings of other files.
 fn xml_paths(text: &str, separator: &str) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     let mut open: Vec<(&str, bool)> = Vec::new();
@@ -149,7 +149,8 @@ fn xml_paths(text: &str, separator: &str) -> Vec<(String, String)> {
     paths
 }
 
-/// `a | conflicts(b, "/")`: the keys of a flat map that another gives another value, or that are above or below one of its keys.
+/// `a | conflicts(b, "/")`: the keys of a flat map that have another value in the other map, or that are above or below one of its
+/// keys.
 pub(super) fn conflicts(map: &Value, other: &Value, separator: &str) -> Result<Value, Error> {
     let (map, other) = (node(map)?, node(other)?);
     let others = || other.as_mapping().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Our filters, beside minijinja's own.
+//! Our filters, in addition to those of minijinja.
 
 use std::collections::BTreeSet;
 
@@ -40,13 +40,13 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_test("quantity_with_unit", |value: &Value| {
         value.as_str().is_some_and(has_unit)
     });
-    // Nothing may enter as anything but a value.
+    // Everything must be inserted as a value.
     for name in ["safe", "escape", "e"] {
         environment.add_filter(name, |value: Value| value);
     }
 }
 
-/// `a | merge(b)`: maps merge key by key, all else is replaced by `b`'s, and a null of `b` stays a null.
+/// `a | merge(b)`: maps are merged by key, everything else is replaced by `b`'s, and nulls of `b` are kept.
 fn merge(base: &Value, over: &Value) -> Result<Value, Error> {
     let (mut base, over) = (node(base)?, node(over)?);
     merge_nodes(&mut base, over);
@@ -124,7 +124,8 @@ fn joined(prefix: &str, key: &str, separator: &str) -> String {
     }
 }
 
-/// `map | repeated("/")`: the paths that `flat` finds more than once, each at its last place: only one of their values is kept.
+/// `map | repeated("/")`: the paths that occur more than once in `flat`, each with its last location: only one of their values is
+/// kept.
 fn repeated(map: &Value, separator: &str) -> Result<Value, Error> {
     fn collect(node: &Node, prefix: &str, separator: &str, into: &mut Vec<Node>) {
         for Entry { key, value } in node.as_mapping().into_iter().flatten() {
@@ -143,8 +144,8 @@ fn repeated(map: &Value, separator: &str) -> Result<Value, Error> {
     Ok(from_node(&Node::sequence(paths)))
 }
 
-/// `map | secrets`: the keys of the entries that hold a password or a key, by their names or by the look of their values. What only
-/// refers to a secret does not count.
+/// `map | secrets`: the keys of entries that contain a password or key, judging by their names or values. References to secrets do
+/// not count.
 fn secrets(map: &Value) -> Result<Value, Error> {
     let map = node(map)?;
     let entries = map.as_mapping().into_iter().flatten();
@@ -156,7 +157,7 @@ fn secrets(map: &Value) -> Result<Value, Error> {
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }
 
-/// `word | nearest(["redis", "kafka"])`: the name that is meant by a typo, if one is near; else nothing.
+/// `word | nearest(["redis", "kafka"])`: the most similar name for a typo, if any.
 fn nearest_name(word: &str, known: Vec<String>) -> Option<String> {
     let starts = |it: &&String| word.len() > 2 && it.starts_with(word);
     let near = nearest(word, known.iter().map(String::as_str));
@@ -200,7 +201,7 @@ fn to_quantity(value: &Value) -> Result<f64, Error> {
     })
 }
 
-/// `"1Gi" | plus_quantity("512Mi")`: `1536Mi`, in the kind of unit that the first has.
+/// `"1Gi" | plus_quantity("512Mi")`: `1536Mi`, with the sort of unit of the first quantity.
 fn plus_quantity(value: &Value, other: &Value) -> Result<String, Error> {
     let sum = to_quantity(value)? + to_quantity(other)?;
     Ok(quantity_text(sum, is_binary(&value.to_string())))
@@ -212,7 +213,7 @@ fn times_quantity(value: &Value, times: f64) -> Result<String, Error> {
     Ok(quantity_text(product, is_binary(&value.to_string())))
 }
 
-/// `a | sha256`: the digest of a text, or of a value as JSON; in an annotation of pods it has them replaced when the content
+/// `a | sha256`: the digest of a text, or of a value as JSON; in an annotation of pods, it causes a restart when the content
 /// changes.
 fn sha256(value: &Value) -> Result<String, Error> {
     let text = match value.as_str() {
@@ -222,7 +223,7 @@ fn sha256(value: &Value) -> Result<String, Error> {
     Ok(hex(&Sha256::digest(text)))
 }
 
-/// `a | label_value`: the text as the value of a label may be, at most 63 letters, digits, `-`, `_` and `.`.
+/// `a | label_value`: the text converted to a valid label value: at most 63 letters, digits, `-`, `_` and `.`.
 fn label_value(value: &Value) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let text = value.to_string();

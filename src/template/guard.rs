@@ -1,4 +1,4 @@
-//! Puts bounds into the text of a template before it is compiled.
+//! Adds resource limits to the text of a template before it is compiled.
 //!
 //! minijinja counts the steps of a rendering. It has no hook for what a step makes: `x ~ x`, `x * 1000`, `x[1:]`, `[x, x]` and the
 //! text of a captured block. So the text of a template gets three filters of [`super::meter`] wherever a step can make or read more
@@ -22,7 +22,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use ast::{BinOpKind, CallArg, Expr, Stmt};
 
-/// What the names of these filters begin with.
+/// The prefix of the names of these filters.
 pub(super) const PREFIX: &str = "pleach_bound";
 /// Charges for an operand.
 pub(super) const USED: &str = "pleach_bound_used";
@@ -32,15 +32,15 @@ pub(super) const LEFT: &str = "pleach_bound_left";
 pub(super) const RIGHT: &str = "pleach_bound_right";
 /// Charges for a text of which one character is taken.
 pub(super) const ITEM: &str = "pleach_bound_item";
-/// Charges for what a step made.
+/// Charges for the result of a step.
 pub(super) const MADE: &str = "pleach_bound_made";
 /// Charges for text that is printed next.
 pub(super) const TEXT: &str = "pleach_bound_text";
 
-/// Operators in a row and brackets in each other, and branches of one `if`.
+/// The maximum number of chained operators, nested brackets, and branches of one `if`.
 const NESTING_MAX: usize = 200;
 
-/// A template's text with its bounds.
+/// A template's text with limits added.
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) text: String,
@@ -51,7 +51,7 @@ pub(super) struct Guarded {
 #[derive(Debug, Default)]
 pub(super) struct Insertions(Vec<(usize, usize)>);
 
-/// Why a template is refused, and where.
+/// Why a template is rejected, and where.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) message: &'static str,
@@ -60,7 +60,7 @@ pub(super) struct Refused {
 }
 
 impl Insertions {
-    /// The byte of the original text that a byte of the guarded text is, or that an insertion is at.
+    /// The byte of the original text for a byte of the guarded text.
     pub(super) fn original(&self, at: usize) -> usize {
         let mut inserted = 0;
         for (original, len) in &self.0 {
@@ -77,7 +77,7 @@ impl Insertions {
     }
 }
 
-/// Adds the bounds. `None` where the text has a fault of syntax, which minijinja tells of.
+/// Adds the limits. `None` if the text has a syntax error, which minijinja reports.
 pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>, Refused> {
     check_nesting(text, syntax)?;
     if let Some(at) = text.find(PREFIX) {
@@ -109,13 +109,13 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     }
 }
 
-/// Adds the bounds to a text in which there is nothing to refuse: one that comes with the program.
+/// Adds the limits to a built-in text, which is always accepted.
 pub(super) fn guard_own(text: &str, syntax: &SyntaxConfig) -> Option<Guarded> {
     let tree = parse(text, "template", syntax.clone()).ok()?;
     Some(Guard::of(text, &tree, syntax).finish())
 }
 
-/// What a text includes, imports or extends; `None` for each name that is no plain text.
+/// The names that a text includes, imports or extends; `None` for each name that is not a constant.
 pub(super) fn included(text: &str, syntax: &SyntaxConfig) -> Vec<Option<String>> {
     let tokens = tokenize(text, false, syntax.clone()).map_while(Result::ok);
     let tokens: Vec<_> = tokens.map(|it| it.0).collect();
@@ -134,9 +134,9 @@ pub(super) fn included(text: &str, syntax: &SyntaxConfig) -> Vec<Option<String>>
     names.collect()
 }
 
-/// Refuses expressions that nest too deep for a reader that goes into them by recursion.
+/// Rejects expressions that are nested too deeply for a recursive parser.
 fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Refused> {
-    // For each open bracket the operators since the last comma, and for each open `if` its branches.
+    // For each open bracket, the operators since the last comma, and for each open `if`, its branches.
     let (mut operators, mut branches) = (vec![0_usize], Vec::new());
     let (mut nesting, mut begins_tag) = (0_usize, false);
     for token in tokenize(text, false, syntax.clone()) {
@@ -224,13 +224,13 @@ struct Guard<'a> {
 
 struct Added {
     at: usize,
-    /// At one place, what ends comes before what begins, and text last.
+    /// At one position, ends come before beginnings, and text comes last.
     order: u8,
     text: String,
 }
 
 impl<'a> Guard<'a> {
-    /// What is to be added to a text.
+    /// The insertions into a text.
     fn of(text: &'a str, tree: &Stmt<'_>, syntax: &SyntaxConfig) -> Guard<'a> {
         let mut guard = Guard {
             text,
@@ -293,7 +293,7 @@ impl<'a> Guard<'a> {
     }
 
     fn finish(mut self) -> Guarded {
-        // Stable: of two that end at one place the inner one was added first.
+        // Stable, because of two that end at one position, the inner one was added first.
         self.added.sort_by_key(|it| (it.at, it.order));
         let mut guarded = String::with_capacity(self.text.len() + self.added.len() * 24);
         let (mut insertions, mut done) = (Vec::with_capacity(self.added.len()), 0);
@@ -311,8 +311,8 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// Where an expression begins; the spans of operators behind it do not reach so far. Brackets around its first part may be left
-/// out: one that is added behind them closes where theirs would.
+/// The beginning of an expression, which spans of later operators do not include. Brackets around its first part may be excluded: a
+/// bracket that is inserted after them closes where theirs would.
 pub(super) fn start(expression: &Expr) -> usize {
     match expression {
         Expr::Slice(it) => start(&it.expr),
@@ -334,7 +334,7 @@ pub(super) fn start(expression: &Expr) -> usize {
     }
 }
 
-/// Whether a step makes a text or a collection of its own.
+/// Whether a step creates a new text or collection.
 fn makes(expression: &Expr) -> bool {
     let all_constant = |items: &[Expr]| items.iter().all(|it| matches!(it, Expr::Const(_)));
     match expression {
@@ -347,7 +347,7 @@ fn makes(expression: &Expr) -> bool {
     }
 }
 
-/// The operands of a step that takes longer the larger they are.
+/// The operands of a step whose time depends on their size.
 fn operands<'e, 'a>(expression: &'e Expr<'a>) -> Vec<(&'e Expr<'a>, &'static str)> {
     use BinOpKind::*;
     match expression {
@@ -368,7 +368,7 @@ fn operands<'e, 'a>(expression: &'e Expr<'a>) -> Vec<(&'e Expr<'a>, &'static str
     }
 }
 
-/// Finds a step that has no bound. `filter` is the one that is applied to the expression itself.
+/// Finds a step without a limit. `filter` is the one that is applied to the expression itself.
 fn verify(expression: &Expr, filter: Option<&str>, unbounded: &mut Option<Span>) {
     let is_wrapped = |operand: &Expr, filter: &str| matches!(operand, Expr::Filter(it) if it.name == filter && it.args.is_empty());
     let bounded = operands(expression)
@@ -445,7 +445,7 @@ pub(super) fn each_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Exp
     }
 }
 
-/// Calls `act` for each expression that an expression is made of.
+/// Calls `act` for each direct part of an expression.
 pub(super) fn each_part<'a>(expression: &Expr<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
     match expression {
         Expr::Var(_) | Expr::Const(_) => {}

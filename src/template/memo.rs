@@ -1,8 +1,8 @@
-//! Expressions that were evaluated before with the same inputs: the claims of many environments say much the same.
+//! Caches results of expressions by their inputs, because the claims of many environments are similar.
 //!
-//! An expression is a function of what it reads, which its text says: names with the fields that are read of them. An evaluation with
-//! the same data there has the same result, wherever the data was written: the place of a value is that of a scalar in the data, which
-//! is looked up each time. What calls a function may depend on more, and is evaluated each time.
+//! The result of an expression only depends on what it reads, which its text shows: names and fields. The same data gives the same
+//! result, wherever it was written; the location of a value is that of a scalar in the data, which is looked up each time.
+//! Expressions that call functions may depend on more and are always evaluated.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,16 +14,16 @@ use super::placeholder::Made;
 use super::value::{Context, Place};
 use crate::yaml::Node;
 
-/// What all remembered inputs together may take.
+/// The maximum size of all cached inputs.
 const BYTES_MAX: usize = 16 << 20;
 
-/// Longer inputs are compared for as long as they are evaluated.
+/// For longer inputs, comparing takes as long as evaluating.
 const INPUT_BYTES_MAX: usize = 1_024;
 
-/// What a result takes beside its inputs: a longer value is rare, and made of them.
+/// The assumed size of a result in addition to its inputs: longer values are rare and consist of these.
 const KNOWN_BYTES: usize = 256;
 
-/// Functions whose result depends on nothing but their arguments.
+/// Functions whose result only depends on their arguments.
 const PURE: [&str; 2] = ["dict", "range"];
 
 /// The results of expressions.
@@ -33,30 +33,30 @@ pub(super) struct Memo {
     bytes: AtomicUsize,
 }
 
-/// Results by the inputs that they have.
+/// Results by input.
 type Results = IndexMap<Box<[u8]>, (Known, Cost)>;
 
 /// An expression and its known results.
 pub(super) struct Condition {
-    /// Names and the fields that are read of them; `None` where it may depend on more.
+    /// Names and fields that it reads; `None` if it may depend on more.
     reads: Option<Vec<Vec<Box<str>>>>,
     results: Mutex<Results>,
-    /// How often a result was looked for and found.
+    /// The numbers of lookups and hits.
     looks: AtomicUsize,
     finds: AtomicUsize,
 }
 
-/// What an expression comes to for some inputs.
+/// The result of an expression for some inputs.
 #[derive(Clone)]
 enum Known {
-    /// Whether its value is one that templates take for true. The value itself is a part of the inputs.
+    /// Whether its value is true in templates. The value itself is a part of the inputs.
     Truth(bool),
-    /// Its value, and the place that it gets.
+    /// Its value and the path of its location.
     Value(bool, Node, Place),
 }
 
-/// What an evaluation counts for the limits of a run. It counts each time that its result is used, so that the limits do not depend on
-/// what was remembered.
+/// The cost of an evaluation for the limits of a run. It counts each time the result is used, so that the limits do not depend on
+/// the cache.
 #[derive(Clone, Copy)]
 pub(super) struct Cost {
     pub(super) steps: usize,
@@ -70,7 +70,7 @@ pub(super) struct Input {
 }
 
 impl Memo {
-    /// What a condition reads; `None` where its result is not remembered. `read` finds out what it reads.
+    /// The inputs of a condition; `None` if its result is not cached. `read` determines the inputs.
     pub(super) fn input(
         &self,
         name: &str,
@@ -101,7 +101,7 @@ impl Memo {
         Some(Input { condition, data })
     }
 
-    /// Remembers the value of an expression, of which `is_true` is whether templates take it for true.
+    /// Stores the value of an expression. `is_true` is whether it is true in templates.
     pub(super) fn keep(
         &self,
         input: Input,
@@ -127,14 +127,14 @@ impl Memo {
 }
 
 impl Input {
-    /// Whether the value for these inputs is one that templates take for true, if it is known.
+    /// Whether the value for these inputs is true in templates, if known.
     pub(super) fn truth(&self) -> Option<(bool, Cost)> {
         self.known().map(|(known, cost)| match known {
             Known::Truth(is_true) | Known::Value(is_true, ..) => (is_true, cost),
         })
     }
 
-    /// The value for these inputs, if it is known, at its place in these.
+    /// The value for these inputs, if known, with its location in them.
     pub(super) fn value(&self, context: &Context) -> Option<(Node, Cost)> {
         match self.known()? {
             (Known::Truth(_), _) => None,
@@ -154,17 +154,18 @@ impl Input {
     }
 }
 
-/// After so many looks it is known whether an expression has the same inputs in many claims: one that reads names does not.
+/// The number of lookups after which the hit rate decides whether an expression is cached: expressions that read names always have
+/// different inputs.
 const LOOKS_MIN: usize = 64;
 
 impl Condition {
-    /// Whether one look of four finds something.
+    /// Whether at least a quarter of the lookups are hits.
     fn is_worth_it(&self) -> bool {
         let looks = self.looks.load(Ordering::Relaxed);
         looks < LOOKS_MIN || self.finds.load(Ordering::Relaxed) >= looks / 4
     }
 
-    /// A condition whose result is never remembered.
+    /// A condition whose result is never cached.
     pub(super) fn unknown() -> Condition {
         Condition {
             reads: None,
@@ -174,7 +175,7 @@ impl Condition {
         }
     }
 
-    /// Finds what the text of a condition reads. Statements can read what is not found here.
+    /// Finds the inputs in the text of a condition. Inputs of statements are not found here.
     pub(super) fn of(template: &Template<'_, '_>, is_function: impl Fn(&str) -> bool) -> Condition {
         let mut condition = Condition::unknown();
         if template.source().contains("{%") {

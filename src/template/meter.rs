@@ -1,8 +1,10 @@
-//! Bounds on the memory and the time of a rendering: what expressions read and make is charged in bytes, beside minijinja's steps.
+//! Limits for memory and time of a rendering: data that expressions read and create is charged in bytes, in addition to minijinja's
+//! steps.
 //!
-//! Every value that a template can reach is either part of its input or was charged when it was made, so all of them together hold
-//! [`BYTES_MAX`], and one holds [`VALUE_BYTES_MAX`]. Steps are charged here where [`super::guard`] puts the filters; minijinja's own
-//! filters, tests and functions are wrapped, and those whose result can be much larger than what they read say its size first.
+//! Every value in a template is either part of its input or was charged when it was created, so all values together have at most
+//! [`BYTES_MAX`], and each one at most [`VALUE_BYTES_MAX`]. Steps are charged by the filters that [`super::guard`] inserts;
+//! minijinja's own filters, tests and functions are wrapped, and those whose result can be much larger than their input are charged
+//! in advance.
 
 use std::cell::RefCell;
 
@@ -13,32 +15,32 @@ use super::guard;
 use super::value::Collection;
 use crate::yaml::{Node, View};
 
-/// What the expressions and texts of one template may read and make.
+/// The maximum number of bytes that the expressions and texts of one template may read and create.
 pub(super) const BYTES_MAX: usize = 32 << 20;
-/// What all templates of a run may make of long texts, which stay in memory until the tree is written.
+/// The maximum size of long texts from all templates of a run, which stay in memory until the tree is written.
 pub(super) const RUN_BYTES_MAX: usize = 48 << 20;
-/// What all templates of a run may take of steps, beyond [`FREE_STEPS`] of each: there may be many claims.
+/// The maximum number of steps of all templates of a run, not counting [`FREE_STEPS`] for each, because there may be many claims.
 pub(super) const RUN_STEPS_MAX: usize = 10_000_000;
 const FREE_STEPS: usize = 20_000;
-/// What a rendering that fails counts as. How many steps it took is not known.
+/// The assumed cost of a failed rendering, whose number of steps is unknown.
 pub(super) const FAILED_STEPS: u64 = 40_000;
-/// Bytes that are read and made in the time of a step.
+/// The number of bytes that are read or created in the time of a step.
 const STEP_BYTES: usize = 64;
-/// An output of a template, and a text in it, that is no longer is not counted: a large workspace has many of them.
+/// Outputs of templates, and texts in them, up to this size are not counted, because a large workspace has many of them.
 const PLAIN_OUTPUT_BYTES: usize = 64 << 10;
 const PLAIN_TEXT_BYTES: usize = 4 << 10;
-/// The largest value that an expression may make or read.
+/// The maximum size of a value that an expression may create or read.
 const VALUE_BYTES_MAX: usize = 4 << 20;
-/// As deep as a value that an expression makes may be.
+/// The maximum depth of a value that an expression creates.
 const DEPTH_MAX: usize = 200;
-/// What a value takes beside its text.
+/// The size of a value in addition to its text.
 const VALUE_BYTES: usize = 64;
 
-/// What is left for a rendering.
+/// The remaining budget of a rendering.
 #[derive(Debug)]
 struct Meter {
     left: usize,
-    /// Left operands of products that are not made yet.
+    /// Left operands of products that are not yet computed.
     factors: Vec<Factor>,
 }
 
@@ -52,7 +54,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Takes from what is left.
+    /// Charges the budget.
     fn charge(&mut self, bytes: usize) -> Result<(), Error> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
@@ -82,7 +84,7 @@ fn too_large() -> Error {
 }
 
 thread_local! {
-    /// What is left for the rendering that this thread is at: minijinja's filters and objects get no state of ours.
+    /// The budget of the rendering on this thread, because filters and objects of minijinja have no access to our state.
     static METER: RefCell<Meter> = RefCell::new(Meter::default());
 }
 
@@ -91,12 +93,12 @@ pub(super) fn begin() {
     METER.set(Meter::default());
 }
 
-/// Charges the rendering that this thread is at.
+/// Charges the rendering on this thread.
 pub(super) fn charge(bytes: usize) -> Result<(), Error> {
     METER.with_borrow_mut(|it| it.charge(bytes))
 }
 
-/// The steps that the rendering on this thread counts for in its run: its own, and its bytes.
+/// The cost in steps of the rendering on this thread: its own steps and its bytes.
 pub(super) fn run_steps(steps: u64) -> usize {
     let bytes = METER.with_borrow(|it| BYTES_MAX - it.left);
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
@@ -128,7 +130,7 @@ fn check_depth(depth: usize) -> Result<(), Error> {
     }
 }
 
-/// Takes what a value holds, each part as often as it is reached. Stops where nothing is left.
+/// Charges the size of a value, each part as often as it occurs. Stops when the budget is used up.
 fn weigh(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
     check_depth(depth)?;
     if let Some(node) = value
@@ -179,14 +181,14 @@ fn weigh_node(node: &Node, depth: usize, left: &mut usize) -> Result<(), Error> 
     }
 }
 
-/// What a value holds. Errors: it is too large or too deep.
+/// The size of a value. Errors: it is too large or too deep.
 pub(super) fn weight(value: &Value) -> Result<usize, Error> {
     let mut left = VALUE_BYTES_MAX;
     weigh(value, 0, &mut left)?;
     Ok(VALUE_BYTES_MAX - left)
 }
 
-/// What stays of a rendering: the long texts of its values, and what is unusual of its own text.
+/// The memory that a rendering keeps: the long texts of its values, and the excess of its own text.
 pub(super) fn kept_bytes(output: &str, values: &[Node]) -> usize {
     let values = values.iter().map(long_texts);
     let output = output.len().saturating_sub(PLAIN_OUTPUT_BYTES);
@@ -201,7 +203,7 @@ fn long_texts(node: &Node) -> usize {
     }
 }
 
-/// What a filter reads that only looks at the value itself.
+/// The cost of a filter that only inspects the value itself.
 fn shallow_weight(value: &Value) -> usize {
     match value.kind() {
         ValueKind::String => value.as_str().map_or(0, str::len),
@@ -249,7 +251,7 @@ fn right(value: Value) -> Result<Value, Error> {
     Ok(as_list(value))
 }
 
-/// A tuple is repeated at once and in full; a list, which reads the same, one item at a time.
+/// A tuple is repeated at once; a list is repeated item by item.
 fn as_list(value: Value) -> Value {
     match value.downcast_object_ref::<Tuple>() {
         Some(tuple) => Value::from(tuple.to_vec()),
@@ -262,7 +264,7 @@ fn item(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// What a step made. What is still to be worked out is worked out now, as far as the bound goes.
+/// Charges the result of a step. Lazy values are evaluated now, up to the limit.
 fn made(value: Value) -> Result<Value, Error> {
     let value = match value.kind() {
         ValueKind::Iterable => {
@@ -282,13 +284,13 @@ fn made(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// Text that is printed next: of what is made later, it is charged as often as it is printed.
+/// Charges text that is printed next, each time it is printed.
 fn text(bytes: usize) -> Result<bool, Error> {
     charge(bytes)?;
     Ok(true)
 }
 
-/// Filters that look at a value, and give back a part of it or a number.
+/// Filters that inspect a value and return a part of it or a number.
 const PICKING: [&str; 12] = [
     "length", "count", "first", "last", "default", "d", "attr", "bool", "abs", "int", "float",
     "round",
@@ -328,7 +330,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
             },
         );
     }
-    // It prints everything that a template knows, which no template needs.
+    // It prints all variables, which no template needs.
     environment.remove_global("debug");
 }
 
@@ -370,7 +372,7 @@ fn read(arguments: &[Value]) -> Result<(), Error> {
     arguments.iter().try_for_each(|it| charge(weight(it)?))
 }
 
-/// At least the size of what a filter makes, where that can be more than a few times of what it reads.
+/// A lower bound for the size of a filter's result, if that can be several times the size of its input.
 fn size_of_result(name: &str, arguments: &[Value]) -> usize {
     let text = |at: usize| arguments.get(at).and_then(Value::as_str).unwrap_or("");
     let len = arguments.first().and_then(Value::len).unwrap_or(0);
@@ -394,7 +396,7 @@ fn size_of_result(name: &str, arguments: &[Value]) -> usize {
     }
 }
 
-/// The second argument, by place or by name.
+/// The second argument, by position or by name.
 fn number(arguments: &[Value], name: &str) -> usize {
     let named = || {
         let kwargs = Kwargs::try_from(arguments.last()?.clone()).ok()?;
@@ -423,7 +425,7 @@ fn widths(format: &str) -> usize {
     widths.fold(0, usize::saturating_add)
 }
 
-/// What widths of a format that are arguments can add.
+/// The maximum contribution of format widths that are arguments.
 fn stars(arguments: &[Value]) -> usize {
     let format = arguments.first().and_then(Value::as_str).unwrap_or("");
     let stars = format.matches('*').count();

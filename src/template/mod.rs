@@ -1,9 +1,9 @@
-//! Templates: minijinja, with values that enter as placeholders and so cannot break the structure.
+//! Templates: minijinja, with values inserted as placeholders, so that they cannot break the structure.
 //!
-//! An expression in a template prints a placeholder (a number between two private characters) and the value is kept aside.
-//! After the template's output is parsed as YAML, a plain scalar that is just one placeholder becomes the value with its
-//! type; a placeholder inside text, quotes or a key is put in as text. The value keeps its span, so what ends up in an
-//! object still knows the claim's line it came from. This module alone names minijinja.
+//! An expression in a template prints a placeholder (a number between two private characters), and its value is stored separately.
+//! After the template's output is parsed as YAML, a plain scalar that is a single placeholder becomes the value with its type; a
+//! placeholder inside text, quotes or a key is replaced by the value's text. The value keeps its span, so an object still has the
+//! claim's line it came from. Only this module uses minijinja.
 
 mod builtin;
 mod claims;
@@ -41,7 +41,7 @@ use memo::{Condition, Cost, Memo};
 use texts::{Origin, Text};
 use trace::Traced;
 
-/// Steps that one template may take before it counts as one that does not end.
+/// The maximum number of steps of one template.
 const FUEL: u64 = 1_000_000;
 
 /// Compiled templates and expressions by name.
@@ -50,9 +50,9 @@ pub struct Templates<'a> {
     origins: BTreeMap<String, Origin>,
     shared: Shared,
     readers: reader::Readers<'a>,
-    /// Bytes of long texts that all renderings made so far.
+    /// The number of bytes of long texts from all renderings so far.
     made: AtomicUsize,
-    /// Steps that long renderings took so far.
+    /// The number of steps of long renderings so far.
     steps: AtomicUsize,
     memo: Arc<Memo>,
     /// Of a traced run.
@@ -64,22 +64,22 @@ struct Output {
     text: String,
     /// The values of the placeholders.
     slots: Vec<Node>,
-    /// What a traced rendering has noted.
+    /// The records of a traced rendering.
     record: Option<trace::Record>,
-    /// The value of an expression, if it is to be kept.
+    /// The value of an expression, if requested.
     made: Option<placeholder::Made>,
     cost: Cost,
 }
 
-/// Texts that come with the program: each is compiled when it is first needed.
+/// Built-in texts, each compiled when it is first needed.
 type Shared = Arc<Mutex<Vec<&'static Texts>>>;
 
-/// A name that a template takes from outside.
+/// A free variable of a template.
 #[derive(Clone, Debug)]
 pub struct Name {
-    /// The name and the fields that are read of it, with dots.
+    /// The name and fields that are read, with dots.
     pub path: String,
-    /// The first place in the template that reads it.
+    /// The first location in the template that reads it.
     pub place: Span,
 }
 
@@ -90,11 +90,12 @@ impl<'a> Default for Templates<'a> {
 }
 
 impl<'a> Templates<'a> {
-    /// No templates yet. With a trace, it is noted where each value of their outputs comes from.
+    /// An empty set of templates. With a trace, the origin of each value of their outputs is recorded.
     pub fn new(trace: Option<&Trace>) -> Templates<'a> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        // Any escaping marks what a macro or a block captures as safe, which distinguishes captured placeholders from values.
+        // With any escaping, text captured by a macro or block is marked as safe, which distinguishes captured placeholders from
+        // values.
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("placeholder".into()));
         environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
@@ -126,7 +127,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Adds a function that expressions can call: it reads what is no part of a claim.
+    /// Adds a function that expressions can call to read something outside of the claim.
     pub fn add_reader(&mut self, name: &'static str, reader: Reader<'a>) {
         self.readers.add(&mut self.environment, name, reader);
     }
@@ -160,13 +161,13 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Adds texts whose syntax is known to be right: they come with the program.
+    /// Adds built-in texts, whose syntax is known to be valid.
     pub fn share(&mut self, texts: &'static Texts) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.push(texts);
     }
 
-    /// Takes what an earlier run has compiled of the same texts, if all of them come with the program.
+    /// Reuses templates that an earlier run has compiled from the same texts, if all of them are built in.
     pub fn take_from(&mut self, shelf: &Shelf) {
         if !self.is_plain() {
             return;
@@ -181,7 +182,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Leaves what this run has compiled to a later one.
+    /// Stores the templates that this run has compiled for a later one.
     pub fn put_on(&self, shelf: &Shelf) {
         if self.is_plain() {
             let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +194,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Whether there are no texts but those that come with the program, and nothing is noted about their values.
+    /// Whether all texts are built in and there is no trace.
     fn is_plain(&self) -> bool {
         self.origins.is_empty() && self.trace.is_none()
     }
@@ -203,7 +204,7 @@ impl<'a> Templates<'a> {
         self.origins.get(name).or_else(shared)
     }
 
-    /// The names of what was added for a kind: `<Kind>/<file>` and `<Kind>#<what>`.
+    /// The names of the texts of a kind: `<Kind>/<file>` and `<Kind>#<what>`.
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &str> {
         let names = self.origins.keys().map(String::as_str);
         names.filter(move |it| {
@@ -227,8 +228,8 @@ impl<'a> Templates<'a> {
         self.environment.globals().map(|it| it.0)
     }
 
-    /// The names that a template or an expression takes from outside, with the fields that it reads of them: `spec.version`.
-    /// Those that it sets itself are none.
+    /// The free variables of a template or expression, with the fields that it reads: `spec.version`. Variables that it sets itself
+    /// are not included.
     pub fn names(&self, name: &str) -> Vec<Name> {
         let (Ok(template), Some(origin)) = (self.environment.get_template(name), self.origin(name))
         else {
@@ -243,9 +244,9 @@ impl<'a> Templates<'a> {
         names.collect()
     }
 
-    /// Renders a template to the documents it makes. Values keep their spans; what the template itself says gets `origin`.
+    /// Renders a template to the documents it makes. Values keep their spans; fixed text of the template gets `origin`.
     ///
-    /// Errors: `template-error` at the template's line; `template-output` where the result is no YAML.
+    /// Errors: `template-error` at the template's line; `template-output` if the result is not valid YAML.
     pub fn render(
         &self,
         name: &str,
@@ -289,7 +290,7 @@ impl<'a> Templates<'a> {
         self.evaluate_anew(name, context, input)
     }
 
-    /// What an expression reads, where its value may be remembered.
+    /// The inputs of an expression, if its value may be cached.
     fn input(&self, name: &str, context: &Context) -> Option<memo::Input> {
         let read = || {
             let is_function = |name: &str| self.functions().any(|it| it == name);
@@ -337,7 +338,7 @@ impl<'a> Templates<'a> {
         })
     }
 
-    /// Of a traced run: the same object, which is there only because of values at some places.
+    /// In a traced run: the same object, whose existence depends on values at some locations.
     pub fn under(&self, node: Node, conditions: &[Span]) -> Node {
         let Some(trace) = self.trace.as_ref().filter(|_| !conditions.is_empty()) else {
             return node;
@@ -345,12 +346,12 @@ impl<'a> Templates<'a> {
         trace.under(node, conditions, &|_| true)
     }
 
-    /// Whether it is noted where values come from.
+    /// Whether the origins of values are recorded.
     pub fn is_traced(&self) -> bool {
         self.trace.is_some()
     }
 
-    /// The place of a tag in its file.
+    /// The location of a tag in its file.
     fn place(&self, tag: usize) -> Option<Span> {
         let (name, range) = self.trace.as_ref()?.place_of(tag)?;
         let origin = self.origin(&name)?;
@@ -364,7 +365,7 @@ impl<'a> Templates<'a> {
         ))
     }
 
-    /// Whether an expression has a value that templates take for true. Errors: `template-error`.
+    /// Whether the value of an expression is true in templates. Errors: `template-error`.
     pub fn holds(&self, name: &str, context: &Context) -> Result<bool, Diagnostic> {
         let input = self.input(name, context);
         if let Some((known, cost)) = input.as_ref().and_then(memo::Input::truth) {
@@ -391,7 +392,7 @@ impl<'a> Templates<'a> {
     fn run(&self, name: &str, context: &Context, is_kept: bool) -> Result<Output, Diagnostic> {
         let report = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(report)?;
-        // What is rendered after the limit was met costs time and changes nothing.
+        // Rendering after the limit was reached would cost time without effect.
         if self.is_over_limit() {
             return Err(self.run_limit(self.source_of(name)));
         }
@@ -421,7 +422,7 @@ impl<'a> Templates<'a> {
             if is_finished
                 && let Some(first) = context.claims().keep_rest(std::mem::take(&mut faults))
             {
-                // What fails after this may follow from it.
+                // Later errors may be consequences of this one.
                 context.claims().take_question();
                 return Err(first);
             }
@@ -457,7 +458,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Counts an evaluation for the limits of the run. Errors: they are met.
+    /// Counts an evaluation for the limits of the run. Errors: a limit is reached.
     fn charge(&self, name: &str, cost: Cost) -> Result<(), Diagnostic> {
         self.steps.fetch_add(cost.steps, Ordering::Relaxed);
         self.made.fetch_add(cost.bytes, Ordering::Relaxed);
@@ -467,7 +468,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Whether all templates together have made too much or taken too long. The order of rendering is not fixed, so there is one report for all.
+    /// Whether all templates together have exceeded a limit. The order of rendering is not fixed, so there is one report for all.
     pub fn is_over_limit(&self) -> bool {
         self.is_too_large() || self.steps.load(Ordering::Relaxed) > meter::RUN_STEPS_MAX
     }
@@ -476,7 +477,7 @@ impl<'a> Templates<'a> {
         self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
     }
 
-    /// The report of that, at the beginning of a file.
+    /// The report for an exceeded limit, at the beginning of a file.
     pub fn run_limit(&self, at: Arc<Source>) -> Diagnostic {
         let (message, help) = match self.is_too_large() {
             true => (
@@ -568,7 +569,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Faults in the YAML that a template printed, at the template line that most likely printed it.
+    /// Errors in the YAML output of a template, at the template line that most likely printed it.
     fn output_faults(&self, name: &str, output: &Arc<Source>, faults: Diagnostics) -> Diagnostics {
         let mut found = Diagnostics::default();
         for fault in faults {
@@ -607,8 +608,7 @@ fn find(shared: &Shared, name: &str) -> Option<&'static Text> {
     shared.iter().find_map(|it| it.get(name))
 }
 
-/// A line that holds nothing but a `{% tag %}` leaves no line in the output.
-/// Whether a template takes a value for true.
+/// A line with only a `{% tag %}` produces no line in the output. Whether a value is true in templates.
 fn is_true(node: &Node) -> bool {
     match node.kind() {
         Kind::Null => false,

@@ -17,8 +17,8 @@ use crate::yaml::{
 };
 
 thread_local! {
-    /// The rendering that this thread is at. minijinja gives its formatter no way to what a rendering has of its own, and an
-    /// environment for each rendering would cost more than the rendering.
+    /// The rendering on this thread. In minijinja, formatters have no access to the state of a rendering, and an environment for
+    /// each rendering would cost more than the rendering.
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
@@ -26,36 +26,36 @@ struct Current {
     values: Vec<Node>,
     last: LastRead,
     question: Option<LookupRequest>,
-    /// What earlier renderings requested and cannot get.
+    /// Requests of earlier renderings that failed.
     failed: Vec<LookupRequest>,
     claims: Claims,
-    /// Of a traced rendering.
+    /// Only in a traced rendering.
     record: Option<Record>,
-    /// Of an expression whose value may be remembered.
+    /// Only for an expression whose value may be cached.
     made: Option<Made>,
     is_kept: bool,
 }
 
-/// A value that is new in all its parts, without its place, and the scalar that was read last before it.
+/// A value that was created by the expression, without its location, and the last scalar that was read before.
 pub(super) struct Made {
     pub(super) node: Node,
     pub(super) last: Option<Last>,
 }
 
-/// What a rendering came to.
+/// The result of a rendering.
 pub(super) struct Collected<T> {
     pub(super) result: T,
     /// The values that it printed, by number.
     pub(super) values: Vec<Node>,
-    /// What it requested and did not get.
+    /// Its failed requests.
     pub(super) question: Option<LookupRequest>,
-    /// What a traced rendering has noted.
+    /// The records of a traced rendering.
     pub(super) record: Option<Record>,
-    /// The value that it printed last, if it was to be kept.
+    /// The value that it printed last, if requested.
     pub(super) made: Option<Made>,
 }
 
-/// Collects what a rendering prints; with `is_kept`, also the value itself.
+/// Collects the output of a rendering; with `is_kept`, also the value itself.
 pub(super) fn collect<T>(
     context: &Context,
     trace: Option<&Trace>,
@@ -90,8 +90,8 @@ pub(super) fn collect<T>(
     }
 }
 
-/// Acts on what the traced rendering notes that this thread is at. Values are also read while one is printed; what was read for it
-/// is noted by then.
+/// Accesses the records of the traced rendering on this thread. Printing a value also reads values, but its own reads are already
+/// recorded by then.
 pub(super) fn with_record<T>(act: impl FnOnce(&mut Record) -> T) -> Option<T> {
     CURRENT.with(|current| {
         let mut current = current.try_borrow_mut().ok()?;
@@ -99,7 +99,7 @@ pub(super) fn with_record<T>(act: impl FnOnce(&mut Record) -> T) -> Option<T> {
     })
 }
 
-/// Whether an earlier rendering of the same text requested this and cannot get it.
+/// Whether an earlier rendering of the same text has requested this in vain.
 pub(super) fn has_failed(function: &str, arguments: &[String]) -> bool {
     CURRENT.with_borrow(|current| {
         let failed = current.as_ref().map_or(&[][..], |it| &it.failed);
@@ -107,7 +107,7 @@ pub(super) fn has_failed(function: &str, arguments: &[String]) -> bool {
     })
 }
 
-/// Leaves a question with the rendering that this thread is at, which is to end. `make` gets the scalar that was read last.
+/// Records a request of the rendering on this thread, which then stops. `make` receives the scalar that was read last.
 pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
     CURRENT.with_borrow_mut(|current| {
         if let Some(current) = current {
@@ -117,12 +117,12 @@ pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
     });
 }
 
-/// What the rendering that this thread is at asks of other claims.
+/// The claim lookups of the rendering on this thread.
 pub(super) fn current_claims() -> Option<Claims> {
     CURRENT.with_borrow(|current| current.as_ref().map(|it| it.claims.clone()))
 }
 
-/// Makes every printed expression a placeholder.
+/// Replaces every printed expression by a placeholder.
 pub(super) fn install(environment: &mut Environment<'static>) {
     environment.set_formatter(|out: &mut Output<'_>, _, value: &Value| {
         CURRENT.with_borrow_mut(|current| match current {
@@ -139,7 +139,7 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
         .unwrap_or_else(PoisonError::into_inner)
         .take();
     if value.is_safe() {
-        // A macro's or block's text, whose values are placeholders already.
+        // The text of a macro or block, whose values already are placeholders.
         meter::charge(value.as_str().map_or(0, str::len))?;
         return out
             .write_str(value.as_str().unwrap_or(""))
@@ -164,12 +164,12 @@ pub(super) fn whole<'a>(text: &str, slots: &'a [Node]) -> Option<&'a Node> {
     slots.get(number.parse::<usize>().ok()?)
 }
 
-/// The text with every placeholder's value put in as text; a collection prints as nothing.
+/// The text with every placeholder replaced by the text of its value; collections are printed as empty.
 pub(super) fn text(text: &str, slots: &[Node]) -> String {
     replace(text, slots, |node| Ok::<_, ()>(node.as_str().unwrap_or(""))).unwrap_or_default()
 }
 
-/// An output line as a message shows it.
+/// An output line for messages.
 pub(super) fn shown(line: &str) -> String {
     let mut inside = false;
     let mut text = String::new();
@@ -187,7 +187,7 @@ pub(super) fn shown(line: &str) -> String {
     text
 }
 
-/// The template's line that most likely made a line of output: the one whose fixed text is the same up to the first value.
+/// The template line that most likely printed a line of output: the one with the same fixed text up to the first value.
 pub(super) fn likely_line(template: &Arc<Source>, output_line: &str) -> Span {
     let fixed = output_line.trim().split(OPEN).next().unwrap_or("");
     let mut start = 0;
@@ -209,19 +209,19 @@ pub(super) fn likely_line(template: &Arc<Source>, output_line: &str) -> Span {
     )
 }
 
-/// A value where it is not allowed.
+/// A value at a position where it is not allowed.
 pub(super) struct Misplaced {
     pub(super) message: String,
     /// The output's text around it.
     pub(super) line: String,
 }
 
-/// Puts the values in.
+/// Inserts the values.
 pub(super) struct Fill<'a> {
     pub(super) slots: &'a [Node],
-    /// What the template's own words are said to come from.
+    /// The location for fixed text of the template.
     pub(super) origin: &'a Span,
-    /// Of a traced rendering: the slots have their steps already.
+    /// In a traced rendering, the slots already have their steps.
     pub(super) traced: Option<&'a Traced>,
 }
 

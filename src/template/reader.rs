@@ -1,8 +1,8 @@
 //! Functions that read: `chart(repository, name, version)`.
 //!
-//! minijinja's functions cannot borrow, and what there is to read is borrowed. So a call without an answer leaves a question and
-//! ends the rendering; the question is answered and the rendering begins again. Each question is answered once. Where the answer is
-//! an error, the rendering begins again too, to find what else cannot be read.
+//! Functions in minijinja cannot borrow, but the data to read is borrowed. So a call whose result is unknown records a request and
+//! stops the rendering; the request is answered and the rendering starts again. Each request is answered once. If the answer is an
+//! error, the rendering also starts again, to find further errors.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::value::from_node;
 use crate::diag::{Diagnostic, Span};
 use crate::yaml::Node;
 
-/// Gives the value of a call.
+/// Returns the value of a call.
 pub type Reader<'a> = Box<dyn Fn(&LookupRequest) -> Result<Node, Diagnostic> + Send + Sync + 'a>;
 
 /// A call of a reader.
@@ -25,7 +25,7 @@ pub struct LookupRequest {
     function: &'static str,
     /// The arguments as texts; empty for none.
     pub arguments: Vec<String>,
-    /// The place of the last argument, if a person wrote it.
+    /// The location of the last argument, if it is in a file.
     pub place: Option<Span>,
 }
 
@@ -34,7 +34,7 @@ impl LookupRequest {
         self.function == function && self.arguments == arguments
     }
 
-    /// An argument, counted from 0; empty where it is not given.
+    /// An argument, counted from 0; empty if missing.
     pub fn argument(&self, at: usize) -> &str {
         self.arguments.get(at).map_or("", String::as_str)
     }
@@ -59,7 +59,7 @@ impl<'a> Readers<'a> {
         self.register(environment, name);
     }
 
-    /// Makes an environment that was another's ask these readers.
+    /// Connects the functions of a reused environment to these readers.
     pub(super) fn register_all(&self, environment: &mut Environment<'static>) {
         let names = self.readers.keys();
         names.for_each(|it| self.register(environment, it));
@@ -78,7 +78,7 @@ impl<'a> Readers<'a> {
                 return Ok(value.clone());
             }
             drop(answers);
-            // The rest of the text may request more that cannot be read, and all of it is reported at once.
+            // The rest of the text may have further failing requests, which are all reported at once.
             if has_failed(name, &arguments) {
                 return Ok(Value::from_object(Unread));
             }
@@ -94,7 +94,7 @@ impl<'a> Readers<'a> {
         });
     }
 
-    /// Finds what a call was without.
+    /// Finds the first missing argument of a call.
     pub(super) fn answer(&self, question: &LookupRequest) -> Result<(), Diagnostic> {
         let unknown = || Diagnostic::error("template-error", "there is nothing to read here");
         let reader = self.readers.get(question.function).ok_or_else(unknown)?;
@@ -105,11 +105,10 @@ impl<'a> Readers<'a> {
     }
 }
 
-/// What is printed for a value that cannot be read, to recognize it in arguments. Only the program itself prints it: the rendering
-/// ends with an error.
+/// The text of a value that cannot be read, to recognize it in arguments. It never appears in output, because the rendering fails.
 const UNREAD: &str = "\u{f0000}unread\u{f0000}";
 
-/// Takes the place of a value that cannot be read and for each of its fields.
+/// Replaces a value that cannot be read, and each of its fields.
 #[derive(Debug)]
 struct Unread;
 
@@ -123,7 +122,7 @@ impl Object for Unread {
     }
 }
 
-/// The scalar that was read last is an argument, if it says the same as one.
+/// The scalar that was read last is an argument, if it has the same text.
 fn place(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
     let last = last.filter(|it| it.has_origin())?;
     let is_argument = arguments

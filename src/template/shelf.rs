@@ -1,4 +1,4 @@
-//! What several runs of a process have in common: the templates that come with the program, compiled, and what expressions came to.
+//! Shares compiled built-in templates and results of expressions between several runs of a process.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,8 +8,8 @@ use minijinja::Environment;
 use super::memo::Memo;
 use super::texts::Texts;
 
-/// Keeps what a run has compiled for the next one. Two states of a workspace are rendered one after the other, and the second one
-/// finds most of its work done.
+/// Keeps compiled templates for the next run. Two states of a workspace are rendered one after the other, and the second one can
+/// reuse most of the work.
 #[derive(Clone, Default)]
 pub struct Shelf(Arc<Mutex<Option<Kept>>>);
 
@@ -27,7 +27,7 @@ impl Shelf {
         *shelf = Some(kept);
     }
 
-    /// What was compiled of exactly these texts.
+    /// The templates that were compiled from exactly these texts.
     pub(super) fn take(&self, texts: &[&'static Texts]) -> Option<Kept> {
         let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = shelf.as_ref()?;

@@ -19,16 +19,16 @@ pub struct Texts(BTreeMap<String, Text>);
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) origin: Origin,
-    /// Of a text that comes with the program: itself with its bounds, for all runs of a process.
+    /// For a built-in text: its text with limits, shared by all runs of a process.
     own: OnceLock<String>,
 }
 
-/// Where a template's text was read from: the byte at `offset` of the text is the first of the span.
+/// The origin of a template's text: the byte at `offset` of the text is the first of the span.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) span: Span,
     pub(super) offset: usize,
-    /// What [`super::guard`] has added to the text since.
+    /// The insertions of [`super::guard`].
     pub(super) insertions: OnceLock<Insertions>,
 }
 
@@ -39,7 +39,7 @@ impl Texts {
         self.insert(name, source.text.clone(), Origin::new(span, 0));
     }
 
-    /// Adds an expression, given as the text of a scalar. One without a value is a null.
+    /// Adds an expression, given as the text of a scalar. An undefined value becomes null.
     pub fn add_expression(&mut self, name: &str, expression: &Node) {
         const OPEN: &str = "{{ (";
         let text = expression.as_str().unwrap_or("");
@@ -59,12 +59,12 @@ impl Texts {
         self.0.insert(name.to_string(), Text { text, origin, own });
     }
 
-    /// Whether there is a text of that name.
+    /// Whether a text with this name exists.
     pub fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// Whether a text says a word.
+    /// Whether a text contains a word.
     pub fn say(&self, word: &str) -> bool {
         let finder = memchr::memmem::Finder::new(word);
         let mut texts = self.0.values();
@@ -81,7 +81,7 @@ impl Texts {
 }
 
 impl Text {
-    /// The text with its bounds, as it is compiled.
+    /// The text with limits, as it is compiled.
     pub(super) fn guarded(
         &self,
         name: &str,
@@ -96,7 +96,7 @@ impl Text {
         Ok(guarded.text)
     }
 
-    /// The same for a text that comes with the program, of which a test knows that nothing in it is refused.
+    /// The same for a built-in text; a test checks that all of these are accepted.
     pub(super) fn guarded_own(
         &self,
         name: &str,
@@ -126,7 +126,7 @@ impl Origin {
         }
     }
 
-    /// The place of a range of the text that was compiled.
+    /// The location of a range of the compiled text.
     pub(super) fn place(&self, range: Range<usize>) -> Span {
         let place = |at: usize| {
             let at = self.insertions.get().map_or(at, |it| it.original(at));
@@ -136,7 +136,7 @@ impl Origin {
         Span::new(&self.span.source, place(range.start)..place(range.end))
     }
 
-    /// Where the text says a dotted name; all of it where it does not say it so.
+    /// The location of a dotted name in the text; the whole text if it does not occur literally.
     pub(super) fn find(&self, path: &str) -> Span {
         let text = self.span.text();
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
@@ -156,14 +156,14 @@ impl Origin {
     }
 }
 
-/// The place of a scalar's text without its quotes, as far as the source has the same letters.
+/// The location of a scalar's text without quotes, if the source contains the same characters.
 fn text_span(node: &Node) -> Span {
     let span = node.span();
     let (View::Scalar(text), covered) = (node.view(), span.text()) else {
         return span.clone();
     };
     let is_there = |at: &usize| covered.get(*at..).is_some_and(|it| it.starts_with(text));
-    // Plain text begins at once, and quoted text behind its quote.
+    // Plain text begins immediately, and quoted text after its quote.
     let found = [0, 1].into_iter().find(is_there);
     match found.or_else(|| covered.find(text)) {
         Some(at) => Span::new(

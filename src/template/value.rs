@@ -1,4 +1,4 @@
-//! Nodes as template values, and back.
+//! Converts nodes to template values and back.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,8 @@ use crate::yaml::{KeyIndex, Kind, Mapping, Node, Style, Tag, View};
 
 /// The names that a template can use.
 ///
-/// It notes the last scalar that was read, since that is where the value of an expression comes from: `{{ spec.version }}`
-/// prints a plain text to minijinja, and the note says which line of which claim it stood on.
+/// It records the last scalar that was read, because this is the origin of an expression's value: for minijinja, `{{ spec.version
+/// }}` prints a plain text, and the record has the line of the claim.
 #[derive(Default)]
 pub struct Context {
     names: Arc<Names>,
@@ -22,11 +22,11 @@ pub struct Context {
     claims: Claims,
 }
 
-/// Names and their values. A template gets the list itself: there are many expressions, and each of them looks up few names.
+/// Names and their values. A list is enough, because there are many expressions and each of them looks up few names.
 #[derive(Clone, Debug, Default)]
 struct Names {
     own: Vec<Named>,
-    /// Those of the context that this one was made from.
+    /// The names of the parent context.
     outer: Option<Arc<Names>>,
 }
 
@@ -34,7 +34,7 @@ struct Names {
 struct Named {
     name: Box<str>,
     value: Value,
-    /// What the value was made from, where that is a scalar: a collection has it itself.
+    /// The origin of the value if it is a scalar; a collection has its own.
     scalar: Option<Node>,
 }
 
@@ -73,18 +73,18 @@ pub(super) type LastRead = Arc<Mutex<Option<Last>>>;
 #[derive(Debug)]
 pub(super) struct Last {
     pub(super) node: Node,
-    /// Where it was read; `None` for a name whose value it is.
+    /// The collection it was read from; `None` if it is the value of a name.
     read: Option<(Arc<Root>, Box<[u32]>)>,
-    /// Whether it was read since the expression began.
+    /// Whether it was read after the beginning of the expression.
     is_new: bool,
 }
 
-/// Where the scalar lies that an expression read last.
+/// The path of the scalar that an expression read last.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// None was read by then.
+    /// No scalar was read.
     Nowhere,
-    /// It was read before the expression began.
+    /// It was read before the beginning of the expression.
     Before,
     /// Below a name, by keys and positions.
     Below(Box<str>, Box<[Step]>),
@@ -102,7 +102,7 @@ impl Context {
         Context::default()
     }
 
-    /// Adds a name, or gives a name another value.
+    /// Adds a name, or replaces its value.
     pub fn set(&mut self, name: &str, node: &Node) {
         let value = self.wrap(node);
         let scalar = node.is_scalar().then(|| node.clone());
@@ -116,7 +116,7 @@ impl Context {
         });
     }
 
-    /// The same names, to which others can be added.
+    /// A child context, to which names can be added.
     #[must_use]
     pub fn child(&self) -> Context {
         let names = Names {
@@ -130,12 +130,13 @@ impl Context {
         }
     }
 
-    /// What its expressions ask of other claims.
+    /// The claim lookups of its expressions.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Tells expressions what `claim(kind, name)` is. `outputs` are all that its kind has, null where the claim has none.
+    /// Sets the result of `claim(kind, name)` in expressions. `outputs` has all outputs of its kind, null if the claim does not
+    /// have them.
     pub fn answer(&self, claim: ClaimName, node: &Node, outputs: &Node) {
         let part = |key: &str| {
             node.get(key)
@@ -169,7 +170,7 @@ impl Context {
         self.last.clone()
     }
 
-    /// Forgets the scalar that was read last, as printing an expression does.
+    /// Clears the scalar that was read last, as after printing an expression.
     pub(super) fn forget_last_read(&self) {
         self.take_last();
     }
@@ -179,7 +180,7 @@ impl Context {
         last.unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Begins an expression: what was read last was read before it.
+    /// Begins an expression: previous reads do not belong to it.
     pub(super) fn begin_expression(&self) {
         let last = self.last.lock();
         if let Some(last) = &mut *last.unwrap_or_else(PoisonError::into_inner) {
@@ -187,7 +188,7 @@ impl Context {
         }
     }
 
-    /// The place of a scalar that an expression read last, among what these names are. `None` where it is none of them.
+    /// The path of the scalar that an expression read last, below one of these names. `None` if it is elsewhere.
     pub(super) fn place_of<'a>(
         &self,
         last: Option<&Last>,
@@ -209,7 +210,7 @@ impl Context {
         Some(Place::Below(name.into(), steps(&root.node, path)?))
     }
 
-    /// A value that an expression makes, at the place of what it read last, as printing gives it.
+    /// A value that an expression creates, with the location of its last read, as in printing.
     pub(super) fn at_place(&self, node: &Node, place: &Place) -> Option<Node> {
         let below = match place {
             Place::Below(name, steps) => {
@@ -230,8 +231,8 @@ impl Context {
         })
     }
 
-    /// Writes what an expression reads at a name and fields below it. Equal bytes are equal data: the kinds and texts of scalars,
-    /// and where the way ends if there is nothing.
+    /// Serializes the data that an expression reads at a name and fields below it. Equal bytes mean equal data: the kinds and texts
+    /// of scalars, and the existing part of the path.
     pub(super) fn write_input(&self, path: &[Box<str>], to: &mut Vec<u8>) {
         let Some((name, fields)) = path.split_first() else {
             return;
@@ -249,12 +250,12 @@ impl Context {
     }
 }
 
-/// Marks what an input begins with; kinds of nodes come after these.
+/// Tags at the beginning of an input; the kinds of nodes have higher numbers.
 const INPUT_MISSING: u8 = 0;
 const INPUT_VALUE: u8 = 1;
 const INPUT_KIND: u8 = 2;
 
-/// The node at fields below another; if there is none, how far the way leads and what is there.
+/// The node at a path below another one; if it does not exist, the length of the existing part and the node there.
 fn write_field(node: &Node, fields: &[Box<str>], to: &mut Vec<u8>) {
     let mut node = node;
     for (at, field) in fields.iter().enumerate() {
@@ -288,7 +289,7 @@ fn write_node(node: &Node, to: &mut Vec<u8>) {
     }
 }
 
-/// A value that is no collection of a claim, and how many fields are read of it.
+/// A value that is not a collection of a claim, and the number of fields that are read of it.
 fn write_value(value: &Value, fields: usize, to: &mut Vec<u8>) {
     to.extend([INPUT_VALUE, value.kind() as u8]);
     write_length(fields, to);
@@ -316,7 +317,7 @@ impl Step {
     }
 }
 
-/// The keys and positions on the way to a node. A key that its map has twice leads elsewhere.
+/// The path of keys and indexes to a node. Not possible if a map has a key twice.
 fn steps(root: &Node, path: &[u32]) -> Option<Box<[Step]>> {
     let (mut node, mut steps) = (root, Vec::with_capacity(path.len()));
     for at in path {
@@ -459,7 +460,7 @@ impl Object for Collection {
     }
 }
 
-/// The node of a value: the very one that was put in where it passed through unchanged, else a new one.
+/// The node of a value: the original one if it is unchanged, otherwise a new one.
 pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String> {
     if let Some(node) = value
         .downcast_object_ref::<Collection>()
@@ -505,16 +506,16 @@ pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String
     })
 }
 
-/// A new node at the place of the scalar that was read last.
+/// A new node with the location of the scalar that was read last.
 fn placed_alone(node: Node, last: &Node) -> Node {
-    // The text as written: `1.10` stays `1.10`, though minijinja knows it as a number.
+    // The text as written: `1.10` stays `1.10` although it is a number in minijinja.
     match node.is_scalar() && is_same_scalar(&node, last) {
         true => last.clone(),
         false => node.at(last.span()),
     }
 }
 
-/// The same for all that is in it.
+/// The same for all nodes in it.
 fn placed(mut node: Node, last: &Node) -> Node {
     let place = |it: &mut Node| *it = placed(std::mem::replace(it, Node::null()), last);
     if let Some(items) = node.as_sequence_mut() {
@@ -525,7 +526,7 @@ fn placed(mut node: Node, last: &Node) -> Node {
     placed_alone(node, last)
 }
 
-/// The node of a value that is new in all its parts, without a place.
+/// The node of a value that was created by an expression, without a location.
 pub(super) fn to_new_node(value: &Value) -> Option<Node> {
     is_new(value).then(|| to_node(value, None).ok()).flatten()
 }
@@ -556,7 +557,7 @@ fn is_same_scalar(node: &Node, last: &Node) -> bool {
     }
 }
 
-/// A node as a value that no span follows: what filters give back.
+/// A node as a value without a span, for results of filters.
 pub(super) fn from_node(node: &Node) -> Value {
     let root = Arc::new(Root {
         node: node.clone(),

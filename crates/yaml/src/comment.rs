@@ -1,8 +1,8 @@
-//! The comment above a key: what the values of charts are described by.
+//! The comment above a key, which describes the values of charts.
 
 use crate::diag::Span;
 
-/// The lines of comment right above the line of a place, without their `#`; `None` where there are none.
+/// The comment lines directly above the line of a location, without their `#`; `None` if there are none.
 pub fn comment_above(place: &Span) -> Option<String> {
     let before = place.source.text.get(..place.start as usize)?;
     let above = before.get(..before.rfind('\n')?)?;

@@ -1,4 +1,4 @@
-//! Changes of single values in a text that somebody wrote: comments, order and layout of all else stay as they are.
+//! Changes single values in a text of the user: comments, order and layout of everything else are kept.
 //!
 //! Each change is tried by reading the text again: either just this value has changed, or there is an error and no text.
 
@@ -8,11 +8,10 @@ use std::sync::Arc;
 use super::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, View, emit_canonical, parse};
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 
-/// The text of `source` with `value` at `path` of its document number `document`, counted from 0. Maps that are missing on the
-/// way are made; an index behind the last item of a list appends one.
+/// The text of `source` with `value` at `path` of its document number `document`, counted from 0. Missing maps are created; an
+/// index after the last item of a list appends one.
 ///
-/// Errors: what the reader finds in the text; `uneditable` where the layout (an alias, say) does not allow to change this
-/// value alone.
+/// Errors: those of the reader; `uneditable` if the layout (such as an alias) does not allow changing only this value.
 pub fn set_in_text(
     source: &Arc<Source>,
     document: usize,
@@ -338,7 +337,7 @@ fn trimmed(text: &str, node: &Node) -> Range<usize> {
     range.start..range.start + kept
 }
 
-/// Where the colon behind a key ends: the end of an entry that has no value.
+/// The end of the colon after a key: the end of an entry without a value.
 fn after_colon(text: &str, key: &Node) -> usize {
     let end = key.span().range().end;
     let rest = text.get(end..).unwrap_or("");

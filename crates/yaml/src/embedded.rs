@@ -1,4 +1,4 @@
-//! YAML in YAML: a scalar whose text is a document of its own, such as an inline patch.
+//! YAML in YAML: a scalar whose text is a YAML document, such as an inline patch.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Node {
         Source::embedded(self.span().clone(), kept.trim_end(), lines)
     }
 
-    /// Where each line of its text begins in the file, as far as that is known.
+    /// The position of each line of its text in the file, if known.
     fn lines(&self, text: &str) -> Vec<u32> {
         let span = self.span();
         match self.style() {
@@ -44,8 +44,8 @@ impl Node {
     }
 }
 
-/// Where the lines of a literal block begin in the file. Empty where the file does not say what the text says, as after
-/// tabs or odd line breaks.
+/// The positions of the lines of a literal block in the file. Empty if the file does not contain the text literally, as with tabs
+/// or unusual line breaks.
 fn literal_lines(node: &Node, text: &str) -> Vec<u32> {
     let file = &node.span().source.text;
     let start = node.span().start as usize;

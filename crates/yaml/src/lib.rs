@@ -1,9 +1,9 @@
 //! YAML: ordered nodes with byte spans, the reader, the writers, and paths into nodes.
 //!
-//! The reader follows libyaml as ported to Go, because Flux, Argo CD and kustomize read with it. The writers are
-//! three on one scalar core: the claims form (the committed tree: keys in the given order, never folded), the build form (what
-//! `kustomize build` prints) and the kyaml form (what kustomize's library prints of a tree). Which form is written is no part
-//! of a node. Comments are no part of one either: the reader gives their places, and no writer writes them.
+//! The reader follows libyaml as ported to Go, because Flux, Argo CD and kustomize read with it. The writers are three on one
+//! scalar core: the claims form (the committed tree: keys in the given order, never folded), the build form (what `kustomize build`
+//! prints) and the kyaml form (what kustomize's library prints of a tree). The form is not part of a node. Neither are comments:
+//! the reader returns their positions, and only the kyaml form of a document as written keeps them.
 
 mod comment;
 mod edit;

@@ -3,7 +3,7 @@
 use super::Node;
 
 /// A node as a literal, like `serde_json::json!`: maps, lists, and expressions that [`Node::from`] takes. A key with a `?` takes an
-/// `Option`, and is left out where that is `None`. A key is a string literal or a constant; no key may occur twice.
+/// `Option`, and is left out if that is `None`. A key is a string literal or a constant; no key may occur twice.
 ///
 /// ```
 /// use pleach_yaml::{emit_canonical, node};

@@ -25,17 +25,17 @@ impl Mapping {
         Mapping::default()
     }
 
-    /// A map of these entries; the caller knows that no key occurs twice.
+    /// A map of these entries; the caller ensures that no key occurs twice.
     pub fn from_entries(entries: Vec<Entry>) -> Mapping {
         Mapping { entries }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -47,8 +47,8 @@ impl Mapping {
 
     /// The entry of a key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        // A search: most mappings have fewer than ten keys, and a hash table for each would take
-        // more memory and time than it saves.
+        // A linear search: most mappings have fewer than ten keys, and a hash table for each would cost more memory and time than
+        // it saves.
         self.entries.iter().find(|it| it.key.is_text(key))
     }
 
@@ -60,7 +60,7 @@ impl Mapping {
             .map(|it| &mut it.value)
     }
 
-    /// The value of a key; where it is missing, what `make` gives is appended first.
+    /// The value of a key; if it is missing, the result of `make` is appended first.
     pub fn get_or_insert_with(&mut self, key: &str, make: impl FnOnce() -> Node) -> &mut Node {
         let at = match self.position(key) {
             Some(at) => at,
@@ -75,17 +75,17 @@ impl Mapping {
         &mut self.entries[at].value
     }
 
-    /// Whether the key is there.
+    /// Whether the key exists.
     pub fn contains_key(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// Where the key is.
+    /// The index of the key.
     pub fn position(&self, key: &str) -> Option<usize> {
         self.entries.iter().position(|it| it.key.is_text(key))
     }
 
-    /// Sets a value: in the key's place if it is there, else at the end. Gives back the old value.
+    /// Sets a value: replaces that of the key, or appends an entry. Returns the old value.
     pub fn insert(&mut self, key: impl Into<Node>, value: impl Into<Node>) -> Option<Node> {
         let (key, value) = (key.into(), value.into());
         match key.as_str().and_then(|key| self.position(key)) {
@@ -97,22 +97,22 @@ impl Mapping {
         }
     }
 
-    /// Takes an entry out; the others keep their order.
+    /// Removes an entry; the others keep their order.
     pub fn remove(&mut self, key: &str) -> Option<Entry> {
         self.position(key).map(|at| self.entries.remove(at))
     }
 
-    /// Keeps the entries that `keep` wants.
+    /// Keeps the entries for which `keep` is true.
     pub fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
         self.entries.retain(keep);
     }
 
-    /// Keeps the entries that `keep` wants, which may change them.
+    /// Keeps the entries for which `keep` is true; it may also modify them.
     pub fn retain_mut(&mut self, keep: impl FnMut(&mut Entry) -> bool) {
         self.entries.retain_mut(keep);
     }
 
-    /// Appends an entry; the caller knows that the key is not there yet.
+    /// Appends an entry; the caller ensures that the key does not exist yet.
     pub fn push(&mut self, key: Node, value: Node) {
         self.entries.push(Entry { key, value });
     }
@@ -163,7 +163,7 @@ impl Mapping {
 /// Above this number of keys, searching all of them for each key of another map takes too long.
 const INDEXED_MIN: usize = 32;
 
-/// Where the keys of a map are, for many searches in one map. Between the searches, entries may be appended, and none removed.
+/// An index of the keys of a map, for many searches. Between searches, entries may be appended but not removed.
 #[derive(Debug, Default)]
 pub struct KeyIndex {
     positions: BTreeMap<Box<str>, usize>,
@@ -172,7 +172,7 @@ pub struct KeyIndex {
 }
 
 impl KeyIndex {
-    /// Where a key is.
+    /// The position of a key.
     pub fn position(&mut self, mapping: &Mapping, key: &str) -> Option<usize> {
         // The index is only worth its memory for large maps, such as the data of a ConfigMap.
         if mapping.len() <= INDEXED_MIN {

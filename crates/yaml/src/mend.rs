@@ -3,7 +3,7 @@
 use super::{Node, Style};
 use crate::diag::Edit;
 
-/// Puts quotes around a value that is written without: a number or a word that is to be a string.
+/// Adds quotes to a plain value: a number or word that should be a string.
 pub fn quote(node: &Node) -> Option<Edit> {
     let text = node.as_str()?;
     let is_plain = node.style() == Style::Plain && node.span().text() == text;
@@ -14,7 +14,7 @@ pub fn quote(node: &Node) -> Option<Edit> {
         .then(|| Edit::new(node.span(), format!("\"{text}\"")))
 }
 
-/// Takes the quotes from a value that is to be a number or a boolean.
+/// Removes the quotes from a value that should be a number or boolean.
 pub fn unquote(node: &Node) -> Option<Edit> {
     let (text, written) = (node.as_str()?, node.span().text());
     let is_quoted = matches!(node.style(), Style::SingleQuoted | Style::DoubleQuoted);

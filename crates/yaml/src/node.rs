@@ -7,8 +7,8 @@ use crate::diag::{Source, Span};
 
 /// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
 ///
-/// The span stays with the value through merging and patching, so that a fault found late points at the line a person wrote.
-/// Text that the source has verbatim is borrowed from it: no allocation per scalar.
+/// The span stays with the value through merging and patching, so that a late error points at the line in the user's file. Text
+/// that the source has verbatim is borrowed from it: no allocation per scalar.
 #[derive(Clone)]
 pub struct Node {
     span: Span,
@@ -47,7 +47,7 @@ impl Value {
     }
 }
 
-/// How a value is written. A wish for the writers, and a part of what kustomize's merge looks at.
+/// How a value is written: a preference for the writers, and an input of kustomize's merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Style {
     /// A scalar without quotes; a collection in block form.
@@ -63,7 +63,7 @@ pub enum Style {
     Folded,
     /// A collection in `[…]` or `{…}`; a null whose value is missing inside such a collection.
     Flow,
-    /// A scalar without quotes behind its tag, as in `!!str 5`. Only [`Node::state_types`] tells it from `Plain`.
+    /// A scalar without quotes after its tag, as in `!!str 5`. Only [`Node::state_types`] distinguishes it from `Plain`.
     Tagged,
 }
 
@@ -149,7 +149,7 @@ impl Node {
         }
     }
 
-    /// A scalar with a text of its own, at its place.
+    /// A scalar with its own text and a location.
     pub(super) fn owned(span: Span, text: Arc<str>, style: Style, tag: Tag) -> Node {
         Node {
             span,
@@ -173,7 +173,7 @@ impl Node {
         }
     }
 
-    /// A scalar with a text of its own.
+    /// A scalar with its own text.
     pub fn scalar(text: impl Into<Arc<str>>, style: Style, tag: Tag) -> Node {
         Node {
             span: nowhere(),
@@ -194,7 +194,7 @@ impl Node {
         }
     }
 
-    /// A null that the program makes, without a place in a file.
+    /// A generated null, without a location in a file.
     pub fn null() -> Node {
         Node {
             span: nowhere(),
@@ -202,7 +202,7 @@ impl Node {
         }
     }
 
-    /// A `true` or `false` that the program makes.
+    /// A generated boolean.
     pub fn bool(value: bool) -> Node {
         let text = if value { "true" } else { "false" };
         Node {
@@ -211,12 +211,12 @@ impl Node {
         }
     }
 
-    /// A whole number that the program makes.
+    /// A generated integer.
     pub fn int(value: i64) -> Node {
         Node::scalar(value.to_string(), Style::Plain, Tag::Int)
     }
 
-    /// A sequence that the program makes, of these items.
+    /// A generated sequence of these items.
     pub fn sequence(items: impl IntoIterator<Item = Node>) -> Node {
         Node::items(
             nowhere(),
@@ -226,7 +226,7 @@ impl Node {
         )
     }
 
-    /// A mapping that the program makes, of these entries.
+    /// A generated mapping of these entries.
     pub fn mapping(mapping: impl Into<Mapping>) -> Node {
         Node::entries(nowhere(), mapping.into(), Style::Plain, Tag::None)
     }
@@ -255,7 +255,7 @@ impl Node {
         self
     }
 
-    /// Where it was written.
+    /// Its location.
     pub fn span(&self) -> &Span {
         &self.span
     }
@@ -304,7 +304,7 @@ impl Node {
         }
     }
 
-    /// Gives every scalar value the tag of its kind, as go-yaml v3's reader does: it keeps the tag when its text changes.
+    /// Sets the tag of every scalar value to that of its kind, as go-yaml v3's reader does: the tag is kept when the text changes.
     ///
     /// Keys stay as they are. What a node is without it: a scalar without a tag takes the kind of whatever text it gets.
     pub fn state_types(&mut self) {
@@ -401,7 +401,7 @@ impl Node {
         (self.kind() == Kind::Bool).then(|| matches!(self.as_str(), Some("true" | "True" | "TRUE")))
     }
 
-    /// The value of an unquoted word that only YAML 1.1 takes for a boolean: `yes`, `off` and their like.
+    /// The value of an unquoted word that is a boolean only in YAML 1.1, such as `yes` and `off`.
     pub fn as_old_bool(&self) -> Option<bool> {
         if self.style() != Style::Plain || self.tag() != Tag::None {
             return None;
@@ -508,7 +508,7 @@ impl Node {
         }
     }
 
-    /// Takes a mapping apart.
+    /// Destructures a mapping.
     pub fn into_mapping(self) -> Option<Mapping> {
         if let Value::Mapping(_, mapping) = self.value {
             Some(mapping)
@@ -517,7 +517,7 @@ impl Node {
         }
     }
 
-    /// Takes a sequence apart.
+    /// Destructures a sequence.
     pub fn into_sequence(self) -> Option<Vec<Node>> {
         if let Value::Sequence(_, items) = self.value {
             Some(items)
@@ -554,7 +554,7 @@ impl Node {
         })
     }
 
-    /// The deepest node on a path that is there: where to point when something below it is missing.
+    /// The deepest existing node on a path, as location of errors about missing nodes below it.
     pub fn nearest_on_path(&self, path: &FieldPath) -> &Node {
         let mut node = self;
         for step in path.steps() {

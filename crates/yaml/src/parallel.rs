@@ -1,4 +1,4 @@
-//! Work on independent items, on all processors where there are many of them. Results and faults come in the order of the items.
+//! Processes independent items, on all processors if there are many of them. Results and errors are in the order of the items.
 
 use std::sync::{Once, OnceLock};
 use std::thread::ThreadId;
@@ -40,7 +40,7 @@ fn start() {
     });
 }
 
-/// Runs a function on each of a few large items. The results, and what each run had to say, come in the order of the items.
+/// Runs a function on each of a few large items. The results and the diagnostics of each run are in the order of the items.
 pub fn each<T: Send, R: Send>(
     items: impl IntoParallelIterator<Iter: IndexedParallelIterator, Item = T>,
     diagnostics: &mut Diagnostics,
@@ -70,7 +70,7 @@ pub fn join<A: Send, B: Send>(
     rayon::join(one, other)
 }
 
-/// Makes something of each item; on all processors from `many` items on.
+/// Maps each item; on all processors if there are at least `many` items.
 pub fn map<T: Sync, R: Send>(
     many: usize,
     items: &[T],
@@ -83,7 +83,7 @@ pub fn map<T: Sync, R: Send>(
     items.par_iter().map(work).collect()
 }
 
-/// Makes something of each item, which it may change, and fails with the first fault.
+/// Maps each item mutably, and fails with the first error.
 pub fn try_map<T: Send, R: Send>(
     items: &mut [T],
     work: impl Fn(&mut T) -> Result<R, Diagnostic> + Sync + Send,
@@ -97,7 +97,7 @@ pub fn try_map<T: Send, R: Send>(
     done.into_iter().collect()
 }
 
-/// Works on each item, and gives all faults.
+/// Processes each item, and returns all errors.
 pub fn faults<T: Send>(
     items: &mut [T],
     work: impl Fn(&mut T) -> Result<(), Diagnostic> + Sync + Send,

@@ -23,7 +23,7 @@ impl FieldPath {
         FieldPath::default()
     }
 
-    /// A path of keys, written with dots. Keys that hold a dot cannot be said this way.
+    /// A path of keys, written with dots. Keys that contain a dot cannot be written this way.
     pub fn dotted(path: &str) -> FieldPath {
         FieldPath {
             steps: path
@@ -69,12 +69,12 @@ impl FieldPath {
         path
     }
 
-    /// Goes one step down.
+    /// Appends a step.
     pub fn push(&mut self, step: Step) {
         self.steps.push(step);
     }
 
-    /// Goes one step up.
+    /// Removes the last step.
     pub fn pop(&mut self) -> Option<Step> {
         self.steps.pop()
     }

@@ -1,9 +1,9 @@
-//! The scalar core: what an unquoted scalar is, and what its number is worth.
+//! The scalar core: the types of unquoted scalars, and values of numbers.
 //!
 //! The rules are go-yaml v3's, which reads for Flux, Argo CD and kustomize. YAML 1.1's `yes`, `no`, `on`, `off` are strings here;
 //! the writers quote them anyway, since other readers take them for booleans.
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `null`, `~` or nothing at all.
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind in a message's words.
+    /// The kind in messages.
     pub fn words(self) -> &'static str {
         match self {
             Kind::Null => "null",
@@ -43,7 +43,7 @@ impl Kind {
     }
 }
 
-/// What an unquoted scalar is.
+/// The kind of an unquoted scalar.
 ///
 /// Only the first byte decides whether anything but a string is tried; then fixed words, dates, whole numbers and
 /// fractions, in this order.
@@ -152,7 +152,7 @@ pub(super) fn int_value_wide(text: &str) -> Option<i128> {
         .then_some(value)
 }
 
-/// The value of a fraction or of a whole number beyond 64 bits; `None` where the text is none or too large for a float.
+/// The value of a fraction or of an integer beyond 64 bits; `None` if the text is not a number or too large for a float.
 pub(super) fn float_value(text: &str) -> Option<f64> {
     let plain: std::borrow::Cow<'_, str> = if text.contains('_') {
         text.replace('_', "").into()

@@ -1,4 +1,4 @@
-//! Dates, as go-yaml takes them from plain scalars.
+//! Dates, as go-yaml recognizes them in plain scalars.
 
 /// The date in RFC 3339, if the text is one: `Y-M-D` alone, with `T` and a zone, or with a blank and no zone.
 pub(super) fn rfc_3339(text: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
 use self::sides::{Opened, open};
-use super::comparing::Comparing;
+use super::comparing::{Comparing, Form};
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session, tree_slices};
 use crate::compare::Comparison;
@@ -65,27 +65,6 @@ pub(in crate::cli) enum Depth {
     Sync,
     /// What Flux and Argo CD deploy, including the objects of charts and of nested units.
     Objects,
-}
-
-/// The form of a comparison.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(in crate::cli) enum Form {
-    Text,
-    Md,
-    Html,
-    Json,
-    Patch,
-    Github,
-    Gitlab,
-    Sarif,
-    Junit,
-}
-
-impl Form {
-    /// Whether it shows objects that differ as a whole, and not only their fields.
-    pub(in crate::cli) fn shows_objects(self) -> bool {
-        matches!(self, Form::Json | Form::Patch)
-    }
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {

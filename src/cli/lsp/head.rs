@@ -28,7 +28,7 @@ pub(super) fn difference_to_head(
     let text = difference(workspace, &files, environment, claim);
     repository.failure().map_err(|it| it.to_string())?;
     Ok(match text.is_empty() {
-        true => format!("# {claim} comes to the same in {environment} as at HEAD\n"),
+        true => format!("# {claim} in {environment} has not changed since HEAD\n"),
         false => text,
     })
 }

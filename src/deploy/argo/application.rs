@@ -6,17 +6,17 @@ use super::Setting;
 use super::build::{build, folder_inputs, overrides};
 use super::environment::Environment;
 use super::release;
+use super::source::Source;
 use super::template::merge_patch;
 use crate::deploy::Placement;
 use crate::deploy::chart::not_shown;
-use crate::deploy::flux::plain;
 use crate::deploy::sync::{items, text};
 use crate::deploy::trial::Trial;
 use crate::deploy::unit::{Origin, Status};
 use crate::diag::{Diagnostics, Severity};
 use crate::inflate::ChartInput;
 use crate::object::Object;
-use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
+use crate::tree::{Files, ReadSet, Recorded, TreePath};
 use crate::yaml::{Mapping, Node};
 
 /// What an Application deploys.
@@ -28,32 +28,6 @@ pub(in crate::deploy) struct Applied {
     /// How its charts were rendered.
     pub(in crate::deploy) trials: Vec<Arc<Trial>>,
     pub(in crate::deploy) read_set: ReadSet,
-}
-
-/// A source of an Application, with its context.
-pub(super) struct Source<'a> {
-    pub(super) application: &'a Object,
-    pub(super) node: &'a Node,
-    /// The sources that have a name.
-    pub(super) references: &'a [Node],
-    pub(super) environment: Environment,
-    pub(super) files: &'a dyn Files,
-    pub(super) urls: &'a [String],
-}
-
-impl Source<'_> {
-    /// Whether a source is the repository itself. If the repository's address is unknown, a source whose path exists counts as
-    /// such.
-    pub(super) fn is_own(&self, source: &Node) -> bool {
-        let url = plain(text(source, &["repoURL"]));
-        if !self.urls.is_empty() {
-            return self.urls.contains(&url);
-        }
-        let path = TreePath::new(text(source, &["path"]).trim_start_matches('/'));
-        let is_there =
-            path.is_some_and(|it| matches!(self.files.kind(&it), Ok(Some(EntryKind::Folder))));
-        is_there || !text(source, &["ref"]).is_empty()
-    }
 }
 
 /// The sources of an Application.

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Setting;
-use super::application::Source;
 use super::kustomize::edit;
 use super::release;
+use super::source::{Built, Source};
 use crate::deploy::chart::first_error;
 use crate::deploy::flux::read_fields;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, text};
-use crate::deploy::trial::Trial;
 use crate::deploy::unit::Origin;
 use crate::diag::{Class, Diagnostic, Diagnostics, Source as Text};
 use crate::inflate::ChartInput;
@@ -19,15 +18,6 @@ use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse};
-
-/// The result of rendering a source.
-pub(super) struct Built {
-    pub(super) objects: Vec<Object>,
-    /// The folder or chart of the objects.
-    pub(super) origin: Origin,
-    /// How its chart was rendered.
-    pub(super) trial: Option<Trial>,
-}
 
 /// The objects of a source. Errors: it cannot be rendered by Argo CD, or requires something that is not available.
 pub(super) fn build(

@@ -11,6 +11,7 @@ mod parameters;
 mod release;
 mod set;
 mod slug;
+mod source;
 mod template;
 
 pub(super) use application::{apply, destination, inputs, source_paths};

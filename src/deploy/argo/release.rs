@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Setting;
-use super::application::Source;
-use super::build::Built;
+use super::source::{Built, Source};
 use crate::chart::Request;
 use crate::deploy::chart::{Install, Place, install};
 use crate::deploy::flux::values_of;

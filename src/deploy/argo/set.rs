@@ -81,7 +81,7 @@ fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnost
     }
     count.retain(|_, count| *count > 1);
     for (name, count) in &count {
-        let message = format!("{} makes {count} Applications `{name}`", set.id());
+        let message = format!("{} generates {count} Applications `{name}`", set.id());
         let help = "Argo CD applies none of them; make the name depend on all parameters";
         said.push(
             Diagnostic::error("duplicate-resource", message)

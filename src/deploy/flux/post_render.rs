@@ -118,10 +118,10 @@ fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
         if object.kind().is_empty() || object.name().is_empty() {
             let message = match object.kind() {
                 "" => format!(
-                    "its chart makes an object without `kind`: {}",
+                    "its chart renders an object without `kind`: {}",
                     object.name()
                 ),
-                kind => format!("its chart makes a {kind} without `metadata.name`"),
+                kind => format!("its chart renders a {kind} without `metadata.name`"),
             };
             return Err(Diagnostic::error("missing-name", message));
         }
@@ -140,7 +140,7 @@ fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
         };
         let fault = Diagnostic::error(
             "duplicate-resource",
-            format!("its chart makes {id} twice, which helm-controller refuses"),
+            format!("its chart renders {id} twice, which helm-controller rejects"),
         )
         .class(Class::DuplicateObject);
         return Err(match hook(first).is_some() == hook(object).is_some() {

@@ -294,7 +294,7 @@ impl Reader<'_> {
             }),
             Located::Elsewhere(_) => {
                 let message = format!(
-                    "ExternalArtifact `{name}` is made by a controller in the cluster, and no ArtifactGenerator of the repository says what it holds"
+                    "ExternalArtifact `{name}` is created by a controller in the cluster, and no ArtifactGenerator of the repository defines its content"
                 );
                 let at = reference.get("name").unwrap_or(reference);
                 let fault = Diagnostic::error("unseen-source", message).at(at);

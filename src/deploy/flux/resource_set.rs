@@ -278,7 +278,9 @@ fn made(
     let documents = documents.map_err(|faults| {
         let first = faults.into_iter().next();
         let words = first.map_or_else(String::new, |it| it.message);
-        fault(&format!("what a template makes is no YAML: {words}"))
+        fault(&format!(
+            "the output of the template is not valid YAML: {words}"
+        ))
     })?;
     let objects = documents.into_iter().filter(|it| !it.is_null());
     Ok(objects.map(|it| Object::new(it.at(at))).collect())

@@ -1,4 +1,4 @@
-//! Keeper ensembles of an even number of nodes.
+//! Keeper ensembles with an even number of nodes.
 
 use super::clusters;
 use crate::diag::Severity;

@@ -1,4 +1,4 @@
-//! ClickHouse and Keeper as Altinity's operator runs them: the structure of clusters, and the rules about changes of it.
+//! ClickHouse and Keeper with Altinity's operator: the structure of clusters, and rules about its changes.
 
 pub mod even_keepers;
 pub mod fewer_keepers;

@@ -26,7 +26,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// A server for which templates are named at several levels; the last one counts.
+    /// A server with template references at several levels; the last one applies.
     pub(super) fn replica(&self, levels: &[Option<&'a Node>]) -> Replica {
         let name = |field: &str| {
             let levels = std::iter::once(&self.defaults)
@@ -97,7 +97,7 @@ fn zones(pod: &Node) -> Zones {
     }
 }
 
-/// The zones that a required affinity to nodes names.
+/// The zones in a required node affinity.
 fn affinity(pod: &Node) -> Option<Vec<String>> {
     let terms = pod.at_keys(&[
         "spec",

@@ -1,24 +1,24 @@
-//! What a ClickHouse or Keeper cluster looks like, read from the object that Altinity's operator runs it by: shards, replicas,
-//! their zones, volumes and image.
+//! Reads the structure of ClickHouse and Keeper clusters from the objects of Altinity's operator: shards, replicas, their zones,
+//! volumes and image.
 //!
-//! What is deliberately absent: what the operator adds by itself, such as the default template of a pod.
+//! It does not include what the operator adds by itself, such as the default template of a pod.
 
 use super::pod::Templates;
 use crate::object::Object;
 use crate::products::{Cluster, Shard};
 use crate::yaml::Node;
 
-/// Shards of a cluster and replicas of a shard that are listed one by one. More are only counted: the number comes from a file
-/// that anybody may have written.
+/// The maximum number of shards of a cluster, and of replicas of a shard, that are listed. More are only counted, because the
+/// number in a file may be arbitrarily large.
 const EACH_MAX: u64 = 256;
 
-/// Replicas of an object that are listed one by one; of further shards the first replicas are not listed.
+/// The maximum number of replicas of an object that are listed.
 const REPLICAS_MAX: u64 = 65_536;
 
-/// Shards of an object that are listed one by one; of further clusters only the first shard is.
+/// The maximum number of shards of an object that are listed; of further clusters only the first shard.
 const SHARDS_MAX: u64 = 65_536;
 
-/// Whether the object is one of the operator's that hold clusters.
+/// Whether the object defines clusters.
 fn is_installation(object: &Object) -> bool {
     let group = object.api_version().split('/').next();
     match object.kind() {
@@ -28,7 +28,7 @@ fn is_installation(object: &Object) -> bool {
     }
 }
 
-/// The clusters that an object holds; none where it is no installation.
+/// The clusters of an object; empty if it is not an installation.
 pub fn clusters(object: &Object) -> Vec<Cluster> {
     if !is_installation(object) {
         return Vec::new();
@@ -46,7 +46,7 @@ pub fn clusters(object: &Object) -> Vec<Cluster> {
         .collect()
 }
 
-/// Shards and replicas of each cluster as they are written, for a table of sizes.
+/// Shards and replicas of each cluster as written, for a table of sizes.
 pub fn facts(object: &Object) -> Vec<(&'static str, String)> {
     if !matches!(
         object.kind(),
@@ -71,14 +71,14 @@ pub fn facts(object: &Object) -> Vec<(&'static str, String)> {
     facts.collect()
 }
 
-/// How many shards and replicas may still be listed.
+/// The number of shards and replicas that may still be listed.
 struct Room {
     shards: u64,
     replicas: u64,
 }
 
 impl Room {
-    /// Takes as many of `wanted` as there is room for.
+    /// Reserves up to `wanted` entries.
     fn take(room: &mut u64, wanted: u64) -> u64 {
         let taken = wanted.min(EACH_MAX).min(*room);
         *room -= taken;
@@ -141,7 +141,7 @@ fn items(node: Option<&Node>) -> &[Node] {
     node.and_then(Node::as_sequence).unwrap_or_default()
 }
 
-/// The stated number, or that of the items where it is larger; one where nothing is reported.
+/// The explicit number, or that of the items if it is larger; by default one.
 fn count(stated: Option<&Node>, items: &[Node]) -> u64 {
     let stated = stated.and_then(|it| it.as_str()?.parse::<u64>().ok());
     let listed = u64::try_from(items.len()).unwrap_or(u64::MAX);

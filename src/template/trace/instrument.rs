@@ -1,8 +1,9 @@
-//! Puts filters into the text of a template that note what each expression reads, and which line a text was printed by.
+//! Inserts filters into the text of a template that record what each expression reads, and which line printed a text.
 //!
-//! `{{ x }}` becomes `{{ ((x)|pleach_trace_out(7)) }}`, a condition `((x)|pleach_trace_if(8))`, and behind each run of fixed text in a
-//! line comes `{{ 0|pleach_trace_line(9) }}`, which prints a mark that is taken out before the output is parsed. The numbers are those
-//! of [`Tag`]s. A template that cannot be taken apart so is rendered as it is, and its values know less.
+//! `{{ x }}` becomes `{{ ((x)|pleach_trace_out(7)) }}`, a condition `((x)|pleach_trace_if(8))`, and after each run of fixed text in
+//! a line comes `{{ 0|pleach_trace_line(9) }}`, which prints a mark that is removed before the output is parsed. The numbers are
+//! those of [`Tag`]s. A template that cannot be instrumented in this way is rendered without filters, and its values have fewer
+//! origins.
 
 use std::ops::Range;
 
@@ -14,20 +15,20 @@ use ast::{BinOpKind, Expr, Stmt};
 
 pub(super) const PREFIX: &str = "pleach_trace_";
 
-/// A place of a template that reads values or prints text.
+/// A location in a template that reads values or prints text.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Tag {
     /// The name of the text.
     pub(super) template: String,
     /// Its bytes in the text as it was added.
     pub(super) range: Range<usize>,
-    /// The conditions and loops that it is within, the outermost first.
+    /// The conditions and loops around it, the outermost first.
     pub(super) within: Vec<usize>,
     /// Variables of the template that its expression uses.
     pub(super) uses: Vec<Use>,
     /// The names that it sets.
     pub(super) sets: Vec<String>,
-    /// Whether a map or list that it names counts only by whether it is empty.
+    /// Whether a map or list in it only matters by whether it is empty.
     pub(super) is_truth: bool,
 }
 
@@ -35,13 +36,13 @@ pub(in super::super) struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) name: String,
-    /// Whether all of it is used, not a field of it.
+    /// Whether the whole value is used and not only a field.
     pub(super) is_whole: bool,
 }
 
 struct Insertion {
     at: usize,
-    /// At one place, what ends comes before what begins, and tags last.
+    /// At one position, ends come before beginnings, and tags come last.
     order: u8,
     text: String,
 }
@@ -55,7 +56,7 @@ struct Instrument<'a> {
     insertions: Vec<Insertion>,
 }
 
-/// The text with its filters; `None` where its expressions cannot be distinguished. Tags are added to `tags`.
+/// The text with filters; `None` if its expressions cannot be separated. Tags are added to `tags`.
 pub(super) fn instrument(
     name: &str,
     text: &str,
@@ -89,7 +90,7 @@ pub(super) fn instrument(
     Some(traced)
 }
 
-/// Whether an expression has no filter of ours and yet depends on something.
+/// Whether an expression without a trace filter depends on something.
 fn is_bare(expression: &Expr) -> bool {
     !matches!(expression, Expr::Filter(it) if it.name.starts_with(PREFIX))
         && !matches!(expression, Expr::Const(_) | Expr::Call(_) | Expr::Var(_))
@@ -123,7 +124,7 @@ impl Instrument<'_> {
         self.insertions.push(Insertion { at, order, text });
     }
 
-    /// Has a filter look at the value of an expression.
+    /// Applies a filter to the value of an expression.
     fn wrap(&mut self, expression: &Expr, filter: &str, within: &[usize]) -> usize {
         let range = self.begin(start(expression))..expression.span().end_offset as usize;
         let mut uses = Vec::new();
@@ -137,7 +138,7 @@ impl Instrument<'_> {
         tag
     }
 
-    /// Has a filter run at the beginning of what a tag opens; the tag ends behind `after`.
+    /// Inserts a filter at the beginning of a block; its opening tag ends after `after`.
     fn open(&mut self, after: usize, value: &str, filter: &str, tag: usize) {
         let next = self.ends.partition_point(|it| *it < after);
         if let Some(at) = self.ends.get(next).copied() {
@@ -192,7 +193,7 @@ impl Instrument<'_> {
                 if let Some(tag) = self.tags.get_mut(tag) {
                     tag.sets = names;
                 }
-                // Defaults are read where the macro is called.
+                // Defaults are evaluated at the call of the macro.
                 let last = it.args.iter().chain(&it.defaults);
                 let end = last.map(|it| it.span().end_offset as usize).max();
                 self.open(end.unwrap_or(place), "0", "macro", tag);
@@ -220,7 +221,7 @@ impl Instrument<'_> {
         }
     }
 
-    /// A mark behind each run of text in a line.
+    /// A mark after each run of text in a line.
     fn fixed_text(&mut self, raw: &str, within: &[usize]) {
         // The parser's texts are parts of the template's.
         let offset = (raw.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
@@ -234,7 +235,7 @@ impl Instrument<'_> {
         for line in raw.split_inclusive('\n') {
             let content = line.trim_end().len();
             let blank = line.len() - line.trim_start().len();
-            // A brace and the mark's own would be read as one sign; what is before it has the next line's mark.
+            // A brace followed by that of the mark would be parsed differently; the text before it has the mark of the next line.
             let is_open = line.get(..content).is_some_and(|it| it.ends_with('{'));
             if content > 0 && !is_open {
                 let tag = self.tag(at + blank..at + content, within, Vec::new());
@@ -267,7 +268,7 @@ fn names(target: &Expr) -> Vec<String> {
     }
 }
 
-/// Whether an expression asks only which of some values are there.
+/// Whether an expression only tests which of some values exist.
 fn is_truth(expression: &Expr) -> bool {
     match expression {
         Expr::Var(_) => true,

@@ -1,10 +1,11 @@
 //! Where each value of a rendered object comes from: the line of the template that printed it, and everything that the line read.
 //!
-//! Normal renderings keep the place of the value that was read last. A traced one notes every read, the conditions and loops around
-//! each line, and what computed names were made of. It costs several times as much, so only `explain` and the like ask for it.
+//! Normal renderings only keep the location of the value that was read last. A traced one records every read, the conditions and
+//! loops around each line, and the inputs of computed names. It takes several times as long, so only `explain` and similar commands
+//! use it.
 //!
-//! What is noted travels as a span: a traced scalar's place is a number in a source of its own, which later stages copy as they copy
-//! all spans, and [`Trace::step`] knows what the number means.
+//! Records are carried in spans: the location of a traced scalar is a number in a special source, which later stages copy like all
+//! spans, and [`Trace::step`] resolves the number.
 
 mod instrument;
 mod record;
@@ -20,26 +21,26 @@ mod traced;
 pub(super) use record::{Record, register};
 pub(super) use traced::Traced;
 
-/// What a traced run has noted.
+/// The records of a traced run.
 #[derive(Clone, Debug)]
 pub struct Trace(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// What all numbers are places of.
+    /// The source of all numbers.
     source: Arc<Source>,
     tags: Mutex<Vec<Tag>>,
     steps: Mutex<Vec<TraceStep>>,
 }
 
-/// How a value came to be printed, or computed.
+/// How a value was printed or computed.
 #[derive(Clone, Debug)]
 pub struct TraceStep {
     /// The line of the template, or the expression of the kind.
     pub at: Option<Span>,
-    /// The value that was printed as it was read; `None` for fixed text and for what was computed.
+    /// The value that was printed unchanged; `None` for fixed text and computed values.
     pub value: Option<Span>,
-    /// What was read for it.
+    /// The values that were read for it.
     pub reads: Vec<Span>,
     /// The conditions and loops around it, the outermost first.
     pub conditions: Vec<TraceCondition>,
@@ -48,14 +49,14 @@ pub struct TraceStep {
 /// A condition or a loop of a template.
 #[derive(Clone, Debug)]
 pub struct TraceCondition {
-    /// The place of the expression in its template.
+    /// The location of the expression in its template.
     pub at: Option<Span>,
-    /// The places of the values that it read.
+    /// The locations of the values that it read.
     pub reads: Vec<Span>,
 }
 
 impl TraceStep {
-    /// The step of a value that is made of all scalars of others.
+    /// The step of a value that is composed of all scalars of others.
     pub fn made_of<'n>(sources: impl IntoIterator<Item = &'n Node>) -> TraceStep {
         let mut reads = Vec::new();
         sources
@@ -85,14 +86,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Trace {
-    /// What a place means; `None` where it is a place in a file.
+    /// The step of a location; `None` if it is a location in a file.
     pub fn step(&self, place: &Span) -> Option<TraceStep> {
         let is_own = Arc::ptr_eq(&place.source, &self.0.source);
         let steps = locked(&self.0.steps);
         steps.get(place.start as usize).filter(|_| is_own).cloned()
     }
 
-    /// Notes a step, and gives the place that means it.
+    /// Records a step and returns its location.
     pub fn add(&self, step: TraceStep) -> Span {
         let mut steps = locked(&self.0.steps);
         let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
@@ -104,7 +105,7 @@ impl Trace {
         }
     }
 
-    /// The node; its scalars that `is_meant` accepts are there only because of values at some places.
+    /// The node, in which the existence of scalars accepted by `is_meant` depends on values at some locations.
     pub fn under(&self, node: Node, conditions: &[Span], is_meant: &dyn Fn(&Span) -> bool) -> Node {
         let conditions = conditions.iter().map(|it| TraceCondition {
             at: None,
@@ -144,7 +145,7 @@ impl Trace {
     }
 }
 
-/// The node with each scalar at the place that `place` gives for its own.
+/// The node with the location of each scalar replaced by `place`.
 fn replaced(node: Node, place: &mut dyn FnMut(&Node) -> Span) -> Node {
     let style = node.style();
     if node.is_scalar() {

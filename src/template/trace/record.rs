@@ -1,4 +1,4 @@
-//! What one rendering reads and prints, as it goes on.
+//! Records of what one rendering reads and prints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::yaml::{Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN, Vi
 #[derive(Clone, Debug)]
 pub(in super::super) enum Seen {
     Scalar(Node),
-    /// A map or list; one that is entered is read no more than the fields that are read of it.
+    /// A map or list. If it is only used to access fields, only these count as read.
     Collection(Node),
 }
 
-/// Something that was printed.
+/// A printed value or text.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Made {
     pub(in super::super) tag: Option<usize>,
@@ -31,31 +31,31 @@ pub(in super::super) struct Made {
 #[derive(Clone, Debug, Default)]
 struct Variable {
     reads: Vec<Span>,
-    /// What is read where all of a map or list is used.
+    /// The reads if a whole map or list is used.
     whole: Vec<Span>,
 }
 
-/// What a rendering has read and printed so far.
+/// The reads and output of a rendering so far.
 #[derive(Debug)]
 pub(in super::super) struct Record {
     trace: Trace,
-    /// Since the last expression.
+    /// Reads since the last expression.
     seen: Vec<Seen>,
     /// Collections that were entered since the last expression.
     entered: Vec<Node>,
-    /// What each condition and loop read the last time.
+    /// The last reads of each condition and loop.
     latest: BTreeMap<usize, Vec<Span>>,
-    /// Scalars and keys of what a loop goes through.
+    /// Scalars and keys of a loop's items.
     items: BTreeMap<usize, Vec<Node>>,
     variables: BTreeMap<(String, String), Variable>,
-    /// What decides whether a template is included.
+    /// The conditions of included templates.
     included: BTreeMap<String, Vec<(usize, Vec<Span>)>>,
     /// The texts of scalars that were read, by their places.
     texts: BTreeMap<Key, String>,
     next: Option<Made>,
-    /// Beside the values of the placeholders.
+    /// Records for the values of the placeholders.
     pub(in super::super) printed: Vec<Made>,
-    /// Of the marks behind fixed text.
+    /// Records for the marks after fixed text.
     pub(in super::super) lines: Vec<Made>,
 }
 
@@ -80,7 +80,7 @@ impl Record {
         }
     }
 
-    /// A value is read; `parent` is the collection that it is a field or an item of.
+    /// Records the read of a value; `parent` is the collection that contains it.
     pub(in super::super) fn read(&mut self, parent: Option<&Node>, node: &Node) {
         if let Some(parent) = parent {
             self.enter(parent);
@@ -94,7 +94,7 @@ impl Record {
         });
     }
 
-    /// A field of a collection is looked for: not all of it is read.
+    /// Records that a field of a collection is accessed, so not all of it is read.
     pub(in super::super) fn enter(&mut self, collection: &Node) {
         let is_it = |it: &Seen| matches!(it, Seen::Collection(seen) if is_same(seen, collection));
         if let Some(at) = self.seen.iter().rposition(is_it)
@@ -104,7 +104,7 @@ impl Record {
         }
     }
 
-    /// What was read since the last expression, by an expression whose value is `value`.
+    /// The reads since the last expression, by an expression with the value `value`.
     fn take(&mut self, tag: &Tag, value: Option<&Value>) -> (Vec<Span>, Vec<Span>) {
         let result = value.and_then(|it| it.downcast_object_ref::<Collection>());
         let result = result.and_then(Collection::node);
@@ -143,7 +143,7 @@ impl Record {
         self.texts.insert(key(scalar.span()), text.to_string());
     }
 
-    /// Whether a scalar is one that was read, as it was read.
+    /// Whether a scalar is an unchanged scalar that was read.
     pub(super) fn has_read(&self, scalar: &Node) -> bool {
         let text = self.texts.get(&key(scalar.span()));
         text.is_some() && text.map(String::as_str) == scalar.as_str()
@@ -160,7 +160,7 @@ impl Record {
 
     fn out(&mut self, number: usize, tag: &Tag, value: &Value) {
         let (mut reads, whole) = self.take(tag, Some(value));
-        // A map or list that is printed as it is has its own places.
+        // A map or list that is printed unchanged has its own locations.
         if value.downcast_object_ref::<Collection>().is_none() {
             whole.iter().for_each(|it| push(&mut reads, it));
         }
@@ -199,12 +199,12 @@ impl Record {
         let computed = !is_taken_from(value, &items);
         let (reads, _) = self.take(tag, Some(value));
         self.items.insert(number, items);
-        // How many items there are depends on no single one of them.
+        // The number of items does not depend on a single one of them.
         let reads = if computed { reads } else { Vec::new() };
         self.latest.insert(number, reads);
     }
 
-    /// A turn of a loop: its variables come from the items that say the same.
+    /// An iteration of a loop: its variables come from the items with the same content.
     fn item(&mut self, number: usize, tag: &Tag, values: &Value) {
         self.seen.clear();
         self.entered.clear();
@@ -234,7 +234,7 @@ impl Record {
         }
     }
 
-    /// The beginning of a macro: what was read are its arguments.
+    /// The beginning of a macro: the previous reads are its arguments.
     fn begin_macro(&mut self, number: usize, tag: &Tag) {
         let (reads, _) = self.take(tag, None);
         self.latest.insert(number, Vec::new());
@@ -248,7 +248,7 @@ impl Record {
         }
     }
 
-    /// A value is printed.
+    /// Records a printed value.
     pub(in super::super) fn print(&mut self) {
         let made = self.next.take().unwrap_or_default();
         self.printed.push(made);
@@ -267,7 +267,7 @@ impl Record {
     }
 }
 
-/// The address of a source, and a place in it.
+/// The address of a source, and a position in it.
 type Key = (usize, u32, u32);
 
 fn key(place: &Span) -> Key {
@@ -285,7 +285,7 @@ fn is_same(one: &Node, other: &Node) -> bool {
     one.span() == other.span() && one.same_data(other)
 }
 
-/// The places of all scalars of a value.
+/// The locations of all scalars of a value.
 pub(super) fn places(node: &Node, into: &mut Vec<Span>) {
     let mut found = Vec::new();
     scalars(node, &mut found);
@@ -307,7 +307,7 @@ pub(super) fn scalars(node: &Node, into: &mut Vec<Node>) {
     }
 }
 
-/// Whether what a loop goes through are items of a list or map as written: `map`, `map | items`, `list | sort`.
+/// Whether a loop iterates over the items of a list or map as written: `map`, `map | items`, `list | sort`.
 fn is_taken_from(value: &Value, items: &[Node]) -> bool {
     if value.downcast_object_ref::<Collection>().is_some() {
         return true;

@@ -1,11 +1,11 @@
-//! From what a rendering has noted to the places of its values.
+//! Computes the locations of values from the records of a rendering.
 
 use super::record::{Made, Record, scalars};
 use super::{Trace, TraceCondition, TraceStep, replaced};
 use crate::diag::Span;
 use crate::yaml::{Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN};
 
-/// A traced rendering whose values know their steps.
+/// A traced rendering with the steps of its values.
 pub(in super::super) struct Traced {
     trace: Trace,
     /// The ends of runs of fixed text in the output, in its order.
@@ -13,7 +13,7 @@ pub(in super::super) struct Traced {
 }
 
 impl Traced {
-    /// Takes the marks out of the text, and notes a step for each value. `place` gives the place of a tag.
+    /// Removes the marks from the text, and records a step for each value. `place` returns the location of a tag.
     pub(in super::super) fn new(
         record: Record,
         text: &mut String,
@@ -27,14 +27,14 @@ impl Traced {
             let others = not_passed_on(&old, &step.reads, &record);
             *value = replaced(old, &mut |node| {
                 let mut step = step.clone();
-                // What was computed has the place of what was read last, which is among the reads; a part of a list that was
-                // searched has its own.
+                // A computed value has the location of the last read, which is among the reads; an item from a searched list has
+                // its own.
                 step.value = node.has_origin().then(|| node.span().clone());
                 if !record.has_read(node) {
                     return trace.add(step);
                 }
                 step.reads = Vec::new();
-                // They have decided that it is this value.
+                // They have determined the value.
                 let others = others.iter().filter(|it| *it != node.span());
                 step.conditions.push(TraceCondition {
                     at: None,
@@ -53,12 +53,12 @@ impl Traced {
         Traced { trace, marks }
     }
 
-    /// The place of fixed text.
+    /// The location of fixed text.
     pub(in super::super) fn fixed(&self, place: &Span) -> Span {
         self.trace.add(self.line(place.start as usize))
     }
 
-    /// The place of a text with values in it.
+    /// The location of a text that contains values.
     pub(in super::super) fn text<'n>(
         &self,
         place: &Span,
@@ -75,7 +75,7 @@ impl Traced {
         self.trace.add(step)
     }
 
-    /// The line that printed what is at a byte of the output.
+    /// The template line that printed a byte of the output.
     fn line(&self, at: usize) -> TraceStep {
         let next = self.marks.partition_point(|it| it.0 <= at);
         let line = self.marks.get(next).map(|it| it.1.clone());
@@ -88,7 +88,7 @@ impl Traced {
     }
 }
 
-/// What was read for a value and is not itself a part of it.
+/// The reads for a value that are not a part of it.
 fn not_passed_on(value: &Node, reads: &[Span], record: &Record) -> Vec<Span> {
     let mut found = Vec::new();
     scalars(value, &mut found);
@@ -111,7 +111,7 @@ fn step(made: &Made, place: &dyn Fn(usize) -> Option<Span>) -> TraceStep {
     }
 }
 
-/// The text without its marks, and where they were in what is left.
+/// The text without marks, and their positions in it.
 fn without_marks(text: &str) -> (String, Vec<(usize, usize)>) {
     let mut parts = text.split(OPEN);
     let mut out = parts.next().unwrap_or("").to_string();

@@ -318,7 +318,7 @@ fn find_schema_faults(
         let verdict = schema::validate(&to_json(&Value::Map(values.clone())), text);
         for url in verdict.unread {
             warnings.push(format!(
-                "the schema of {} refers to {url}, which is not read: what it says of the values is not checked",
+                "the schema of {} refers to {url}, which is not read, so the values are not checked against it",
                 chart.name
             ));
         }

@@ -8,7 +8,7 @@ use crate::object::Gvk;
 use crate::schema::{Schemas, TypeRef};
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
-/// What differs between two objects that are known to be the same one, and whose secrets are hidden.
+/// The differences between two versions of an object, whose secrets are hidden.
 pub(super) fn compare(
     before: &Node,
     after: &Node,
@@ -95,7 +95,7 @@ impl Comparison<'_> {
         !self.options.exact && lenient::says_nothing(key, value, above, is_known)
     }
 
-    /// Goes one step down for a while.
+    /// Runs a function one step further down.
     pub(super) fn within(&mut self, step: Step, act: impl FnOnce(&mut Self)) {
         self.path.push(step);
         act(self);

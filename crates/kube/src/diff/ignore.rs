@@ -8,9 +8,9 @@ use pleach_yaml::Node;
 /// A field, a kind, or a field of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignore {
-    /// The kind of the objects; all kinds where none is given.
+    /// The kind of the objects; all kinds if not set.
     kind: Option<Box<str>>,
-    /// The way to the field; the objects as a whole where it is empty.
+    /// The path to the field; if empty, the objects as a whole.
     steps: Vec<Pattern>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn is_ignored(object: &Object, ignore: &[Ignore]) -> bool {
     whole.any(|it| it.is_about(object))
 }
 
-/// An object without the fields that are left out; `None` where there are none of them.
+/// An object without the ignored fields; `None` if it has none of them.
 pub(super) fn pruned(object: &Object, ignore: &[Ignore]) -> Option<Node> {
     let own = ignore.iter().filter(|it| it.is_about(object));
     let own: Vec<&Ignore> = own.filter(|it| !it.steps.is_empty()).collect();
@@ -143,7 +143,7 @@ fn children(node: &mut Node) -> impl Iterator<Item = &mut Node> {
     values.chain(items.into_iter().flatten())
 }
 
-/// The steps of a path; `None` where it is none.
+/// The steps of a path; `None` if it is invalid.
 fn steps(path: &str) -> Option<Vec<Pattern>> {
     let mut steps = Vec::new();
     let mut rest = path;

@@ -1,4 +1,4 @@
-//! What means the same to a cluster though it is written otherwise: equal quantities, and fields that say nothing.
+//! Values with the same meaning for a cluster in different notation: equal quantities, and fields without effect.
 
 use crate::object::{Gvk, quantity};
 use pleach_yaml::{Kind, Node, View};
@@ -70,8 +70,8 @@ pub(super) fn is_same_quantity<'a>(
     is_named && value(before).is_some_and(|it| value(after) == Some(it))
 }
 
-/// Whether a field with this value means the same as none. `above` is the key of the map around it, `None` for the object itself;
-/// `is_known` says whether the field is one of Kubernetes' own kinds.
+/// Whether a field with this value has the same meaning as a missing one. `above` is the key of the map around it, `None` for the
+/// object itself; `is_known` says whether the field is one of Kubernetes' own kinds.
 pub(super) fn says_nothing(key: &str, value: &Node, above: Option<&str>, is_known: bool) -> bool {
     match above {
         None if key == "status" => is_hollow(value),
@@ -86,7 +86,7 @@ pub(super) fn says_nothing(key: &str, value: &Node, above: Option<&str>, is_know
     }
 }
 
-/// Whether Kubernetes itself has the kind. The schemas of CRDs are data, in which an empty map may say something.
+/// Whether the kind is built into Kubernetes. In custom resources, an empty map may have a meaning.
 pub(super) fn is_builtin(gvk: &Gvk) -> bool {
     let group = &*gvk.group;
     let is_own = !group.contains('.') || group.ends_with(".k8s.io");

@@ -1,4 +1,4 @@
-//! Two lists: items are paired by what identifies them, else by content; what stays over is paired by position.
+//! Compares two lists: items are paired by identity, otherwise by content; remaining ones are paired by position.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::path::Step;
 use crate::schema::{ListRule, TypeRef};
 use pleach_yaml::Node;
 
-/// Fields that name the items of a list whose type nobody declares.
+/// Fields that identify the items of a list without a declared type.
 const NAMES: [&str; 3] = ["name", "key", "id"];
 
 /// What identifies an item: fields and their values.
@@ -48,8 +48,8 @@ fn identities(items: &[Node], keys: &[&str]) -> Option<Vec<Identity>> {
     all.filter(|all| all.iter().collect::<BTreeSet<_>>().len() == all.len())
 }
 
-/// The flags of a command line, each identified by the text before its `=`; other words by themselves. `None` where there is no
-/// such flag, or one occurs twice.
+/// The flags of a command line, each identified by the text before its `=`; other words by their text. `None` if there is no such
+/// flag, or one occurs twice.
 fn flags(items: &[Node]) -> Option<Vec<Identity>> {
     let texts: Option<Vec<&str>> = items.iter().map(Node::as_string).collect();
     let flag = |text: &'_ str| text.starts_with('-') && text.contains('=');

@@ -1,6 +1,6 @@
 //! Semantic difference of two sets of objects, as plain data.
 //!
-//! What is deliberately absent: where the objects came from, how a change looks in print, and whether it is dangerous.
+//! Not covered here: the origin of the objects, printing of changes, and dangers.
 
 mod canonical;
 mod fields;
@@ -25,12 +25,12 @@ use canonical::canonical;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
-/// What became of one object.
+/// A change of an object.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The object, as it is known after the change where it is still there.
+    /// The identity of the object, after the change if it still exists.
     pub id: ObjectId,
-    /// What became of it.
+    /// How it changed.
     pub kind: ChangeKind,
     /// The fields. The whole object, at the root, where it was added or removed.
     pub fields: Vec<FieldChange>,
@@ -40,7 +40,7 @@ pub struct Change {
     pub after: Option<Node>,
 }
 
-/// What became of an object.
+/// The sort of a change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
     /// Only the new side has the object.
@@ -76,7 +76,8 @@ pub fn has_flux_setting(object: &Object, key: &str, value: &str) -> bool {
     })
 }
 
-/// Whether Flux or Argo CD leave an object in the cluster when it is gone from the tree: an annotation says so, or what applies it.
+/// Whether Flux or Argo CD keep an object in the cluster when it is removed from the tree, because of an annotation or of the unit
+/// that applies it.
 pub fn is_kept(object: &Object) -> bool {
     let flux = |key: &str, value: &str| has_flux_setting(object, key, value);
     let options = ["metadata", "annotations", "argocd.argoproj.io/sync-options"];
@@ -89,29 +90,29 @@ pub fn is_kept(object: &Object) -> bool {
         || options.any(|it| it.trim().eq_ignore_ascii_case("prune=false"))
 }
 
-/// What became of one field.
+/// A change of a field.
 #[derive(Clone, Debug)]
 pub struct FieldChange {
     /// The way from the object to the field.
     pub path: Path,
-    /// What became of it.
+    /// How it changed.
     pub difference: Difference,
-    /// Where the value is written now, or was written where it is gone.
+    /// The location of the value, or of the former value if it was removed.
     pub span: Span,
-    /// The lines that it is because of, where somebody has asked for them; empty otherwise.
+    /// The lines that caused it, if requested.
     pub causes: Vec<FieldCause>,
 }
 
-/// A line that a changed field is because of.
+/// A line that caused the change of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldCause {
-    /// What kind of line it is: `claim`, `overlay`, `default`, `because of`.
+    /// The kind of line: `claim`, `overlay`, `default`, `because of`.
     pub words: &'static str,
     /// Where it is written.
     pub span: Span,
 }
 
-/// How a value differs. What is secret in it is hidden already.
+/// How a value differs. Secrets in it are already hidden.
 #[derive(Clone, Debug)]
 pub enum Difference {
     /// The value is new.
@@ -127,7 +128,7 @@ pub enum Difference {
 }
 
 impl Difference {
-    /// The generated name of which only the hash differs, without it.
+    /// The generated name without its hash, if only the hash differs.
     pub fn rehashed(&self) -> Option<&str> {
         let Difference::Changed(before, after) = self else {
             return None;
@@ -166,19 +167,19 @@ pub enum Line {
 /// How objects are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// Hides values of Secrets, and values that look like keys, behind digests, which it keeps from being looked up.
+    /// The salt for digests that replace values of Secrets and values that look like keys, so that they cannot be looked up.
     pub salt: &'a Salt,
-    /// Whether equal quantities that are written otherwise (`1000m`, `1`) and fields that say nothing (`labels: {}`) differ.
+    /// Whether equal quantities in different notation (`1000m`, `1`) and fields without effect (`labels: {}`) count as differences.
     pub exact: bool,
     /// What is left out.
     pub ignore: &'a [Ignore],
-    /// Whether of an object that is on both sides only the fields that differ are requested: then its change need not hold it as a
-    /// whole. There may be very many.
+    /// Whether only the differing fields of an object on both sides are requested, so that the change need not contain the whole
+    /// object. There may be very many.
     pub fields_only: bool,
 }
 
 impl<'a> Options<'a> {
-    /// What means the same to a cluster is the same, and nothing is left out.
+    /// The default: values with the same meaning for a cluster are equal, and nothing is ignored.
     pub fn new(salt: &'a Salt) -> Options<'a> {
         Options {
             salt,
@@ -203,7 +204,7 @@ pub fn diff(
     changes.collect()
 }
 
-/// What became of one object; `None` where it is the same.
+/// The change of one object; `None` if it is unchanged.
 pub fn change(pair: &Pair<'_>, schemas: &Schemas, options: &Options<'_>) -> Option<Change> {
     let mut sides = [pair.before(), pair.after()].into_iter().flatten();
     if sides.any(|it| ignore::is_ignored(it, options.ignore)) {

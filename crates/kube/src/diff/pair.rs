@@ -64,7 +64,7 @@ pub fn pair<'a>(before: &'a [Object], after: &'a [Object]) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// Pairs what has no partner yet and the same key.
+/// Pairs unpaired objects with the same key.
 fn match_by(
     partners: &mut [Option<usize>],
     gone: &mut Vec<usize>,

@@ -1,4 +1,4 @@
-//! Where in an object a change is: list items by what identifies them, not by their position.
+//! The path of a change in an object: list items are given by identity, not by position.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl Path {
         self.steps.len() == keys.len() && self.steps.iter().zip(keys).all(is_key)
     }
 
-    /// The keys at its end, the innermost first, up to the first step that is none.
+    /// The keys at its end, the innermost first, up to the first step that is not a key.
     pub(super) fn keys_upwards(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().rev().map_while(|it| match it {
             Step::Key(key) => Some(&**key),

@@ -7,10 +7,10 @@ use pleach_yaml::{Node, View};
 
 use super::canonical::canonical;
 
-/// How much of two objects' values must be the same, in hundredths.
+/// The minimum share of equal values of two objects, in percent.
 const SAME_MIN: usize = 80;
 
-/// Among more pairs than these only the very same values count, so that the whole stays linear.
+/// With more pairs than this, only identical values count, so that the time stays linear.
 const PAIRS_MAX: usize = 4096;
 
 /// Objects before and after that may be each other.
@@ -28,7 +28,7 @@ pub(super) fn find(
         name: "".into(),
         ..object.id()
     };
-    // What lives in a Namespace goes with it: another one is no new name for it.
+    // The contents of a Namespace are deleted with it, so a Namespace is never considered renamed.
     let may_be_renamed = |it: &Object| !(it.kind() == "Namespace" && it.gvk().group.is_empty());
     for at in gone.iter().filter(|it| may_be_renamed(&before[**it])) {
         groups
@@ -75,7 +75,7 @@ fn equal(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
     pairs.collect()
 }
 
-/// The pairs of which each is the other's best match, and no other as good.
+/// The pairs in which each is the unique best match of the other.
 fn best(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
     let mut for_old: Vec<Best> = vec![Best::default(); old.len()];
     let mut for_new: Vec<Best> = vec![Best::default(); new.len()];
@@ -113,7 +113,7 @@ impl Best {
     }
 }
 
-/// How many values two sorted lists share, in hundredths of what they have.
+/// The share of common values of two sorted lists, in percent.
 pub(super) fn likeness(a: &[String], b: &[String]) -> usize {
     let (mut i, mut j, mut shared) = (0, 0, 0);
     while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {

@@ -4,7 +4,7 @@ use crate::object::Object;
 
 use super::rename::{likeness, values};
 
-/// Among more pairs than these the order decides, so that the whole stays linear.
+/// With more pairs than this, they are matched in order, so that the time stays linear.
 const PAIRS_MAX: usize = 4096;
 
 /// Pairs of indexes, before and after: the same place first, then what is most alike, then what is nearest.
@@ -51,7 +51,7 @@ fn is_same_place(before: &Object, after: &Object) -> bool {
     a == b || before.mark == after.mark && a.name() == b.name() && folder(a) == folder(b)
 }
 
-/// How many folders the ends of two paths share.
+/// The number of folders that two paths have in common at the end.
 fn shared_folders(before: &Object, after: &Object) -> usize {
     let parts = |it: &Object| {
         let path = it.node.span().path().clone();

@@ -27,7 +27,7 @@ pub(super) fn compare(comparison: &mut Comparison<'_>, before: &Node, after: &No
     if comparison.changes.len() > known {
         return;
     }
-    // Where only comments or the layout differ, the lines say so.
+    // If only comments or the layout differ, the difference is shown as lines.
     let texts = (before.as_str().unwrap_or(""), after.as_str().unwrap_or(""));
     if texts.0.contains('\n') || texts.1.contains('\n') {
         comparison.push(Difference::Text(lines(texts.0, texts.1)), after);

@@ -44,7 +44,7 @@ impl Gvk {
     }
 }
 
-/// What makes two objects the same one: group, kind, namespace and name. The version has no part in it.
+/// The identity of an object: group, kind, namespace and name, without the version.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     /// API group; empty for the core group.
@@ -57,7 +57,7 @@ pub struct ObjectId {
     pub name: Box<str>,
 }
 
-/// `Kind name` or `Kind namespace/name`, as a message says it.
+/// `Kind name` or `Kind namespace/name`, for messages.
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slash = if self.namespace.is_empty() { "" } else { "/" };
@@ -76,14 +76,14 @@ impl fmt::Debug for ObjectId {
 pub struct Object {
     /// The whole object, a mapping with `apiVersion` and `kind`.
     pub node: Node,
-    /// Whatever the maker wants to know it by later: it is carried through a build unchanged and never printed.
+    /// A mark of the caller, which is kept through a build and never printed.
     pub mark: Option<Arc<str>>,
-    /// Whether it stays in the cluster when it is gone from the tree, for a reason that is not written in it.
+    /// Whether it stays in the cluster when it is removed from the tree, for a reason that is not in the object itself.
     pub stays: bool,
 }
 
 impl Object {
-    /// Takes a node for an object; what is missing shows as empty text in its identity.
+    /// Creates an object from a node; missing fields are empty in its identity.
     pub fn new(node: Node) -> Object {
         Object {
             node,
@@ -97,7 +97,7 @@ impl Object {
         self.text(&["apiVersion"])
     }
 
-    /// `kind` as written; empty where it is no text.
+    /// `kind` as written; empty if it is not a string.
     pub fn kind(&self) -> &str {
         self.text(&["kind"])
     }

@@ -1,6 +1,6 @@
 //! Kubernetes quantities as numbers (apimachinery's `resource.Quantity`).
 
-/// The value of a quantity: `100m` is 0.1, `1Gi` is 1073741824, `1e3` is 1000. `None` where the text is none.
+/// The value of a quantity: `100m` is 0.1, `1Gi` is 1073741824, `1e3` is 1000. `None` if the text is not a quantity.
 pub fn quantity(text: &str) -> Option<f64> {
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '+' || c == '-'))
@@ -107,7 +107,7 @@ mod tests {
         for (text, unit) in [
             ("50Gi", true),
             ("1.5T", true),
-            // The API server takes neither a space nor a capital K.
+            // The API server accepts neither a space nor a capital K.
             ("1.5 T", false),
             ("50K", false),
             ("50", false),

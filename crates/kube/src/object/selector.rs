@@ -1,8 +1,8 @@
-//! Label selectors, as Kubernetes evaluates them, for objects of which not all labels may be known.
+//! Label selectors, as Kubernetes evaluates them, for objects whose labels may be partially unknown.
 
 use pleach_yaml::Node;
 
-/// What is known of a label of an object.
+/// The known state of an object's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label<'a> {
     /// The label has this value.

@@ -1,9 +1,8 @@
-//! The patch that makes one object into another.
+//! Computes the patch from one object to another.
 //!
-//! Strategic merge is the normal form, and says no more than what changes. Where it cannot, or where it would repeat what does
-//! not change, the object gets JSON 6902 instead. Whatever is found is applied to the object as the claims form writes it, and
-//! is given only if the wanted one comes out: a limit of kustomize's merge that is not foreseen here costs the nicer form,
-//! never the result.
+//! A strategic merge patch is the normal form and only contains changes. If that is not possible, or would repeat unchanged values,
+//! the patch is JSON 6902. Each patch is applied to the object, as written in the claims form, and is only used if the result is
+//! correct: an unexpected limit of kustomize's merge only affects the form of the patch, never the result.
 
 use super::draft::draft;
 use super::json6902::json6902;
@@ -24,7 +23,7 @@ pub enum Patch {
     Json6902(Node),
 }
 
-/// The patch from one object to another of the same identity; `None` where nothing changes.
+/// The patch from one object to another with the same identity; `None` if nothing changes.
 ///
 /// The order of list items counts, the order of keys does not. Values keep the spans that they have in `after`.
 /// Errors: `patch-impossible`, at the value that no patch can bring about.
@@ -63,8 +62,7 @@ pub fn between(
     if is_natural && merge.is_some() {
         return Ok(merge);
     }
-    // Also where a merge would do, if that depends on quotes in the base or repeats much:
-    // operations say only what changes.
+    // Also used if a merge is possible but depends on quotes in the base or repeats much: operations only contain changes.
     let operations = Patch::Json6902(operations(&before.node, &after.node));
     if makes_after(&operations) {
         return Ok(Some(operations));
@@ -99,7 +97,7 @@ fn why(before: &Object, after: &Object) -> Diagnostic {
     .at(after.span())
 }
 
-/// The first key `<<` that is no merge: kustomize takes it for one.
+/// The first key `<<` that is not a merge key: kustomize would treat it as one.
 pub fn merge_key(node: &Node) -> Option<&Node> {
     match node.view() {
         View::Scalar(_) => None,

@@ -1,21 +1,22 @@
-//! Schemas in comments: `# {"items": {"$ref": …}, "x-kubernetes-patch-merge-key": "name", …}` at a field says what its value is.
+//! Schemas in comments: `# {"items": {"$ref": …}, "x-kubernetes-patch-merge-key": "name", …}` at a field defines the type of its
+//! value.
 //!
-//! So it is with kyaml, whose setters once wrote such comments: behind a value, behind a key, or on the line above it. They are
-//! looked for in the text of the objects themselves, and hardly ever found: then nothing else is done.
+//! kyaml supports these because its setters once wrote such comments: after a value, after a key, or on the line above it. They are
+//! searched in the text of the objects, and rarely found, in which case nothing else is done.
 
 use crate::schema::{Schemas, TypeRef};
 use pleach_yaml::diag::{Source, Span};
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Node, Style, View, parse_one};
 
-/// Types by the keys whose comments say them, and the schemas that know these types.
+/// Types by the keys with comments, and the schemas of these types.
 pub(super) struct Commented {
     pub(super) schemas: Schemas,
     types: Vec<(Span, TypeRef)>,
 }
 
 impl Commented {
-    /// What the comments of some objects say; `None` where they say nothing.
+    /// The types in the comments of some objects; `None` if there are none.
     pub(super) fn read(objects: [&Node; 2], schemas: &Schemas) -> Option<Commented> {
         let mut commented = None;
         for object in objects
@@ -31,7 +32,7 @@ impl Commented {
         commented.filter(|it| !it.types.is_empty())
     }
 
-    /// The type that a comment gives to the value of a key.
+    /// The type of a key's value from its comment.
     pub(super) fn type_of(&self, key: &Node) -> Option<TypeRef> {
         self.types
             .iter()
@@ -67,7 +68,7 @@ fn has_schema(text: &str) -> bool {
     })
 }
 
-/// The comment behind a value that ends in its line.
+/// The comment after a single-line value.
 fn behind_value(value: &Node) -> Option<&str> {
     let is_block = !value.is_scalar() && value.style() != Style::Flow;
     let span = value.span();
@@ -75,7 +76,7 @@ fn behind_value(value: &Node) -> Option<&str> {
     comment(rest).filter(|_| !is_block)
 }
 
-/// The comment behind a key, else the one on the line above it.
+/// The comment after a key, otherwise the one on the line above it.
 fn at_key(key: &Span) -> Option<&str> {
     let text = &key.source.text;
     let behind = text.get(key.end as usize..)?.lines().next()?;

@@ -10,14 +10,14 @@ use crate::object::Object;
 use crate::schema::{ListRule, Schemas, TypeRef};
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
-/// A patch that may not hold, or not be the nicest.
+/// A candidate patch, which may be incorrect or not the best form.
 pub(super) struct Draft {
     pub(super) patch: Node,
     /// It hangs on no quotes in the base file and repeats nothing that does not change.
     pub(super) is_natural: bool,
 }
 
-/// `None` where a merge cannot say the change.
+/// `None` if a merge patch cannot express the change.
 pub(super) fn draft(before: &Object, after: &Object, schemas: &Schemas) -> Option<Draft> {
     // The patch finds its object by these.
     if before.id() != after.id() || before.api_version() != after.api_version() {
@@ -71,7 +71,7 @@ struct Drafter<'a> {
 }
 
 impl Drafter<'_> {
-    /// The patch for a value that is there and differs.
+    /// The patch for an existing value that differs.
     fn change(&mut self, before: &Node, after: &Node, of: Option<TypeRef>) -> Option<Node> {
         // A merge into a null puts the value there as if it were new.
         if before.is_null() {
@@ -118,7 +118,7 @@ impl Drafter<'_> {
                 if key.as_str() == Some(DIRECTIVE) {
                     return None;
                 }
-                // Null is the only word for a removal.
+                // Only null can express a removal.
                 patch.push(key.clone(), Node::null());
             }
         }
@@ -188,8 +188,8 @@ impl Drafter<'_> {
         }
         let mut listed = news.len();
         let mut next = olds.len();
-        // kustomize puts the patch's items first and the rest behind them in their old order, so an
-        // unchanged end of the list need not be repeated.
+        // kustomize puts the items of the patch first, followed by the rest in their old order, so an unchanged end of the list
+        // need not be repeated.
         for item in news.iter().rev() {
             let Some(at) = place(item).filter(|at| *at < next && same(&olds[*at], item)) else {
                 break;
@@ -271,7 +271,7 @@ fn unite(olds: &[Node], news: &[Node]) -> Vec<Node> {
     news[..listed].to_vec()
 }
 
-/// Whether the new list, written whole, says much that does not change.
+/// Whether the complete new list would repeat many unchanged values.
 fn repeats(olds: &[Node], news: &[Node]) -> bool {
     if news.iter().all(Node::is_scalar) {
         return news.len() > SCALARS_MAX && shares(olds, news);

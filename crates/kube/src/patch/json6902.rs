@@ -13,13 +13,13 @@ use pleach_yaml::{
     Entry, Kind, Mapping, Node, Style, Tag, View, float_general, json_round_trip, parse, resolve,
 };
 
-/// How many values the copies of one patch may make: as many as the aliases of a document.
+/// The maximum number of values that the copies of one patch may create: the same as for aliases of a document.
 const COPIED_MAX: usize = 1_000_000;
 
-/// As deep as a document that is read may be.
+/// The maximum depth, as of documents.
 const DEPTH_MAX: usize = 1_000;
 
-/// How many operations a patch may have.
+/// The maximum number of operations of a patch.
 const OPERATIONS_MAX: usize = 10_000;
 
 /// This number of bytes of a long text counts as a value.
@@ -118,7 +118,7 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
     Ok(node)
 }
 
-/// Refuses what a YAML reader takes in brackets and a JSON reader does not.
+/// Rejects flow style that is valid YAML but not JSON.
 fn check_json(node: &Node) -> Result<(), Diagnostic> {
     let is_json = match node.view() {
         View::Scalar(text) => match node.kind() {
@@ -145,7 +145,7 @@ fn check_json(node: &Node) -> Result<(), Diagnostic> {
     )
 }
 
-/// Gives scalars the meaning that they have in YAML 1.1, and numbers the text that they have in JSON.
+/// Resolves scalars as in YAML 1.1, and writes numbers as in JSON.
 fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
     if let Some(items) = node.as_sequence_mut() {
         return items.iter_mut().try_for_each(as_yaml_1_1);
@@ -273,7 +273,7 @@ fn apply(
     }
 }
 
-/// How many values a copy makes: that one and all below it. A value that is too deep is refused.
+/// The number of values in a copy, including nested ones. A value that is too deep is rejected.
 pub fn copy_size(node: &Node) -> Result<usize, Diagnostic> {
     size(node, 0)
 }
@@ -322,7 +322,7 @@ fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic>
     }
 }
 
-/// Where a path leads: a collection, and a key or index in it.
+/// The target of a path: a collection, and a key or index in it.
 struct Place<'a> {
     within: &'a mut Node,
     key: String,
@@ -334,7 +334,7 @@ fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic>
         fault(format!("`{path}` does not exist in the object"))
             .help("add the parent maps first: an operation does not create them")
     };
-    // What is before the first slash is dropped without a look, by RFC an error.
+    // Everything before the first slash is ignored; in the RFC this is an error.
     let mut parts = path.split('/').skip(1).map(unescape);
     let mut key = parts.next().ok_or_else(missing)?;
     let mut within = root;
@@ -394,7 +394,7 @@ impl<'a> Place<'a> {
         let len = items.len();
         let at = match &*key {
             "-" => Some(len),
-            // Counted from behind the last item, so that -1 appends.
+            // Counted from the position after the last item, so that -1 appends.
             key => index(key, len + 1).filter(|at| *at <= len),
         };
         let at = at.ok_or_else(|| bad_index(&key, path, len))?;

@@ -1,4 +1,4 @@
-//! Lists whose items merge, with kustomize's order and its ways with what does not fit.
+//! Lists whose items are merged, with kustomize's order and its treatment of invalid items.
 //!
 //! The result has the patch's items first, merged, then the other old ones. kustomize gets there in steps that show when a
 //! key is missing or occurs twice: items are looked up by text, set aside, and merged again. The steps are kept,
@@ -193,7 +193,7 @@ impl<'a> Lists<'a> {
         Ok(result)
     }
 
-    /// The merged item with these values; `None` where it is to go.
+    /// The merged item with these values; `None` if it is removed.
     fn item(&mut self, keys: &[&str], values: &[String]) -> Result<Option<usize>, Diagnostic> {
         let target = self.find(&self.target, keys, values);
         let patch = match &self.patch {
@@ -286,7 +286,7 @@ impl<'a> Lists<'a> {
         found.copied()
     }
 
-    /// Puts an item in the place of those with these values, or at the end; without an item, takes them out.
+    /// Replaces the items with these values by an item, or appends it; without an item, removes them.
     ///
     /// Fewer values than keys is what kustomize makes of an item without one of its keys: the last one said counts for the
     /// rest, and without any nothing is kept.
@@ -327,7 +327,7 @@ impl<'a> Lists<'a> {
         Ok(())
     }
 
-    /// Lays what is left of the target over the result: an item takes the place of its like, or goes to the end.
+    /// Merges the remaining items of the target into the result: an item replaces the one with the same key, or is appended.
     fn lay_over(&self, result: &mut Vec<usize>, keys: &[&str]) -> Result<(), Diagnostic> {
         for at in &self.target {
             let node = &self.pool[*at];
@@ -428,7 +428,7 @@ fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) 
 /// Fills the gaps: values that agree where both have one, and agree somewhere, are one item's.
 fn unite(wanted: &mut [Values]) {
     for i in 0..wanted.len() {
-        // kustomize goes on with the values as they were when it came to this one.
+        // kustomize continues with the values from before this item.
         let first = wanted[i].clone();
         for j in 0..wanted.len() {
             if let Some(united) = united(&first, &wanted[j]) {

@@ -1,6 +1,6 @@
 //! Items that a merge drops silently: those of a keyed list in which an item has no key, or two have the same.
 //!
-//! kustomize says nothing of them. Here the item that makes it drop others gets a warning.
+//! kustomize does not report them. Here, the item that causes the loss gets a warning.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ struct Item {
     name: String,
     span: Span,
     of_patch: bool,
-    /// Whether a directive says what becomes of it, or of its like.
+    /// Whether a directive applies to it, or to an item with the same key.
     directed: bool,
 }
 
 impl Before {
-    /// Takes note of what an object and a patch have in a list that merges by `key`.
+    /// Records the items of an object and a patch in a list that is merged by `key`.
     pub(super) fn of(target: &[Node], patch: &[Node], key: &str) -> Before {
         let item = |node: &Node, of_patch| {
             node.as_mapping().filter(|it| !it.is_empty()).map(|_| Item {

@@ -31,7 +31,7 @@ struct Writer {
 impl Writer {
     fn change(&mut self, before: &Node, after: &Node) {
         match (before.view(), after.view()) {
-            // Two equal maps have nothing to say: to find that out beforehand would go over each level again.
+            // Two equal maps have no differences: testing this beforehand would visit each level again.
             (View::Mapping(before), View::Mapping(after)) => self.map(before, after),
             _ if same(before, after) => {}
             (View::Sequence(before), View::Sequence(after)) => self.list(before, after),

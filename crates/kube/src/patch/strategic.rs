@@ -1,11 +1,11 @@
 //! Strategic merge, as kustomize merges.
 //!
-//! The whole object is walked, not only what the patch names: a keyless or doubled item of a keyed list is lost to any patch,
-//! and so is a key without a value. An added value is merged with itself, which takes its nulls and directives out.
+//! The merge visits the whole object, not only the fields of the patch: any patch drops items of keyed lists without a key or with
+//! a duplicate one, and keys without a value. An added value is merged with itself, which removes its nulls and directives.
 //! kubectl's `$retainKeys`, `$setElementOrder` and `$deleteFromPrimitiveList` are plain data here, as they are to kustomize.
 //!
-//! A scalar is a text, a tag and a style, as in go-yaml's tree, and the tag alone says what is null. A new value takes the style of
-//! the old one, so that a number in quotes becomes a string; a plain text that YAML 1.1 takes for another type gets quotes.
+//! A scalar has a text, a tag and a style, as in go-yaml's tree, and only the tag determines what is null. A new value takes the
+//! style of the old one, so a number in quotes becomes a string; a plain text that has another type in YAML 1.1 gets quotes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,12 +17,12 @@ use crate::schema::{ListRule, Schemas, TypeRef};
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
-/// What became of the object.
+/// The result of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
     /// It is the merged one.
     Merged,
-    /// The patch says that it is to go; the node is as it was.
+    /// The patch deletes it; the node is unchanged.
     Deleted,
 }
 
@@ -49,7 +49,7 @@ pub fn strategic_with_warnings(
 ) -> Result<Applied, Diagnostic> {
     match directive(patch)? {
         Some(Directive::Delete) => return Ok(Applied::Deleted),
-        // kustomize drops the replaced root and goes on with the old one (case `replaced-item`).
+        // kustomize drops the replaced root and continues with the old one (case `replaced-item`).
         Some(Directive::Replace) => return Ok(Applied::Merged),
         _ => {}
     }
@@ -105,7 +105,7 @@ pub(super) fn list_directive(items: &[Node]) -> Result<Option<Directive>, Diagno
     directive(item)
 }
 
-/// Drops the items that hold the directive, and with them what is empty.
+/// Removes the items with the directive, and empty ones.
 fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
     let holds = |it: &Node| {
         it.get(DIRECTIVE)
@@ -120,12 +120,12 @@ fn without_directive(items: &[Node], directive: Directive) -> Vec<Node> {
 pub(super) struct Merge<'a> {
     pub(super) schemas: &'a Schemas,
     pub(super) commented: Option<&'a Commented>,
-    /// What the merge drops silently.
+    /// The items that the merge drops silently.
     pub(super) warnings: RefCell<Vec<Diagnostic>>,
 }
 
 impl Merge<'_> {
-    /// Merges into a value that is there; false when it is to go.
+    /// Merges into an existing value; false if it is removed.
     pub(super) fn merge(
         &self,
         target: &mut Node,
@@ -182,10 +182,9 @@ impl Merge<'_> {
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             pending.insert(entry.key.as_str().unwrap_or(""), entry);
         }
-        // Directives have been read; what an object of its own holds by that name is data.
+        // Directives are already processed; in a nested object, this key is data.
         pending.remove(DIRECTIVE);
-        // kyaml looks fields up by name and takes the empty name for none; what it prints then is
-        // not the object.
+        // kyaml looks up fields by name and treats the empty name as missing, so its output would be wrong.
         if pending.contains_key("") || entries.contains_key("") {
             return Err(empty_key().at(patch.map_or(span, |it| it.span().clone())));
         }
@@ -265,7 +264,7 @@ impl Merge<'_> {
         }
     }
 
-    /// The patch's value takes the place of an old one, and its style; false when nothing of it is left.
+    /// Replaces an old value by that of the patch, with the old style; false if nothing is left of it.
     fn put(
         &self,
         target: &mut Node,
@@ -280,7 +279,7 @@ impl Merge<'_> {
         Ok(kept)
     }
 
-    /// What the patch adds where the object has nothing.
+    /// Additions of the patch that the object does not have.
     pub(super) fn added(
         &self,
         patch: &Node,
@@ -356,7 +355,7 @@ impl Merge<'_> {
 
     fn own_items(&self, node: &mut Node, of: Option<TypeRef>) -> Result<(), Diagnostic> {
         let keys = match self.schemas.list_rule(of) {
-            // A list that is replaced as a whole is data to kyaml: nulls and directives in it stay.
+            // For kyaml, a list that is replaced as a whole is data: nulls and directives in it are kept.
             ListRule::Replace => return Ok(()),
             ListRule::MergeBy(keys) => keys,
             ListRule::Unite => &[],
@@ -368,7 +367,7 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// The type of a key's value: what a comment says, else what the map's type says.
+    /// The type of a key's value, from a comment or otherwise from the type of the map.
     fn field(&self, of: Option<TypeRef>, key: &Node, patch_key: Option<&Node>) -> Option<TypeRef> {
         let keys = [Some(key), patch_key].into_iter().flatten();
         let said = self
@@ -377,7 +376,7 @@ impl Merge<'_> {
         said.or_else(|| self.schemas.field(of?, key.as_str().unwrap_or("")))
     }
 
-    /// Where no type is known, an object inside the object says its own.
+    /// If no type is known, a nested object has its own.
     pub(super) fn type_of(
         &self,
         of: Option<TypeRef>,

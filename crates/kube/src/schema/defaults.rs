@@ -6,9 +6,9 @@ use pleach_yaml::{Mapping, Node};
 
 /// Fills in the defaults of a schema, as the API server does for a CRD.
 ///
-/// A default applies only if its parent map exists (or is itself a default); values that are filled in are completed
-/// further; items of lists and the values of free keys are visited. A `null` where the schema allows none counts as absent.
-/// A plain default comes before a conditional one, whose condition `when` decides; a fault in it ends the work.
+/// A default only applies if its parent map exists (or is itself a default); defaults are completed recursively; items of lists and
+/// values of free keys are visited. A `null` that the schema does not allow counts as missing. A plain default has precedence over
+/// a conditional one, whose condition is evaluated by `when`; an error in it stops the process.
 pub fn apply_defaults(
     node: &mut Node,
     schema: &Schema,

@@ -2,7 +2,7 @@
 
 use super::structural::Format;
 
-/// A pattern of RE2 that means the same in ECMA-262; `None` where it may not, or is none there.
+/// The ECMA-262 pattern with the same meaning as an RE2 pattern; `None` if there may be none.
 pub(super) fn of_pattern(pattern: &str) -> Option<String> {
     let mut rest = pattern.chars().peekable();
     let mut in_class = false;
@@ -25,7 +25,7 @@ pub(super) fn of_pattern(pattern: &str) -> Option<String> {
             _ if in_class => {}
             '[' => {
                 rest.next_if_eq(&'^');
-                // RE2 takes a bracket in the first place for a character.
+                // In RE2, a bracket in the first position is a character.
                 if rest.peek() == Some(&']') {
                     return None;
                 }

@@ -1,11 +1,11 @@
-//! The words for what a node gets wrong.
+//! The message for an invalid node.
 
 use super::structural::{Format, Limits, Range, Schema, Types};
 use super::validate::{Trail, json_kind};
 use pleach_yaml::diag::{Class, Diagnostic, Edit, Span};
 use pleach_yaml::{Kind, Node, View, quote, resolve, unquote};
 
-/// How many names a label lists before it only counts.
+/// The maximum number of names that a label lists.
 const NAMES_MAX: usize = 8;
 
 pub(super) fn unknown_field(
@@ -122,7 +122,7 @@ pub(super) fn wrong_type(
     }
 }
 
-/// Whether a text would be accepted, so that it makes sense to advise it.
+/// Whether a text would be accepted, so that it can be suggested.
 fn fits(text: &str, schema: &Schema) -> bool {
     let limits = schema.limits.as_deref();
     let pattern = limits.and_then(|it| it.pattern.as_ref());
@@ -254,7 +254,7 @@ fn branch_fault(root: &str, node: &Node, words: &str, trail: &Trail<'_>) -> Diag
     .at(span)
 }
 
-/// The fields of which each branch demands one, if that is all they say.
+/// The fields of which each branch requires one, if the branches contain nothing else.
 fn required_names(branches: &[Schema]) -> Option<Vec<&str>> {
     let name = |branch: &'_ Schema| branch.required.len() == 1;
     branches.iter().all(name).then(|| {
@@ -290,7 +290,7 @@ fn expected_words(schema: &Schema) -> &'static str {
     }
 }
 
-/// The field in question, or the whole by its word.
+/// The field, or the name of the whole document.
 fn subject(root: &str, trail: &Trail<'_>) -> String {
     let path = trail.path();
     if path.is_root() {
@@ -327,7 +327,7 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
     }
 }
 
-/// The first line of a span: a map or list of many lines is pointed at where it begins.
+/// The first line of a span, because a multi-line map or list is marked at its beginning.
 fn head(span: &Span) -> Span {
     let length = span.text().find('\n').unwrap_or(span.range().len());
     Span::new(

@@ -72,12 +72,12 @@ impl Format {
         matches!(self, Format::Cpu | Format::Memory | Format::Storage)
     }
 
-    /// What a text that does not have the form was probably meant to be, in a sentence.
+    /// A sentence with a suggestion for a text in the wrong format.
     pub(super) fn advice(self, text: &str) -> Option<String> {
         match self {
             Format::Hostname | Format::WildcardHostname => {
                 let host = text.split_once("://").map_or(text, |it| it.1);
-                // What comes before it may be a password.
+                // The text before it may be a password.
                 let host = (!host.contains('@')).then_some(host)?;
                 let host = host.split(['/', ':', '?', '#']).next()?.to_lowercase();
                 (host != text && self.holds(&host)).then(|| format!("write `{host}`"))

@@ -1,7 +1,7 @@
 //! A structural schema as JSON Schema (draft 7), for editors.
 //!
-//! It is made of what the loader itself holds documents against, so the two cannot differ. Where JSON Schema cannot say a rule, the
-//! rule is left out: an editor never refuses what the loader takes.
+//! It is generated from the schema that the loader uses, so the two cannot differ. Rules that JSON Schema cannot express are left
+//! out: an editor never rejects what the loader accepts.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::structural::{Additional, Limits, ListType, Logic, Range, Schema, Type
 use super::{ecma, words};
 use pleach_yaml::{Kind, Node, View};
 
-/// Whether a document says all of a value.
+/// Whether a document contains the complete value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// It does: required fields are demanded.
@@ -28,7 +28,7 @@ pub struct JsonSchema<'a> {
     takes_snake_case: bool,
     /// Where the schemas of charts' values are, as `$ref`s by the chart's name.
     charts: &'a BTreeMap<String, String>,
-    /// The root takes a number that is written as text, everywhere below.
+    /// The root accepts numbers written as text everywhere below.
     takes_quoted_numbers: bool,
 }
 
@@ -130,7 +130,7 @@ impl<'a> JsonSchema<'a> {
             Form::Partial => Vec::new(),
         };
         for (name, field) in schema.properties() {
-            // The loader takes a null for a field that is left out.
+            // The loader treats null as a missing field.
             let null = match required.contains(&name) {
                 true => Null::Refused,
                 false => Null::Taken,
@@ -302,7 +302,7 @@ enum Null {
     Refused,
 }
 
-/// The fields that a whole document must say: those without a default.
+/// The required fields of a complete document: those without a default.
 fn demanded(schema: &Schema) -> impl Iterator<Item = &str> {
     let has_default = |name: &&str| {
         let field = schema.property(name);
@@ -359,7 +359,7 @@ fn whole_or_float(value: f64) -> Json {
     }
 }
 
-/// A node as JSON. A number that JSON cannot hold is its text.
+/// A node as JSON. A number that JSON cannot represent becomes a string.
 pub fn as_json(node: &Node) -> Json {
     match node.view() {
         View::Mapping(mapping) => {

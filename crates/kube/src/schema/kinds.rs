@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::table;
 use crate::object::Gvk;
 
-/// The types of kinds, as far as a merge asks for them. The scopes of the built-in kinds always hold.
+/// The types of kinds that are needed for merging. The scopes of the built-in kinds always apply.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
     pub(super) types: Types,
@@ -39,7 +39,7 @@ pub(super) struct Type {
     pub(super) merge_keys: Option<Vec<Box<str>>>,
 }
 
-/// What a merge does with a list.
+/// How a merge treats a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListRule<'a> {
     /// The new list replaces the old one.
@@ -78,7 +78,7 @@ impl Schemas {
         self.at(of)?.items
     }
 
-    /// What a merge does with a list of this type; without a type it replaces.
+    /// How a merge treats a list of this type; without a type, it replaces the list.
     pub fn list_rule(&self, of: Option<TypeRef>) -> ListRule<'_> {
         let keys = of.and_then(|of| self.at(of)?.merge_keys.as_deref());
         match keys {

@@ -9,9 +9,9 @@ use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Entry, Mapping, Node};
 
 impl Schemas {
-    /// The schemas of an OpenAPI v2 document, which take the place of the built-in ones. The built-in scopes stay.
+    /// The schemas of an OpenAPI v2 document, which replace the built-in ones. The built-in scopes are kept.
     ///
-    /// So it is with kustomize's `openapi: {path: …}`. (Its `crds:` say which fields refer to names; they have no part in merging.)
+    /// As with kustomize's `openapi: {path: …}`. (Its `crds:` define which fields refer to names and do not affect merging.)
     pub fn with_openapi(&self, document: &Node) -> Result<Schemas, Diagnostic> {
         let mut schemas = read_document(document, Types::default(), BTreeMap::new(), false)?;
         schemas
@@ -20,10 +20,10 @@ impl Schemas {
         Ok(schemas)
     }
 
-    /// The schemas of an OpenAPI v2 document beside the built-in ones, of which it may use the types.
+    /// The schemas of an OpenAPI v2 document in addition to the built-in ones, whose types it may use.
     ///
-    /// So it is with kustomize when the built-in ones were needed before the document was read. Which of two types of one name
-    /// holds depends on what they were needed for.
+    /// As in kustomize if the built-in ones were needed before the document was read. Which of two types with the same name applies
+    /// depends on what they were needed for.
     pub fn builtin_with_openapi(
         document: &Node,
         builtin_wins: bool,
@@ -118,7 +118,7 @@ impl Reader {
         }
     }
 
-    /// A reference gives the definition itself; what is beside it does not count.
+    /// A reference is replaced by the definition; other keywords next to it are ignored.
     fn resolve(&mut self, schema: &Node) -> Option<TypeRef> {
         match schema.get("$ref").and_then(Node::as_str) {
             Some(reference) => self

@@ -9,10 +9,10 @@ use super::values_of::ValuesOf;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Mapping, Node, parse_one};
 
-/// Whose schemas are read, and so how much is forgiven.
+/// The dialect of schemas, which determines how lenient the reader is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// A claim kind's: a keyword that we don't know is a typo, and every pattern is tried at once.
+    /// Claim kinds: unknown keywords are errors, and every pattern is compiled at once.
     Claim,
     /// One that comes with the program: a test has read it as a claim kind's.
     Own,
@@ -26,7 +26,7 @@ pub fn own_schema(name: &str, text: &str) -> Schema {
 }
 
 impl Schema {
-    /// Reads a claim kind's schema; a fault in the schema itself is a diagnostic with code `invalid-schema`.
+    /// Reads a claim kind's schema; an error in the schema itself is a diagnostic with code `invalid-schema`.
     pub fn parse(node: &Node) -> Result<Schema, Diagnostics> {
         Schema::parse_as(node, Dialect::Claim)
     }
@@ -55,7 +55,7 @@ struct Reader {
     faults: Diagnostics,
 }
 
-/// Words of a schema that say nothing we check.
+/// Keywords of a schema that are not checked.
 const SILENT: [&str; 11] = [
     "title",
     "examples",
@@ -70,7 +70,7 @@ const SILENT: [&str; 11] = [
     "patternProperties",
 ];
 
-/// The words that are looked at, to offer the nearest.
+/// The supported keywords, for suggestions.
 const KNOWN: [&str; 36] = [
     "type",
     "format",
@@ -110,7 +110,7 @@ const KNOWN: [&str; 36] = [
     "x-pleach-values-of",
 ];
 
-/// All words that a schema of a claim kind may have.
+/// All keywords of a claim kind's schema.
 pub fn schema_words() -> impl Iterator<Item = &'static str> {
     let more = ["example", "x-kubernetes-list-type"];
     KNOWN.into_iter().chain(SILENT).chain(more)

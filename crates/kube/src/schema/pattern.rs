@@ -28,12 +28,12 @@ impl Pattern {
         self.regexp().is_some()
     }
 
-    /// Whether the text has a match anywhere. A pattern that is none holds for everything, as for the API server.
+    /// Whether the text has a match anywhere. An invalid pattern matches everything, as in the API server.
     pub(crate) fn matches(&self, text: &str) -> bool {
         self.regexp().is_none_or(|it| it.is_match(text.as_bytes()))
     }
 
-    /// The first matches in a text; `None` where the pattern is none.
+    /// The first matches in a text; `None` if the pattern is invalid.
     pub(crate) fn find(&self, text: &str, limit: Option<usize>) -> Option<Vec<String>> {
         let found = self.regexp()?.find_all(text.as_bytes(), limit);
         let texts = found.into_iter().filter_map(|it| text.get(it));

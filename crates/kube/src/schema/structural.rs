@@ -34,7 +34,7 @@ pub struct Schema {
     pub(super) values_of: Option<Box<ValuesOf>>,
 }
 
-/// A default that holds only under a condition. What the condition means is the caller's.
+/// A default that only applies under a condition, which the caller evaluates.
 #[derive(Clone, Debug)]
 pub struct ConditionalDefault {
     /// The default, used as it is.
@@ -52,7 +52,7 @@ pub struct EffectiveWhen {
     pub help: Option<Node>,
 }
 
-/// How a list is kept by the API server.
+/// How the API server treats a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListType {
     /// Replaced as a whole.
@@ -80,7 +80,7 @@ pub(super) enum Types {
     Quantity,
 }
 
-/// The formats that are checked. The API server knows more and ignores the rest, as we do.
+/// The formats that are checked; others are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Format {
     #[default]
@@ -118,7 +118,7 @@ pub(super) struct Flags {
     pub(super) exclusive_maximum: bool,
 }
 
-/// What holds for keys that `properties` does not name.
+/// The schema of keys that are not in `properties`.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Additional {
     /// Nothing is reported: such keys are unknown.
@@ -186,7 +186,7 @@ impl Schema {
         &self.span
     }
 
-    /// What the field means, in the schema's words.
+    /// The description of the field in the schema.
     pub fn description(&self) -> Option<&str> {
         self.description.as_ref().and_then(Node::as_str)
     }
@@ -229,12 +229,12 @@ impl Schema {
         self.property(key).or_else(|| self.additional())
     }
 
-    /// Whether keys that the schema does not know are kept and allowed: a free-form map such as Helm values.
+    /// Whether unknown keys are allowed and kept: a free-form map such as Helm values.
     pub fn preserves_unknown(&self) -> bool {
         self.flags.preserve_unknown || matches!(self.additional, Additional::Anything)
     }
 
-    /// Whether a key that the schema doesn't name is a fault.
+    /// Whether unknown keys are errors.
     pub(super) fn is_closed(&self) -> bool {
         !self.preserves_unknown()
             && match self.additional {
@@ -295,7 +295,7 @@ impl Schema {
         super::words::sentences(self)
     }
 
-    /// The schemas of which one at least must hold, if there are such.
+    /// The schemas of which at least one must match, if any.
     pub fn alternatives(&self) -> impl Iterator<Item = &Schema> {
         let logic = self.logic.as_deref();
         logic
@@ -319,7 +319,7 @@ impl Schema {
         self.flags.enum_numbers
     }
 
-    /// Whether the whole schema (this being its root) takes a number that is written as text, as protojson does.
+    /// Whether the whole schema (of which this is the root) accepts numbers written as text, as protojson does.
     pub fn takes_quoted_numbers(&self) -> bool {
         self.flags.quoted_numbers
     }

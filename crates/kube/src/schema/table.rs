@@ -1,7 +1,7 @@
 //! The built-in kinds and their types: Kubernetes 1.21 as kustomize embeds it, since its merge must be met.
 //!
-//! Only what leads to a list that merges is in it: fields of other types say nothing about a merge, so they have no type here. A
-//! type is read when it is first requested: a build looks at few.
+//! It only contains types that lead to lists that are merged, because other types do not affect merging. Each type is parsed when
+//! it is first requested, because a build needs few.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! Holds a node against a schema and tells every fault at once.
+//! Validates a node against a schema and reports all errors at once.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::structural::{Flags, Format, Limits, ListType, Logic, Range, Schema, T
 use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, Tag, View, resolve};
 
-/// All faults of a node, in the order of the text.
+/// All errors of a node, in the order of the text.
 ///
-/// `root` is the word for the node itself: the kind's name, say. A `null` under a key that allows none counts as left
-/// out, as for the API server. Codes: `unknown-field`, `missing-field`, `wrong-type`, `invalid-value`.
+/// `root` is the name of the node itself, for example its kind. A `null` for a key that does not allow it counts as missing, as in
+/// the API server. Codes: `unknown-field`, `missing-field`, `wrong-type`, `invalid-value`.
 pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
     let mut walk = Walk {
         root,
@@ -28,11 +28,11 @@ struct Walk<'a> {
     faults: Vec<Diagnostic>,
     /// Of the root schema: whether numbers in quotes are accepted everywhere below.
     flags: Flags,
-    /// Whether unknown fields are faults: not within `allOf` and its like, which only say more of known ones.
+    /// Whether unknown fields are errors: not within `allOf` and similar keywords, which only add constraints on known ones.
     strict: bool,
 }
 
-/// The path from the root to the current node, on the stack: a path is made only for a fault.
+/// The path from the root to the current node, on the stack: a path is only allocated for an error.
 pub(super) struct Trail<'t> {
     above: Option<(&'t Trail<'t>, Here<'t>)>,
 }
@@ -58,7 +58,7 @@ impl<'t> Trail<'t> {
         }
     }
 
-    /// The key of the node, if it has one: where to point for faults inside the node.
+    /// The key of the node, if any, as location of errors inside the node.
     pub(super) fn key_span(&self) -> Option<&'t Span> {
         match self.above {
             Some((_, Here::Key(key))) => Some(key.span()),
@@ -328,7 +328,7 @@ impl Walk<'_> {
         self.strict = strict;
     }
 
-    /// How many of the branches hold. Their faults are not before: a branch is a question.
+    /// The number of branches that match. Their errors are not reported, because a branch is only a test.
     fn holding(&mut self, node: &Node, branches: &[Schema], trail: &Trail<'_>) -> usize {
         let before = self.faults.len();
         let mut count = 0;
@@ -341,7 +341,7 @@ impl Walk<'_> {
     }
 }
 
-/// What a scalar is for JSON, which has no dates and no binary data: both are strings there.
+/// The type of a scalar in JSON, where dates and binary data are strings.
 pub(super) fn json_kind(node: &Node) -> Kind {
     match node.kind() {
         Kind::Timestamp | Kind::Binary => Kind::String,

@@ -10,7 +10,7 @@ use pleach_yaml::{FieldPath, Node, Step};
 pub enum ValuesOf {
     /// Always this one, by name.
     Chart(Box<str>),
-    /// The one that a field beside it names: the first of these that is given.
+    /// The kind in an adjacent field: the first of these that is set.
     Fields(Vec<FieldPath>),
 }
 

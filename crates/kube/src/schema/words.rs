@@ -1,4 +1,4 @@
-//! What a schema says to a person, in the words that editors know.
+//! Documentation in a schema, with keywords that editors support.
 
 use serde_json::{Map, Value as Json, json};
 

@@ -14,7 +14,7 @@ use super::references::is_reference;
 use super::shapes::merged;
 use super::{CONCEALED, secret_parts, without_secrets};
 
-/// Values that are shorter are words of every message: they are only taken out where they are quoted.
+/// Shorter values may be ordinary words of a message, so they are only removed in quotes.
 const QUOTED_ONLY: usize = 4;
 
 /// A value in backticks for a message; what is secret by its look or by the name of its field is not shown.
@@ -30,16 +30,16 @@ pub fn quoted(value: &Node, field: &str) -> String {
     }
 }
 
-/// Diagnostics that carry no secret: neither in their words, nor in the texts that their places are in.
+/// Removes secrets from diagnostics: from their messages, and from the sources of their spans.
 ///
 /// A source is replaced by one with the same lines and columns, whose secrets are masked. The values that are masked in a
-/// diagnostic's own sources are taken out of its words too.
+/// diagnostic's sources are also removed from its messages.
 #[must_use]
 pub fn conceal(diagnostics: Diagnostics) -> Diagnostics {
     conceal_with(diagnostics, &[])
 }
 
-/// The same where words may also quote other texts, such as the values of a chart.
+/// The same if messages may also quote other texts, such as the values of a chart.
 #[must_use]
 pub fn conceal_with(diagnostics: Diagnostics, quoted: &[Arc<Source>]) -> Diagnostics {
     let mut masks = Masks::default();
@@ -58,7 +58,7 @@ struct Masks {
 
 /// A source without its secrets.
 struct Mask {
-    /// `None` where nothing is secret.
+    /// `None` if it contains no secrets.
     masked: Option<Arc<Source>>,
     ranges: Vec<Range<usize>>,
     values: BTreeSet<String>,
@@ -118,7 +118,7 @@ impl Masks {
 }
 
 impl Mask {
-    /// What is secret in a source by itself, and the values of other masks that it quotes.
+    /// The secrets in a source, and values masked elsewhere that it contains.
     fn new(source: &Arc<Source>, quoted: &[Arc<Mask>]) -> Mask {
         let mut ranges = secret_ranges(source);
         for value in quoted.iter().flat_map(|it| &it.values) {
@@ -155,7 +155,7 @@ fn spellings(value: &str) -> [&str; 2] {
     [bare, bare.trim_end_matches(['}', ']', ',', ';', '"', '\''])]
 }
 
-/// The text with `*` in place of each character of a range. Line ends stay, and so do lines and columns.
+/// The text with each character of a range replaced by `*`. Line endings are kept, so lines and columns stay the same.
 fn masked(text: &str, ranges: &[Range<usize>]) -> String {
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for range in ranges {
@@ -188,7 +188,7 @@ fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
     Span::new(masked, start..place(range.end).max(start))
 }
 
-/// Words without the values that must not be shown.
+/// Removes values that must not be shown from a message.
 fn words(text: &str, masks: &[Arc<Mask>]) -> String {
     let mut text = without_secrets(text).into_owned();
     for value in masks.iter().flat_map(|it| &it.values) {
@@ -202,7 +202,7 @@ fn words(text: &str, masks: &[Arc<Mask>]) -> String {
     text
 }
 
-/// The text without a value where it is not the middle of a word.
+/// Removes a value from a text, except inside of words.
 fn without(text: &str, value: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find(value) {

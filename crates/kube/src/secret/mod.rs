@@ -1,4 +1,4 @@
-//! What is secret in objects, files and texts, and how to hide it: one list of names, one of shapes, one of places.
+//! Detects and hides secrets in objects, files and texts, by three lists: names, shapes and places.
 //!
 //! - A *name* such as `DB_PASSWORD` makes the value beside it secret.
 //! - A *shape* such as a private key or a URL with a password is secret wherever it occurs.
@@ -26,17 +26,17 @@ use pleach_yaml::diag::Span;
 use pleach_yaml::{Node, View, hex};
 use sha2::{Digest, Sha256};
 
-/// Goes into each digest, so that nobody finds a value by trying words. Digests of one salt can be compared.
+/// A salt for digests, so that values cannot be found by trying words. Digests with the same salt can be compared.
 #[derive(Clone, Debug)]
 pub struct Salt(Box<[u8]>);
 
 impl Salt {
-    /// A salt of these bytes, which nobody should be able to guess.
+    /// A salt of these bytes, which should not be guessable.
     pub fn new(bytes: &[u8]) -> Salt {
         Salt(bytes.into())
     }
 
-    /// What is shown in place of a value: it shows whether two values differ, and reveals neither.
+    /// The replacement of a value, which shows whether two values differ without revealing them.
     pub fn digest(&self, text: &str) -> String {
         let is_hidden = text.starts_with(HIDDEN) && text.len() == HIDDEN.len() + 13;
         if is_hidden {
@@ -51,7 +51,7 @@ impl Salt {
     }
 }
 
-/// What a hidden value begins with.
+/// The prefix of a hidden value.
 const HIDDEN: &str = "(hidden ";
 
 /// Replaces a value that must not be shown.
@@ -113,8 +113,8 @@ fn all_changes<'a>(node: &'a Node, hidden: &Node, found: &mut Vec<&'a Node>) {
     }
 }
 
-/// Where the first secret is in the value of a field. Here an ambiguous name counts too, and of a text the place is the part of it
-/// that is secret.
+/// The location of the first secret in the value of a field. Ambiguous names also count here, and for a text, the location is only
+/// its secret part.
 pub fn find_secret_field(value: &Node, name: &str) -> Option<Span> {
     let found = first_change(value, &hide_field(value, name, &Salt::new(&[])))?;
     let parts = secret_parts(found.as_str().unwrap_or(""));

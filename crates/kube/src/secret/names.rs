@@ -1,6 +1,6 @@
 //! The names that passwords and keys are given.
 
-/// How sure a name is of its value being secret.
+/// How certainly a name indicates a secret value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
     None,
@@ -10,7 +10,7 @@ pub(super) enum Certainty {
     Certain,
 }
 
-/// Endings that are a password's or a key's name, however the words are joined: `dbpassword`, `DB_PASSWORD`, `dbPassword`.
+/// Suffixes of names of passwords or keys, regardless of how words are joined: `dbpassword`, `DB_PASSWORD`, `dbPassword`.
 const ENDINGS: [&str; 39] = [
     "password",
     "passwd",
@@ -56,7 +56,7 @@ const ENDINGS: [&str; 39] = [
     "npmauth",
 ];
 
-/// Last words that are a password's name only by themselves: `DB_PASS`, but not `bypass`.
+/// Last words that indicate a password only as separate words: `DB_PASS`, but not `bypass`.
 const LAST_WORDS: [&str; 7] = ["pass", "pwd", "pw", "psw", "psk", "creds", "bearer"];
 
 /// The same in the name of a variable.
@@ -191,7 +191,7 @@ fn qualified_secret(before: &str, is_variable: bool) -> Certainty {
     }
 }
 
-/// Names that end like a secret's and hold none.
+/// Names that end like those of secrets but are not.
 fn is_innocent(words: &[String], before: &str, last: &str, name: &str) -> bool {
     // Altinity's operator: `k8s_secret_password: NAMESPACE/SECRET/KEY`, also `k8s_secret_env_password`.
     let of_operator = words

@@ -10,22 +10,22 @@ use super::references::{is_reference, may_be_name};
 use super::shapes::secret_parts;
 use super::{Salt, hide_text};
 
-/// What becomes of a secret that was found.
+/// How a detected secret is processed.
 pub(super) trait Visitor {
     /// A scalar that is secret as a whole.
     fn whole(&mut self, node: &Node) -> Node;
-    /// A text that may have secrets in it; `None` where it has none.
+    /// A text that may contain secrets; `None` if it has none.
     fn text(&mut self, node: &Node, text: &str) -> Option<Node>;
     /// A text of which one part is secret by its place.
     fn part(&mut self, node: &Node, part: Range<usize>) -> Node;
-    /// Whether a name that is no sure sign counts.
+    /// Whether ambiguous names count.
     fn takes(&self, certainty: Certainty, value: &str) -> bool {
         let _ = value;
         certainty != Certainty::None
     }
 }
 
-/// What a Secret may show. All else is hidden, also under names that no Secret has, since it may be a misspelt `data`.
+/// Fields of a Secret that are shown. All others are hidden, including unknown ones, which may be a misspelt `data`.
 const OPEN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
 
 /// The fields of a repository or cluster of Argo CD other than credentials.
@@ -113,7 +113,7 @@ impl Walk<'_> {
         })
     }
 
-    /// A Secret's metadata: an annotation may hold the whole object once more.
+    /// A Secret's metadata: an annotation may contain a copy of the whole object.
     fn metadata(&mut self, metadata: &Node) -> Node {
         map_entries(metadata, |key, node| match key {
             "annotations" => map_entries(node, |key, node| {
@@ -264,7 +264,7 @@ impl Walk<'_> {
         mapped
     }
 
-    /// What a controller puts into a Secret: text, or templates of text.
+    /// Data that a controller writes into a Secret: text, or templates of text.
     fn template(&mut self, data: &Node) -> Node {
         map_entries(data, |_, node| match node.as_str() {
             Some(text) if text.contains("{{") => self.value(node, ""),

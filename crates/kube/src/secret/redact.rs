@@ -1,4 +1,4 @@
-//! Where the secrets of a file are, as ranges of its text.
+//! The ranges of the secrets in a file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Found {
             true => parse_with_duplicates(&inner).map(|it| it.0),
             false => Ok(Vec::new()),
         };
-        // A text that is no manifest is a document too: of one scalar, which is that text.
+        // A text that is not a manifest is a document with one scalar.
         let mut manifests = documents.unwrap_or_default();
         manifests.retain(|it| !it.is_scalar());
         let ranges = ranges_in(&manifests, self.depth + 1);

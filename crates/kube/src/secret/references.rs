@@ -24,7 +24,7 @@ const STORES: [&str; 12] = [
     "gcpsm://",
 ];
 
-/// Words found in the place of a password that are none.
+/// Words in place of a password that are not passwords.
 const PLACEHOLDERS: [&str; 17] = [
     "changeme",
     "replaceme",
@@ -45,7 +45,7 @@ const PLACEHOLDERS: [&str; 17] = [
     "required",
 ];
 
-/// Whether a text is no secret itself: it is empty, says where the secret is to come from, is encrypted, or is a placeholder.
+/// Whether a text is not a secret itself: it is empty, a reference to a secret, encrypted, or a placeholder.
 pub fn is_reference(text: &str) -> bool {
     let text = text.trim();
     if text.is_empty() || text.starts_with(super::HIDDEN) {
@@ -61,7 +61,7 @@ pub fn is_reference(text: &str) -> bool {
         || is_expression(text)
 }
 
-/// What a value of a Secret's `data` says, where that is text.
+/// The decoded value of a Secret's `data`, if it is text.
 pub fn decoded(value: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()
 }

@@ -1,4 +1,4 @@
-//! What a secret looks like in a text.
+//! Patterns of secrets in texts.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -146,8 +146,7 @@ pub(super) fn merged(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// Whether a text holds something that each text with a secret in it holds. Compiling the patterns takes longer than most
-/// comparisons.
+/// A quick test for texts that may contain a secret, because compiling the patterns takes longer than most comparisons.
 fn may_be_secret(text: &str) -> bool {
     const MARKS: [&str; 31] = [
         "-----BEGIN",
@@ -249,7 +248,7 @@ fn patterns() -> &'static Patterns {
 /// Texts of which nothing is shown: private keys, and manifests of Secrets.
 const WHOLE_TEXTS: &str = r#"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|(?is)\bkind["']?\s*:\s*["']?Secret\b.*\b(?:data|stringData)["']?\s*:|\b(?:data|stringData)["']?\s*:.*\bkind["']?\s*:\s*["']?Secret\b"#;
 
-/// Parts that are hidden; where there is a group in parentheses, that alone.
+/// Parts that are hidden; if there is a group in parentheses, only the group.
 const PART_TEXTS: &[&str] = &[
     // Tokens with a mark of their own.
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
@@ -273,7 +272,7 @@ const PART_TEXTS: &[&str] = &[
     r"\bglsa_[A-Za-z0-9_]{30,}",
     r"\bhf_[A-Za-z0-9]{30,}",
     r"\bwhsec_[A-Za-z0-9+/=]{20,}",
-    // Digests of passwords, which a list of words opens.
+    // Digests of passwords, which can be cracked with a word list.
     r"\$(?:2[abxy]|5|6|apr1|argon2[a-z]*|y)\$[A-Za-z0-9./$=,+-]{12,}",
     r"\{SSHA[0-9]*\}[A-Za-z0-9+/=]{16,}",
     // Addresses whose last parts let anybody post.

@@ -26,9 +26,9 @@ pub(super) struct Kubernetes {
 /// One kind in one version of its group.
 #[derive(Debug)]
 pub(super) struct BuiltinKind {
-    /// Whether its objects are in namespaces; unknown for what is no resource.
+    /// Whether it is namespaced; unknown if it is not a resource.
     pub(super) is_namespaced: Option<bool>,
-    /// What holds for it beyond its types.
+    /// Its rules in addition to types.
     pub(super) rules: Option<&'static Rules>,
     spans: Vec<Span>,
 }

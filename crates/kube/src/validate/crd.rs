@@ -40,7 +40,7 @@ pub(super) struct Scale {
 enum Definition {
     /// A number in the pool.
     Packed(u32),
-    /// The `openAPIV3Schema` of a definition; none where it has none.
+    /// The `openAPIV3Schema` of a definition, if any.
     Written(Option<Box<Node>>),
 }
 

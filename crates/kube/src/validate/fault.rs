@@ -1,11 +1,11 @@
-//! What is wrong with an object, before it is known where the object was written.
+//! Errors of an object, independent of its location.
 
 use std::borrow::Cow;
 
 use pleach_yaml::diag::{self, Diagnostic, Edit, Severity, Span, nearest};
 use pleach_yaml::{Entry, FieldPath, Node, Step, quote};
 
-/// One fault. It holds the node in question instead of a path: paths are made for faults alone, so that a valid object costs none.
+/// One error. It refers to the node instead of a path: paths are only built for errors, so that a valid object needs none.
 #[derive(Clone, Debug)]
 pub(super) struct Fault<'a> {
     /// The value, or the key of an unknown field.
@@ -13,7 +13,7 @@ pub(super) struct Fault<'a> {
     /// What is missing below it, or wrong deeper inside of it than there are nodes.
     pub(super) below: Vec<Step>,
     pub(super) class: Class,
-    /// What is wrong, to follow the field's path: `must be …`.
+    /// The message, which follows the field's path: `must be …`.
     pub(super) message: Cow<'static, str>,
     /// How to correct it.
     pub(super) help: Option<Help>,
@@ -67,7 +67,7 @@ impl Help {
     }
 }
 
-/// What kind of fault it is.
+/// The class of the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Class {
     pub(super) code: &'static str,
@@ -133,7 +133,7 @@ pub(super) mod class {
     };
 }
 
-/// Where rules put what they find.
+/// Collects the errors of rules.
 #[derive(Debug, Default)]
 pub(super) struct Report<'a> {
     pub(super) faults: Vec<Fault<'a>>,
@@ -217,7 +217,7 @@ impl<'a> Report<'a> {
         self.push(class::DUPLICATE_ITEM, at, "is a duplicate");
     }
 
-    /// A value that is none of the supported ones; the nearest is named.
+    /// An unsupported value, with a suggestion.
     pub(super) fn unsupported(&mut self, at: &'a Node, allowed: &[&str]) {
         let message = format!("must be one of {}", quoted(allowed.iter().copied()));
         self.push(class::INVALID_VALUE, at, message);

@@ -71,7 +71,7 @@ pub(super) trait Fields {
     fn field(&self, key: &str) -> Option<&Node>;
     /// The text of a string field.
     fn text(&self, key: &str) -> Option<&str>;
-    /// The text of a string field; empty where it is missing.
+    /// The text of a string field; empty if missing.
     fn text_or_empty(&self, key: &str) -> &str {
         self.text(key).unwrap_or("")
     }
@@ -79,9 +79,9 @@ pub(super) trait Fields {
     fn integer(&self, key: &str) -> Option<i64>;
     /// The value of a boolean field.
     fn boolean(&self, key: &str) -> Option<bool>;
-    /// The items of a list field; none where it is missing.
+    /// The items of a list field; empty if missing.
     fn list(&self, key: &str) -> &[Node];
-    /// The entries of a map field; none where it is missing.
+    /// The entries of a map field; empty if missing.
     fn map(&self, key: &str) -> &[pleach_yaml::Entry];
 }
 

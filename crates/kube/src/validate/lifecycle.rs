@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::builtin::Kubernetes;
 use crate::object::Gvk;
 
-/// When a version of a kind goes, and what takes its place. Numbers are minor versions of Kubernetes 1.
+/// When a version of a kind is removed, and its replacement. Numbers are minor versions of Kubernetes 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     /// The first minor version in which it is deprecated.
@@ -17,7 +17,7 @@ pub struct Lifecycle {
     pub replacement: Option<String>,
 }
 
-/// What is known of one of Kubernetes' own kinds; `None` where it stays.
+/// The deprecation of a built-in kind; `None` if it is not deprecated.
 pub(super) fn of(gvk: &Gvk) -> Option<Lifecycle> {
     let known = table()
         .get(&(gvk.api_version().as_str(), &*gvk.kind))

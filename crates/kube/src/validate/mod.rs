@@ -40,7 +40,7 @@ use crate::object::Gvk;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{FieldPath, Node};
 
-/// The kinds that a cluster knows.
+/// The kinds of a cluster.
 #[derive(Debug)]
 pub struct Catalog {
     minor: u32,
@@ -58,7 +58,7 @@ pub struct Finding {
     pub field: FieldPath,
 }
 
-/// What is known of a kind.
+/// The definition of a kind.
 enum Kind<'c> {
     Builtin(&'c builtin::BuiltinKind, &'c schema::Schema),
     Custom(&'c CustomKind, &'c Version),
@@ -72,7 +72,7 @@ enum Kind<'c> {
 pub enum Verdict {
     /// Taken, or refused for these reasons.
     Judged(Vec<Finding>),
-    /// Nobody describes the kind.
+    /// The kind is unknown.
     UnknownKind,
 }
 
@@ -94,7 +94,7 @@ impl Catalog {
         self
     }
 
-    /// Adds the kind of a CustomResourceDefinition. A later one takes the place of an earlier, and of a built-in one.
+    /// Adds the kind of a CustomResourceDefinition. A later one replaces an earlier or built-in one.
     pub fn add_crd(&mut self, crd: &Node) {
         if let Some(kind) = CustomKind::read(crd) {
             let kinds = self.custom.entry(kind.group.clone()).or_default();
@@ -155,7 +155,7 @@ impl Catalog {
         self.minor
     }
 
-    /// When the version of a kind goes away: of Kubernetes' own kinds, and of custom ones whose definition says so.
+    /// When the version of a kind is removed: for built-in kinds, and for custom ones whose definition is marked as deprecated.
     pub fn lifecycle(&self, gvk: &Gvk) -> Option<Lifecycle> {
         if let Some(known) = lifecycle::of(gvk) {
             return Some(known);

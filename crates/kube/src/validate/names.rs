@@ -1,6 +1,6 @@
 //! The forms of names that Kubernetes has (apimachinery's `util/validation` and `api/validation`).
 
-/// What a name must look like; `None` where it does.
+/// The requirements for a name; `None` if it satisfies them.
 pub(super) type NameRule = fn(&str) -> Option<&'static str>;
 
 const LABEL_MAX: usize = 63;

@@ -1,4 +1,4 @@
-//! Schemas as the API server has them, ready to hold objects against.
+//! Schemas as in the API server, compiled for validation.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use super::structural::same;
 use crate::schema::pattern::Pattern;
 use pleach_yaml::Node;
 
-/// What may be in a value. Made once, and looked at for every object of its kind.
+/// The compiled schema of a value, shared by all objects of a kind.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     pub(super) types: Types,

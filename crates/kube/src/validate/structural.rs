@@ -10,7 +10,7 @@ use super::schema::{Additional, Limits, ListType, Logic, Pool, Schema, Types, an
 use super::{decode, metadata};
 use pleach_yaml::{Entry, Mapping, Node};
 
-/// Holds custom resources of one version against their schema.
+/// Validates custom resources of one version against their schema.
 pub(super) struct Structural<'a, 'r> {
     pub(super) pool: &'a Pool,
     pub(super) report: &'r mut Report<'a>,
@@ -70,7 +70,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// Fields that the schema does not know, which the server would drop. Without a schema all fields are unknown.
+    /// Unknown fields, which the server would drop. Without a schema, all fields are unknown.
     fn unknown_fields(&mut self, node: &'a Node, schema: Option<&'a Schema>, is_resource: bool) {
         let keeps = schema.is_some_and(|it| it.flags.preserve_unknown);
         if let Some(map) = node.as_mapping() {
@@ -320,7 +320,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// Whether a branch holds. Its faults are dropped: a branch is a question.
+    /// Whether a branch matches. Its errors are dropped, because a branch is only a test.
     fn holds(&mut self, node: &'a Node, branch: &'a Schema, whole: &'a Schema) -> bool {
         let before = self.report.faults.len();
         self.branch(node, branch, whole);
@@ -445,7 +445,7 @@ pub(super) fn same(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// What branches demand: the names of the fields where that is all they say.
+/// The requirements of branches: the names of required fields, if they contain nothing else.
 fn forms(branches: &[Schema], words: &str) -> String {
     let required = branches.iter().map(|it| it.required.first());
     let names: Option<Vec<&str>> = required.map(|it| it.map(|it| &**it)).collect();

@@ -1,8 +1,8 @@
-//! What programs need to know of diagnostics to go on. Codes are for people and for `pleach: allow`.
+//! Classes of diagnostics, for programs that handle them differently. Codes are for users and for `pleach: allow`.
 
 use super::Diagnostic;
 
-/// A sort of diagnostics that some caller treats in a way of its own.
+/// A class of diagnostics that some caller handles specially.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Class {
     /// Every other one.

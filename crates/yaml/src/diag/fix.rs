@@ -1,4 +1,4 @@
-//! Mends as data: what a `help` says in words, as replacements of places in a text.
+//! Fixes as data: the replacements that a `help` text describes.
 
 use super::{Position, Span};
 
@@ -24,7 +24,7 @@ pub struct Edit {
 }
 
 impl Fix {
-    /// The same fix in the files that a person wrote; `None` where it cannot be made there.
+    /// The same fix in the user's files; `None` if it cannot be applied there.
     pub(super) fn outermost(mut self) -> Option<Fix> {
         let edits = self.edits.iter().map(Edit::outermost);
         self.edits = edits.collect::<Option<_>>()?;
@@ -41,8 +41,8 @@ impl Edit {
         }
     }
 
-    /// Replaces a name where the text at a place has it once, as a whole word. `None` where it does not, or where the new name would
-    /// need other quotes than the old one has.
+    /// Replaces a name that occurs once at a location, as a whole word. `None` if it does not, or if the new name would need
+    /// different quotes.
     pub fn rename(place: &Span, wrong: &str, name: &str) -> Option<Edit> {
         let text = place.text();
         let at = only_word(text, wrong)?;
@@ -57,7 +57,7 @@ impl Edit {
         Some(Edit::new(span, name))
     }
 
-    /// The same edit in the file that a person wrote; `None` where that does not have this text at a place of its own.
+    /// The same edit in the user's file; `None` if this text has no location of its own there.
     pub fn outermost(&self) -> Option<Edit> {
         let span = self.span.outermost();
         let is_same = span.text() == self.span.text();
@@ -93,7 +93,7 @@ fn offset(text: &str, position: Position) -> Option<usize> {
         .then_some(line_start + at)
 }
 
-/// Where a text has a word, if it has it once.
+/// The position of a word in a text, if it occurs once.
 fn only_word(text: &str, word: &str) -> Option<usize> {
     let joins = |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || "_-".contains(it));
     let is_word = |at: &usize| {
@@ -145,7 +145,7 @@ pub fn apply_edits<'a>(text: &str, edits: impl IntoIterator<Item = &'a Edit>) ->
         }
         let before = made.range(..=key).next_back();
         let after = made.range(key..).next();
-        // Two insertions at one place count as overlapping: nothing says which comes first.
+        // Two insertions at one position count as overlapping, because their order is undefined.
         let is_free = before.is_none_or(|it| it.0.1 <= key.0 && *it.0 != key)
             && after.is_none_or(|it| it.0.0 >= key.1 && *it.0 != key);
         match is_free {

@@ -1,4 +1,4 @@
-//! What is wrong, where, and what to do about it: plain data. How it looks is `report`'s.
+//! Diagnostics as data: message, location and help. Their presentation is in `report`.
 
 mod class;
 mod conflict;
@@ -14,12 +14,12 @@ pub use source::{Position, Source, Span};
 
 use std::borrow::Cow;
 
-/// One fault, or one thing worth saying.
+/// An error, warning or note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Stable name that reads after "allow": `unknown-claim-field`.
     pub code: &'static str,
-    /// What callers treat it as.
+    /// Its class for callers.
     pub class: Class,
     /// Error, warning or note.
     pub severity: Severity,
@@ -27,29 +27,29 @@ pub struct Diagnostic {
     pub message: String,
     /// The place in a file that a person wrote.
     pub span: Option<Span>,
-    /// A few words at the place itself.
+    /// A short text at the location itself.
     pub label: Cow<'static, str>,
-    /// Other places that have a part in it, with words each.
+    /// Related locations, each with a text.
     pub related: Vec<(Span, String)>,
-    /// How to fix it, or what else to know; each one line.
+    /// How to fix it, or further information; one line each.
     pub help: Vec<String>,
     /// Lines of the help as replacements, where they are such.
     pub fixes: Vec<Fix>,
 }
 
-/// How bad a diagnostic is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth saying; nothing fails.
     Note,
-    /// Probably not meant; `--strict` makes it an error.
+    /// Probably a mistake; an error with `--strict`.
     Warning,
     /// The result cannot be had, or must not be used.
     Error,
 }
 
 impl Diagnostic {
-    /// Makes an error, which ends the run with exit code 1.
+    /// Creates an error, with which the run ends with exit code 1.
     pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code,
@@ -64,7 +64,7 @@ impl Diagnostic {
         }
     }
 
-    /// Makes a warning, which is an error under `--strict` only.
+    /// Creates a warning, which is an error with `--strict`.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             severity: Severity::Warning,
@@ -72,7 +72,7 @@ impl Diagnostic {
         }
     }
 
-    /// Makes a note, which never changes the exit code.
+    /// Creates a note, which never affects the exit code.
     pub fn note(code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             severity: Severity::Note,
@@ -87,7 +87,7 @@ impl Diagnostic {
         self
     }
 
-    /// Says a few words at the place itself.
+    /// Sets a short text at the location itself.
     #[must_use]
     pub fn label(mut self, label: impl Into<Cow<'static, str>>) -> Diagnostic {
         self.label = label.into();
@@ -101,14 +101,14 @@ impl Diagnostic {
         self
     }
 
-    /// Says how to fix it.
+    /// Adds a line of help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help.push(help.into());
         self
     }
 
-    /// Says how to fix it by a replacement. Without an edit it is a line of help like others.
+    /// Adds a line of help with a replacement. Without an edit, it is an ordinary line of help.
     #[must_use]
     pub fn fix(mut self, help: impl Into<String>, edit: impl Into<Option<Edit>>) -> Diagnostic {
         let help = help.into();
@@ -121,7 +121,7 @@ impl Diagnostic {
         self.help(help)
     }
 
-    /// Whether another says the same, but for its help.
+    /// Whether another diagnostic is equal, except for its help.
     fn is_same(&self, other: &Diagnostic) -> bool {
         (self.code, self.severity) == (other.code, other.severity)
             && self.message == other.message
@@ -170,18 +170,18 @@ const SAME_PLACE_MAX: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    /// How many of them are errors.
+    /// The number of errors.
     errors: usize,
 }
 
 impl Diagnostics {
-    /// Adds a diagnostic behind those that are there.
+    /// Appends a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.list.push(diagnostic);
     }
 
-    /// Gives the value on and keeps the fault: one bad item never hides the next one's faults.
+    /// Returns the value and keeps the error, so that one invalid item never hides errors of the next ones.
     pub fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         result.map_err(|diagnostic| self.push(diagnostic)).ok()
     }
@@ -191,7 +191,7 @@ impl Diagnostics {
         self.errors > 0
     }
 
-    /// How many of them are errors.
+    /// The number of errors.
     pub fn errors(&self) -> usize {
         self.errors
     }
@@ -217,8 +217,8 @@ impl Diagnostics {
         self.list = list.into_iter().map(Diagnostic::outermost).collect();
     }
 
-    /// Sorts by place and drops what is reported twice (a fault of a shared file is found once for each environment). Of two that differ
-    /// in their help alone, the one with less is kept: more help is for who has nothing but the shared file to fix.
+    /// Sorts by location and removes duplicates (an error in a shared file is found once for each environment). Of two that only
+    /// differ in their help, the one with less is kept: additional help only applies if nothing but the shared file can be fixed.
     pub fn sort_and_dedup(&mut self) {
         let place = |it: &Diagnostic| {
             it.span

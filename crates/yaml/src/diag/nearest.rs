@@ -7,7 +7,7 @@ const BEGINNING_MIN: usize = 4;
 
 /// The maximum number of names that a suggestion is looked for in.
 const KNOWN_MAX: usize = 500;
-/// Names are compared a machine word at a time: a longer one has no suggestion and is none.
+/// Names are compared in a machine word: longer ones get no suggestion and are not suggested.
 const LETTERS_MAX: usize = 64;
 
 /// The known name with the fewest edits from `wrong`, if they are few enough to be a typo of the pen; else one that it begins.
@@ -102,7 +102,7 @@ impl Pattern {
     }
 }
 
-/// How much two names may differ in length to be compared.
+/// The maximum difference in length of two names that are compared.
 const LENGTHS_APART_MAX: usize = 8;
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ impl Source {
         })
     }
 
-    /// A text that is itself a value in a file. `lines` has, for each of its lines, the byte of the file where it begins; it
-    /// is empty where only the whole has a place.
+    /// A text that is itself a value in a file. `lines` contains the byte of the file where each line begins; it is empty if only
+    /// the whole text has a location.
     pub fn embedded(host: Span, text: impl Into<String>, lines: Vec<u32>) -> Arc<Source> {
         let inside = Inside {
             lines: lines.into(),
@@ -51,7 +51,7 @@ impl Source {
         })
     }
 
-    /// Text that is in no file: what the program made itself.
+    /// Generated text, which is not in a file.
     pub fn internal(name: &str, text: impl Into<String>) -> Arc<Source> {
         let path = TreePath::new(name).unwrap_or_else(TreePath::root);
         Source::new(path, text)
@@ -106,7 +106,7 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
-    /// The text that the span covers; empty where it does not lie on characters.
+    /// The text that the span covers; empty if it is not on character boundaries.
     pub fn text(&self) -> &str {
         self.source.text.get(self.range()).unwrap_or("")
     }

@@ -1,4 +1,4 @@
-//! What is done to nodes as they are finished: aliases and merge keys expanded, keys checked, limits held.
+//! Finishes nodes: expands aliases and merge keys, checks keys, enforces limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Drain;
@@ -9,23 +9,23 @@ use super::scan::Scan;
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
 
-/// How many values a file may have, those that aliases repeat included.
-// A bound on memory: each value takes some 50 bytes, and what is made of it takes more.
+/// The maximum number of values of a file, including those repeated by aliases.
+// A limit for memory: each value takes some 50 bytes, and data derived from it takes more.
 const NODES_MAX: usize = 2_000_000;
-/// How many values aliases may repeat in a file; of a long text each 64 bytes count as one.
+/// The maximum number of values that aliases may repeat in a file; each 64 bytes of a long text count as one.
 // The "billion laughs": ten levels that repeat the one below ten times, in a file of 500 bytes. go-
 // yaml has such a limit too.
 const ALIAS_NODES_MAX: usize = 1_000_000;
 
 /// This number of bytes of a long repeated text counts as a value.
 const VALUE_BYTES: usize = 64;
-/// After how many faults the reading of a file ends.
+/// The number of errors after which reading of a file stops.
 const FAULTS_MAX: usize = 500;
 
 pub(super) struct Builder<'s> {
     anchors: Anchors<'s>,
     mode: Mode,
-    /// Faults after which the reading goes on.
+    /// Errors after which reading continues.
     pub(super) faults: Diagnostics,
     nodes: usize,
     alias_nodes: usize,
@@ -154,7 +154,7 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// Keeps a fault, after which the reading goes on, if there are not too many.
+    /// Keeps an error after which reading continues, unless there are too many.
     fn fault(&mut self, fault: Diagnostic) -> Scan<()> {
         if self.faults.errors() < FAULTS_MAX {
             self.faults.push(fault);
@@ -209,7 +209,7 @@ impl<'s> Builder<'s> {
         )
     }
 
-    /// Keys and values in turn become a mapping; what keys must not be is a fault.
+    /// Builds a mapping from alternating keys and values; reports invalid keys.
     pub(super) fn mapping(&mut self, mut children: Drain<'_, Node>) -> Scan<Mapping> {
         let mut merges = false;
         for key in children.as_slice().iter().step_by(2) {

@@ -1,4 +1,4 @@
-//! What the reader says about text that is no YAML: what was found, what was expected, and how to fix it.
+//! Messages of the reader about invalid YAML: what was found, what was expected, and how to fix it.
 
 use super::scan::{Scanner, Token, TokenKind};
 use crate::diag::Diagnostic;

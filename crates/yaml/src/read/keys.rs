@@ -74,7 +74,7 @@ fn among_many<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
         pairs.extend(same.iter().skip(1).map(|later| (later.1, same[0].1)));
     }
-    // Back in the order of the file, in which the faults are to be reported.
+    // Sorted by position, in which order the errors are reported.
     pairs.sort_unstable();
     for (later, first) in pairs {
         if let (Some(first), Some(later)) = (entries.get(first), entries.get(later)) {

@@ -1,7 +1,7 @@
 //! The reader: text to nodes with spans, as the Go port of libyaml reads.
 //!
-//! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where the words of the
-//! YAML specification and libyaml's way differ, the latter is kept, since the files are written for what reads them so.
+//! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where libyaml
+//! differs from the YAML specification, libyaml is followed, because other tools read the files in this way.
 
 mod block;
 mod build;
@@ -86,7 +86,7 @@ pub fn parse_as_go_yaml_v2(source: &Arc<Source>) -> Result<Option<Node>, Diagnos
     }
 }
 
-/// Reads a file that holds one document; a file without any is a null.
+/// Reads a file with one document; a file without any is a null.
 pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     let mut documents = parse(source)?;
     match documents.len() {
@@ -101,8 +101,7 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     }
 }
 
-/// Reads all documents as [`parse`] does, but takes keys that occur twice: both entries are in the map, and the diagnostics tell
-/// of them.
+/// Reads all documents as [`parse`] does, but accepts duplicate keys: both entries are in the map, and the diagnostics report them.
 pub fn parse_with_duplicates(
     source: &Arc<Source>,
 ) -> Result<(Vec<Node>, Diagnostics), Diagnostics> {
@@ -118,7 +117,7 @@ pub fn parse_with_duplicates(
     }
 }
 
-/// Reads a file that holds one document as [`parse_one`] does, but takes keys that occur twice.
+/// Reads a file with one document as [`parse_one`] does, but accepts duplicate keys.
 pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
     let (mut documents, duplicates) = parse_with_duplicates(source)?;
     match documents.len() {
@@ -215,7 +214,7 @@ fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> O
     Some(fault.help(help))
 }
 
-/// Refuses characters that no YAML may hold: nearly all control characters.
+/// Rejects characters that are not allowed in YAML: nearly all control characters.
 fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Diagnostics> {
     if u32::try_from(source.text.len()).is_err() {
         let fault =

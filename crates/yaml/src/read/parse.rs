@@ -1,4 +1,4 @@
-//! Tokens to nodes: libyaml's grammar, with the open collections on a stack of its own so that no depth overflows.
+//! Parses tokens to nodes: libyaml's grammar, with an explicit stack of open collections, so that no depth overflows.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::scan::{Scan, Scanner, Text, Token, TokenKind};
 use crate::diag::{Diagnostics, Source, Span};
 use crate::{Node, Style, Tag};
 
-/// How deep collections may be nested.
-// Everything behind the reader walks values recursively, on a stack of 8 MiB.
+/// The maximum depth of nested collections.
+// Code that uses the nodes is recursive, on a stack of 8 MiB.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
 pub(super) struct Parser<'s> {

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Source, Span};
 use crate::{Style, Tag};
 
-/// A fault that ends the reading. Boxed: a token must stay small.
+/// An error that stops reading. Boxed to keep tokens small.
 pub(super) type Scan<T> = Result<T, Box<Diagnostic>>;
 
-/// What a token is. Its names are those of the YAML specification's productions.
+/// The sort of a token. The names are those of productions in the YAML specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {
     StreamEnd,
@@ -209,7 +209,7 @@ impl<'s> Scanner<'s> {
         (marker == Some(b"---") || marker == Some(b"...")) && self.is_blank_or_end(self.at + 3)
     }
 
-    /// Goes over blanks, line breaks and comments.
+    /// Skips blanks, line breaks and comments.
     fn skip_to_token(&mut self) {
         loop {
             match self.byte() {
@@ -505,7 +505,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// How many bytes the line break here takes; 0 if there is none.
+    /// The length of the line break here in bytes; 0 if there is none.
     pub(super) fn break_len(&self, at: usize) -> usize {
         match self.byte_at(at) {
             b'\n' => 1,
@@ -519,7 +519,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// Goes over a line break; gives what it means in a text.
+    /// Skips a line break and returns its meaning in a text.
     pub(super) fn take_break(&mut self) -> Option<&'static str> {
         let len = self.break_len(self.at);
         let meaning = match (len, self.byte_at(self.at + 2)) {

@@ -1,12 +1,13 @@
-//! What differs between two states of a tree, by path.
+//! The differences between two states of a tree, by path.
 
 use std::collections::BTreeSet;
 
 use super::{ReadSet, Tree, TreePath};
 
-/// The paths at which two states differ, and the folders that don't hold the same names.
+/// The paths at which two states differ, and the folders whose lists of names differ.
 ///
-/// With a [`ReadSet`] it answers what a change touches: whatever read none of this comes to the same again.
+/// Together with a [`ReadSet`], it shows what a change affects: everything that has read none of these paths gives the same result
+/// again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     paths: BTreeSet<TreePath>,
@@ -21,7 +22,7 @@ impl Changes {
         Changes::default()
     }
 
-    /// What differs between two trees.
+    /// The differences between two trees.
     pub fn between(before: &Tree, after: &Tree) -> Changes {
         let mut changes = Changes::new();
         for (path, bytes) in after {
@@ -55,7 +56,7 @@ impl Changes {
         self.paths.insert(path.clone());
         let mut above = path.parent();
         while let Some(folder) = above {
-            // A listing of the folder differs, which matters to whoever reads all files in it.
+            // The listing of the folder differs, which affects everything that lists it.
             self.folders.insert(folder.clone());
             // Up to the first folder that both states have: above it, no listing changes.
             if folder == TreePath::root() || has_folder(&folder) {
@@ -66,7 +67,7 @@ impl Changes {
         }
     }
 
-    /// Notes a file of which no more is known than that something happened to it, and to each folder above it.
+    /// Records that a file and each folder above it may have changed in an unknown way.
     pub fn mention(&mut self, path: &TreePath) {
         self.appear(path, |_| true);
     }
@@ -94,8 +95,8 @@ impl Changes {
         self.paths.iter()
     }
 
-    /// The paths that differ and that nobody can read: their names are not valid UTF-8, and have U+FFFD in place of what is wrong. One
-    /// that really has the character counts too.
+    /// The differing paths that cannot be read because their names are not valid UTF-8: they have U+FFFD in place of the invalid
+    /// parts. A path that really contains this character is included.
     pub fn misnamed(&self) -> impl Iterator<Item = &TreePath> {
         let is_misnamed = |it: &&TreePath| it.as_str().contains(char::REPLACEMENT_CHARACTER);
         self.paths.iter().filter(is_misnamed)
@@ -106,7 +107,7 @@ impl Changes {
         self.paths.contains(path)
     }
 
-    /// Whether a folder does not hold the same names.
+    /// Whether the names in a folder differ.
     pub fn has_listing(&self, folder: &TreePath) -> bool {
         self.folders.contains(folder)
     }
@@ -128,7 +129,7 @@ impl Changes {
         paths.take_while(|it| it.below(folder).is_some())
     }
 
-    /// What differs below a folder, by paths relative to it.
+    /// The differences below a folder, by paths relative to it.
     pub fn within(&self, folder: &TreePath) -> Changes {
         let relative = |it: &TreePath| it.below(folder);
         let mut folders: BTreeSet<TreePath> = self.folders.iter().filter_map(relative).collect();
@@ -167,7 +168,7 @@ impl Changes {
         }
     }
 
-    /// How many paths and folders differ.
+    /// The number of differing paths and folders.
     pub fn len(&self) -> usize {
         self.paths.len() + self.folders.len()
     }

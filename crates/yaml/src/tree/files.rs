@@ -11,10 +11,11 @@ pub trait Files: Sync {
     /// The bytes of a file.
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError>;
 
-    /// What a folder holds, in the order of the names. Dot files are listed like any other.
+    /// The entries of a folder, sorted by name. Dot files are listed like any other.
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError>;
 
-    /// Says that these files will be read. A slow implementation can get them all at once; files that cannot be read are reported when they are read.
+    /// Announces that these files will be read, so that a slow implementation can fetch them all at once; errors are reported when
+    /// they are read.
     fn expect(&self, _paths: &[TreePath]) {}
 
     /// The path at which a file or folder really is, with all links followed.
@@ -27,25 +28,25 @@ pub trait Files: Sync {
         BTreeMap::new()
     }
 
-    /// The files below a folder that may say one of some words, where an index knows that; a few more may be among them. Then all files
-    /// below it are YAML and text, and there is nothing to be reported of their names. What is found so depends on the whole folder,
-    /// which no record of reads shows.
+    /// The files below a folder that may contain one of some words, if there is an index; a few others may be included. If so, all
+    /// files below the folder are YAML text with valid names. The result depends on the whole folder, which records of reads do not
+    /// show.
     fn saying(&self, _folder: &TreePath, _words: &[&str]) -> Option<Vec<TreePath>> {
         None
     }
 
-    /// What a folder with all below it is known by, where it costs nothing to know: two folders of one name hold the same. No link leads
-    /// to it.
+    /// An identifier of a folder's complete content, if it is available at no cost: folders with the same identifier have the same
+    /// content. The folder is not reached by a link.
     fn id(&self, _folder: &TreePath) -> Option<String> {
         None
     }
 
-    /// What differs below a folder from the folder that an id is the name of, by paths relative to it. `None` where nobody can know.
+    /// The differences below a folder from the folder with an identifier, by paths relative to it. `None` if unknown.
     fn since(&self, _folder: &TreePath, _id: &str) -> Option<Changes> {
         None
     }
 
-    /// What is at a path; `None` for nothing.
+    /// The sort of entry at a path; `None` if it does not exist.
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         let Some(parent) = path.parent() else {
             return Ok(Some(EntryKind::Folder));
@@ -101,7 +102,7 @@ pub enum FilesError {
     Outside,
     /// A link leads to nothing, or to itself.
     BrokenLink,
-    /// Another failure, in the operating system's words.
+    /// Another failure, with the message of the operating system.
     Other(String),
 }
 
@@ -197,7 +198,7 @@ impl Below<'_> {
     /// A path of the folder among all files; none that a link leads out of the folder with.
     fn confined(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let full = self.folder.join(path);
-        // What the files are confined to, this is confined to.
+        // It is confined to the same root as the files.
         if self.folder == TreePath::root() {
             return Ok(full);
         }
@@ -206,8 +207,7 @@ impl Below<'_> {
         while let Some(path) = above {
             match self.real(&path) {
                 Err(FilesError::NotFound) => above = path.parent(),
-                // A link that leads out must be reported as such even where the file behind it does
-                // not exist.
+                // A link that leads outside must be reported as such even if its target does not exist.
                 Err(FilesError::Outside) => return Err(FilesError::Outside),
                 _ => break,
             }
@@ -380,14 +380,14 @@ impl<'a> Recorded<'a> {
         }
     }
 
-    /// The paths that were requested behind a link that is broken or leads outside. A caller that only asks whether there is
-    /// something at a path may take the error for nothing.
+    /// The requested paths behind a link that is broken or leads outside. A caller that only tests for existence may treat the
+    /// error as a missing file.
     pub fn bad_links(&self) -> BTreeMap<TreePath, FilesError> {
         let links = self.bad_links.lock();
         links.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes an answer on, and notes a path behind a bad link.
+    /// Returns an answer, and records a path behind an invalid link.
     fn answered<T>(&self, path: &TreePath, answer: Result<T, FilesError>) -> Result<T, FilesError> {
         if let Err(error @ (FilesError::Outside | FilesError::BrokenLink)) = &answer {
             let links = self.bad_links.lock();

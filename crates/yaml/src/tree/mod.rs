@@ -34,7 +34,7 @@ impl Tree {
         Tree::default()
     }
 
-    /// Puts a file in, and gives back what stood at the path before.
+    /// Inserts a file, and returns the previous one at the path.
     pub fn insert(&mut self, path: TreePath, bytes: impl Into<Arc<[u8]>>) -> Option<Arc<[u8]>> {
         self.files.insert(path, bytes.into())
     }
@@ -49,12 +49,12 @@ impl Tree {
         self.files.iter()
     }
 
-    /// How many files there are.
+    /// The number of files.
     pub fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Whether there is no file.
+    /// Whether the tree is empty.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }

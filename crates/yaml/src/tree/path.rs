@@ -15,7 +15,7 @@ impl TreePath {
         TreePath(Arc::from(""))
     }
 
-    /// Reads a path as written: `./` and `//` are dropped, `..` goes up. `None` when it leads out of the root or is absolute.
+    /// Parses a path as written: `./` and `//` are dropped, `..` goes up. `None` if it leads outside of the root or is absolute.
     pub fn new(path: &str) -> Option<TreePath> {
         TreePath::root().resolve(path)
     }
@@ -89,7 +89,7 @@ impl TreePath {
         Some(TreePath(rest.into()))
     }
 
-    /// A bound: what is below this path sorts after it, and before all that sorts after this path and is not below it.
+    /// An upper bound in sort order for all paths below this path.
     pub(super) fn inside(&self) -> TreePath {
         TreePath(format!("{}/", self.0).into())
     }

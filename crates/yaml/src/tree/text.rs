@@ -25,7 +25,7 @@ impl Tree {
         tree
     }
 
-    /// Prints what [`Tree::from_text`] reads. Bytes that are no UTF-8 are replaced.
+    /// Prints the form that [`Tree::from_text`] reads. Invalid UTF-8 is replaced.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for (path, bytes) in self {

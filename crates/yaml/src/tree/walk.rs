@@ -1,11 +1,12 @@
-//! Walks through folders that may hold links.
+//! Walks folders that may contain links.
 
 use std::collections::BTreeSet;
 
 use super::{Files, TreePath};
 
-/// The folders below one, each once, by whatever links they are reached: without that, a few links that lead to each other make more
-/// paths than anybody can read. What no link leads to goes first, so that a folder is met by its own path where it has one.
+/// The folders below one, each once, regardless of the links that lead to them: otherwise a few links to each other would create an
+/// exponential number of paths. Folders that are not reached by links come first, so that a folder is visited by its own path if it
+/// has one.
 pub struct Walk<'a> {
     files: &'a dyn Files,
     plain: Vec<TreePath>,

@@ -1,22 +1,22 @@
-//! The words of texts, by which the files that are about something are found before any of them is read as YAML.
+//! Words in texts, with which relevant files are found without parsing them as YAML.
 //!
 //! A word is a run of letters, digits, `.`, `_` and `-`, as long as it goes: a plain or quoted scalar that is one word is one in the
 //! text too, unless it is written with an escape.
 
 use memchr::memmem::Finder;
 
-/// The words of a text. What is not ASCII separates them.
+/// The words of a text. Non-ASCII characters separate words.
 pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let parts = text.split(|it| !is_part(*it));
     parts.filter(|it| !it.is_empty())
 }
 
-/// Whether a word may be looked for as one.
+/// Whether a text can be searched as a word.
 pub fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_part)
 }
 
-/// Whether a text says a word; anything else is looked for as it is.
+/// Whether a text contains a word; other texts are searched literally.
 pub fn says(text: &[u8], word: &str) -> bool {
     let is_end = |it: Option<&u8>| !it.is_some_and(|it| is_part(*it));
     let is_whole = |at: usize| {

@@ -1,4 +1,4 @@
-//! The build form: what `kustomize build` prints of an object.
+//! The build form: the output of `kustomize build`.
 //!
 //! kustomize prints a resource's tree with go-yaml 3, reads that text into a map, turns it into JSON, reads this with go-yaml 2
 //! and prints with it. What those steps do to a value is done here at once, in `value`; the layout and the styles are version 2's.
@@ -20,7 +20,7 @@ pub fn emit_kustomize(node: &Node) -> Result<String, Diagnostic> {
 /// Writes one document as Helm's `toYaml` and other programs print a Go value with `sigs.k8s.io/yaml`, with a final line feed: as
 /// `kustomize build` does, but a key `<<` is a key like any other.
 ///
-/// Errors: `build-value` where the library cannot read back the JSON that it goes through.
+/// Errors: `build-value` if the library cannot read back the JSON that the value is converted to.
 pub fn emit_sigs_yaml(node: &Node) -> Result<String, Diagnostic> {
     emit(node, false)
 }

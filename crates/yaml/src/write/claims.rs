@@ -1,8 +1,8 @@
-//! The claims form: what the committed tree is written in.
+//! The claims form, in which the committed tree is written.
 //!
-//! Keys in the given order, sequences at their key's column, nothing folded, LF line ends. A string that a YAML 1.1 or 1.2
-//! reader would take for something else is quoted, with double quotes; text of several lines is a literal block. A number
-//! that is written in a way in which the two versions differ (`0777`, `1_000`) is written in plain decimal.
+//! Keys in the given order, sequences at their key's column, nothing folded, LF line ends. A string that has another type in YAML
+//! 1.1 or 1.2 is in double quotes; multi-line text is a literal block. A number that is written in a way in which the two versions
+//! differ (`0777`, `1_000`) is written in plain decimal.
 
 use crate::scalar::{float_value, int_value_wide};
 use crate::{Kind, Mapping, Node, View, resolve};
@@ -202,7 +202,7 @@ fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
-/// Whether a string needs no quotes: every reader takes the plain text for that string.
+/// Whether a string needs no quotes, because every reader reads the plain text as this string.
 pub fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {

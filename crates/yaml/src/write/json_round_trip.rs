@@ -5,7 +5,7 @@ use super::value::{self, Value};
 use crate::diag::Diagnostic;
 use crate::{Kind, Mapping, Node, Style, Tag, View, resolve};
 
-/// Gives a value the form that it has after a way through JSON: plain scalars, block collections, every null written out.
+/// Converts a value to its form after a round trip through JSON: plain scalars, block collections, explicit nulls.
 ///
 /// Numbers keep their text here. Errors: `build-value` for what JSON cannot hold.
 pub fn json_round_trip(node: &mut Node) -> Result<(), Diagnostic> {

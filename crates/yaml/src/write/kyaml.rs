@@ -1,4 +1,4 @@
-//! The kyaml form: what kustomize's library prints of a tree, with go-yaml 3.
+//! The kyaml form: the output of kustomize's library with go-yaml 3.
 //!
 //! Keys in the tree's order, styles and stated tags as in the source, nothing folded. Of a document as written, anchors,
 //! aliases, merge keys and comments too; of any other, what the reader has expanded stays expanded.
@@ -72,7 +72,7 @@ pub fn emit_as_written(written: &Written) -> String {
 struct Writer<'a> {
     printer: Printer,
     quotes_old_words: bool,
-    /// How many columns a list is to the right of its key.
+    /// The indentation of a list relative to its key.
     list_indent: usize,
     /// The text whose anchors and aliases are written; a value that was put in later has none.
     as_written: Option<&'a Arc<Source>>,
@@ -136,7 +136,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What is after a simple key.
+    /// The part after a simple key.
     fn value(&mut self, node: &Node, indent: usize) {
         self.collection_properties(node);
         if is_block(node) {

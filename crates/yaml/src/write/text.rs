@@ -3,7 +3,7 @@
 use crate::diag::Source;
 use crate::{Kind, Style, View, parse_as_go_yaml_v2, resolve};
 
-/// What of a text speaks against a style.
+/// Properties of a text that rule out styles.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Facts {
     no_plain: bool,
@@ -17,7 +17,7 @@ pub(super) struct Facts {
     pub(super) multiline: bool,
 }
 
-/// How a text is written.
+/// The style of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quotes {
     Plain,
@@ -27,7 +27,7 @@ pub(super) enum Quotes {
     Folded,
 }
 
-/// Where a text is written.
+/// The context of a text.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) flow: bool,
@@ -220,7 +220,7 @@ pub(super) fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
 
-/// The booleans of YAML 1.1 that version 3 takes for strings.
+/// The booleans of YAML 1.1 that are strings in version 3.
 pub(super) fn is_old_bool(text: &str) -> bool {
     text.len() <= 3
         && matches!(

@@ -1,4 +1,4 @@
-//! What a value is after kustomize's way through text, JSON and text again.
+//! A value after kustomize's round trip through text, JSON and text.
 
 use std::borrow::Cow;
 
@@ -121,7 +121,7 @@ pub(super) fn key(node: &Node, flow: bool) -> Result<Cow<'_, str>, Diagnostic> {
     Ok(text)
 }
 
-/// How many characters a string has in JSON, quotes included, as Go writes it.
+/// The number of characters of a string in JSON, including quotes, as Go writes it.
 fn json_len(text: &str) -> usize {
     let len = |c: char| match c {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

@@ -131,7 +131,8 @@ impl<'a> Generators<'a> {
             "clusters" => self.clusters(spec, said),
             "matrix" | "merge" if depth == DEPTH_MAX => {
                 let message = format!("`{name}` is nested too deeply");
-                let help = "Argo CD takes a matrix or merge in another one, and no more levels";
+                let help =
+                    "Argo CD supports a matrix or merge in another one, but no further levels";
                 Err(Diagnostic::error("invalid-value", message)
                     .at(at)
                     .help(help))

@@ -1,5 +1,5 @@
-//! How long and how deep an expression may be. The reader and the evaluator call themselves for each level, and the macros of CEL
-//! repeat the expression that they are called on, so this is looked at in the text, before it is read.
+//! Limits for the length and depth of an expression. The parser and the evaluator are recursive, and the macros of CEL repeat the
+//! expression that they are called on, so this is checked in the text before parsing.
 
 /// Characters of an expression, as in cel-go.
 const LENGTH_MAX: usize = 100_000;

@@ -1,5 +1,5 @@
-//! What the evaluation of an expression costs. An API server limits that; `cel-core` does not. So the expression gets additions before
-//! it is evaluated: operands and results are charged for what they hold, and each turn of a loop for what is in it.
+//! The cost of evaluating an expression. An API server limits it; `cel-core` does not. So the expression is instrumented before
+//! evaluation: operands and results are charged by size, and each iteration of a loop by its contents.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use cel_core::{
 
 use super::library;
 
-/// What one evaluation of a rule may cost, as in kube-apiserver (`PerCallLimit`). A part of an expression costs about 1.
+/// The maximum cost of one evaluation of a rule, as in kube-apiserver (`PerCallLimit`). A part of an expression costs about 1.
 pub(super) const CALL_MAX: u64 = 1_000_000;
 /// Up to here an evaluation is not counted for the budget.
 const FREE: u64 = 2_000;
@@ -21,7 +21,7 @@ const BYTES: u64 = 64;
 /// Characters of a text that a function may make of short ones.
 const TEXT_MAX: usize = 4 << 20;
 
-/// The variable that has the meter. Nobody can write a name like this one, nor those of the functions.
+/// The variable with the meter. Users cannot write this name, nor those of the functions.
 pub(super) const METER: &str = "@meter";
 const CHARGE: &str = "@charge";
 const CHARGE_ADDED: &str = "@chargeAdded";
@@ -33,7 +33,7 @@ const PATTERNS: [(&str, &str); 3] = [
     ("findAll", "@findAll"),
 ];
 
-/// What the rules of many objects may cost together, beyond what any of them may cost.
+/// The maximum total cost of the rules of many objects, in addition to the limit for each.
 #[derive(Clone, Debug)]
 pub struct RuleBudget(Arc<AtomicU64>);
 
@@ -51,7 +51,7 @@ impl Default for RuleBudget {
     }
 }
 
-/// What is left for one evaluation.
+/// The remaining budget of one evaluation.
 #[derive(Clone, Debug)]
 pub(super) struct Meter {
     left: Arc<AtomicU64>,
@@ -226,7 +226,7 @@ fn weight_added(value: &Value, _: u64) -> u64 {
     }
 }
 
-/// The function with a bound for what it makes: some make much of little.
+/// The function with a limit for its result, because some produce large results from small inputs.
 pub(super) fn bounded(mut function: FunctionDecl) -> FunctionDecl {
     let estimate: fn(&[Value]) -> usize = match &*function.name {
         "replace" => replaced,

@@ -240,7 +240,7 @@ fn walk(expr: &SpannedExpr, visit: &mut dyn FnMut(&SpannedExpr)) {
     }
 }
 
-/// Functions of the authorizer. They are declared for their types: nobody can be asked here.
+/// Functions of the authorizer. They are only declared for type checking, because there is no authorizer here.
 fn authorization() -> Vec<FunctionDecl> {
     let (authorizer, check, decision) = (
         CelType::message(AUTHORIZER),

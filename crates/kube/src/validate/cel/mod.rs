@@ -213,7 +213,7 @@ fn program(expression: &str) -> Compiled {
     Compiled(made)
 }
 
-/// The value of an expression; `None` where it costs too much.
+/// The value of an expression; `None` if it is too expensive.
 fn evaluate(program: &Program, activation: &MapActivation, budget: &RuleBudget) -> Option<Value> {
     let meter = Meter::new(budget);
     let mut activation = activation.clone();
@@ -227,7 +227,7 @@ pub(super) enum Answer {
     Is(Value),
     /// The expression fails, as it would in the API server.
     Fails(String),
-    /// What it would be in the API server is not known.
+    /// The result in the API server is unknown.
     Unknown(String),
 }
 
@@ -289,7 +289,7 @@ pub(super) fn value(node: &Node, encoding: Encoding) -> Value {
     Values { pool, encoding }.of(node, None)
 }
 
-/// What fails because of this evaluator, not because of the object.
+/// Errors of this evaluator and not of the object.
 fn is_unsupported(kind: EvalErrorKind) -> bool {
     matches!(
         kind,
@@ -297,7 +297,7 @@ fn is_unsupported(kind: EvalErrorKind) -> bool {
     )
 }
 
-/// What a broken rule says: its computed message, its fixed one, or the rule itself.
+/// The message of a violated rule: its computed message, its fixed one, or the rule itself.
 fn message(rule: &Rule, activation: &MapActivation, budget: &RuleBudget) -> String {
     let made = rule.message_expression.as_ref().and_then(|it| {
         let program = program(it).0.ok()?;

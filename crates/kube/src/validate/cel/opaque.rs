@@ -86,7 +86,7 @@ impl MessageValue for Opaque {
 }
 
 impl Url {
-    /// As Go's `url.ParseRequestURI` takes it: an absolute URL or an absolute path.
+    /// As accepted by Go's `url.ParseRequestURI`: an absolute URL or an absolute path.
     pub(super) fn parse(text: &str) -> Option<Url> {
         if !crate::validate::format::is_request_uri(text) {
             return None;

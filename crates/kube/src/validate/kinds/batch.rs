@@ -28,7 +28,7 @@ pub(super) fn job<'a>(object: &'a Node, report: &mut Report<'a>) {
             }
         }
     } else if let Some(selector) = spec.field("selector") {
-        // The server makes the selector out of the object's UID, which is not known before.
+        // The server generates the selector from the object's UID, which is not known before.
         report.invalid(selector, "must not be set unless `manualSelector` is true");
     }
     indexed_name(object, spec, report);

@@ -13,7 +13,7 @@ use crate::validate::json::Fields;
 use crate::validate::names;
 use pleach_yaml::Node;
 
-/// What a container needs to know of its pod.
+/// The data of a pod that checks of containers need.
 pub(super) struct PodFacts<'a> {
     pub(super) volumes: Volumes<'a>,
     pub(super) claims: Vec<&'a str>,

@@ -49,7 +49,7 @@ const FIELDS: [Field; 5] = [
     },
 ];
 
-/// What is wrong with a schedule, if anything is.
+/// The error of a schedule, if any.
 pub(super) fn schedule(text: &str) -> Option<&'static str> {
     if text.contains("TZ") {
         return Some("must not set a time zone: use `timeZone`");
@@ -129,7 +129,7 @@ fn whole(text: &str) -> Option<u32> {
     text.strip_prefix('+').unwrap_or(text).parse().ok()
 }
 
-/// What is wrong with the name of a time zone, if anything is.
+/// The error of a time zone name, if any.
 pub(super) fn time_zone(text: &str) -> Option<&'static str> {
     // Of the IANA database; the server has one of its own.
     const ZONES: &str = include_str!("zones.txt");

@@ -1,4 +1,4 @@
-//! What many fields have alike.
+//! Common checks of fields.
 
 use crate::validate::fault::{Report, class};
 use crate::validate::json::{Fields, Json, integer};

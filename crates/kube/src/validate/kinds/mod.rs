@@ -28,7 +28,7 @@ use super::names::{self, NameRule};
 use crate::object::Gvk;
 use pleach_yaml::Node;
 
-/// What holds for a kind beyond its types.
+/// The rules of a kind in addition to types.
 #[derive(Debug)]
 pub(super) struct Rules {
     group: &'static str,
@@ -39,9 +39,9 @@ pub(super) struct Rules {
     pub(super) has_core_finalizers: bool,
     /// Whether the server makes a name up if there is none.
     pub(super) is_name_optional: bool,
-    /// What is wrong with an object.
+    /// Errors of an object.
     pub(super) validate: Validate,
-    /// What is wrong with a change.
+    /// Errors of a change.
     pub(super) update: Update,
 }
 

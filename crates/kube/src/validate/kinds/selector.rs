@@ -7,7 +7,7 @@ use crate::validate::metadata::labels;
 use crate::validate::names;
 use pleach_yaml::{Entry, Node};
 
-/// What is wrong with a label selector.
+/// Errors of a label selector.
 pub(super) fn validate<'a>(selector: &'a Node, report: &mut Report<'a>) {
     labels(selector.map("matchLabels"), report);
     for requirement in selector.list("matchExpressions") {
@@ -69,7 +69,7 @@ pub(super) fn is_empty(selector: &Node) -> bool {
     selector.map("matchLabels").is_empty() && selector.list("matchExpressions").is_empty()
 }
 
-/// Whether a selector selects labels. One that cannot be read selects all: its fault was found before.
+/// Whether a selector matches labels. An invalid one matches everything, because its error is already reported.
 pub(super) fn matches(selector: &Node, labels: &[Entry]) -> bool {
     let label = |key: &str| {
         let entry = labels.iter().find(|it| it.key.as_str() == Some(key));

@@ -1,4 +1,4 @@
-//! What cannot be changed once an object is there.
+//! Fields that cannot be changed after an object is created.
 
 use super::fields::quantity_of;
 use crate::validate::fault::{Help, Report, class};
@@ -6,7 +6,7 @@ use crate::validate::json::Fields;
 use crate::validate::structural::same;
 use pleach_yaml::Node;
 
-/// Says that a field cannot be changed.
+/// Reports that a field cannot be changed.
 pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     report.below(class::IMMUTABLE_FIELD, node, key, "cannot be changed");
     let words = "delete the object and create it again, or keep the old value";

@@ -51,7 +51,7 @@ pub struct KyvernoFinding<'a> {
     pub policy: &'a Object,
     /// The name of the rule.
     pub rule: &'a str,
-    /// What follows from it.
+    /// The action for a violation.
     pub outcome: Outcome,
     /// The message that the rule gives, or why it was not evaluated.
     pub message: String,

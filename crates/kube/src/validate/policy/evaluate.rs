@@ -119,7 +119,7 @@ impl<'a> Evaluation<'a> {
         cel::answer(self.programs, expression, &self.activation, self.budget)
     }
 
-    /// Evaluates the variables in their order. One that fails makes only those expressions fail that use it.
+    /// Evaluates the variables in order. If one fails, only the expressions that use it fail.
     fn add_variables(&mut self) {
         let mut variables = ValueMap::new();
         for variable in self.items("variables") {
@@ -135,7 +135,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// What is reported of an expression that is false.
+    /// The message for an expression that is false.
     fn message(&self, validation: &Node) -> String {
         let made = match validation.get("messageExpression") {
             Some(_) => self.answer(validation, "messageExpression"),

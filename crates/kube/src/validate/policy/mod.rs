@@ -53,7 +53,7 @@ pub struct Created<'a> {
     pub namespace_object: Option<&'a Node>,
 }
 
-/// What an API server does about an object that breaks a policy.
+/// The action of an API server for an object that violates a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// It refuses the object.
@@ -71,7 +71,7 @@ pub enum Outcome {
 pub struct PolicyFinding<'a> {
     /// The policy that the object breaks, or that could not be evaluated.
     pub policy: &'a Object,
-    /// What follows from it.
+    /// The action for a violation.
     pub outcome: Outcome,
     /// The policy's message, or the reason why it was not evaluated.
     pub message: String,
