@@ -10,6 +10,8 @@ use pleach::tree::{Changes, ReadSet, Tree, TreePath};
 use pleach::{Compiled, Options, Scope, compile, compile_both};
 use proptest::prelude::*;
 
+use crate::common_random::cases;
+
 /// Three environments; a kind that includes from another one and one that reads a chart; references; an overlay that refers to a
 /// component and a file elsewhere.
 pub(crate) const WORKSPACE: &str = "\
@@ -556,7 +558,7 @@ fn faults() -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(50), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_changes_is_named_and_rendered(

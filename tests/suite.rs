@@ -16,6 +16,8 @@ mod ci;
 mod common_forms;
 #[path = "common/compare.rs"]
 mod compare;
+#[path = "common/random.rs"]
+mod common_random;
 mod check;
 mod check_paths;
 mod chronik;

@@ -11,6 +11,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use crate::affected::{EDITS, Edit, WORKSPACE as SMALL, edited};
+use crate::common_random::cases;
 use crate::incremental::{MORE, MORE_EDITS};
 
 /// The states of a workspace, whose folders are known by the numbers of the states.
@@ -124,7 +125,7 @@ fn random(sequences: usize, mut runner: TestRunner) {
 
 #[test]
 fn random_edits_are_compared_as_without_an_index() {
-    random(8, TestRunner::deterministic());
+    random(cases(3) as usize, TestRunner::deterministic());
 }
 
 /// For a release build: `PLEACH_SEQUENCES=1000 cargo test --release --test suite word_index:: -- --ignored`

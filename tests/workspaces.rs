@@ -8,6 +8,8 @@ use pleach::tree::{Tree, TreePath};
 use pleach::{Compiled, Options, compile};
 use proptest::prelude::*;
 
+use crate::common_random::cases;
+
 /// The fields of a claim as lines below `spec:`, each with its values; the first one must be there in base.
 type Fields = &'static [(&'static str, &'static [&'static str])];
 
@@ -358,7 +360,7 @@ fn starter() -> &'static Tree {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(48)) })]
 
     #[test]
     fn a_workspace_is_refused_or_proven(
@@ -373,7 +375,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(48)) })]
 
     #[test]
     fn changed_bytes_do_no_harm(

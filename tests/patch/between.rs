@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
+use crate::common_random::cases;
+
 use super::{data, documents, generate, kustomize, source};
 
 /// Applies the patch as bytes to the object as bytes.
@@ -31,7 +33,7 @@ fn patched(before: &Node, patch: &Patch) -> Node {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(cases(1000)))]
 
     #[test]
     fn the_patch_makes_one_into_the_other((before, after) in generate::pair()) {

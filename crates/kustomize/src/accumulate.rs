@@ -22,9 +22,9 @@ use super::resources::Resources;
 use super::vars::Variable;
 use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, vars};
 
-/// What a build knows while it runs.
+/// The state of a build.
 pub(super) struct Context<'a> {
-    /// Who renders charts; nobody where they are not inflated.
+    /// The renderer of charts; `None` if charts are not inflated.
     pub(super) charts: Option<&'a dyn ChartRenderer>,
     pub(super) loader: Loader<'a>,
     pub(super) schemas: Arc<Schemas>,
@@ -35,7 +35,7 @@ pub(super) struct Context<'a> {
     pub(super) custom_schema: bool,
     /// For what the built-in schema was needed so far.
     pub(super) needed: openapi::SchemaUse,
-    /// What transformers have added so far.
+    /// The number of values that transformers have added so far.
     pub(super) added: limits::Added,
     /// The folders of kustomizations that were entered, and how often one was entered again.
     pub(super) entered: BTreeSet<TreePath>,
@@ -50,14 +50,14 @@ const FILES_MANY: usize = 8;
 /// The number of files read before the errors among them are counted.
 const BATCH: usize = 1_024;
 
-/// How deep kustomizations may be nested: each takes a part of the stack.
+/// The maximum depth of nested kustomizations, each of which uses a part of the stack.
 // Real chains are a handful deep; without a bound, generated folders could overflow the stack.
 const CHAIN_MAX: usize = 100;
 
 /// Something failed; the diagnostics say what.
 pub(super) struct Failed;
 
-/// What a kustomization gives to the one that names it.
+/// The result of a kustomization for its parent.
 #[derive(Default)]
 pub(super) struct Accumulated {
     pub(super) resources: Resources,
@@ -66,7 +66,7 @@ pub(super) struct Accumulated {
     pub(super) variables: Vec<Variable>,
 }
 
-/// Where in the chain of kustomizations we are.
+/// The position in the chain of kustomizations.
 #[derive(Clone)]
 pub(super) struct KustomizationFrame<'a> {
     pub(super) kustomization: &'a Kustomization,
@@ -81,9 +81,9 @@ pub(super) struct KustomizationFrame<'a> {
 impl Accumulated {
     /// Adds field specs to those in use.
     ///
-    /// What kustomize does here is not what it seems to: a spec is dropped when one of the same path is there already that it
-    /// would select. Merged into nothing, in their sorted order, specs for single kinds so drive out the default for all kinds:
-    /// a configuration of `namePrefix` for ConfigMaps takes the prefix from everything else.
+    /// kustomize's behaviour is surprising here: a spec is dropped if there already is one with the same path that it would select.
+    /// When specs are merged in sorted order, those for single kinds therefore displace the default for all kinds: with a
+    /// configuration of `namePrefix` for ConfigMaps, nothing else gets the prefix.
     pub(super) fn merge_config(&mut self, more: &Arc<Config>) -> Result<(), Diagnostic> {
         let pristine = Arc::ptr_eq(more, defaults::config());
         match &mut self.config {
@@ -222,7 +222,7 @@ impl Context<'_> {
         result
     }
 
-    /// Builds a kustomization on top of what is there already.
+    /// Builds a kustomization on top of existing resources.
     pub(super) fn accumulate(
         &mut self,
         level: &KustomizationFrame<'_>,
@@ -247,8 +247,7 @@ impl Context<'_> {
         generate::run(self, level, &mut sum.resources);
         self.check(before)?;
         for entry in &kustomization.fields.components {
-            // A component changes what is there already, so it starts from the resources of its
-            // parent, generated ones included.
+            // A component changes existing resources, so it starts from the resources of its parent, including generated ones.
             sum = self.add_component(level, sum, entry)?;
         }
         transform::run(self, level, &mut sum)?;
@@ -262,7 +261,7 @@ impl Context<'_> {
         Ok(sum)
     }
 
-    /// Adds what a list of files and folders holds. The files are read first, all at once.
+    /// Adds the resources of a list of files and folders. The files are read first, all at once.
     pub(super) fn add_resources(
         &mut self,
         level: &KustomizationFrame<'_>,

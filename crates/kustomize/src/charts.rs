@@ -15,7 +15,7 @@ pub trait ChartRenderer: Sync {
     /// can do.
     fn find(&self, chart: &ChartReference<'_>) -> Result<Tree, Diagnostic>;
 
-    /// What `helm template` prints. Errors: as Helm's, with a place.
+    /// The output of `helm template`. Errors: Helm's, with a location.
     fn render(&self, inflation: &ChartInflation<'_>) -> Result<String, Diagnostic>;
 }
 
@@ -26,31 +26,31 @@ pub struct ChartReference<'a> {
     pub repository: &'a str,
     /// `name`: the chart's name in the repository.
     pub name: &'a str,
-    /// `version`; empty where none is given.
+    /// `version`; empty if not set.
     pub version: &'a str,
-    /// Where the kustomization asks for it.
+    /// The location in the kustomization.
     pub span: &'a Span,
 }
 
 /// A chart, and how `helm template` is to be called on it.
 pub struct ChartInflation<'a> {
-    /// Where the chart is read from.
+    /// The folder of the chart.
     pub files: &'a dyn Files,
     /// The folder of the chart in `files`, with its `Chart.yaml`.
     pub folder: TreePath,
-    /// The release's name; empty where none is given.
+    /// The release's name; empty if not set.
     pub release_name: &'a str,
-    /// `--name-template`; empty where none is given.
+    /// `--name-template`; empty if not set.
     pub name_template: &'a str,
-    /// `--namespace`; empty where none is given.
+    /// `--namespace`; empty if not set.
     pub namespace: &'a str,
     /// The values files in their order: their names for messages, and their contents.
     pub values: Vec<(String, Arc<[u8]>)>,
-    /// The values as the user wrote them, with their places, without the chart's own; what goes before others is last.
+    /// The user's values with their locations, without the chart's own; later ones take precedence.
     pub written: Vec<Node>,
-    /// `--api-versions`: versions that templates see beside Helm's defaults.
+    /// `--api-versions`: versions in addition to Helm's defaults.
     pub api_versions: Vec<&'a str>,
-    /// `--kube-version`; empty where none is given.
+    /// `--kube-version`; empty if not set.
     pub kube_version: &'a str,
     /// `--include-crds`: print the files of `crds/` too.
     pub include_crds: bool,
@@ -58,6 +58,6 @@ pub struct ChartInflation<'a> {
     pub skip_tests: bool,
     /// `--no-hooks`: leave out every hook.
     pub skip_hooks: bool,
-    /// Where the kustomization asks for it.
+    /// The location in the kustomization.
     pub span: &'a Span,
 }

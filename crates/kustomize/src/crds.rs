@@ -69,20 +69,20 @@ fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     fields.next().map(|it| &it.value)
 }
 
-/// How many properties of types are looked at: types that name each other lead to ever more.
+/// The maximum number of properties of types, because types may refer to each other recursively.
 const WALKED_MAX: usize = 100_000;
 
 struct Walk<'a> {
     kind: &'a str,
     types: &'a BTreeMap<&'a str, &'a Node>,
-    /// How many properties were looked at.
+    /// The number of visited properties.
     walked: &'a Cell<usize>,
 }
 
 impl<'a> Walk<'a> {
     fn properties(&self, properties: &'a Node, path: &mut Vec<&'a str>, config: &mut Config) {
         for entry in properties.as_mapping().into_iter().flatten() {
-            // A type that holds itself would never end.
+            // A recursive type would never end.
             let walked = self.walked.get() + 1;
             self.walked.set(walked);
             // kustomize follows such a type until its stack overflows; nothing that refers to
@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
             path.push(text("x-kubernetes-object-ref-name-key").unwrap_or("name"));
             config.name_references.push(NameReference {
                 target: Gvk {
-                    // The annotations have no word for a group: kustomize matches any.
+                    // The annotations cannot express a group: kustomize matches any.
                     group: "".into(),
                     version: version.into(),
                     kind: kind.into(),

@@ -11,7 +11,7 @@ use pleach_kube::object::Gvk;
 use super::config::{Config, NameReference};
 use super::fieldspec::FieldSpec;
 
-/// What kustomize does when nobody says otherwise.
+/// kustomize's defaults.
 pub(super) fn config() -> &'static Arc<Config> {
     static DEFAULTS: OnceLock<Arc<Config>> = OnceLock::new();
     DEFAULTS.get_or_init(|| {
@@ -39,13 +39,13 @@ pub(super) fn config() -> &'static Arc<Config> {
 struct Row {
     kinds: &'static [&'static str],
     paths: &'static [&'static str],
-    /// Whether the paths are made where they are missing.
+    /// Whether missing paths are created.
     create: bool,
     /// Whether they begin at the pod's spec.
     pods: bool,
 }
 
-/// Fields that are changed where they are.
+/// Existing fields that are changed.
 const fn at(kinds: &'static [&'static str], paths: &'static [&'static str]) -> Row {
     Row {
         kinds,
@@ -55,7 +55,7 @@ const fn at(kinds: &'static [&'static str], paths: &'static [&'static str]) -> R
     }
 }
 
-/// Fields that are made where they are missing.
+/// Fields that are created if missing.
 const fn made(kinds: &'static [&'static str], paths: &'static [&'static str]) -> Row {
     Row {
         create: true,
@@ -97,7 +97,7 @@ fn specs(rows: impl IntoIterator<Item = &'static Row>) -> Vec<FieldSpec> {
     specs
 }
 
-/// Where a kind keeps the spec of its pods.
+/// The path of a kind's pod spec.
 fn pod_spec(kind: &str) -> &'static str {
     match kind {
         "Pod" => "spec",

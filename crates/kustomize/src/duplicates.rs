@@ -1,4 +1,4 @@
-//! Keys that occur twice in one map: kustomize takes one of them in some files. So does the engine, and warns of it.
+//! Duplicate keys: kustomize uses one of them in some files. So does the engine, with a warning.
 
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Severity, Span};
 use pleach_yaml::{Mapping, Node, View};
@@ -10,10 +10,9 @@ pub(super) enum Keep {
     Last,
 }
 
-/// What the reader said of such keys, as warnings.
+/// The reader's errors about such keys, as warnings.
 pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Item = Diagnostic> {
-    // Not an error, since kustomize builds such files; but only one of the two values has an
-    // effect, and nothing says which.
+    // Not an error, because kustomize builds such files; but only one of the two values has an effect, and users cannot see which.
     let taken = match keep {
         Keep::First => "first",
         Keep::Last => "last",
@@ -25,7 +24,7 @@ pub(super) fn warnings(duplicates: Diagnostics, keep: Keep) -> impl Iterator<Ite
     })
 }
 
-/// A map of a patch in which a key occurs twice, and the fault that the reader reports.
+/// A map of a patch with a duplicate key, and the reader's error.
 pub(super) struct DuplicateKey {
     map: Span,
     fault: Diagnostic,
@@ -53,8 +52,8 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dup
     }
 }
 
-/// What kustomize refuses of a patched object: a merge passes over the second of two equal keys, but a map that is new to the object
-/// is put there as it is, and cannot be read any more.
+/// Patched objects that kustomize rejects: a merge skips the second of two equal keys, but a new map is inserted as it is and can
+/// then not be read again.
 pub(super) fn refused(object: &Node, doubled: &[DuplicateKey]) -> Option<Diagnostic> {
     if doubled.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Where in an object a transformer works: kind and path, as kustomize's configuration says it.
+//! The fields that a transformer changes: kind and path, as in kustomize's configuration.
 
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ pub(super) struct FieldSpec {
 }
 
 /// As deep as a document that is read may be.
-// A path makes what is missing, and each of its parts is a level that is walked recursively.
+// A path creates missing fields, and each of its parts is a level that is visited recursively.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +30,10 @@ struct Part {
     list: bool,
 }
 
-/// What to create at the end of a path.
+/// The sort of node to create at the end of a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaf {
-    /// Nothing is made, whatever the spec says.
+    /// Nothing is created, regardless of the spec.
     Never,
     Mapping,
     /// A scalar to be set.
@@ -62,7 +62,7 @@ impl FieldSpec {
             .get_or_init(|| split_path(&self.path, '/').into_iter().map(part).collect())
     }
 
-    /// A path in every kind, made where it is missing.
+    /// A path in every kind, created if missing.
     pub(super) fn everywhere(path: &str) -> FieldSpec {
         FieldSpec::new(Gvk::default(), path, true)
     }
@@ -72,10 +72,9 @@ impl FieldSpec {
         selects(&self.gvk, gvk)
     }
 
-    /// Whether merging `other` in would say this again.
+    /// Whether this spec already covers `other`.
     fn covers(&self, other: &FieldSpec) -> bool {
-        // The direction is the one in kustomize: a spec for all kinds is dropped if one of a single
-        // kind is there already.
+        // As in kustomize, a spec for all kinds is dropped if one for a single kind exists.
         self.path == other.path && selects(&other.gvk, &self.gvk)
     }
 
@@ -93,7 +92,7 @@ impl FieldSpec {
         walk(object, self.parts(), leaf, &Trail::Root, set).map_err(|it| self.named(it, object))
     }
 
-    /// Adds which path of which object an error is about.
+    /// Adds the object and path to an error.
     fn named(&self, fault: Diagnostic, object: &Node) -> Diagnostic {
         let text = |keys: &[&str]| object.at_keys(keys).and_then(Node::as_str).unwrap_or("");
         let (kind, name) = (text(&["kind"]), text(&["metadata", "name"]));
@@ -116,7 +115,7 @@ pub(super) fn check_parts(parts: usize, at: &Span) -> Result<(), Diagnostic> {
     }
 }
 
-/// Whether a kind fits a pattern: what is empty in the pattern matches everything.
+/// Whether a kind matches a pattern: empty parts of the pattern match everything.
 pub(super) fn selects(pattern: &Gvk, gvk: &Gvk) -> bool {
     let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
     fits(&pattern.kind, &gvk.kind)
@@ -124,7 +123,7 @@ pub(super) fn selects(pattern: &Gvk, gvk: &Gvk) -> bool {
         && fits(&pattern.version, &gvk.version)
 }
 
-/// What is done to a field; the trail leads to it.
+/// The action on a field, given the trail to it.
 pub(super) type Set<'a> = dyn FnMut(&mut Node, &Trail<'_>) -> Result<(), Diagnostic> + 'a;
 
 /// The way to a field, kept on the stack: most who walk never ask for it.
@@ -193,7 +192,7 @@ fn walk(
         let Some(field) = mapping.get_mut(&part.key) else {
             return Ok(());
         };
-        // `[]` in a path states that a list is expected, and kustomize makes one of the null.
+        // `[]` in a path expects a list, and kustomize converts the null to one.
         if part.list && field.is_tagged_null() {
             *field = Node::sequence([]);
         }
@@ -213,7 +212,7 @@ fn walk(
     walk(field, rest, leaf, &trail, set)
 }
 
-/// Whether kustomize takes a part of a path for an item of a list: a number, `-` for the last one, or `[field=value]`.
+/// Whether a part of a path selects a list item in kustomize: a number, `-` for the last one, or `[field=value]`.
 fn is_list_part(key: &str) -> bool {
     key == "-" || key.parse::<i64>().is_ok() || key.starts_with('[') && key.ends_with(']')
 }
@@ -246,7 +245,7 @@ pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<()
     Ok(())
 }
 
-/// Splits at a delimiter that has no backslash before it; one at the very start is dropped.
+/// Splits at unescaped delimiters; one at the very start is dropped.
 pub(super) fn split_path(path: &str, delimiter: char) -> Vec<String> {
     let path = match path.strip_prefix(delimiter) {
         Some(rest) if !path.is_empty() => rest,

@@ -16,9 +16,9 @@ const LOCAL: &str = "config.kubernetes.io/local-config";
 pub(super) const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 
-/// What the names of kustomize's own annotations begin with.
+/// The prefix of kustomize's own annotations.
 const INTERNAL: &str = "internal.config.kubernetes.io/";
-/// Annotations that kustomize uses itself and takes away in the end, below its own domain.
+/// Annotations below its own domain that kustomize uses internally and removes in the end.
 const INTERNAL_NAMES: [&str; 16] = [
     "previousKinds",
     "previousNames",
@@ -46,7 +46,7 @@ const OWN: [&str; 5] = [
     "config.k8s.io/id",
 ];
 
-/// Takes what the outermost kustomization gathered to its last form.
+/// Finishes the resources of the outermost kustomization.
 pub(super) fn finish(
     context: &mut Context<'_>,
     kustomization: &Kustomization,
@@ -88,7 +88,7 @@ pub(super) fn finish(
     Ok(resources)
 }
 
-/// A name with a hash changes with the content: what nobody refers to by it, nobody finds.
+/// A name with a hash changes with the content, so a resource without references cannot be found.
 fn unused(resource: &Resource) -> Option<Diagnostic> {
     let unused = resource.generated && resource.needs_hash && !resource.referred;
     unused.then(|| {
@@ -100,7 +100,7 @@ fn unused(resource: &Resource) -> Option<Diagnostic> {
     })
 }
 
-/// What of the notes goes into the result.
+/// Writes notes into the result.
 struct Metadata {
     origins: bool,
     transformations: bool,

@@ -10,7 +10,7 @@ use super::json;
 use super::resource::{PreviousId, Resource};
 use super::resources::Resources;
 
-/// Appends the hash of its content to the name of each resource that wants it. Warnings: `other-hash`.
+/// Appends the hash of its content to the name of each resource with this option. Warnings: `other-hash`.
 pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     if !resources.iter().any(|it| it.needs_hash) {
@@ -27,7 +27,8 @@ pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagno
     warnings
 }
 
-/// Of other kinds kustomize hashes what its YAML parser keeps of the text: lines, columns, styles. A patch has to make them.
+/// For other kinds, kustomize hashes the state of its YAML parser: lines, columns, styles. This is only possible for kinds changed
+/// by a patch.
 fn other_hash(resource: &Resource) -> Option<Diagnostic> {
     let id = resource.object.id();
     // kustomize encodes other kinds with `json.Marshal` of the whole yaml.Node, with its line and
@@ -52,8 +53,8 @@ pub(super) fn record_previous_id(resource: &mut Resource, schemas: &Schemas) {
     resource.previous.push(previous);
 }
 
-/// Ten letters and digits for the content. The name has no part in it, though kustomize means it to: the path by which it
-/// looks the name up leads nowhere.
+/// Ten letters and digits for the content. The name is not included, although kustomize intends it: the path with which it looks up
+/// the name does not exist.
 fn hash(object: &Node) -> String {
     let digest = Sha256::digest(content(object).as_bytes());
     let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -65,8 +66,8 @@ fn hash(object: &Node) -> String {
 /// A hexadecimal digit, those replaced that could make a word.
 fn digit(value: u8) -> char {
     match value {
-        // Vowels and digits that look like vowels are replaced, so that a name never contains a
-        // word that somebody is offended by. The table is kubectl's.
+        // Vowels and digits that look like vowels are replaced, so that a name never contains an offensive word. The table is from
+        // kubectl.
         0 => 'g',
         1 => 'h',
         3 => 'k',
@@ -79,7 +80,7 @@ fn digit(value: u8) -> char {
 /// A value as Go reads it out of JSON: dates are texts, and every number is a float.
 fn through_json(node: &Node) -> Node {
     let mut node = node.clone();
-    // What JSON cannot hold is refused when it is printed.
+    // Values that JSON cannot represent are rejected when printing.
     let _ = json_round_trip(&mut node);
     through_floats(&mut node);
     node
@@ -99,10 +100,10 @@ fn through_floats(node: &mut Node) {
     }
 }
 
-/// What is hashed: the data as JSON, the keys in the order of their bytes.
+/// The hashed text: the data as JSON, with keys sorted by bytes.
 fn content(object: &Node) -> String {
     let empty = || Node::string("");
-    // Of a scalar kustomize takes the text, whatever its type is, and of a list nothing.
+    // For a scalar, kustomize uses the text regardless of its type, and for a list nothing.
     let field = |name: &str| match object.get(name) {
         Some(node) if node.as_sequence().is_some() => Node::null(),
         Some(node) => node

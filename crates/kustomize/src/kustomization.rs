@@ -13,7 +13,7 @@ use super::resource::new_key;
 /// The names a kustomization file may have.
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// A kustomization file that was read: deprecated fields are where they belong now.
+/// A parsed kustomization file, with deprecated fields converted to current ones.
 #[derive(Clone, Debug)]
 pub(super) struct Kustomization {
     /// The path of the file, one of kustomize's three names.
@@ -81,7 +81,7 @@ record! {
 }
 
 record! {
-    /// What a patch or a replacement selects resources by.
+    /// The selector of a patch or replacement.
     pub(super) struct Target {
         ..gvk: KindPattern,
         name: Text = "name",
@@ -182,7 +182,7 @@ record! {
 }
 
 record! {
-    /// What a ConfigMap or a Secret is generated from.
+    /// The sources of a generated ConfigMap or Secret.
     pub(super) struct GeneratorArgs {
         namespace: Text = "namespace",
         name: Text = "name",
@@ -251,7 +251,7 @@ const DEPRECATED: &[(&str, &str)] = &[
 ];
 
 impl Kustomization {
-    /// Reads the document of a kustomization file. All its faults are found at once.
+    /// Reads the document of a kustomization file. All errors are reported at once.
     pub(super) fn read(
         path: &TreePath,
         node: &Node,
@@ -291,7 +291,7 @@ impl Kustomization {
         self.path.parent().unwrap_or_else(TreePath::root)
     }
 
-    /// Makes fields absent: for a caller that handles their meaning elsewhere and builds the rest.
+    /// Removes fields, for a caller that handles them elsewhere and builds the rest.
     #[must_use]
     pub(super) fn without(mut self, fields: &[&str]) -> Kustomization {
         for field in fields {
@@ -301,7 +301,7 @@ impl Kustomization {
     }
 }
 
-/// A fault at a place, unless it has one.
+/// Sets the location of an error that has none.
 pub(super) fn placed(fault: Diagnostic, at: &Span) -> Diagnostic {
     match fault.span {
         None => fault.at(at),
@@ -382,7 +382,7 @@ fn check_type(fields: &KustomizationFields, faults: &mut Diagnostics) -> bool {
 pub(super) struct Pair {
     pub(super) key: Arc<str>,
     pub(super) value: Arc<str>,
-    /// Where the key is.
+    /// The location of the key.
     pub(super) at: Span,
 }
 

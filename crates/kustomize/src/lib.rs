@@ -1,4 +1,4 @@
-//! The engine: what `kustomize build` 5.8.2 does, byte for byte, as a pure function of files.
+//! The engine: produces the output of `kustomize build` 5.8.2, byte for byte, as a pure function of files.
 //!
 //! ```
 //! use pleach_kustomize::{Options, build};
@@ -25,11 +25,11 @@
 //! ");
 //! ```
 //!
-//! A kustomization is read, what it lists is built first, then its generators and transformers run; hashes, references to
-//! changed names and the order come last, once, on the outermost level. Charts are rendered by the caller
-//! [`build_with_charts`]. What would run another program (functions, Go plugins) is refused, with words on what to do instead.
-//! Remote bases and files are read at the path of [`remote::mount`], where the caller provides them; nothing is fetched.
-//! The engine does not depend on claims, and writes nothing back.
+//! After a kustomization is parsed, its entries are built first, then its generators and transformers run; hashes, references to
+//! changed names and the order come last, once, on the outermost level. Charts are rendered by the caller [`build_with_charts`].
+//! Features that would run another program (functions, Go plugins) are rejected, with a help text. Remote bases and files are read
+//! at the path of [`remote::mount`], where the caller provides them; nothing is fetched. The engine does not depend on claims, and
+//! writes nothing back.
 
 mod accumulate;
 mod base64;
@@ -89,15 +89,15 @@ use resources::Resources;
 /// The version of kustomize whose output the engine reproduces.
 pub const KUSTOMIZE_VERSION: &str = "5.8.2";
 
-/// What the managed-by label says.
+/// The value of the managed-by label.
 const VERSION: &str = "kustomize-v5.8.2";
 
-/// What `kustomize build` takes as flags, and what only programs ask for.
+/// The flags of `kustomize build`, and options for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// From where a kustomization may read files.
     pub load_restriction: LoadRestriction,
-    /// The order of the result, where the kustomization has no `sortOptions`.
+    /// The order of the result, if the kustomization has no `sortOptions`.
     pub reorder: Reorder,
     /// Adds the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
@@ -105,8 +105,7 @@ pub struct Options {
     pub pass_over_unmatched: bool,
     /// Warns of files in a kustomization's folder that nothing refers to.
     pub unreferenced_files: bool,
-    /// Where no charts are rendered: has each chart in the result as an object that holds all that decides what it is rendered to.
-    /// For who compares two builds.
+    /// If charts are not rendered: adds an object with all inputs of each chart to the result, for comparisons of two builds.
     pub charts_as_objects: bool,
     /// Fields of the outermost kustomization that are left out, as if they had not been written.
     pub without: Vec<String>,
@@ -125,7 +124,7 @@ pub enum LoadRestriction {
 /// The order of the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reorder {
-    /// As kustomize does when nobody says anything: the legacy order.
+    /// kustomize's default: the legacy order.
     #[default]
     Unspecified,
     /// By kind, then by name.
@@ -137,11 +136,11 @@ pub enum Reorder {
 /// The result of a build.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// The objects in order; none where there are errors.
+    /// The objects in order; empty if there are errors.
     pub objects: Vec<Object>,
     /// Everything that the result depends on.
     pub read_set: ReadSet,
-    /// What is wrong or worth saying.
+    /// Errors, warnings and notes.
     pub diagnostics: Diagnostics,
 }
 
@@ -217,8 +216,8 @@ pub fn build_over(
     run(files, path, input, options)
 }
 
-/// Builds what a kustomization says that is given as a node, as if it were the file of the folder `path`, on top of `initial`
-/// objects. For programs that change a kustomization before they build it, as Flux and Argo CD do; its spans may lie in any file.
+/// Builds a kustomization that is given as a node, as if it were the file of the folder `path`, on top of `initial` objects. For
+/// programs that change a kustomization before building it, as Flux and Argo CD do; its spans may be in any file.
 pub fn build_given(
     files: &dyn Files,
     path: &TreePath,
@@ -236,12 +235,12 @@ pub fn build_given(
     run(files, path, input, options)
 }
 
-/// What a build begins with besides files.
+/// Inputs of a build in addition to files.
 #[derive(Default)]
 struct Input<'a> {
     /// The outermost kustomization, in place of its file.
     given: Option<&'a Node>,
-    /// Objects that are there already.
+    /// Existing objects.
     initial: Vec<Object>,
     charts: Option<&'a dyn ChartRenderer>,
     parsed: Option<&'a ParsedFiles>,
@@ -288,7 +287,7 @@ fn run(files: &dyn Files, path: &TreePath, input: Input<'_>, options: &Options) 
     }
 }
 
-/// The files beside a kustomization that look as if they belonged to it, and that nothing read.
+/// Files next to a kustomization that seem to belong to it, but were not read.
 fn unreferenced(files: &dyn Files, file: &Arc<Source>, read_set: &ReadSet) -> Vec<Diagnostic> {
     let folder = file.path.parent().unwrap_or_else(TreePath::root);
     let entries = files.list(&folder).unwrap_or_default().into_iter();

@@ -1,4 +1,4 @@
-//! How far one build goes. Each bound is far above what a cluster takes; `docs/limits.md` lists them.
+//! Limits of one build. Each limit is far above what a cluster accepts; `docs/limits.md` lists them.
 
 use pleach_kube::patch::copy_size;
 use pleach_yaml::diag::{Diagnostic, Span};
@@ -11,17 +11,17 @@ use super::resources::Resources;
 // message.
 pub(super) const ERRORS_MAX: usize = 100;
 
-/// How many values transformers may add to the objects of a build; of a long text each 64 bytes count as one.
+/// The maximum number of values that transformers may add to the objects of a build; each 64 bytes of a long text count as one.
 // Each field can be harmless by itself: 1,000 labels on 10,000 objects are ten million values from
 // a file of a few kilobytes.
 const ADDED_MAX: usize = 1_000_000;
 
-/// How often a build may enter kustomizations that it has entered before.
+/// The maximum number of repeated builds of the same kustomizations.
 // Twenty levels that each include the one below twice are a million builds of the lowest one, from
 // twenty short files.
 pub(super) const REPEATS_MAX: usize = 1_000;
 
-/// How many labels or annotations an entry may set. The API server takes 256 KiB of annotations of an object.
+/// The maximum number of labels or annotations of an entry. The API server accepts 256 KiB of annotations per object.
 const PAIRS_MAX: usize = 5_000;
 
 /// Bytes of long texts that a build may print.
@@ -32,10 +32,10 @@ const TEXT_BYTES_MAX: usize = 64 << 20;
 /// A text that is as long counts as another value.
 const VALUE_BYTES: usize = 64;
 
-/// The longest path of a file that is looked up: as long as Linux takes.
+/// The maximum length of paths: that of Linux.
 const PATH_BYTES_MAX: usize = 4_096;
 
-/// What transformers have added so far.
+/// The number of values that transformers have added so far.
 #[derive(Default)]
 pub(super) struct Added(usize);
 
@@ -54,7 +54,7 @@ impl Added {
         }
     }
 
-    /// Whether the bound was met, which was reported then: what would add more can be left out.
+    /// Whether the limit was reached (and reported), so that further additions can be skipped.
     pub(super) fn is_spent(&self) -> bool {
         self.0 > ADDED_MAX
     }
@@ -64,7 +64,7 @@ impl Added {
         self.add(copy_size(value)?.saturating_mul(copies))
     }
 
-    /// Counts a text that goes into each of some objects.
+    /// Counts a text that is added to each of some objects.
     pub(super) fn add_text(&mut self, text: &str, objects: usize) -> Result<(), Diagnostic> {
         // A short text replaces another of about its size and adds nothing.
         self.add((text.len() / VALUE_BYTES).saturating_mul(objects))
@@ -92,7 +92,7 @@ pub(super) fn limit(message: String) -> Diagnostic {
     Diagnostic::error("build-limit", message)
 }
 
-/// Refuses a path that no system would take.
+/// Rejects a path that is longer than any system allows.
 pub(super) fn check_path(path: &str, at: &Span) -> Result<(), Diagnostic> {
     match path.len() > PATH_BYTES_MAX {
         true => Err(limit(format!("the path is longer than {PATH_BYTES_MAX} bytes")).at(at)),

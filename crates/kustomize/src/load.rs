@@ -27,13 +27,13 @@ pub(super) struct Loader<'a> {
     pub(super) parsed: Option<&'a ParsedFiles>,
 }
 
-/// What an entry of `resources` leads to.
+/// The target of an entry of `resources`.
 pub(super) enum Place {
     File(TreePath),
     Folder(TreePath),
 }
 
-/// What an entry of `resources` holds.
+/// The content of an entry of `resources`.
 pub(super) enum Loaded {
     Resources(Vec<Resource>),
     Folder(TreePath),
@@ -41,7 +41,7 @@ pub(super) enum Loaded {
 }
 
 impl Loader<'_> {
-    /// A path as messages say it: from the folder that is built, so that it is the same wherever the tree's root lies.
+    /// A path for messages, relative to the built folder, so that it does not depend on the root of the tree.
     pub(super) fn shown(&self, path: &TreePath) -> String {
         match remote::mount_of(path) {
             // The name of a mount is escaped; the address is what the kustomization has.
@@ -127,8 +127,7 @@ impl Loader<'_> {
     fn file(&self, folder: &TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
         // Before the path is normalised, which takes time in proportion to its length.
         check_path(name, at)?;
-        // An `https://` address is a file where a field wants one, and may be a repository only
-        // under `resources`.
+        // An `https://` address is a file in fields for files, and may be a repository only in `resources`.
         if remote::is_file_address(name) {
             return match self.remote_file(name) {
                 Some(path) => Ok(path),
@@ -137,7 +136,7 @@ impl Loader<'_> {
         }
         refuse_remote(name, at)?;
         let path = self.resolve(folder, name, at)?;
-        // What was written by others reads nothing but itself.
+        // Remote content must not read anything outside of it.
         let restricted = self.options.load_restriction == LoadRestriction::RootOnly
             || remote::mount_of(folder).is_some();
         if restricted && !self.is_below(folder, &path) {
@@ -149,7 +148,8 @@ impl Loader<'_> {
         Ok(path)
     }
 
-    /// Whether a file is below a folder, also when links are followed. What is missing is not: reading it says so.
+    /// Whether a file is below a folder, also after following links. True for missing files, because reading them reports the
+    /// error.
     fn is_below(&self, folder: &TreePath, path: &TreePath) -> bool {
         if path.below(folder).is_none() {
             return false;
@@ -208,14 +208,14 @@ impl Loader<'_> {
         }
     }
 
-    /// The file of an address, where it is there.
+    /// The file of an address, if available.
     fn remote_file(&self, name: &str) -> Option<TreePath> {
         let mount = remote::mount(name);
-        // Not pinned and unreadable are the same here: the caller says what to do about both.
+        // Missing pins and unreadable files are the same here: the caller adds help for both.
         matches!(self.files.kind(&mount), Ok(Some(EntryKind::File))).then_some(mount)
     }
 
-    /// What an address leads to. `None` where the name is a path.
+    /// The target of an address. `None` if the name is a path.
     fn remote_place(
         &self,
         folder: &TreePath,
@@ -336,7 +336,7 @@ impl Loader<'_> {
             .help("paths are relative to the folder of the kustomization")
     }
 
-    /// Asks whether a file or folder beside the missing one is meant.
+    /// Suggests a file or folder next to the missing one.
     fn near(&self, fault: Diagnostic, path: &TreePath) -> Diagnostic {
         let Some(parent) = path.parent() else {
             return fault;
@@ -364,7 +364,7 @@ fn remote_resource(message: String, at: &Span) -> Diagnostic {
     Diagnostic::error("remote-resource", message).at(at)
 }
 
-/// Refuses what looks like an address and is none that kustomize fetches at this place.
+/// Rejects addresses that kustomize does not fetch in this field.
 fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
     if RemoteBase::parse(name).is_some() {
         let message =
@@ -394,7 +394,7 @@ pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagno
     resources_in(parse_as_kustomize(source)?)
 }
 
-/// The resources that documents hold.
+/// The resources in documents.
 pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagnostics> {
     let alone = documents.len() == 1;
     let mut faults = Diagnostics::default();

@@ -12,8 +12,8 @@ use super::kustomization::Kustomization;
 /// The version that is built in.
 const BUILTIN: &str = "v1.21.2";
 
-/// For what the built-in schema was needed so far. In kustomize that decides whether a schema that comes later is in its
-/// place or beside it.
+/// The purposes for which the built-in schema has been used so far. In kustomize, this determines whether a later schema replaces
+/// it or is added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SchemaUse {
     #[default]
@@ -24,7 +24,7 @@ pub(super) enum SchemaUse {
     Types,
 }
 
-/// Takes over the schema of a kustomization. The first one of a build that has one decides.
+/// Uses the schema of a kustomization. The first one of a build applies.
 pub(super) fn enter(
     context: &mut Context<'_>,
     kustomization: &Kustomization,

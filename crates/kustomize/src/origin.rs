@@ -1,4 +1,4 @@
-//! Where a resource came from and what changed it, for `buildMetadata`.
+//! The origin of a resource and its transformations, for `buildMetadata`.
 
 use pleach_yaml::{Entry, Mapping, Node, emit_kyaml_value};
 

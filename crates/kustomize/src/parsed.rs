@@ -8,12 +8,12 @@ use pleach_yaml::tree::TreePath;
 
 use super::resource::Resource;
 
-/// So much text is kept parsed. Its values take many times as much memory.
+/// The maximum size of texts that are kept parsed. The values need several times as much memory.
 // Comparing two revisions builds the same bases for many overlays, and memory must not grow with
 // their number.
 const BYTES_MAX: usize = 16 << 20;
 
-/// What builds have parsed. Only what is read a second time is kept: most files belong to one kustomization.
+/// A cache of parsed files. Only files that are read a second time are kept, because most files belong to one kustomization.
 #[derive(Default)]
 pub struct ParsedFiles {
     known: Mutex<Known>,
@@ -37,7 +37,7 @@ impl std::fmt::Debug for ParsedFiles {
 }
 
 impl ParsedFiles {
-    /// The resources of a file with these bytes. `parse` makes them where they are not kept.
+    /// The resources of a file with these bytes. If they are not cached, `parse` is called.
     pub(super) fn resources(
         &self,
         path: &TreePath,
@@ -56,7 +56,7 @@ impl ParsedFiles {
         Ok(resources)
     }
 
-    /// What is known of a file; `None` where it is requested the first time.
+    /// The cache entry of a file; `None` if it is requested for the first time.
     fn find(&self, path: &TreePath, bytes: &Arc<[u8]>) -> Option<Option<Arc<Vec<Resource>>>> {
         // A panic in another thread leaves the map complete: entries are inserted whole.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -111,7 +111,7 @@ fn is_item(item: &Node, field: &str, value: &str) -> bool {
     node.and_then(Node::as_str) == Some(value)
 }
 
-/// What is made where a path leads nowhere yet.
+/// The node to create at the end of a missing path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Create {
     Nothing,
@@ -354,7 +354,7 @@ fn shown(node: &Node) -> String {
     }
 }
 
-/// The items of a list. A null has none: what kustomize adds to one is lost.
+/// The items of a list. A null has none: items that kustomize adds to it are lost.
 fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
     if node.is_tagged_null() {
         return Ok(&mut []);

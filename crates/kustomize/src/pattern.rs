@@ -5,7 +5,7 @@ use pleach_yaml::diag::Diagnostic;
 
 use super::record::Text;
 
-/// The fault of a text that Go does not take for a regular expression, with Go's reason.
+/// The error for an invalid regular expression, with Go's message.
 pub(super) fn invalid(text: &str, error: &Error) -> Diagnostic {
     let error = error.to_string();
     let reason = error

@@ -1,6 +1,6 @@
 //! `generators`, `transformers` and `validators`: kustomize's own ones, configured by objects.
 //!
-//! What runs foreign code (functions in containers, programs, Go plugins) is refused.
+//! Plugins that run foreign code (functions in containers, programs, Go plugins) are rejected.
 
 use std::sync::Arc;
 
@@ -213,7 +213,7 @@ pub(super) fn configuration<R: Record>(config: &Resource) -> Result<R, Diagnosti
     }
 }
 
-/// A generator makes an object of the name and namespace of its configuration where it gives none.
+/// A generator without a name and namespace uses those of its configuration.
 fn name_as(config: &Resource, args: &mut GeneratorArgs) {
     let GeneratorArgs {
         name, namespace, ..

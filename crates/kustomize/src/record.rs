@@ -1,4 +1,4 @@
-//! Configuration as structs: the macro [`record!`] makes a struct, its reader and the list of its keys from one table.
+//! Configuration as structs: the macro [`record!`] generates a struct, its reader and the list of its keys from one table.
 //!
 //! kustomize reads its configuration through JSON: names of fields are matched in any case, `null` is the same as absent, and the
 //! words that YAML 1.1 takes for booleans are booleans.
@@ -37,7 +37,7 @@ pub(super) trait Field: Sized {
     /// Reads a value that is not null. `what` names it in messages.
     fn read(node: &Node, what: &str, reader: &mut Reader<'_>) -> Result<Self, Diagnostic>;
 
-    /// The value as a node, where it is written and of a type that is ever written back.
+    /// The value as a node, if it is set and of a type that is written back.
     fn node(&self) -> Option<Node> {
         None
     }
@@ -45,7 +45,7 @@ pub(super) trait Field: Sized {
 
 /// The type of an item of a list.
 pub(super) trait Item: Field {
-    /// What an item is that is written as null.
+    /// The value of an item that is null.
     fn empty(span: &Span) -> Self;
 }
 
@@ -151,7 +151,7 @@ fn span_or<'a>(node: &'a Node, record: &'a Span) -> &'a Span {
 pub(super) struct Text(Node);
 
 impl Text {
-    /// A string that the program makes.
+    /// A generated string.
     pub(super) fn of(node: Node) -> Text {
         Text(node)
     }
@@ -166,7 +166,7 @@ impl Text {
         self.0.span()
     }
 
-    /// Where it is written, or else the place of what it is missing in.
+    /// Its location, or that of its parent if it is missing.
     pub(super) fn span_or<'a>(&'a self, record: &'a Span) -> &'a Span {
         span_or(&self.0, record)
     }
@@ -238,7 +238,7 @@ impl Number {
         self.0.as_int().unwrap_or(0)
     }
 
-    /// Where it is written, or else the place of what it is missing in.
+    /// Its location, or that of its parent if it is missing.
     pub(super) fn span_or<'a>(&'a self, record: &'a Span) -> &'a Span {
         span_or(&self.0, record)
     }
@@ -404,7 +404,7 @@ pub(super) fn key_of(name: &str, keys: &[&'static str]) -> Option<&'static str> 
     known.copied()
 }
 
-/// Reads records, and collects their faults.
+/// Reads records and collects errors.
 pub(super) struct Reader<'a> {
     /// As kustomize reads a kustomization. Otherwise as it reads a plugin's configuration: unknown fields are ignored, and a number
     /// or a boolean is accepted as a string.

@@ -71,7 +71,7 @@ fn fix_one(
     Ok(())
 }
 
-/// The fields that may hold a name, by the kind that has them.
+/// The fields that may contain a name, by kind.
 struct Fields<'a> {
     by_kind: IndexMap<&'a str, Vec<(&'a Gvk, &'a FieldSpec)>>,
     /// The place of each in kustomize's order.
@@ -114,7 +114,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What can be referred to: resources that had another name, kind or namespace before.
+/// Possible targets of references: resources whose name, kind or namespace has changed.
 struct Candidates {
     list: Vec<Candidate>,
     /// Places in the list by former name, then by the namespace of now as written.
@@ -296,7 +296,7 @@ fn account_namespaces(binding: &Node) -> Result<Vec<Box<str>>, Diagnostic> {
     namespaces.map(text).collect()
 }
 
-/// One field that may hold a name of one kind.
+/// A field that may contain a name of one kind.
 struct Seek<'a> {
     referrer: &'a Referrer,
     target: &'a Gvk,
@@ -347,7 +347,7 @@ impl Seek<'_> {
         Ok(())
     }
 
-    /// A map with a name, and perhaps a namespace, beside it.
+    /// A map with a name and possibly a namespace.
     fn set_mapping(&mut self, field: &mut Node) -> Result<(), Diagnostic> {
         let Some(name) = field.get("name") else {
             let message = format!("expected a `name` at `{}`", self.spec.path);

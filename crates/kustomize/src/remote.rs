@@ -1,8 +1,9 @@
 //! Addresses of remote bases and files, as kustomize reads them, and where in [`Files`](pleach_yaml::tree::Files) what they lead to is
 //! looked for.
 //!
-//! Nothing is fetched here. Whoever has the files of a repository shows them below [`mount`] of its address, and the file of an
-//! address there itself. A name of the form `<…>` cannot come from a kustomization, so a mount is reached by its address only.
+//! Nothing is fetched here. The caller provides the files of a repository below [`mount`] of its address, and the file of an
+//! address at this path itself. A name of the form `<…>` cannot come from a kustomization, so a mount is only reached by its
+//! address.
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ pub struct RemoteBase {
     pub reference: String,
     /// Whether submodules belong to it.
     pub submodules: bool,
-    /// How long git may take, where the address says so.
+    /// The timeout for git, if set in the address.
     pub timeout: Option<Duration>,
 }
 
 impl RemoteBase {
-    /// Reads an address. `None` for what kustomize takes for a path.
+    /// Parses an address. `None` if kustomize treats it as a path.
     pub fn parse(text: &str) -> Option<RemoteBase> {
         if text.starts_with('/') {
             return None;
@@ -45,7 +46,7 @@ impl RemoteBase {
         })
     }
 
-    /// The repository at this reference: what is pinned, whatever folder of it is built.
+    /// The repository at this reference, which is pinned independent of the folder.
     pub fn address(&self) -> String {
         let mut address = self.repository.clone();
         let mut mark = '?';
@@ -83,7 +84,7 @@ pub fn has_password(text: &str) -> bool {
     user.is_some_and(|it| it.contains(':'))
 }
 
-/// Where the files of an address are looked for: a folder or file at the root.
+/// The path for the files of an address: a folder or file at the root.
 pub fn mount(address: &str) -> TreePath {
     let mut name = String::from("<");
     for letter in address.chars() {
@@ -97,8 +98,7 @@ pub fn mount(address: &str) -> TreePath {
     TreePath::root().child(&name)
 }
 
-/// The first part of a path that is a mount: where it is, and the address. What is before it depends on where the root of the
-/// files is.
+/// The position and address of the first mount in a path. The parts before it depend on the root of the files.
 pub fn mount_of(path: &TreePath) -> Option<(TreePath, String)> {
     let mut above = TreePath::root();
     for part in path.parts() {
@@ -117,7 +117,7 @@ fn address_of(name: &str) -> Option<String> {
     (RemoteBase::parse(&address).is_some() || is_file_address(&address)).then_some(address)
 }
 
-/// A path as messages say it: with the address of the mount that it leads into.
+/// A path for messages: with the address of its mount.
 pub fn shown(path: &str) -> Option<String> {
     let (mount, address) = mount_of(&TreePath::new(path)?)?;
     let below = path.get(mount.as_str().len()..)?;

@@ -55,12 +55,12 @@ pub(super) struct PreviousId {
     pub(super) kind: Arc<str>,
 }
 
-/// What tells resources apart: group, version, kind, name and the namespace in which it really is.
+/// The identity of a resource: group, version, kind, name and effective namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Id {
     pub(super) gvk: Gvk,
     pub(super) name: Box<str>,
-    /// [`CLUSTER`] for what has none, `default` where none is written.
+    /// [`CLUSTER`] for cluster-scoped kinds, `default` if not set.
     pub(super) space: Box<str>,
 }
 
@@ -95,7 +95,7 @@ impl Resource {
         &mut self.object.node
     }
 
-    /// The namespace it really is in: [`CLUSTER`] for what has none, `default` where none is written.
+    /// The namespace it really is in: [`CLUSTER`] for cluster-scoped kinds, `default` if not set.
     pub(super) fn effective_namespace(&self, schemas: &Schemas) -> &str {
         match self.object.namespace() {
             // A Namespace with `metadata.namespace` written is still one object in the cluster, and
@@ -149,7 +149,7 @@ impl Resource {
         gvk
     }
 
-    /// The field without which it is no object any more, if a change took it away.
+    /// A required field of objects that a change has removed.
     pub(super) fn lost(&self) -> Option<&'static str> {
         match (self.object.kind(), self.object.name()) {
             // `apiVersion` is not checked: kustomize builds objects without one.
@@ -193,7 +193,7 @@ impl Resource {
     }
 }
 
-/// The map at a key, made if there is none.
+/// The map at a key, created if missing.
 pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mapping> {
     let field = node
         .as_mapping_mut()?
@@ -215,19 +215,19 @@ pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("wrong-field-type", message).at(field))
 }
 
-/// Writes text into a scalar: the style that stood there stays, and the type is read from the text again.
+/// Sets the text of a scalar: the style is kept, and the type is determined from the text.
 pub(super) fn set_text(node: &mut Node, text: &str) {
     set_tagged(node, text, Tag::None);
 }
 
-/// Writes text of a stated type into a scalar; the style that stood there stays.
+/// Sets the text and type of a scalar; the style is kept.
 pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
     // go-yaml keeps the style of a node whose value is set, so `"8080"` in quotes stays a string
     // when its digits change.
     *node = Node::scalar(text, node.style(), tag).at(node.span());
 }
 
-/// Says where a value was written that has replaced another.
+/// Sets the location of a value that has replaced another one.
 pub(super) fn replaced_at(node: &mut Node, place: impl Into<Span>) {
     *node = std::mem::replace(node, Node::null()).at(place);
 }

@@ -22,7 +22,7 @@ pub(super) struct Selector {
     annotations: Vec<Requirement>,
 }
 
-/// What somebody has written of the identity of a resource.
+/// A partial identity of a resource, as written.
 pub(super) struct Identity<'a> {
     pub(super) kind: &'a str,
     pub(super) name: &'a str,

@@ -131,7 +131,7 @@ pub(super) fn merge(known: &mut Vec<Variable>, more: Vec<Variable>) -> Result<()
     Ok(())
 }
 
-/// Puts the values in. Tells of variables that nobody uses.
+/// Inserts the values. Reports unused variables.
 pub(super) fn replace(
     resources: &mut Resources,
     variables: &[Variable],

@@ -1,4 +1,4 @@
-//! Who names whom.
+//! Name references.
 
 use super::{Reference, Row, at, pods};
 

@@ -14,7 +14,7 @@ use super::super::record::{Pairs, Text};
 use super::super::resource::{Resource, new_key, new_text};
 use super::{Made, behavior, data_text};
 
-/// Makes the ConfigMap of an entry.
+/// Creates the ConfigMap of an entry.
 pub(crate) fn config_map(
     loader: Loader<'_>,
     folder: &TreePath,
@@ -26,8 +26,7 @@ pub(crate) fn config_map(
     for (key, (value, at)) in pairs {
         match String::from_utf8(value) {
             Ok(text) => data.push(new_key(&key, &at)?, data_text(&text).at(&at)),
-            // The API server takes only UTF-8 in `data`. kustomize decides by the content, not by
-            // the name of the file.
+            // The API server only accepts UTF-8 in `data`. kustomize decides by the content, not by the file name.
             Err(bytes) => binary.push(
                 new_key(&key, &at)?,
                 data_text(&base64::encode_lines(bytes.as_bytes())).at(&at),
@@ -43,7 +42,7 @@ pub(crate) fn config_map(
     finish(fields, entry, options)
 }
 
-/// Makes the Secret of an entry.
+/// Creates the Secret of an entry.
 pub(crate) fn secret(
     loader: Loader<'_>,
     folder: &TreePath,
@@ -103,7 +102,7 @@ fn finish(
             metadata.insert(field, pairs);
         }
     }
-    // kustomize combines both with `or`, so an entry cannot take back what `generatorOptions` says.
+    // kustomize combines both with `or`, so an entry cannot disable an option of `generatorOptions`.
     if options().any(|it| it.immutable) {
         fields.insert("immutable", true);
     }

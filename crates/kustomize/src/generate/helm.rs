@@ -48,7 +48,7 @@ record! {
 }
 
 record! {
-    /// What the plugin is configured by.
+    /// The configuration of the plugin.
     pub(in super::super) struct ChartPlugin {
         ..chart: ChartEntry,
         ..globals: ChartGlobals,
@@ -107,7 +107,7 @@ impl OldChartEntry {
 
 /// The charts of a kustomization as the plugin's configurations.
 ///
-/// A chart that names no namespace takes the kustomization's, or that of the nearest one above.
+/// A chart without a namespace uses that of the kustomization, or of the nearest one above.
 pub(super) fn configurations(
     frame: &KustomizationFrame<'_>,
     diagnostics: &mut Diagnostics,
@@ -267,7 +267,7 @@ impl ChartPlugin {
         context.loader.resolve(folder, &self.place(), at)
     }
 
-    /// The chart's files where it is not in the chart home.
+    /// The chart's files, if it is not in the chart home.
     fn pulled(
         &self,
         context: &Context<'_>,
@@ -295,8 +295,8 @@ impl ChartPlugin {
         renderer.find(&reference).map(Some)
     }
 
-    /// Everything that decides what the chart is rendered to, as an object: its configuration, the values files, and the chart's own files
-    /// where it is in the chart home.
+    /// All inputs of the chart's rendering, as an object: its configuration, the values files, and the chart's own files if it is
+    /// in the chart home.
     fn described(&self, context: &Context<'_>, folder: &TreePath) -> Result<Node, Diagnostic> {
         let chart = &self.chart;
         let name = match &*chart.release_name {
@@ -487,7 +487,7 @@ fn laid_over(over: &Node, under: Node) -> Node {
     merged
 }
 
-/// What is laid over nothing: its nulls remove nothing and are gone.
+/// Values without a lower layer: their nulls have no effect and are dropped.
 fn without_nulls(node: &Node) -> Node {
     let mut node = node.clone();
     if let Some(mapping) = node.as_mapping_mut() {

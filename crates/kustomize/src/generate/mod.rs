@@ -21,13 +21,13 @@ use super::plugins;
 use super::resource::{Resource, map_at, new_text};
 use super::resources::{AnyId, Resources, id_of};
 
-/// What a generator made, and how it goes with what is there.
+/// A generated resource, and how it is merged.
 pub(super) struct Made {
     pub(super) resource: Resource,
     pub(super) behavior: Behavior,
 }
 
-/// How a generated resource goes with one of its name.
+/// How a generated resource is combined with an existing one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Behavior {
     /// There must be none.
@@ -75,7 +75,7 @@ pub(super) fn run(
     plugins::generate(context, level, &mut absorber);
 }
 
-/// Makes the objects of one field's entries, each with its place.
+/// Creates the objects of one field's entries, each with its location.
 fn absorb_all<'e, M: Fn(Loader<'_>) -> Result<Made, Diagnostic>>(
     context: &mut Context<'_>,
     level: &KustomizationFrame<'_>,
@@ -125,7 +125,7 @@ pub(super) fn inflate(
     }
 }
 
-/// Puts what generators make among the resources.
+/// Adds generated resources.
 pub(super) struct Absorber<'a> {
     index: Option<AnyId>,
     resources: &'a mut Resources,
@@ -150,8 +150,7 @@ impl Absorber<'_> {
         let found = index.get(&id).map(Vec::as_slice).unwrap_or_default();
         let name = resource.object.id();
         let (at, old) = match (found, behavior) {
-            // No former identity either: a generator without `behavior` must not take the place of
-            // a renamed resource.
+            // This includes former identities: a generator without `behavior` must not replace a renamed resource.
             ([], Behavior::Create) => {
                 index.insert(id, vec![self.resources.len()]);
                 return self
@@ -190,7 +189,7 @@ impl Absorber<'_> {
     }
 }
 
-/// The new resource takes the name and the history of the old one.
+/// The new resource gets the name and history of the old one.
 fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
     merge_maps(resource, old, &["metadata", "labels"]);
     merge_maps(resource, old, &["metadata", "annotations"]);
@@ -203,7 +202,7 @@ fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
         merge_maps(resource, old, &["data"]);
         merge_maps(resource, old, &["binaryData"]);
     }
-    // Either side can turn the hash off, and nobody can turn it on again for the other.
+    // Each side can disable the hash, and it cannot be enabled again.
     resource.needs_hash &= old.needs_hash;
     resource.previous.clone_from(&old.previous);
     resource.prefixes.clone_from(&old.prefixes);
@@ -246,11 +245,10 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
     }
 }
 
-/// The text of an entry of `data`: a block where it has several lines.
+/// The text of an entry of `data`: a block if it has several lines.
 pub(super) fn data_text(text: &str) -> Node {
     match text.contains('\n') {
-        // kustomize sets this style for readers; the printer falls back to quotes where a block
-        // cannot hold the text.
+        // kustomize sets this style for readability; the printer uses quotes if the text cannot be a block.
         true => Node::string(text).styled(Style::Literal),
         false => new_text(text),
     }

@@ -49,7 +49,7 @@ pub(super) const BOTH: Transform = Transform {
 };
 
 record! {
-    /// What the three plugins are configured by. The one for prefixes ignores a suffix, as it ignores every unknown field.
+    /// The configuration of the three plugins. The one for prefixes ignores a suffix, as it ignores every unknown field.
     struct AffixPlugin {
         prefix: Text = "prefix",
         suffix: Text = "suffix",

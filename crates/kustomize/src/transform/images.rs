@@ -116,7 +116,7 @@ fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
     nearest(wrong, known.clone()).or_else(|| known.find(|it| last(it) == last(wrong)))
 }
 
-/// Which resources have which images, so that each image is looked for only where it can be.
+/// An index of the images of resources, so that each image is only searched where it can be.
 #[derive(Default)]
 struct Places {
     /// By the last parts of the names that their references may have. What was there before a change stays, and does no harm.
@@ -317,9 +317,9 @@ fn is_tag_and_digest(text: &str) -> bool {
     })
 }
 
-/// What becomes of one image.
+/// The replacement of one image.
 struct ImageChange<'a> {
-    /// Where the most specific part of the new reference is written.
+    /// The location of the most specific part of the new reference.
     written: &'a Span,
     name: Name<'a>,
     new_name: &'a str,

@@ -69,7 +69,7 @@ pub(super) fn by_plugin(kind: &str) -> Option<&'static Transform> {
     ORDER.iter().chain(PLUGINS).find(|it| it.plugin == kind)
 }
 
-/// What a transformer knows.
+/// The context of a transformer.
 pub(super) struct TransformContext<'a, 'b> {
     pub(super) context: &'a mut Context<'b>,
     pub(super) fields: &'a KustomizationFields,
@@ -90,7 +90,7 @@ impl TransformContext<'_, '_> {
         moved
     }
 
-    /// Keeps a fault and goes on with the next entry.
+    /// Records an error and continues with the next entry.
     fn keep(&mut self, result: Result<(), Diagnostic>) {
         self.context.keep(result);
     }

@@ -45,7 +45,7 @@ enum Subjects {
 
 struct Namespace<'a> {
     name: &'a str,
-    /// Where the name is written.
+    /// The location of the name.
     at: Option<&'a Text>,
     /// The resource's own namespace.
     own: FieldSpec,

@@ -144,7 +144,7 @@ enum Patch {
     Json(Node),
 }
 
-/// Where resources are; found out again once an identity changed.
+/// An index of resources, rebuilt after an identity has changed.
 #[derive(Default)]
 struct Places {
     /// By every identity they have or had.
@@ -233,7 +233,7 @@ fn check_doubled(
     Err(fault.related(entry, "the patch is listed here"))
 }
 
-/// The one patch that an entry with a target may hold.
+/// The only patch that an entry with a target may contain.
 fn only<'a>(patches: &'a [Resource], entry: &Span) -> Result<Option<&'a Resource>, Diagnostic> {
     let Some(second) = patches.get(1) else {
         return Ok(patches.first());
@@ -563,13 +563,13 @@ fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnos
         .help("to delete the whole object, use `$patch: delete`"))
 }
 
-/// Says what was to be patched.
+/// Adds the target of the patch.
 fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
     let words = format!("{} is patched", resource.object.id());
     fault.related(resource.object.span(), words)
 }
 
-/// Says where the patch is named, unless that has been said.
+/// Adds the location of the patch, unless already present.
 fn named(fault: Diagnostic, entry: &Span) -> Diagnostic {
     let said = fault.related.iter().any(|(span, _)| span == entry);
     if said || fault.span.as_ref() == Some(entry) {
@@ -606,7 +606,7 @@ impl Places {
         }
     }
 
-    /// Where the resources are that a target selects.
+    /// The positions of the resources that a target selects.
     fn selected(
         &mut self,
         stage: &mut TransformContext<'_, '_>,
@@ -638,7 +638,7 @@ impl Places {
         Ok(found)
     }
 
-    /// Where the one resource is that a patch names; `None` only where a patch may name none.
+    /// The position of the resource of a patch; `None` only if a patch may have no target.
     fn find(
         &mut self,
         patch: &Resource,

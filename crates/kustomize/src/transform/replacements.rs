@@ -43,7 +43,7 @@ record! {
     }
 }
 
-/// Where a name goes when none is given.
+/// The default field for a name.
 const NAME: &str = "metadata.name";
 
 fn replace_all(
@@ -145,7 +145,7 @@ impl Names {
         Names { by_name }
     }
 
-    /// Where those of a name are; all if there is none.
+    /// The positions of resources with a name; of all if it is empty.
     fn places(&self, name: Option<&str>, count: usize) -> Vec<usize> {
         match name {
             Some(name) => self.by_name.get(name).cloned().unwrap_or_default(),
@@ -201,7 +201,7 @@ impl Value {
         if is_same && options.is_some_and(|it| it.create) {
             let parts = path::split(field);
             let create = Create::like(&self.node);
-            // A fault of the path is reported when the value is copied.
+            // An error in the path is reported when the value is copied.
             let _ = path::visit(resource.node_mut(), &parts, create, &mut |_| Ok(()));
             self.follow(at, resource);
         }
@@ -527,7 +527,7 @@ fn lost(resource: &Resource, field: &Text) -> Diagnostic {
     .help(help)
 }
 
-/// Follows a path into JSON or YAML that is in a field's text. `None` where it leads nowhere.
+/// Follows a path into JSON or YAML inside of a field's text. `None` if it does not exist.
 ///
 /// Only the first document of the text is kept, as in kustomize.
 fn copy_into_text(

@@ -123,7 +123,7 @@ fn add(
     Ok(())
 }
 
-/// The scalar at a path; the way to it is made where it is missing.
+/// The scalar at a path, which is created if missing.
 fn reach<'a>(node: &'a mut Node, parts: &[String]) -> Result<&'a mut Node, Diagnostic> {
     let mut node = node;
     for (at, part) in parts.iter().enumerate() {
