@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "names of changed files may come from standard input"
 )]
-//! `pleach affected`: which environments, claims and kustomizations a change touches.
+//! `pleach affected`: the environments, claims and kustomizations that a change affects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "the result is written to where the user says"
 )]
-//! `pleach build`: what `kustomize build` prints, with kustomize's own flags.
+//! `pleach build`: the output of `kustomize build`, with kustomize's own flags.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         Some(_) => current.canonicalize()?,
         None => local(&arguments.path, &current)?,
     };
-    // Bases may lie anywhere; what a kustomization may read is the engine's to say.
+    // Bases may be anywhere; the engine decides what a kustomization may read.
     let files = Folder::open(Path::new("/"))?;
     let options = options(arguments, global);
     let pinning = pinning_folder(global, &target)?;
@@ -124,7 +124,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if outcome == Outcome::Findings {
         return Ok(outcome);
     }
-    // What can't be printed is found before anything is written.
+    // Objects that cannot be printed are reported before anything is written.
     let text = match built.to_yaml() {
         Ok(text) => text,
         Err(faults) => return Ok(session::report(&faults, global, &display)),
@@ -138,7 +138,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         }
         None => output::data(text.as_bytes())?,
     }
-    // The process ends here: the system takes the memory back faster than a walk through the tree does.
+    // The process ends here, so the memory is not freed object by object, which would take longer.
     std::mem::forget(built);
     Ok(Outcome::Clean)
 }

@@ -1,4 +1,4 @@
-//! `pleach compare`: in what two environments differ.
+//! `pleach compare`: the differences between two environments.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let (salt, ignore) = (salt(), arguments.comparing.ignored(workspace.as_ref()));
     let options = arguments.comparing.options(&salt, &ignore);
     let mut comparison = compare(&side(0), &side(1), &claim, &options);
-    // What would be dangerous about a change says nothing of two environments that are to stay as they are.
+    // Dangers of a change are not relevant here, because neither environment changes.
     for claim in &mut comparison.environments {
         claim.findings.clear();
     }
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         output: arguments.comparing.output,
         bytes_max: arguments.comparing.max_bytes,
         rest: &format!("pleach compare {} {}", names[0], names[1]),
-        // The trees are rendered, and their files are not where they are compared.
+        // The trees are rendered in memory, so their files do not exist on disk.
         file: &|_, _| None,
         text: &|_| None,
     };

@@ -1,4 +1,4 @@
-//! What the commands that compare objects have in common.
+//! Flags of all commands that compare objects.
 
 use clap::{Args, ValueEnum};
 

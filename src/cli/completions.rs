@@ -4,8 +4,8 @@
 )]
 //! `pleach completions`: the script that connects a shell to pleach, and the candidates that pleach answers with.
 //!
-//! The script calls `pleach` itself for each completion, so environments, claims, kinds and codes are those of the workspace
-//! around the working directory, and no generated list grows stale.
+//! The script calls `pleach` itself for each completion, so environments, claims, kinds and codes are those of the workspace around
+//! the working directory, and no generated list becomes outdated.
 
 use std::collections::BTreeSet;
 

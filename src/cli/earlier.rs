@@ -1,4 +1,4 @@
-//! Trees that the workspace was rendered to before `output` in pleach.yaml was changed. Clusters that sync one go on doing so.
+//! Trees from before `output` in pleach.yaml was changed. Clusters that sync one of them continue to do so.
 
 use anyhow::Result;
 

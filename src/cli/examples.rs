@@ -1,4 +1,4 @@
-//! Examples of each subcommand, as its `--help` shows them below the flags.
+//! Examples of each subcommand, which `--help` shows below the flags.
 
 use clap::Command;
 

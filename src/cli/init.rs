@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if !has_settings {
         files.push((SETTINGS.0.into(), SETTINGS.1.into()));
     }
-    // The workspace begins to be one with its last file. Until then, what a run that was killed has written is taken for its own.
+    // `pleach.yaml` is written last. Until then, the files of an interrupted run are recognized as unfinished.
     files.rotate_left(1);
     let is_there = root.join(WORKSPACE).exists();
     let is_foreign = |(path, bytes): &&(PathBuf, Vec<u8>)| match std::fs::read(root.join(path)) {

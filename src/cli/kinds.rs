@@ -1,4 +1,4 @@
-//! `pleach kinds`: the claim kinds that there are, and the fields of one.
+//! `pleach kinds`: all claim kinds, or the fields of one.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ fn outline(kind: &ClaimKind, columns: usize) -> String {
     let outputs = kind.outputs.iter().map(|it| it.0.clone());
     outline.fact("outputs", &outputs.collect::<Vec<_>>());
     outline.text.push('\n');
-    // What every claim begins with says nothing of the kind.
+    // The common fields of claims are left out.
     outline.fields(0, &kind.schema, &["apiVersion", "kind"]);
     outline.text
 }

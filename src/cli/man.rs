@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "the pages go where the user says, outside of any workspace"
 )]
-//! `pleach man`: the manual pages, made from the same flags and words as `--help`.
+//! `pleach man`: the manual pages, generated from the same flags and texts as `--help`.
 
 use std::fs;
 use std::path::PathBuf;

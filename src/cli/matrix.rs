@@ -104,7 +104,7 @@ fn deployed(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
         let environment = origin.environment.clone()?;
         let is_wanted = wanted.is_empty() || wanted.contains(&environment);
         let title = &origin.claim.title;
-        // Of `Kind/name` the name, as the table of what is synced has it.
+        // Only the name of `Kind/name`, as in the table of synced objects.
         let name = title.split_once('/').filter(|it| !it.0.contains(' '));
         let name = name.map_or(title.as_str(), |it| it.1).to_string();
         is_wanted.then_some((environment, name, &*origin.objects))

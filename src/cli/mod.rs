@@ -1,4 +1,4 @@
-//! The command line: flags to one `Options` value; one file a subcommand; exit codes.
+//! The command line: flags, one file per subcommand, exit codes.
 //!
 //! Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed (flags, files, the system).
 
@@ -182,7 +182,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    // The thread that has the server's state must not wait for work of others.
+    // The thread with the server's state must not wait for work of other threads.
     if !matches!(command, Command::Lsp(_)) {
         parallel::use_current_thread();
     }
@@ -288,7 +288,7 @@ fn read_arguments() -> Result<Cli, ExitCode> {
     if let Some(cli) = quickly_read_arguments() {
         return Ok(cli);
     }
-    // Examples are only shown where there is nothing to run.
+    // Examples are only needed if help is shown.
     let matches = Cli::command().try_get_matches();
     let matches = matches.or_else(|_| examples::add(Cli::command()).try_get_matches());
     let read = matches.and_then(|it| Cli::from_arg_matches(&it));
@@ -300,7 +300,7 @@ fn read_arguments() -> Result<Cli, ExitCode> {
 
 fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
-        // What is printed for services is reported without a result.
+        // Output for services has no result line.
         Ok(_) if output::has_failed() => {
             output::error("cannot write to standard output");
             ExitCode::from(2)

@@ -1,4 +1,4 @@
-//! `pleach new`: what a workspace can be given more of.
+//! `pleach new`: adds parts to a workspace.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the program prints: data to standard output, all else to standard error.
+//! Output: data to standard output, everything else to standard error.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! What long work is at: one line on standard error, where that is a terminal, from the moment that a run takes long.
+//! Progress: one line on standard error, if that is a terminal, after a run has taken a while.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        // The receiver ends when no sender is left, but an observer may live on.
+        // The receiver ends when no sender is left, but an observer may live longer.
         if let Some(stages) = self.stages.take() {
             let _ = stages.send(String::new());
         }

@@ -1,4 +1,4 @@
-//! `pleach promote`: what one environment's claims say, written into another's files.
+//! `pleach promote`: copies values from one environment's claims to another's files.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `pleach publish`: charts to a registry.
+//! `pleach publish`: pushes charts to a registry.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -108,7 +108,7 @@ impl Packed {
         let place = current.join(path).canonicalize();
         let place = place.with_context(|| format!("chart `{path}` not found"))?;
         let name = place.file_name().and_then(|it| it.to_str()).unwrap_or("");
-        // As the user wrote it: messages then name files that can be opened.
+        // As given by the user, so that messages contain paths that can be opened.
         let shown = TreePath::new(path).filter(|it| *it != TreePath::root());
         let shown = shown.unwrap_or_else(|| TreePath::root().child(name));
         let mut faults = Diagnostics::default();

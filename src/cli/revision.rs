@@ -36,7 +36,7 @@ pub(super) fn parting(
     after: &str,
     what: &str,
 ) -> Result<String> {
-    // A name that means nothing is reported better than git does.
+    // Our message for an unknown name is more helpful than that of git.
     open(repository, before, what)?;
     open(repository, after, what)?;
     let base = repository.merge_base(before, after)?;

@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if arguments.write {
         let session =
             session.context("`--write` requires a workspace; create one with `pleach init`")?;
-        // With a kind that can't be read, the schema would refuse its claims.
+        // If a kind cannot be read, the schema would reject its claims.
         if outcome == Outcome::Clean {
             write(&session, &schemas)?;
         }

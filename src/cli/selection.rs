@@ -1,4 +1,4 @@
-//! The flags of commands that render a workspace and look at its tree.
+//! The flags of commands that render a workspace or check its tree.
 
 use std::path::PathBuf;
 use std::sync::Arc;

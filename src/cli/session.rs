@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "paths are relative to the working directory; the rest of the program gets paths"
 )]
-//! A run on a workspace: where it is, and how its paths are shown to the user.
+//! A run on a workspace: its path, and how paths are shown to the user.
 
 use std::path::{Path, PathBuf};
 
@@ -191,13 +191,13 @@ pub(super) fn shown_path(path: &TreePath) -> String {
 
 /// A file's path as the user would type it: relative to the working directory, up to [`UP_MAX`] folders above it.
 pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
-    // What is embedded in the program lies nowhere.
+    // Built-in content has no path.
     if path.as_str().starts_with('<') {
         return shown_path(path);
     }
     let mut above = current;
     for up in 0..=UP_MAX {
-        // All paths lie below the root of the system: to go up to it says nothing.
+        // All paths are below the root of the file system, so a relative path up to it is not useful.
         if above.parent().is_none() {
             break;
         }
@@ -235,7 +235,7 @@ pub(super) fn report(
     };
     let format = global.format;
     if format.is_for_services() {
-        // A failure decides the exit code at the end.
+        // A failure determines the exit code at the end.
         let _ = output::data(report::report(&raised, format, &view).as_bytes());
     } else if !raised.is_empty() || format == report::Format::Json {
         output::note(&report::report(&raised, format, &view));

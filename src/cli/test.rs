@@ -64,7 +64,7 @@ fn cases(
     files: &dyn Files,
     kinds: &[String],
 ) -> Result<case::Outcome, Diagnostics> {
-    // A kind that can't be read is no outcome of a case.
+    // A kind that cannot be read is not the result of a case.
     let mut faults = Diagnostics::default();
     load::kinds(files, &mut faults);
     if faults.has_errors() {

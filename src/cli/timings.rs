@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "how long a run takes only the clock knows, and no output but this depends on it"
 )]
-//! `--timings`: how long each stage of a run took, as a table, and as a trace that browsers' tracing pages read.
+//! `--timings`: the time of each stage of a run, as a table and as a trace for the tracing pages of browsers.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

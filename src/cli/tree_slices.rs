@@ -1,4 +1,4 @@
-//! What the workspace renders to, cut up by environment and claim.
+//! The rendered tree, by environment and claim.
 
 use std::sync::Arc;
 

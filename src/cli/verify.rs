@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "two programs are run side by side and timed: that is what the subcommand is for"
 )]
-//! `pleach verify`: builds a user's own kustomizations with their own kustomize and with ours, and says where the two differ.
+//! `pleach verify`: builds a user's own kustomizations with the installed kustomize and with our engine, and reports differences.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! `pleach diff`: what a change will do, object by object and field by field.
+//! `pleach diff`: the effect of a change, by object and field.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         (true, true) => Ok(compare_written([&before, &after], &context)),
         (false, _) => Ok(compare_folders([&before, &after], &context)),
     };
-    // What git could not read may look like a workspace that does not render.
+    // Files that git could not read may look like a workspace that does not render.
     sides.iter().try_for_each(Opened::failure)?;
     let mut comparison = comparison?;
     if !is_workspace || arguments.committed || arguments.depth == Depth::Objects {
@@ -121,7 +121,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     drop(progress);
     let is_rendered = is_workspace && !arguments.committed;
     let display = |path: &TreePath| {
-        // Of a tree that is written, the files that it came from lie below the workspace too.
+        // The input files of a written tree are also below the workspace.
         let is_input = Input::is_of_environments(path);
         sides[1].display(path, is_rendered || is_workspace && is_input)
     };

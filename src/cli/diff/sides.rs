@@ -192,7 +192,7 @@ pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
         [true, false] if is_revision => after.follow_workspace(&before),
         _ => {}
     }
-    // What changed between the sides is known for one place of the workspace only.
+    // The changes between the sides are only known if the workspace is at the same path.
     if before.root != after.root {
         after.since = None;
     }

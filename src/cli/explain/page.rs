@@ -20,7 +20,7 @@ pub(super) fn print(code: Option<&str>) -> Result<()> {
 }
 
 fn find(code: &str) -> Result<Page> {
-    // As it is copied from the output: `[code]`, `warning[code]`.
+    // As copied from the output: `[code]`, `warning[code]`.
     let bare = code.trim_end_matches(']');
     let bare = bare.rsplit_once('[').map_or(bare, |it| it.1);
     let pages = pages();

@@ -1,6 +1,6 @@
-//! What is wrong with all that the touched environments apply, as far as HEAD does not have it already.
+//! Findings in everything that the affected environments apply, except those that HEAD already has.
 //!
-//! A claim that goes may leave references in others that point at nothing, so an environment is judged as a whole.
+//! A removed claim may leave dangling references in others, so an environment is checked as a whole.
 
 use std::collections::BTreeSet;
 

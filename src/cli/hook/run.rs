@@ -4,8 +4,8 @@
 )]
 //! `pleach hook run`
 //!
-//! What a commit may break is what it touches: claims and what else is read, and rendered files. If the tree of HEAD is what its
-//! claims render to and the hook has nothing to say, then so is the commit's.
+//! A commit can only break what it affects: claims, other inputs, and rendered files. If the tree of HEAD is up to date and the
+//! hook reports nothing, the tree of the commit is up to date, too.
 
 use std::collections::BTreeSet;
 
@@ -179,7 +179,7 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
         return whole();
     }
     let [_, compiled] = compile_change(sides, &options(found.scope()?));
-    // Where all that is touched is gone, what was written for it must go too.
+    // If everything affected was removed, its generated files must be removed, too.
     compiled.or_else(whole)
 }
 

@@ -1,4 +1,4 @@
-//! Carries a plan out in the index, and in the work tree where that has nothing of its own.
+//! Executes a plan in the index, and in the work tree for files without other changes.
 
 use anyhow::Result;
 
@@ -28,7 +28,7 @@ pub(super) fn stage(
     let steps: Vec<Step> = plan.steps.iter().filter(is_as_staged).cloned().collect();
     let mut own = Plan::default();
     own.steps = steps;
-    // The index goes last: as long as it is out of date, the next run of the hook says so.
+    // The index is updated last: as long as it is out of date, the next run of the hook reports it.
     apply(&own, &root)?;
     repository.stage(&staged.collect::<Vec<_>>())?;
     Ok(repository.refresh()?)

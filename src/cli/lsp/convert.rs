@@ -1,4 +1,4 @@
-//! What features answer, in the words of the protocol.
+//! Converts results of features to the protocol.
 
 use std::collections::BTreeMap;
 use std::ops::Range as Bytes;

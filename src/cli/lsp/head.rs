@@ -1,4 +1,4 @@
-//! The workspace as it was committed last.
+//! The workspace in the last commit.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! `pleach lsp`: a language server over standard input and output.
 //!
-//! One thread reads messages, one writes them, and one has the state. What takes long runs on a copy of the state beside it.
+//! One thread reads messages, one writes them, and one owns the state. Long requests run in the background on a copy of the state.
 
 mod capabilities;
 mod convert;
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let mut server = server.context("no thread can be started")?;
     let outcome = serve(&mut server, &received);
     drop(server);
-    // What was answered last is still to be written.
+    // The last answers must still be written.
     let _ = writer.join();
     Ok(outcome)
 }
@@ -71,7 +71,7 @@ fn read_all(events: &Sender<Event>) {
 /// `shutdown` before.
 fn serve(server: &mut Server, events: &Receiver<Event>) -> Outcome {
     while let Ok(first) = events.recv() {
-        // All that has come meanwhile is known before anything is answered, so that what is cancelled is not begun.
+        // All pending messages are read before any is answered, so that cancelled requests are not started.
         let mut batch = vec![first];
         batch.extend(events.try_iter());
         server.note_cancelled(&batch);

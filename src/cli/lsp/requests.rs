@@ -1,4 +1,4 @@
-//! Each request: its parameters, the feature that answers, and the answer in the words of the protocol.
+//! Each request: its parameters, the feature that answers it, and the answer in the protocol.
 
 use std::collections::BTreeMap;
 use std::path::Path;

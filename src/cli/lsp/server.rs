@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "the editor names files by their paths on disk"
 )]
-//! The state of the server, and what each message does to it.
+//! The state of the server, and the handling of each message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,7 @@ impl Server {
                 return Some(self.outcome());
             }
             Event::Message(Message::Notification(notification)) => self.notification(notification),
-            // Nothing that is asked of the editor needs its answer.
+            // No request to the editor needs its answer.
             Event::Message(Message::Response(_)) => {}
             Event::Malformed(answer) => self.send(answer),
             Event::Closed => return Some(self.outcome()),
@@ -153,7 +153,7 @@ impl Server {
     }
 
     fn send(&self, message: Json) {
-        // The writer ends only with the server, or with an editor that has gone.
+        // The writer only ends with the server, or when the editor disconnects.
         let _ = self.sender.send(message);
     }
 
@@ -303,7 +303,7 @@ impl Server {
         };
         opened.is_checking = false;
         opened.workspace.checked = found;
-        // What was found in a text that has not changed since is now found by the check.
+        // Diagnostics of texts that have not changed since are replaced by those of the check.
         let changed = &opened.changed;
         opened.workspace.typed.retain(|it, _| changed.contains(it));
         if std::mem::take(&mut opened.is_stale) {
@@ -329,7 +329,7 @@ impl Server {
         }
         let Some((root, path)) = located else {
             let answer = match method.starts_with("textDocument/") {
-                // Other files of the editor's language are none of ours.
+                // Other files with the same language in the editor are ignored.
                 true => Ok(Json::Null),
                 false if method.starts_with("pleach/") || method == "workspace/executeCommand" => {
                     Err(no_workspace())
@@ -378,7 +378,7 @@ impl Server {
         let (events, own) = (self.events.clone(), id.clone());
         let run = move || {
             let answer = answer(&workspace, &root);
-            // The server may be gone by now.
+            // The server may have ended.
             let _ = events.send(Event::Answered { id, answer });
         };
         let thread = std::thread::Builder::new()
@@ -400,7 +400,7 @@ impl Server {
             "textDocument/didSave" => self.did_save(&params),
             "textDocument/didClose" => self.did_close(&params),
             "workspace/didChangeWatchedFiles" => self.files_changed(params),
-            // Notifications that are not known are to be ignored, as the protocol has it.
+            // The protocol requires unknown notifications to be ignored.
             _ => {}
         }
     }
@@ -464,7 +464,7 @@ impl Server {
                 true => self
                     .workers
                     .install(|| opened.workspace.file_changed(&path)),
-                // Nobody says what else has changed on disk.
+                // Other changes on disk are unknown.
                 false => self.workers.install(|| opened.workspace.reload()),
             }
         }
@@ -491,7 +491,7 @@ impl Server {
         };
         let mut roots = BTreeSet::new();
         for change in params.changes {
-            // What Git does in its own folder changes no input.
+            // Changes in the `.git` folder do not affect inputs.
             if change.uri.0.contains("/.git/") {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Messages over standard input and output. What is no message is answered with an error, and the next one is read.
+//! Messages over standard input and output. An invalid message is answered with an error, and the next one is read.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -49,7 +49,7 @@ fn read(body: &[u8]) -> Received {
     };
     let id = value.get("id").cloned().unwrap_or(Json::Null);
     let has = |key: &str| value.get(key).is_some();
-    // Fields that are not known are skipped, so a message may be read as another one than it is.
+    // Unknown fields are skipped, so a message might be parsed as a different type.
     let (has_id, has_method, is_answer) = (has("id"), has("method"), has("result") || has("error"));
     let is_that = |message: &Message| match message {
         Message::Request(_) => true,
@@ -80,7 +80,7 @@ fn header(input: &mut dyn BufRead) -> io::Result<Option<usize>> {
         if text.is_empty() && length.is_some() {
             return Ok(length);
         }
-        // Behind a body that was longer than said, the header begins within a line.
+        // After a body that was longer than its header said, the next header begins within a line.
         let lower = text.to_ascii_lowercase();
         let found = lower
             .rfind("content-length:")
@@ -100,7 +100,7 @@ pub(super) fn start_writer() -> (Sender<Json>, std::thread::JoinHandle<()>) {
             let body = message.to_string();
             let written = write!(output, "Content-Length: {}\r\n\r\n{body}", body.len());
             if written.and_then(|()| output.flush()).is_err() {
-                // Nobody reads any more; the end of the input will end the program.
+                // The editor has disconnected; the end of the input will end the program.
                 break;
             }
         }
@@ -148,7 +148,7 @@ mod tests {
             let expected = code.into_iter().chain(["exit"]);
             assert_eq!(found, expected.collect::<Vec<_>>(), "{bad}");
         }
-        // A body longer than its header says.
+        // A body that is longer than its header says.
         let found = of(&format!("Content-Length: 3\r\n\r\n[1] trailing{good}"));
         assert_eq!(found, ["-32600", "exit"]);
     }

@@ -1,4 +1,4 @@
-//! Addresses of files, and of texts that are in no file.
+//! Addresses of files, and of virtual documents.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::tree::TreePath;
 /// The path of a `file:` address; `None` for other addresses.
 pub(super) fn to_path(uri: &str) -> Option<PathBuf> {
     let rest = uri.strip_prefix("file://")?;
-    // What is before the path is a host, which is this one.
+    // The part before the path is a host, which is this one.
     let path = rest.get(rest.find('/')?..)?;
     let path = decode(path)?;
     // `/C:/x` and `/c%3A/x` are paths of Windows.

@@ -1,4 +1,4 @@
-//! The check of a whole workspace, beside what is typed.
+//! The check of a whole workspace, in the background.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,10 +33,10 @@ pub(super) fn start(
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     let run = move || {
         let found = check(&root, &snapshot, cache, &global);
-        // The server may be gone by now.
+        // The server may have ended.
         let _ = events.send(Event::Checked { root, found });
     };
-    // Without a thread more, there are only the diagnostics of what is typed.
+    // Without another thread, only the diagnostics while typing are available.
     drop(thread.spawn(run));
 }
 
@@ -53,7 +53,7 @@ fn check(root: &Path, snapshot: &Snapshot, cache: Option<Cache>, global: &Global
     for diagnostic in judged(&compiled, snapshot, Depth::Sync, global) {
         let diagnostic = diagnostic.outermost();
         let place = diagnostic.span.as_ref().map(|it| it.path().clone());
-        // What is embedded in the program is no file of an editor.
+        // Built-in content is not a file.
         let place = place.filter(|it| !it.as_str().starts_with('<'));
         found
             .entry(place.unwrap_or_else(|| workspace.clone()))

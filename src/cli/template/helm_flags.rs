@@ -1,4 +1,4 @@
-//! The flags of `helm template` that a rendering has no use for. Each is refused, or noted where it changes nothing that is printed.
+//! The flags of `helm template` that are not supported. Each is rejected, or reported in a note if it does not affect the output.
 //!
 //! They are those of Helm 3.19 and 4; [`FLAGS`] lists them with the reasons.
 

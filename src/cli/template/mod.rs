@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "charts and values files are read from where the user says"
 )]
-//! `pleach template`: what `helm template` prints, with Helm's own flags.
+//! `pleach template`: the output of `helm template`, with Helm's own flags.
 
 mod helm_flags;
 
@@ -152,7 +152,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let mut warnings = Warnings::default();
     let read =
         |name: &str| std::fs::read_to_string(current.join(name)).map_err(|it| go_words(name, &it));
-    // Helm reads the values first, so what is wrong with them is reported first.
+    // Helm reads the values first, so their errors are reported first.
     let user = user_values(arguments, &current)?;
     let mut quoted = inflate::quoted_texts(&user, None);
     let rendered = match user.merged(version, &read) {

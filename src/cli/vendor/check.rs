@@ -28,11 +28,11 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
             (requests, Diagnostics::default())
         }
     };
-    // That the lock lacks a chart is reported for every one below, for ranges and for exact versions alike.
+    // Missing charts in the lock are all reported below, for ranges and for exact versions.
     let is_reported = |it: &Diagnostic| it.class == Class::Pin;
     let said = said.into_iter().filter(|it| !is_reported(it));
     let mut diagnostics: Diagnostics = said.map(session::raise).collect();
-    // A fault of a chart is reported at the claim; a name from a kind's default would point into the kind.
+    // An error of a chart is reported at the claim; the location of a kind's default would be in the kind.
     let reported: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
     let unlocked = |it: &&Request| {
         let pin = lock.pin(it);

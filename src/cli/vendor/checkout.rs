@@ -1,4 +1,4 @@
-//! A repository that was fetched, with the submodules that hold what was looked for.
+//! A fetched repository, with the submodules that contain requested files.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

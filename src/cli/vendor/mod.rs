@@ -1,5 +1,5 @@
-//! `pleach vendor`: pulls the charts that claims ask for, or that Flux and Argo CD install from a repository without `pleach.yaml`,
-//! and the remote bases and files that kustomizations name, and pins them in `pleach.lock`. It is the one command that reaches the network, beside `publish`.
+//! `pleach vendor`: pulls the charts that claims use, or that Flux and Argo CD install from a repository without `pleach.yaml`, and
+//! the remote bases and files of kustomizations, and pins them in `pleach.lock`.
 
 mod check;
 mod checkout;
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     known_names(arguments, &old)?;
     let folder =
         cache::folder(global).context("no cache folder found; set one with `--cache DIR`")?;
-    // Before anything is pulled: a cache that takes nothing is no claim's fault.
+    // Checked before anything is pulled, because an unusable cache is not an error of a claim.
     disk::make_folder(&folder.join("charts"))?;
     disk::make_folder(&folder.join("remotes"))?;
     let _shared = disk::Lock::share(&folder.join("charts"));
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         old,
     };
     let mut diagnostics = Diagnostics::default();
-    // Charts are asked for in what remote bases bring, too.
+    // Remote bases may also require charts.
     let lock = match vendor.remotes(&mut diagnostics)? {
         Some((remotes, charts)) => vendor.lock(&remotes, &charts, &mut diagnostics)?,
         None => None,
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let found = session.report(&diagnostics);
     match lock {
         Some(lock) if found == Outcome::Clean => vendor.finish(&lock),
-        // Another run may find what this one could not reach.
+        // Another run may reach what this one could not.
         _ if diagnostics.iter().any(|it| it.class == Class::Unreachable) => {
             bail!("nothing was pinned")
         }

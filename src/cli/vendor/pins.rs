@@ -1,4 +1,4 @@
-//! Resolves the charts that claims ask for, round by round, until no request is new, and makes each archive available.
+//! Resolves the charts that claims require, in rounds until there are no new requests, and makes each archive available.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Vendor<'_> {
                     let pinned = self.pin(request).map_err(|fault| placed(request, fault));
                     match pinned {
                         Ok(pin) => Some(pin),
-                        // A repository may name charts of servers that are closed to this user: the others are pinned.
+                        // A repository may refer to charts on servers that this user cannot access: the others are pinned.
                         Err(fault) if !is_workspace => {
                             diagnostics.push(Diagnostic {
                                 severity: Severity::Warning,
@@ -145,7 +145,7 @@ impl Vendor<'_> {
             requested: request.requested().to_string(),
             version: located.version,
             digest,
-            // A query may hold a signature, which is for one pull and for nobody else.
+            // A query may contain a signature, which is only valid for one pull and must not be shared.
             origin: located.origin.split('?').next().unwrap_or("").to_string(),
             span: None,
         })
@@ -167,7 +167,7 @@ impl Vendor<'_> {
             return Ok(());
         }
         match self.have(request, place, &Located::of(pin)) {
-            // An archive that is another one is what the digest is there to tell; any other fault may be one of the place.
+            // A different archive is reported because of its digest; any other error may be specific to this mirror.
             Err(fault) if fault.class != Class::WrongDigest => {}
             had => return had.map(drop),
         }

@@ -1,4 +1,4 @@
-//! Finds the remote bases and files that kustomizations name, round by round, until none is new, and keeps what builds read of them.
+//! Finds the remote bases and files of kustomizations, in rounds until there are no new ones, and keeps the files that builds read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -147,7 +147,7 @@ impl Vendor<'_> {
             let pin = self.old.remote(text).filter(|_| !self.moves(text));
             let bytes = match self.network.file(text) {
                 Ok(bytes) => bytes?,
-                // What is no server of files may be one of repositories.
+                // If the server has no such file, the address may be a repository.
                 Err(_) if named.base.is_some() => return None,
                 Err(fault) => {
                     diagnostics.push(self.softened(fault.at(&named.span)));
@@ -191,7 +191,7 @@ impl Vendor<'_> {
             };
             match fetches.fetched.get(&base.address()) {
                 None => drop(found.entry(base.address()).or_insert_with(|| named.clone())),
-                // A folder of a submodule may come yet.
+                // The folder may be in a submodule that is fetched later.
                 Some(Fetched::Repository(clone)) if clone.may_have(&base.folder) => {}
                 Some(_) => {
                     fetches.lost.insert(text.clone());
@@ -201,7 +201,7 @@ impl Vendor<'_> {
                 }
             }
         }
-        // Of what is pinned, the files that builds read are kept: for others it is fetched again.
+        // Only the files that builds read are kept of pinned content: for other files, it is fetched again.
         for address in round.record.lacking.keys().chain(&round.record.missing) {
             let pinned = self.old.remote(address).filter(|_| !self.moves(address));
             let named = round.wanted.remotes.values().find(|it| {
@@ -309,7 +309,7 @@ impl Vendor<'_> {
             }
             pins.push(pin);
         }
-        // What could not be had now is not forgotten.
+        // Pins of content that could not be fetched now are kept.
         for (text, named) in &round.wanted.remotes {
             let address = named.base.as_ref().map(RemoteBase::address);
             let old = [Some(text.clone()), address].into_iter().flatten();
