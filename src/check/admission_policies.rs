@@ -13,7 +13,8 @@ use crate::object::{Gvk, Object};
 use crate::validate::RuleBudget;
 use crate::validate::kyverno::{self, KyvernoFinding, KyvernoPolicies};
 use crate::validate::policy::{
-    Created, GROUP, Outcome, Policies, PolicyFinding, defaulted, resource_of,
+    Created, GROUP, KYVERNO_GROUP, Outcome, Policies, PolicyFinding, defaulted, is_kyverno,
+    kyverno_reason, resource_of,
 };
 use crate::yaml::{FieldPath, Mapping, Node};
 
@@ -112,7 +113,7 @@ impl<'a> Evaluation<'a> {
                     self.found.push(fault);
                 }
                 Outcome::Unevaluated => {
-                    let policy = format!("ValidatingAdmissionPolicy `{name}`");
+                    let policy = format!("{} `{name}`", kind_of(&finding));
                     let key = (policy, finding.message);
                     self.unevaluated.entry(key).or_default().push(placed);
                 }
@@ -196,18 +197,26 @@ struct Judged {
 }
 
 fn broken(placed: &SourcedObject<'_>, judged: &Judged, finding: &PolicyFinding<'_>) -> Diagnostic {
-    let kind = match is_own(finding) {
-        true => "policy",
-        false => "ValidatingAdmissionPolicy",
-    };
-    let policy = format!("{kind} `{}`", finding.policy.name());
+    let policy = format!("{} `{}`", kind_of(finding), finding.policy.name());
     let field = judged.path.join(&finding.field);
     let fault = violation(&judged.title, &policy, &finding.message, finding.outcome);
     let fault = fault.at(place(placed, &field));
     match finding.outcome {
         _ if is_own(finding) => fault.related(&finding.span, "the policy's rule"),
+        Outcome::Deny if is_kyverno(finding.policy) => {
+            fault.help("change the object; Kyverno rejects it")
+        }
         Outcome::Deny => fault.help("change the object; the API server rejects it"),
         _ => fault,
+    }
+}
+
+/// What a policy is called in messages.
+fn kind_of(finding: &PolicyFinding<'_>) -> &'static str {
+    match (is_own(finding), is_kyverno(finding.policy)) {
+        (true, _) => "policy",
+        (false, true) => "Kyverno's ValidatingPolicy",
+        (false, false) => "ValidatingAdmissionPolicy",
     }
 }
 
@@ -242,7 +251,7 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
 }
 
 fn is_policy(object: &Object) -> bool {
-    matches!(&*object.gvk().group, GROUP | kyverno::GROUP)
+    matches!(&*object.gvk().group, GROUP | kyverno::GROUP | KYVERNO_GROUP)
 }
 
 /// A policy of a kind that is not evaluated.
@@ -251,7 +260,8 @@ fn other_policy(object: &Object) -> Option<Diagnostic> {
         (GROUP, "MutatingAdmissionPolicy") => {
             "objects are checked without the changes that it makes"
         }
-        ("policies.kyverno.io", _) => {
+        (KYVERNO_GROUP, _) if is_kyverno(object) => kyverno_reason(object)?,
+        (KYVERNO_GROUP, _) => {
             "write it as a ValidatingAdmissionPolicy to have objects checked by it"
         }
         _ => return None,

@@ -140,7 +140,9 @@ fn definitions<'a>(
 
 /// What decides about objects of other groups: Namespaces, policies with all that belongs to them, and their parameters.
 fn context(objects: &[Object]) -> Vec<&Object> {
-    let is_policy = |it: &Object| [policy::GROUP, kyverno::GROUP].contains(&&*it.gvk().group);
+    let is_policy = |it: &Object| {
+        [policy::GROUP, policy::KYVERNO_GROUP, kyverno::GROUP].contains(&&*it.gvk().group)
+    };
     let parameters: BTreeSet<(&str, &str)> = objects
         .iter()
         .filter(|it| is_policy(it))

@@ -20,6 +20,12 @@ pub(super) use evaluate::Evaluation;
 /// The API group of policies and bindings.
 pub const GROUP: &str = "admissionregistration.k8s.io";
 
+/// The API group of Kyverno's policies in CEL.
+pub const KYVERNO_GROUP: &str = "policies.kyverno.io";
+
+/// Kyverno's policies that are evaluated as ValidatingAdmissionPolicies are; they need no binding.
+const KYVERNO_KINDS: [&str; 2] = ["ValidatingPolicy", "NamespacedValidatingPolicy"];
+
 /// The policies of a cluster with their bindings.
 #[derive(Debug)]
 pub struct Policies<'a> {
@@ -108,6 +114,12 @@ impl<'a> Policies<'a> {
                 });
             }
         }
+        let of_kyverno = objects.iter().copied();
+        let of_kyverno = of_kyverno.filter(|it| is_kyverno(it) && kyverno_reason(it).is_none());
+        bound.extend(of_kyverno.map(|policy| Bound {
+            policy,
+            binding: None,
+        }));
         Policies {
             bound,
             objects,
@@ -146,6 +158,10 @@ impl<'a> Policies<'a> {
             });
         };
         let whole = || bound.policy.span().clone();
+        let is_namespaced = bound.policy.kind() == "NamespacedValidatingPolicy";
+        if is_namespaced && bound.policy.namespace() != created.namespace {
+            return;
+        }
         match matching::matches(bound, created) {
             Selects::Never => return,
             Selects::Perhaps => {
@@ -163,7 +179,7 @@ impl<'a> Policies<'a> {
                 return report(Outcome::Unevaluated, message, FieldPath::root(), whole());
             }
         };
-        let outcome = action(bound.binding);
+        let outcome = action(bound);
         let Some(spec) = bound.policy.node.get("spec") else {
             return;
         };
@@ -192,13 +208,47 @@ pub fn resource_of(kind: &str) -> String {
     }
 }
 
-/// The gravest of the binding's `validationActions`.
-fn action(binding: Option<&Object>) -> Outcome {
-    let Some(binding) = binding else {
-        return Outcome::Deny;
+/// Whether an object is a policy of Kyverno that validates in CEL.
+pub fn is_kyverno(object: &Object) -> bool {
+    &*object.gvk().group == KYVERNO_GROUP && KYVERNO_KINDS.contains(&object.kind())
+}
+
+/// Why a policy of Kyverno that validates in CEL is not evaluated.
+pub fn kyverno_reason(policy: &Object) -> Option<&'static str> {
+    let spec = |keys: &[&str]| {
+        policy
+            .node
+            .get("spec")?
+            .at_keys(keys)
+            .and_then(Node::as_str)
     };
-    let actions = binding.node.at_keys(&["spec", "validationActions"]);
-    let actions = actions.and_then(Node::as_sequence).unwrap_or_default();
+    if spec(&["evaluation", "mode"]).is_some_and(|it| it != "Kubernetes") {
+        return Some("it is about other data than objects of Kubernetes");
+    }
+    if spec(&["evaluation", "admission", "enabled"]) == Some("false") {
+        return Some("it is switched off for admission");
+    }
+    let constraints = policy.node.at_keys(&["spec", "matchConstraints"]);
+    constraints
+        .is_none_or(Node::is_null)
+        .then_some("it has no `matchConstraints`")
+}
+
+/// The gravest of the binding's `validationActions`; of a policy of Kyverno, its own.
+fn action(bound: &Bound<'_>) -> Outcome {
+    let actions = |object: &'_ Object| {
+        let actions = object.node.at_keys(&["spec", "validationActions"]);
+        let actions = actions.and_then(Node::as_sequence).unwrap_or_default();
+        actions.to_vec()
+    };
+    let actions = match bound.binding {
+        Some(binding) => actions(binding),
+        None if is_kyverno(bound.policy) => actions(bound.policy),
+        None => Vec::new(),
+    };
+    if bound.binding.is_none() && actions.is_empty() {
+        return Outcome::Deny;
+    }
     let has = |action: &str| actions.iter().any(|it| it.as_str() == Some(action));
     match (has("Deny"), has("Warn")) {
         (true, _) => Outcome::Deny,
