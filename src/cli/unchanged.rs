@@ -2,10 +2,10 @@
     clippy::disallowed_methods,
     reason = "a run depends on the program itself, whose place the environment says"
 )]
-//! Runs that know the last one: nothing is rendered again whose inputs and outputs are as a run of the same program has left them.
+//! Skips unchanged work: if inputs and outputs are as a previous run of the same program has left them, nothing is rendered again.
 //!
-//! Only runs that have nothing to say are remembered. What they are known by lies in the folder for caches, outside the workspace; any
-//! file there can be removed at any time. A machine that has never had such a run can begin from one that another machine has shared.
+//! Only runs without diagnostics are stored. Their stamps are in the cache folder, outside the workspace, where any file can be
+//! removed at any time. A machine without such a run can start from one that another machine has shared.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::{Compiled, Options};
 
 /// A run of one command on one workspace and output folder.
 pub(super) struct Known {
-    /// The stamp, and the inputs as they were.
+    /// The paths of the stamp, and of the stored inputs.
     files: [PathBuf; 2],
     key: String,
     pub(super) out: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What a run is known by; `None` where the system has no folder for caches. The output folder comes with its path in the workspace.
+    /// The identity of a run; `None` if the system has no cache folder. The output folder is given with its path in the workspace.
     pub(super) fn new(
         command: &str,
         global: &Global,
@@ -68,15 +68,15 @@ impl Known {
         })
     }
 
-    /// What has become of the last run on this machine, and of those that other machines have shared; each is looked at when the one
-    /// before it was of no use.
+    /// The state of the last run on this machine, then of those that other machines have shared; each is only read if the previous
+    /// one cannot be used.
     pub(super) fn states<'a>(&'a self, session: &'a Session<'_>) -> impl Iterator<Item = State> {
         let own = std::iter::once_with(|| self.own_state(session)).flatten();
         let shared = self.shared.iter().flat_map(Shared::runs);
         own.chain(shared.filter_map(|it| self.shared_state(session, &it)))
     }
 
-    /// `None` where there is no last run that can be used. A tree that was written to another folder before is looked for each time.
+    /// `None` if there is no usable run. A tree in a former output folder is searched each time.
     fn own_state(&self, session: &Session<'_>) -> Option<State> {
         let difference = difference(&self.files[0], &self.key, self.begin)?;
         let words = Words::read(&difference.words)?;
@@ -111,12 +111,12 @@ impl Known {
         self.shared
             .iter()
             .for_each(|it| it.pass_on(found, &words.id));
-        // What can't be remembered costs time, and nothing else.
+        // A run that cannot be stored only costs time.
         let _: Option<()> = self.keep_same(session, changed, &words);
         Some(State::Same(words.files))
     }
 
-    /// Remembers here what another machine knew.
+    /// Stores a run of another machine on this machine.
     fn keep_same(&self, session: &Session<'_>, same: Changed, words: &Words) -> Option<()> {
         let Changed {
             mut difference,
@@ -156,7 +156,7 @@ impl Known {
         })
     }
 
-    /// Stores a run for other machines, where that is wanted and was not done yet.
+    /// Shares a run with other machines, if requested and not yet done.
     fn share(
         &self,
         session: &Session<'_>,
@@ -173,8 +173,8 @@ impl Known {
         run.iter().for_each(|it| shared.store(it, &words.id));
     }
 
-    /// Remembers a run after which the output folder is up to date. `standing` is what was there before, and `more` what was read
-    /// beside what was compiled.
+    /// Stores a run after which the output folder is up to date. `standing` are the files that existed before, and `more` the
+    /// inputs that were read in addition to those of the compilation.
     pub(super) fn keep(
         &self,
         session: &Session<'_>,
@@ -184,7 +184,7 @@ impl Known {
     ) {
         let is_plain = compiled.scope.is_whole() && compiled.diagnostics.is_empty();
         if is_plain && plan.kept() == 0 && !plan.is_blocked() {
-            // What can't be remembered costs time, and nothing else.
+            // A run that cannot be stored only costs time.
             let _: Option<()> = self.keep_plain(session, (compiled, more), standing, plan);
         }
     }
@@ -219,7 +219,7 @@ impl Known {
         Some(())
     }
 
-    /// Remembers a run that has rendered a part and had nothing to say.
+    /// Stores a partial run without diagnostics.
     pub(super) fn renew(&self, session: &Session<'_>, changed: Changed, part: Part) {
         let _: Option<()> = self.renew_part(session, changed, part);
     }
@@ -265,43 +265,43 @@ impl Known {
     }
 }
 
-/// What has become of the last run.
+/// The state of the last run.
 pub(super) enum State {
-    /// Nothing has changed since; the number of files of the tree.
+    /// Nothing has changed since; with the number of files of the tree.
     Same(usize),
     /// Some inputs or outputs have changed.
     Changed(Box<Changed>),
 }
 
-/// What has changed since the last run.
+/// The changes since the last run.
 pub(super) struct Changed {
     words: Words,
     difference: Difference,
-    /// The inputs as they were and as they are.
+    /// The inputs, before and now.
     inputs: [Inputs; 2],
-    /// The inputs that were touched, and what is other in them.
+    /// The changed inputs, and their differences.
     changed: BTreeSet<TreePath>,
     changes: Changes,
-    /// Files and folders of the output folder that were touched.
+    /// The changed files and folders of the output folder.
     outputs: Vec<TreePath>,
 }
 
-/// What a change comes to.
+/// The result of a change.
 pub(super) struct Part {
     pub(super) update: Update,
-    /// What there is to do for it.
+    /// The plan for the change.
     pub(super) plan: Plan,
-    /// How many files the whole tree has then.
+    /// The number of files of the whole tree after the change.
     files: usize,
 }
 
 impl Changed {
-    /// Whether all is as it was, though some of it had to be looked at.
+    /// Whether nothing has changed, although some files had to be read.
     fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.outputs.is_empty()
     }
 
-    /// Renders what has changed; `None` where only a run of the whole workspace knows what that comes to.
+    /// Renders the affected part; `None` if a complete run is required.
     pub(super) fn part(
         &self,
         session: &Session<'_>,
@@ -340,12 +340,12 @@ impl Changed {
         })
     }
 
-    /// Whether any input holds a text.
+    /// Whether any input contains a text.
     pub(super) fn has_text(&self, text: &str) -> bool {
         self.inputs.iter().any(|it| it.has_text(text))
     }
 
-    /// Whether a part has all that has changed at a path of the output folder.
+    /// Whether a part contains everything that has changed at a path of the output folder.
     fn is_known(&self, known: &Known, path: &TreePath, files: &BTreeSet<&TreePath>) -> bool {
         let place = known.out.join(path.as_str());
         let Ok(entries) = place.read_dir() else {
@@ -372,7 +372,7 @@ impl Changed {
     }
 }
 
-/// Files of the output folder, as far as they are there; `None` where one can't be read, or a link is in its place.
+/// The existing files of the output folder; `None` if one cannot be read or is a link.
 fn read_files(out: &Path, paths: &BTreeSet<&TreePath>) -> Option<Tree> {
     let mut tree = Tree::new();
     for path in paths {
@@ -386,7 +386,7 @@ fn read_files(out: &Path, paths: &BTreeSet<&TreePath>) -> Option<Tree> {
     Some(tree)
 }
 
-/// Whether a new file lies beside one whose name differs only in case.
+/// Whether a new file is next to one whose name only differs in case.
 fn has_names_in_other_case(plan: &Plan, out: &Path) -> bool {
     let new = plan.steps.iter().filter(|it| it.before.is_none());
     let mut above =
@@ -403,7 +403,7 @@ fn has_names_in_other_case(plan: &Plan, out: &Path) -> bool {
     })
 }
 
-/// What is kept with a stamp.
+/// The data stored with a stamp.
 struct Words {
     files: usize,
     claims: usize,
@@ -443,7 +443,7 @@ fn new_id() -> String {
     )
 }
 
-/// What the output folder holds when the plan is carried out.
+/// The files of the output folder after the plan is executed.
 fn after(standing: &Tree, plan: &Plan) -> Tree {
     let steps: BTreeSet<&TreePath> = plan.steps.iter().map(|it| &it.path).collect();
     let kept = standing.iter().filter(|it| !steps.contains(it.0));

@@ -1,9 +1,9 @@
-//! Carries out a plan.
+//! Executes a plan.
 //!
-//! Each file is written aside and renamed into place, so a run that is killed at any point, by Ctrl-C too, leaves every file
-//! either old or new, and needs no signal handler. A folder that is new is written aside as a whole, with everything that is below it, and
-//! renamed once. What a run wrote aside lies in the output folder as `.pleach-??????.tmp`; the next run removes it and does what is
-//! left to do.
+//! Each file is written to a temporary file and renamed, so a run that is interrupted at any point, including by Ctrl-C, leaves
+//! every file either old or new, and needs no signal handler. A new folder is written as a temporary folder, with everything below
+//! it, and renamed once. Temporary files are in the output folder, named `.pleach-??????.tmp`; the next run removes them and
+//! completes the work.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -19,7 +19,7 @@ use super::output::place;
 /// The name of a file that is not yet in place: these two around six letters or digits.
 const ASIDE: (&str, &str) = (".pleach-", ".tmp");
 
-/// Whether a killed run may have left this behind. Exact, because what it names is removed.
+/// Whether an interrupted run may have left this file. The test is exact, because the file is removed.
 pub(super) fn is_leftover(name: &str) -> bool {
     let middle = name
         .strip_prefix(ASIDE.0)
@@ -27,24 +27,23 @@ pub(super) fn is_leftover(name: &str) -> bool {
     middle.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// How many files a plan touched.
+/// The numbers of files that a plan has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// How many files were created or updated.
+    /// The number of created or updated files.
     pub written: usize,
-    /// How many files were removed.
+    /// The number of removed files.
     pub removed: usize,
 }
 
-/// Keeps a second run out until it is dropped, or its process ends. Held from before the output folder is read until the plan
-/// is carried out.
+/// Excludes other runs until it is dropped or its process ends. Held from before the output folder is read until the plan is
+/// executed.
 pub struct Lock {
     _file: Option<File>,
 }
 
 impl Lock {
-    /// Shares a folder with other runs, each of which only adds to it. The one that finds itself alone removes what killed ones have
-    /// left there.
+    /// Shares a folder with other runs, each of which only adds files. A run that is alone removes leftovers of interrupted ones.
     pub fn share(folder: &Path) -> Lock {
         // Not every system opens a folder or locks it: then leftovers stay.
         let Ok(file) = File::open(folder) else {
@@ -58,7 +57,8 @@ impl Lock {
         Lock { _file: Some(file) }
     }
 
-    /// Waits for its turn, after a call of `waiting` where it is another's. The lock is on an open file that exists anyway (`pleach.yaml`), so nothing is left in the tree.
+    /// Waits for the lock; if another run holds it, `waiting` is called first. The lock is on an open file that exists anyway
+    /// (`pleach.yaml`), so nothing is left in the tree.
     pub fn take(path: &Path, waiting: &dyn Fn()) -> Result<Lock, DiskError> {
         let file = File::open(path).map_err(DiskError::when("open", path))?;
         let locked = match file.try_lock() {
@@ -78,7 +78,7 @@ impl Lock {
     }
 }
 
-/// Carries out a plan below `root`, in the plan's order.
+/// Executes a plan below `root`, in order.
 ///
 /// Folders that a removal leaves empty are removed too, but never `root` itself.
 pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
@@ -99,7 +99,7 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
             steps = rest;
             continue;
         }
-        // What is to be replaced was there a moment ago.
+        // The file to be replaced existed a moment ago.
         let is_new = step.change == Change::Create;
         let folder = is_new.then(|| output.new_folder(&step.path));
         let written = match folder.flatten() {
@@ -121,8 +121,8 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
     Ok(summary)
 }
 
-/// Writes one file; its folder is made where it is missing. It is never half there. A pipe or a device, such as `/dev/null`, is
-/// written to and stays what it is.
+/// Writes one file atomically; missing folders are created. A pipe or a device, such as `/dev/null`, is written to and stays what
+/// it is.
 pub fn store(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     if fs::metadata(file).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         return fs::write(file, bytes).map_err(DiskError::when("write", file));
@@ -132,12 +132,12 @@ pub fn store(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     replace(folder, file, bytes).map_err(DiskError::when("write", file))
 }
 
-/// Makes a folder, and those above it; it may be there already.
+/// Creates a folder and those above it, unless they exist.
 pub fn make_folder(folder: &Path) -> Result<(), DiskError> {
     fs::create_dir_all(folder).map_err(DiskError::when("create", folder))
 }
 
-/// Removes one file, which need not be there.
+/// Removes one file, if it exists.
 pub fn remove(file: &Path) -> Result<(), DiskError> {
     match fs::remove_file(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -145,7 +145,7 @@ pub fn remove(file: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// The same for what is its owner's alone.
+/// The same with access for the owner only.
 pub fn store_private(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
@@ -162,8 +162,8 @@ pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     written.map_err(DiskError::when("write", file))
 }
 
-/// Removes what a killed run wrote aside in a folder; it is worth nothing. Whoever calls this keeps other runs from writing there.
-/// What cannot be removed does no harm.
+/// Removes the temporary files of interrupted runs in a folder. The caller must exclude other runs that write there. Leftovers that
+/// cannot be removed do no harm.
 pub fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         if !entry.file_name().to_str().is_some_and(is_leftover) {
@@ -179,12 +179,12 @@ pub fn remove_leftovers(root: &Path) {
 
 struct Output {
     root: PathBuf,
-    /// Folders that are known to be there and no links.
+    /// Folders that are known to exist and not to be links.
     folders: BTreeSet<TreePath>,
 }
 
 impl Output {
-    /// The outermost folder on the way to a new file where there is nothing yet.
+    /// The outermost missing folder of the path of a new file.
     fn new_folder(&self, path: &TreePath) -> Option<TreePath> {
         let above = |it: &TreePath| it.parent().filter(|it| *it != TreePath::root());
         let is_missing = |it: &TreePath| {
@@ -196,7 +196,7 @@ impl Output {
         missing.last()
     }
 
-    /// Writes all files of a folder that does not exist yet, at least one, and puts the folder into place.
+    /// Writes all files (at least one) of a new folder, and moves the folder into place.
     fn write_folder(&mut self, folder: &TreePath, steps: &[Step]) -> Result<(), DiskError> {
         self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
         let mut builder = tempfile::Builder::new();
@@ -219,7 +219,7 @@ impl Output {
         }
         let target = place(&self.root, folder);
         fs::rename(aside.path(), &target).map_err(DiskError::when("create", &target))?;
-        // It is in its place, and nothing is left to remove.
+        // The folder was moved, so there is nothing to remove.
         let _ = aside.keep();
         let below = made.iter().map(|it| folder.join(it));
         self.folders.extend(below);
@@ -272,7 +272,7 @@ impl Output {
     }
 }
 
-/// Makes the folders above a file, those of `made` left out.
+/// Creates the folders above a file, except those in `made`.
 fn make_below(root: &Path, file: &TreePath, made: &mut BTreeSet<TreePath>) -> io::Result<()> {
     let Some(folder) = file.parent().filter(|it| !made.contains(it)) else {
         return Ok(());
@@ -298,7 +298,8 @@ const PROGRAM: u32 = 0o755;
 const PRIVATE: u32 = 0o600;
 const FOLDER: u32 = 0o777;
 
-/// Writes aside, in the root so that leftovers are found in one place, then renames. Keeps the permissions of what it replaces.
+/// Writes a temporary file, in the root so that leftovers are in one place, and renames it. Keeps the permissions of the replaced
+/// file.
 fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
     replace_by(root, target, bytes, PLAIN)
 }

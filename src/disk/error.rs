@@ -1,4 +1,4 @@
-//! What the world refused: the act, the path and the system's reason, in words.
+//! Errors of the file system: the operation, the path and the reason.
 
 use std::fmt;
 use std::io;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 /// Something on disk could not be read or written.
 #[derive(Debug)]
 pub struct DiskError {
-    /// What was tried: `write`, `remove`, `read`.
+    /// The operation: `write`, `remove`, `read`.
     pub act: &'static str,
-    /// The path that it was tried on.
+    /// The path of the operation.
     pub path: PathBuf,
     /// The error of the operating system.
     pub source: io::Error,
-    /// What to do about it.
+    /// A help text.
     pub help: Option<String>,
 }
 
 impl DiskError {
-    /// For `map_err`: the act and the path are known, the reason comes.
+    /// For `map_err`, with a known operation and path.
     pub(super) fn when(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
         move |source| DiskError {
             act,
@@ -28,12 +28,12 @@ impl DiskError {
         }
     }
 
-    /// Whether what failed is that a folder is in no Git repository.
+    /// Whether the error is that a folder is not in a Git repository.
     pub fn is_no_repository(&self) -> bool {
         self.source.to_string().contains("not a git repository")
     }
 
-    /// Says what to do about it.
+    /// Adds a help text.
     pub fn help(self, help: impl Into<String>) -> DiskError {
         DiskError {
             help: Some(help.into()),
@@ -52,7 +52,7 @@ impl fmt::Display for DiskError {
 // The reason is in the message, so that a chain of causes does not tell it twice.
 impl std::error::Error for DiskError {}
 
-/// The reasons that people meet, without the system's numbers.
+/// Common reasons, without error numbers.
 pub(super) fn words(error: &io::Error) -> String {
     let words = match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder",

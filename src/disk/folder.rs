@@ -11,10 +11,10 @@ use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 use super::error::{DiskError, words};
 use super::{FILE_BYTES_MAX, too_large};
 
-/// A folder on disk. Reading is confined to it: a link that leads out is refused.
+/// A folder on disk. Reading is confined to it: a link that leads outside is an error.
 ///
-/// What is neither a file nor a folder is not listed. Nor are names that are not valid UTF-8, and links that lead back to a folder
-/// on the way to them, so that a walk always ends: of these [`Files::unlisted`] keeps a record.
+/// Only files and folders are listed. Names that are not valid UTF-8 are not listed, nor are links that lead back to a parent
+/// folder, so that a walk always ends: [`Files::unlisted`] records these.
 pub struct Folder {
     root: PathBuf,
     /// The real paths of folders. Links are followed once per folder, not once per file.
@@ -43,14 +43,14 @@ impl Folder {
         &self.root
     }
 
-    /// Where a path of this folder is on disk.
+    /// The path on disk of a path in this folder.
     pub fn locate(&self, path: &TreePath) -> PathBuf {
         let mut full = self.root.clone();
         full.extend(path.parts());
         full
     }
 
-    /// The real place of a folder.
+    /// The real path of a folder.
     fn folder(&self, path: &TreePath) -> Result<PathBuf, FilesError> {
         let known = self.real.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.get(path) {
@@ -66,7 +66,7 @@ impl Folder {
         found
     }
 
-    /// The real place of whatever is at a path, and what it is.
+    /// The real path of an entry, and its sort.
     fn entry(&self, path: &TreePath) -> Result<(PathBuf, fs::Metadata), FilesError> {
         let Some(parent) = path.parent() else {
             let metadata = fs::metadata(&self.root).map_err(refused)?;
@@ -89,7 +89,7 @@ impl Folder {
         Ok((place, metadata))
     }
 
-    /// Whether a link leads to a folder on the way to it.
+    /// Whether a link leads to one of its parent folders.
     fn leads_back(&self, folder: &TreePath, link: &Path) -> bool {
         let Ok(target) = fs::canonicalize(link) else {
             return false;
@@ -103,7 +103,7 @@ impl Folder {
         unlisted.insert(path, why);
     }
 
-    /// What a name in a folder is, with links followed; `None` for what is not to be listed.
+    /// The sort of an entry in a folder, with links followed; `None` if it is not listed.
     fn listed(&self, folder: &TreePath, entry: &fs::DirEntry) -> Option<Entry> {
         let name = match entry.file_name().into_string() {
             Ok(name) => name,
@@ -192,7 +192,7 @@ impl Files for Folder {
 fn unfollowed(error: io::Error) -> FilesError {
     match error.kind() {
         io::ErrorKind::PermissionDenied => refused(error),
-        // There is nothing, or the link leads through a file, or in a circle of links.
+        // The target does not exist, or the link leads through a file or is part of a cycle.
         _ => FilesError::BrokenLink,
     }
 }

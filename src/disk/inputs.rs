@@ -1,4 +1,4 @@
-//! The inputs of a run, kept for a later one: what has changed since, and what it was before.
+//! The stored inputs of a run, with which a later run finds changes and the former content.
 //!
 //! If stat data show that an input is unchanged, it is not read again: its bytes are stored here.
 
@@ -18,7 +18,7 @@ const HEAD: &[u8] = b"pleach inputs 2\n";
 const FILE_BYTES_MAX: usize = 256 << 10;
 const BYTES_MAX: usize = 64 << 20;
 
-/// What a run has read.
+/// The inputs of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// Those of a run before, which are most of them.

@@ -1,4 +1,4 @@
-//! What runs remember of what they have read, by name: a folder of the cache, in which any file can be removed at any time.
+//! A store in the cache folder for data derived from inputs, by name. Any file in it can be removed at any time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::store_private;
 /// The bytes of all files together; the oldest are removed first.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// A folder of what is remembered. Runs at the same time do not disturb each other: each file is replaced as a whole.
+/// The folder of the store. Concurrent runs do not disturb each other, because each file is replaced atomically.
 #[derive(Clone, Debug)]
 pub struct Memory {
     folder: PathBuf,
@@ -19,7 +19,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What is remembered of one place below a folder of the cache.
+    /// The store of one place below a folder of the cache.
     pub fn new(folder: &Path, place: &Path) -> Memory {
         Memory {
             folder: folder.to_path_buf(),
@@ -27,13 +27,13 @@ impl Memory {
         }
     }
 
-    /// What was kept under a name; `None` where nothing was, or where it is damaged.
+    /// The bytes stored under a name; `None` if there are none or they are damaged.
     pub fn load(&self, name: &str) -> Option<Vec<u8>> {
         let bytes = fs::read(self.file(name)).ok()?;
         opened(&bytes).map(<[u8]>::to_vec)
     }
 
-    /// Keeps bytes under a name. What cannot be kept costs time, and nothing else.
+    /// Stores bytes under a name. A failure only costs time.
     pub fn keep(&self, name: &str, bytes: Vec<u8>) {
         let bytes = sealed(bytes);
         self.make_room(bytes.len() as u64);

@@ -1,7 +1,6 @@
-//! Reads a folder or a Git revision, and carries out a plan; alone touches files.
+//! Reads folders and Git revisions, and executes plans; the only module that accesses files.
 //!
-//! What is deliberately absent: any knowledge of what the files mean, and any decision. Which file is written or removed is
-//! `emit`'s to say.
+//! It does not know what files mean and makes no decisions: `emit` decides which files are written or removed.
 #![allow(
     clippy::disallowed_methods,
     reason = "only this module touches the file system"
@@ -57,7 +56,7 @@ fn too_large() -> FilesError {
     FilesError::Other(format!("the file is larger than {megabytes} MiB"))
 }
 
-/// The nearest folder, from `start` upwards, that holds a file of that name.
+/// The nearest folder, from `start` upwards, that contains a file with this name.
 pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
     let start = std::path::absolute(start).ok()?;
     let mut folders = start.ancestors();

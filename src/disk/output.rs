@@ -1,4 +1,4 @@
-//! Reads the output folder as it is, for a plan to be made against.
+//! Reads the current output folder, for planning.
 
 use std::fs;
 use std::io;
@@ -9,10 +9,10 @@ use crate::tree::{Tree, TreePath};
 use super::apply::is_leftover;
 use super::error::DiskError;
 
-/// The files of the output folder; an empty tree where there is no folder yet.
+/// The files of the output folder; an empty tree if it does not exist.
 ///
-/// No link is followed: a link is in the tree as an empty file, so it counts as somebody else's and nothing is written
-/// through it. `.git`, names that are no UTF-8 and what a killed run left behind are passed over.
+/// Links are not followed: a link is an empty file in the tree, so it counts as not generated and nothing is written through it.
+/// `.git`, names that are not valid UTF-8 and leftovers of interrupted runs are skipped.
 pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
     let mut tree = Tree::new();
     let mut open = vec![TreePath::root()];
@@ -47,7 +47,7 @@ pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
     Ok(tree)
 }
 
-/// Where a path of the output is on disk.
+/// The path on disk of a path in the output.
 pub(super) fn place(root: &Path, path: &TreePath) -> std::path::PathBuf {
     let mut full = root.to_path_buf();
     full.extend(path.parts());

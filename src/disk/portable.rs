@@ -31,7 +31,7 @@ const MANY: usize = 64;
 /// The inputs are of the run that they are packed with.
 const ID: &str = "portable";
 
-/// What a run has read and written.
+/// The files that a run has read and written.
 #[derive(Clone, Debug)]
 pub struct Portable {
     /// What was kept with the stamp.

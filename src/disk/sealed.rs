@@ -1,4 +1,4 @@
-//! Files of the cache: each ends in the digest of all before it, which says that it is whole, and the oldest are removed first.
+//! Files of the cache: each ends with a digest of its content, which detects damage, and the oldest are removed first.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
-//! What files and folders were, by their stat data: as long as these stay, nobody has to read them again.
+//! Stat data of files and folders: as long as they are unchanged, the files need not be read again.
 //!
-//! Git's index knows unchanged files in this way. A file that changes without a change of size, times and inode would be taken for
-//! unchanged; the kernel sets the time of a change itself, so this needs a clock that was set back. What changed about the time at
-//! which the stamp was made may change again within the same tick of the clock: such a file is identified by its bytes and such a folder
-//! by its names, and an unknown one makes no stamp.
+//! Git's index detects unchanged files in the same way. A file that changes without a change of size, times and inode would be
+//! taken for unchanged; the kernel sets the time of a change itself, so this needs a clock that was set back. What changed about
+//! the time at which the stamp was made may change again within the same tick of the clock: such a file is identified by its bytes
+//! and such a folder by its names, and an unknown one makes no stamp.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ const COARSE_TICK: Duration = Duration::from_secs(2);
 /// The number of stamps kept, one for each workspace and output folder; the oldest are removed first.
 const STAMPS_MAX: usize = 64;
 
-/// What a run has read and written.
+/// The files that a run has read and written.
 #[derive(Debug, Default)]
 pub struct Stamp {
     /// By absolute paths.
@@ -46,7 +46,7 @@ impl Begin {
         Begin(nanoseconds(now.unwrap_or_default()))
     }
 
-    /// Whether something may have changed since.
+    /// Whether something may have changed since then.
     pub(super) fn is_before(self, stat: &Stat) -> bool {
         let [modified, changed] = stat.times.map(i128::from);
         let is_coarse = |it: i128| it % nanoseconds(Duration::from_secs(1)) == 0;
@@ -157,8 +157,8 @@ impl Stamp {
         own.count() == names
     }
 
-    /// The paths that are not as they were; `None` where that can't be known. What had to be looked at is from now on known by its stat
-    /// data, if it is old enough by then; with whether there was such a thing.
+    /// The changed paths; `None` if unknown. What had to be looked at is from now on known by its stat data, if it is old enough by
+    /// then; with whether there was such a thing.
     fn changed(&mut self, begin: Begin) -> Option<(Vec<PathBuf>, bool)> {
         let (mut changed, mut learned) = (Vec::new(), Vec::new());
         for (path, seen) in self.entries.all() {

@@ -1,4 +1,4 @@
-//! A repository's work tree as [`Files`]: what a commit of everything that is there would hold.
+//! A repository's work tree as [`Files`]: the content of a commit of all files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};

@@ -1,8 +1,8 @@
-//! A change of a workspace, rendered as far as it goes.
+//! Renders only the part of a workspace that a change affects.
 //!
-//! Where a workspace had nothing to say before a change of claims, only what the change touches is rendered: the rest comes to the
-//! same. Whatever only a run of the whole workspace can judge, and whatever it would have to say, is left to such a run, so that no
-//! diagnostic is lost and none is repeated from memory.
+//! If a workspace had no diagnostics before a change of claims, only the affected part is rendered, because the output of the rest
+//! is the same. If the part has any diagnostic, or a check needs the whole workspace, a complete run is required, so that no
+//! diagnostic is lost or repeated from a cache.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +13,19 @@ use crate::resolve::CLAIMS_MAX;
 use crate::tree::{Changes, Files, ReadSet, Tree, TreePath};
 use crate::{Compiled, Options, compile_change};
 
-/// What a change comes to.
+/// The result of a change.
 #[derive(Debug)]
 pub struct Update {
-    /// What the change touches, rendered; `None` where it touches nothing, such as a comment.
+    /// The rendered affected part; `None` if the change affects nothing, such as a comment.
     pub compiled: Option<Compiled>,
-    /// How many claims all environments have after it.
+    /// The number of claims of all environments after the change.
     pub claims: usize,
-    /// The files that what it touches was rendered to before, which are some of those of the whole.
+    /// The generated files of the affected part before the change.
     pub before: Tree,
 }
 
-/// Renders what a change touches. `claims` is how many claims all environments had before it, when a run of the whole workspace had
-/// nothing to say. `None` where only a run of the whole workspace knows what the change comes to.
+/// Renders the affected part. `claims` is the number of claims of all environments before the change, in a complete run without
+/// diagnostics. `None` if a complete run is required.
 pub fn update(
     sides: [&dyn Files; 2],
     changes: &Changes,
@@ -67,7 +67,7 @@ pub fn update(
     })
 }
 
-/// Whether the same environments stay, and YAML files in their folders are all that changes.
+/// Whether the set of environments is unchanged, and only YAML files in their folders change.
 fn is_of_claims([before, after]: [&dyn Files; 2], changes: &Changes) -> bool {
     let names = load::environments(before);
     if names != load::environments(after) || WorkspaceConfig::read(after).is_err() {
@@ -84,7 +84,7 @@ fn is_of_claims([before, after]: [&dyn Files; 2], changes: &Changes) -> bool {
     })
 }
 
-/// Whether a change is of all environments, or of the claims that base has.
+/// Whether a change affects all environments, or claims of base.
 fn is_of_all([before, after]: [&dyn Files; 2], changes: &Changes, found: &Affected) -> bool {
     let touched = found.environments.get(BASE);
     if touched == Some(&Touched::All) {

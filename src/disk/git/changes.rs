@@ -1,4 +1,4 @@
-//! What differs between two revisions, found by the names of their trees: what has one name is never read.
+//! The differences between two revisions, found by comparing tree IDs: trees with equal IDs are never read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,15 +21,15 @@ fn check_folders(count: usize) -> Result<(), FilesError> {
     }
 }
 
-/// A folder that is not the same on both sides.
+/// A folder that differs between the sides.
 struct Pair {
     folder: TreePath,
     sides: [Option<Id>; 2],
 }
 
 impl Revision {
-    /// What differs between this revision and another of the same repository. Changes below one of the `inputs` folders are seen
-    /// through links too: a file that a link leads to counts by both its paths.
+    /// The differences between this revision and another one of the same repository. Changes below one of the `inputs` folders are
+    /// seen through links too: a file that a link leads to counts by both its paths.
     pub fn changes(&self, after: &Revision, inputs: &[TreePath]) -> Result<Changes, FilesError> {
         if self.root == after.root {
             return Ok(Changes::new());
@@ -43,7 +43,7 @@ impl Revision {
         Ok(changes)
     }
 
-    /// What differs, links taken as they are.
+    /// The differences, without following links.
     fn walk(&self, after: &Revision) -> Result<Changes, FilesError> {
         let mut changes = Changes::new();
         let mut open = vec![Pair {
@@ -64,7 +64,7 @@ impl Revision {
         Ok(changes)
     }
 
-    /// What differs from this revision to another one, links taken as they are. `None` where a tree of this one is not here any more.
+    /// The differences from this revision to another one, without following links. `None` if a tree of this one no longer exists.
     pub(super) fn changes_to(&self, after: &Revision) -> Option<Changes> {
         let mut changes = Changes::new();
         let mut open = vec![Pair {
@@ -83,12 +83,12 @@ impl Revision {
         Some(changes)
     }
 
-    /// Adds what is seen to differ through the links of this revision below some folders.
+    /// Adds differences that are visible through links of this revision below some folders.
     pub fn add_linked(&self, inputs: &[TreePath], changes: &mut Changes) -> Result<(), FilesError> {
         changes_through(self.links(inputs, &mut BTreeSet::new())?, changes)
     }
 
-    /// The links below some folders, and what they lead to. Where one leads out there is nothing that could change.
+    /// The links below some folders, with their targets. Targets outside cannot change.
     fn links(
         &self,
         folders: &[TreePath],
@@ -119,7 +119,7 @@ impl Revision {
                             let target = self.object(&item.id)?;
                             let target = str::from_utf8(&target).ok();
                             let target = target.and_then(|it| folder.resolve(it));
-                            // Nobody follows a link that leads back to a folder on the way to it.
+                            // Links that lead back to a parent folder are not followed.
                             let target = target.filter(|it| path.below(it).is_none());
                             found.extend(target.map(|it| (path, it)));
                         }
@@ -183,7 +183,7 @@ fn changes_through(
 }
 
 impl Pair {
-    /// What the sides do not have in common; or all of them, where that is not known.
+    /// The entries that differ between the sides, or all entries if that is unknown.
     fn differing(&self, revisions: [&Revision; 2]) -> Result<[Arc<[Item]>; 2], FilesError> {
         if let [Some(old), Some(new)] = &self.sides
             && !old.digest().is_empty()

@@ -1,8 +1,8 @@
-//! The one place that starts git.
+//! The only module that starts git.
 //!
-//! A repository may hold what a stranger wrote, and its configuration can name programs. So git is started at the top of the work
-//! tree that was found, never in a folder of it; it takes no bare repository that lies among the files; and it runs no file system
-//! monitor, hook, filter or diff program, and asks nothing. It opens no connection but to fetch what `pleach vendor` is requested.
+//! A repository may have untrusted content, and its configuration can name programs. So git is started at the top of the detected
+//! work tree, never in a folder of it; it ignores bare repositories among the files; it runs no file system monitor, hook, filter
+//! or diff program, and does not prompt. It only opens connections to fetch remotes for `pleach vendor`.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::disk::error::DiskError;
 
-/// What no command of ours needs.
+/// Features that no command of ours needs.
 const SETTINGS: [&str; 4] = [
     "safe.bareRepository=explicit",
     "core.fsmonitor=false",
@@ -33,7 +33,7 @@ pub(super) fn command_to_fetch(folder: &Path, protocols: &str) -> Command {
     command
 }
 
-/// The same, with the hooks' folder as it is configured: for the command that asks where it is, and runs none.
+/// The same, with the configured hooks folder: for the command that queries its path, which runs no hooks.
 pub(super) fn command_with_hooks(folder: &Path) -> Command {
     let settings = SETTINGS.into_iter();
     let settings = settings.filter(|it| !it.starts_with("core.hooksPath"));
@@ -62,7 +62,8 @@ fn with_settings(folder: &Path, settings: &[&str]) -> Command {
         command.args(["-c", setting]);
     }
     command.stdin(Stdio::null());
-    // Reading never dials out, not even for what a partial clone left away. Older versions know only the second.
+    // Reading never opens connections, not even for objects missing in a partial clone. Older versions only support the second
+    // option.
     command.env("GIT_NO_LAZY_FETCH", "1");
     command.env("GIT_ALLOW_PROTOCOL", "");
     command.env("GIT_TERMINAL_PROMPT", "0");
@@ -70,7 +71,7 @@ fn with_settings(folder: &Path, settings: &[&str]) -> Command {
     command
 }
 
-/// What a command prints. Any exit status but 0 is a failure.
+/// The output of a command. Any exit status except 0 is a failure.
 pub(super) fn output(folder: &Path, command: &mut Command) -> Result<Vec<u8>, DiskError> {
     let output = command.output();
     finished(folder, output.map_err(not_started)?)
@@ -84,7 +85,7 @@ pub(super) fn finished(folder: &Path, output: Output) -> Result<Vec<u8>, DiskErr
     }
 }
 
-/// What a question is answered with, without the line end; `None` where git says no. Git failing to answer is a failure.
+/// The answer to a query, without the line ending; `None` if the answer is negative. If git fails, this is an error.
 pub(super) fn answer(folder: &Path, command: &mut Command) -> Result<Option<String>, DiskError> {
     let output = command.output().map_err(not_started)?;
     if output.status.code() == Some(NO) && output.stderr.is_empty() {
@@ -95,7 +96,7 @@ pub(super) fn answer(folder: &Path, command: &mut Command) -> Result<Option<Stri
     Ok(Some(printed.trim_end_matches(['\r', '\n']).to_string()))
 }
 
-/// Runs a command that reads `input`, and gives what it prints.
+/// Runs a command with `input`, and returns its output.
 pub(super) fn with_input(
     folder: &Path,
     command: &mut Command,
@@ -121,7 +122,7 @@ pub(super) fn not_started(error: io::Error) -> DiskError {
     failed.help("install Git, or add its folder to the PATH")
 }
 
-/// Git's own words, and what to do about those that users meet most.
+/// Git's message, with help for common ones.
 pub(super) fn failure(folder: &Path, words: &str) -> DiskError {
     let mut lines = words
         .lines()

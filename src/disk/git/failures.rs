@@ -1,7 +1,7 @@
 //! The first failure of git in a run.
 //!
-//! The core reads revisions through `Files`, where a file that cannot be read is one of many things that may be wrong with an input,
-//! and some of its questions take it for a file that isn't there. A gate must not pass for that reason.
+//! The core reads revisions through `Files`, where an unreadable file is only one of many errors of an input, and sometimes treated
+//! as missing. A check must not pass for this reason.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::disk::error::DiskError;
 
-/// The words of the first failure, and its help.
+/// The message of the first failure, and its help.
 #[derive(Default)]
 pub(super) struct Failures(Mutex<Option<(String, Option<String>)>>);
 

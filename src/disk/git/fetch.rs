@@ -1,7 +1,7 @@
-//! Fetches one commit of a repository of somebody else, with the user's own git: its credentials, keys and proxies.
+//! Fetches one commit of a remote repository, with the user's git: its credentials, keys and proxies.
 //!
-//! The address and the reference come from a kustomization that a stranger may have written. So git is given them after `--`, may
-//! use the four protocols that kustomize knows and no other, and is ended when it takes too long or brings too much.
+//! The address and the reference come from a kustomization that may be untrusted. So they are passed to git after `--`, only the
+//! four protocols of kustomize are allowed, and git is terminated if it takes too long or fetches too much.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +19,13 @@ const PROTOCOLS: &str = "file:http:https:ssh";
 /// Where the commit is noted.
 const FETCHED: &str = "refs/pleach/fetched";
 
-/// How long git may take where nobody says.
+/// The default timeout of git.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How many bytes of packs a repository may have at one commit.
+/// The maximum size of packs for one commit.
 const BYTES_MAX: u64 = 1 << 30;
 
-/// How often the time and the bytes are looked at.
+/// The interval for checking time and size.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Fetches a commit into a folder, which becomes a repository without a checkout, and gives its id. `reference` is a branch, a tag
@@ -99,7 +99,7 @@ pub fn submodule_commit(
     })
 }
 
-/// Refuses what git would take for more than an address and a reference.
+/// Rejects values that git would not treat as a plain address and reference.
 fn check(address: &str, reference: &str) -> Result<(), DiskError> {
     let is_plain = |it: char| !it.is_control() && !it.is_whitespace();
     if address.starts_with('-') || !address.chars().all(is_plain) || address.contains("::") {
@@ -124,7 +124,7 @@ fn failed(address: &str, words: &str) -> DiskError {
     DiskError::when("fetch", Path::new(&shown))(io::Error::other(words.to_string()))
 }
 
-/// Runs a fetch to its end, or ends it.
+/// Runs a fetch, or terminates it.
 fn run(
     fetch: &mut Command,
     folder: &Path,
@@ -174,7 +174,7 @@ fn wait(child: &mut Child, folder: &Path, patience: Duration) -> Result<bool, St
     }
 }
 
-/// How many bytes were fetched so far.
+/// The number of bytes fetched so far.
 fn packs(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder.join(".git/objects/pack"));
     let files = entries.into_iter().flatten().flatten();
@@ -182,7 +182,7 @@ fn packs(folder: &Path) -> u64 {
     sizes.map(|it| it.len()).sum()
 }
 
-/// Git's own words, and what to do.
+/// Git's message, with help.
 fn refused(address: &str, words: &str) -> DiskError {
     let has = |part: &str| words.contains(part);
     let mut lines = words.lines().map(str::trim).filter(|it| !it.is_empty());

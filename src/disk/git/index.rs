@@ -1,4 +1,4 @@
-//! The index: what the next commit will hold, whatever is in the work tree.
+//! The index: the content of the next commit, independent of the work tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -11,16 +11,16 @@ use super::revision::{Item, Mode, Revision};
 use crate::disk::error::DiskError;
 use crate::tree::{FilesError, TreePath};
 
-/// What an index has at a path, where that is not what HEAD has: nothing, or an object.
+/// The entry of an index at a path, if it differs from HEAD: none, or an object.
 type Entries = BTreeMap<TreePath, Option<(Mode, Id)>>;
 
-/// The index, beside the commit that it was made from.
+/// The index, with the commit that it is based on.
 pub struct Index {
-    /// HEAD; before the first commit it holds nothing.
+    /// HEAD; empty before the first commit.
     pub head: Revision,
-    /// What the next commit will hold.
+    /// The content of the next commit.
     pub index: Revision,
-    /// What a merge has left for somebody to decide: the next commit cannot hold it yet.
+    /// Unmerged paths, which cannot be committed yet.
     pub unmerged: BTreeSet<TreePath>,
 }
 

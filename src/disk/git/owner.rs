@@ -1,4 +1,4 @@
-//! Whose repository it is.
+//! Checks the owner of the repository.
 //!
 //! Git refuses a repository that belongs to another user, since its configuration can name programs. Objects that are read without
 //! git must be refused where git would refuse them, or the same command would work or fail by what it happens to ask.

@@ -1,4 +1,4 @@
-//! Puts files into the index, whatever the work tree contains.
+//! Writes files into the index, independent of the work tree.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use super::command::{command, command_on_files, with_input};
 use crate::disk::error::DiskError;
 use crate::tree::TreePath;
 
-/// A file as the index is to have it.
+/// A file to be written to the index.
 pub struct Staged {
     /// The path, below the work tree's top folder.
     pub path: TreePath,
-    /// Its bytes; `None` for a file that goes.
+    /// Its bytes; `None` for a removed file.
     pub bytes: Option<Arc<[u8]>>,
 }
 
