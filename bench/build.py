@@ -344,7 +344,7 @@ def main():
                 root.mkdir(parents=True)
                 SHAPES[shape](root, number)
         return 0
-    ours = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    ours = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     other = with_subcommand(peer())
     print(f"peer: {shlex.join(other) if other else 'none found'}; it is skipped above N={given.peer_limit}")
     return int(any([measure(shape, sizes, given, ours, other) for shape in shapes]))

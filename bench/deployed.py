@@ -189,7 +189,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
-    pleach = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    pleach = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     helm, flate = program("HELM", "helm"), program("FLATE", "flate")
     if helm is None:
         sys.exit("error: helm is not installed; set HELM")

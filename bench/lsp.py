@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--claims", type=int, default=5000)
     parser.add_argument("--keystrokes", type=int, default=60)
     given = parser.parse_args()
-    program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    program = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     is_met = True
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()

@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--claims", default="25,50,100,200,400")
     parser.add_argument("--runs", type=int, default=3, help="runs of each; the best counts")
     given = parser.parse_args()
-    program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    program = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     print(f"{given.environments} environments")
     print(f"{'claims':>6} {'files':>6} {'render':>10} {'again':>10} {'check':>10} {'objects/s':>10} {'MiB':>7} {'growth':>7}")
     known = {}

@@ -51,11 +51,12 @@ def peak(command, root):
 
 
 def compare(root, runs, mine, theirs, codes=(0,), prepare=lambda: None):
-    """The medians of both and of the ratio."""
+    """The medians of both and of the ratio. A command can be a function of the number of the run."""
     pairs = []
+    command = lambda it, run: it(run) if callable(it) else it
     for run in range(runs + 1):
         prepare()
-        pair = cpu(mine, root, codes), cpu(theirs, root, (0,))
+        pair = cpu(command(mine, run), root, codes), cpu(command(theirs, run), root, (0,))
         if run > 0:
             pairs.append(pair)
     mine, theirs = zip(*pairs)
@@ -96,17 +97,17 @@ def many_environments(root, program, given, table):
     """Renders from nothing, finds nothing changed, checks."""
     workspace(root, given.environments, given.claims)
     where = f"{given.environments} × {given.claims}"
-    tree, copy = root / "deploy", root.parent / "copy"
-
-    def empty():
-        shutil.rmtree(tree, ignore_errors=True)
-        shutil.rmtree(copy, ignore_errors=True)
-
-    render = [program, "render", "--no-cache"]
-    found = compare(root, given.runs, render, ["cp", "-r", str(tree), str(copy)], prepare=empty)
+    # Each run writes to a new folder: after many files were removed, ext4 takes seconds to find free inodes.
+    trees, copies = root.parent / "trees", root.parent / "copies"
+    trees.mkdir()
+    copies.mkdir()
+    render = lambda run: [program, "render", "--no-cache", "--out", str(trees / str(run))]
+    copy = lambda run: ["cp", "-r", str(trees / str(run)), str(copies / str(run))]
+    found = compare(root, given.runs, render, copy)
     table.add(where, "pleach render, from nothing", "cp -r", found, 1.3)
-    shutil.rmtree(copy, ignore_errors=True)
-    mib = peak(render, root)
+    mib = peak([program, "render", "--no-cache"], root)
+    for folder in (trees, copies):
+        shutil.rmtree(folder)
     commit(root)
     subprocess.run([*GIT, "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
     for what, bar in (("render", 1.5), ("check", 1.5)):
@@ -194,7 +195,7 @@ def main():
     parser.add_argument("--swagger", type=Path)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    program = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     load = os.getloadavg()[1]
     versions = [version([program, "--version"]), version(["git", "--version"]), version(["cp", "--version"])]
     with tempfile.TemporaryDirectory() as folder:

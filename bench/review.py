@@ -66,7 +66,7 @@ def main():
     parser.add_argument("--runs", type=int, default=15, help="runs of each; the best counts")
     parser.add_argument("--keep", metavar="DIR", help="make the repository there and leave it")
     given = parser.parse_args()
-    program = os.environ.get("PLEACH", str(ROOT / "target/release/pleach"))
+    program = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(given.keep or folder)
         root.mkdir(exist_ok=True)

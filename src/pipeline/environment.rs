@@ -11,6 +11,7 @@ use crate::compose::{
     Composer, EnvironmentManifests, Exports, MissingCrd, RenderedTree, SharedNames,
 };
 use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::kustomize::Bases;
 use crate::load::{Environment, Workspace};
 use crate::object::Object;
 use crate::resolve::{FieldEffect, Resolution, Resolved, Selection, resolve_environment};
@@ -24,6 +25,8 @@ pub(super) struct Pipeline<'a> {
     pub(super) composer: &'a Composer<'a>,
     /// The files of base.
     pub(super) base: &'a Tree,
+    /// Those folders of base on which several environments were proven.
+    pub(super) proven_bases: Bases,
     pub(super) observer: &'a Observer,
     /// The known state of all clusters, if requested.
     pub(super) known: Option<Known>,
@@ -123,7 +126,8 @@ impl<'a> Pipeline<'a> {
             observer.during(name, "building the files to prove them", || {
                 let mut files = self.base.clone();
                 files.overlay(&tree);
-                prove::prove(&files, &tree, &composition, &mut stages.proof);
+                let bases = &self.proven_bases;
+                prove::prove(&files, &tree, &composition, bases, &mut stages.proof);
             });
         }
         RenderedParts::new(composition, tree, self.has_objects)

@@ -14,6 +14,7 @@ use crate::compare::Origin;
 use crate::compose::{self, Composer, Exports};
 use crate::delivery;
 use crate::diag::Diagnostics;
+use crate::kustomize::Bases;
 use crate::load::Workspace;
 use crate::object::Object;
 use crate::resolve::{self, Selections};
@@ -117,14 +118,17 @@ fn run_selected(
     });
     let (composer, base) = Composer::new(files, repository, bases, &mut stages.overlays);
     let base_tree = sign(&base);
+    let proven_bases = Bases::default();
     if is_proven && !stages.has_errors() {
-        prove::prove(&base_tree, &base_tree, &base, &mut stages.proof);
+        let (files, found) = (&base_tree, &mut stages.proof);
+        prove::prove(files, files, &base, &proven_bases, found);
     }
     let base = RenderedParts::new(base, base_tree.clone(), !options.without_objects);
     let pipeline = Pipeline {
         repository,
         composer: &composer,
         base: &base_tree,
+        proven_bases,
         observer: &options.observer,
         known: options.with_clusters.then(|| Known::read(files)),
         is_composed: !stages.claims.has_errors(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::compose::{Data, Expected, Form, RenderedTree};
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source};
-use crate::kustomize::{self, Built, FILE_NAMES, Options};
+use crate::kustomize::{self, Bases, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::secret::{is_secret, without_secrets};
 use crate::tree::{Files, Tree, TreePath};
@@ -16,15 +16,16 @@ use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, p
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
 
 /// Proves each folder, and each file of data. `tree` has the files of the composition, `files` also those that they refer to.
-/// Errors: `overlay-not-proven`.
+/// The proofs of all environments share `bases`. Errors: `overlay-not-proven`.
 pub fn prove(
     files: &dyn Files,
     tree: &Tree,
     composition: &RenderedTree,
+    bases: &Bases,
     diagnostics: &mut Diagnostics,
 ) {
     each(&composition.expected, diagnostics, |folder, diagnostics| {
-        prove_one(files, tree, folder, diagnostics);
+        prove_one(files, tree, folder, bases, diagnostics);
     });
     for data in &composition.data {
         diagnostics.extend(prove_data(tree, data));
@@ -36,7 +37,8 @@ fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
     let source = Source::new(data.path.clone(), String::from_utf8_lossy(bytes));
     let words = match parse_one(&source) {
         Err(_) => "it is not valid YAML".to_string(),
-        Ok(node) => difference(&data.node, &node)?,
+        Ok(node) if builds_alike(&data.node, &node) => return None,
+        Ok(node) => printed_difference(&data.node, &node)?,
     };
     let message = format!(
         "the written `{}` differs from what {} renders: {words}",
@@ -46,10 +48,17 @@ fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
     Some(fault.help(BUG))
 }
 
-fn prove_one(files: &dyn Files, tree: &Tree, expected: &Expected, diagnostics: &mut Diagnostics) {
+fn prove_one(
+    files: &dyn Files,
+    tree: &Tree,
+    expected: &Expected,
+    bases: &Bases,
+    diagnostics: &mut Diagnostics,
+) {
+    let (folder, options) = (&expected.folder, Options::default());
     let built = match &expected.form {
-        Form::Kustomization => kustomize::build(files, &expected.folder, &Options::default()),
-        Form::Flat => build_flat(tree.folder(&expected.folder)),
+        Form::Kustomization => kustomize::build_on(files, folder, &options, bases),
+        Form::Flat => build_flat(tree.folder(folder)),
         Form::Files(paths) => build_flat(only(tree, paths)),
     };
     if let Some(fault) = built
@@ -72,13 +81,15 @@ fn prove_one(files: &dyn Files, tree: &Tree, expected: &Expected, diagnostics: &
     for (id, object) in &wanted {
         let difference = match built.remove(id) {
             None => Some(format!("{id} is missing")),
-            Some(other) => {
-                if let Some(fault) = unprintable(object, other, expected) {
+            Some(other) if builds_alike(&object.node, &other.node) => None,
+            Some(other) => match unprintable(object, expected) {
+                Some(fault) => {
                     diagnostics.push(fault);
                     continue;
                 }
-                difference(&object.node, &other.node).map(|line| format!("{id} differs: {line}"))
-            }
+                None => printed_difference(&object.node, &other.node)
+                    .map(|line| format!("{id} differs: {line}")),
+            },
         };
         diagnostics.extend(difference.map(|it| not_proven(expected, object, &it)));
     }
@@ -110,19 +121,13 @@ fn by_id(objects: &[Object]) -> BTreeMap<ObjectId, &Object> {
 }
 
 /// The error for a value that kustomize cannot print.
-fn unprintable(object: &Object, built: &Object, expected: &Expected) -> Option<Diagnostic> {
-    if builds_alike(&object.node, &built.node) {
-        return None;
-    }
+fn unprintable(object: &Object, expected: &Expected) -> Option<Diagnostic> {
     let fault = emit_kustomize(&object.node).err()?;
     Some(fault.related(&expected.span, format!("for {}", expected.title)))
 }
 
 /// The first line in which two objects differ as `kustomize build` prints them.
-fn difference(node: &Node, built: &Node) -> Option<String> {
-    if builds_alike(node, built) {
-        return None;
-    }
+fn printed_difference(node: &Node, built: &Node) -> Option<String> {
     let (wanted, built) = match (emit_kustomize(node), emit_kustomize(built)) {
         (Ok(wanted), Ok(built)) => (wanted, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),

@@ -11,17 +11,18 @@ use indexmap::IndexMap;
 use minijinja::Template;
 
 use super::placeholder::Made;
-use super::value::{Context, Place};
-use crate::yaml::Node;
+use super::value::{Context, InputData, Place};
+use crate::yaml::{Node, View};
 
-/// The maximum size of all cached inputs.
-const BYTES_MAX: usize = 16 << 20;
+/// The maximum size of all cached inputs and results.
+const BYTES_MAX: usize = 32 << 20;
 
 /// For longer inputs, comparing takes as long as evaluating.
 const INPUT_BYTES_MAX: usize = 1_024;
 
-/// The assumed size of a result in addition to its inputs: longer values are rare and consist of these.
-const KNOWN_BYTES: usize = 256;
+/// The assumed size of a result without its inputs and its value, and of each node of the value.
+const KNOWN_BYTES: usize = 192;
+const NODE_BYTES: usize = 96;
 
 /// Functions whose result only depends on their arguments.
 const PURE: [&str; 2] = ["dict", "range"];
@@ -66,7 +67,7 @@ pub(super) struct Cost {
 /// The inputs of one evaluation.
 pub(super) struct Input {
     condition: Arc<Condition>,
-    data: Vec<u8>,
+    data: InputData,
 }
 
 impl Memo {
@@ -91,13 +92,15 @@ impl Memo {
         if !condition.is_worth_it() {
             return None;
         }
-        let mut data = Vec::with_capacity(128);
+        let mut data = InputData::default();
+        data.bytes.reserve(128);
         for path in condition.reads.as_ref()? {
             context.write_input(path, &mut data);
-            if data.len() > INPUT_BYTES_MAX {
+            if data.bytes.len() > INPUT_BYTES_MAX {
                 return None;
             }
         }
+        data.bytes.push(u8::from(data.is_placed));
         Some(Input { condition, data })
     }
 
@@ -112,17 +115,40 @@ impl Memo {
     ) {
         let reads = input.condition.reads.iter().flatten();
         let names = reads.filter_map(|it| it.first().map(|it| &**it));
-        let known = made.and_then(|it| {
-            let place = context.place_of(it.last.as_ref(), names)?;
-            Some(Known::Value(is_true, it.node, place))
+        let known = made.and_then(|it| match it {
+            Made::New(node, last) => {
+                let place = context.place_of(last.as_ref(), names)?;
+                Some(Known::Value(is_true, node, place))
+            }
+            // In another claim, the same data has other locations.
+            Made::Unplaced(_) if input.data.is_placed => None,
+            Made::Unplaced(node) => Some(Known::Value(is_true, node, Place::Own)),
         });
-        let bytes = input.data.len() + KNOWN_BYTES;
+        let known = known.unwrap_or(Known::Truth(is_true));
+        let bytes = input.data.bytes.len() + known.bytes();
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) < BYTES_MAX {
             let results = input.condition.results.lock();
             let mut results = results.unwrap_or_else(PoisonError::into_inner);
-            let known = known.unwrap_or(Known::Truth(is_true));
-            results.insert(input.data.into(), (known, cost));
+            results.insert(input.data.bytes.into(), (known, cost));
         }
+    }
+}
+
+impl Known {
+    /// About what it takes in memory.
+    fn bytes(&self) -> usize {
+        match self {
+            Known::Truth(_) => KNOWN_BYTES,
+            Known::Value(_, node, _) => KNOWN_BYTES + NODE_BYTES * nodes(node),
+        }
+    }
+}
+
+fn nodes(node: &Node) -> usize {
+    1 + match node.view() {
+        View::Scalar(_) => 0,
+        View::Sequence(items) => items.iter().map(nodes).sum(),
+        View::Mapping(entries) => entries.iter().map(|it| 1 + nodes(&it.value)).sum(),
     }
 }
 
@@ -148,21 +174,21 @@ impl Input {
         self.condition.looks.fetch_add(1, Ordering::Relaxed);
         let results = self.condition.results.lock();
         let results = results.unwrap_or_else(PoisonError::into_inner);
-        let known = results.get(&*self.data).cloned()?;
+        let known = results.get(&*self.data.bytes).cloned()?;
         self.condition.finds.fetch_add(1, Ordering::Relaxed);
         Some(known)
     }
 }
 
-/// The number of lookups after which the hit rate decides whether an expression is cached: expressions that read names always have
-/// different inputs.
-const LOOKS_MIN: usize = 64;
+/// The number of lookups after which the hit rate decides whether an expression is cached. An expression that reads the name of its claim
+/// only has hits in the second environment, after all claims of the first one.
+const LOOKS_MIN: usize = 16 << 10;
 
 impl Condition {
-    /// Whether at least a quarter of the lookups are hits.
+    /// Whether at least an eighth of the lookups are hits.
     fn is_worth_it(&self) -> bool {
         let looks = self.looks.load(Ordering::Relaxed);
-        looks < LOOKS_MIN || self.finds.load(Ordering::Relaxed) >= looks / 4
+        looks < LOOKS_MIN || self.finds.load(Ordering::Relaxed) >= looks / 8
     }
 
     /// A condition whose result is never cached.

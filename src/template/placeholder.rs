@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::meter::{self, weight};
 use super::reader::LookupRequest;
 use super::trace::{Record, Trace, Traced};
-use super::value::{Context, Last, LastRead, to_new_node, to_node};
+use super::value::{Context, Last, LastRead, to_new_node, to_node, to_unplaced_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{
     Entry, KeyIndex, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN,
@@ -36,10 +36,12 @@ struct Current {
     is_kept: bool,
 }
 
-/// A value that was created by the expression, without its location, and the last scalar that was read before.
-pub(super) struct Made {
-    pub(super) node: Node,
-    pub(super) last: Option<Last>,
+/// A value of an expression that may be cached.
+pub(super) enum Made {
+    /// Created by the expression, without its location, and the last scalar that was read before.
+    New(Node, Option<Last>),
+    /// Printed unchanged, and without any location.
+    Unplaced(Node),
 }
 
 /// The result of a rendering.
@@ -150,7 +152,9 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
         .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
     current.values.push(node);
     if current.is_kept {
-        current.made = to_new_node(value).map(|node| Made { node, last });
+        let unplaced = || to_unplaced_node(value).map(Made::Unplaced);
+        let new = to_new_node(value).map(|node| Made::New(node, last));
+        current.made = new.or_else(unplaced);
     }
     if let Some(record) = &mut current.record {
         record.print();

@@ -88,6 +88,16 @@ pub(super) enum Place {
     Before,
     /// Below a name, by keys and positions.
     Below(Box<str>, Box<[Step]>),
+    /// The value is printed unchanged and has no location.
+    Own,
+}
+
+/// The data that an expression reads. Equal bytes mean equal data: the kinds and texts of scalars, and the existing part of a path.
+#[derive(Default)]
+pub(super) struct InputData {
+    pub(super) bytes: Vec<u8>,
+    /// Whether it contains a collection with locations: the same data can have other locations in another claim.
+    pub(super) is_placed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -218,7 +228,7 @@ impl Context {
                 let root = value.downcast_object_ref::<Collection>()?.node()?;
                 Some(steps.iter().try_fold(root, Step::follow)?)
             }
-            Place::Nowhere | Place::Before => None,
+            Place::Nowhere | Place::Before | Place::Own => None,
         };
         let before = self.take_last();
         let last = match place {
@@ -231,21 +241,20 @@ impl Context {
         })
     }
 
-    /// Serializes the data that an expression reads at a name and fields below it. Equal bytes mean equal data: the kinds and texts
-    /// of scalars, and the existing part of the path.
-    pub(super) fn write_input(&self, path: &[Box<str>], to: &mut Vec<u8>) {
+    /// Serializes the data that an expression reads at a name and fields below it.
+    pub(super) fn write_input(&self, path: &[Box<str>], to: &mut InputData) {
         let Some((name, fields)) = path.split_first() else {
             return;
         };
         let Some(Named { value, .. }) = self.names.get(name) else {
-            return to.push(INPUT_MISSING);
+            return to.bytes.push(INPUT_MISSING);
         };
         match value
             .downcast_object_ref::<Collection>()
             .map(Collection::node)
         {
-            Some(Some(node)) => write_field(node, fields, to),
-            _ => write_value(value, fields.len(), to),
+            Some(Some(node)) => to.write_field(node, fields),
+            _ => to.write_value(value, fields.len()),
         }
     }
 }
@@ -255,57 +264,74 @@ const INPUT_MISSING: u8 = 0;
 const INPUT_VALUE: u8 = 1;
 const INPUT_KIND: u8 = 2;
 
-/// The node at a path below another one; if it does not exist, the length of the existing part and the node there.
-fn write_field(node: &Node, fields: &[Box<str>], to: &mut Vec<u8>) {
-    let mut node = node;
-    for (at, field) in fields.iter().enumerate() {
-        match node.get(field) {
-            Some(next) => node = next,
-            None => {
-                to.extend([INPUT_MISSING, INPUT_KIND + node.kind() as u8]);
-                write_length(at, to);
-                return;
+impl InputData {
+    /// The node at a path below another one; if it does not exist, the length of the existing part and the node there.
+    fn write_field(&mut self, node: &Node, fields: &[Box<str>]) {
+        let mut node = node;
+        for (at, field) in fields.iter().enumerate() {
+            match node.get(field) {
+                Some(next) => node = next,
+                None => {
+                    let kind = INPUT_KIND + node.kind() as u8;
+                    self.bytes.extend([INPUT_MISSING, kind]);
+                    return self.write_length(at);
+                }
+            }
+        }
+        self.is_placed |= !node.is_scalar() && has_place(node);
+        self.write_node(node);
+    }
+
+    fn write_node(&mut self, node: &Node) {
+        self.bytes.push(INPUT_KIND + node.kind() as u8);
+        match node.view() {
+            View::Scalar(text) => self.write_text(text),
+            View::Sequence(items) => {
+                self.write_length(items.len());
+                items.iter().for_each(|it| self.write_node(it));
+            }
+            View::Mapping(mapping) => {
+                self.write_length(mapping.len());
+                for entry in mapping {
+                    self.write_node(&entry.key);
+                    self.write_node(&entry.value);
+                }
             }
         }
     }
-    write_node(node, to);
-}
 
-fn write_node(node: &Node, to: &mut Vec<u8>) {
-    to.push(INPUT_KIND + node.kind() as u8);
-    match node.view() {
-        View::Scalar(text) => write_text(text, to),
-        View::Sequence(items) => {
-            write_length(items.len(), to);
-            items.iter().for_each(|it| write_node(it, to));
+    /// A value that is not a collection of a claim, and the number of fields that are read of it.
+    fn write_value(&mut self, value: &Value, fields: usize) {
+        let kind = value.kind();
+        self.is_placed |= matches!(kind, ValueKind::Map | ValueKind::Seq | ValueKind::Iterable);
+        self.bytes.extend([INPUT_VALUE, kind as u8]);
+        self.write_length(fields);
+        match value.as_str() {
+            Some(text) => self.write_text(text),
+            None => self.write_text(&value.to_string()),
         }
-        View::Mapping(mapping) => {
-            write_length(mapping.len(), to);
-            for entry in mapping {
-                write_node(&entry.key, to);
-                write_node(&entry.value, to);
-            }
-        }
+    }
+
+    fn write_text(&mut self, text: &str) {
+        self.write_length(text.len());
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn write_length(&mut self, length: usize) {
+        self.bytes.extend_from_slice(&length.to_le_bytes());
     }
 }
 
-/// A value that is not a collection of a claim, and the number of fields that are read of it.
-fn write_value(value: &Value, fields: usize, to: &mut Vec<u8>) {
-    to.extend([INPUT_VALUE, value.kind() as u8]);
-    write_length(fields, to);
-    match value.as_str() {
-        Some(text) => write_text(text, to),
-        None => write_text(&value.to_string(), to),
-    }
-}
-
-fn write_text(text: &str, to: &mut Vec<u8>) {
-    write_length(text.len(), to);
-    to.extend_from_slice(text.as_bytes());
-}
-
-fn write_length(length: usize, to: &mut Vec<u8>) {
-    to.extend_from_slice(&length.to_le_bytes());
+/// Whether any part of a node has a location in a file.
+fn has_place(node: &Node) -> bool {
+    node.has_origin()
+        || match node.view() {
+            View::Scalar(_) => false,
+            View::Sequence(items) => items.iter().any(has_place),
+            View::Mapping(entries) => entries
+                .iter()
+                .any(|it| has_place(&it.key) || has_place(&it.value)),
+        }
 }
 
 impl Step {
@@ -529,6 +555,12 @@ fn placed(mut node: Node, last: &Node) -> Node {
 /// The node of a value that was created by an expression, without a location.
 pub(super) fn to_new_node(value: &Value) -> Option<Node> {
     is_new(value).then(|| to_node(value, None).ok()).flatten()
+}
+
+/// The node of a value that passed through unchanged, if no part of it has a location.
+pub(super) fn to_unplaced_node(value: &Value) -> Option<Node> {
+    let node = value.downcast_object_ref::<Collection>()?.node()?;
+    (!has_place(node)).then(|| node.clone())
 }
 
 fn is_new(value: &Value) -> bool {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::parallel;
-use pleach_yaml::tree::TreePath;
+use pleach_yaml::tree::{Recorded, TreePath};
 use pleach_yaml::{parse_one, parse_one_with_duplicates};
 
+use super::bases::{Base, BaseContent, Bases, Found};
 use super::charts::ChartRenderer;
 use super::config::Config;
 use super::duplicates::{Keep, one_of_each};
@@ -26,6 +27,8 @@ use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, v
 pub(super) struct Context<'a> {
     /// The renderer of charts; `None` if charts are not inflated.
     pub(super) charts: Option<&'a dyn ChartRenderer>,
+    /// What other builds over the same files have built.
+    pub(super) bases: Option<&'a Bases>,
     pub(super) loader: Loader<'a>,
     pub(super) schemas: Arc<Schemas>,
     pub(super) diagnostics: Diagnostics,
@@ -37,11 +40,17 @@ pub(super) struct Context<'a> {
     pub(super) needed: openapi::SchemaUse,
     /// The number of values that transformers have added so far.
     pub(super) added: limits::Added,
-    /// The folders of kustomizations that were entered, and how often one was entered again.
-    pub(super) entered: BTreeSet<TreePath>,
+    pub(super) entered: Entered,
+    /// How often a folder was entered again.
     pub(super) repeats: usize,
-    /// The kustomization files that were read.
-    pub(super) visited: Vec<Arc<Source>>,
+}
+
+/// The kustomizations that a build has entered.
+#[derive(Clone, Default)]
+pub(super) struct Entered {
+    pub(super) folders: BTreeSet<TreePath>,
+    /// Their files.
+    pub(super) files: Vec<Arc<Source>>,
 }
 
 /// From how many files on it pays to read them on all processors.
@@ -58,7 +67,7 @@ const CHAIN_MAX: usize = 100;
 pub(super) struct Failed;
 
 /// The result of a kustomization for its parent.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Accumulated {
     pub(super) resources: Resources,
     /// The field specs in use; `None` while nothing was read.
@@ -196,7 +205,7 @@ impl Context<'_> {
             .loader
             .text(path.clone(), &bytes, &Span::new(&empty, 0..0));
         let text = self.keep(text).ok_or(Failed)?;
-        self.visited.push(text.clone());
+        self.entered.files.push(text.clone());
         let parsed = self.keep_all(parse_one_with_duplicates(&text));
         let (node, duplicates) = parsed.ok_or(Failed)?;
         let node = match duplicates.is_empty() {
@@ -326,9 +335,87 @@ impl Context<'_> {
         entry: &Text,
         folder: &TreePath,
     ) -> Result<Accumulated, Failed> {
+        if let Some(known) = self.known_base(level, entry, folder) {
+            return Ok(known);
+        }
         let kustomization = self.enter(level, entry, folder, false)?;
         let level = self.deeper(level, &kustomization, entry);
         self.accumulate(&level, Accumulated::default())
+    }
+
+    /// What a folder comes to in every build that includes it: kept by builds that share their bases.
+    fn known_base(
+        &mut self,
+        level: &KustomizationFrame<'_>,
+        entry: &Text,
+        folder: &TreePath,
+    ) -> Option<Accumulated> {
+        // Each of these makes the result depend on more than the files of the folder.
+        let depends_on_more =
+            self.track || self.custom_schema || self.charts.is_some() || self.repeats > 0;
+        let bases = self.bases.filter(|_| !depends_on_more)?;
+        let base = match bases.find(folder, self.loader.files) {
+            Found::Built(base) => base,
+            Found::First => return None,
+            Found::Again => {
+                let base = self.build_base(level, entry, folder)?;
+                bases.keep(folder, base.clone());
+                base
+            }
+        };
+        let BaseContent {
+            accumulated,
+            entered,
+            needed,
+            added,
+        } = base.content();
+        if !self.entered.folders.is_disjoint(&entered.folders) {
+            return None;
+        }
+        self.added.add(*added).ok()?;
+        self.needed = self.needed.max(*needed);
+        self.entered.folders.extend(entered.folders.iter().cloned());
+        self.entered.files.extend(entered.files.iter().cloned());
+        Some(accumulated.clone())
+    }
+
+    /// Builds a folder by itself; `None` where there is something to report, or where the result depends on more than its files.
+    fn build_base(
+        &self,
+        level: &KustomizationFrame<'_>,
+        entry: &Text,
+        folder: &TreePath,
+    ) -> Option<Base> {
+        let files = Recorded::new(self.loader.files);
+        let mut context = Context {
+            charts: None,
+            bases: None,
+            loader: Loader {
+                files: &files,
+                ..self.loader
+            },
+            schemas: self.schemas.clone(),
+            diagnostics: Diagnostics::default(),
+            track: false,
+            custom_schema: false,
+            needed: openapi::SchemaUse::Nothing,
+            added: limits::Added::default(),
+            entered: Entered::default(),
+            repeats: 0,
+        };
+        let kustomization = context.enter(level, entry, folder, false).ok()?;
+        let deeper = context.deeper(level, &kustomization, entry);
+        let accumulated = context.accumulate(&deeper, Accumulated::default()).ok()?;
+        let is_of_its_files =
+            context.diagnostics.is_empty() && !context.custom_schema && context.repeats == 0;
+        let content = BaseContent {
+            accumulated,
+            entered: context.entered,
+            needed: context.needed,
+            added: context.added.values(),
+        };
+        let read = files.finish();
+        is_of_its_files.then(|| Base::new(self.loader.files, read, content))
     }
 
     fn add_component(
@@ -422,7 +509,7 @@ impl Context<'_> {
     fn count_entry(&mut self, folder: &TreePath, entry: &Text) -> Result<(), Failed> {
         // Only entering again is counted, so a large build of distinct folders never meets the
         // bound.
-        if self.entered.insert(folder.clone()) {
+        if self.entered.folders.insert(folder.clone()) {
             return Ok(());
         }
         self.repeats += 1;

@@ -33,6 +33,7 @@
 
 mod accumulate;
 mod base64;
+mod bases;
 mod charts;
 mod config;
 mod crds;
@@ -65,6 +66,7 @@ mod structured;
 mod transform;
 mod vars;
 
+pub use bases::Bases;
 pub use charts::{ChartInflation, ChartReference, ChartRenderer};
 pub use kustomization::FILE_NAMES;
 pub use parsed::ParsedFiles;
@@ -80,7 +82,7 @@ use pleach_yaml::parallel;
 use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use pleach_yaml::{Node, emit_kustomize};
 
-use accumulate::{Accumulated, Context, Failed, KustomizationFrame};
+use accumulate::{Accumulated, Context, Entered, Failed, KustomizationFrame};
 use kustomization::Kustomization;
 use load::Loader;
 use resource::Resource;
@@ -186,6 +188,15 @@ pub fn build_sharing(
     run(files, path, input, options)
 }
 
+/// Builds the kustomization in the folder `path`, as one of several over the same files, which share the bases that they include.
+pub fn build_on(files: &dyn Files, path: &TreePath, options: &Options, bases: &Bases) -> Built {
+    let input = Input {
+        bases: Some(bases),
+        ..Input::default()
+    };
+    run(files, path, input, options)
+}
+
 /// Builds the kustomization in the folder `path`, the charts that it inflates included.
 pub fn build_with_charts(
     files: &dyn Files,
@@ -244,12 +255,14 @@ struct Input<'a> {
     initial: Vec<Object>,
     charts: Option<&'a dyn ChartRenderer>,
     parsed: Option<&'a ParsedFiles>,
+    bases: Option<&'a Bases>,
 }
 
 fn run(files: &dyn Files, path: &TreePath, input: Input<'_>, options: &Options) -> Built {
     let recorded = Recorded::new(files);
     let mut context = Context {
         charts: input.charts,
+        bases: input.bases,
         loader: Loader {
             files: &recorded,
             options,
@@ -262,19 +275,19 @@ fn run(files: &dyn Files, path: &TreePath, input: Input<'_>, options: &Options) 
         custom_schema: false,
         needed: openapi::SchemaUse::Nothing,
         added: limits::Added::default(),
-        entered: std::collections::BTreeSet::new(),
+        entered: Entered::default(),
         repeats: 0,
-        visited: Vec::new(),
     };
     let objects = build_all(&mut context, path, input.given, input.initial);
     let Context {
         mut diagnostics,
-        visited,
+        entered,
         ..
     } = context;
     let read_set = recorded.finish();
     if options.unreferenced_files && objects.is_ok() {
-        let folders = visited
+        let folders = entered
+            .files
             .iter()
             .filter(|it| remote::mount_of(&it.path).is_none());
         diagnostics.extend(folders.flat_map(|it| unreferenced(files, it, &read_set)));

@@ -54,6 +54,11 @@ impl Added {
         }
     }
 
+    /// The number of values.
+    pub(super) fn values(&self) -> usize {
+        self.0
+    }
+
     /// Whether the limit was reached (and reported), so that further additions can be skipped.
     pub(super) fn is_spent(&self) -> bool {
         self.0 > ADDED_MAX

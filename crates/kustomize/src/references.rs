@@ -1,7 +1,7 @@
 //! Names that changed, written into the fields that refer to them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use indexmap::{IndexMap, IndexSet};
 
@@ -12,6 +12,7 @@ use pleach_yaml::parallel;
 use pleach_yaml::{Node, Tag, View};
 
 use super::config::Config;
+use super::defaults;
 use super::fieldspec::{FieldSpec, Leaf, selects};
 use super::resource::{CLUSTER, Resource, new_text, plain_key, set_tagged, set_text};
 use super::resources::Resources;
@@ -25,12 +26,19 @@ pub(super) fn fix(
     // kustomize compares each reference with all resources; the index by former name leaves a few
     // candidates for each.
     let candidates = Candidates::of(resources, schemas);
-    let fields = Fields::of(config);
+    let own;
+    let fields = match std::ptr::eq(config, &**defaults::config()) {
+        true => Fields::built_in(),
+        false => {
+            own = Fields::of(config);
+            &own
+        }
+    };
     let referred: Vec<AtomicBool> = resources.iter().map(|_| AtomicBool::default()).collect();
     // Each resource is changed on its own, against identities that were collected before, so the
     // order of work cannot change the result.
     let work = |resource: &mut Resource| {
-        let fixed = fix_one(resource, &fields, &candidates, schemas, &referred);
+        let fixed = fix_one(resource, fields, &candidates, schemas, &referred);
         resource.settle();
         fixed
     };
@@ -76,6 +84,14 @@ struct Fields<'a> {
     by_kind: IndexMap<&'a str, Vec<(&'a Gvk, &'a FieldSpec)>>,
     /// The place of each in kustomize's order.
     everywhere: Vec<(&'a Gvk, &'a FieldSpec)>,
+}
+
+impl Fields<'static> {
+    /// Those of the default configuration, which most builds use.
+    fn built_in() -> &'static Fields<'static> {
+        static FIELDS: OnceLock<Fields<'static>> = OnceLock::new();
+        FIELDS.get_or_init(|| Fields::of(defaults::config()))
+    }
 }
 
 impl<'a> Fields<'a> {

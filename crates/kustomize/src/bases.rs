@@ -1,0 +1,146 @@
+//! Bases that several builds over the same files include: each is built once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pleach_yaml::tree::{Entry, EntryKind, Files, ReadSet, TreePath};
+
+use super::accumulate::{Accumulated, Entered};
+use super::openapi::SchemaUse;
+
+/// So many bytes of the files of bases are kept as objects, which take many times as much memory.
+const BYTES_MAX: usize = 4 << 20;
+
+/// The bases that builds have in common. Only what is requested a second time is kept.
+#[derive(Default)]
+pub struct Bases {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// `None` for what was requested once.
+    bases: BTreeMap<TreePath, Option<Base>>,
+    bytes: usize,
+}
+
+/// The folder of a kustomization as another one includes it, and what it was built from.
+#[derive(Clone)]
+pub(super) struct Base {
+    content: Arc<BaseContent>,
+    files: Arc<[(TreePath, Content)]>,
+    folders: Arc<[(TreePath, Option<Vec<Entry>>)]>,
+}
+
+/// What a build has of a base.
+pub(super) struct BaseContent {
+    pub(super) accumulated: Accumulated,
+    pub(super) entered: Entered,
+    pub(super) needed: SchemaUse,
+    /// How many values its transformers have added.
+    pub(super) added: usize,
+}
+
+/// What a build found at a path.
+#[derive(PartialEq, Eq)]
+enum Content {
+    File(Arc<[u8]>),
+    Other(Option<EntryKind>),
+}
+
+impl Content {
+    fn of(files: &dyn Files, path: &TreePath) -> Content {
+        match files.read(path) {
+            Ok(bytes) => Content::File(bytes),
+            Err(_) => Content::Other(files.kind(path).ok().flatten()),
+        }
+    }
+
+    fn is_at(&self, files: &dyn Files, path: &TreePath) -> bool {
+        match (self, Content::of(files, path)) {
+            (Content::File(known), Content::File(bytes)) if Arc::ptr_eq(known, &bytes) => true,
+            (known, now) => *known == now,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Content::File(bytes) => bytes.len(),
+            Content::Other(_) => 0,
+        }
+    }
+}
+
+impl Base {
+    /// What was built of a folder. `files` still hold what was read.
+    pub(super) fn new(files: &dyn Files, read: ReadSet, content: BaseContent) -> Base {
+        let at = |path: TreePath| {
+            let content = Content::of(files, &path);
+            (path, content)
+        };
+        let names = |path: TreePath| {
+            let names = files.list(&path).ok();
+            (path, names)
+        };
+        Base {
+            content: Arc::new(content),
+            files: read.files.into_iter().map(at).collect(),
+            folders: read.folders.into_iter().map(names).collect(),
+        }
+    }
+
+    pub(super) fn content(&self) -> &BaseContent {
+        &self.content
+    }
+
+    /// Whether the same would be built from these files. They are read, so a record of reads has them all.
+    fn is_of(&self, files: &dyn Files) -> bool {
+        let (mut known, mut folders) = (self.files.iter(), self.folders.iter());
+        known.all(|(path, content)| content.is_at(files, path))
+            && folders.all(|(path, names)| files.list(path).ok() == *names)
+    }
+
+    fn bytes(&self) -> usize {
+        self.files.iter().map(|it| it.1.len()).sum()
+    }
+}
+
+/// What is known of a base.
+pub(super) enum Found {
+    Built(Base),
+    /// It is requested for the first time: it need not be kept.
+    First,
+    Again,
+}
+
+impl std::fmt::Debug for Bases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bases")
+    }
+}
+
+impl Bases {
+    /// A base that was built from the same content before.
+    pub(super) fn find(&self, folder: &TreePath, files: &dyn Files) -> Found {
+        // A panic in another thread leaves the map complete: entries are inserted whole.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(found) = known.bases.get(folder).cloned() else {
+            known.bases.insert(folder.clone(), None);
+            return Found::First;
+        };
+        drop(known);
+        match found.filter(|it| it.is_of(files)) {
+            Some(base) => Found::Built(base),
+            None => Found::Again,
+        }
+    }
+
+    pub(super) fn keep(&self, folder: &TreePath, base: Base) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = known.bytes + base.bytes();
+        if all <= BYTES_MAX {
+            known.bytes = all;
+            known.bases.insert(folder.clone(), Some(base));
+        }
+    }
+}
