@@ -702,6 +702,33 @@ mod tests {
     }
 
     #[test]
+    fn a_remembered_value_has_the_place_that_each_claim_gives_it() {
+        let mut texts = Texts::default();
+        let expression = source("(spec.m or {}) | merge({'k': 1})");
+        texts.add_expression("e", &Node::string(expression.text.as_ref()));
+        let mut templates = Templates::default();
+        templates.add(texts).unwrap();
+        let value = |claim: &Arc<Source>| {
+            let mut context = Context::new();
+            context.set("spec", &parse_one(claim).unwrap());
+            templates.evaluate("e", &context).unwrap()
+        };
+        let place = |node: &Node| node.get("a").unwrap().span().to_string();
+        let claims = ["m: {a: 2}\n", "\n\nm: {a: 2}\n"].map(source);
+        for _ in 0..2 {
+            let [first, second] = claims.each_ref().map(value);
+            assert_eq!(emit_canonical(&first), emit_canonical(&second));
+            assert_eq!(
+                [place(&first), place(&second)],
+                ["t.yaml:1:8", "t.yaml:3:8"]
+            );
+            let without = value(&source("n: 1\n"));
+            assert_eq!(emit_canonical(&without), "k: 1\n");
+            assert!(!without.has_origin());
+        }
+    }
+
+    #[test]
     fn faults_point_into_the_template() {
         let faults = render("a: 1\nb: {{ spec.missing }}\n", "a: 1").unwrap_err();
         let fault = faults.iter().next().unwrap();

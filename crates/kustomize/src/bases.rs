@@ -144,3 +144,105 @@ impl Bases {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pleach_yaml::tree::{Tree, TreePath};
+
+    use super::Bases;
+    use crate::{Options, build, build_on};
+
+    /// Builds each folder three times on shared bases, and once by itself.
+    #[track_caller]
+    fn builds_as_without(bases: &Bases, files: &Tree, folders: &[&str]) {
+        for folder in folders.iter().cycle().take(3 * folders.len()) {
+            let (path, options) = (TreePath::new(folder).unwrap(), Options::default());
+            let (alone, shared) = (
+                build(files, &path, &options),
+                build_on(files, &path, &options, bases),
+            );
+            let texts = [&alone, &shared].map(|it| format!("{:?}", it.to_yaml()));
+            assert_eq!(texts[0], texts[1]);
+            assert_eq!(alone.read_set, shared.read_set);
+            let said = [&alone, &shared].map(|it| format!("{:?}", it.diagnostics));
+            assert_eq!(said[0], said[1]);
+        }
+    }
+
+    const FILES: &str = "\
+-- base/kustomization.yaml --
+namePrefix: x-
+labels: [{pairs: {team: blue}}]
+resources: [config.yaml, own.yaml]
+patches: [{target: {kind: ConfigMap}, patch: '[{\"op\": \"add\", \"path\": \"/data/b\", \"value\": \"2\"}]'}]
+-- base/config.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {a: \"1\"}
+-- base/own.yaml --
+apiVersion: example.org/v1
+kind: Own
+metadata: {name: a}
+spec: {list: [{name: one, value: 1}]}
+-- one/kustomization.yaml --
+resources: [../base]
+nameSuffix: -one
+-- two/kustomization.yaml --
+resources: [../base]
+namespace: two
+-- both/kustomization.yaml --
+resources: [../one, ../two]
+";
+
+    #[test]
+    fn a_base_is_the_same_in_every_build_that_includes_it() {
+        let (bases, mut files) = (Bases::default(), Tree::from_text(FILES));
+        let folders = ["one", "two", "both"];
+        let both = TreePath::new("both").unwrap();
+        let built = build(&files, &both, &Options::default());
+        assert!(built.diagnostics.is_empty(), "{:?}", built.diagnostics);
+        builds_as_without(&bases, &files, &folders);
+        let path = TreePath::new("base/config.yaml").unwrap();
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+        files.insert(path, text.as_bytes().to_vec());
+        builds_as_without(&bases, &files, &folders);
+    }
+
+    #[test]
+    fn a_fault_of_a_base_is_reported_by_every_build() {
+        let (bases, mut files) = (Bases::default(), Tree::from_text(FILES));
+        let path = TreePath::new("base/config.yaml").unwrap();
+        files.insert(path, b"a: [".to_vec());
+        builds_as_without(&bases, &files, &["one", "two", "both"]);
+    }
+
+    #[test]
+    fn a_schema_of_the_outer_kustomization_holds_for_its_base() {
+        let files = format!(
+            "{FILES}\
+-- three/kustomization.yaml --
+resources: [../patched]
+openapi: {{path: schema.json}}
+-- patched/kustomization.yaml --
+resources: [../base]
+patches: [{{patch: '{{apiVersion: example.org/v1, kind: Own, metadata: {{name: x-a}}, spec: {{list: [{{name: two}}]}}}}'}}]
+-- four/kustomization.yaml --
+resources: [../patched]
+-- three/schema.json --
+{{\"definitions\": {{\"own\": {{\"properties\": {{\"spec\": {{\"properties\": {{\"list\": {{\"type\": \"array\",
+ \"items\": {{\"type\": \"object\"}}, \"x-kubernetes-patch-merge-key\": \"name\", \"x-kubernetes-patch-strategy\": \"merge\"}}}}}}}},
+ \"x-kubernetes-group-version-kind\": [{{\"group\": \"example.org\", \"version\": \"v1\", \"kind\": \"Own\"}}]}}}}}}
+"
+        );
+        let (bases, files) = (Bases::default(), Tree::from_text(&files));
+        builds_as_without(&bases, &files, &["three", "four"]);
+        let built = build(
+            &files,
+            &TreePath::new("three").unwrap(),
+            &Options::default(),
+        );
+        let text = built.to_yaml().unwrap();
+        assert!(text.contains("name: one"), "{text}{:?}", built.diagnostics);
+    }
+}

@@ -4,6 +4,7 @@
 //! 1.1 or 1.2 is in double quotes; multi-line text is a literal block. A number that is written in a way in which the two versions
 //! differ (`0777`, `1_000`) is written in plain decimal.
 
+use super::text::is_long_word;
 use crate::scalar::{float_value, int_value_wide};
 use crate::{Kind, Mapping, Node, View, resolve};
 
@@ -204,6 +205,9 @@ fn is_printable(c: char) -> bool {
 
 /// Whether a string needs no quotes, because every reader reads the plain text as this string.
 pub fn is_plain(text: &str) -> bool {
+    if is_long_word(text) {
+        return true;
+    }
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
         return false;

@@ -1,6 +1,6 @@
 //! A value after kustomize printed it, read it into Go's values and made a tree of them again, as for a JSON 6902 patch.
 
-use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use super::text::{Facts, Place, Quotes, is_base_60, is_long_word, is_old_bool};
 use super::value::{self, Value};
 use crate::diag::Diagnostic;
 use crate::{Kind, Mapping, Node, Style, Tag, View, resolve};
@@ -65,6 +65,9 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
 
 /// The style that kyaml gives to a string of Go, and that its reader then finds.
 fn marshalled_style(text: &str) -> Style {
+    if is_long_word(text) {
+        return Style::Plain;
+    }
     let wanted = if text.contains('\n') {
         Quotes::Literal
     } else if resolve(text) != Kind::String || is_old_bool(text) || is_base_60(text) {

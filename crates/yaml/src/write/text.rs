@@ -207,6 +207,19 @@ static CLASSES: [u8; 256] = {
     table
 };
 
+/// The length from which on no word of letters is a boolean, a null or a number in any version of YAML.
+const WORD_LEN: usize = "infinity".len() + 1;
+
+/// Whether a text is a longer word that begins with a letter, such as `Deployment` or `app.kubernetes.io/name`: all readers take it
+/// for that text without quotes, anywhere. Most texts of objects are such words, and deciding it takes one pass.
+pub(super) fn is_long_word(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_part = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'/' | b'-');
+    bytes.len() >= WORD_LEN
+        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.iter().all(is_part)
+}
+
 pub(super) fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
