@@ -11,9 +11,9 @@ use crate::compose::{
     Composer, EnvironmentManifests, Exports, MissingCrd, RenderedTree, SharedNames,
 };
 use crate::diag::{Diagnostic, Diagnostics, Source};
-use crate::kustomize::Bases;
 use crate::load::{Environment, Workspace};
 use crate::object::Object;
+use crate::prove::Bases;
 use crate::resolve::{FieldEffect, Resolution, Resolved, Selection, resolve_environment};
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::parallel::each;

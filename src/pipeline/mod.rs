@@ -9,18 +9,18 @@ mod origins;
 
 use std::collections::BTreeMap;
 
+use crate::Options;
 use crate::check::Cluster;
 use crate::compare::Origin;
 use crate::compose::{self, Composer, Exports};
 use crate::delivery;
 use crate::diag::Diagnostics;
-use crate::kustomize::Bases;
 use crate::load::Workspace;
 use crate::object::Object;
+use crate::prove::{self, Bases};
 use crate::resolve::{self, Selections};
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::parallel::each;
-use crate::{Options, prove};
 pub(crate) use charts::add_charts;
 use environment::{EnvironmentOutput, Known, Pipeline, RenderedParts, sign};
 pub(crate) use environment::{clusters, deliver, deliver_all};

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::compose::{Data, Expected, Form, RenderedTree};
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source};
-use crate::kustomize::{self, Bases, Built, FILE_NAMES, Options};
+pub use crate::kustomize::Bases;
+use crate::kustomize::{self, Built, FILE_NAMES, Options};
 use crate::object::{Object, ObjectId};
 use crate::secret::{is_secret, without_secrets};
 use crate::tree::{Files, Tree, TreePath};
