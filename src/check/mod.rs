@@ -171,6 +171,7 @@ pub fn check_deployed(
         scene.seen = seen.clone();
         scene.sync_options = sync_options.clone();
         scene.is_partial = deployed.unseen.contains(name);
+        scene.is_unapplied = deployed.unapplied.contains(name);
         if let Some(inputs) = deployed.inputs.get(name) {
             scene.inputs = inputs.clone();
         }

@@ -46,7 +46,10 @@ pub(super) fn findings(
             Verdict::Judged(findings) => {
                 let findings = findings
                     .into_iter()
-                    .filter(|it| !is_substituted(&sourced.object, it));
+                    .filter(|it| !is_substituted(&sourced.object, it))
+                    .filter(|it| {
+                        !(scene.is_unapplied && may_be_added_by_patches(&sourced.object, it))
+                    });
                 let findings = findings.map(|it| placed(it, sourced));
                 found.extend(findings.map(|it| match it.class {
                     Class::RemovedApi => with_newer_version(it, sourced, &catalog),
@@ -115,6 +118,12 @@ fn is_substituted(object: &Object, finding: &Finding) -> bool {
         // The form of a whole may depend on any value in it.
         false => finding.diagnostic.code == "invalid-value" && has_variable(value),
     }
+}
+
+/// Repositories often set required fields of all Flux Kustomizations by a patch of their parent. One that is commented out there, so that
+/// nothing applies it, is not patched.
+fn may_be_added_by_patches(object: &Object, finding: &Finding) -> bool {
+    finding.diagnostic.code == "missing-field" && crate::deploy::is_sync_object(object)
 }
 
 fn has_variable(node: &Node) -> bool {

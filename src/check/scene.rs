@@ -29,6 +29,8 @@ pub struct EnvironmentObjects<'a> {
     pub(super) folders: Arc<BTreeSet<TreePath>>,
     /// Whether some units are not seen that may make any object.
     pub(super) is_partial: bool,
+    /// Whether nothing in the repository applies the objects.
+    pub(super) is_unapplied: bool,
     /// The HelmReleases and Applications whose objects are among these.
     pub(super) seen: Arc<BTreeSet<ObjectId>>,
     /// How Argo CD applies the objects of each folder, where that is known.

@@ -359,6 +359,9 @@ pub struct DeployedOrigins {
     pub inputs: BTreeMap<String, ChartInputs>,
     /// Environments with a unit that could not be built and is not a chart, so its objects may be anywhere.
     pub unseen: BTreeSet<String>,
+    /// Environments that nothing in the repository applies, although it contains entries that apply themselves, or Kustomizations that
+    /// patch what they apply.
+    pub unapplied: BTreeSet<String>,
     /// How Argo CD applies the objects of its Applications, by their indexes in `origins`.
     pub sync_options: BTreeMap<TreePath, SyncOptions>,
 }
@@ -376,8 +379,16 @@ pub struct SyncOptions {
 pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     let mut found = DeployedOrigins::default();
     let mut origins: Vec<(TreePath, Origin)> = Vec::new();
-    for (key, (entry, unit)) in by_key(side) {
+    let units = by_key(side);
+    let mut all = units.values();
+    let has_parents = all.any(|(entry, unit)| {
+        entry.is_bootstrap || definition(entry, unit).is_some_and(patches_sync_objects)
+    });
+    for (key, (entry, unit)) in units {
         let environment = environment_of(side, entry, unit);
+        if has_parents && !entry.is_bootstrap {
+            found.unapplied.insert(environment.clone());
+        }
         let inputs = unit.inputs.iter().map(|it| (unit.id.clone(), it.clone()));
         let of_environment = found.inputs.entry(environment.clone()).or_default();
         of_environment.extend(inputs);
@@ -401,6 +412,17 @@ pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     }
     found.origins = origins.into_iter().collect();
     found
+}
+
+/// Whether a Kustomization patches those that it applies, or HelmReleases.
+fn patches_sync_objects(kustomization: &Object) -> bool {
+    let patches = kustomization.node.at_keys(&["spec", "patches"]);
+    let patches = patches.and_then(Node::as_sequence).unwrap_or_default();
+    patches.iter().any(|patch| {
+        let text = |keys: &[&str]| patch.at_keys(keys).and_then(Node::as_str).unwrap_or("");
+        matches!(text(&["target", "kind"]), "Kustomization" | "HelmRelease")
+            || text(&["patch"]).contains(".toolkit.fluxcd.io/")
+    })
 }
 
 /// How the objects of a unit are identified.

@@ -35,8 +35,14 @@ use std::collections::BTreeMap;
 use crate::chart::Charts;
 use crate::diag::Diagnostics;
 use crate::inflate::Inflater;
+use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use pleach_helm::HelmVersion;
+
+/// Whether an object makes Flux or Argo CD deploy others.
+pub fn is_sync_object(object: &Object) -> bool {
+    sync::SyncKind::of(object).is_some()
+}
 
 /// How to look at a repository.
 #[derive(Default)]
