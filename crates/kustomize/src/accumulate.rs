@@ -137,6 +137,25 @@ impl KustomizationFrame<'_> {
     }
 }
 
+impl<'a> Context<'a> {
+    /// The state of a build that has not begun.
+    pub(super) fn new(loader: Loader<'a>, schemas: Arc<Schemas>) -> Context<'a> {
+        Context {
+            charts: None,
+            bases: None,
+            loader,
+            schemas,
+            diagnostics: Diagnostics::default(),
+            track: false,
+            custom_schema: false,
+            needed: openapi::SchemaUse::Nothing,
+            added: limits::Added::default(),
+            entered: Entered::default(),
+            repeats: 0,
+        }
+    }
+}
+
 impl Context<'_> {
     pub(super) fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         self.diagnostics.keep(result)
@@ -387,22 +406,11 @@ impl Context<'_> {
         folder: &TreePath,
     ) -> Option<Base> {
         let files = Recorded::new(self.loader.files);
-        let mut context = Context {
-            charts: None,
-            bases: None,
-            loader: Loader {
-                files: &files,
-                ..self.loader
-            },
-            schemas: self.schemas.clone(),
-            diagnostics: Diagnostics::default(),
-            track: false,
-            custom_schema: false,
-            needed: openapi::SchemaUse::Nothing,
-            added: limits::Added::default(),
-            entered: Entered::default(),
-            repeats: 0,
+        let loader = Loader {
+            files: &files,
+            ..self.loader
         };
+        let mut context = Context::new(loader, self.schemas.clone());
         let kustomization = context.enter(level, entry, folder, false).ok()?;
         let deeper = context.deeper(level, &kustomization, entry);
         let accumulated = context.accumulate(&deeper, Accumulated::default()).ok()?;

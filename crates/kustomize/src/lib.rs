@@ -82,7 +82,7 @@ use pleach_yaml::parallel;
 use pleach_yaml::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
 use pleach_yaml::{Node, emit_kustomize};
 
-use accumulate::{Accumulated, Context, Entered, Failed, KustomizationFrame};
+use accumulate::{Accumulated, Context, Failed, KustomizationFrame};
 use kustomization::Kustomization;
 use load::Loader;
 use resource::Resource;
@@ -260,23 +260,16 @@ struct Input<'a> {
 
 fn run(files: &dyn Files, path: &TreePath, input: Input<'_>, options: &Options) -> Built {
     let recorded = Recorded::new(files);
+    let loader = Loader {
+        files: &recorded,
+        options,
+        target: path,
+        parsed: input.parsed,
+    };
     let mut context = Context {
         charts: input.charts,
         bases: input.bases,
-        loader: Loader {
-            files: &recorded,
-            options,
-            target: path,
-            parsed: input.parsed,
-        },
-        schemas: Schemas::builtin().clone(),
-        diagnostics: Diagnostics::default(),
-        track: false,
-        custom_schema: false,
-        needed: openapi::SchemaUse::Nothing,
-        added: limits::Added::default(),
-        entered: Entered::default(),
-        repeats: 0,
+        ..Context::new(loader, Schemas::builtin().clone())
     };
     let objects = build_all(&mut context, path, input.given, input.initial);
     let Context {
