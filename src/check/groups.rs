@@ -6,15 +6,12 @@ use std::sync::Arc;
 use super::cluster::Cluster;
 use super::lines::Lines;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{
-    Demands, Judge, admission_policies, builtin_policies, chart_values, dangers, objects,
-    pod_security, run_each,
-};
+use super::{Demands, Judge, judge};
 use crate::deploy::ChartInputs;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::object::{Object, ObjectId};
 use crate::tree::TreePath;
-use crate::validate::{Catalog, RuleBudget, kyverno, policy};
+use crate::validate::{RuleBudget, kyverno, policy};
 use crate::yaml::Node;
 
 /// Objects that are applied together: the result of a kustomization, or files.
@@ -65,14 +62,16 @@ pub fn check_groups(
             is_partial: true,
             ..EnvironmentObjects::default()
         };
-        let faults = judge(name, &scene, cluster, demands, &budget).into_iter();
+        let is_wanted = |it: &Judge| matches!(it, Judge::Each(_));
+        let faults = judge(name, &scene, cluster, demands, &budget, is_wanted).into_iter();
         found.extend(faults.map(|it| at_request(it, &group.inputs)));
     }
     found.move_outermost();
     found.sort_and_dedup();
     // A kind that nobody describes is said once, not once for each group.
     let mut unknown = BTreeSet::new();
-    let is_new = |it: &Diagnostic| it.code != "no-schema" || unknown.insert(it.message.clone());
+    let is_new =
+        |it: &Diagnostic| it.class != Class::NoSchema || unknown.insert(it.message.clone());
     found.into_iter().filter(is_new).collect()
 }
 
@@ -93,26 +92,6 @@ fn at_request(fault: Diagnostic, inputs: &ChartInputs) -> Diagnostic {
             .related(&output, "in the output of the chart"),
         None => fault,
     }
-}
-
-fn judge(
-    name: &str,
-    scene: &EnvironmentObjects<'_>,
-    cluster: &Cluster,
-    demands: Demands,
-    budget: &RuleBudget,
-) -> Diagnostics {
-    let minor = Catalog::new(cluster.minor).minor();
-    let mut found = Diagnostics::default();
-    found.extend(run_each(scene, |it| matches!(it, Judge::Each(_))));
-    found.extend(dangers(scene));
-    found.extend(objects::findings(scene, cluster, demands, budget));
-    found.extend(chart_values::findings(scene));
-    found.extend(admission_policies::findings(name, scene, cluster, budget));
-    found.extend(pod_security::findings(scene, minor));
-    let policies = &cluster.builtin_policies;
-    found.extend(builtin_policies::of_objects(scene, policies, minor));
-    found
 }
 
 fn placed<'a>(object: &'a Object, lines: &'a Lines<'a>) -> SourcedObject<'a> {

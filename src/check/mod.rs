@@ -189,22 +189,23 @@ fn judge_all(
     for (name, mut scene) in scenes {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         scene.given_namespaces = cluster.namespaces.clone();
-        found.extend(judge(&name, &scene, cluster, demands, &budget));
+        found.extend(judge(&name, &scene, cluster, demands, &budget, |_| true));
     }
     found.sort_and_dedup();
     found
 }
 
-/// What is wrong with all objects of an environment.
+/// What is wrong with all objects of an environment. `is_wanted` chooses the checks that look at several of them.
 fn judge(
     name: &str,
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     demands: Demands,
     budget: &RuleBudget,
+    is_wanted: fn(&Judge) -> bool,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    found.extend(run_each(scene, |_| true));
+    found.extend(run_each(scene, is_wanted));
     found.extend(dangers(scene));
     found.extend(objects::findings(scene, cluster, demands, budget));
     found.extend(chart_values::findings(scene));

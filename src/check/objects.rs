@@ -123,7 +123,7 @@ fn is_substituted(object: &Object, finding: &Finding) -> bool {
 /// Repositories often set required fields of all Flux Kustomizations by a patch of their parent. One that is commented out there, so that
 /// nothing applies it, is not patched.
 fn may_be_added_by_patches(object: &Object, finding: &Finding) -> bool {
-    finding.diagnostic.code == "missing-field" && crate::deploy::is_sync_object(object)
+    finding.diagnostic.class == Class::MissingField && crate::deploy::is_sync_object(object)
 }
 
 fn has_variable(node: &Node) -> bool {
@@ -168,7 +168,7 @@ fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagno
     let at = place(sourced);
     let fault = Diagnostic {
         severity: demands.unknown_kind,
-        ..Diagnostic::error("no-schema", message)
+        ..Diagnostic::error("no-schema", message).class(Class::NoSchema)
     };
     fault
         .at(at)

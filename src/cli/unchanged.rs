@@ -19,6 +19,7 @@ use crate::disk::{Begin, Difference, Inputs, Portable, Remembered, Stamp, differ
 use crate::emit::Plan;
 use crate::incremental::{Update, update};
 use crate::tree::{Changes, ReadSet, Tree, TreePath};
+use crate::yaml::hex;
 use crate::{Compiled, Options};
 
 /// A run of one command on one workspace and output folder.
@@ -46,7 +47,9 @@ impl Known {
             session.files.root().display(),
             out.display()
         );
-        let name: String = Sha256::digest(place).iter().take(16).map(hex).collect();
+        let digest: [u8; 32] = Sha256::digest(place).into();
+        let (half, _) = digest.split_at(digest.len() / 2);
+        let name = hex(half);
         let program = std::env::current_exe().ok()?;
         let metadata = program.metadata().ok()?;
         let key = format!(
@@ -454,8 +457,4 @@ fn after(standing: &Tree, plan: &Plan) -> Tree {
     kept.chain(written)
         .map(|(path, bytes)| (path.clone(), bytes.clone()))
         .collect()
-}
-
-fn hex(byte: &u8) -> String {
-    format!("{byte:02x}")
 }

@@ -11,6 +11,7 @@ use pleach_helm::source::LoadedChart;
 pub struct PrintedObject<'a> {
     trial: &'a Trial,
     rendered: RenderedObject,
+    defaults: Defaults<'a>,
 }
 
 /// Where a field of an object comes from.
@@ -45,6 +46,7 @@ impl Trial {
         Some(PrintedObject {
             trial: self,
             rendered,
+            defaults: Defaults::of(self.chart()),
         })
     }
 }
@@ -80,7 +82,7 @@ impl PrintedObject<'_> {
                 if !printed.values.iter().any(|it| it.path == path) {
                     printed.values.push(PrintedValue {
                         written: self.trial.written_at(&path),
-                        default: default_at(self.trial.chart(), &path),
+                        default: self.defaults.place_of(&path),
                         path,
                     });
                 }
@@ -163,26 +165,40 @@ impl Trial {
     }
 }
 
-/// The line of a value in `values.yaml` of a chart, or of the subchart that it is for.
-fn default_at(chart: &LoadedChart, path: &[String]) -> Option<Span> {
-    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
-    let bytes = chart.values_source.as_ref();
-    let text = bytes.and_then(|it| std::str::from_utf8(it).ok());
-    let values = text.and_then(|text| {
-        let source = Source::new(chart.place.child("values.yaml"), text);
-        parse_one(&source).ok()
-    });
-    let own = values.as_ref().and_then(|it| it.at_keys(&keys));
-    if let Some(found) = own {
-        return Some(found.span().clone());
+/// The `values.yaml` of a chart and of its subcharts, each parsed once.
+struct Defaults<'a> {
+    chart: &'a LoadedChart,
+    values: Option<Node>,
+    subcharts: Vec<Defaults<'a>>,
+}
+
+impl<'a> Defaults<'a> {
+    fn of(chart: &'a LoadedChart) -> Defaults<'a> {
+        let bytes = chart.values_source.as_ref();
+        let text = bytes.and_then(|it| std::str::from_utf8(it).ok());
+        let values = text.and_then(|text| {
+            let source = Source::new(chart.place.child("values.yaml"), text);
+            parse_one(&source).ok()
+        });
+        Defaults {
+            chart,
+            values,
+            subcharts: chart.dependencies.iter().map(Defaults::of).collect(),
+        }
     }
-    let (first, rest) = path.split_first()?;
-    let alias = chart
-        .metadata
-        .dependencies
-        .iter()
-        .find(|it| it.alias == *first);
-    let name = alias.map_or(first, |it| &it.name);
-    let mut charts = chart.dependencies.iter();
-    default_at(charts.find(|it| it.metadata.name == *name)?, rest)
+
+    /// The line of a value in the chart, or in the subchart that it is for.
+    fn place_of(&self, path: &[String]) -> Option<Span> {
+        let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+        if let Some(found) = self.values.as_ref().and_then(|it| it.at_keys(&keys)) {
+            return Some(found.span().clone());
+        }
+        let (first, rest) = path.split_first()?;
+        let mut dependencies = self.chart.metadata.dependencies.iter();
+        let alias = dependencies.find(|it| it.alias == *first);
+        let name = alias.map_or(first, |it| &it.name);
+        let mut subcharts = self.subcharts.iter();
+        let subchart = subcharts.find(|it| it.chart.metadata.name == *name)?;
+        subchart.place_of(rest)
+    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::DiskError;
 use super::sealed::{digest, oldest_first, opened, sealed};
 use super::store_private;
+use crate::yaml::hex;
 
 /// The bytes of all files together; the oldest are removed first.
 const BYTES_MAX: u64 = 64 << 20;
@@ -42,12 +43,8 @@ impl Memory {
 
     fn file(&self, name: &str) -> PathBuf {
         let digest = digest(format!("{}\n{name}", self.place).as_bytes());
-        let digits: String = digest
-            .iter()
-            .take(16)
-            .map(|it| format!("{it:02x}"))
-            .collect();
-        self.folder.join(digits)
+        let (half, _) = digest.split_at(digest.len() / 2);
+        self.folder.join(hex(half))
     }
 
     fn make_room(&self, bytes: u64) {

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::check::{self, Cluster, Demands, ObjectGroup};
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::inflate::Inflater;
 use crate::kustomize::{self, Built, Options};
-use crate::object::ObjectId;
+use crate::object::{Object, ObjectId};
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
 use find::find;
@@ -96,11 +96,7 @@ impl Objects {
     }
 
     fn take(&mut self, reading: Reading) {
-        self.count += reading
-            .objects
-            .iter()
-            .filter(|it| check::is_applied(it))
-            .count();
+        self.count += applied(&reading.objects);
         self.plain.objects.extend(reading.objects);
         self.sources.extend(reading.source);
         self.found.extend(reading.found);
@@ -129,11 +125,7 @@ impl Objects {
             (ObjectGroup { objects, inputs }, read_set)
         });
         for (group, read_set) in built {
-            self.count += group
-                .objects
-                .iter()
-                .filter(|it| check::is_applied(it))
-                .count();
+            self.count += applied(&group.objects);
             self.built.push(group);
             let new = read_set
                 .files
@@ -143,6 +135,11 @@ impl Objects {
                 .extend(new.filter_map(|it| read::commented(files, &it)));
         }
     }
+}
+
+/// How many objects reach an API server.
+fn applied(objects: &[Object]) -> usize {
+    objects.iter().filter(|it| check::is_applied(it)).count()
 }
 
 /// The name that a kustomization's charts are reported under.
@@ -186,7 +183,7 @@ pub fn judge(
 
 /// Help that fits where there is no workspace.
 fn without_workspace(mut fault: Diagnostic) -> Diagnostic {
-    if fault.code == "no-schema" {
+    if fault.class == Class::NoSchema {
         fault.help.clear();
         fault = fault.help("name the file with its CustomResourceDefinition too");
     }

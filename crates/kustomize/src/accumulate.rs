@@ -377,7 +377,7 @@ impl Context<'_> {
             Found::Built(base) => base,
             Found::First => return None,
             Found::Again => {
-                let base = self.build_base(level, entry, folder)?;
+                let base = Arc::new(self.build_base(level, entry, folder)?);
                 bases.keep(folder, base.clone());
                 base
             }
@@ -387,7 +387,7 @@ impl Context<'_> {
             entered,
             needed,
             added,
-        } = base.content();
+        } = &base.content;
         if !self.entered.folders.is_disjoint(&entered.folders) {
             return None;
         }

@@ -20,16 +20,15 @@ pub struct Bases {
 #[derive(Default)]
 struct Known {
     /// `None` for what was requested once.
-    bases: BTreeMap<TreePath, Option<Base>>,
+    bases: BTreeMap<TreePath, Option<Arc<Base>>>,
     bytes: usize,
 }
 
 /// The folder of a kustomization as another one includes it, and what it was built from.
-#[derive(Clone)]
 pub(super) struct Base {
-    content: Arc<BaseContent>,
-    files: Arc<[(TreePath, Content)]>,
-    folders: Arc<[(TreePath, Option<Vec<Entry>>)]>,
+    pub(super) content: BaseContent,
+    files: Vec<(TreePath, Content)>,
+    folders: Vec<(TreePath, Option<Vec<Entry>>)>,
 }
 
 /// What a build has of a base.
@@ -83,14 +82,10 @@ impl Base {
             (path, names)
         };
         Base {
-            content: Arc::new(content),
+            content,
             files: read.files.into_iter().map(at).collect(),
             folders: read.folders.into_iter().map(names).collect(),
         }
-    }
-
-    pub(super) fn content(&self) -> &BaseContent {
-        &self.content
     }
 
     /// Whether the same would be built from these files. They are read, so a record of reads has them all.
@@ -107,7 +102,7 @@ impl Base {
 
 /// What is known of a base.
 pub(super) enum Found {
-    Built(Base),
+    Built(Arc<Base>),
     /// It is requested for the first time: it need not be kept.
     First,
     Again,
@@ -135,7 +130,7 @@ impl Bases {
         }
     }
 
-    pub(super) fn keep(&self, folder: &TreePath, base: Base) {
+    pub(super) fn keep(&self, folder: &TreePath, base: Arc<Base>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let all = known.bytes + base.bytes();
         if all <= BYTES_MAX {

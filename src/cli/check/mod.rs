@@ -4,6 +4,7 @@ mod change;
 mod fix;
 mod paths;
 mod repository;
+mod target;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

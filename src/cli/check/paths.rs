@@ -14,20 +14,17 @@ use super::super::build::{charts, pinning_folder, tree_path};
 use super::super::session::{self, Session, repository_top};
 use super::super::timings::Timings;
 use super::super::{Global, Outcome, Strict, cache, output};
+use super::target::Target;
 use super::{Arguments, demands};
-use crate::check::{self, Cluster};
-use crate::diag::{Diagnostic, Diagnostics, Source, nearest};
+use crate::diag::{Diagnostics, Source};
 use crate::disk::Folder;
-use crate::helm::HelmVersion;
 use crate::inflate::Inflater;
 use crate::kustomize::{FILE_NAMES, Options};
-use crate::layout::{Folder as InputFolder, Input, WORKSPACE, environment_of};
-use crate::load::{self, BuiltinPolicies, WorkspaceConfig};
+use crate::layout::{Folder as InputFolder, WORKSPACE};
 use crate::plain::{Building, Objects, judge};
 use crate::remote::WithRemotes;
 use crate::report::{Format, counted, printable};
-use crate::tree::{Tree, TreePath};
-use crate::validate::Catalog;
+use crate::tree::TreePath;
 
 /// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
@@ -44,7 +41,8 @@ pub(super) fn check(
     let current = session::directory(global)?;
     let places = places(&arguments.paths, &current)?;
     let workspace = workspace(&places, &current, global)?;
-    let target = Target::of(arguments, workspace.as_ref(), &places)?;
+    let paths: Vec<Option<PathBuf>> = places.iter().map(Place::path).collect();
+    let target = Target::of(arguments, workspace.as_ref(), &paths)?;
     let mut objects = Objects::default();
     for place in &places {
         match place {
@@ -75,6 +73,15 @@ enum Place {
     Path(PathBuf),
     /// Standard input, or a pipe.
     Text(Arc<Source>),
+}
+
+impl Place {
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Place::Path(path) => Some(path.clone()),
+            Place::Text(_) => None,
+        }
+    }
 }
 
 fn places(paths: &[PathBuf], current: &Path) -> Result<Vec<Place>> {
@@ -149,198 +156,6 @@ fn workspace<'g>(
         }
     }
     Ok(None)
-}
-
-/// The cluster that objects are judged for.
-struct Target {
-    /// The environment; empty for none.
-    environment: String,
-    /// The version of Kubernetes as charts see it; empty for Helm's default.
-    kubernetes_version: String,
-    helm_version: HelmVersion,
-    cluster: Cluster,
-    /// The version that the user asked for.
-    asked: Option<(String, u32)>,
-}
-
-impl Target {
-    fn of(
-        arguments: &Arguments,
-        workspace: Option<&Session<'_>>,
-        places: &[Place],
-    ) -> Result<Target> {
-        let environment = environment(&arguments.selection.environments, workspace, places)?;
-        let known = match workspace {
-            Some(session) => known_cluster(session, &environment)?,
-            None => load::Cluster::default(),
-        };
-        let asked = match &arguments.kubernetes_version {
-            None => None,
-            Some(version) => Some(asked(version)?),
-        };
-        let kubernetes_version = match &asked {
-            Some((version, _)) => version.clone(),
-            None => known.kubernetes_version,
-        };
-        let minor = check::minor(&kubernetes_version);
-        let cluster = match workspace {
-            Some(session) => Cluster {
-                definitions: check::definitions(&session.files),
-                policies: check::policies(&session.files),
-                builtin_policies: workspace_policies(session)?,
-                ..Cluster::default()
-            },
-            None => Cluster::default(),
-        };
-        let builtin_policies = match &*arguments.policies {
-            [] => cluster.builtin_policies,
-            policies => builtin_policies(policies)?,
-        };
-        Ok(Target {
-            environment,
-            kubernetes_version,
-            helm_version: match known.helm_version {
-                Some(3) => HelmVersion::V3,
-                _ => HelmVersion::V4,
-            },
-            cluster: Cluster {
-                minor,
-                builtin_policies,
-                ..cluster
-            },
-            asked,
-        })
-    }
-
-    fn minor(&self) -> u32 {
-        Catalog::new(self.cluster.minor).minor()
-    }
-
-    /// What is to be said of the version.
-    fn notes(&self) -> Diagnostics {
-        let asked = self.asked.as_ref().filter(|it| it.1 != self.minor());
-        let note = asked.map(|(_, minor)| {
-            let message = format!(
-                "there are no schemas of Kubernetes 1.{minor}: those of 1.{} are used",
-                self.minor()
-            );
-            Diagnostic::note("other-version", message)
-        });
-        note.into_iter().collect()
-    }
-}
-
-/// A version as charts see it, and its minor number.
-fn asked(version: &str) -> Result<(String, u32)> {
-    let number = version.trim_start_matches('v');
-    let Some(minor) = check::minor(number).filter(|_| version.len() <= number.len() + 1) else {
-        bail!("`--kubernetes-version {version}` is no version of Kubernetes; write `1.33`");
-    };
-    let full = match number.matches('.').count() {
-        1 => format!("{number}.0"),
-        _ => number.to_string(),
-    };
-    Ok((full, minor))
-}
-
-/// The environment that is asked for, or that all files and folders belong to; empty for none.
-fn environment(
-    asked: &[String],
-    workspace: Option<&Session<'_>>,
-    places: &[Place],
-) -> Result<String> {
-    let Some(session) = workspace else {
-        return match asked {
-            [] => Ok(String::new()),
-            _ => bail!(
-                "`--env` needs a workspace, and there is no `{WORKSPACE}` here; use `--kubernetes-version`"
-            ),
-        };
-    };
-    let known = load::environments(&session.files);
-    match asked {
-        [] => {}
-        [name] if known.contains(name) => return Ok(name.clone()),
-        [name] => {
-            let near = nearest(name, known.iter().map(String::as_str));
-            let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
-            bail!("the workspace has no environment `{name}`{help}");
-        }
-        _ => bail!(
-            "with PATH, objects are checked for the cluster of one environment; name one `--env`"
-        ),
-    }
-    let output = WorkspaceConfig::read(&session.files).map(|it| it.output);
-    let output = output.unwrap_or_else(|_| TreePath::root());
-    let of = |place: &Place| match place {
-        Place::Text(_) => None,
-        Place::Path(path) => {
-            let path = path.strip_prefix(session.files.root()).ok()?;
-            let path = TreePath::new(path.to_str()?)?;
-            let name = match Input::is_of_environments(&path) {
-                true => path.parts().nth(1),
-                false => None,
-            };
-            let below = path.below(&output);
-            let name = name.or_else(|| environment_of(below.as_ref()?));
-            name.map(str::to_string).filter(|it| known.contains(it))
-        }
-    };
-    let mut names = places.iter().map(of);
-    let first = names.next().flatten();
-    let is_same = names.all(|it| it == first);
-    Ok(first.filter(|_| is_same).unwrap_or_default())
-}
-
-/// What the environment says of its cluster; without one, what all environments say alike.
-fn known_cluster(session: &Session<'_>, environment: &str) -> Result<load::Cluster> {
-    let read = |name: &str| {
-        load::cluster(&session.files, name).map_err(|faults| {
-            let first = faults.iter().next().map_or("", |it| it.message.as_str());
-            anyhow::anyhow!("cannot read the environment `{name}`: {first}")
-        })
-    };
-    if !environment.is_empty() {
-        return read(environment);
-    }
-    let names = load::environments(&session.files);
-    let clusters: Vec<load::Cluster> = names.iter().map(|it| read(it)).collect::<Result<_>>()?;
-    let first = clusters.first().cloned().unwrap_or_default();
-    Ok(match clusters.iter().all(|it| *it == first) {
-        true => first,
-        false => load::Cluster::default(),
-    })
-}
-
-fn workspace_policies(session: &Session<'_>) -> Result<BuiltinPolicies> {
-    let config = WorkspaceConfig::read(&session.files).map_err(|faults| {
-        let first = faults.iter().next().map_or("", |it| it.message.as_str());
-        anyhow::anyhow!("cannot read `{WORKSPACE}`: {first}")
-    });
-    config.map(|it| it.policies)
-}
-
-/// The policies that flags switch on, read as `pleach.yaml` is.
-fn builtin_policies(flags: &[String]) -> Result<BuiltinPolicies> {
-    let mut text =
-        "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: flags}\nspec:\n  policies:\n"
-            .to_string();
-    for flag in flags {
-        let Some((name, value)) = flag.split_once('=').filter(|_| !flag.contains('\n')) else {
-            bail!("`--policy {flag}` has no value; write `--policy requests=warning`");
-        };
-        text.push_str(&format!("    {name}: {value}\n"));
-    }
-    let mut files = Tree::new();
-    files.insert(TreePath::root().child(WORKSPACE), text.into_bytes());
-    let config = WorkspaceConfig::read(&files).map_err(|faults| {
-        let first = faults.iter().next();
-        let message = first.map_or("", |it| it.message.as_str());
-        let help = first.and_then(|it| it.help.first());
-        let help = help.map_or(String::new(), |it| format!("; {it}"));
-        anyhow::anyhow!("`--policy`: {message}{help}")
-    });
-    config.map(|it| it.policies)
 }
 
 /// Adds the objects of a file, or below a folder.

@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 
 use super::super::session::{self, Session};
 use super::super::tree::addresses;
-use super::super::{Global, Outcome, cache, output};
+use super::super::{Global, Outcome, cache};
 use super::Form;
-use super::value::{no_field, no_object, options, short_name, whole_name};
+use super::value::{no_field, no_object, options, print_subject, short_name, whole_name};
 use crate::cli::diff::salt;
 use crate::deploy::Status;
 use crate::diag::{Span, nearest};
@@ -16,7 +16,7 @@ use crate::disk::{Folder, Repository, WorkTree};
 use crate::load::WorkspaceConfig;
 use crate::object::Object;
 use crate::provenance::{Cause, Provenance, explain_made, find_field, is_called};
-use crate::report::{Subject, View, provenance_json, provenance_text};
+use crate::report::Subject;
 use crate::tree::{Files, TreePath};
 use crate::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
 
@@ -177,21 +177,12 @@ fn print(
         true => unit.claim.title.clone(),
         false => format!("{} by {}", unit.claim.title, unit.unit.id),
     };
-    let salt = salt();
     let subject = Subject {
         environment: Some(&unit.environment),
         claim: &title,
         object,
         values: &values,
-        salt: &salt,
+        salt: &salt(),
     };
-    let view = View {
-        display,
-        color: true,
-    };
-    output::text(&match form {
-        Form::Text => provenance_text(&subject, &view),
-        Form::Json => provenance_json(&subject, &view),
-    })?;
-    Ok(Outcome::Clean)
+    print_subject(&subject, display, form)
 }

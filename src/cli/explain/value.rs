@@ -103,22 +103,29 @@ fn print(
         field,
     } = target;
     let values = provenance.explain(folder, object, field);
-    let salt = salt();
     let subject = Subject {
         environment: origin.environment.as_deref(),
         claim: &origin.claim.title,
         object,
         values: &values,
-        salt: &salt,
+        salt: &salt(),
     };
-    let display = |path: &TreePath| session.display(path);
+    print_subject(&subject, &|path| session.display(path), form)
+}
+
+/// Prints where the values of an object come from.
+pub(super) fn print_subject(
+    subject: &Subject<'_>,
+    display: &dyn Fn(&TreePath) -> String,
+    form: Form,
+) -> Result<Outcome> {
     let view = View {
-        display: &display,
+        display,
         color: true,
     };
     output::text(&match form {
-        Form::Text => provenance_text(&subject, &view),
-        Form::Json => provenance_json(&subject, &view),
+        Form::Text => provenance_text(subject, &view),
+        Form::Json => provenance_json(subject, &view),
     })?;
     Ok(Outcome::Clean)
 }

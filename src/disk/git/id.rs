@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::yaml::hex;
+
 /// The name of an object: the digest of what it holds. Trees that are in no object, the index's, have made-up ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
@@ -46,8 +48,6 @@ impl Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.digest()
-            .iter()
-            .try_for_each(|it| write!(f, "{it:02x}"))
+        f.write_str(&hex(self.digest()))
     }
 }

@@ -3,6 +3,7 @@
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
+use pleach_yaml::hex;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -28,19 +29,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("encryptAES", &[STRING, STRING], encrypt_aes),
     Function::fixed("htpasswd", &[STRING, STRING], htpasswd),
     Function::fixed("sha1sum", &[STRING], |_, it| {
-        text(hexadecimal(&Sha1::digest(it.text(0))))
+        text(hex(&Sha1::digest(it.text(0))))
     }),
     Function::fixed("sha256sum", &[STRING], |_, it| {
-        text(hexadecimal(&Sha256::digest(it.text(0))))
+        text(hex(&Sha256::digest(it.text(0))))
     }),
     Function::fixed("sha512sum", &[STRING], |_, it| {
-        text(hexadecimal(&Sha512::digest(it.text(0))))
+        text(hex(&Sha512::digest(it.text(0))))
     }),
 ];
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn adler_32(text: &[u8]) -> u32 {
     let (mut a, mut b) = (1_u32, 0_u32);

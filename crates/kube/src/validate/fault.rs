@@ -252,6 +252,7 @@ impl Fault<'_> {
             severity: self.class.severity,
             class: match self.class {
                 class::REMOVED_API => diag::Class::RemovedApi,
+                class::MISSING_FIELD => diag::Class::MissingField,
                 _ => diag::Class::Plain,
             },
             ..Diagnostic::error(self.class.code, message)

@@ -38,6 +38,8 @@ pub enum Class {
     Limit,
     /// A mapping has a key more than once.
     DuplicateKey,
+    /// There is no schema for a kind of objects.
+    NoSchema,
     /// The cluster no longer serves the version of the object.
     RemovedApi,
     /// The sync engine refuses the whole unit for certain.

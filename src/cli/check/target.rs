@@ -1,0 +1,205 @@
+//! The cluster that the objects of `pleach check PATH…` are judged for.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use super::super::session::Session;
+use super::Arguments;
+use crate::check::{self, Cluster};
+use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::helm::HelmVersion;
+use crate::layout::{Input, WORKSPACE, environment_of};
+use crate::load::{self, BuiltinPolicies, WorkspaceConfig};
+use crate::tree::{Tree, TreePath};
+use crate::validate::Catalog;
+
+/// The cluster that objects are judged for.
+pub(super) struct Target {
+    /// The environment; empty for none.
+    pub(super) environment: String,
+    /// The version of Kubernetes as charts see it; empty for Helm's default.
+    pub(super) kubernetes_version: String,
+    pub(super) helm_version: HelmVersion,
+    pub(super) cluster: Cluster,
+    /// The version that the user asked for.
+    asked: Option<(String, u32)>,
+}
+
+impl Target {
+    /// `paths` are the files and folders that are named, and nothing for each stream.
+    pub(super) fn of(
+        arguments: &Arguments,
+        workspace: Option<&Session<'_>>,
+        paths: &[Option<PathBuf>],
+    ) -> Result<Target> {
+        let environment = environment(&arguments.selection.environments, workspace, paths)?;
+        let known = match workspace {
+            Some(session) => known_cluster(session, &environment)?,
+            None => load::Cluster::default(),
+        };
+        let asked = match &arguments.kubernetes_version {
+            None => None,
+            Some(version) => Some(asked(version)?),
+        };
+        let kubernetes_version = match &asked {
+            Some((version, _)) => version.clone(),
+            None => known.kubernetes_version,
+        };
+        let minor = check::minor(&kubernetes_version);
+        let cluster = match workspace {
+            Some(session) => Cluster {
+                definitions: check::definitions(&session.files),
+                policies: check::policies(&session.files),
+                builtin_policies: workspace_policies(session)?,
+                ..Cluster::default()
+            },
+            None => Cluster::default(),
+        };
+        let builtin_policies = match &*arguments.policies {
+            [] => cluster.builtin_policies,
+            policies => builtin_policies(policies)?,
+        };
+        Ok(Target {
+            environment,
+            kubernetes_version,
+            helm_version: match known.helm_version {
+                Some(3) => HelmVersion::V3,
+                _ => HelmVersion::V4,
+            },
+            cluster: Cluster {
+                minor,
+                builtin_policies,
+                ..cluster
+            },
+            asked,
+        })
+    }
+
+    pub(super) fn minor(&self) -> u32 {
+        Catalog::new(self.cluster.minor).minor()
+    }
+
+    /// What is to be said of the version.
+    pub(super) fn notes(&self) -> Diagnostics {
+        let asked = self.asked.as_ref().filter(|it| it.1 != self.minor());
+        let note = asked.map(|(_, minor)| {
+            let message = format!(
+                "there are no schemas of Kubernetes 1.{minor}: those of 1.{} are used",
+                self.minor()
+            );
+            Diagnostic::note("other-version", message)
+        });
+        note.into_iter().collect()
+    }
+}
+
+/// A version as charts see it, and its minor number.
+fn asked(version: &str) -> Result<(String, u32)> {
+    let number = version.trim_start_matches('v');
+    let Some(minor) = check::minor(number).filter(|_| version.len() <= number.len() + 1) else {
+        bail!("`--kubernetes-version {version}` is no version of Kubernetes; write `1.33`");
+    };
+    let full = match number.matches('.').count() {
+        1 => format!("{number}.0"),
+        _ => number.to_string(),
+    };
+    Ok((full, minor))
+}
+
+/// The environment that is asked for, or that all files and folders belong to; empty for none.
+fn environment(
+    asked: &[String],
+    workspace: Option<&Session<'_>>,
+    paths: &[Option<PathBuf>],
+) -> Result<String> {
+    let Some(session) = workspace else {
+        return match asked {
+            [] => Ok(String::new()),
+            _ => bail!(
+                "`--env` needs a workspace, and there is no `{WORKSPACE}` here; use `--kubernetes-version`"
+            ),
+        };
+    };
+    let known = load::environments(&session.files);
+    match asked {
+        [] => {}
+        [name] if known.contains(name) => return Ok(name.clone()),
+        [name] => {
+            let near = nearest(name, known.iter().map(String::as_str));
+            let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
+            bail!("the workspace has no environment `{name}`{help}");
+        }
+        _ => bail!(
+            "with PATH, objects are checked for the cluster of one environment; name one `--env`"
+        ),
+    }
+    let output = WorkspaceConfig::read(&session.files).map(|it| it.output);
+    let output = output.unwrap_or_else(|_| TreePath::root());
+    let of = |path: &Option<PathBuf>| {
+        let path = path.as_ref()?.strip_prefix(session.files.root()).ok()?;
+        let path = TreePath::new(path.to_str()?)?;
+        let name = match Input::is_of_environments(&path) {
+            true => path.parts().nth(1),
+            false => None,
+        };
+        let below = path.below(&output);
+        let name = name.or_else(|| environment_of(below.as_ref()?));
+        name.map(str::to_string).filter(|it| known.contains(it))
+    };
+    let mut names = paths.iter().map(of);
+    let first = names.next().flatten();
+    let is_same = names.all(|it| it == first);
+    Ok(first.filter(|_| is_same).unwrap_or_default())
+}
+
+/// What the environment says of its cluster; without one, what all environments say alike.
+fn known_cluster(session: &Session<'_>, environment: &str) -> Result<load::Cluster> {
+    let read = |name: &str| {
+        load::cluster(&session.files, name).map_err(|faults| {
+            anyhow::anyhow!("cannot read the environment `{name}`: {}", first(&faults))
+        })
+    };
+    if !environment.is_empty() {
+        return read(environment);
+    }
+    let names = load::environments(&session.files);
+    let clusters: Vec<load::Cluster> = names.iter().map(|it| read(it)).collect::<Result<_>>()?;
+    let first = clusters.first().cloned().unwrap_or_default();
+    Ok(match clusters.iter().all(|it| *it == first) {
+        true => first,
+        false => load::Cluster::default(),
+    })
+}
+
+fn workspace_policies(session: &Session<'_>) -> Result<BuiltinPolicies> {
+    let config = WorkspaceConfig::read(&session.files)
+        .map_err(|faults| anyhow::anyhow!("cannot read `{WORKSPACE}`: {}", first(&faults)));
+    config.map(|it| it.policies)
+}
+
+/// The policies that flags switch on, read as `pleach.yaml` is.
+fn builtin_policies(flags: &[String]) -> Result<BuiltinPolicies> {
+    let mut text =
+        "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: flags}\nspec:\n  policies:\n"
+            .to_string();
+    for flag in flags {
+        let Some((name, value)) = flag.split_once('=').filter(|_| !flag.contains('\n')) else {
+            bail!("`--policy {flag}` has no value; write `--policy requests=warning`");
+        };
+        text.push_str(&format!("    {name}: {value}\n"));
+    }
+    let mut files = Tree::new();
+    files.insert(TreePath::root().child(WORKSPACE), text.into_bytes());
+    let config = WorkspaceConfig::read(&files).map_err(|faults| {
+        let help = faults.iter().next().and_then(|it| it.help.first());
+        let help = help.map_or(String::new(), |it| format!("; {it}"));
+        anyhow::anyhow!("`--policy`: {}{help}", first(&faults))
+    });
+    config.map(|it| it.policies)
+}
+
+/// The message of the first fault.
+fn first(faults: &Diagnostics) -> &str {
+    faults.iter().next().map_or("", |it| &it.message)
+}
