@@ -34,7 +34,7 @@ pub mod resolve;
 pub mod render;
 pub mod delivery;
 pub mod compose;
-mod engine;
+pub mod engine;
 pub mod prove;
 pub mod promote;
 pub mod provenance;
@@ -62,6 +62,7 @@ use std::sync::Arc;
 
 use compare::{Claim, Origin, Origins, Written};
 use compose::Exports;
+use engine::ENGINES;
 use layout::{Output, claim_folder};
 pub use load::Scope;
 pub use observer::{Event, Observer};
@@ -148,7 +149,7 @@ impl Compiled {
             return false;
         };
         match claim {
-            Some(claim) if load::is_base(folder) => {
+            Some(claim) if ENGINES.is_base(folder) => {
                 self.bases.contains(&folder) && self.scope.has_base_claim(claim)
             }
             Some(claim) => self.scope.has(folder) && self.scope.has_claim(folder, claim),
@@ -187,27 +188,29 @@ fn compile_unmixed(
     let cache = options.cache.clone();
     let with_remotes = WithRemotes::new(&files, TreePath::root(), cache.clone());
     options.observer.begins("reading claims");
-    let kept = (options.trace.as_ref(), &options.shelf);
-    let (output, composed) =
-        match load::load_traced(&with_remotes, cache, &scope, kept, &mut diagnostics) {
-            Some(mut repository) => {
-                if options.without_proof && !scope.is_whole() {
-                    repository.bases.clear();
-                }
-                if let Some(below_top) = &options.below_top {
-                    let (workspace, environments) =
-                        (&repository.workspace, &repository.environments);
-                    diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
-                }
-                let files = &with_remotes;
-                let composed =
-                    pipeline::run(files, &repository, options, is_proven, &mut diagnostics);
-                requests = repository.charts.requests();
-                repository.templates.put_on(&options.shelf);
-                (Some(repository.workspace.output.clone()), composed)
+    let reading = load::Options {
+        cache,
+        trace: options.trace.clone(),
+        shelf: options.shelf.clone(),
+        ..load::Options::new(&ENGINES, &scope)
+    };
+    let (output, composed) = match load::load(&with_remotes, reading, &mut diagnostics) {
+        Some(mut repository) => {
+            if options.without_proof && !scope.is_whole() {
+                repository.bases.clear();
             }
-            None => (None, None),
-        };
+            if let Some(below_top) = &options.below_top {
+                let (workspace, environments) = (&repository.workspace, &repository.environments);
+                diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
+            }
+            let files = &with_remotes;
+            let composed = pipeline::run(files, &repository, options, is_proven, &mut diagnostics);
+            requests = repository.charts.requests();
+            repository.templates.put_on(&options.shelf);
+            (Some(repository.workspace.output.clone()), composed)
+        }
+        None => (None, None),
+    };
     diagnostics.extend(with_remotes.diagnostics());
     load::check_links(&files, &mut diagnostics);
     diagnostics.sort_and_dedup();
@@ -332,8 +335,11 @@ pub struct ClaimCapabilities {
 /// scope, the time only depends on its claims and not on the rest of the workspace.
 pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     let mut diagnostics = Diagnostics::default();
-    let cache = options.cache.clone();
-    let loaded = load::load(files, cache, &options.scope, &mut diagnostics);
+    let reading = load::Options {
+        cache: options.cache.clone(),
+        ..load::Options::new(&ENGINES, &options.scope)
+    };
+    let loaded = load::load(files, reading, &mut diagnostics);
     let Some(repository) = loaded else {
         return JudgedClaims {
             diagnostics: secret::conceal(diagnostics),
@@ -406,8 +412,11 @@ fn delivered_origin(
 /// A missing chart is also such an error, because its values may require further charts.
 pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
-    let cache = options.cache.clone();
-    let loaded = load::load(files, cache, &options.scope, &mut diagnostics);
+    let reading = load::Options {
+        cache: options.cache.clone(),
+        ..load::Options::new(&ENGINES, &options.scope)
+    };
+    let loaded = load::load(files, reading, &mut diagnostics);
     let requests = loaded.map(|repository| {
         let resolution = resolve::resolve(&repository, &mut diagnostics);
         pipeline::deliver_all(&repository, &resolution, &mut diagnostics);

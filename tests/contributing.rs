@@ -1,5 +1,5 @@
 //! CONTRIBUTING.md is true: what it names exists, and its steps for a claim kind work as written. `.ci/contributing` follows the steps for
-//! a rule, which requires a build.
+//! a rule and a sync engine, which require a build.
 
 use std::collections::BTreeSet;
 use std::fs::{create_dir_all, read_to_string, write};

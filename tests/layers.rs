@@ -103,7 +103,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("case", &["layout", "chart", "emit", "load", "compare"]),
     // `emit` because generated files are no input.
     // Describes what `load` reads, and the values of charts.
-    ("json_schema", &["chart", "load"]),
+    ("json_schema", &["chart", "load", "engine"]),
     (
         "affected",
         &["layout", "template", "chart", "kustomize", "load", "emit"],
@@ -111,7 +111,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Renders a change.
     ("incremental", &["layout", "load", "resolve", "affected"]),
     // Renders a part.
-    ("shard", &["layout", "load"]),
+    ("shard", &["layout", "load", "engine"]),
     // Renders both sides of a comparison.
     (
         "workspace_diff",
@@ -123,6 +123,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "compare",
             "load",
+            "engine",
             "affected",
             "provenance",
         ],
@@ -152,6 +153,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "template",
             "chart",
             "load",
+            "engine",
             "check",
             "json_schema",
         ],
@@ -171,6 +173,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diff",
             "compare",
             "load",
+            "engine",
             "promote",
             "provenance",
             "matrix",
@@ -224,6 +227,34 @@ fn the_table_has_all_rooms_in_the_order_of_the_library() {
         declared.collect::<Vec<_>>(),
         ROOMS.iter().map(|it| it.0).collect::<Vec<_>>()
     );
+}
+
+/// The names of engines and of their base folders, as code writes them.
+const OF_ENGINES: [&str; 4] = ["\"flux\"", "\"argo\"", "\"base-argo\"", "\"argocd\""];
+
+/// Files outside of `src/engine` that name an engine, and why.
+const NAME_ENGINES: [(&str, &str); 1] = [(
+    "check/missing_namespace.rs",
+    "a repository may be for any engine, and have no environments",
+)];
+
+/// A new engine is one folder: nothing else decides by its name.
+#[test]
+fn only_the_folders_of_engines_name_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for path in rust_files(&source) {
+        let name = path.strip_prefix(&source).expect("it is below src");
+        let name = name.display().to_string();
+        if name.starts_with("engine/") || NAME_ENGINES.iter().any(|it| it.0 == name) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source file can be read");
+        let lines = text.lines().enumerate();
+        let lines = lines.filter(|it| OF_ENGINES.iter().any(|word| it.1.contains(word)));
+        found.extend(lines.map(|(at, line)| format!("{name}:{}: {line}", at + 1)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// Words that the documentation of Kubernetes, Git and Rust does not use in the sense in which they crept in here.

@@ -116,7 +116,7 @@ fn is_substituted(object: &Object, finding: &Finding) -> bool {
     match value.is_scalar() {
         true => has_variable(value),
         // The form of a whole may depend on any value in it.
-        false => finding.diagnostic.code == "invalid-value" && has_variable(value),
+        false => finding.diagnostic.class == Class::InvalidValue && has_variable(value),
     }
 }
 

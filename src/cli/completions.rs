@@ -18,6 +18,7 @@ use super::{Cli, Outcome, output};
 use crate::check::pages;
 use crate::diag::Diagnostics;
 use crate::disk::{Folder, find_upwards};
+use crate::engine::ENGINES;
 use crate::layout::WORKSPACE;
 use crate::load::{self, Scope};
 use crate::tree::Tree;
@@ -57,7 +58,7 @@ pub(super) fn environments() -> Vec<CompletionCandidate> {
         return Vec::new();
     };
     let names = load::environment_names(&files, &mut Diagnostics::default());
-    let deployed = names.into_iter().filter(|it| !load::is_base(it));
+    let deployed = names.into_iter().filter(|it| !ENGINES.is_base(it));
     deployed.map(CompletionCandidate::new).collect()
 }
 
@@ -67,7 +68,11 @@ pub(super) fn claims() -> Vec<CompletionCandidate> {
         return Vec::new();
     };
     let scope = Scope::default();
-    let Some(workspace) = load::load(&files, None, &scope, &mut Diagnostics::default()) else {
+    let Some(workspace) = load::load(
+        &files,
+        load::Options::new(&ENGINES, &scope),
+        &mut Diagnostics::default(),
+    ) else {
         return Vec::new();
     };
     let environments = workspace.environments.iter().chain([&workspace.base]);

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
-use super::progress;
 use crate::report::screened;
 use crate::secret::without_secrets;
 
@@ -16,20 +15,40 @@ static FAILURE: OnceLock<String> = OnceLock::new();
 /// Whether only errors and requested output are printed.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
 
+/// Whether a line is shown on standard error that must be removed before anything else is printed.
+static HAS_LINE: AtomicBool = AtomicBool::new(false);
+
 /// Suppresses messages about progress and results.
 pub(super) fn be_quiet() {
     IS_QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Shows a line on the terminal of standard error, in place of the former one, until something else is printed.
+pub(super) fn show_line(text: &str) {
+    HAS_LINE.store(true, Ordering::Relaxed);
+    let mut out = io::stderr();
+    let _ = write!(out, "\r\x1b[K{text}");
+    let _ = out.flush();
+}
+
+/// Removes the line, if one is shown.
+pub(super) fn clear_line() {
+    if HAS_LINE.swap(false, Ordering::Relaxed) {
+        let mut out = io::stderr();
+        let _ = write!(out, "\r\x1b[K");
+        let _ = out.flush();
+    }
+}
+
 /// Prints data to standard output, byte for byte.
 pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
-    progress::clear(&mut io::stderr());
+    clear_line();
     printed(write(&mut io::stdout().lock(), bytes))
 }
 
 /// Prints text that may be coloured to standard output.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
-    progress::clear(&mut io::stderr());
+    clear_line();
     printed(write(
         &mut anstream::stdout().lock(),
         screened(text).as_bytes(),
@@ -67,7 +86,7 @@ pub(super) fn columns() -> Option<usize> {
 
 /// Prints text that may be coloured to standard error. It is no error if standard error is closed.
 pub(super) fn note(text: &str) {
-    progress::clear(&mut io::stderr());
+    clear_line();
     let _ = anstream::stderr()
         .lock()
         .write_all(screened(text).as_bytes());

@@ -1,13 +1,13 @@
 //! Progress: one line on standard error, if that is a terminal, after a run has taken a while.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Global;
+use super::output;
 use super::timings::Timings;
 use crate::report::Format;
 use crate::{Event, Observer};
@@ -17,9 +17,6 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// The number of ticks before the line appears: short runs need none.
 const FIRST: usize = 3;
-
-/// Whether the line is shown and must be removed before anything else is printed.
-static IS_SHOWN: AtomicBool = AtomicBool::new(false);
 
 /// Shows the progress until it is dropped. Nothing is shown with `-q`, for CI services, or if standard error is not a terminal.
 pub(super) struct Progress {
@@ -48,7 +45,7 @@ impl Progress {
         }
         let (stages, received) = channel();
         let words = words.to_string();
-        let write = move || run(words, &received, &mut std::io::stderr());
+        let write = move || run(words, &received);
         let writer = std::thread::Builder::new().spawn(write).ok();
         Progress {
             stages: Some(stages),
@@ -95,7 +92,7 @@ impl Drop for Progress {
 }
 
 /// Updates the line until the end, then removes it. An empty text ends it.
-fn run(mut words: String, received: &Receiver<String>, out: &mut impl Write) {
+fn run(mut words: String, received: &Receiver<String>) {
     let mut ticks = 0_usize;
     loop {
         match received.recv_timeout(TICK) {
@@ -106,18 +103,8 @@ fn run(mut words: String, received: &Receiver<String>, out: &mut impl Write) {
         }
         if ticks >= FIRST {
             let seconds = TICK.as_millis() * ticks as u128 / 1000;
-            IS_SHOWN.store(true, Ordering::Relaxed);
-            let _ = write!(out, "\r\x1b[K{words} … {seconds} s");
-            let _ = out.flush();
+            output::show_line(&format!("{words} … {seconds} s"));
         }
     }
-    clear(out);
-}
-
-/// Removes the line, if it is shown. Call this before printing to a terminal.
-pub(super) fn clear(out: &mut impl Write) {
-    if IS_SHOWN.swap(false, Ordering::Relaxed) {
-        let _ = write!(out, "\r\x1b[K");
-        let _ = out.flush();
-    }
+    output::clear_line();
 }

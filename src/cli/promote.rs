@@ -15,6 +15,7 @@ use crate::diag::Diagnostics;
 use crate::diff::Options;
 use crate::disk::apply;
 use crate::emit::{Change, Plan, Step};
+use crate::engine::ENGINES;
 use crate::promote::{Fields, Promotion, Request, promote};
 use crate::report::{View, changes, promotion};
 use crate::tree::{Files, Over, Tree, TreePath};
@@ -91,7 +92,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
     let mut diagnostics = Diagnostics::default();
     let whole = Scope::default();
-    let repository = load::load(&session.files, None, &whole, &mut diagnostics);
+    let repository = load::load(
+        &session.files,
+        load::Options::new(&ENGINES, &whole),
+        &mut diagnostics,
+    );
     let promoted = match repository.filter(|_| !diagnostics.has_errors()) {
         Some(repository) => promote(&session.files, &repository, request),
         None => Err(Diagnostics::default()),

@@ -7,6 +7,7 @@ use crate::Compiled;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::disk::Repository;
 use crate::emit::{Change, Plan, origin};
+use crate::engine::ENGINES;
 use crate::layout::{BASE, environment_of};
 use crate::load::{self};
 use crate::tree::{Below, EntryKind, Files, TreePath};
@@ -71,7 +72,7 @@ fn key(path: &TreePath, bytes: &[u8]) -> Option<(String, String)> {
     let environment = environment_of(&folder)?;
     let end = bytes.iter().position(|it| *it == b'\n');
     let line = str::from_utf8(&bytes[..end.unwrap_or(bytes.len())]).ok()?;
-    let is_shared = load::is_base(environment);
+    let is_shared = ENGINES.is_base(environment);
     (!is_shared).then_some((environment.to_string(), origin(line)?.to_string()))
 }
 

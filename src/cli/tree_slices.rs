@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use super::session::Session;
 use super::{Outcome, cache};
 use crate::diag::{Source, nearest};
+use crate::engine::ENGINES;
 use crate::layout::{CLUSTERS, Output, environment_of};
-use crate::load::is_base;
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Node, emit_canonical, parse_one};
 use crate::{Compiled, Options, Scope, compile};
@@ -53,7 +53,7 @@ pub(super) fn owner(folder: &TreePath) -> Option<(String, String)> {
         } => (cluster_type, tier),
         Output::Values { .. } | Output::Roots { .. } => return None,
     };
-    let is_claim = !claim.is_empty() && !is_base(environment);
+    let is_claim = !claim.is_empty() && !ENGINES.is_base(environment);
     is_claim.then(|| (environment.to_string(), claim.to_string()))
 }
 
@@ -66,7 +66,7 @@ pub(super) fn service(folder: &TreePath) -> Option<(String, String)> {
 
 /// One environment's part of a tree, at a place that says nothing of which one it is, so that two can be compared.
 pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
-    let is_other = |folder: &str| !is_base(folder) && folder != environment;
+    let is_other = |folder: &str| !ENGINES.is_base(folder) && folder != environment;
     let entries = tree.iter().filter_map(|(path, bytes)| {
         let mut parts = path.parts();
         let (group, folder) = (parts.next()?, parts.next()?);

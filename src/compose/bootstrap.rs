@@ -30,7 +30,7 @@ pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnost
                 let key = delivered.engine.root_key(root, environment);
                 let owner = Owner {
                     environment,
-                    engine: delivered.engine,
+                    engine: &*delivered.engine,
                     delivery,
                     root,
                 };
@@ -68,9 +68,7 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     } else if let (Some(one), Some(other)) =
         (cluster(first.environment), cluster(second.environment))
         && one != other
-        && first
-            .engine
-            .is_same_cluster(first.environment, second.environment)
+        && first.engine.destination() == second.engine.destination()
     {
         (
             format!(

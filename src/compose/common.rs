@@ -4,7 +4,7 @@ use crate::diag::{Diagnostics, Severity};
 use crate::kustomize::{self, Options};
 use crate::object::Object;
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, map};
 
 /// Settings of a kustomization that change all of its objects, which avoids a patch for each.
 #[derive(Clone, Default)]
@@ -34,13 +34,7 @@ impl Common {
 
 /// A kustomization without content.
 pub(super) fn kustomization() -> Mapping {
-    Mapping::from([
-        (
-            "apiVersion",
-            Node::constant("kustomize.config.k8s.io/v1beta1"),
-        ),
-        ("kind", Node::constant("Kustomization")),
-    ])
+    map! {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 }
 
 /// The objects that a kustomization with `common` builds.

@@ -19,7 +19,7 @@ pub(super) fn check(laid: &Overlaid<'_>, charts: &Charts<'_>, diagnostics: &mut 
         for object in delivery.files.iter().map(|it| &it.object) {
             let gvk = object.gvk();
             // For nearly all objects, the search ends here.
-            if is_of_cluster(&gvk, laid.engine) {
+            if is_of_cluster(&gvk, &*laid.engine) {
                 continue;
             }
             let kind = (gvk.group.to_string(), gvk.kind.to_string());

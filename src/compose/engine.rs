@@ -1,4 +1,4 @@
-//! The interface of sync engines. Each engine is a folder of `engine`.
+//! The interface of a sync engine as an environment uses it. Each engine is a folder of `engine`.
 
 use super::{EnvironmentManifests, Order, Overlaid, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, Lowering, ManifestFile, Root};
@@ -7,15 +7,26 @@ use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Gvk;
 use crate::tree::TreePath;
 
+/// Names that an environment creates in an instance of its engine.
+#[derive(Default)]
+pub(crate) struct InstanceNames {
+    /// The namespace of the instance.
+    pub(crate) namespace: String,
+    /// Whether the instance is on the cluster that it deploys the environment to.
+    pub(crate) is_on_cluster: bool,
+    /// The names, each with its kind.
+    pub(crate) names: Vec<(&'static str, String)>,
+}
+
 pub(crate) trait SyncEngine: Lowering {
     /// Whether an environment creates names in an instance of the engine that other environments may share.
     fn shares_names(&self) -> bool {
         false
     }
 
-    /// These names, each with its kind.
-    fn names(&self, _manifests: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
-        Vec::new()
+    /// These names.
+    fn names(&self, _manifests: &EnvironmentManifests<'_>) -> InstanceNames {
+        InstanceNames::default()
     }
 
     /// Reports names that several environments create.
@@ -44,9 +55,9 @@ pub(crate) trait SyncEngine: Lowering {
     /// The identity of a root: it is the same for environments that sync one cluster from one source.
     fn root_key(&self, root: &Root, environment: &Environment) -> String;
 
-    /// Whether two environments are deployed to the same cluster, according to their engine settings.
-    fn is_same_cluster(&self, _one: &Environment, _other: &Environment) -> bool {
-        true
+    /// The cluster that the environment is deployed to, if its settings for the engine say it.
+    fn destination(&self) -> Option<&str> {
+        None
     }
 
     /// The objects that start the sync of a cluster.

@@ -10,7 +10,7 @@ use crate::object::{Object, ObjectId};
 use crate::patch::{Patch, between, merge_key};
 use crate::schema::Schemas;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node, emit_kustomize};
+use crate::yaml::{Mapping, Node, emit_kustomize, map, node};
 
 /// The file that makes a folder a kustomization.
 pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
@@ -109,7 +109,7 @@ impl Writer<'_> {
 
     fn patch(&mut self, file: &str, object: &Object, patch: Option<Patch>) {
         let name = format!("{}-patch.yaml", stem(file));
-        let mut entry = Mapping::from([("path", Node::string(name.as_str()))]);
+        let mut entry = map! {"path": name.as_str()};
         match patch {
             None => return,
             Some(Patch::Strategic(node)) => self.write(&name, form::object(&node)),
@@ -124,21 +124,15 @@ impl Writer<'_> {
     fn delete(&mut self, file: &ManifestFile) {
         let name = format!("{}-delete.yaml", stem(&file.name));
         let object = &file.object;
-        let mut metadata = Mapping::from([("name", Node::string(object.name()))]);
-        if !object.namespace().is_empty() {
-            metadata.insert("namespace", object.namespace());
-        }
-        let node = Mapping::from([
-            ("apiVersion", Node::string(object.api_version())),
-            ("kind", Node::string(object.kind())),
-            ("metadata", Node::mapping(metadata)),
-            ("$patch", Node::constant("delete")),
-        ]);
-        self.patches.push(Node::mapping(Mapping::from([(
-            "path",
-            Node::string(name.as_str()),
-        )])));
-        self.write(&name, form::object(&Node::mapping(node)));
+        let namespace = Some(object.namespace()).filter(|it| !it.is_empty());
+        let node = node!({
+            "apiVersion": object.api_version(),
+            "kind": object.kind(),
+            "metadata": {"name": object.name(), "namespace"?: namespace},
+            "$patch": "delete",
+        });
+        self.patches.push(node!({"path": name.as_str()}));
+        self.write(&name, form::object(&node));
     }
 
     fn write(&mut self, name: &str, body: String) {
@@ -187,27 +181,18 @@ impl Writer<'_> {
 /// A JSON 6902 patch names its target.
 fn target(object: &Object) -> Mapping {
     let gvk = object.gvk();
-    let mut target = Mapping::new();
-    for (key, value) in [
-        ("group", &*gvk.group),
-        ("kind", &*gvk.kind),
-        ("name", object.name()),
-        ("namespace", object.namespace()),
-    ] {
-        if !value.is_empty() {
-            target.insert(key, exactly(key, value));
-        }
+    let set = |text: String| Some(text).filter(|it| !it.is_empty());
+    map! {
+        "group"?: set(gvk.group.to_string()),
+        "kind"?: set(gvk.kind.to_string()),
+        "name"?: set(exactly(object.name())),
+        "namespace"?: set(exactly(object.namespace())),
     }
-    target
 }
 
 /// kustomize treats a target's name and namespace as regular expressions, so dots are escaped.
-fn exactly(key: &str, value: &str) -> String {
-    if matches!(key, "name" | "namespace") {
-        value.replace('.', "\\.")
-    } else {
-        value.to_string()
-    }
+fn exactly(text: &str) -> String {
+    text.replace('.', "\\.")
 }
 
 fn stem(file: &str) -> &str {

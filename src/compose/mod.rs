@@ -26,13 +26,13 @@ use crate::chart::Charts;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::layout::{BASE, cluster_folder};
-use crate::load::{Engine, Environment, Layout, Scope, Workspace, WorkspaceConfig};
+use crate::load::{Environment, Layout, Scope, Workspace, WorkspaceConfig};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
-use crate::yaml::{Mapping, Node, emit_canonical};
+use crate::yaml::{Node, emit_canonical};
 use common::Common;
-pub(crate) use engine::SyncEngine;
+pub(crate) use engine::{InstanceNames, SyncEngine};
 pub use interface::Exports;
 pub use missing_crds::MissingCrd;
 pub(crate) use order::Order;
@@ -43,7 +43,7 @@ pub struct EnvironmentManifests<'a> {
     /// The environment, which may be base.
     pub environment: &'a Environment,
     /// Its sync engine.
-    pub(crate) engine: &'static dyn SyncEngine,
+    pub(crate) engine: Arc<dyn SyncEngine>,
     /// Its claims, by name.
     pub deliveries: Vec<Delivery>,
     /// Whether it has further claims that are not rendered.
@@ -254,11 +254,16 @@ impl<'a> Composer<'a> {
     /// Checks the names that environments have in common.
     pub fn check_names(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
         bootstrap::check(environments, diagnostics);
-        for engine in Engine::ALL {
-            let of_engine = |it: &&SharedNames<'_>| it.environment.engine == engine;
-            let own: Vec<&SharedNames<'_>> = environments.iter().filter(of_engine).collect();
+        let mut engines: BTreeMap<&str, Vec<&SharedNames<'_>>> = BTreeMap::new();
+        for names in environments {
+            engines
+                .entry(names.environment.engine.name)
+                .or_default()
+                .push(names);
+        }
+        for own in engines.values() {
             if let Some(first) = own.first() {
-                first.engine.check_names(&own, diagnostics);
+                first.engine.check_names(own, diagnostics);
             }
         }
     }
@@ -281,9 +286,9 @@ impl<'a> Composer<'a> {
 /// Items of an environment that may conflict with another one: names in a shared instance of the engine, services and roots.
 pub struct SharedNames<'a> {
     pub(crate) environment: &'a Environment,
-    engine: &'static dyn SyncEngine,
-    /// Its names in its instance of the engine, each with its kind.
-    pub(crate) names: Vec<(&'static str, String)>,
+    engine: Arc<dyn SyncEngine>,
+    /// Its names in its instance of the engine.
+    pub(crate) instance: InstanceNames,
     /// The claims with services and roots, without their objects.
     pub(crate) deliveries: Vec<Delivery>,
 }
@@ -295,8 +300,8 @@ impl<'a> SharedNames<'a> {
         let shared = deliveries.filter(|it| !it.services.is_empty() || !it.roots.is_empty());
         SharedNames {
             environment: manifests.environment,
-            engine: manifests.engine,
-            names: manifests.engine.names(manifests),
+            engine: manifests.engine.clone(),
+            instance: manifests.engine.names(manifests),
             deliveries: shared.map(Delivery::without_objects).collect(),
         }
     }
@@ -318,7 +323,7 @@ fn with_shared<'a>(
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
     let mut environment = namespaces::with_namespaces(environment);
-    let engine = environment.engine;
+    let engine = environment.engine.clone();
     engine.add_shared(&mut environment, workspace, diagnostics);
     bootstrap::with_roots(environment, workspace)
 }
@@ -329,12 +334,6 @@ pub(crate) fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> Str
         "" | "." => path.to_string(),
         above => format!("{above}/{path}"),
     }
-}
-
-/// A map of texts.
-pub(crate) fn texts<const N: usize>(entries: [(&'static str, &str); N]) -> Mapping {
-    let entries = entries.map(|(key, text)| (key, Node::string(text)));
-    Mapping::from(entries)
 }
 
 /// Extends a scope so that environments are rendered completely if their overlay may mix objects, that is, if its result for one
@@ -370,7 +369,7 @@ fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
 /// An environment's claims after the user's overlays, and the common settings that each kustomization repeats.
 pub(crate) struct Overlaid<'a> {
     pub(crate) environment: &'a Environment,
-    engine: &'static dyn SyncEngine,
+    engine: Arc<dyn SyncEngine>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) common: Common,
     is_partial: bool,

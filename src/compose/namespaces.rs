@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::EnvironmentManifests;
 use crate::delivery::{Delivery, ManifestFile};
 use crate::layout::Group;
-use crate::load::FLUX_NAMESPACE;
+use crate::load::Engine;
 use crate::object::Object;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::node;
 
 /// The folder, and its Flux Kustomization.
 pub(super) const NAME: &str = "namespaces";
@@ -18,7 +18,7 @@ pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> Enviro
     if delivered.is_partial {
         return delivered;
     }
-    let deliveries = &delivered.deliveries;
+    let (deliveries, engine) = (&delivered.deliveries, delivered.environment.engine);
     let files = deliveries.iter().flat_map(|it| &it.files);
     let made: BTreeSet<&str> = files
         .filter(|it| it.object.kind() == "Namespace")
@@ -28,7 +28,7 @@ pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> Enviro
         .iter()
         .flat_map(|it| &it.namespaces)
         .map(String::as_str)
-        .filter(|it| !made.contains(it) && !is_there(it))
+        .filter(|it| !made.contains(it) && !is_there(it, engine))
         .collect();
     if wanted.is_empty() {
         return delivered;
@@ -43,28 +43,23 @@ pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> Enviro
     delivered
 }
 
-/// Whether every cluster has the namespace, or Flux creates it.
-fn is_there(name: &str) -> bool {
-    name == "default" || name.starts_with("kube-") || name == FLUX_NAMESPACE
+/// Whether every cluster has the namespace, or the engine creates it.
+fn is_there(name: &str, engine: &Engine) -> bool {
+    name == "default" || name.starts_with("kube-") || name == engine.namespace
 }
 
 fn namespace(name: &str) -> ManifestFile {
-    let label = ("app.kubernetes.io/managed-by", Node::constant("pleach"));
-    let annotation = (
-        "kustomize.toolkit.fluxcd.io/prune",
-        Node::constant("disabled"),
-    );
-    let metadata = Mapping::from([
-        ("name", Node::string(name)),
-        ("labels", Node::mapping([label])),
-        ("annotations", Node::mapping([annotation])),
-    ]);
+    let node = node!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "labels": {"app.kubernetes.io/managed-by": "pleach"},
+            "annotations": {"kustomize.toolkit.fluxcd.io/prune": "disabled"},
+        },
+    });
     ManifestFile {
         name: format!("{name}.yaml").into(),
-        object: Object::new(Node::mapping([
-            ("apiVersion", Node::constant("v1")),
-            ("kind", Node::constant("Namespace")),
-            ("metadata", Node::mapping(metadata)),
-        ])),
+        object: Object::new(node),
     }
 }

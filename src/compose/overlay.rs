@@ -16,7 +16,7 @@ use crate::layout::{BASE, Folder, Group};
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::{EntryKind, Files, FilesError, TreePath};
-use crate::yaml::{Mapping, Node, parse_one};
+use crate::yaml::{Node, node, parse_one};
 
 /// The folder of what overlays add, and its Flux Kustomization.
 pub(crate) const NAME: &str = "overlay";
@@ -168,10 +168,8 @@ pub(super) fn apply_overlays<'a>(
     } = delivered;
     let mut common = Common::default();
     if environment.name != BASE && !environment.labels.is_empty() {
-        common.labels.push(Node::mapping(Mapping::from([(
-            "pairs",
-            Node::mapping(environment.labels.clone()),
-        )])));
+        let pairs = environment.labels.clone();
+        common.labels.push(node!({"pairs": pairs}));
     }
     let mut kept = Vec::new();
     for (overlay, unmatched) in overlays {

@@ -38,7 +38,7 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
         for object in more.chain(&delivery.first) {
             let taken = laid.deliveries.iter().find(|it| it.name == object.name());
             let engine = laid.environment.engine;
-            if let Some(other) = taken.filter(|_| object.kind() == engine.of_claim()) {
+            if let Some(other) = taken.filter(|_| object.kind() == engine.claim_kind) {
                 diagnostics.push(taken_name(delivery, other, engine));
             }
         }
@@ -46,12 +46,10 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// An object of the engine has the name of the claim, so prerequisites and charts need other names.
-fn taken_name(delivery: &Delivery, other: &Delivery, engine: Engine) -> Diagnostic {
+fn taken_name(delivery: &Delivery, other: &Delivery, engine: &Engine) -> Diagnostic {
     let message = format!(
         "the name `{}` is taken: {} has an additional {} with that name",
-        other.name,
-        delivery.title,
-        engine.words().claim_title
+        other.name, delivery.title, engine.claim_title
     );
     let fault = Diagnostic::error("duplicate-claim", message).at(&other.span);
     fault

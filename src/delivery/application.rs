@@ -11,7 +11,7 @@ use crate::layout::Folder;
 use crate::load::WorkspaceConfig;
 use crate::schema::validate;
 use crate::secret::find_secret;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Node, node};
 
 /// Reports fields of a claim that are overridden by the claim's `values`.
 fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Diagnostic>) {
@@ -139,26 +139,23 @@ impl<'a> ChartApplication<'a> {
             true => "OCIRepository",
             false => "HelmRepository",
         };
-        let chart = Mapping::from([
-            ("repository", repository.cloned().unwrap_or_else(Node::null)),
-            ("name", Node::string(self.chart.name.as_str())),
-            ("version", self.version()),
-        ]);
-        let name = intent.metadata("name").cloned();
-        let spec = Mapping::from([
-            ("chart", Node::mapping(chart)),
-            ("source", Node::constant(source)),
-            ("releaseName", name.unwrap_or_else(Node::null)),
-            ("values", self.traced(values, workspace)),
-        ]);
-        let metadata = intent.node().get("metadata").cloned();
-        Node::mapping([
-            ("apiVersion", Node::constant("pleach.dev/v1")),
-            ("kind", Node::constant("HelmInstall")),
-            ("metadata", metadata.unwrap_or_else(Node::null)),
-            ("spec", Node::mapping(spec)),
-        ])
-        .at(intent.node().span())
+        let or_null = |it: Option<&Node>| it.cloned().unwrap_or_else(Node::null);
+        let install = node!({
+            "apiVersion": "pleach.dev/v1",
+            "kind": "HelmInstall",
+            "metadata": or_null(intent.node().get("metadata")),
+            "spec": {
+                "chart": {
+                    "repository": or_null(repository),
+                    "name": self.chart.name.as_str(),
+                    "version": self.version(),
+                },
+                "source": source,
+                "releaseName": or_null(intent.metadata("name")),
+                "values": self.traced(values, workspace),
+            },
+        });
+        install.at(intent.node().span())
     }
 
     /// In a traced run, records that production values are used because the claim requests them.

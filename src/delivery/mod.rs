@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::chart::{Charts, Request};
 use crate::diag::{Diagnostics, Span};
 use crate::layout::Group;
-use crate::load::{Environment, WorkspaceConfig};
+use crate::load::WorkspaceConfig;
 use crate::object::Object;
 use crate::render::{File, Manifest};
 use crate::secret::find_secrets;
@@ -139,7 +139,7 @@ impl Delivery {
 }
 
 /// How a sync engine converts intents.
-pub(crate) trait Lowering: Sync + std::fmt::Debug {
+pub(crate) trait Lowering: Send + Sync + std::fmt::Debug {
     /// Adds the objects that an intent becomes.
     fn lower(
         &self,
@@ -155,7 +155,6 @@ pub(crate) trait Lowering: Sync + std::fmt::Debug {
 
 /// The context of an intent.
 pub(crate) struct IntentPlace<'a> {
-    pub(crate) environment: &'a Environment,
     pub(crate) workspace: &'a WorkspaceConfig,
     pub(crate) charts: &'a Charts<'a>,
     /// The name of the claim.
@@ -168,7 +167,6 @@ pub(crate) struct IntentPlace<'a> {
 pub(crate) fn lower(
     manifest: &Manifest<'_>,
     engine: &dyn Lowering,
-    environment: &Environment,
     workspace: &WorkspaceConfig,
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
@@ -191,7 +189,6 @@ pub(crate) fn lower(
             continue;
         }
         let place = IntentPlace {
-            environment,
             workspace,
             charts,
             claim: &manifest.instance.name,

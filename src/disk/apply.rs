@@ -14,18 +14,7 @@ use crate::emit::{Change, Plan, Step};
 use crate::tree::TreePath;
 
 use super::error::DiskError;
-use super::output::place;
-
-/// The name of a file that is not yet in place: these two around six letters or digits.
-const ASIDE: (&str, &str) = (".pleach-", ".tmp");
-
-/// Whether an interrupted run may have left this file. The test is exact, because the file is removed.
-pub(super) fn is_leftover(name: &str) -> bool {
-    let middle = name
-        .strip_prefix(ASIDE.0)
-        .and_then(|it| it.strip_suffix(ASIDE.1));
-    middle.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
+use super::output::{ASIDE, is_leftover, place};
 
 /// The numbers of files that a plan has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

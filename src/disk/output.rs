@@ -1,4 +1,4 @@
-//! Reads the current output folder, for planning.
+//! The output folder: its files, for planning, and the names of those that are not yet in place.
 
 use std::fs;
 use std::io;
@@ -6,8 +6,18 @@ use std::path::Path;
 
 use crate::tree::{Tree, TreePath};
 
-use super::apply::is_leftover;
 use super::error::DiskError;
+
+/// The name of a file that is not yet in place: these two around six letters or digits.
+pub(super) const ASIDE: (&str, &str) = (".pleach-", ".tmp");
+
+/// Whether an interrupted run may have left this file. The test is exact, because the file is removed.
+pub(super) fn is_leftover(name: &str) -> bool {
+    let middle = name
+        .strip_prefix(ASIDE.0)
+        .and_then(|it| it.strip_suffix(ASIDE.1));
+    middle.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
 
 /// The files of the output folder; an empty tree if it does not exist.
 ///

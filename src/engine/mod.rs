@@ -1,18 +1,36 @@
-//! Sync engines, one folder each: lowering of intents, the files of a cluster, and the objects that start its sync.
+//! Sync engines, one folder each: their settings in `environment.yaml`, lowering of intents, the files of a cluster, and the objects
+//! that start its sync.
 //!
-//! The settings of engines in `environment.yaml` are read by `load::Engine`. The stages of the pipeline use an engine through the
-//! traits [`Lowering`](crate::delivery::Lowering) and [`SyncEngine`].
+//! `load` reads environments with [`ENGINES`]. The later stages use the engine of an environment through the traits
+//! [`Lowering`](crate::delivery::Lowering) and [`SyncEngine`].
 
 mod argo;
 mod flux;
 
-use crate::compose::SyncEngine;
-use crate::load::Engine;
+use std::sync::{Arc, LazyLock};
 
-/// The implementation of an engine.
-pub(crate) fn of(engine: Engine) -> &'static dyn SyncEngine {
-    match engine {
-        Engine::Flux => &flux::Flux,
-        Engine::Argo => &argo::Argo,
-    }
+use crate::compose::SyncEngine;
+use crate::load::{Engine, Engines, Environment, WorkspaceConfig};
+
+/// An engine, and what makes it work for an environment.
+type Entry = (
+    &'static Engine,
+    fn(&Environment, &WorkspaceConfig) -> Arc<dyn SyncEngine>,
+);
+
+/// The engine of environments that do not set one.
+const DEFAULT: Entry = (&flux::ENGINE, flux::new);
+
+/// All other engines.
+const OTHERS: &[Entry] = &[(&argo::ENGINE, argo::new)];
+
+/// The engines that environments can have.
+pub static ENGINES: LazyLock<Engines> =
+    LazyLock::new(|| Engines::new(DEFAULT.0, OTHERS.iter().map(|it| it.0)));
+
+/// The engine of an environment, with its settings.
+pub(crate) fn of(environment: &Environment, workspace: &WorkspaceConfig) -> Arc<dyn SyncEngine> {
+    let other = OTHERS.iter().find(|it| it.0 == environment.engine);
+    let (_, new) = other.unwrap_or(&DEFAULT);
+    new(environment, workspace)
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::chart::{Available, Cache};
 use crate::diag::Diagnostics;
+use crate::engine::ENGINES;
 use crate::load::{self, ClaimKind};
 pub use crate::schema::Form;
 use crate::schema::JsonSchema;
@@ -160,7 +161,7 @@ fn own_documents(place: &str) -> [(&'static str, Json); 4] {
         folder => format!("{folder}{}", OWN[0]),
     };
     let claim_kind = kind::schema(made(load::claim_kind_schema()), &place);
-    let environment = made(load::environment_schema());
+    let environment = made(ENGINES.schema());
     let workspace = made(load::workspace_schema());
     [
         (OWN[0], claim_kind),

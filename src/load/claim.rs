@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::document::is_kubernetes_api;
+use super::engine::Engines;
 use super::kind::{ClaimKind, Kinds};
 use super::spelling::normalise;
 use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Span};
+use crate::layout::BASE;
 use crate::yaml::Node;
 
 /// A claim as written in one document, with field names in the spelling of its kind.
@@ -34,6 +36,7 @@ pub(super) fn read(
     mut node: Node,
     environment: &str,
     kinds: &Kinds,
+    engines: &Engines,
     diagnostics: &mut Diagnostics,
 ) -> Option<Claim> {
     // A kind that could not be read is already reported.
@@ -47,7 +50,7 @@ pub(super) fn read(
     let kind = diagnostics.keep(find_kind(&node, environment, &kinds.sound))?;
     let before = diagnostics.errors();
     normalise(&mut node, &kind, diagnostics);
-    let name = diagnostics.keep(name_of(&node, &kind))?;
+    let name = diagnostics.keep(name_of(&node, &kind, engines))?;
     (diagnostics.errors() == before).then_some(Claim { kind, name, node })
 }
 
@@ -119,7 +122,7 @@ pub const NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
 pub const NAME_MAX: usize = 63;
 
 /// `metadata.name`, which becomes the name of a folder and of a Flux Kustomization.
-fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
+fn name_of(node: &Node, kind: &ClaimKind, engines: &Engines) -> Result<String, Diagnostic> {
     let Some(name) = node.at_keys(&["metadata", "name"]) else {
         let fault = Diagnostic::error(
             "missing-field",
@@ -131,20 +134,20 @@ fn name_of(node: &Node, kind: &ClaimKind) -> Result<String, Diagnostic> {
             .help("add a name"));
     };
     let text = name.as_string().unwrap_or("");
-    match name_fault(text) {
+    match name_fault(text, engines) {
         None => Ok(text.to_string()),
         Some((code, message, help)) => Err(Diagnostic::error(code, message).at(name).help(help)),
     }
 }
 
 /// Why a name is invalid for a claim; `None` if it is valid.
-pub fn fault_in_claim_name(name: &str) -> Option<String> {
-    name_fault(name).map(|it| it.1)
+pub fn fault_in_claim_name(name: &str, engines: &Engines) -> Option<String> {
+    name_fault(name, engines).map(|it| it.1)
 }
 
 /// Code, message and note.
-fn name_fault(text: &str) -> Option<(&'static str, String, &'static str)> {
-    const RESERVED: [&str; 5] = ["base", "base-argo", "flux-system", "namespaces", "overlay"];
+fn name_fault(text: &str, engines: &Engines) -> Option<(&'static str, String, &'static str)> {
+    const RESERVED: [&str; 3] = [BASE, "namespaces", "overlay"];
     let label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     let inner = |c: u8| label(c) || c == b'-' || c == b'.';
     let bytes = text.as_bytes();
@@ -156,7 +159,7 @@ fn name_fault(text: &str) -> Option<(&'static str, String, &'static str)> {
         let help = "it is used for a folder and a Flux Kustomization";
         return Some(("invalid-value", message.to_string(), help));
     }
-    if RESERVED.contains(&text) {
+    if RESERVED.contains(&text) || engines.reserves(text) {
         let message = format!("a claim cannot be named `{text}`");
         return Some(("reserved-name", message, "the name is reserved"));
     }

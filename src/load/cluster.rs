@@ -1,5 +1,6 @@
 //! The cluster settings of an environment without its claims, for commands that only render for a cluster.
 
+use super::engine::Engines;
 use super::environment::read_own_file;
 use super::environment_names;
 use crate::diag::{Diagnostic, Diagnostics};
@@ -16,7 +17,11 @@ pub struct Cluster {
 }
 
 /// The cluster of an environment. Errors: the environment does not exist, or its file is invalid.
-pub fn cluster(files: &dyn Files, environment: &str) -> Result<Cluster, Diagnostics> {
+pub fn cluster(
+    files: &dyn Files,
+    engines: &Engines,
+    environment: &str,
+) -> Result<Cluster, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let names = environment_names(files, &mut diagnostics);
     if !names.iter().any(|it| it == environment) {
@@ -27,7 +32,7 @@ pub fn cluster(files: &dyn Files, environment: &str) -> Result<Cluster, Diagnost
         let known = names.iter().map(String::as_str);
         return Err(fault.did_you_mean(environment, known).into());
     }
-    let node = read_own_file(files, environment)?;
+    let node = read_own_file(files, engines, environment)?;
     let spec = |key: &str| node.at_keys(&["spec", key]);
     let version = spec("kubernetesVersion").and_then(Node::as_str);
     Ok(Cluster {

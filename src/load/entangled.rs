@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use memchr::memmem::{find, find_iter};
 
-use super::environment::{claim_files, environment_folder};
+use super::claim_files::claim_files;
+use super::environment::environment_folder;
 use super::{Scope, WorkspaceConfig};
 use crate::diag::{Diagnostics, Source};
 use crate::layout::{BASE, KIND};

@@ -1,22 +1,19 @@
 //! `environments/<name>/`: the settings of a cluster, and its claims.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::claim::{self, Claim};
-use super::document::{own_schema, plain_secrets, read_checked, read_text, unreadable};
-use super::flux_settings::FluxSettings;
+use super::claim_files::{claim_files, is_misnamed};
+use super::document::{plain_secrets, read_checked, read_text};
+use super::engine::{Engine, Engines, setting};
 use super::kind::{ClaimKind, Kinds};
-use super::links;
-use super::sync::{self, Argo, Engine, Layout, SourceRef};
-use super::unread;
 use super::word_index::ESCAPE;
-use super::workspace::WorkspaceConfig;
+use super::workspace::{Layout, WorkspaceConfig};
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
 use crate::layout::{BASE, ENVIRONMENT, Folder, Input};
-use crate::schema::Schema;
-use crate::tree::{EntryKind, Files, TreePath, Walk, says};
-use crate::yaml::{Mapping, Node, parse};
+use crate::tree::{Files, TreePath, says};
+use crate::yaml::{Entry, Mapping, Node, parse};
 
 /// One environment, which is one cluster.
 #[derive(Clone, Debug)]
@@ -24,7 +21,7 @@ pub struct Environment {
     /// The name of the folder below `environments/`.
     pub name: String,
     /// The sync engine that reconciles it.
-    pub engine: Engine,
+    pub engine: &'static Engine,
     /// Labels for every object.
     pub labels: Mapping,
     /// Excluded claims of base, as `Kind/name`.
@@ -33,12 +30,8 @@ pub struct Environment {
     pub provides: Vec<Node>,
     /// The form of its part of the tree.
     pub layout: Layout,
-    /// The Flux source of the tree.
-    pub source: SourceRef,
-    /// Fields of its Flux Kustomizations, in addition to those that pleach sets.
-    pub flux: FluxSettings,
-    /// The settings for Argo CD.
-    pub argo: Argo,
+    /// The document that its engine reads its settings from: `environment.yaml`, except for base.
+    pub settings: Node,
     /// The value of `environment` in templates and rules.
     pub values: Node,
     /// Its claims, in the order of files and documents.
@@ -85,41 +78,57 @@ impl Broken {
 
 impl Environment {
     /// An empty base, for a workspace without shared claims.
-    pub(super) fn base() -> Environment {
-        Environment::new(BASE, &Node::mapping(Mapping::new()), None)
+    pub(super) fn base(engines: &Engines) -> Environment {
+        let (node, engine) = (Node::mapping(Mapping::new()), engines.default());
+        Environment::new(BASE, &node, engine, Layout::default())
     }
 
     /// Its folder in each part of the tree.
     pub fn folder(&self) -> &str {
         match &*self.name {
-            BASE => self.engine.base(),
+            BASE => self.engine.base,
             name => name,
         }
     }
 
-    /// The name of an Application, which contains the environment because several clusters can share one Argo CD.
-    pub fn application(&self, name: &str) -> String {
-        format!("{name}-{}", self.name)
-    }
-
-    /// The base of an engine: with this engine, and with the Argo CD settings of its first environment, because `overlays/base` may
-    /// contain the namespace of Argo CD.
-    pub(super) fn for_engine(&self, engine: Engine, environments: &[Environment]) -> Environment {
+    /// The base of an engine: with this engine, and with the settings of its first environment, because `overlays/base` may contain
+    /// the namespace of Argo CD.
+    pub(super) fn for_engine(
+        &self,
+        engine: &'static Engine,
+        environments: &[Environment],
+    ) -> Environment {
         let mut environment = self.clone();
         environment.engine = engine;
         if let Some(first) = environments.iter().find(|it| it.engine == engine) {
-            environment.argo = first.argo.clone();
+            environment.settings = first.settings.clone();
         }
-        // Base is not applied, so it needs no access settings.
-        environment.argo.repositories = vec![String::new()];
         if let Some(values) = environment.values.as_mapping_mut() {
-            values.insert("engine", engine.name());
+            values.insert("engine", engine.name);
         }
         environment
     }
 
-    fn new(name: &str, node: &Node, workspace: Option<&WorkspaceConfig>) -> Environment {
-        let spec = |key: &str| node.at_keys(&["spec", key]).filter(|it| !it.is_null());
+    /// Reports settings for claims that the environment does not have. `known` are the names of those that it has.
+    pub fn check_claim_fields(&self, known: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
+        let fields = self.engine.claim_fields.iter();
+        let fields = fields.filter_map(|it| setting(&self.settings, it)?.as_mapping());
+        for Entry { key, .. } in fields.flatten() {
+            let name = key.as_str().unwrap_or("");
+            if !known.contains(name) {
+                let message = format!("the environment has no claim `{name}`");
+                let fault = Diagnostic::error("unknown-claim", message).at(key);
+                diagnostics.push(
+                    fault
+                        .did_you_mean(name, known.iter().copied())
+                        .help("write the name of a claim, or remove its settings"),
+                );
+            }
+        }
+    }
+
+    fn new(name: &str, node: &Node, engine: &'static Engine, layout: Layout) -> Environment {
+        let spec = |key: &str| setting(node, &[key]);
         let list = |key: &str| {
             spec(key)
                 .and_then(Node::as_sequence)
@@ -128,20 +137,16 @@ impl Environment {
         };
         Environment {
             name: name.to_string(),
-            engine: sync::engine(node),
-            layout: Layout::of(spec("layout"))
-                .or(workspace.map(|it| it.layout))
-                .unwrap_or_default(),
+            engine,
+            layout: Layout::of(spec("layout")).unwrap_or(layout),
             labels: spec("labels")
                 .and_then(Node::as_mapping)
                 .cloned()
                 .unwrap_or_default(),
             exclude: list("exclude"),
             provides: list("provides"),
-            source: sync::source_ref(node),
-            flux: FluxSettings::of(node),
-            argo: sync::argo(name, node, workspace),
-            values: values(name, node),
+            values: values(name, node, engine),
+            settings: node.clone(),
             claims: Vec::new(),
             broken: Vec::new(),
             has_unread: false,
@@ -151,19 +156,15 @@ impl Environment {
 }
 
 /// All fields, with defaults, so that expressions can rely on them.
-fn values(name: &str, node: &Node) -> Node {
-    let spec = |key: &str| {
-        node.at_keys(&["spec", key])
-            .filter(|it| !it.is_null())
-            .cloned()
-    };
+fn values(name: &str, node: &Node, engine: &Engine) -> Node {
+    let spec = |key: &str| setting(node, &[key]).cloned();
     let map = || Node::mapping(Mapping::new());
     Node::mapping([
         ("name", Node::string(name)),
         ("cluster", spec("cluster").unwrap_or_else(Node::null)),
         (
             "engine",
-            spec("engine").unwrap_or_else(|| Node::constant("flux")),
+            spec("engine").unwrap_or_else(|| Node::constant(engine.name)),
         ),
         (
             "kubernetesVersion",
@@ -174,15 +175,16 @@ fn values(name: &str, node: &Node) -> Node {
 }
 
 /// An environment whose documents are not yet converted to claims.
-pub(super) struct Draft {
+pub(super) struct Draft<'a> {
     environment: Environment,
+    engines: &'a Engines,
     sources: Vec<Arc<Source>>,
     documents: Vec<Node>,
     /// Whether files were skipped.
     is_partial: bool,
 }
 
-impl Draft {
+impl Draft<'_> {
     pub(super) fn is_partial(&self) -> bool {
         self.is_partial
     }
@@ -226,7 +228,7 @@ impl Draft {
         let mut environment = self.environment;
         for node in self.documents {
             let broken = Broken::of(&node);
-            match claim::read(node, &environment.name, kinds, diagnostics) {
+            match claim::read(node, &environment.name, kinds, self.engines, diagnostics) {
                 Some(claim) => environment.claims.push(claim),
                 None => environment.broken.push(broken),
             }
@@ -249,31 +251,21 @@ fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
 }
 
 /// The `environment.yaml` of an environment. Errors: the file is missing or invalid.
-pub(super) fn read_own_file(files: &dyn Files, name: &str) -> Result<Node, Diagnostics> {
+pub(super) fn read_own_file(
+    files: &dyn Files,
+    engines: &Engines,
+    name: &str,
+) -> Result<Node, Diagnostics> {
     let path = Input::Environment(name).path();
-    read_checked(files, &path, schema(), "Environment")
+    read_checked(files, &path, engines.schema(), "Environment")
 }
 
-/// Whether an environment has overlays on an engine's base and does not exclude all of its claims, according to its own file.
-pub(super) fn takes(
-    files: &dyn Files,
-    workspace: &WorkspaceConfig,
-    name: &str,
-    engine: Engine,
-    claim: &Claim,
-) -> bool {
-    let Ok(node) = read_own_file(files, name) else {
-        return false;
-    };
-    let environment = Environment::new(name, &node, Some(workspace));
-    if environment.engine != engine || environment.layout != Layout::Overlays {
-        return false;
-    }
-    let excludes = |it: &Node| {
-        let title = it.as_str().and_then(|it| it.split_once('/'));
-        title.is_some_and(|(kind, name)| claim.kind.has_name(kind) && claim.name == name)
-    };
-    !environment.exclude.iter().any(excludes)
+/// What environments are read with.
+#[derive(Clone, Copy)]
+pub(super) struct EnvironmentReader<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) workspace: &'a WorkspaceConfig,
+    pub(super) engines: &'a Engines,
 }
 
 /// The files that may contain some claims, if there is an index.
@@ -287,97 +279,124 @@ fn files_about(
     files.saying(folder, &words)
 }
 
-/// Reads an environment's folder; with `names`, files without a claim of such a name may be skipped. `None` if its own file is
-/// invalid; its claims are then not read.
-pub(super) fn read(
-    files: &dyn Files,
-    name: &str,
-    workspace: &WorkspaceConfig,
-    names: Option<&BTreeSet<String>>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Draft> {
-    let folder = Folder::Environments.path().child(name);
-    let path = folder.child(ENVIRONMENT);
-    let mut found = Diagnostics::default();
-    let paths = names.and_then(|it| files_about(files, &folder, it));
-    let is_partial = paths.is_some();
-    let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut found));
-    let mut places = found.iter().filter_map(|it| it.span.as_ref());
-    let is_misnamed = places.any(|it| is_misnamed(it.path()));
-    diagnostics.extend(found);
-    files.expect(&paths);
-    let environment = match files.kind(&path) {
-        Ok(None) if name == BASE => Environment::base(),
-        Ok(None) if is_misnamed => return None,
-        Ok(None) => {
-            let fault = Diagnostic::error(
-                "no-environment",
-                format!("`{folder}` has no `{ENVIRONMENT}`"),
-            );
-            diagnostics.push(fault.help(format!("create one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
-            return None;
+impl<'a> EnvironmentReader<'a> {
+    /// Reads an environment's folder; with `names`, files without a claim of such a name may be skipped. `None` if its own file is
+    /// invalid; its claims are then not read.
+    pub(super) fn read(
+        &self,
+        name: &str,
+        names: Option<&BTreeSet<String>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Draft<'a>> {
+        let (folder, _) = environment_folder(name);
+        let mut found = Diagnostics::default();
+        let paths = names.and_then(|it| files_about(self.files, &folder, it));
+        let is_partial = paths.is_some();
+        let paths = paths.unwrap_or_else(|| claim_files(self.files, &folder, &mut found));
+        let mut places = found.iter().filter_map(|it| it.span.as_ref());
+        let is_misnamed = places.any(|it| is_misnamed(it.path()));
+        diagnostics.extend(found);
+        self.files.expect(&paths);
+        let environment = self.environment(name, is_misnamed, diagnostics)?;
+        let sources = paths.iter().map(|it| read_text(self.files, it));
+        let sources = sources.filter_map(|it| diagnostics.keep(it)).collect();
+        Some(Draft {
+            environment,
+            engines: self.engines,
+            sources,
+            documents: Vec::new(),
+            is_partial,
+        })
+    }
+
+    /// The environment without its claims; `is_misnamed` is whether its file has a similar name and is reported.
+    fn environment(
+        &self,
+        name: &str,
+        is_misnamed: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Environment> {
+        let (folder, path) = environment_folder(name);
+        match self.files.kind(&path) {
+            Ok(None) if name == BASE => return Some(Environment::base(self.engines)),
+            Ok(None) if is_misnamed => return None,
+            Ok(None) => {
+                let fault = Diagnostic::error(
+                    "no-environment",
+                    format!("`{folder}` has no `{ENVIRONMENT}`"),
+                );
+                diagnostics.push(fault.help(format!("create one with `apiVersion: pleach.dev/v1`, `kind: Environment`, `metadata: {{name: {name}}}`")));
+                return None;
+            }
+            _ => {}
         }
-        _ => match read_checked(files, &path, schema(), "Environment") {
+        match read_own_file(self.files, self.engines, name) {
             Ok(node) => {
-                check_name(name, &node, diagnostics);
+                self.check_name(name, &node, diagnostics);
                 diagnostics.extend(plain_secrets(&node));
-                let environment = Environment::new(name, &node, Some(workspace));
-                check_sync(&environment, &node, diagnostics);
-                environment
+                self.check_settings(name, &node, diagnostics);
+                Some(self.of_node(name, &node))
             }
             Err(faults) => {
                 diagnostics.extend(faults);
-                return None;
+                None
             }
-        },
-    };
-    let sources = paths.iter().map(|it| read_text(files, it));
-    let sources = sources.filter_map(|it| diagnostics.keep(it)).collect();
-    Some(Draft {
-        environment,
-        sources,
-        documents: Vec::new(),
-        is_partial,
-    })
-}
-
-/// Base has no engine of its own: it is rendered for each engine in use.
-fn check_sync(environment: &Environment, node: &Node, diagnostics: &mut Diagnostics) {
-    if environment.name != BASE {
-        return sync::check(node, environment.engine, &environment.argo, diagnostics);
-    }
-    for key in ["layout", "source", "argo"] {
-        if let Some(found) = node.at_keys(&["spec", key]).filter(|it| !it.is_null()) {
-            let message = format!("`environments/base` is not synced and cannot have `{key}`");
-            let fault = Diagnostic::error("invalid-value", message).at(found);
-            diagnostics.push(fault.help("remove it here, and set it in the environments"));
         }
     }
-}
 
-fn check_name(name: &str, node: &Node, diagnostics: &mut Diagnostics) {
-    const RESERVED: [&str; 3] = ["base-argo", "overlay", "flux-system"];
-    let Some(given) = node.at_keys(&["metadata", "name"]) else {
-        return;
-    };
-    if given.as_str() != Some(name) {
-        let fault = Diagnostic::error(
-            "invalid-value",
-            format!("the name of the environment must be that of its folder, `{name}`"),
-        );
-        diagnostics.push(fault.at(given).fix(
-            format!("write `name: {name}`, or rename the folder"),
-            Edit::rename(given.span(), given.as_str().unwrap_or(""), name),
-        ));
-    } else if RESERVED.contains(&name) {
-        diagnostics.push(
-            Diagnostic::error(
-                "reserved-name",
-                format!("an environment cannot be named `{name}`"),
-            )
-            .at(given)
-            .help("rename the folder and the environment"),
-        );
+    fn of_node(&self, name: &str, node: &Node) -> Environment {
+        Environment::new(name, node, self.engines.of(node), self.workspace.layout)
+    }
+
+    /// Whether an environment has overlays on an engine's base and does not exclude all of its claims, according to its own file.
+    pub(super) fn takes(&self, name: &str, engine: &Engine, claim: &Claim) -> bool {
+        let Ok(node) = read_own_file(self.files, self.engines, name) else {
+            return false;
+        };
+        let environment = self.of_node(name, &node);
+        if environment.engine != engine || environment.layout != Layout::Overlays {
+            return false;
+        }
+        let excludes = |it: &Node| {
+            let title = it.as_str().and_then(|it| it.split_once('/'));
+            title.is_some_and(|(kind, name)| claim.kind.has_name(kind) && claim.name == name)
+        };
+        !environment.exclude.iter().any(excludes)
+    }
+
+    /// Base has no engine of its own: it is rendered for each engine in use.
+    fn check_settings(&self, name: &str, node: &Node, diagnostics: &mut Diagnostics) {
+        if name == BASE {
+            return self.engines.check_base(node, diagnostics);
+        }
+        self.engines.check(node, diagnostics);
+        (self.engines.of(node).check)(node, self.workspace, diagnostics);
+    }
+
+    fn check_name(&self, name: &str, node: &Node, diagnostics: &mut Diagnostics) {
+        let is_reserved = name == "overlay" || name != BASE && self.engines.reserves(name);
+        let Some(given) = node.at_keys(&["metadata", "name"]) else {
+            return;
+        };
+        if given.as_str() != Some(name) {
+            let fault = Diagnostic::error(
+                "invalid-value",
+                format!("the name of the environment must be that of its folder, `{name}`"),
+            );
+            diagnostics.push(fault.at(given).fix(
+                format!("write `name: {name}`, or rename the folder"),
+                Edit::rename(given.span(), given.as_str().unwrap_or(""), name),
+            ));
+        } else if is_reserved {
+            diagnostics.push(
+                Diagnostic::error(
+                    "reserved-name",
+                    format!("an environment cannot be named `{name}`"),
+                )
+                .at(given)
+                .help("rename the folder and the environment"),
+            );
+        }
     }
 }
 
@@ -386,100 +405,4 @@ pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
     let folder = Folder::Environments.path().child(name);
     let file = folder.child(ENVIRONMENT);
     (folder, file)
-}
-
-/// The number of errors after which no further folder is read.
-const UNREADABLE_MAX: usize = 100;
-
-/// The files ending in `.yaml` or `.yml` below a folder, except dot files and `environment.yaml`.
-pub fn claim_files(
-    files: &dyn Files,
-    folder: &TreePath,
-    diagnostics: &mut Diagnostics,
-) -> Vec<TreePath> {
-    let mut found = Vec::new();
-    let mut folders = Walk::new(files, folder.clone());
-    while let Some(current) = folders.next() {
-        let entries = match files.list(&current) {
-            Ok(entries) => entries,
-            Err(error) => {
-                diagnostics.push(unreadable(&current, &error));
-                // If the listing of a revision is too large, every further folder would repeat the error.
-                if diagnostics.errors() >= UNREADABLE_MAX {
-                    break;
-                }
-                continue;
-            }
-        };
-        for entry in entries.into_iter().filter(|it| !it.name.starts_with('.')) {
-            let path = current.child(&entry.name);
-            if entry.kind == EntryKind::Folder {
-                folders.add(path);
-                continue;
-            }
-            match Role::of(&path, current == *folder) {
-                Role::Environment => {}
-                Role::Misnamed => diagnostics.extend(unread::wrong_environment_file(&path)),
-                Role::Claims => found.push(path),
-                Role::Other => {
-                    diagnostics.extend(unread::wrong_extension(&path));
-                    diagnostics.extend(unread::json_claim(files, &path));
-                }
-            }
-        }
-    }
-    let repeated = folders.into_repeated();
-    diagnostics.extend(repeated.iter().map(|it| links::repeated(files, it)));
-    found.sort();
-    found
-}
-
-/// Whether a path below an environment's folder is a claim file. `None` if it may have a diagnostic.
-pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
-    if path.parts().any(|it| it.starts_with('.')) {
-        return Some(false);
-    }
-    let is_top = path.parts().nth(1).is_none();
-    match Role::of(path, is_top) {
-        Role::Environment => Some(false),
-        Role::Misnamed => None,
-        Role::Claims => Some(true),
-        Role::Other => {
-            let is_reported = unread::wrong_extension(path).is_some();
-            (!path.name().ends_with(".json") && !is_reported).then_some(false)
-        }
-    }
-}
-
-/// The role of a file below an environment's folder, by its name.
-enum Role {
-    /// `environment.yaml`.
-    Environment,
-    /// A file whose name is similar to `environment.yaml`.
-    Misnamed,
-    Claims,
-    Other,
-}
-
-impl Role {
-    /// `is_top` is whether the file is in the environment's folder itself.
-    fn of(path: &TreePath, is_top: bool) -> Role {
-        match path.name() {
-            ENVIRONMENT if is_top => Role::Environment,
-            _ if is_top && is_misnamed(path) => Role::Misnamed,
-            name if name.ends_with(".yaml") || name.ends_with(".yml") => Role::Claims,
-            _ => Role::Other,
-        }
-    }
-}
-
-/// Whether the name of a file is similar to `environment.yaml`.
-fn is_misnamed(path: &TreePath) -> bool {
-    unread::wrong_environment_file(path).is_some()
-}
-
-/// The schema of `environment.yaml`.
-pub fn schema() -> &'static Schema {
-    static SCHEMA: OnceLock<Schema> = OnceLock::new();
-    SCHEMA.get_or_init(|| own_schema("environment.yaml", include_str!("schemas/environment.yaml")))
 }

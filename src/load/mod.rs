@@ -4,37 +4,35 @@
 //! spelling of the schema, because they are complete only after base and environment are merged.
 
 mod claim;
+mod claim_files;
 mod cluster;
 mod document;
 mod entangled;
-mod effects;
+mod engine;
 mod environment;
-mod flux_settings;
 mod kind;
 mod links;
-mod names;
 mod own_policy;
 mod policies;
 mod rendered_charts;
 mod scope;
 mod spelling;
-mod sync;
 mod sync_path;
 mod unread;
 mod word_index;
 mod workspace;
 
 pub use claim::{Claim, NAME as CLAIM_NAME, NAME_MAX as CLAIM_NAME_MAX, fault_in_claim_name};
+pub use claim_files::claim_files;
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
-pub use effects::{Effect, Part};
+pub use engine::{Engine, Engines, setting};
 pub use entangled::{Entanglement, Looks, widen_entangled};
-pub use environment::schema as environment_schema;
-pub use environment::{Broken, Environment, claim_files, environment_folder};
-pub use flux_settings::FluxSettings;
+pub use environment::{Broken, Environment, environment_folder};
 pub use kind::schema as claim_kind_schema;
 pub use kind::{
-    Capability, ClaimKind, FileTemplate, Lookup, Reference, Rule, Spelling, read_ahead,
+    Capability, ClaimKind, Effect, FileTemplate, Lookup, Part, Reference, Rule, Spelling,
+    read_ahead,
 };
 pub use links::check_links;
 pub use own_policy::OwnPolicy;
@@ -43,14 +41,11 @@ pub use policies::BuiltinPolicies;
 pub use rendered_charts::rendered_charts;
 pub use scope::Scope;
 pub use spelling::normalise;
-pub use sync::{
-    Argo, Destination, Engine, FLUX_NAMESPACE, Layout, OWN_CLUSTER, SourceRef, is_base,
-};
 pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
 pub use word_index::WordIndex;
 pub use workspace::schema as workspace_schema;
-pub use workspace::{ChartSource, Mirror, WorkspaceConfig};
+pub use workspace::{ChartSource, Layout, Mirror, WorkspaceConfig};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -62,7 +57,7 @@ use crate::template::{LookupRequest, Shelf, Templates, Trace};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
-use environment::Draft;
+use environment::{Draft, EnvironmentReader};
 use kind::Wanted;
 
 /// Everything that a run reads, except the user's overlays, which the kustomize engine reads itself.
@@ -87,6 +82,7 @@ pub struct Workspace<'a> {
     pub others: Vec<String>,
     /// The environments and claims that are requested.
     pub scope: &'a Scope,
+    engines: &'a Engines,
     files: &'a dyn Files,
 }
 
@@ -98,8 +94,41 @@ impl Workspace<'_> {
 
     /// Whether an environment that was not read uses a claim of base.
     pub fn is_taken_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
+        let reader = EnvironmentReader {
+            files: self.files,
+            workspace: &self.workspace,
+            engines: self.engines,
+        };
         let mut others = self.others.iter();
-        others.any(|it| environment::takes(self.files, &self.workspace, it, base.engine, claim))
+        others.any(|it| reader.takes(it, base.engine, claim))
+    }
+}
+
+/// What a workspace is read with.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// The engines that its environments can have.
+    pub engines: &'a Engines,
+    /// The environments and claims to read.
+    pub scope: &'a Scope,
+    /// Archives of charts, by digest.
+    pub cache: Option<Cache>,
+    /// Where templates record where each value of their output comes from.
+    pub trace: Option<Trace>,
+    /// Templates that an earlier run may have compiled.
+    pub shelf: Shelf,
+}
+
+impl<'a> Options<'a> {
+    /// Options without a cache, a trace, and results of earlier runs.
+    pub fn new(engines: &'a Engines, scope: &'a Scope) -> Options<'a> {
+        Options {
+            engines,
+            scope,
+            cache: None,
+            trace: None,
+            shelf: Shelf::default(),
+        }
     }
 }
 
@@ -108,34 +137,33 @@ impl Workspace<'_> {
 /// `None` if there is no usable workspace. Other errors are added to `diagnostics` and do not stop the rest.
 pub fn load<'a>(
     files: &'a dyn Files,
-    cache: Option<Cache>,
-    scope: &'a Scope,
+    options: Options<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Workspace<'a>> {
-    load_traced(files, cache, scope, (None, &Shelf::default()), diagnostics)
-}
-
-/// The same. With a trace, templates record where each value of their output comes from. The shelf may contain templates that an
-/// earlier run has compiled.
-pub fn load_traced<'a>(
-    files: &'a dyn Files,
-    cache: Option<Cache>,
-    scope: &'a Scope,
-    (trace, shelf): (Option<&Trace>, &Shelf),
-    diagnostics: &mut Diagnostics,
-) -> Option<Workspace<'a>> {
+    let Options {
+        engines,
+        scope,
+        cache,
+        trace,
+        shelf,
+    } = options;
     let mut workspace = WorkspaceConfig::read(files)
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
-    workspace.trace = trace.cloned();
+    workspace.trace = trace.clone();
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let names = environment_names(files, diagnostics);
     unread::check_root(files, diagnostics);
     let wanted = |it: &String| it == BASE || scope.has(it);
     let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
-    let drafts = read_drafts(files, &names, &workspace, scope, diagnostics);
+    let reader = EnvironmentReader {
+        files,
+        workspace: &workspace,
+        engines,
+    };
+    let drafts = read_drafts(&reader, &names, scope, diagnostics);
     let read = |wanted: Wanted<'_>| {
-        let (mut templates, mut faults) = (Templates::new(trace), Diagnostics::default());
+        let (mut templates, mut faults) = (Templates::new(trace.as_ref()), Diagnostics::default());
         let charts = charts.clone();
         templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
         let workspace = Some(&workspace);
@@ -152,12 +180,12 @@ pub fn load_traced<'a>(
         found = read(Wanted::All);
     }
     let (kinds, mut templates, faults) = found;
-    templates.take_from(shelf);
+    templates.take_from(&shelf);
     diagnostics.extend(faults);
     let finished = each(drafts, diagnostics, |draft, diagnostics| {
         draft.finish(&kinds, diagnostics)
     });
-    let (mut base, mut environments) = (Environment::base(), Vec::new());
+    let (mut base, mut environments) = (Environment::base(engines), Vec::new());
     for environment in finished {
         if environment.name == BASE {
             base = environment
@@ -171,12 +199,12 @@ pub fn load_traced<'a>(
             "create `environments/<name>/environment.yaml`; `pleach init` creates an example",
         ));
     }
-    let is_overlaid = |engine: &Engine| {
+    let is_overlaid = |engine: &&Engine| {
         let mut environments = environments.iter();
         environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
     };
-    let engines = Engine::ALL.into_iter().filter(is_overlaid);
-    let bases = engines.map(|it| base.for_engine(it, &environments));
+    let bases = engines.iter().filter(is_overlaid);
+    let bases = bases.map(|it| base.for_engine(it, &environments));
     Some(Workspace {
         values: values(&workspace, &environments, &others),
         workspace,
@@ -188,6 +216,7 @@ pub fn load_traced<'a>(
         environments,
         others,
         scope,
+        engines,
         files,
     })
 }
@@ -207,24 +236,23 @@ fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[S
 
 /// Reads environments and parses their claims. If only some claims are requested, files that do not name any of them are skipped,
 /// unless the requested claims may refer to others.
-fn read_drafts(
-    files: &dyn Files,
+fn read_drafts<'a>(
+    reader: &EnvironmentReader<'a>,
     environments: &[String],
-    workspace: &WorkspaceConfig,
     scope: &Scope,
     diagnostics: &mut Diagnostics,
-) -> Vec<Draft> {
+) -> Vec<Draft<'a>> {
     let read = |names: Option<&BTreeSet<String>>| {
         let mut found = Diagnostics::default();
         let drafts = each(environments, &mut found, |name, found| {
-            environment::read(files, name, workspace, names, found)
+            reader.read(name, names, found)
         });
-        let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
+        let drafts: Vec<Draft<'a>> = drafts.into_iter().flatten().collect();
         (drafts, found)
     };
     let names = scope.names();
     let (mut drafts, mut found) = read(names.as_ref());
-    let refers = |it: &Draft| names.as_ref().is_some_and(|names| it.may_refer(names));
+    let refers = |it: &Draft<'_>| names.as_ref().is_some_and(|names| it.may_refer(names));
     let mut wanted = names.as_ref();
     if !scope.is_closed && drafts.iter().any(refers) {
         wanted = None;

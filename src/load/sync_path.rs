@@ -12,7 +12,7 @@ pub fn check_sync_path(
     environments: &[Environment],
     below_top: &TreePath,
 ) -> Option<Diagnostic> {
-    let reads_git = |it: &Environment| (it.engine.words().reads_git)(&it.source);
+    let reads_git = |it: &Environment| (it.engine.reads_git)(&it.settings);
     if !environments.iter().any(reads_git) {
         return None;
     }

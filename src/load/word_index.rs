@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::claim_files::{claim_files, is_claim_file};
 use super::document::read_text;
-use super::environment::{claim_files, is_claim_file};
 use crate::diag::Diagnostics;
 use crate::tree::{Changes, EntryKind, Files, TreePath, is_word, words};
 

@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use super::document::{own_schema, plain_secrets, read_checked};
 use super::policies::BuiltinPolicies;
-use super::sync::Layout;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::diff::Ignore;
 use crate::layout::{DEFAULT_OUTPUT, Folder, WORKSPACE, input_folders};
@@ -12,6 +11,26 @@ use crate::schema::Schema;
 use crate::template::{Trace, TraceStep};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Mapping, Node};
+
+/// The form of an environment's part of the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// Each claim's folder is an overlay on the base folder.
+    #[default]
+    Overlays,
+    /// Each claim's folder contains its objects as applied, one per file, without a kustomization.
+    Flat,
+}
+
+impl Layout {
+    /// The layout in a field, if it is set.
+    pub(super) fn of(node: Option<&Node>) -> Option<Layout> {
+        match node?.as_str()? {
+            "flat" => Some(Layout::Flat),
+            _ => Some(Layout::Overlays),
+        }
+    }
+}
 
 /// The settings of a workspace.
 #[derive(Clone, Debug)]

@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::index::ClaimDocument;
 use super::state::Workspace;
 use crate::diag::{Source, Span};
+use crate::engine::ENGINES;
 use crate::layout::BASE;
-use crate::load::{ClaimKind, environment_folder};
+use crate::load::{ClaimKind, environment_folder, setting};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{FieldPath, Node, View, parse_one};
 
@@ -149,7 +150,7 @@ pub(super) fn range_of(span: &Span, name: &str) -> Option<Range<usize>> {
     Some(start..start + name.len())
 }
 
-/// The references in an `environment.yaml`: `exclude`, and the keys of `flux.claims`.
+/// The references in an `environment.yaml`: `exclude`, and the settings of single claims.
 pub(super) fn environment_sites(workspace: &Workspace, environment: &str) -> Vec<Site> {
     let (_, path) = environment_folder(environment);
     let Some(text) = workspace.text(&path) else {
@@ -171,10 +172,9 @@ pub(super) fn environment_sites(workspace: &Workspace, environment: &str) -> Vec
             kind: Some(kind.to_string()),
         })
     });
-    let settings = node
-        .at_keys(&["spec", "flux", "claims"])
-        .and_then(Node::as_mapping);
-    let settings = settings.into_iter().flatten().filter_map(|it| {
+    let settings = ENGINES.claim_fields();
+    let settings = settings.filter_map(|it| setting(&node, it)?.as_mapping());
+    let settings = settings.flatten().filter_map(|it| {
         let name = it.key.as_str()?;
         Some(Site {
             environment: environment.to_string(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::definition::{all_sites, claim_documents, environments_that_mean};
 use super::reference::{named_at, range_of};
 use super::state::Workspace;
+use crate::engine::ENGINES;
 use crate::layout::BASE;
 use crate::load::fault_in_claim_name;
 use crate::tree::TreePath;
@@ -26,7 +27,7 @@ pub fn rename(
     name: &str,
 ) -> Result<Change, String> {
     let site = named_at(workspace, path, at).ok_or("no claim name at this position")?;
-    if let Some(fault) = fault_in_claim_name(name) {
+    if let Some(fault) = fault_in_claim_name(name, &ENGINES) {
         return Err(fault);
     }
     let environments = environments_that_mean(workspace, &site);

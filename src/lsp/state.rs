@@ -10,6 +10,7 @@ use super::files::{Remembered, Snapshot};
 use super::index::{ClaimDocument, Index, environment_of, is_claim_file};
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::engine::ENGINES;
 use crate::json_schema::Schemas;
 use crate::layout::{BASE, ENVIRONMENT, Folder, KIND, WORKSPACE};
 use crate::load::{self, ClaimKind, environment_folder};
@@ -219,7 +220,7 @@ impl Workspace {
             WORKSPACE if path.parent() == Some(TreePath::root()) => Some(load::workspace_schema()),
             KIND => Some(load::claim_kind_schema()),
             ENVIRONMENT if environment_of(path).is_some() || is_case(path) => {
-                Some(load::environment_schema())
+                Some(ENGINES.schema())
             }
             _ => None,
         };

@@ -196,16 +196,17 @@ pub(crate) fn deliver<'a>(
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
     let environment = resolved.environment;
-    let engine = engine::of(environment.engine);
+    let engine = engine::of(environment, &repository.workspace);
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
         let (workspace, charts) = (&repository.workspace, &*repository.charts);
-        delivery::lower(it, engine, environment, workspace, charts, diagnostics)
+        delivery::lower(it, &*engine, workspace, charts, diagnostics)
     });
+    let deliveries = deliveries.collect();
     EnvironmentManifests {
         environment,
         engine,
-        deliveries: deliveries.collect(),
+        deliveries,
         is_partial: repository.scope.is_partial(&environment.name),
     }
 }

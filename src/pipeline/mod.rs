@@ -197,7 +197,7 @@ fn join(
     output.is_conclusive |= repository.scope.is_whole();
     let output = PipelineOutput {
         tree: parts.tree,
-        bases: repository.bases.iter().map(|it| it.engine.base()).collect(),
+        bases: repository.bases.iter().map(|it| it.engine.base).collect(),
         interfaces: parts.interfaces,
         origins: parts.origins,
         places: parts.places,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::compare::{self, Claim, Origin, Written};
 use crate::compose::{Data, Expected, Form};
+use crate::engine::ENGINES;
 use crate::layout::environment_of;
-use crate::load;
 use crate::tree::TreePath;
 
 /// The expected result of a folder names its claim. Files such as ApplicationSets belong to several claims.
@@ -13,7 +13,7 @@ pub(super) fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreeP
     let origin = |folder: &TreePath, title, owner, span, objects| Origin {
         // Base is not applied.
         environment: environment_of(folder)
-            .filter(|it| !load::is_base(it))
+            .filter(|it| !ENGINES.is_base(it))
             .map(str::to_string),
         claim: Arc::new(Claim {
             title,

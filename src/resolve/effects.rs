@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::instance::Instance;
+use super::instance::{FieldEffect, Instance};
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::layout::Input;
 use crate::load::{Effect, Part, Workspace};
@@ -13,14 +13,6 @@ use crate::yaml::{Entry, FieldPath, Node, Step};
 
 /// The owner of a claim, which reports read for every kind.
 const OWNER: &str = "pleach.dev/owner";
-
-/// A field of one claim whose effect depends on something.
-pub struct FieldEffect {
-    /// The location of its key.
-    place: Span,
-    /// The message if it has no effect.
-    fault: Option<Diagnostic>,
-}
 
 /// A field in a claim, and the list item that contains it.
 struct Found<'a> {

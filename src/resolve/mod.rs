@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+mod claims;
+mod draft;
 mod effects;
 mod instance;
 mod merge;
@@ -14,8 +16,8 @@ mod reference;
 mod select;
 mod written;
 
-pub use effects::{FieldEffect, report as report_effects};
-pub use instance::{Answer, Instance};
+pub use effects::report as report_effects;
+pub use instance::{Answer, FieldEffect, Instance};
 pub use select::Selection;
 pub use written::{Written, written};
 
@@ -102,8 +104,7 @@ pub fn resolve_environment<'a>(
 ) -> Resolved<'a> {
     let environment = selection.environment;
     let mut found = Diagnostics::default();
-    let mut instances =
-        instance::resolve_all(workspace, environment, &selection.claims, &mut found);
+    let mut instances = claims::resolve_all(workspace, environment, &selection.claims, &mut found);
     provided::check(environment, &instances, &mut found);
     provided::check_versions(environment, &instances, &mut found);
     if environment.has_unread || workspace.base.has_unread {
@@ -184,7 +185,7 @@ fn base_instances(
 ) -> Vec<Instance> {
     const ALONE: &str = "set the field to a neutral value in `environments/base`, which must be valid alone, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
-    let instances = instance::resolve_all(workspace, base, &claims, &mut faults);
+    let instances = claims::resolve_all(workspace, base, &claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| match fault.class {
         Class::MissingField | Class::BrokenRule => fault.help(ALONE),
         _ => fault,

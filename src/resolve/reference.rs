@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::instance::{Answer, Draft, Instance, Links};
+use super::draft::{Draft, Links};
+use super::instance::{Answer, Instance};
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::load::{ClaimKind, Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimName, ClaimQuestion};

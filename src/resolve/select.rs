@@ -89,7 +89,7 @@ pub(super) fn select<'a>(
     if !workspace.is_partial() {
         let broken = environment.broken.iter().chain(&base.broken);
         let names = claims.keys().copied().chain(broken.map(Broken::name));
-        environment.flux.check_claims(&names.collect(), diagnostics);
+        environment.check_claim_fields(&names.collect(), diagnostics);
     }
     Selection {
         environment,

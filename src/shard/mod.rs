@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Diagnostics;
+use crate::engine::ENGINES;
 use crate::layout::{BASE, Output};
-use crate::load::{self, Scope, is_base};
+use crate::load::{self, Scope};
 use crate::tree::{Files, TreePath};
 use crate::{Compiled, Options, compile, whole_where_mixed};
 
@@ -58,7 +59,7 @@ impl Coverage {
         let Some((folder, claim)) = Output::owner(file) else {
             return self.has_rest;
         };
-        if is_base(folder) {
+        if ENGINES.is_base(folder) {
             let is_claim = |it: &BTreeSet<String>| claim.is_none_or(|claim| it.contains(claim));
             return self.has_rest && !self.claims.get(BASE).is_some_and(is_claim);
         }
@@ -70,8 +71,7 @@ impl Coverage {
     }
 
     fn is_of_head(&self, file: &TreePath) -> bool {
-        let is_shared =
-            matches!(Output::parse(file), Some(Output::Own { folder, .. }) if is_base(folder));
+        let is_shared = matches!(Output::parse(file), Some(Output::Own { folder, .. }) if ENGINES.is_base(folder));
         !is_shared && self.covers(file) || !self.is_of_environment(file)
     }
 
@@ -79,7 +79,7 @@ impl Coverage {
         let Some(Output::Own { folder, .. }) = Output::parse(file) else {
             return false;
         };
-        is_base(folder) || self.claims.contains_key(folder)
+        ENGINES.is_base(folder) || self.claims.contains_key(folder)
     }
 
     /// The environments that the shard renders.
@@ -94,7 +94,11 @@ impl Coverage {
 pub fn compile_shard(files: &dyn Files, shard: Shard, options: &Options) -> Compiled {
     let mut faults = Diagnostics::default();
     let whole = Scope::default();
-    let claims = match load::load(files, options.cache.clone(), &whole, &mut faults) {
+    let reading = load::Options {
+        cache: options.cache.clone(),
+        ..load::Options::new(&ENGINES, &whole)
+    };
+    let claims = match load::load(files, reading, &mut faults) {
         Some(workspace) if !faults.has_errors() => claims(&workspace),
         // The complete run reports the errors.
         _ => return compile(files, options),

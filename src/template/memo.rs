@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use indexmap::IndexMap;
 use minijinja::Template;
 
+use super::context::{Context, Place};
+use super::input::InputData;
 use super::placeholder::Made;
-use super::value::{Context, InputData, Place};
 use crate::yaml::{Node, View};
 
 /// The maximum size of all cached inputs and results.

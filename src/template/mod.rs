@@ -8,12 +8,16 @@
 mod builtin;
 mod claims;
 mod config;
+mod context;
+mod faults;
 mod filters;
 mod guard;
+mod input;
 mod memo;
 mod meter;
 mod placeholder;
 mod reader;
+mod run;
 mod shelf;
 mod texts;
 mod trace;
@@ -21,28 +25,25 @@ mod value;
 
 pub use builtin::{BUILTIN, builtin};
 pub use claims::{ClaimName, ClaimQuestion, Claims};
-
+pub use context::Context;
 pub use reader::{LookupRequest, Reader};
 pub use shelf::Shelf;
 pub use texts::Texts;
 pub use trace::{Trace, TraceCondition, TraceStep};
-pub use value::Context;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Kind, Node};
-use memo::{Condition, Cost, Memo};
+use memo::{Condition, Memo};
+use run::{FUEL, Output};
 use texts::{Origin, Text};
 use trace::Traced;
-
-/// The maximum number of steps of one template.
-const FUEL: u64 = 1_000_000;
 
 /// Compiled templates and expressions by name.
 pub struct Templates<'a> {
@@ -57,18 +58,6 @@ pub struct Templates<'a> {
     memo: Arc<Memo>,
     /// Of a traced run.
     trace: Option<Trace>,
-}
-
-/// A rendered text with its placeholders.
-struct Output {
-    text: String,
-    /// The values of the placeholders.
-    slots: Vec<Node>,
-    /// The records of a traced rendering.
-    record: Option<trace::Record>,
-    /// The value of an expression, if requested.
-    made: Option<placeholder::Made>,
-    cost: Cost,
 }
 
 /// Built-in texts, each compiled when it is first needed.
@@ -202,6 +191,11 @@ impl<'a> Templates<'a> {
     fn origin(&self, name: &str) -> Option<&Origin> {
         let shared = || Some(&find(&self.shared, name)?.origin);
         self.origins.get(name).or_else(shared)
+    }
+
+    fn source_of(&self, name: &str) -> Arc<Source> {
+        self.origin(name)
+            .map_or_else(|| Source::internal(name, ""), |it| it.span.source.clone())
     }
 
     /// The names of the texts of a kind: `<Kind>/<file>` and `<Kind>#<what>`.
@@ -388,219 +382,6 @@ impl<'a> Templates<'a> {
         }
         Ok(placeholder::text(&text, &slots))
     }
-
-    fn run(&self, name: &str, context: &Context, is_kept: bool) -> Result<Output, Diagnostic> {
-        let report = |error: Error| self.diagnostic("template-error", name, &error);
-        let template = self.environment.get_template(name).map_err(report)?;
-        // Rendering after the limit was reached would cost time without effect.
-        if self.is_over_limit() {
-            return Err(self.run_limit(self.source_of(name)));
-        }
-        let (mut failed, mut faults) = (Vec::new(), Vec::new());
-        let mut cost = Cost { steps: 0, bytes: 0 };
-        loop {
-            let mut steps = meter::FAILED_STEPS;
-            let render = || match template.render_captured(context.to_value()) {
-                Ok(rendered) => {
-                    steps = rendered.state().fuel_levels().map_or(0, |it| it.0);
-                    Ok(rendered.into_output())
-                }
-                Err(error) => {
-                    if error.kind() == ErrorKind::OutOfFuel {
-                        steps = FUEL;
-                    }
-                    Err(error)
-                }
-            };
-            let trace = self.trace.as_ref();
-            let rendered = placeholder::collect(context, trace, is_kept, &failed, render);
-            let steps = meter::run_steps(steps);
-            cost.steps += steps;
-            self.charge(name, Cost { steps, bytes: 0 })?;
-            let missing = context.claims().take_missing();
-            let is_finished = rendered.question.is_none();
-            if is_finished
-                && let Some(first) = context.claims().keep_rest(std::mem::take(&mut faults))
-            {
-                // Later errors may be consequences of this one.
-                context.claims().take_question();
-                return Err(first);
-            }
-            if let Some(missing) = missing {
-                return Err(self.missing_output(name, &missing));
-            }
-            match (rendered.result, rendered.question) {
-                (Ok(text), _) => {
-                    cost.bytes = meter::kept_bytes(&text, &rendered.values);
-                    self.charge(name, Cost { steps: 0, ..cost })?;
-                    return Ok(Output {
-                        text,
-                        slots: rendered.values,
-                        record: rendered.record,
-                        made: rendered.made,
-                        cost,
-                    });
-                }
-                (Err(error), None) => {
-                    let fault = report(error);
-                    context.claims().place(fault.span.clone());
-                    return Err(fault);
-                }
-                (Err(error), Some(question)) => {
-                    if let Err(fault) = self.readers.answer(&question) {
-                        let place = || question.place.clone().or_else(|| report(error).span);
-                        let span = fault.span.clone().or_else(place);
-                        faults.push(Diagnostic { span, ..fault });
-                        failed.push(question);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Counts an evaluation for the limits of the run. Errors: a limit is reached.
-    fn charge(&self, name: &str, cost: Cost) -> Result<(), Diagnostic> {
-        self.steps.fetch_add(cost.steps, Ordering::Relaxed);
-        self.made.fetch_add(cost.bytes, Ordering::Relaxed);
-        match self.is_over_limit() {
-            true => Err(self.run_limit(self.source_of(name))),
-            false => Ok(()),
-        }
-    }
-
-    /// Whether all templates together have exceeded a limit. The order of rendering is not fixed, so there is one report for all.
-    pub fn is_over_limit(&self) -> bool {
-        self.is_too_large() || self.steps.load(Ordering::Relaxed) > meter::RUN_STEPS_MAX
-    }
-
-    fn is_too_large(&self) -> bool {
-        self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
-    }
-
-    /// The report for an exceeded limit, at the beginning of a file.
-    pub fn run_limit(&self, at: Arc<Source>) -> Diagnostic {
-        let (message, help) = match self.is_too_large() {
-            true => (
-                format!(
-                    "all templates together produce more than {} MiB of long strings",
-                    meter::RUN_BYTES_MAX >> 20
-                ),
-                "reduce the values, or render one environment at a time with `--env`",
-            ),
-            false => (
-                format!(
-                    "all templates together take more than {} steps",
-                    meter::RUN_STEPS_MAX
-                ),
-                "shorten their loops, or render one environment at a time with `--env`",
-            ),
-        };
-        Diagnostic::error("template-error", message)
-            .at(Span::new(&at, 0..0))
-            .help(help)
-    }
-
-    /// Reported where the template defines the output's name.
-    fn missing_output(&self, name: &str, missing: &claims::MissingOutput) -> Diagnostic {
-        let claims::MissingOutput {
-            title,
-            name: output,
-            known,
-        } = missing;
-        let fault = Diagnostic::error(
-            "unknown-reference",
-            format!("{title} has no output `{output}`"),
-        )
-        .class(Class::UnknownReference);
-        let advised = |fault: Diagnostic| {
-            fault
-                .did_you_mean(output, known.iter().map(String::as_str))
-                .help(format!("its outputs: {}", known.join(", ")))
-        };
-        let Some(origin) = self.origin(name) else {
-            return advised(fault);
-        };
-        let said = format!(".{output}");
-        let at = origin
-            .span
-            .text()
-            .find(&said)
-            .map(|at| origin.span.start as usize + at + 1);
-        advised(match at {
-            Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
-            None => fault.at(&origin.span),
-        })
-    }
-
-    fn source_of(&self, name: &str) -> Arc<Source> {
-        self.origin(name)
-            .map_or_else(|| Source::internal(name, ""), |it| it.span.source.clone())
-    }
-
-    fn diagnostic(&self, code: &'static str, name: &str, error: &Error) -> Diagnostic {
-        let innermost = std::iter::successors(Some(error), |error| {
-            std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
-        });
-        let error = innermost.last().unwrap_or(error);
-        let origin = self.origin(error.name().unwrap_or(name));
-        let place = origin.map(|it| match error.range() {
-            Some(range) => it.place(range),
-            None => it.span.clone(),
-        });
-        let message = match (error.kind(), error.detail()) {
-            (ErrorKind::OutOfFuel, Some(detail)) => detail.to_string(),
-            (ErrorKind::OutOfFuel, None) => "the template does not terminate".to_string(),
-            (ErrorKind::UndefinedError, _) => {
-                let expression = error.range().and(place.as_ref()).map(Span::text);
-                format!(
-                    "`{}` has no value here",
-                    expression.unwrap_or("the expression").trim()
-                )
-            }
-            (kind, Some(detail)) => format!("{kind}: {detail}"),
-            (kind, None) => kind.to_string(),
-        };
-        let is_limit = error.kind() == ErrorKind::OutOfFuel && error.detail().is_some();
-        let help = "reduce the size or number of values; see `docs/limits.md`";
-        Diagnostic {
-            span: place,
-            help: is_limit.then(|| help.to_string()).into_iter().collect(),
-            ..Diagnostic::error(code, message)
-        }
-    }
-
-    /// Errors in the YAML output of a template, at the template line that most likely printed it.
-    fn output_faults(&self, name: &str, output: &Arc<Source>, faults: Diagnostics) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        for fault in faults {
-            let line = fault.span.as_ref().map_or(1, |span| span.position().line);
-            let rendered = output.text.lines().nth(line - 1).unwrap_or("");
-            let source = self.source_of(name);
-            let diagnostic = Diagnostic::error(
-                "template-output",
-                format!(
-                    "the output of the template is not valid YAML: {}",
-                    fault.message
-                ),
-            );
-            found.push(
-                diagnostic
-                    .at(placeholder::likely_line(&source, rendered))
-                    .help(format!(
-                        "line {line} of the output is `{}`",
-                        placeholder::shown(rendered)
-                    )),
-            );
-        }
-        found
-    }
-
-    fn at_template(&self, name: &str, fault: placeholder::Misplaced) -> Diagnostic {
-        let source = self.source_of(name);
-        Diagnostic::error("template-output", fault.message)
-            .at(placeholder::likely_line(&source, &fault.line))
-            .help("write it on its own line: `key: {{ value }}`")
-    }
 }
 
 fn find(shared: &Shared, name: &str) -> Option<&'static Text> {
@@ -608,7 +389,7 @@ fn find(shared: &Shared, name: &str) -> Option<&'static Text> {
     shared.iter().find_map(|it| it.get(name))
 }
 
-/// A line with only a `{% tag %}` produces no line in the output. Whether a value is true in templates.
+/// Whether a value is true in templates.
 fn is_true(node: &Node) -> bool {
     match node.kind() {
         Kind::Null => false,
@@ -619,6 +400,7 @@ fn is_true(node: &Node) -> bool {
     }
 }
 
+/// A line with only a `{% tag %}` produces no line in the output.
 fn whole_line_blocks() -> SyntaxConfig {
     let mut builder = SyntaxConfig::builder();
     builder

@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError};
 use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
 use super::claims::Claims;
+use super::context::Context;
 use super::meter::{self, weight};
 use super::reader::LookupRequest;
 use super::trace::{Record, Trace, Traced};
-use super::value::{Context, Last, LastRead, to_new_node, to_node, to_unplaced_node};
+use super::value::{Last, LastRead, to_new_node, to_node, to_unplaced_node};
 use crate::diag::{Source, Span};
 use crate::yaml::{
     Entry, KeyIndex, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN,

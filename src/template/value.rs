@@ -1,70 +1,13 @@
 //! Converts nodes to template values and back.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::Value;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
 
-use super::claims::{ClaimName, Claims, Found, Outputs};
 use super::meter::charge;
 use super::placeholder::with_record;
 use crate::yaml::{KeyIndex, Kind, Mapping, Node, Style, Tag, View};
-
-/// The names that a template can use.
-///
-/// It records the last scalar that was read, because this is the origin of an expression's value: for minijinja, `{{ spec.version
-/// }}` prints a plain text, and the record has the line of the claim.
-#[derive(Default)]
-pub struct Context {
-    names: Arc<Names>,
-    last: LastRead,
-    claims: Claims,
-}
-
-/// Names and their values. A list is enough, because there are many expressions and each of them looks up few names.
-#[derive(Clone, Debug, Default)]
-struct Names {
-    own: Vec<Named>,
-    /// The names of the parent context.
-    outer: Option<Arc<Names>>,
-}
-
-#[derive(Clone, Debug)]
-struct Named {
-    name: Box<str>,
-    value: Value,
-    /// The origin of the value if it is a scalar; a collection has its own.
-    scalar: Option<Node>,
-}
-
-impl Names {
-    fn get(&self, name: &str) -> Option<&Named> {
-        let all = std::iter::successors(Some(self), |it| it.outer.as_deref());
-        let mut all = all.flat_map(|it| &it.own);
-        all.find(|it| *it.name == *name)
-    }
-}
-
-impl Object for Names {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let named = self.get(key.as_str()?)?;
-        with_record(|record| {
-            let collection = named.value.downcast_object_ref::<Collection>();
-            let node = collection.and_then(Collection::node);
-            if let Some(node) = node.or(named.scalar.as_ref()) {
-                record.read(None, node);
-            }
-        });
-        Some(named.value.clone())
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let all = std::iter::successors(Some(&**self), |it| it.outer.as_deref());
-        let names: BTreeSet<&str> = all.flat_map(|it| &it.own).map(|it| &*it.name).collect();
-        Enumerator::Values(names.into_iter().map(Value::from).collect())
-    }
-}
 
 /// The scalar that was read last.
 pub(super) type LastRead = Arc<Mutex<Option<Last>>>;
@@ -74,307 +17,25 @@ pub(super) type LastRead = Arc<Mutex<Option<Last>>>;
 pub(super) struct Last {
     pub(super) node: Node,
     /// The collection it was read from; `None` if it is the value of a name.
-    read: Option<(Arc<Root>, Box<[u32]>)>,
+    pub(super) read: Option<(Arc<Root>, Box<[u32]>)>,
     /// Whether it was read after the beginning of the expression.
-    is_new: bool,
-}
-
-/// The path of the scalar that an expression read last.
-#[derive(Clone, Debug)]
-pub(super) enum Place {
-    /// No scalar was read.
-    Nowhere,
-    /// It was read before the beginning of the expression.
-    Before,
-    /// Below a name, by keys and positions.
-    Below(Box<str>, Box<[Step]>),
-    /// The value is printed unchanged and has no location.
-    Own,
-}
-
-/// The data that an expression reads. Equal bytes mean equal data: the kinds and texts of scalars, and the existing part of a path.
-#[derive(Default)]
-pub(super) struct InputData {
-    pub(super) bytes: Vec<u8>,
-    /// Whether it contains a collection with locations: the same data can have other locations in another claim.
-    pub(super) is_placed: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    Key(Box<str>),
-    Item(usize),
-}
-
-impl Context {
-    /// A context in which no name is defined.
-    pub fn new() -> Context {
-        Context::default()
-    }
-
-    /// Adds a name, or replaces its value.
-    pub fn set(&mut self, name: &str, node: &Node) {
-        let value = self.wrap(node);
-        let scalar = node.is_scalar().then(|| node.clone());
-        let names = &mut Arc::make_mut(&mut self.names).own;
-        names.retain(|it| *it.name != *name);
-        let name = name.into();
-        names.push(Named {
-            name,
-            value,
-            scalar,
-        });
-    }
-
-    /// A child context, to which names can be added.
-    #[must_use]
-    pub fn child(&self) -> Context {
-        let names = Names {
-            own: Vec::new(),
-            outer: Some(self.names.clone()),
-        };
-        Context {
-            names: Arc::new(names),
-            last: self.last.clone(),
-            claims: self.claims.clone(),
-        }
-    }
-
-    /// The claim lookups of its expressions.
-    pub fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// Sets the result of `claim(kind, name)` in expressions. `outputs` has all outputs of its kind, null if the claim does not
-    /// have them.
-    pub fn answer(&self, claim: ClaimName, node: &Node, outputs: &Node) {
-        let part = |key: &str| {
-            node.get(key)
-                .map_or_else(|| Value::from(()), |it| self.wrap(it))
-        };
-        let outputs = Outputs {
-            title: format!("{}/{}", claim.kind, claim.name),
-            entries: self.wrap(outputs),
-        };
-        let found = Found {
-            metadata: part("metadata"),
-            spec: part("spec"),
-            outputs: Value::from_object(outputs),
-        };
-        self.claims.answer(claim, Value::from_object(found));
-    }
-
-    fn wrap(&self, node: &Node) -> Value {
-        let root = Arc::new(Root {
-            node: node.clone(),
-            last: self.last.clone(),
-        });
-        to_value(&root, Box::default(), node)
-    }
-
-    pub(super) fn to_value(&self) -> Value {
-        Value::from_dyn_object(self.names.clone())
-    }
-
-    pub(super) fn last_read(&self) -> LastRead {
-        self.last.clone()
-    }
-
-    /// Clears the scalar that was read last, as after printing an expression.
-    pub(super) fn forget_last_read(&self) {
-        self.take_last();
-    }
-
-    fn take_last(&self) -> Option<Last> {
-        let last = self.last.lock();
-        last.unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Begins an expression: previous reads do not belong to it.
-    pub(super) fn begin_expression(&self) {
-        let last = self.last.lock();
-        if let Some(last) = &mut *last.unwrap_or_else(PoisonError::into_inner) {
-            last.is_new = false;
-        }
-    }
-
-    /// The path of the scalar that an expression read last, below one of these names. `None` if it is elsewhere.
-    pub(super) fn place_of<'a>(
-        &self,
-        last: Option<&Last>,
-        names: impl Iterator<Item = &'a str>,
-    ) -> Option<Place> {
-        let Some(last) = last else {
-            return Some(Place::Nowhere);
-        };
-        if !last.is_new {
-            return Some(Place::Before);
-        }
-        let (root, path) = last.read.as_ref()?;
-        let has_root = |name: &&str| {
-            let value = self.names.get(name).map(|it| &it.value);
-            let collection = value.and_then(Value::downcast_object_ref::<Collection>);
-            collection.is_some_and(|it| Arc::ptr_eq(&it.root, root) && it.path.is_empty())
-        };
-        let name = { names }.find(has_root)?;
-        Some(Place::Below(name.into(), steps(&root.node, path)?))
-    }
-
-    /// A value that an expression creates, with the location of its last read, as in printing.
-    pub(super) fn at_place(&self, node: &Node, place: &Place) -> Option<Node> {
-        let below = match place {
-            Place::Below(name, steps) => {
-                let value = self.names.get(name).map(|it| &it.value)?;
-                let root = value.downcast_object_ref::<Collection>()?.node()?;
-                Some(steps.iter().try_fold(root, Step::follow)?)
-            }
-            Place::Nowhere | Place::Before | Place::Own => None,
-        };
-        let before = self.take_last();
-        let last = match place {
-            Place::Before => before.as_ref().map(|it| &it.node),
-            _ => below,
-        };
-        Some(match last {
-            Some(last) => placed(node.clone(), last),
-            None => node.clone(),
-        })
-    }
-
-    /// Serializes the data that an expression reads at a name and fields below it.
-    pub(super) fn write_input(&self, path: &[Box<str>], to: &mut InputData) {
-        let Some((name, fields)) = path.split_first() else {
-            return;
-        };
-        let Some(Named { value, .. }) = self.names.get(name) else {
-            return to.bytes.push(INPUT_MISSING);
-        };
-        match value
-            .downcast_object_ref::<Collection>()
-            .map(Collection::node)
-        {
-            Some(Some(node)) => to.write_field(node, fields),
-            _ => to.write_value(value, fields.len()),
-        }
-    }
-}
-
-/// Tags at the beginning of an input; the kinds of nodes have higher numbers.
-const INPUT_MISSING: u8 = 0;
-const INPUT_VALUE: u8 = 1;
-const INPUT_KIND: u8 = 2;
-
-impl InputData {
-    /// The node at a path below another one; if it does not exist, the length of the existing part and the node there.
-    fn write_field(&mut self, node: &Node, fields: &[Box<str>]) {
-        let mut node = node;
-        for (at, field) in fields.iter().enumerate() {
-            match node.get(field) {
-                Some(next) => node = next,
-                None => {
-                    let kind = INPUT_KIND + node.kind() as u8;
-                    self.bytes.extend([INPUT_MISSING, kind]);
-                    return self.write_length(at);
-                }
-            }
-        }
-        self.is_placed |= !node.is_scalar() && has_place(node);
-        self.write_node(node);
-    }
-
-    fn write_node(&mut self, node: &Node) {
-        self.bytes.push(INPUT_KIND + node.kind() as u8);
-        match node.view() {
-            View::Scalar(text) => self.write_text(text),
-            View::Sequence(items) => {
-                self.write_length(items.len());
-                items.iter().for_each(|it| self.write_node(it));
-            }
-            View::Mapping(mapping) => {
-                self.write_length(mapping.len());
-                for entry in mapping {
-                    self.write_node(&entry.key);
-                    self.write_node(&entry.value);
-                }
-            }
-        }
-    }
-
-    /// A value that is not a collection of a claim, and the number of fields that are read of it.
-    fn write_value(&mut self, value: &Value, fields: usize) {
-        let kind = value.kind();
-        self.is_placed |= matches!(kind, ValueKind::Map | ValueKind::Seq | ValueKind::Iterable);
-        self.bytes.extend([INPUT_VALUE, kind as u8]);
-        self.write_length(fields);
-        match value.as_str() {
-            Some(text) => self.write_text(text),
-            None => self.write_text(&value.to_string()),
-        }
-    }
-
-    fn write_text(&mut self, text: &str) {
-        self.write_length(text.len());
-        self.bytes.extend_from_slice(text.as_bytes());
-    }
-
-    fn write_length(&mut self, length: usize) {
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-    }
-}
-
-/// Whether any part of a node has a location in a file.
-fn has_place(node: &Node) -> bool {
-    node.has_origin()
-        || match node.view() {
-            View::Scalar(_) => false,
-            View::Sequence(items) => items.iter().any(has_place),
-            View::Mapping(entries) => entries
-                .iter()
-                .any(|it| has_place(&it.key) || has_place(&it.value)),
-        }
-}
-
-impl Step {
-    fn follow<'a>(node: &'a Node, step: &Step) -> Option<&'a Node> {
-        match step {
-            Step::Key(key) => node.get(key),
-            Step::Item(at) => node.as_sequence()?.get(*at),
-        }
-    }
-}
-
-/// The path of keys and indexes to a node. Not possible if a map has a key twice.
-fn steps(root: &Node, path: &[u32]) -> Option<Box<[Step]>> {
-    let (mut node, mut steps) = (root, Vec::with_capacity(path.len()));
-    for at in path {
-        let at = *at as usize;
-        steps.push(match node.as_mapping() {
-            Some(entries) => Step::Key(entries.as_slice().get(at)?.key.as_str()?.into()),
-            None => Step::Item(at),
-        });
-        let next = child(node, at)?;
-        if !std::ptr::eq(Step::follow(node, steps.last()?)?, next) {
-            return None;
-        }
-        node = next;
-    }
-    Some(steps.into())
+    pub(super) is_new: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Root {
-    node: Node,
-    last: LastRead,
+    pub(super) node: Node,
+    pub(super) last: LastRead,
 }
 
 /// A collection inside a root, by the indices that lead to it.
 #[derive(Debug)]
 pub(super) struct Collection {
-    root: Arc<Root>,
-    path: Box<[u32]>,
+    pub(super) root: Arc<Root>,
+    pub(super) path: Box<[u32]>,
 }
 
-fn to_value(root: &Arc<Root>, path: Box<[u32]>, node: &Node) -> Value {
+pub(super) fn to_value(root: &Arc<Root>, path: Box<[u32]>, node: &Node) -> Value {
     let View::Scalar(text) = node.view() else {
         return Value::from_object(Collection {
             root: root.clone(),
@@ -417,7 +78,7 @@ impl Collection {
     }
 }
 
-fn child(node: &Node, at: usize) -> Option<&Node> {
+pub(super) fn child(node: &Node, at: usize) -> Option<&Node> {
     match node.view() {
         View::Sequence(items) => items.get(at),
         View::Mapping(mapping) => mapping.iter().nth(at).map(|it| &it.value),
@@ -542,7 +203,7 @@ fn placed_alone(node: Node, last: &Node) -> Node {
 }
 
 /// The same for all nodes in it.
-fn placed(mut node: Node, last: &Node) -> Node {
+pub(super) fn placed(mut node: Node, last: &Node) -> Node {
     let place = |it: &mut Node| *it = placed(std::mem::replace(it, Node::null()), last);
     if let Some(items) = node.as_sequence_mut() {
         items.iter_mut().for_each(place);
@@ -602,4 +263,16 @@ pub(super) fn from_node(node: &Node) -> Value {
             path: Box::default(),
         }))),
     }
+}
+
+/// Whether any part of a node has a location in a file.
+pub(super) fn has_place(node: &Node) -> bool {
+    node.has_origin()
+        || match node.view() {
+            View::Scalar(_) => false,
+            View::Sequence(items) => items.iter().any(has_place),
+            View::Mapping(entries) => entries
+                .iter()
+                .any(|it| has_place(&it.key) || has_place(&it.value)),
+        }
 }

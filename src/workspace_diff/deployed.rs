@@ -11,6 +11,7 @@ use crate::compare::{
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Source, Span};
+use crate::engine::ENGINES;
 use crate::load::{self, WorkspaceConfig};
 use crate::object::ObjectId;
 use crate::remote::WithRemotes;
@@ -71,7 +72,7 @@ pub fn sync_folder(workspace: &WorkspaceConfig) -> TreePath {
 /// The clusters of a workspace, by the folder that each applies; `folder` contains the tree.
 fn clusters(files: &dyn Files, folder: &TreePath) -> BTreeMap<TreePath, Cluster> {
     let clusters = load::environments(files).into_iter().filter_map(|name| {
-        let known = load::cluster(files, &name).ok()?;
+        let known = load::cluster(files, &ENGINES, &name).ok()?;
         let cluster = Cluster {
             helm_version: match known.helm_version {
                 Some(3) => HelmVersion::V3,

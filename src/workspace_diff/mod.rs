@@ -25,8 +25,9 @@ use crate::affected::{affected, claim_documents};
 use crate::chart::Cache;
 use crate::compare::{Claim, CodeOwners, Comparison, Origins, Side, compare};
 use crate::diag::{Class, Diagnostics};
+use crate::engine::ENGINES;
 use crate::layout::{self, BASE, Folder, WORKSPACE, input_folders};
-use crate::load::{self, WorkspaceConfig, is_base};
+use crate::load::{self, WorkspaceConfig};
 use crate::remote::WithRemotes;
 use crate::tree::{Below, Changes, EntryKind, Files, FilesError, Tree, TreePath};
 use crate::yaml::parallel::join;
@@ -206,7 +207,7 @@ impl Rendered<'_> {
 
 /// The environment of a folder of a rendered tree.
 fn environment_of(part: &TreePath) -> Option<String> {
-    let environment = layout::environment_of(part).filter(|it| !is_base(it));
+    let environment = layout::environment_of(part).filter(|it| !ENGINES.is_base(it));
     environment.map(str::to_string)
 }
 

@@ -1,6 +1,7 @@
 //! Promotion between environments: each case is a workspace and a request, and what its files become.
 
 use pleach::diag::{Diagnostics, Source};
+use pleach::engine::ENGINES;
 use pleach::load;
 use pleach::promote::{Fields, Request, promote};
 use pleach::report::{Format, View, promotion, report};
@@ -38,7 +39,12 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
     };
     let mut diagnostics = Diagnostics::default();
     let whole = pleach::Scope::default();
-    let repository = load::load(inputs, None, &whole, &mut diagnostics).unwrap();
+    let repository = load::load(
+        inputs,
+        load::Options::new(&ENGINES, &whole),
+        &mut diagnostics,
+    )
+    .unwrap();
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     let mut made = Tree::new();
     let printed = match promote(inputs, &repository, &request) {

@@ -8,6 +8,7 @@ use super::super::session::Session;
 use super::Arguments;
 use crate::check::{self, Cluster};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::engine::ENGINES;
 use crate::helm::HelmVersion;
 use crate::layout::{Input, WORKSPACE, environment_of};
 use crate::load::{self, BuiltinPolicies, WorkspaceConfig};
@@ -156,7 +157,7 @@ fn environment(
 /// What the environment says of its cluster; without one, what all environments say alike.
 fn known_cluster(session: &Session<'_>, environment: &str) -> Result<load::Cluster> {
     let read = |name: &str| {
-        load::cluster(&session.files, name).map_err(|faults| {
+        load::cluster(&session.files, &ENGINES, name).map_err(|faults| {
             anyhow::anyhow!("cannot read the environment `{name}`: {}", first(&faults))
         })
     };

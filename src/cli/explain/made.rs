@@ -8,7 +8,7 @@ use super::super::session::{self, Session};
 use super::super::tree::addresses;
 use super::super::{Global, Outcome, cache};
 use super::Form;
-use super::value::{no_field, no_object, options, print_subject, short_name, whole_name};
+use super::subject::{no_field, no_object, options, print_subject, short_name, whole_name};
 use crate::cli::diff::salt;
 use crate::deploy::Status;
 use crate::diag::{Span, nearest};

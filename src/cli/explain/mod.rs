@@ -2,6 +2,7 @@
 
 mod made;
 mod page;
+mod subject;
 mod value;
 
 use anyhow::{Result, bail};

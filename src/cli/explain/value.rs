@@ -3,13 +3,12 @@
 use anyhow::{Context, Result, bail};
 
 use super::super::session::{Session, directory};
-use super::super::{Global, Outcome, cache, output};
+use super::super::{Global, Outcome};
+use super::subject::{no_field, options, print_subject, short_name, whole_name};
 use super::{Form, made};
 use crate::cli::diff::salt;
-use crate::diag::nearest;
-use crate::object::Object;
-use crate::provenance::{NoField, NoTarget, Provenance, Target, find_field};
-use crate::report::{Subject, View, provenance_json, provenance_text};
+use crate::provenance::{NoTarget, Provenance, Target, find_field};
+use crate::report::Subject;
 use crate::tree::{Files, TreePath};
 use crate::{Options, Scope};
 
@@ -77,13 +76,6 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
     }
 }
 
-pub(super) fn options(global: &Global) -> Options {
-    Options {
-        cache: cache::open(global),
-        ..Options::default()
-    }
-}
-
 /// A file named by the user, relative to the folder where the program was started.
 fn workspace_path(session: &Session<'_>, file: &str, global: &Global) -> Result<TreePath> {
     let below = session.below_start(&directory(global)?, file);
@@ -113,65 +105,8 @@ fn print(
     print_subject(&subject, &|path| session.display(path), form)
 }
 
-/// Prints where the values of an object come from.
-pub(super) fn print_subject(
-    subject: &Subject<'_>,
-    display: &dyn Fn(&TreePath) -> String,
-    form: Form,
-) -> Result<Outcome> {
-    let view = View {
-        display,
-        color: true,
-    };
-    output::text(&match form {
-        Form::Text => provenance_text(subject, &view),
-        Form::Json => provenance_json(subject, &view),
-    })?;
-    Ok(Outcome::Clean)
-}
-
 fn named(target: &Target<'_>) -> String {
     whole_name(target.object)
-}
-
-/// An object with its namespace.
-pub(super) fn whole_name(object: &Object) -> String {
-    match object.namespace() {
-        "" => format!("{}/{}", object.kind(), object.name()),
-        namespace => format!("{}/{namespace}/{}", object.kind(), object.name()),
-    }
-}
-
-pub(super) fn short_name(object: &Object) -> String {
-    format!("{}/{}", object.kind(), object.name())
-}
-
-/// What is wrong with the name of an object, `known` being those that there are.
-pub(super) fn no_object(environment: &str, object: &str, known: &[String]) -> String {
-    let message = format!("environment `{environment}` has no object `{object}`");
-    match nearest(object, known.iter().map(String::as_str)) {
-        Some(near) => format!("{message}; did you mean `{near}`?"),
-        None => format!("{message}; write it as `Kind/name` or `Kind/namespace/name`"),
-    }
-}
-
-pub(super) fn no_field(object: &str, missing: &NoField) -> anyhow::Error {
-    let NoField {
-        above,
-        wrong,
-        known,
-    } = missing;
-    let above = match above.is_root() {
-        true => format!("`{object}`"),
-        false => format!("`{above}` of `{object}`"),
-    };
-    let near = nearest(wrong, known.iter().map(String::as_str));
-    let help = match (near, known.as_slice()) {
-        (Some(near), _) => format!("; did you mean `{near}`?"),
-        (None, []) => String::new(),
-        (None, known) => format!("; it has {}", known.join(", ")),
-    };
-    anyhow::anyhow!("{above} has no `{wrong}`{help}")
 }
 
 fn words(reason: NoTarget) -> &'static str {

@@ -22,8 +22,9 @@ use crate::cli::{Global, Outcome, cache, output};
 use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
 use crate::disk::{Index, Repository, Revision};
 use crate::emit::{Change, Plan, plan};
+use crate::engine::ENGINES;
 use crate::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
-use crate::load::{self, Scope, WorkspaceConfig, is_base};
+use crate::load::{self, Scope, WorkspaceConfig};
 use crate::report::Format;
 use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
 use crate::{Compiled, Options, compile, compile_change};
@@ -199,7 +200,7 @@ fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, out
         let is_environment = names.iter().any(|it| it == folder);
         match claim.filter(|_| !file.is_empty()) {
             _ if part == OutputPart::Clusters && is_environment => found.touch(folder),
-            Some(claim) if is_base(folder) => {
+            Some(claim) if ENGINES.is_base(folder) => {
                 names.iter().for_each(|it| found.touch_claim(it, claim));
             }
             Some(claim) if is_environment => found.touch_claim(folder, claim),

@@ -289,12 +289,11 @@ impl Server {
             return;
         }
         opened.changed.clear();
-        whole::start(
-            root.to_path_buf(),
-            &opened.workspace,
-            self.global.clone(),
-            self.events.clone(),
-        );
+        let (root, global, events) = (root.to_path_buf(), self.global.clone(), self.events.clone());
+        whole::start(root, &opened.workspace, global, move |root, found| {
+            // The server may have ended.
+            let _ = events.send(Event::Checked { root, found });
+        });
     }
 
     fn checked(&mut self, root: &Path, found: whole::Found) {

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-
 use super::STACK_BYTES;
-use super::server::Event;
 use crate::chart::Cache;
 use crate::cli::Global;
 use crate::cli::check::judged;
@@ -22,19 +19,18 @@ use crate::{Options, compile};
 /// The diagnostics of a workspace, by file.
 pub(super) type Found = BTreeMap<TreePath, Vec<Diagnostic>>;
 
-/// Starts a check; its result arrives as an event.
+/// Starts a check; `report` receives its result.
 pub(super) fn start(
     root: PathBuf,
     workspace: &Workspace,
     global: Arc<Global>,
-    events: Sender<Event>,
+    report: impl FnOnce(PathBuf, Found) + Send + 'static,
 ) {
     let (snapshot, cache) = (workspace.files.clone(), workspace.cache.clone());
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     let run = move || {
         let found = check(&root, &snapshot, cache, &global);
-        // The server may have ended.
-        let _ = events.send(Event::Checked { root, found });
+        report(root, found);
     };
     // Without another thread, only the diagnostics while typing are available.
     drop(thread.spawn(run));

@@ -15,6 +15,7 @@ use super::{Global, Outcome, cache, output, session};
 use crate::chart::{Charts, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::disk::Folder;
+use crate::engine::ENGINES;
 use crate::helm::manifests::PrintOptions;
 use crate::helm::source::{LoadedChart, archive_files, load};
 use crate::helm::values::{UserValues, ValuesFile};
@@ -216,7 +217,7 @@ fn cluster_of(arguments: &Arguments, global: &Global) -> Result<Cluster> {
         return Ok(Cluster::default());
     };
     let session = session::Session::open(global)?;
-    cluster(&session.files, environment).map_err(|faults| {
+    cluster(&session.files, &ENGINES, environment).map_err(|faults| {
         let first = faults.iter().next();
         let message = first.map_or("", |it| it.message.as_str());
         anyhow::anyhow!("{message}; run `pleach check` for details")

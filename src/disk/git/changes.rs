@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::id::Id;
-use super::revision::{Item, Mode, Revision};
+use super::revision::Revision;
 use super::tree_object;
+use super::tree_object::{Item, Mode};
 use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
 use crate::yaml::parallel::join;

@@ -7,7 +7,8 @@ use std::sync::PoisonError;
 use super::Repository;
 use super::command::{command, finished, not_started, output};
 use super::id::Id;
-use super::revision::{Item, Mode, Revision};
+use super::revision::Revision;
+use super::tree_object::{Item, Mode};
 use crate::disk::error::DiskError;
 use crate::tree::{FilesError, TreePath};
 

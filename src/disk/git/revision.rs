@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
 use super::objects::Objects;
-use super::tree_object::items;
+use super::tree_object::{Item, Mode, items};
 use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
@@ -24,37 +24,6 @@ pub struct Revision {
     listed_folders: AtomicUsize,
     /// Those that were looked at, and those that are in no object: the index's.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
-}
-
-/// A name in a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) name: Box<str>,
-    pub(super) mode: Mode,
-    pub(super) id: Id,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    File,
-    Folder,
-    Link,
-    /// A commit of another repository, whose files are not here.
-    Submodule,
-    /// A name that is not valid UTF-8, whatever it is of.
-    NotUtf8,
-}
-
-impl Mode {
-    /// As Git writes it.
-    pub(super) fn read(octal: &str) -> Mode {
-        match octal {
-            "40000" => Mode::Folder,
-            "120000" => Mode::Link,
-            "160000" => Mode::Submodule,
-            _ => Mode::File,
-        }
-    }
 }
 
 impl Revision {

@@ -5,7 +5,37 @@
 use std::cmp::Ordering;
 
 use super::id::Id;
-use super::revision::{Item, Mode};
+
+/// A name in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) name: Box<str>,
+    pub(super) mode: Mode,
+    pub(super) id: Id,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    File,
+    Folder,
+    Link,
+    /// A commit of another repository, whose files are not here.
+    Submodule,
+    /// A name that is not valid UTF-8, whatever it is of.
+    NotUtf8,
+}
+
+impl Mode {
+    /// As Git writes it.
+    pub(super) fn read(octal: &str) -> Mode {
+        match octal {
+            "40000" => Mode::Folder,
+            "120000" => Mode::Link,
+            "160000" => Mode::Submodule,
+            _ => Mode::File,
+        }
+    }
+}
 
 /// The mode of a folder.
 const FOLDER: &[u8] = b"40000";

@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::lowering::{automated, destination, finalizers, object, sync_policy};
-use crate::compose::{in_repository, texts};
+use super::settings::Settings;
+use crate::compose::in_repository;
 use crate::delivery::{GitSource, Service};
 use crate::layout::{SETS, Tier, set_file, values_folder};
-use crate::load::{Environment, WorkspaceConfig};
+use crate::load::WorkspaceConfig;
 use crate::tree::TreePath;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, map, node};
 
 const LABELS: &str = "platform.infraforge.io";
 
@@ -41,35 +42,23 @@ pub(super) fn file(set: &Set<'_>) -> String {
 
 /// The parameters of a service.
 pub(super) fn element(service: &Service) -> Mapping {
-    texts([
-        ("name", &service.name),
-        ("repository", &service.charts),
-        ("chart", &service.chart),
-        ("version", &service.version),
-    ])
+    map! {
+        "name": service.name.as_str(),
+        "repository": service.charts.as_str(),
+        "chart": service.chart.as_str(),
+        "version": service.version.as_str(),
+    }
 }
 
-pub(super) fn application_set(
-    set: &Set<'_>,
-    environment: &Environment,
-    workspace: &WorkspaceConfig,
-) -> Node {
-    let spec = Mapping::from([
-        ("goTemplate", Node::bool(true)),
-        (
-            "goTemplateOptions",
-            Node::sequence([Node::constant("missingkey=error")]),
-        ),
-        ("generators", Node::sequence([generator(set, workspace)])),
-        ("template", template(set, environment, workspace)),
-    ]);
+pub(super) fn application_set(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node {
+    let spec = map! {
+        "goTemplate": true,
+        "goTemplateOptions": ["missingkey=error"],
+        "generators": [generator(set, workspace)],
+        "template": template(set, argo, workspace),
+    };
     let name = format!("{}-{}", set.environment, set.tier.name());
-    let mut object = object(
-        &environment.argo,
-        "ApplicationSet",
-        Node::string(name),
-        spec,
-    );
+    let mut object = object(argo, "ApplicationSet", Node::string(name), spec);
     if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
         metadata.insert("labels", set_labels(set));
     }
@@ -91,66 +80,53 @@ fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
     match set.tier {
         Tier::Apps => {
             let path = in_repository(workspace, &set.folder().child("*").child("config.yaml"));
-            let files = Node::sequence([Node::mapping(texts([("path", &path)]))]);
-            let mut git = texts([
-                ("repoURL", &set.repository.url),
-                ("revision", &set.repository.branch),
-            ]);
-            git.insert("files", files);
-            Node::mapping([("git", Node::mapping(git))])
+            node!({
+                "git": {
+                    "repoURL": set.repository.url.as_str(),
+                    "revision": set.repository.branch.as_str(),
+                    "files": [{"path": path}],
+                },
+            })
         }
         Tier::Platform => {
             let elements = set.services.iter().map(|it| Node::mapping(element(it)));
-            let list = [("elements", Node::sequence(elements))];
-            Node::mapping([("list", Node::mapping(list))])
+            node!({"list": {"elements": Node::sequence(elements)}})
         }
     }
 }
 
-fn template(set: &Set<'_>, environment: &Environment, workspace: &WorkspaceConfig) -> Node {
+fn template(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node {
     let folder = in_repository(workspace, &set.folder());
     let namespaces: BTreeSet<&str> = set.services.iter().map(|it| &*it.namespace).collect();
     let namespace = namespaces.first().copied().unwrap_or(set.environment);
-    let helm = Mapping::from([
-        ("releaseName", Node::constant("{{ .name }}")),
-        (
-            "valueFiles",
-            Node::sequence([Node::string(format!(
-                "$values/{folder}/{{{{ .name }}}}/values.yaml"
-            ))]),
-        ),
-    ]);
-    let mut chart = texts([
-        ("repoURL", &charts(set)),
-        ("chart", "{{ .chart }}"),
-        ("targetRevision", "{{ .version }}"),
-    ]);
-    chart.insert("helm", helm);
-    let values = texts([
-        ("repoURL", &set.repository.url),
-        ("targetRevision", &set.repository.branch),
-        ("ref", "values"),
-    ]);
+    let chart = map! {
+        "repoURL": charts(set),
+        "chart": "{{ .chart }}",
+        "targetRevision": "{{ .version }}",
+        "helm": {
+            "releaseName": "{{ .name }}",
+            "valueFiles": [format!("$values/{folder}/{{{{ .name }}}}/values.yaml")],
+        },
+    };
+    let values = map! {
+        "repoURL": set.repository.url.as_str(),
+        "targetRevision": set.repository.branch.as_str(),
+        "ref": "values",
+    };
     // If the operator is not installed yet, the first attempt would fail at once.
     let options: &[&'static str] = match set.tier {
         Tier::Apps => &["CreateNamespace=true"],
         Tier::Platform => &["CreateNamespace=true", "SkipDryRunOnMissingResource=true"],
     };
-    let destination = destination(&environment.argo, Some(Node::string(namespace)));
-    let policy = sync_policy(Some(automated(true, true)), options, None);
-    let spec = Mapping::from([
-        ("project", Node::string(&*environment.argo.project)),
-        (
-            "sources",
-            Node::sequence([Node::mapping(chart), Node::mapping(values)]),
-        ),
-        ("destination", Node::mapping(destination)),
-        ("syncPolicy", Node::mapping(policy)),
-    ]);
-    Node::mapping([
-        ("metadata", Node::mapping(template_metadata(set))),
-        ("spec", Node::mapping(spec)),
-    ])
+    node!({
+        "metadata": template_metadata(set),
+        "spec": {
+            "project": argo.project.as_str(),
+            "sources": [chart, values],
+            "destination": destination(argo, Some(Node::string(namespace))),
+            "syncPolicy": sync_policy(Some(automated(true, true)), options, None),
+        },
+    })
 }
 
 /// The repository of all charts; if there are several, each service has its own parameter.
@@ -174,12 +150,9 @@ fn template_metadata(set: &Set<'_>) -> Mapping {
     if set.tier == Tier::Platform {
         labels.insert(format!("{LABELS}/type"), set.tier.name());
     }
-    Mapping::from([
-        (
-            "name",
-            Node::string(format!("{{{{ .name }}}}-{}", set.environment)),
-        ),
-        ("labels", Node::mapping(labels)),
-        ("finalizers", finalizers()),
-    ])
+    map! {
+        "name": format!("{{{{ .name }}}}-{}", set.environment),
+        "labels": labels,
+        "finalizers": finalizers(),
+    }
 }

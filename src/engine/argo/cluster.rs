@@ -6,7 +6,9 @@
 use super::lowering::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
 };
+use super::names::application;
 use super::project;
+use super::settings::{OWN_CLUSTER, Settings};
 use super::waves::{WAVE, waves};
 use crate::compose::common::with_common;
 use crate::compose::folder::check_merge_key;
@@ -16,7 +18,7 @@ use crate::compose::{
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::layout::cluster_folder;
-use crate::load::{Environment, OWN_CLUSTER, WorkspaceConfig};
+use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::render::plain_name;
 use crate::tree::TreePath;
@@ -25,66 +27,119 @@ use crate::yaml::{Mapping, Node, map};
 /// The only file of the folder that is applied with kubectl.
 const ROOT: &str = "root.yaml";
 
-/// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
-pub(super) fn write(
-    composition: &mut RenderedTree,
-    workspace: &WorkspaceConfig,
-    laid: &Overlaid<'_>,
-    order: &Order,
-    diagnostics: &mut Diagnostics,
-) {
-    let environment = laid.environment;
-    let waves = waves(&laid.deliveries, order);
-    let mut all = Vec::new();
-    let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
-    for delivery in laid.deliveries.iter().filter(is_claim) {
-        let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
-        let objects = of_claim(workspace, laid, delivery, wave, diagnostics);
-        let path = cluster_folder(&environment.name).child(&delivery.name);
-        let names = objects.iter().map(|it| short_name(it, environment));
-        for (object, name) in objects.iter().zip(names) {
-            check_merge_key(object, delivery, diagnostics);
-            let composed = OutputFile {
-                title: delivery.title.clone(),
-                body: form::object(&object.node),
-            };
-            let file = path.child(&format!("{name}.yaml"));
-            composition.files.insert(file, composed);
-        }
-        all.extend(objects.iter().cloned());
-        let expected = Expected::of(delivery, path, objects, Form::Flat);
-        composition.expected.push(expected);
-    }
-    all.extend(of_sets(laid));
-    let project = project::project(laid, &all);
-    let root = root(workspace, environment);
-    for (file, object) in [("project.yaml", project), (ROOT, root)] {
-        composition.put(environment, file, form::object(&object));
-    }
+/// What the files of a cluster follow from.
+pub(super) struct Cluster<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) workspace: &'a WorkspaceConfig,
+    pub(super) laid: &'a Overlaid<'a>,
 }
 
-/// A claim's Applications: prerequisites, then the claim's folder, then its charts.
-fn of_claim(
-    workspace: &WorkspaceConfig,
-    laid: &Overlaid<'_>,
-    delivery: &Delivery,
-    mut wave: usize,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Object> {
-    let charts = delivery.releases.iter().map(|it| it.object.clone());
-    let charts = with_common(charts.collect(), &laid.common, diagnostics);
-    let own =
-        (!delivery.files.is_empty()).then(|| of_folder(workspace, laid.environment, delivery));
-    let steps = [delivery.first.clone(), own.into_iter().collect(), charts];
-    let mut applications = Vec::new();
-    for objects in steps.into_iter().filter(|it| !it.is_empty()) {
-        let finished = objects.into_iter();
-        let text = Node::string(wave.to_string());
-        let text = workspace.made_of(text, laid.deliveries.iter().flat_map(Delivery::conditions));
-        applications.extend(finished.map(|it| finish(it, laid.environment, text.clone())));
-        wave += 1;
+impl Cluster<'_> {
+    /// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
+    pub(super) fn write(
+        &self,
+        composition: &mut RenderedTree,
+        order: &Order,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let (laid, environment) = (self.laid, self.laid.environment);
+        let waves = waves(&laid.deliveries, order);
+        let mut all = Vec::new();
+        let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
+        for delivery in laid.deliveries.iter().filter(is_claim) {
+            let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
+            let objects = self.of_claim(delivery, wave, diagnostics);
+            let path = cluster_folder(&environment.name).child(&delivery.name);
+            let names = objects.iter().map(|it| short_name(it, environment));
+            for (object, name) in objects.iter().zip(names) {
+                check_merge_key(object, delivery, diagnostics);
+                let composed = OutputFile {
+                    title: delivery.title.clone(),
+                    body: form::object(&object.node),
+                };
+                let file = path.child(&format!("{name}.yaml"));
+                composition.files.insert(file, composed);
+            }
+            all.extend(objects.iter().cloned());
+            let expected = Expected::of(delivery, path, objects, Form::Flat);
+            composition.expected.push(expected);
+        }
+        all.extend(of_sets(laid));
+        let project = project::project(self.settings, laid, &all);
+        for (file, object) in [("project.yaml", project), (ROOT, self.root())] {
+            composition.put(environment, file, form::object(&object));
+        }
     }
-    applications
+
+    /// A claim's Applications: prerequisites, then the claim's folder, then its charts.
+    fn of_claim(
+        &self,
+        delivery: &Delivery,
+        mut wave: usize,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Object> {
+        let laid = self.laid;
+        let charts = delivery.releases.iter().map(|it| it.object.clone());
+        let charts = with_common(charts.collect(), &laid.common, diagnostics);
+        let own = (!delivery.files.is_empty()).then(|| self.of_folder(delivery));
+        let steps = [delivery.first.clone(), own.into_iter().collect(), charts];
+        let mut applications = Vec::new();
+        for objects in steps.into_iter().filter(|it| !it.is_empty()) {
+            let finished = objects.into_iter();
+            let text = Node::string(wave.to_string());
+            let sources = laid.deliveries.iter().flat_map(Delivery::conditions);
+            let text = self.workspace.made_of(text, sources);
+            applications.extend(finished.map(|it| finish(it, laid.environment, text.clone())));
+            wave += 1;
+        }
+        applications
+    }
+
+    /// The Application of a claim's folder.
+    fn of_folder(&self, delivery: &Delivery) -> Object {
+        let path = compose::folder::path(delivery, self.laid.environment);
+        let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
+        let policy = sync_policy(Some(automated(true, true)), &options, None);
+        let (source, namespace) = (self.source(&path), main_namespace(delivery));
+        let spec = spec(self.settings, source, Some(namespace), policy);
+        let name = Node::string(delivery.name.as_str());
+        let mut node = object(self.settings, "Application", name, spec);
+        if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+            metadata.insert("annotations", server_side_diff());
+            metadata.insert("finalizers", finalizers());
+        }
+        Object::new(node)
+    }
+
+    /// A folder of the tree, as a source.
+    fn source(&self, folder: &TreePath) -> Mapping {
+        let settings = self.settings;
+        map! {
+            "repoURL": settings.node(&settings.url, &["source", "url"]),
+            "targetRevision": settings.node(&settings.revision, &["source", "revision"]),
+            "path": in_repository(self.workspace, folder),
+        }
+    }
+
+    /// The Application that creates the others. It does not contain itself, because it would wait for itself. It has no finalizer,
+    /// because deleting it would delete everything on the cluster.
+    fn root(&self) -> Node {
+        let (settings, environment) = (self.settings, self.laid.environment);
+        let mut source = self.source(&cluster_folder(&environment.name));
+        source.insert("directory", map! {"recurse": true, "exclude": ROOT});
+        let spec = map! {
+            "project": settings.root_project.as_str(),
+            "source": source,
+            "destination": {"server": OWN_CLUSTER, "namespace": settings.namespace.as_str()},
+            "syncPolicy": sync_policy(Some(automated(true, true)), &[SERVER_SIDE_APPLY], None),
+        };
+        let name = Node::string(environment.name.as_str());
+        let mut node = object(settings, "Application", name, spec);
+        if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
+            metadata.insert("annotations", server_side_diff());
+        }
+        node
+    }
 }
 
 /// The Applications that ApplicationSets generate, as far as they are known.
@@ -93,27 +148,6 @@ fn of_sets(laid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
     let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
     let sets = objects.filter(|it| it.kind() == "ApplicationSet");
     sets.filter_map(|it| Some(Object::new(it.node.at_keys(&["spec", "template"])?.clone())))
-}
-
-/// The Application of a claim's folder.
-fn of_folder(
-    workspace: &WorkspaceConfig,
-    environment: &Environment,
-    delivery: &Delivery,
-) -> Object {
-    let argo = &environment.argo;
-    let path = compose::folder::path(delivery, environment);
-    let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
-    let policy = sync_policy(Some(automated(true, true)), &options, None);
-    let source = source(workspace, environment, &path);
-    let spec = spec(argo, source, Some(main_namespace(delivery)), policy);
-    let name = Node::string(delivery.name.as_str());
-    let mut node = object(argo, "Application", name, spec);
-    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
-        metadata.insert("annotations", server_side_diff());
-        metadata.insert("finalizers", finalizers());
-    }
-    Object::new(node)
 }
 
 /// A namespace that the claim uses: Argo CD requires one that the project permits, although each object has its own.
@@ -128,19 +162,9 @@ fn main_namespace(delivery: &Delivery) -> Node {
     Node::string(used.or_else(made).unwrap_or("default"))
 }
 
-/// A folder of the tree, as a source.
-fn source(workspace: &WorkspaceConfig, environment: &Environment, folder: &TreePath) -> Mapping {
-    let (path, argo) = (in_repository(workspace, folder), &environment.argo);
-    map! {
-        "repoURL": argo.node(&argo.url, &["source", "url"]),
-        "targetRevision": argo.node(&argo.revision, &["source", "revision"]),
-        "path": path,
-    }
-}
-
 /// Gives an Application its full name and its wave.
 fn finish(mut object: Object, environment: &Environment, wave: Node) -> Object {
-    let name = environment.application(object.name());
+    let name = application(environment, object.name());
     let metadata = object.node.get_mut("metadata");
     if let Some(metadata) = metadata.and_then(Node::as_mapping_mut) {
         metadata.insert("name", name);
@@ -155,29 +179,7 @@ fn finish(mut object: Object, environment: &Environment, wave: Node) -> Object {
 
 /// The file name of an Application: its name without the environment, which is the name of the folder.
 fn short_name(object: &Object, environment: &Environment) -> String {
-    let suffix = environment.application("");
+    let suffix = application(environment, "");
     let name = object.name();
     plain_name(name.strip_suffix(&*suffix).unwrap_or(name))
-}
-
-/// The Application that creates the others. It does not contain itself, because it would wait for itself. It has no finalizer,
-/// because deleting it would delete everything on the cluster.
-fn root(workspace: &WorkspaceConfig, environment: &Environment) -> Node {
-    let mut source = source(workspace, environment, &cluster_folder(&environment.name));
-    let directory = map! {"recurse": true, "exclude": Node::constant(ROOT)};
-    source.insert("directory", directory);
-    let policy = sync_policy(Some(automated(true, true)), &[SERVER_SIDE_APPLY], None);
-    let argo = &environment.argo;
-    let spec = map! {
-        "project": argo.root_project.as_str(),
-        "source": source,
-        "destination": {"server": Node::constant(OWN_CLUSTER), "namespace": argo.namespace.as_str()},
-        "syncPolicy": policy,
-    };
-    let name = Node::string(environment.name.as_str());
-    let mut node = object(&environment.argo, "Application", name, spec);
-    if let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) {
-        metadata.insert("annotations", server_side_diff());
-    }
-    node
 }

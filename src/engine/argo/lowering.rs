@@ -4,10 +4,11 @@
 //! to the folder of the claim's own objects. The fields `interval`, `timeout` and `cleanupOnFail` of an intent have no counterpart:
 //! Argo CD has one interval for all Applications, and neither waits for a sync nor cleans up after it.
 
+use super::settings::{Destination, Settings};
 use crate::delivery::{ChartApplication, GitSource, Intent, Service, access};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::Tier;
-use crate::load::{Argo, Destination, WorkspaceConfig};
+use crate::load::WorkspaceConfig;
 use crate::yaml::{Mapping, Node, View, emit_canonical, map, node};
 
 /// Flux also uses server-side apply, and a CRD can be too large for the annotation of client-side apply.
@@ -15,7 +16,7 @@ pub(super) const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
 
 /// Data for every Application.
 pub(super) struct Target<'a> {
-    pub(super) argo: &'a Argo,
+    pub(super) argo: &'a Settings,
     pub(super) workspace: &'a WorkspaceConfig,
     /// Name of the claim.
     pub(super) claim: &'a str,
@@ -117,7 +118,7 @@ fn application(intent: &Intent<'_>, target: &Target<'_>, name: Node, spec: Mappi
 }
 
 /// An object in Argo CD's namespace.
-pub(super) fn object(argo: &Argo, kind: &'static str, name: Node, spec: Mapping) -> Node {
+pub(super) fn object(argo: &Settings, kind: &'static str, name: Node, spec: Mapping) -> Node {
     let namespace = argo.node(&argo.namespace, &["argo", "namespace"]);
     node!({
         "apiVersion": "argoproj.io/v1alpha1",
@@ -149,7 +150,7 @@ pub(super) fn finalizers() -> Node {
 
 /// The spec of an Application of the environment's project.
 pub(super) fn spec(
-    argo: &Argo,
+    argo: &Settings,
     source: Mapping,
     namespace: Option<Node>,
     policy: Mapping,
@@ -163,7 +164,7 @@ pub(super) fn spec(
 }
 
 /// The cluster, and a namespace that the project permits.
-pub(super) fn destination(argo: &Argo, namespace: Option<Node>) -> Mapping {
+pub(super) fn destination(argo: &Settings, namespace: Option<Node>) -> Mapping {
     match &argo.destination {
         Destination::Server(server) => map! {
             "server": argo.node(server, &["argo", "destination", "server"]),

@@ -7,10 +7,13 @@ mod lowering;
 mod names;
 mod project;
 mod services;
+mod settings;
 mod waves;
 
+use std::sync::Arc;
+
 use crate::compose::{
-    EnvironmentManifests, Order, Overlaid, RenderedTree, SharedNames, SyncEngine,
+    EnvironmentManifests, InstanceNames, Order, Overlaid, RenderedTree, SharedNames, SyncEngine,
 };
 use crate::delivery::{
     ChartApplication, Delivery, Intent, IntentKind, IntentPlace, Lowered, Lowering, ManifestFile,
@@ -23,10 +26,18 @@ use crate::object::Gvk;
 use crate::render::File;
 use crate::tree::TreePath;
 use crate::yaml::Node;
+use settings::{Destination, Settings};
 
-/// The engine.
+pub(super) use settings::ENGINE;
+
+/// Argo CD as an environment uses it.
 #[derive(Debug)]
-pub(super) struct Argo;
+struct Argo(Settings);
+
+/// Argo CD with the settings of an environment.
+pub(super) fn new(environment: &Environment, workspace: &WorkspaceConfig) -> Arc<dyn SyncEngine> {
+    Arc::new(Argo(Settings::of(environment, workspace)))
+}
 
 impl Lowering for Argo {
     fn lower(
@@ -37,7 +48,7 @@ impl Lowering for Argo {
         diagnostics: &mut Diagnostics,
     ) {
         let target = lowering::Target {
-            argo: &place.environment.argo,
+            argo: &self.0,
             workspace: place.workspace,
             claim: place.claim,
         };
@@ -73,8 +84,8 @@ impl SyncEngine for Argo {
         true
     }
 
-    fn names(&self, manifests: &EnvironmentManifests<'_>) -> Vec<(&'static str, String)> {
-        names::names(manifests)
+    fn names(&self, manifests: &EnvironmentManifests<'_>) -> InstanceNames {
+        names::names(&self.0, manifests)
     }
 
     fn check_names(&self, environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {
@@ -93,7 +104,7 @@ impl SyncEngine for Argo {
         workspace: &WorkspaceConfig,
         diagnostics: &mut Diagnostics,
     ) {
-        services::add_sets(manifests, workspace, diagnostics);
+        services::add_sets(&self.0, manifests, workspace, diagnostics);
     }
 
     fn write_shared(&self, composition: &mut RenderedTree, delivery: &Delivery) {
@@ -109,18 +120,21 @@ impl SyncEngine for Argo {
         root.cluster_type.clone()
     }
 
-    fn is_same_cluster(&self, one: &Environment, other: &Environment) -> bool {
-        one.argo.destination == other.argo.destination
+    fn destination(&self) -> Option<&str> {
+        Some(match &self.0.destination {
+            Destination::Server(address) => address,
+            Destination::Name(name) => name,
+        })
     }
 
     fn root_files(
         &self,
         root: &Root,
-        environment: &Environment,
+        _environment: &Environment,
         workspace: &WorkspaceConfig,
     ) -> Vec<ManifestFile> {
         Tier::ALL
-            .map(|it| bootstrap::application(root, it, environment, workspace))
+            .map(|it| bootstrap::application(root, it, &self.0, workspace))
             .to_vec()
     }
 
@@ -132,6 +146,11 @@ impl SyncEngine for Argo {
         order: &Order,
         diagnostics: &mut Diagnostics,
     ) {
-        cluster::write(composition, workspace, laid, order, diagnostics);
+        let cluster = cluster::Cluster {
+            settings: &self.0,
+            workspace,
+            laid,
+        };
+        cluster.write(composition, order, diagnostics);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::lowering::{destination, object};
+use super::settings::Settings;
 use super::waves::WAVE;
 use crate::compose::Overlaid;
 use crate::object::Object;
@@ -14,10 +15,9 @@ use crate::yaml::{Node, map, node};
 /// Destinations and kinds must not be removed together with a claim. The project is synced in the first wave, before the
 /// Application of a removed claim is pruned, and Argo CD's finalizer only deletes what the project still permits: the rest would
 /// keep running, unmanaged. Sources may be removed, because a deletion does not read them.
-pub(super) fn project(laid: &Overlaid<'_>, applications: &[Object]) -> Node {
-    let argo = &laid.environment.argo;
+pub(super) fn project(argo: &Settings, laid: &Overlaid<'_>, applications: &[Object]) -> Node {
     let everywhere = destination(argo, Some(Node::constant("*")));
-    let kinds = cluster_kinds(laid)
+    let kinds = cluster_kinds(argo, laid)
         .into_iter()
         .map(|(group, kind)| node!({"group": group, "kind": kind}));
     let sources = sources(applications);
@@ -52,9 +52,9 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
 }
 
 /// Group and kind of the permitted cluster-scoped kinds: all, or those that the environment lists and its claims use.
-fn cluster_kinds(laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
+fn cluster_kinds(argo: &Settings, laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
     let kind = |group: &str, kind: &str| (group.to_string(), kind.to_string());
-    let Some(listed) = &laid.environment.argo.cluster_resources else {
+    let Some(listed) = &argo.cluster_resources else {
         return BTreeSet::from([kind("*", "*")]);
     };
     let mut kinds: BTreeSet<_> = listed.iter().cloned().collect();

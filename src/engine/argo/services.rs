@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::application_sets::{self, Set};
+use super::names::application;
+use super::settings::Settings;
 use crate::compose::{EnvironmentManifests, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, GitSource, ManifestFile, Service};
 use crate::diag::{Diagnostic, Diagnostics, Span};
@@ -43,21 +45,18 @@ pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnos
 
 /// Adds the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
 pub(super) fn add_sets(
+    argo: &Settings,
     delivered: &mut EnvironmentManifests<'_>,
     workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) {
     let environment = delivered.environment;
     check_names(delivered, diagnostics);
-    let files = sets(environment, &delivered.deliveries, diagnostics)
+    let files = sets(argo, &delivered.deliveries, diagnostics)
         .iter()
         .map(|set| ManifestFile {
             name: application_sets::file(set).into(),
-            object: Object::new(application_sets::application_set(
-                set,
-                environment,
-                workspace,
-            )),
+            object: Object::new(application_sets::application_set(set, argo, workspace)),
         })
         .collect();
     let title = format!("Environment/{}", environment.name);
@@ -72,7 +71,7 @@ pub(super) fn add_sets(
 
 /// The services in the order of cluster types, environments, tiers and names.
 fn sets<'a>(
-    environment: &Environment,
+    argo: &Settings,
     deliveries: &'a [Delivery],
     diagnostics: &mut Diagnostics,
 ) -> Vec<Set<'a>> {
@@ -83,7 +82,7 @@ fn sets<'a>(
     }
     let sets = groups.into_iter().map(|(key, mut services)| {
         services.sort_by(|a, b| a.name.cmp(&b.name));
-        let repository = repository(environment, &services, diagnostics);
+        let repository = repository(argo, &services, diagnostics);
         let (cluster_type, environment, tier) = key;
         Set {
             cluster_type,
@@ -97,14 +96,10 @@ fn sets<'a>(
 }
 
 /// The repository with the values of all services of an ApplicationSet.
-fn repository(
-    environment: &Environment,
-    services: &[&Service],
-    diagnostics: &mut Diagnostics,
-) -> GitSource {
+fn repository(argo: &Settings, services: &[&Service], diagnostics: &mut Diagnostics) -> GitSource {
     let own = GitSource {
-        url: environment.argo.url.clone(),
-        branch: environment.argo.revision.clone(),
+        url: argo.url.clone(),
+        branch: argo.revision.clone(),
     };
     let of = |it: &Service| it.repository.clone().unwrap_or_else(|| own.clone());
     let first = services.first().map_or_else(|| own.clone(), |it| of(it));
@@ -129,7 +124,7 @@ fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
     let mut names: BTreeMap<String, &Span> = BTreeMap::new();
     let claims = delivered.deliveries.iter().filter(|it| !it.is_services());
     for claim in claims {
-        names.insert(delivered.environment.application(&claim.name), &claim.span);
+        names.insert(application(delivered.environment, &claim.name), &claim.span);
     }
     for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
         let name = format!("{}-{}", service.name, service.environment);

@@ -1,36 +1,37 @@
 //! The GitRepository and the Flux Kustomization that start the sync of a cluster.
 
-use crate::compose::texts;
+use super::settings::{NAMESPACE, SourceRef};
 use crate::delivery::{ManifestFile, Root};
 use crate::layout::cluster_folder;
-use crate::load::{Environment, FLUX_NAMESPACE, WorkspaceConfig};
+use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, map, node};
 
 /// The objects that `flux bootstrap` would create, if the environment's source is a GitRepository.
 pub(super) fn sync(
     root: &Root,
+    source: &SourceRef,
     environment: &Environment,
     workspace: &WorkspaceConfig,
 ) -> Vec<ManifestFile> {
-    let source = &environment.source;
-    if source.kind != "GitRepository" {
+    if !source.is_git() {
         return Vec::new();
     }
-    let namespace = source.namespace.as_deref().unwrap_or(FLUX_NAMESPACE);
-    let metadata = texts([("name", &source.name), ("namespace", namespace)]);
-    let branch = texts([("branch", &root.repository.branch)]);
-    let mut repository = texts([("interval", "1m"), ("url", &root.repository.url)]);
-    repository.insert("ref", branch);
-    if let Some(secret) = root.access.get("secretRef") {
-        repository.insert("secretRef", secret.clone());
-    }
+    let namespace = source.namespace.as_deref().unwrap_or(NAMESPACE);
+    let metadata = map! {"name": source.name.as_str(), "namespace": namespace};
+    let repository = map! {
+        "interval": "1m",
+        "url": root.repository.url.as_str(),
+        "ref": {"branch": root.repository.branch.as_str()},
+        "secretRef"?: root.access.get("secretRef").cloned(),
+    };
     let folder = cluster_folder(&environment.name);
-    let path = format!("{}/{folder}", workspace.sync_path);
-    let mut kustomization = texts([("interval", "10m"), ("path", &path)]);
-    kustomization.insert("prune", true);
-    let reference = texts([("kind", &source.kind), ("name", &source.name)]);
-    kustomization.insert("sourceRef", reference);
+    let kustomization = map! {
+        "interval": "10m",
+        "path": format!("{}/{folder}", workspace.sync_path),
+        "prune": true,
+        "sourceRef": {"kind": source.kind.as_str(), "name": source.name.as_str()},
+    };
     let name = |kind: &str| format!("{}/{}-{kind}.yaml", root.cluster_type, environment.name);
     vec![
         file(
@@ -57,12 +58,12 @@ fn file(
     metadata: Mapping,
     spec: Mapping,
 ) -> ManifestFile {
-    let node = Node::mapping([
-        ("apiVersion", Node::constant(api_version)),
-        ("kind", Node::constant(kind)),
-        ("metadata", Node::mapping(metadata)),
-        ("spec", Node::mapping(spec)),
-    ]);
+    let node = node!({
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+    });
     ManifestFile {
         name: name.into(),
         object: Object::new(node),

@@ -5,7 +5,7 @@
 
 use crate::object::Object;
 use crate::products::{Health, ProductKind, kinds};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Node, node};
 
 /// The expressions for the kinds of some objects. `own` are those of the environment, which replace ours.
 pub(super) fn expressions(objects: &[&Object], own: Option<&Node>) -> Vec<Node> {
@@ -37,13 +37,10 @@ fn is_among(kind: &ProductKind, health: &Health, objects: &[&Object]) -> bool {
 }
 
 fn expression(kind: &'static ProductKind, health: &'static Health) -> Node {
-    let mut fields = Mapping::from([
-        ("apiVersion", Node::constant(&health.api_version)),
-        ("kind", Node::constant(&kind.kind)),
-        ("current", Node::constant(&health.current)),
-    ]);
-    if !health.failed.is_empty() {
-        fields.insert("failed", &*health.failed);
-    }
-    Node::mapping(fields)
+    node!({
+        "apiVersion": Node::constant(&health.api_version),
+        "kind": Node::constant(&kind.kind),
+        "current": Node::constant(&health.current),
+        "failed"?: (!health.failed.is_empty()).then_some(&*health.failed),
+    })
 }

@@ -1,10 +1,11 @@
 //! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2); for a
 //! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
+use super::settings::NAMESPACE;
 use crate::chart::is_exact;
 use crate::delivery::{ChartApplication, Intent, access};
 use crate::diag::Diagnostic;
-use crate::load::{FLUX_NAMESPACE, WorkspaceConfig};
+use crate::load::WorkspaceConfig;
 use crate::render::File;
 use crate::yaml::{Mapping, Node, map, node};
 
@@ -77,7 +78,7 @@ pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) ->
 /// Adds an object next to the claims' Flux Kustomizations.
 fn in_flux_system(mut object: Node) -> Node {
     if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
-        metadata.insert("namespace", Node::constant(FLUX_NAMESPACE));
+        metadata.insert("namespace", Node::constant(NAMESPACE));
     }
     object
 }

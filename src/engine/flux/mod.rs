@@ -4,6 +4,9 @@ mod bootstrap;
 mod cluster;
 mod health;
 mod lowering;
+mod settings;
+
+use std::sync::Arc;
 
 use crate::compose::{Order, Overlaid, RenderedTree, SyncEngine};
 use crate::delivery::{
@@ -12,10 +15,18 @@ use crate::delivery::{
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Gvk;
+use settings::Settings;
 
-/// The engine.
+pub(super) use settings::ENGINE;
+
+/// Flux as an environment uses it.
 #[derive(Debug)]
-pub(super) struct Flux;
+struct Flux(Settings);
+
+/// Flux with the settings of an environment.
+pub(super) fn new(environment: &Environment, _: &WorkspaceConfig) -> Arc<dyn SyncEngine> {
+    Arc::new(Flux(Settings::of(&environment.settings)))
+}
 
 impl Lowering for Flux {
     fn lower(
@@ -73,7 +84,7 @@ impl SyncEngine for Flux {
         environment: &Environment,
         workspace: &WorkspaceConfig,
     ) -> Vec<ManifestFile> {
-        bootstrap::sync(root, environment, workspace)
+        bootstrap::sync(root, &self.0.source, environment, workspace)
     }
 
     fn write_cluster(
@@ -84,6 +95,6 @@ impl SyncEngine for Flux {
         order: &Order,
         _diagnostics: &mut Diagnostics,
     ) {
-        cluster::write(composition, workspace, laid, order);
+        cluster::write(composition, workspace, &self.0, laid, order);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::path::{Path, Step};
 use super::{Difference, FieldChange, Options, lenient, lists, text};
 use crate::object::Gvk;
-use crate::schema::{Schemas, TypeRef};
+use crate::schema::{ListRule, Schemas, TypeRef};
 use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 
 /// The differences between two versions of an object, whose secrets are hidden.
@@ -28,24 +28,24 @@ pub(super) fn compare(
 }
 
 /// A comparison on its way.
-pub(super) struct Comparison<'a> {
-    pub(super) schemas: &'a Schemas,
-    pub(super) options: &'a Options<'a>,
+struct Comparison<'a> {
+    schemas: &'a Schemas,
+    options: &'a Options<'a>,
     /// Whether the object is of one of Kubernetes' own kinds.
     is_builtin: bool,
     path: Path,
-    pub(super) changes: Vec<FieldChange>,
+    changes: Vec<FieldChange>,
 }
 
 impl Comparison<'_> {
-    pub(super) fn nodes(&mut self, before: &Node, after: &Node, of: Option<TypeRef>) {
+    fn nodes(&mut self, before: &Node, after: &Node, of: Option<TypeRef>) {
         match (before.view(), after.view()) {
             (View::Mapping(a), View::Mapping(b)) => self.mappings(a, b, of),
-            (View::Sequence(a), View::Sequence(b)) => lists::compare(self, (a, b), after, of),
+            (View::Sequence(a), View::Sequence(b)) => self.sequences((a, b), after, of),
             (View::Scalar(a), View::Scalar(b)) => {
                 if is_same_scalar(before, after) || self.is_same_quantity(before, after) {
                 } else if is_text(before) && is_text(after) && (spans_lines(a) || spans_lines(b)) {
-                    text::compare(self, before, after);
+                    self.texts(before, after);
                 } else {
                     self.changed(before, after);
                 }
@@ -79,6 +79,44 @@ impl Comparison<'_> {
         }
     }
 
+    fn sequences(&mut self, (before, after): (&[Node], &[Node]), list: &Node, of: Option<TypeRef>) {
+        let items = of.and_then(|of| self.schemas.items(of));
+        let keys: Vec<&str> = match self.schemas.list_rule(of) {
+            ListRule::MergeBy(keys) => keys.iter().map(|key| &**key).collect(),
+            _ => Vec::new(),
+        };
+        let matched = lists::matched(before, after, &keys);
+        for pair in matched.items {
+            self.within(pair.step, |it| match (pair.before, pair.after) {
+                (Some(before), Some(after)) => it.nodes(before, after, items),
+                (Some(before), None) => it.removed(before),
+                (None, Some(after)) => it.added(after),
+                (None, None) => {}
+            });
+        }
+        if let Some((old, new)) = matched.order {
+            self.push(Difference::Reordered(old, new), list);
+        }
+    }
+
+    /// Compares two texts by structure, where both are YAML or JSON. If only comments or the layout differ, the difference is shown as
+    /// lines.
+    fn texts(&mut self, before: &Node, after: &Node) {
+        let known = self.changes.len();
+        let documents = text::documents(before, after, self.options.salt);
+        for (at, (old, new)) in documents.iter().enumerate() {
+            self.within(Step::Document(at), |it| it.nodes(old, new, None));
+        }
+        if self.changes.len() > known {
+            return;
+        }
+        let lines = text::lines(before.as_str().unwrap_or(""), after.as_str().unwrap_or(""));
+        match lines {
+            Some(lines) => self.push(Difference::Text(lines), after),
+            None => self.changed(before, after),
+        }
+    }
+
     fn is_same_quantity(&self, before: &Node, after: &Node) -> bool {
         !self.options.exact
             && !self.path.is_in_text()
@@ -96,25 +134,25 @@ impl Comparison<'_> {
     }
 
     /// Runs a function one step further down.
-    pub(super) fn within(&mut self, step: Step, act: impl FnOnce(&mut Self)) {
+    fn within(&mut self, step: Step, act: impl FnOnce(&mut Self)) {
         self.path.push(step);
         act(self);
         self.path.pop();
     }
 
-    pub(super) fn added(&mut self, value: &Node) {
+    fn added(&mut self, value: &Node) {
         self.push(Difference::Added(value.clone()), value);
     }
 
-    pub(super) fn removed(&mut self, value: &Node) {
+    fn removed(&mut self, value: &Node) {
         self.push(Difference::Removed(value.clone()), value);
     }
 
-    pub(super) fn changed(&mut self, before: &Node, after: &Node) {
+    fn changed(&mut self, before: &Node, after: &Node) {
         self.push(Difference::Changed(before.clone(), after.clone()), after);
     }
 
-    pub(super) fn push(&mut self, difference: Difference, at: &Node) {
+    fn push(&mut self, difference: Difference, at: &Node) {
         self.changes.push(FieldChange {
             path: self.path.clone(),
             difference,

@@ -1,14 +1,11 @@
-//! Compares two lists: items are paired by identity, otherwise by content; remaining ones are paired by position.
+//! Which items of two lists correspond: those of the same identity, otherwise of the same content; remaining ones by position.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::Difference;
 use super::canonical::canonical;
-use super::fields::Comparison;
 use super::path::Step;
-use crate::schema::{ListRule, TypeRef};
 use pleach_yaml::Node;
 
 /// Fields that identify the items of a list without a declared type.
@@ -17,22 +14,28 @@ const NAMES: [&str; 3] = ["name", "key", "id"];
 /// What identifies an item: fields and their values.
 type Identity = Vec<(Box<str>, Box<str>)>;
 
-pub(super) fn compare(
-    comparison: &mut Comparison<'_>,
-    (before, after): (&[Node], &[Node]),
-    list: &Node,
-    of: Option<TypeRef>,
-) {
-    let items = of.and_then(|of| comparison.schemas.items(of));
-    let declared: Vec<&str> = match comparison.schemas.list_rule(of) {
-        ListRule::MergeBy(keys) => keys.iter().map(|key| &**key).collect(),
-        _ => Vec::new(),
-    };
-    let mut candidates = std::iter::once(&*declared).chain(NAMES.chunks(1));
+/// The items of two lists, as they correspond.
+#[derive(Default)]
+pub(super) struct Matched<'a> {
+    pub(super) items: Vec<ItemPair<'a>>,
+    /// What identifies each item that both lists have, before and after, if it differs.
+    pub(super) order: Option<(Vec<Box<str>>, Vec<Box<str>>)>,
+}
+
+/// An item of one list or of both.
+pub(super) struct ItemPair<'a> {
+    pub(super) step: Step,
+    pub(super) before: Option<&'a Node>,
+    pub(super) after: Option<&'a Node>,
+}
+
+/// Matches the items of two lists. `keys` are the fields that identify an item according to the schema.
+pub(super) fn matched<'a>(before: &'a [Node], after: &'a [Node], keys: &[&str]) -> Matched<'a> {
+    let mut candidates = std::iter::once(keys).chain(NAMES.chunks(1));
     let named = candidates.find_map(|keys| identities(before, keys).zip(identities(after, keys)));
     match named.or_else(|| flags(before).zip(flags(after))) {
-        Some((old, new)) => by_identity(comparison, (before, &old), (after, &new), list, items),
-        None => by_content(comparison, before, after, list, items),
+        Some((old, new)) => by_identity((before, &old), (after, &new)),
+        None => by_content(before, after),
     }
 }
 
@@ -63,26 +66,27 @@ fn flags(items: &[Node]) -> Option<Vec<Identity>> {
     is_unique.then_some(all)
 }
 
-fn by_identity(
-    comparison: &mut Comparison<'_>,
-    (before, old): (&[Node], &[Identity]),
-    (after, new): (&[Node], &[Identity]),
-    list: &Node,
-    of: Option<TypeRef>,
-) {
-    let there: BTreeMap<&Identity, &Node> = new.iter().zip(after).collect();
+fn by_identity<'a>(
+    (before, old): (&'a [Node], &[Identity]),
+    (after, new): (&'a [Node], &[Identity]),
+) -> Matched<'a> {
+    let there: BTreeMap<&Identity, &'a Node> = new.iter().zip(after).collect();
     let was_there: BTreeSet<&Identity> = old.iter().collect();
+    let mut items = Vec::with_capacity(old.len());
     for (identity, item) in old.iter().zip(before) {
-        comparison.within(Step::Item(identity.clone()), |it| {
-            match there.get(identity) {
-                Some(other) => it.nodes(item, other, of),
-                None => it.removed(item),
-            }
+        items.push(ItemPair {
+            step: Step::Item(identity.clone()),
+            before: Some(item),
+            after: there.get(identity).copied(),
         });
     }
     for (identity, item) in new.iter().zip(after) {
         if !was_there.contains(identity) {
-            comparison.within(Step::Item(identity.clone()), |it| it.added(item));
+            items.push(ItemPair {
+                step: Step::Item(identity.clone()),
+                before: None,
+                after: Some(item),
+            });
         }
     }
     let kept = |all: &[Identity], other: &dyn Fn(&Identity) -> bool| -> Vec<Box<str>> {
@@ -91,8 +95,9 @@ fn by_identity(
     };
     let old = kept(old, &|it| there.contains_key(it));
     let new = kept(new, &|it| was_there.contains(it));
-    if old != new {
-        comparison.push(Difference::Reordered(old, new), list);
+    Matched {
+        items,
+        order: (old != new).then_some((old, new)),
     }
 }
 
@@ -101,20 +106,16 @@ fn words(identity: &Identity) -> Box<str> {
     values.collect::<Vec<_>>().join("/").into()
 }
 
-fn by_content(
-    comparison: &mut Comparison<'_>,
-    before: &[Node],
-    after: &[Node],
-    list: &Node,
-    of: Option<TypeRef>,
-) {
+fn by_content<'a>(before: &'a [Node], after: &'a [Node]) -> Matched<'a> {
     let texts = |items: &[Node]| items.iter().map(canonical).collect::<Vec<String>>();
     let (old, new) = (texts(before), texts(after));
+    let mut matched = Matched::default();
     if old != new && is_reordered(&old, &new) {
         let named = |(item, text): (&Node, &String)| item.as_str().unwrap_or(text).into();
         let old = before.iter().zip(&old).map(named).collect();
         let new = after.iter().zip(&new).map(named).collect();
-        return comparison.push(Difference::Reordered(old, new), list);
+        matched.order = Some((old, new));
+        return matched;
     }
     for operation in capture_diff_slices(Algorithm::Myers, &old, &new) {
         if let DiffOp::Equal { .. } = operation {
@@ -130,16 +131,14 @@ fn by_content(
             } else {
                 old.start + at
             };
-            comparison.within(Step::Index(index), |it| {
-                match (removed.get(at), added.get(at)) {
-                    (Some(before), Some(after)) => it.nodes(before, after, of),
-                    (Some(before), None) => it.removed(before),
-                    (None, Some(after)) => it.added(after),
-                    (None, None) => {}
-                }
+            matched.items.push(ItemPair {
+                step: Step::Index(index),
+                before: removed.get(at),
+                after: added.get(at),
             });
         }
     }
+    matched
 }
 
 fn is_reordered(old: &[String], new: &[String]) -> bool {

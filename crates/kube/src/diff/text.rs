@@ -1,49 +1,38 @@
-//! Two texts of several lines: by structure where both are YAML or JSON, else by line.
+//! Two texts of several lines: their documents, where both are YAML or JSON, and their lines.
 
 use similar::{ChangeTag, TextDiff};
 
-use super::fields::Comparison;
-use super::path::Step;
-use super::{Difference, Line};
-use crate::secret;
+use super::Line;
+use crate::secret::{self, Salt};
 use pleach_yaml::{Node, parse};
 
 /// Lines that are shown around a difference.
 const CONTEXT: usize = 2;
 
-pub(super) fn compare(comparison: &mut Comparison<'_>, before: &Node, after: &Node) {
-    let known = comparison.changes.len();
-    if let (Some(old), Some(new)) = (documents(before), documents(after))
-        && old.len() == new.len()
-    {
-        for (at, (old, new)) in old.iter().zip(&new).enumerate() {
-            let (old, new) = (
-                secret::hide(old, comparison.options.salt),
-                secret::hide(new, comparison.options.salt),
-            );
-            comparison.within(Step::Document(at), |it| it.nodes(&old, &new, None));
-        }
+/// The documents of two texts in pairs, with secrets hidden. Empty if one has no structure, or another number of documents.
+pub(super) fn documents(before: &Node, after: &Node, salt: &Salt) -> Vec<(Node, Node)> {
+    let (Some(old), Some(new)) = (structure(before), structure(after)) else {
+        return Vec::new();
+    };
+    if old.len() != new.len() {
+        return Vec::new();
     }
-    if comparison.changes.len() > known {
-        return;
-    }
-    // If only comments or the layout differ, the difference is shown as lines.
-    let texts = (before.as_str().unwrap_or(""), after.as_str().unwrap_or(""));
-    if texts.0.contains('\n') || texts.1.contains('\n') {
-        comparison.push(Difference::Text(lines(texts.0, texts.1)), after);
-    } else {
-        comparison.changed(before, after);
-    }
+    let hidden = |it: (&Node, &Node)| (secret::hide(it.0, salt), secret::hide(it.1, salt));
+    old.iter().zip(&new).map(hidden).collect()
 }
 
 /// The documents of a text that has structure.
-fn documents(text: &Node) -> Option<Vec<Node>> {
+fn structure(text: &Node) -> Option<Vec<Node>> {
     let documents = parse(&text.embedded_source()).ok()?;
     let structured = |it: &Node| !it.is_scalar();
     (!documents.is_empty() && documents.iter().all(structured)).then_some(documents)
 }
 
-fn lines(before: &str, after: &str) -> Vec<Line> {
+/// The lines of two texts; `None` if each has only one.
+pub(super) fn lines(before: &str, after: &str) -> Option<Vec<Line>> {
+    if !before.contains('\n') && !after.contains('\n') {
+        return None;
+    }
     let diff = TextDiff::from_lines(before, after);
     let same_end = before.ends_with('\n') == after.ends_with('\n');
     let text = |line: &str| match line.strip_suffix('\n') {
@@ -65,5 +54,5 @@ fn lines(before: &str, after: &str) -> Vec<Line> {
             });
         }
     }
-    lines
+    Some(lines)
 }

@@ -1,7 +1,7 @@
 //! The message for an invalid node.
 
 use super::structural::{Format, Limits, Range, Schema, Types};
-use super::validate::{Trail, json_kind};
+use super::trail::Trail;
 use pleach_yaml::diag::{Class, Diagnostic, Edit, Span};
 use pleach_yaml::{Kind, Node, View, quote, resolve, unquote};
 
@@ -334,4 +334,12 @@ fn head(span: &Span) -> Span {
         &span.source,
         span.range().start..span.range().start + length,
     )
+}
+
+/// The type of a scalar in JSON, where dates and binary data are strings.
+pub(super) fn json_kind(node: &Node) -> Kind {
+    match node.kind() {
+        Kind::Timestamp | Kind::Binary => Kind::String,
+        kind => kind,
+    }
 }

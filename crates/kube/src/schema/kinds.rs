@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 
-use super::table;
+use super::table::{self, Type, TypeRef};
 use crate::object::Gvk;
 
 /// The types of kinds that are needed for merging. The scopes of the built-in kinds always apply.
@@ -23,20 +23,6 @@ pub(super) struct Types {
     pub(super) builtin: bool,
     types: Vec<Type>,
     kinds: BTreeMap<Gvk, TypeRef>,
-}
-
-/// A type in a [`Schemas`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TypeRef(pub(super) u32);
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Type {
-    pub(super) fields: BTreeMap<Box<str>, TypeRef>,
-    /// The type of every field that is not named: that of a map's values.
-    pub(super) others: Option<TypeRef>,
-    pub(super) items: Option<TypeRef>,
-    /// The keys by which a list merges; none of them for a list that is united value by value.
-    pub(super) merge_keys: Option<Vec<Box<str>>>,
 }
 
 /// How a merge treats a list.

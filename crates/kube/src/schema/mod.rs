@@ -11,14 +11,16 @@ mod parse;
 pub(crate) mod pattern;
 mod structural;
 mod table;
+mod trail;
 mod validate;
 mod values_of;
 mod words;
 
 pub use defaults::apply_defaults;
 pub use json_schema::{Form, JsonSchema, as_json};
-pub use kinds::{ListRule, Schemas, TypeRef};
-pub use parse::{own_schema, schema_words};
+pub use kinds::{ListRule, Schemas};
+pub use parse::{own_document, own_schema, schema_of_own, schema_words};
 pub use structural::{ConditionalDefault, EffectiveWhen, ListType, Schema};
+pub use table::TypeRef;
 pub use validate::validate;
 pub use values_of::ValuesOf;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{Schemas, Type, TypeRef, Types};
+use super::kinds::{Schemas, Types};
 use super::table;
+use super::table::{Type, TypeRef};
 use crate::object::Gvk;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Entry, Mapping, Node};

@@ -20,9 +20,18 @@ pub(super) enum Dialect {
 
 /// A schema that comes with the program.
 pub fn own_schema(name: &str, text: &str) -> Schema {
+    schema_of_own(&own_document(name, text))
+}
+
+/// A schema or a part of one that comes with the program, as a node.
+pub fn own_document(name: &str, text: &str) -> Node {
     let source = Source::internal(name, text);
-    let node = parse_one(&source).expect("the program's own schemas are YAML, which a test holds");
-    Schema::parse_own(&node).expect("the program's own schemas are schemas, which a test holds")
+    parse_one(&source).expect("the program's own schemas are YAML, which a test holds")
+}
+
+/// The schema in such a node.
+pub fn schema_of_own(node: &Node) -> Schema {
+    Schema::parse_own(node).expect("the program's own schemas are schemas, which a test holds")
 }
 
 impl Schema {

@@ -3,9 +3,9 @@
 //! It only contains types that lead to lists that are merged, because other types do not affect merging. Each type is parsed when
 //! it is first requested, because a build needs few.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::kinds::{Type, TypeRef};
 use crate::object::Gvk;
 
 /// Its head says how it is written.
@@ -16,6 +16,20 @@ const PARTS: u32 = 256;
 
 /// Numbers from here on belong to nothing built-in.
 pub(super) const OWN: u32 = 1 << 16;
+
+/// A type in a [`Schemas`](super::Schemas).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeRef(pub(super) u32);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Type {
+    pub(super) fields: BTreeMap<Box<str>, TypeRef>,
+    /// The type of every field that is not named: that of a map's values.
+    pub(super) others: Option<TypeRef>,
+    pub(super) items: Option<TypeRef>,
+    /// The keys by which a list merges; none of them for a list that is united value by value.
+    pub(super) merge_keys: Option<Vec<Box<str>>>,
+}
 
 struct Kind {
     /// Group, version and kind.

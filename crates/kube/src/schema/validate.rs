@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::faults;
+use super::faults::{self, json_kind};
 use super::format::is_quantity;
 use super::structural::{Flags, Format, Limits, ListType, Logic, Range, Schema, Types};
-use pleach_yaml::diag::{Diagnostic, Span};
-use pleach_yaml::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, Tag, View, resolve};
+use super::trail::Trail;
+use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, resolve};
 
 /// All errors of a node, in the order of the text.
 ///
@@ -30,53 +31,6 @@ struct Walk<'a> {
     flags: Flags,
     /// Whether unknown fields are errors: not within `allOf` and similar keywords, which only add constraints on known ones.
     strict: bool,
-}
-
-/// The path from the root to the current node, on the stack: a path is only allocated for an error.
-pub(super) struct Trail<'t> {
-    above: Option<(&'t Trail<'t>, Here<'t>)>,
-}
-
-#[derive(Clone, Copy)]
-enum Here<'t> {
-    Key(&'t Node),
-    Index(usize),
-}
-
-impl<'t> Trail<'t> {
-    pub(super) const ROOT: Trail<'static> = Trail { above: None };
-
-    pub(super) fn key(&'t self, key: &'t Node) -> Trail<'t> {
-        Trail {
-            above: Some((self, Here::Key(key))),
-        }
-    }
-
-    pub(super) fn index(&'t self, index: usize) -> Trail<'t> {
-        Trail {
-            above: Some((self, Here::Index(index))),
-        }
-    }
-
-    /// The key of the node, if any, as location of errors inside the node.
-    pub(super) fn key_span(&self) -> Option<&'t Span> {
-        match self.above {
-            Some((_, Here::Key(key))) => Some(key.span()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn path(&self) -> FieldPath {
-        let Some((above, here)) = self.above else {
-            return FieldPath::root();
-        };
-        let mut path = above.path();
-        path.push(match here {
-            Here::Key(key) => Step::Key(key.as_str().unwrap_or("").into()),
-            Here::Index(index) => Step::Index(index),
-        });
-        path
-    }
 }
 
 impl Walk<'_> {
@@ -338,14 +292,6 @@ impl Walk<'_> {
             self.faults.truncate(before);
         }
         count
-    }
-}
-
-/// The type of a scalar in JSON, where dates and binary data are strings.
-pub(super) fn json_kind(node: &Node) -> Kind {
-    match node.kind() {
-        Kind::Timestamp | Kind::Binary => Kind::String,
-        kind => kind,
     }
 }
 

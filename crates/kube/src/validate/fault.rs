@@ -253,6 +253,7 @@ impl Fault<'_> {
             class: match self.class {
                 class::REMOVED_API => diag::Class::RemovedApi,
                 class::MISSING_FIELD => diag::Class::MissingField,
+                class::INVALID_VALUE => diag::Class::InvalidValue,
                 _ => diag::Class::Plain,
             },
             ..Diagnostic::error(self.class.code, message)

@@ -24,6 +24,8 @@ pub enum Class {
     UnknownReference,
     /// A required field is missing.
     MissingField,
+    /// A value of the right type is not one that the field can have.
+    InvalidValue,
     /// A rule of a schema or a kind is not met.
     BrokenRule,
     /// A file cannot be read, or a workspace is too large to be read.

@@ -1,8 +1,19 @@
-//! The differences between two states of a tree, by path.
+//! The differences between two states of a tree, by path, and what was read of one.
 
 use std::collections::BTreeSet;
 
-use super::{ReadSet, Tree, TreePath};
+use super::{Tree, TreePath};
+
+/// The files that were read and the folders that were listed.
+///
+/// It answers "does this change touch that result" exactly: a result can only depend on what is recorded here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadSet {
+    /// Files whose bytes were read, or looked for and missed.
+    pub files: BTreeSet<TreePath>,
+    /// Folders whose names were listed.
+    pub folders: BTreeSet<TreePath>,
+}
 
 /// The paths at which two states differ, and the folders whose lists of names differ.
 ///

@@ -6,15 +6,15 @@
 mod changes;
 mod files;
 mod path;
+mod recorded;
 mod text;
 mod walk;
 mod words;
 
-pub use changes::Changes;
-pub use files::{
-    Below, Entry, EntryKind, Files, FilesError, Over, ReadSet, Recorded, Unlisted, Without,
-};
+pub use changes::{Changes, ReadSet};
+pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, Unlisted, Without};
 pub use path::TreePath;
+pub use recorded::Recorded;
 pub use walk::Walk;
 pub use words::{is_word, says, words};
 

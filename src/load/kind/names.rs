@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::effects::Effect;
-use super::kind::ClaimKind;
+use super::{ClaimKind, Effect};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::schema::Schema;
 use crate::template::{Name, Templates};

@@ -3,31 +3,9 @@
 //! The schema of a kind contains the condition, as `x-pleach-effective-when`. Fields that no template or expression of a kind reads
 //! are found by [`add_unread`], so that an author cannot forget them.
 
-use super::kind::ClaimKind;
+use super::{ClaimKind, Effect, Part};
 use crate::schema::{EffectiveWhen, Schema};
 use crate::template::{Templates, Texts};
-
-/// A field that does not always have an effect.
-#[derive(Debug)]
-pub struct Effect {
-    /// Its path in a claim.
-    pub path: Vec<Part>,
-    /// The compiled condition under which it has an effect; `None` if it never has.
-    pub when: Option<String>,
-    /// The compiled help text for a field without effect.
-    pub help: Option<String>,
-}
-
-/// A part of the path to a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The field of a map.
-    Key(Box<str>),
-    /// Any entry of a map that has no fields of its own.
-    AnyKey,
-    /// Any item of a list.
-    AnyItem,
-}
 
 /// The fields of a schema with a condition. Their expressions are added to the kind's texts.
 pub(super) fn read(schema: &Schema, kind: &str, texts: &mut Texts) -> Vec<Effect> {
@@ -136,16 +114,4 @@ fn dotted(path: &[Part]) -> String {
         Part::AnyKey | Part::AnyItem => "*",
     });
     parts.collect::<Vec<_>>().join(".")
-}
-
-impl Effect {
-    /// Whether its condition uses `item`, an item of a list.
-    pub(super) fn has_item(&self) -> bool {
-        self.path.contains(&Part::AnyItem)
-    }
-
-    /// Whether its condition uses `key`, the key of an entry.
-    pub(super) fn has_key(&self) -> bool {
-        self.path.last() == Some(&Part::AnyKey)
-    }
 }

@@ -1,0 +1,118 @@
+//! Objects that stay in the cluster as they are, although the tree changes or removes them.
+
+use std::collections::BTreeMap;
+
+use super::units::{Units, mark};
+use crate::deploy::Unit;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::diff::has_flux_setting;
+use crate::object::{Object, ObjectId};
+use crate::yaml::Node;
+
+/// Whether an object of a unit stays in the cluster when it is removed from the tree or when its unit is deleted.
+pub(super) fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
+    let annotation = |key: &str| {
+        let value = object.node.at_keys(&["metadata", "annotations", key]);
+        value.and_then(Node::as_str).unwrap_or("")
+    };
+    let is_retained = || annotation("helm.sh/resource-policy").trim() == "keep";
+    let is_hook = || {
+        let policy = annotation("helm.sh/hook-delete-policy");
+        !annotation("helm.sh/hook").is_empty() && !policy.contains("hook-succeeded")
+    };
+    let keeps = match is_deleted {
+        true => unit.keeps.on_deletion,
+        false => unit.keeps.removed,
+    };
+    // As `shouldBeDeleted` of Argo CD for Applications, and `filterManifestsToKeep` of Helm for releases.
+    let by_engine = match &*unit.id.kind {
+        // Objects that a hook creates are not part of the release.
+        "HelmRelease" => is_retained() || is_hook(),
+        "Application" if is_deleted => {
+            let options = annotation("argocd.argoproj.io/sync-options").to_lowercase();
+            let stays = |it: &str| it.trim() == "delete=false";
+            object.kind() == "CustomResourceDefinition"
+                || is_retained()
+                || options.split(',').any(stays)
+        }
+        _ => false,
+    };
+    object.stays || keeps || by_engine
+}
+
+/// The units on both sides whose chart CRDs are not upgraded, by their marks.
+pub(super) fn keeping<'a>(units: &[Units<'a>; 2]) -> BTreeMap<String, &'a Unit> {
+    let kept = units[1]
+        .iter()
+        .filter(|(key, (_, unit))| unit.keeps_crds && units[0].contains_key(key));
+    kept.map(|(key, (_, unit))| (mark(*key).as_str().to_string(), *unit))
+        .collect()
+}
+
+/// Removes the changes of CRDs that Helm does not upgrade, and reports which of them change in the chart.
+pub(super) fn keep_crds(
+    old: &mut Vec<Object>,
+    new: &mut Vec<Object>,
+    keeping: &BTreeMap<String, &Unit>,
+    notes: &mut Diagnostics,
+) {
+    let is_kept = |it: &mut Object| {
+        let mark = it.mark.as_deref();
+        let is_of_crds = it.stays && it.kind() == "CustomResourceDefinition";
+        is_of_crds && mark.is_some_and(|it| keeping.contains_key(it))
+    };
+    let [old, new] = [old, new].map(|it| it.extract_if(.., is_kept).collect::<Vec<_>>());
+    let key = |it: &Object| (it.mark.clone(), it.name().to_string());
+    let known: BTreeMap<_, &Object> = old.iter().map(|it| (key(it), it)).collect();
+    let mut changed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for object in &new {
+        let before = known.get(&key(object));
+        if before.is_none_or(|it| !it.node.same_data(&object.node)) {
+            let mark = object.mark.as_deref().unwrap_or("");
+            changed.entry(mark).or_default().push(object.name());
+        }
+    }
+    for (mark, names) in changed {
+        notes.extend(keeping.get(mark).map(|it| kept(it, &names)));
+    }
+}
+
+/// Removes changes of objects that Flux only creates and never updates, and reports them.
+pub(super) fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
+    const KEY: &str = "kustomize.toolkit.fluxcd.io/ssa";
+    let is_for_creation = |it: &&mut Object| has_flux_setting(it, KEY, "IfNotPresent");
+    let mut known: BTreeMap<ObjectId, &Object> = BTreeMap::new();
+    for object in new.iter_mut().filter(is_for_creation) {
+        if known.is_empty() {
+            known = old.iter().map(|it| (it.id(), it)).collect();
+        }
+        let Some(before) = known.get(&object.id()) else {
+            continue;
+        };
+        if before.node.same_data(&object.node) {
+            continue;
+        }
+        let message = format!(
+            "Flux does not apply the change of {}, because it only creates this object if it does not exist",
+            object.id()
+        );
+        let help = format!("to change the object in the cluster, remove `{KEY}: IfNotPresent`");
+        let note = Diagnostic::warning("unapplied-change", message);
+        notes.push(note.at(object.node.span()).help(help));
+        object.node = before.node.clone();
+    }
+}
+
+fn kept(unit: &Unit, names: &[&str]) -> Diagnostic {
+    let message = format!(
+        "{} changes CRDs, but an upgrade does not update the CRDs in the cluster: {}",
+        unit.id,
+        names.join(", ")
+    );
+    let note = Diagnostic::warning("kept-crds", message);
+    let note = match &unit.span {
+        Some(span) => note.at(span),
+        None => note,
+    };
+    note.help("set `spec.upgrade.crds: CreateReplace` to let Flux replace them")
+}

@@ -1,0 +1,56 @@
+//! Values of releases without effect.
+
+use std::collections::BTreeSet;
+
+use super::units::{Key, Units};
+use crate::deploy::{idle_changes, lost_values};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::yaml::parallel::each;
+
+/// Finds values of releases that no longer have an effect, or whose change has none.
+pub(super) fn values_without_effect(
+    [old, new]: &[Units<'_>; 2],
+    left_out: &BTreeSet<Key<'_>>,
+) -> Diagnostics {
+    let pairs = new.iter().filter(|it| !left_out.contains(it.0));
+    let pairs = pairs.filter_map(|(key, (_, unit))| {
+        let before = old.get(key)?.1;
+        let is_same = before.trials.len() == unit.trials.len();
+        let pairs = before
+            .trials
+            .iter()
+            .zip(&unit.trials)
+            .filter(move |_| is_same);
+        Some(pairs.map(|(before, after)| (*unit, &**before, &**after)))
+    });
+    let pairs = pairs.flatten();
+    let mut notes = Diagnostics::default();
+    each(
+        pairs.collect::<Vec<_>>(),
+        &mut notes,
+        |(unit, before, after), notes| {
+            for value in lost_values(before, after) {
+                let message = format!(
+                    "the value `{}` of {} no longer has an effect: {} does not use it",
+                    value.name(),
+                    unit.id,
+                    unit.origin
+                );
+                let note = Diagnostic::warning("value-without-effect", message).at(&value.span);
+                notes.push(note.help("see the values of the new version of the chart: rename the value, or remove it"));
+            }
+            for value in idle_changes(before, after) {
+                let message = format!(
+                    "the change of the value `{}` of {} changes nothing that is deployed",
+                    value.name(),
+                    unit.id
+                );
+                let note = Diagnostic::warning("value-without-effect", message).at(&value.span);
+                notes.push(note.help(
+                    "look at the spelling of its keys, and at conditions that switch it off",
+                ));
+            }
+        },
+    );
+    notes
+}

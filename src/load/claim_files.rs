@@ -1,0 +1,98 @@
+//! The files of claims below an environment's folder.
+
+use super::document::unreadable;
+use super::links;
+use super::unread;
+use crate::diag::Diagnostics;
+use crate::layout::ENVIRONMENT;
+use crate::tree::{EntryKind, Files, TreePath, Walk};
+
+/// The number of errors after which no further folder is read.
+const UNREADABLE_MAX: usize = 100;
+
+/// The files ending in `.yaml` or `.yml` below a folder, except dot files and `environment.yaml`.
+pub fn claim_files(
+    files: &dyn Files,
+    folder: &TreePath,
+    diagnostics: &mut Diagnostics,
+) -> Vec<TreePath> {
+    let mut found = Vec::new();
+    let mut folders = Walk::new(files, folder.clone());
+    while let Some(current) = folders.next() {
+        let entries = match files.list(&current) {
+            Ok(entries) => entries,
+            Err(error) => {
+                diagnostics.push(unreadable(&current, &error));
+                // If the listing of a revision is too large, every further folder would repeat the error.
+                if diagnostics.errors() >= UNREADABLE_MAX {
+                    break;
+                }
+                continue;
+            }
+        };
+        for entry in entries.into_iter().filter(|it| !it.name.starts_with('.')) {
+            let path = current.child(&entry.name);
+            if entry.kind == EntryKind::Folder {
+                folders.add(path);
+                continue;
+            }
+            match Role::of(&path, current == *folder) {
+                Role::Environment => {}
+                Role::Misnamed => diagnostics.extend(unread::wrong_environment_file(&path)),
+                Role::Claims => found.push(path),
+                Role::Other => {
+                    diagnostics.extend(unread::wrong_extension(&path));
+                    diagnostics.extend(unread::json_claim(files, &path));
+                }
+            }
+        }
+    }
+    let repeated = folders.into_repeated();
+    diagnostics.extend(repeated.iter().map(|it| links::repeated(files, it)));
+    found.sort();
+    found
+}
+
+/// Whether a path below an environment's folder is a claim file. `None` if it may have a diagnostic.
+pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
+    if path.parts().any(|it| it.starts_with('.')) {
+        return Some(false);
+    }
+    let is_top = path.parts().nth(1).is_none();
+    match Role::of(path, is_top) {
+        Role::Environment => Some(false),
+        Role::Misnamed => None,
+        Role::Claims => Some(true),
+        Role::Other => {
+            let is_reported = unread::wrong_extension(path).is_some();
+            (!path.name().ends_with(".json") && !is_reported).then_some(false)
+        }
+    }
+}
+
+/// The role of a file below an environment's folder, by its name.
+enum Role {
+    /// `environment.yaml`.
+    Environment,
+    /// A file whose name is similar to `environment.yaml`.
+    Misnamed,
+    Claims,
+    Other,
+}
+
+impl Role {
+    /// `is_top` is whether the file is in the environment's folder itself.
+    fn of(path: &TreePath, is_top: bool) -> Role {
+        match path.name() {
+            ENVIRONMENT if is_top => Role::Environment,
+            _ if is_top && is_misnamed(path) => Role::Misnamed,
+            name if name.ends_with(".yaml") || name.ends_with(".yml") => Role::Claims,
+            _ => Role::Other,
+        }
+    }
+}
+
+/// Whether the name of a file is similar to `environment.yaml`.
+pub(super) fn is_misnamed(path: &TreePath) -> bool {
+    unread::wrong_environment_file(path).is_some()
+}

@@ -1,0 +1,74 @@
+//! All claims of an environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::Draft;
+use super::instance::Instance;
+use super::reference;
+use super::select::Selected;
+use crate::diag::{Class, Diagnostic, Diagnostics};
+use crate::load::{Environment, Workspace};
+
+/// Resolves all claims of an environment. Claims with errors are left out, and so are claims that refer to them. For these, only
+/// errors that do not depend on the other claim are reported.
+pub(super) fn resolve_all(
+    workspace: &Workspace<'_>,
+    environment: &Environment,
+    claims: &[Selected<'_>],
+    diagnostics: &mut Diagnostics,
+) -> Vec<Instance> {
+    let (mut drafts, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    let named = claims.iter().filter_map(Selected::claim);
+    let names: BTreeSet<String> = named.map(|it| it.name.clone()).collect();
+    for selected in claims {
+        match Draft::new(workspace, environment, selected, diagnostics) {
+            Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
+            None => {
+                let claim = selected.claim();
+                failed.extend(claim.map(|it| (it.name.clone(), it.kind.clone())));
+            }
+        }
+    }
+    let instances =
+        reference::resolve_in_order(workspace, environment, drafts, failed, diagnostics);
+    instances
+        .into_iter()
+        .map(|instance| with_dependencies(workspace, instance, &names, diagnostics))
+        .collect()
+}
+
+/// Adds the claims in `dependsOn`.
+fn with_dependencies(
+    workspace: &Workspace<'_>,
+    mut instance: Instance,
+    names: &BTreeSet<String>,
+    diagnostics: &mut Diagnostics,
+) -> Instance {
+    let Some(expression) = &instance.kind.depends_on else {
+        return instance;
+    };
+    let Some(value) = diagnostics.keep(workspace.templates.evaluate(expression, &instance.context))
+    else {
+        return instance;
+    };
+    for entry in value.as_sequence().unwrap_or_default() {
+        let name = entry.as_str().unwrap_or("");
+        let is_there = names.contains(name) || workspace.is_partial();
+        if is_there && name != instance.name {
+            instance.depends_on.insert(name.to_string());
+        } else {
+            let fault = Diagnostic::error(
+                "unknown-reference",
+                format!("the environment has no other claim `{name}`"),
+            )
+            .class(Class::UnknownReference)
+            .at(entry);
+            diagnostics.push(
+                fault
+                    .did_you_mean(name, names.iter().map(String::as_str))
+                    .help("list claims of the same environment in `dependsOn`"),
+            );
+        }
+    }
+    instance
+}

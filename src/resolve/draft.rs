@@ -1,0 +1,426 @@
+//! A claim on its way to an instance: merged, then with references followed, rules checked and names computed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::effects;
+use super::instance::{Answer, Instance};
+use super::normalize::normalise_values;
+use super::select::Selected;
+use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Severity, Span};
+use crate::layout::Input;
+use crate::load::{Capability, ClaimKind, Environment, Rule, Workspace};
+use crate::schema::{apply_defaults, validate};
+use crate::template::{ClaimQuestion, Context, Templates};
+use crate::yaml::{FieldPath, Mapping, Node, Step};
+
+/// In a rule, `at: item` is the location of the current item, which need not be a field.
+const ITEM: &str = "item";
+
+/// The claims that a claim uses.
+#[derive(Default)]
+pub(super) struct Links {
+    /// The claims, by name.
+    pub(super) refers_to: BTreeSet<String>,
+    /// Those that its kind looks for, by their names in expressions.
+    pub(super) found: Vec<(String, Node)>,
+    /// Those that its expressions have looked up.
+    pub(super) answers: Vec<Answer>,
+    /// Fields and names without a value, because the claims they refer to have errors: `spec.password`. Checks of the claim that
+    /// depend on them are skipped.
+    pub(super) unknown: Vec<String>,
+}
+
+/// A merged claim whose references are not yet followed.
+pub(super) struct Draft {
+    pub(super) kind: Arc<ClaimKind>,
+    pub(super) name: String,
+    pub(super) node: Node,
+    pub(super) shared: bool,
+    pub(super) span: Span,
+}
+
+impl Draft {
+    /// Merge, defaults, schema. `None` if there are errors.
+    pub(super) fn new(
+        workspace: &Workspace<'_>,
+        environment: &Environment,
+        selected: &Selected<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Draft> {
+        let claim = selected.claim()?;
+        let (kind, before) = (&claim.kind, diagnostics.errors());
+        for document in [selected.base, selected.own].into_iter().flatten() {
+            check_env(
+                document.node.at_keys(&["metadata", "env"]),
+                environment,
+                diagnostics,
+            );
+        }
+        let mut node = selected.written()?;
+        normalise_values(&mut node, &kind.schema);
+        let draft = Draft {
+            kind: kind.clone(),
+            name: claim.name.clone(),
+            node,
+            shared: selected.base.is_some(),
+            span: claim.span().clone(),
+        };
+        let draft = draft.with_defaults(workspace, environment, diagnostics);
+        diagnostics.extend(validate(&draft.node, &kind.schema, &kind.name));
+        (diagnostics.errors() == before).then_some(draft)
+    }
+
+    fn with_defaults(
+        mut self,
+        workspace: &Workspace<'_>,
+        environment: &Environment,
+        diagnostics: &mut Diagnostics,
+    ) -> Draft {
+        let before = self.context(workspace, environment);
+        let templates = &workspace.templates;
+        let kind = self.kind.clone();
+        let mut when = |condition: &str| templates.holds(&kind.condition(condition), &before);
+        let applied = apply_defaults(&mut self.node, &kind.schema, &mut when);
+        diagnostics.keep(applied);
+        self
+    }
+
+    pub(super) fn context(&self, workspace: &Workspace, environment: &Environment) -> Context {
+        let mut context = Context::new();
+        let empty = Node::mapping(Mapping::new());
+        context.set("metadata", self.node.get("metadata").unwrap_or(&empty));
+        context.set("spec", self.node.get("spec").unwrap_or(&empty));
+        context.set("environment", &environment.values);
+        context.set("workspace", &workspace.values);
+        context
+    }
+
+    /// Computed names, rules and outputs. Errors: a claim that an expression looks up and that must be in `links` the next time.
+    /// `None` if there are errors in the claim.
+    pub(super) fn finish(
+        &self,
+        workspace: &Workspace<'_>,
+        environment: &Environment,
+        links: &Links,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Instance, Option<ClaimQuestion>> {
+        let mut context = self.context(workspace, environment);
+        for (name, found) in &links.found {
+            context.set(name, found);
+        }
+        links.answers.iter().for_each(|it| it.give(&context));
+        let claims = context.claims().clone();
+        let finished = self.finish_in(context, &workspace.templates, links, diagnostics);
+        let rest = claims.take_rest().into_iter();
+        diagnostics.extend(rest.map(|it| self.with_claim_context(it)));
+        finished.ok_or_else(|| claims.take_question())
+    }
+
+    fn finish_in(
+        &self,
+        mut context: Context,
+        templates: &Templates,
+        links: &Links,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Instance> {
+        if !links.unknown.is_empty() {
+            self.check_known(&links.unknown, &mut context, templates, diagnostics);
+            return None;
+        }
+        let before = diagnostics.errors();
+        self.set_locals(&mut context, templates, diagnostics)?;
+        self.check_rules(templates, &context, diagnostics);
+        let mut outputs = Mapping::new();
+        for (name, expression) in &self.kind.outputs {
+            if let Some(value) = diagnostics.keep(
+                templates
+                    .evaluate(expression, &context)
+                    .map_err(|fault| self.with_claim_context(fault)),
+            ) && !value.is_null()
+            {
+                outputs.insert(name.as_str(), value);
+            }
+        }
+        let mut capabilities = |list: &[Capability]| {
+            diagnostics.keep(
+                capabilities(templates, &context, list)
+                    .map_err(|fault| self.with_claim_context(fault)),
+            )
+        };
+        let (provides, requires) = (
+            capabilities(&self.kind.provides)?,
+            capabilities(&self.kind.requires)?,
+        );
+        let mut instance = Instance {
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            node: self.node.clone(),
+            context,
+            outputs,
+            effects: Vec::new(),
+            provides: provides.names,
+            provided_versions: provides.versions,
+            requires: requires.names,
+            min_versions: requires.versions,
+            depends_on: links.refers_to.clone(),
+            shared: self.shared,
+            span: self.span.clone(),
+        };
+        let effects = effects::of_instance(&instance, templates);
+        instance.effects =
+            diagnostics.keep(effects.map_err(|fault| self.with_claim_context(fault)))?;
+        (diagnostics.errors() == before).then_some(instance)
+    }
+
+    /// Computes the kind's names. All missing charts are reported, so that they are pulled at once. Other errors may be caused by a
+    /// missing chart, so only the first one is reported, and only if no chart was missing before it.
+    fn set_locals(
+        &self,
+        context: &mut Context,
+        templates: &Templates,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<()> {
+        let mut is_missing = false;
+        for (name, expression) in &self.kind.locals {
+            match templates.evaluate(expression, context) {
+                Ok(value) => context.set(name, &value),
+                Err(fault) if fault.class == Class::MissingChart => {
+                    is_missing = true;
+                    diagnostics.push(self.with_claim_context(fault));
+                }
+                Err(_) if is_missing => {}
+                Err(fault) => {
+                    diagnostics.push(self.with_claim_context(fault));
+                    return None;
+                }
+            }
+        }
+        (!is_missing).then_some(())
+    }
+
+    /// Checks the rules that do not depend on unknown values.
+    fn check_known(
+        &self,
+        unknown: &[String],
+        context: &mut Context,
+        templates: &Templates,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let mut unknown = unknown.to_vec();
+        for (name, expression) in &self.kind.locals {
+            if is_dependent(templates, expression, &unknown) {
+                unknown.push(name.clone());
+                continue;
+            }
+            match templates.evaluate(expression, context) {
+                Ok(value) => context.set(name, &value),
+                Err(fault) => {
+                    diagnostics.push(self.with_claim_context(fault));
+                    unknown.push(name.clone());
+                }
+            }
+        }
+        for rule in &self.kind.rules {
+            let optional = [&rule.for_each, &rule.help].into_iter().flatten();
+            let mut expressions = optional.chain([&rule.require, &rule.message]);
+            if !expressions.any(|it| is_dependent(templates, it, &unknown)) {
+                self.check_rule_of_list(rule, templates, context, diagnostics);
+            }
+        }
+    }
+
+    fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
+        for rule in &self.kind.rules {
+            self.check_rule_of_list(rule, templates, context, diagnostics);
+        }
+    }
+
+    /// Checks a rule, for each item of its list if it has one.
+    fn check_rule_of_list(
+        &self,
+        rule: &Rule,
+        templates: &Templates,
+        context: &Context,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let Some(list) = &rule.for_each else {
+            self.check_rule(rule, (0, None), templates, context, diagnostics);
+            return;
+        };
+        let list = templates.evaluate(list, context);
+        let Some(list) = diagnostics.keep(list.map_err(|fault| self.with_claim_context(fault)))
+        else {
+            return;
+        };
+        for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
+            let mut context = context.child();
+            context.set("item", item);
+            let place = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
+            let place = place.filter(|it| it.has_origin()).map(Node::span);
+            self.check_rule(rule, (position, place), templates, &context, diagnostics);
+        }
+    }
+
+    fn check_rule(
+        &self,
+        rule: &Rule,
+        (position, place): (usize, Option<&Span>),
+        templates: &Templates,
+        context: &Context,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let holds = templates.holds(&rule.require, context);
+        let holds = holds.map_err(|it| self.with_claim_context(it));
+        if diagnostics.keep(holds).unwrap_or(true) {
+            return;
+        }
+        let text = |name: &str| templates.text(name, context);
+        let reported = text(&rule.message)
+            .and_then(|message| Ok((message, rule.help.as_deref().map(text).transpose()?)));
+        let Some((message, help)) =
+            diagnostics.keep(reported.map_err(|fault| self.with_claim_context(fault)))
+        else {
+            return;
+        };
+        let at = rule.at.as_deref().unwrap_or_default();
+        let place = match place {
+            Some(place) => place.clone(),
+            None => self.place(&FieldPath::dotted_at(at, position)),
+        };
+        let mut fault = Diagnostic::error("broken-rule", message)
+            .class(Class::BrokenRule)
+            .at(place);
+        if rule.warning {
+            fault.severity = Severity::Warning;
+        }
+        fault.help.extend(help);
+        diagnostics.push(fault);
+    }
+
+    /// The location of a field in a claim, or of its nearest parent that is written in a claim.
+    fn place(&self, path: &FieldPath) -> Span {
+        let mut path = path.clone();
+        loop {
+            let node = self.node.nearest_on_path(&path);
+            if node.is_scalar() && node.has_origin() && self.is_own(node.span()) || path.is_root() {
+                return if node.is_scalar() {
+                    node.span().clone()
+                } else {
+                    self.span.clone()
+                };
+            }
+            if !node.is_scalar()
+                && !path.is_root()
+                && let Some(place) = self.key_span(&path)
+            {
+                return place;
+            }
+            path.pop();
+        }
+    }
+
+    /// Whether a location is in one of the claim's own documents, and not in its kind or in a claim that it refers to.
+    fn is_own(&self, place: &Span) -> bool {
+        place.path() == self.span.path() || self.shared && is_of_base(place)
+    }
+
+    /// The key of a field, or the beginning of a list item.
+    fn key_span(&self, path: &FieldPath) -> Option<Span> {
+        let mut parent = path.clone();
+        let Step::Key(key) = parent.pop()? else {
+            let item = self.node.at_path(path)?;
+            return item.has_origin().then(|| item.span().start());
+        };
+        let entry = self.node.at_path(&parent)?.as_mapping()?.entry(&key)?;
+        entry.key.has_origin().then(|| entry.key.span().clone())
+    }
+
+    /// Adds the claim to an error in an expression of its kind.
+    pub(super) fn with_claim_context(&self, fault: Diagnostic) -> Diagnostic {
+        fault.related(&self.span, format!("for this {}", self.kind.name))
+    }
+}
+
+/// Whether an expression reads one of the unknown fields or names, a part of one, or a map that contains one.
+fn is_dependent(templates: &Templates, expression: &str, unknown: &[String]) -> bool {
+    let contains = |whole: &str, part: &str| {
+        let rest = part.strip_prefix(whole);
+        rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
+    };
+    let names = templates.names(expression);
+    let mut paths = names.iter().map(|it| it.path.as_str());
+    paths.any(|path| {
+        let mut unknown = unknown.iter();
+        unknown.any(|it| contains(it, path) || contains(path, it))
+    })
+}
+
+/// CRDs that a claim installs or needs.
+#[derive(Default)]
+struct Capabilities {
+    names: BTreeSet<String>,
+    /// By name, if the kind sets one.
+    versions: BTreeMap<String, Node>,
+}
+
+fn capabilities(
+    templates: &Templates,
+    context: &Context,
+    list: &[Capability],
+) -> Result<Capabilities, Diagnostic> {
+    let mut found = Capabilities::default();
+    for capability in list {
+        if let Some(when) = &capability.when
+            && !templates.holds(when, context)?
+        {
+            continue;
+        }
+        let mut names: Vec<String> = capability.name.iter().cloned().collect();
+        if let Some(expression) = &capability.names {
+            let value = templates.evaluate(expression, context)?;
+            let more = value.as_sequence().unwrap_or_default().iter();
+            names.extend(more.filter_map(Node::as_str).map(str::to_string));
+        }
+        let version = match (&capability.version, &capability.min_version) {
+            (Some(expression), _) => Some(templates.evaluate(expression, context)?),
+            (None, Some(version)) => Some(Node::string(version.as_str())),
+            (None, None) => None,
+        };
+        if let Some(version) = version {
+            let versions = names.iter().map(|it| (it.clone(), version.clone()));
+            found.versions.extend(versions);
+        }
+        found.names.extend(names);
+    }
+    Ok(found)
+}
+
+fn is_of_base(place: &Span) -> bool {
+    Input::parse(place.path()).is_some_and(Input::is_base)
+}
+
+/// `metadata.env`, if set, must be the name of the environment. Claims of base cannot set it.
+fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Diagnostics) {
+    let Some(env) = env.filter(|env| env.as_str() != Some(&environment.name)) else {
+        return;
+    };
+    let fault = if is_of_base(env.span()) {
+        Diagnostic::error(
+            "wrong-environment",
+            "`metadata.env` is not allowed in `environments/base`",
+        )
+        .help("remove `metadata.env`")
+    } else {
+        let fault = Diagnostic::error(
+            "wrong-environment",
+            format!("this is environment `{}`", environment.name),
+        );
+        let name = &environment.name;
+        fault.fix(
+            format!("write `env: {name}`, or move the file"),
+            Edit::rename(env.span(), env.as_str().unwrap_or(""), name),
+        )
+    };
+    diagnostics.push(fault.at(env));
+}

@@ -1,0 +1,136 @@
+//! Errors of templates, at the places that can be changed to avoid them.
+
+use std::sync::Arc;
+
+use minijinja::{Error, ErrorKind};
+
+use super::claims::MissingOutput;
+use super::{Templates, meter, placeholder};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
+
+impl Templates<'_> {
+    /// The report for an exceeded limit, at the beginning of a file.
+    pub fn run_limit(&self, at: Arc<Source>) -> Diagnostic {
+        let (message, help) = match self.is_too_large() {
+            true => (
+                format!(
+                    "all templates together produce more than {} MiB of long strings",
+                    meter::RUN_BYTES_MAX >> 20
+                ),
+                "reduce the values, or render one environment at a time with `--env`",
+            ),
+            false => (
+                format!(
+                    "all templates together take more than {} steps",
+                    meter::RUN_STEPS_MAX
+                ),
+                "shorten their loops, or render one environment at a time with `--env`",
+            ),
+        };
+        Diagnostic::error("template-error", message)
+            .at(Span::new(&at, 0..0))
+            .help(help)
+    }
+
+    /// Reported where the template defines the output's name.
+    pub(super) fn missing_output(&self, name: &str, missing: &MissingOutput) -> Diagnostic {
+        let MissingOutput {
+            title,
+            name: output,
+            known,
+        } = missing;
+        let fault = Diagnostic::error(
+            "unknown-reference",
+            format!("{title} has no output `{output}`"),
+        )
+        .class(Class::UnknownReference);
+        let advised = |fault: Diagnostic| {
+            fault
+                .did_you_mean(output, known.iter().map(String::as_str))
+                .help(format!("its outputs: {}", known.join(", ")))
+        };
+        let Some(origin) = self.origin(name) else {
+            return advised(fault);
+        };
+        let said = format!(".{output}");
+        let at = origin
+            .span
+            .text()
+            .find(&said)
+            .map(|at| origin.span.start as usize + at + 1);
+        advised(match at {
+            Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
+            None => fault.at(&origin.span),
+        })
+    }
+
+    pub(super) fn diagnostic(&self, code: &'static str, name: &str, error: &Error) -> Diagnostic {
+        let innermost = std::iter::successors(Some(error), |error| {
+            std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
+        });
+        let error = innermost.last().unwrap_or(error);
+        let origin = self.origin(error.name().unwrap_or(name));
+        let place = origin.map(|it| match error.range() {
+            Some(range) => it.place(range),
+            None => it.span.clone(),
+        });
+        let message = match (error.kind(), error.detail()) {
+            (ErrorKind::OutOfFuel, Some(detail)) => detail.to_string(),
+            (ErrorKind::OutOfFuel, None) => "the template does not terminate".to_string(),
+            (ErrorKind::UndefinedError, _) => {
+                let expression = error.range().and(place.as_ref()).map(Span::text);
+                format!(
+                    "`{}` has no value here",
+                    expression.unwrap_or("the expression").trim()
+                )
+            }
+            (kind, Some(detail)) => format!("{kind}: {detail}"),
+            (kind, None) => kind.to_string(),
+        };
+        let is_limit = error.kind() == ErrorKind::OutOfFuel && error.detail().is_some();
+        let help = "reduce the size or number of values; see `docs/limits.md`";
+        Diagnostic {
+            span: place,
+            help: is_limit.then(|| help.to_string()).into_iter().collect(),
+            ..Diagnostic::error(code, message)
+        }
+    }
+
+    /// Errors in the YAML output of a template, at the template line that most likely printed it.
+    pub(super) fn output_faults(
+        &self,
+        name: &str,
+        output: &Arc<Source>,
+        faults: Diagnostics,
+    ) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        for fault in faults {
+            let line = fault.span.as_ref().map_or(1, |span| span.position().line);
+            let rendered = output.text.lines().nth(line - 1).unwrap_or("");
+            let source = self.source_of(name);
+            let diagnostic = Diagnostic::error(
+                "template-output",
+                format!(
+                    "the output of the template is not valid YAML: {}",
+                    fault.message
+                ),
+            );
+            found.push(
+                diagnostic
+                    .at(placeholder::likely_line(&source, rendered))
+                    .help(format!(
+                        "line {line} of the output is `{}`",
+                        placeholder::shown(rendered)
+                    )),
+            );
+        }
+        found
+    }
+
+    pub(super) fn at_template(&self, name: &str, fault: placeholder::Misplaced) -> Diagnostic {
+        let source = self.source_of(name);
+        Diagnostic::error("template-output", fault.message)
+            .at(placeholder::likely_line(&source, &fault.line))
+            .help("write it on its own line: `key: {{ value }}`")
+    }
+}
