@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::metadata::set_namespace;
 use super::sync::{items, text};
-use super::world::World;
 use super::{Cluster, Options};
 use crate::chart::Request;
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
@@ -143,12 +142,10 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Definitions among the objects known so far.
-    pub(super) fn of(world: &World) -> Facts {
+    /// The facts in some definitions.
+    pub(super) fn of<'o>(definitions: impl Iterator<Item = &'o Object>) -> Facts {
         let mut facts = Facts::default();
-        for definition in world.of_kind("CustomResourceDefinition") {
-            facts.add(&definition.node);
-        }
+        definitions.for_each(|it| facts.add(&it.node));
         facts
     }
 

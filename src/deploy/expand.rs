@@ -106,7 +106,7 @@ impl<'a> Expansion<'a> {
             if open.is_empty() || self.world.units.len() > UNITS_MAX {
                 return;
             }
-            let facts = Facts::of(&self.world);
+            let facts = Facts::of(self.world.of_kind("CustomResourceDefinition"));
             let expansion = &*self;
             let done = each(open, diagnostics, |it, diagnostics| {
                 expansion.follow(it, &facts, diagnostics)
@@ -242,7 +242,7 @@ impl<'a> Expansion<'a> {
             let (own, charts) = (&self.own, self.charts);
             Release::read(&it.object, world, own, files, charts, cluster, diagnostics)
         });
-        let mut facts = Facts::of(world);
+        let mut facts = Facts::of(world.of_kind("CustomResourceDefinition"));
         let charts = releases.iter().filter_map(Release::chart);
         charts.for_each(|it| facts.add_chart(it));
         each(releases, diagnostics, |release, diagnostics| {
