@@ -94,7 +94,7 @@ impl Comparison<'_> {
                 (None, None) => {}
             });
         }
-        if let Some((old, new)) = matched.order {
+        if let Some([old, new]) = matched.order {
             self.push(Difference::Reordered(old, new), list);
         }
     }

@@ -19,7 +19,7 @@ type Identity = Vec<(Box<str>, Box<str>)>;
 pub(super) struct Matched<'a> {
     pub(super) items: Vec<ItemPair<'a>>,
     /// What identifies each item that both lists have, before and after, if it differs.
-    pub(super) order: Option<(Vec<Box<str>>, Vec<Box<str>>)>,
+    pub(super) order: Option<[Vec<Box<str>>; 2]>,
 }
 
 /// An item of one list or of both.
@@ -97,7 +97,7 @@ fn by_identity<'a>(
     let new = kept(new, &|it| was_there.contains(it));
     Matched {
         items,
-        order: (old != new).then_some((old, new)),
+        order: (old != new).then_some([old, new]),
     }
 }
 
@@ -114,7 +114,7 @@ fn by_content<'a>(before: &'a [Node], after: &'a [Node]) -> Matched<'a> {
         let named = |(item, text): (&Node, &String)| item.as_str().unwrap_or(text).into();
         let old = before.iter().zip(&old).map(named).collect();
         let new = after.iter().zip(&new).map(named).collect();
-        matched.order = Some((old, new));
+        matched.order = Some([old, new]);
         return matched;
     }
     for operation in capture_diff_slices(Algorithm::Myers, &old, &new) {
