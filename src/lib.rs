@@ -54,8 +54,6 @@ pub mod report;
 pub mod disk;
 #[cfg(feature = "cli")]
 pub mod lsp;
-#[cfg(feature = "cli")]
-pub mod cli;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

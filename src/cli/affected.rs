@@ -16,18 +16,18 @@ use super::diff::{Depth, salt};
 use super::session::directory;
 use super::tree::addresses;
 use super::{Global, Outcome, cache, output, revision};
-use crate::affected::{Affected, affected, kustomizations};
-use crate::chart::{Lock, RemotePin};
-use crate::disk::{Index, Repository, Revision, WorkTree, find_upwards};
-use crate::kustomize::remote::mount;
-use crate::layout::{WORKSPACE, input_folders};
-use crate::load::{Scope, WorkspaceConfig};
-use crate::object::ObjectId;
-use crate::remote::WithRemotes;
-use crate::report::{AffectedParts, affected_json, affected_matrix, affected_names};
-use crate::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
-use crate::workspace_diff::{self, State, changed_units};
-use crate::{Options, compile};
+use pleach::affected::{Affected, affected, kustomizations};
+use pleach::chart::{Lock, RemotePin};
+use pleach::disk::{Index, Repository, Revision, WorkTree, find_upwards};
+use pleach::kustomize::remote::mount;
+use pleach::layout::{WORKSPACE, input_folders};
+use pleach::load::{Scope, WorkspaceConfig};
+use pleach::object::ObjectId;
+use pleach::remote::WithRemotes;
+use pleach::report::{AffectedParts, affected_json, affected_matrix, affected_names};
+use pleach::tree::{Below, Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
+use pleach::workspace_diff::{self, State, changed_units};
+use pleach::{Options, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -136,7 +136,7 @@ fn units(sides: &[Shared; 2], root: &TreePath, urls: &[String], global: &Global)
     let context = workspace_diff::Context {
         memory: None,
         cache: cache::open(global),
-        options: crate::diff::Options::new(&salt),
+        options: pleach::diff::Options::new(&salt),
     };
     changed_units([&before, &after], urls, &context)
 }

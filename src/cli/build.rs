@@ -12,17 +12,17 @@ use clap::{Args, ValueEnum};
 
 use super::template::Major;
 use super::{Global, Outcome, Strict, cache, output, session};
-use crate::chart::{Charts, LOCK};
-use crate::disk::{self, Folder, find_upwards};
-use crate::inflate::Inflater;
-use crate::kustomize::remote::{RemoteBase, mount};
-use crate::kustomize::{self, Built, LoadRestriction, Options, Reorder};
-use crate::load::charts_of;
-use crate::object::Object;
-use crate::remote::WithRemotes;
-use crate::schema::Schemas;
-use crate::tree::{EntryKind, Files, TreePath};
-use crate::yaml::emit_kustomize;
+use pleach::chart::{Charts, LOCK};
+use pleach::disk::{self, Folder, find_upwards};
+use pleach::inflate::Inflater;
+use pleach::kustomize::remote::{RemoteBase, mount};
+use pleach::kustomize::{self, Built, LoadRestriction, Options, Reorder};
+use pleach::load::charts_of;
+use pleach::object::Object;
+use pleach::remote::WithRemotes;
+use pleach::schema::Schemas;
+use pleach::tree::{EntryKind, Files, TreePath};
+use pleach::yaml::emit_kustomize;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

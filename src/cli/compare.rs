@@ -11,10 +11,10 @@ use super::diff::{Printed, salt};
 use super::session::Session;
 use super::tree_slices::{check_claims, only, owner, rendered};
 use super::{Global, Outcome, session};
-use crate::compare::{Side, compare};
-use crate::load::WorkspaceConfig;
-use crate::report::View;
-use crate::tree::TreePath;
+use pleach::compare::{Side, compare};
+use pleach::load::WorkspaceConfig;
+use pleach::report::View;
+use pleach::tree::TreePath;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

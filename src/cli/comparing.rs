@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::diff::{Ignore, Options, Salt};
-use crate::load::WorkspaceConfig;
+use pleach::diff::{Ignore, Options, Salt};
+use pleach::load::WorkspaceConfig;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct Comparing {

@@ -15,13 +15,13 @@ use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
 
 use super::{Cli, Outcome, output};
-use crate::check::pages;
-use crate::diag::Diagnostics;
-use crate::disk::{Folder, find_upwards};
-use crate::engine::ENGINES;
-use crate::layout::WORKSPACE;
-use crate::load::{self, Scope};
-use crate::tree::Tree;
+use pleach::check::pages;
+use pleach::diag::Diagnostics;
+use pleach::disk::{Folder, find_upwards};
+use pleach::engine::ENGINES;
+use pleach::layout::WORKSPACE;
+use pleach::load::{self, Scope};
+use pleach::tree::Tree;
 
 /// The environment variable with which the script requests candidates.
 const VARIABLE: &str = "_PLEACH_COMPLETE";
@@ -101,7 +101,7 @@ pub(super) fn kinds() -> Vec<CompletionCandidate> {
 /// The codes that `pleach explain` has a page for, with their summaries.
 pub(super) fn codes() -> Vec<CompletionCandidate> {
     let candidate =
-        |it: crate::rules::Page| CompletionCandidate::new(it.code).help(Some(it.summary.into()));
+        |it: pleach::rules::Page| CompletionCandidate::new(it.code).help(Some(it.summary.into()));
     pages().into_iter().map(candidate).collect()
 }
 

@@ -3,13 +3,13 @@
 use anyhow::Result;
 
 use super::session::Session;
-use crate::Compiled;
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::disk::{apply, folders_with, read_output, remove_empty};
-use crate::emit::{Plan, earlier_tree, plan};
-use crate::layout::{CLUSTERS, Folder, WORKSPACE};
-use crate::load::WorkspaceConfig;
-use crate::tree::{Tree, TreePath};
+use pleach::Compiled;
+use pleach::diag::{Diagnostic, Diagnostics};
+use pleach::disk::{apply, folders_with, read_output, remove_empty};
+use pleach::emit::{Plan, earlier_tree, plan};
+use pleach::layout::{CLUSTERS, Folder, WORKSPACE};
+use pleach::load::WorkspaceConfig;
+use pleach::tree::{Tree, TreePath};
 
 /// A tree outside the output folder.
 pub(super) struct EarlierTree {

@@ -11,12 +11,12 @@ use clap::Args;
 use include_dir::{Dir, include_dir};
 
 use super::{Global, Outcome, output, schema, session};
-use crate::diag::Diagnostics;
-use crate::disk::apply;
-use crate::emit::{Change, Plan, Step};
-use crate::json_schema::{self, Form, Schemas};
-use crate::layout::{Folder, WORKSPACE};
-use crate::tree::{Tree, TreePath};
+use pleach::diag::Diagnostics;
+use pleach::disk::apply;
+use pleach::emit::{Change, Plan, Step};
+use pleach::json_schema::{self, Form, Schemas};
+use pleach::layout::{Folder, WORKSPACE};
+use pleach::tree::{Tree, TreePath};
 
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/environments");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");

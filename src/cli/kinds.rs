@@ -9,11 +9,11 @@ use clap_complete::ArgValueCandidates;
 
 use super::session::{self, Session};
 use super::{Global, Outcome, output};
-use crate::diag::{Diagnostics, nearest};
-use crate::load::{self, ClaimKind};
-use crate::schema::Schema;
-use crate::tree::Tree;
-use crate::yaml::Node;
+use pleach::diag::{Diagnostics, nearest};
+use pleach::load::{self, ClaimKind};
+use pleach::schema::Schema;
+use pleach::tree::Tree;
+use pleach::yaml::Node;
 
 /// The width if standard output is not a terminal.
 const COLUMNS: usize = 100;

@@ -8,10 +8,10 @@ use super::diff::Depth;
 use super::session::Session;
 use super::tree_slices::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, cache, output};
-use crate::load::WorkspaceConfig;
-use crate::matrix::{Matrix, matrix};
-use crate::report::{matrix_json, matrix_markdown, matrix_text};
-use crate::workspace_diff::{repository_origins, workspace_origins};
+use pleach::load::WorkspaceConfig;
+use pleach::matrix::{Matrix, matrix};
+use pleach::report::{matrix_json, matrix_markdown, matrix_text};
+use pleach::workspace_diff::{repository_origins, workspace_origins};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -45,9 +45,9 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::disk::DiskError;
-use crate::report::Format;
-use crate::yaml::parallel;
+use pleach::disk::DiskError;
+use pleach::report::Format;
+use pleach::yaml::parallel;
 
 const EXIT_CODES: &str =
     "Exit codes: 0 for success, 1 for findings or differences, 2 if the command failed.";
@@ -173,7 +173,7 @@ enum Outcome {
 }
 
 /// Runs the program with the process's own arguments.
-pub fn run() -> ExitCode {
+pub(super) fn run() -> ExitCode {
     completions::answer();
     if let Some(version) = requested_version() {
         return exit_code(output::data(version.as_bytes()).map(|()| Outcome::Clean));

@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 
 use super::session::Session;
 use super::{Global, Outcome, output, test};
-use crate::disk::{self, apply};
-use crate::emit::{Change, Plan, Step};
-use crate::layout::KIND;
-use crate::load::{self, WorkspaceConfig};
-use crate::tree::{EntryKind, Files, TreePath};
+use pleach::disk::{self, apply};
+use pleach::emit::{Change, Plan, Step};
+use pleach::layout::KIND;
+use pleach::load::{self, WorkspaceConfig};
+use pleach::tree::{EntryKind, Files, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
-use crate::report::screened;
-use crate::secret::without_secrets;
+use pleach::report::screened;
+use pleach::secret::without_secrets;
 
 /// Why standard output is incomplete.
 static FAILURE: OnceLock<String> = OnceLock::new();

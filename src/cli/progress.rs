@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::Global;
 use super::output;
 use super::timings::Timings;
-use crate::report::Format;
-use crate::{Event, Observer};
+use pleach::report::Format;
+use pleach::{Event, Observer};
 
 /// The interval for updates of the line.
 const TICK: Duration = Duration::from_millis(250);

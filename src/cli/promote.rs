@@ -10,16 +10,16 @@ use super::diff::salt;
 use super::session::Session;
 use super::tree_slices::{only, owner, rendered};
 use super::{Global, Outcome, output};
-use crate::compare::{Side, compare};
-use crate::diag::Diagnostics;
-use crate::diff::Options;
-use crate::disk::apply;
-use crate::emit::{Change, Plan, Step};
-use crate::engine::ENGINES;
-use crate::promote::{Fields, Promotion, Request, promote};
-use crate::report::{View, changes, promotion};
-use crate::tree::{Files, Over, Tree, TreePath};
-use crate::{Scope, load};
+use pleach::compare::{Side, compare};
+use pleach::diag::Diagnostics;
+use pleach::diff::Options;
+use pleach::disk::apply;
+use pleach::emit::{Change, Plan, Step};
+use pleach::engine::ENGINES;
+use pleach::promote::{Fields, Promotion, Request, promote};
+use pleach::report::{View, changes, promotion};
+use pleach::tree::{Files, Over, Tree, TreePath};
+use pleach::{Scope, load};
 
 /// Versions, tags, images and digests are copied. Other differences are listed, and copied only if named.
 #[derive(Debug, Args)]

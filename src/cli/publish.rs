@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 
 use super::session;
 use super::{Global, Outcome, cache, output};
-use crate::chart::{Chart, digest, lint, pack, read_archive, read_chart, read_source, unpack};
-use crate::diag::{Diagnostic, Diagnostics, Source};
-use crate::disk::{self, Folder};
-use crate::fetch::{Network, Place, Publication, config};
-use crate::tree::{Files, Tree, TreePath};
-use crate::yaml::{Node, parse_one};
+use pleach::chart::{Chart, digest, lint, pack, read_archive, read_chart, read_source, unpack};
+use pleach::diag::{Diagnostic, Diagnostics, Source};
+use pleach::disk::{self, Folder};
+use pleach::fetch::{Network, Place, Publication, config};
+use pleach::tree::{Files, Tree, TreePath};
+use pleach::yaml::{Node, parse_one};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

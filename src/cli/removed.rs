@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
-use crate::Compiled;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
-use crate::disk::Repository;
-use crate::emit::{Change, Plan, origin};
-use crate::engine::ENGINES;
-use crate::layout::{BASE, environment_of};
-use crate::load::{self};
-use crate::tree::{Below, EntryKind, Files, TreePath};
-use crate::yaml::{Node, parse};
+use pleach::Compiled;
+use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach::disk::Repository;
+use pleach::emit::{Change, Plan, origin};
+use pleach::engine::ENGINES;
+use pleach::layout::{BASE, environment_of};
+use pleach::load::{self};
+use pleach::tree::{Below, EntryKind, Files, TreePath};
+use pleach::yaml::{Node, parse};
 
 /// A removed claim, or a removed environment.
 #[derive(Default)]

@@ -13,13 +13,13 @@ use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::{Changed, Known, State};
 use super::{Global, Outcome, cache, output, removed};
-use crate::diag::Diagnostics;
-use crate::disk::{apply, read_output};
-use crate::emit::{Plan, plan};
-use crate::report::plan_summary;
-use crate::shard::{Shard, compile_shard};
-use crate::tree::ReadSet;
-use crate::{Options, Scope, compile};
+use pleach::diag::Diagnostics;
+use pleach::disk::{apply, read_output};
+use pleach::emit::{Plan, plan};
+use pleach::report::plan_summary;
+use pleach::shard::{Shard, compile_shard};
+use pleach::tree::ReadSet;
+use pleach::{Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::diag::nearest;
-use crate::disk::{Repository, Revision};
+use pleach::diag::nearest;
+use pleach::disk::{Repository, Revision};
 
 /// Opens a revision. `what` describes the possible meanings of the name, for errors: a revision, or also a folder.
 pub(super) fn open(repository: &Repository, name: &str, what: &str) -> Result<Revision> {

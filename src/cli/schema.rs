@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 
 use super::session::{self, Session};
 use super::{Global, Outcome, cache, output};
-use crate::diag::{Diagnostics, nearest};
-use crate::disk::apply;
-use crate::emit::{Change, Plan, Step};
-use crate::json_schema::{FILE, Form, Schemas};
-use crate::tree::{Files, Tree, TreePath};
+use pleach::diag::{Diagnostics, nearest};
+use pleach::disk::apply;
+use pleach::emit::{Change, Plan, Step};
+use pleach::json_schema::{FILE, Form, Schemas};
+use pleach::tree::{Files, Tree, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -11,7 +11,7 @@ use super::cache::{Shared, SharedFlags};
 use super::session::Session;
 use super::timings::{TimingFlags, Timings};
 use super::unchanged::Known;
-use crate::load::WorkspaceConfig;
+use pleach::load::WorkspaceConfig;
 
 /// The scope to render, and the output folder.
 #[derive(Debug, Args)]

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::{Global, Outcome, output};
-use crate::diag::{Diagnostic, Diagnostics, Severity};
-use crate::disk::{Folder, Lock, Repository, find_upwards, refuse_links};
-use crate::kustomize::remote;
-use crate::layout::WORKSPACE;
-use crate::report::{self, View};
-use crate::tree::{Files, TreePath};
+use pleach::diag::{Diagnostic, Diagnostics, Severity};
+use pleach::disk::{Folder, Lock, Repository, find_upwards, refuse_links};
+use pleach::kustomize::remote;
+use pleach::layout::WORKSPACE;
+use pleach::report::{self, View};
+use pleach::tree::{Files, TreePath};
 
 /// With more levels, `../..` is less readable than the absolute path.
 const UP_MAX: usize = 3;

@@ -7,13 +7,13 @@ use clap_complete::ArgValueCandidates;
 use super::diff::salt;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
-use crate::case;
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::disk::apply;
-use crate::emit::Plan;
-use crate::load;
-use crate::report::{View, short, unified};
-use crate::tree::{Files, TreePath};
+use pleach::case;
+use pleach::diag::{Diagnostic, Diagnostics};
+use pleach::disk::apply;
+use pleach::emit::Plan;
+use pleach::load;
+use pleach::report::{View, short, unified};
+use pleach::tree::{Files, TreePath};
 
 /// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and what it renders to, `expected.yaml`, or the faults that it
 /// must have, `expected.txt`. An `environment.yaml` beside it is the environment that it is rendered in

@@ -16,8 +16,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::output;
-use crate::Event;
-use crate::disk::store;
+use pleach::Event;
+use pleach::disk::store;
 
 /// What is asked for. (Names of such structs are unique among the flags of a command.)
 #[derive(Debug, Args)]

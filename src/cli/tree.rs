@@ -7,14 +7,14 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::{Global, Outcome, cache, output, revision, session};
-use crate::deploy::Deployment;
-use crate::diag::nearest;
-use crate::disk::{Folder, Repository, WorkTree};
-use crate::load::WorkspaceConfig;
-use crate::report::{deployment, deployment_json, deployment_yaml};
-use crate::tree::{Files, TreePath};
-use crate::workspace_diff::{deployed, deployed_from, sync_folder};
-use crate::{Options, compile};
+use pleach::deploy::Deployment;
+use pleach::diag::nearest;
+use pleach::disk::{Folder, Repository, WorkTree};
+use pleach::load::WorkspaceConfig;
+use pleach::report::{deployment, deployment_json, deployment_yaml};
+use pleach::tree::{Files, TreePath};
+use pleach::workspace_diff::{deployed, deployed_from, sync_folder};
+use pleach::{Options, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -104,7 +104,7 @@ fn print(
     display: &dyn Fn(&TreePath) -> String,
 ) -> Result<Outcome> {
     select(&mut found, &arguments.entries)?;
-    let view = crate::report::View {
+    let view = pleach::report::View {
         display,
         color: true,
     };

@@ -6,12 +6,12 @@ use anyhow::{Result, bail};
 
 use super::session::Session;
 use super::{Outcome, cache};
-use crate::diag::{Source, nearest};
-use crate::engine::ENGINES;
-use crate::layout::{CLUSTERS, Output, environment_of};
-use crate::tree::{Files, Tree, TreePath};
-use crate::yaml::{Node, emit_canonical, parse_one};
-use crate::{Compiled, Options, Scope, compile};
+use pleach::diag::{Source, nearest};
+use pleach::engine::ENGINES;
+use pleach::layout::{CLUSTERS, Output, environment_of};
+use pleach::tree::{Files, Tree, TreePath};
+use pleach::yaml::{Node, emit_canonical, parse_one};
+use pleach::{Compiled, Options, Scope, compile};
 
 /// What some environments render to; `None` where the workspace has faults, which are reported.
 pub(super) fn rendered(

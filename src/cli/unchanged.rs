@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 use super::cache::{Shared, SharedRun};
 use super::session::Session;
 use super::{Global, cache, earlier};
-use crate::disk::{Begin, Difference, Inputs, Portable, Remembered, Stamp, difference};
-use crate::emit::Plan;
-use crate::incremental::{Update, update};
-use crate::tree::{Changes, ReadSet, Tree, TreePath};
-use crate::yaml::hex;
-use crate::{Compiled, Options};
+use pleach::disk::{Begin, Difference, Inputs, Portable, Remembered, Stamp, difference};
+use pleach::emit::Plan;
+use pleach::incremental::{Update, update};
+use pleach::tree::{Changes, ReadSet, Tree, TreePath};
+use pleach::yaml::hex;
+use pleach::{Compiled, Options};
 
 /// A run of one command on one workspace and output folder.
 pub(super) struct Known {
@@ -330,7 +330,7 @@ impl Changed {
             return None;
         }
         let standing = read_files(&known.out, &paths)?;
-        let mut plan = crate::emit::plan(tree, &standing, force);
+        let mut plan = pleach::emit::plan(tree, &standing, force);
         if plan.is_blocked() || plan.kept() > 0 || has_names_in_other_case(&plan, &known.out) {
             return None;
         }

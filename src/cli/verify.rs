@@ -17,10 +17,10 @@ use similar::TextDiff;
 use super::diff::salt;
 use super::progress::Progress;
 use super::{Global, Outcome, output, session};
-use crate::diag::Source;
-use crate::kustomize::FILE_NAMES;
-use crate::secret::{redact, without_secrets};
-use crate::yaml::{Node, parse_one};
+use pleach::diag::Source;
+use pleach::kustomize::FILE_NAMES;
+use pleach::secret::{redact, without_secrets};
+use pleach::yaml::{Node, parse_one};
 
 /// Lines of a difference that are shown for one kustomization.
 const LINES_MAX: usize = 40;

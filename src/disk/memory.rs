@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::DiskError;
 use super::sealed::{digest, oldest_first, opened, sealed};
 use super::store_private;
+use crate::workspace_diff;
 use crate::yaml::hex;
 
 /// The bytes of all files together; the oldest are removed first.
@@ -28,19 +29,6 @@ impl Memory {
         }
     }
 
-    /// The bytes stored under a name; `None` if there are none or they are damaged.
-    pub fn load(&self, name: &str) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.file(name)).ok()?;
-        opened(&bytes).map(<[u8]>::to_vec)
-    }
-
-    /// Stores bytes under a name. A failure only costs time.
-    pub fn keep(&self, name: &str, bytes: Vec<u8>) {
-        let bytes = sealed(bytes);
-        self.make_room(bytes.len() as u64);
-        let _: Result<(), DiskError> = store_private(&self.file(name), &bytes);
-    }
-
     fn file(&self, name: &str) -> PathBuf {
         let digest = digest(format!("{}\n{name}", self.place).as_bytes());
         let (half, _) = digest.split_at(digest.len() / 2);
@@ -58,5 +46,20 @@ impl Memory {
             let _ = fs::remove_file(path);
             excess = excess.saturating_sub(length);
         }
+    }
+}
+
+impl workspace_diff::Memory for Memory {
+    /// Damaged bytes count as missing.
+    fn load(&self, name: &str) -> Option<Vec<u8>> {
+        let bytes = fs::read(self.file(name)).ok()?;
+        opened(&bytes).map(<[u8]>::to_vec)
+    }
+
+    /// A failure only costs time.
+    fn keep(&self, name: &str, bytes: Vec<u8>) {
+        let bytes = sealed(bytes);
+        self.make_room(bytes.len() as u64);
+        let _: Result<(), DiskError> = store_private(&self.file(name), &bytes);
     }
 }

@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Global;
-use crate::chart::Cache;
-use crate::disk::{Folder, Memory};
-use crate::fetch::{CredentialFiles, S3Access, S3Keys};
-use crate::workspace_diff;
+use pleach::chart::Cache;
+use pleach::disk::{Folder, Memory};
+use pleach::fetch::{CredentialFiles, S3Access, S3Keys};
 
 /// The folder: `--cache`, else `pleach` below the user's folder for caches. `None` where the system names none.
 pub(super) fn folder(global: &Global) -> Option<PathBuf> {
@@ -85,14 +84,4 @@ pub(super) fn open(global: &Global) -> Option<Cache> {
 pub(super) fn memory(global: &Global, repository: &Path) -> Option<Memory> {
     let folder = folder(global)?.join("words");
     Some(Memory::new(&folder, repository))
-}
-
-impl workspace_diff::Memory for Memory {
-    fn load(&self, name: &str) -> Option<Vec<u8>> {
-        Memory::load(self, name)
-    }
-
-    fn keep(&self, name: &str, bytes: Vec<u8>) {
-        Memory::keep(self, name, bytes);
-    }
 }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{credentials, folder, s3};
-use crate::chart::digest;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::timings::Timings;
-use crate::diag::Diagnostic;
-use crate::disk::{Portable, store_private};
-use crate::fetch::{Store, StoreAddress};
+use pleach::chart::digest;
+use pleach::diag::Diagnostic;
+use pleach::disk::{Portable, store_private};
+use pleach::fetch::{Store, StoreAddress};
 
 /// Where what runs know is shared.
 #[derive(Debug, Args)]

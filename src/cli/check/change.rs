@@ -4,8 +4,8 @@ use super::judged;
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::unchanged::{Changed, Known, Part};
-use crate::tree::Tree;
-use crate::{Options, Scope, check, compile};
+use pleach::tree::Tree;
+use pleach::{Options, Scope, check, compile};
 
 /// Checks what has changed since a check that had nothing to say, and remembers it where that is so still. False where a run of the whole
 /// workspace has to look.

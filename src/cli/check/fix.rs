@@ -11,14 +11,14 @@ use super::super::session::Session;
 use super::judged;
 use crate::cli::Global;
 use crate::cli::diff::Depth;
-use crate::diag::{Diagnostics, Edit, apply_edits};
-use crate::disk::apply;
-use crate::emit::{Change, Plan, Step};
-use crate::layout::Input;
-use crate::load::WorkspaceConfig;
-use crate::report::{View, unified};
-use crate::tree::{Files, Over, Tree, TreePath};
-use crate::{Options, compile};
+use pleach::diag::{Diagnostics, Edit, apply_edits};
+use pleach::disk::apply;
+use pleach::emit::{Change, Plan, Step};
+use pleach::layout::Input;
+use pleach::load::WorkspaceConfig;
+use pleach::report::{View, unified};
+use pleach::tree::{Files, Over, Tree, TreePath};
+use pleach::{Options, compile};
 
 /// A mend may show what another one is for: a name that is right now leads to the next fault. Each round makes all mends that do not
 /// overlap.

@@ -20,14 +20,14 @@ use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::State;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
-use crate::diag::{Diagnostics, Severity, Source};
-use crate::disk::{Folder, read_output};
-use crate::emit::{Plan, plan};
-use crate::layout::Input;
-use crate::report::{Format, View, unified};
-use crate::tree::{Files, Recorded, TreePath};
-use crate::workspace_diff::workspace_origins;
-use crate::{Compiled, Options, Scope, check, compile};
+use pleach::diag::{Diagnostics, Severity, Source};
+use pleach::disk::{Folder, read_output};
+use pleach::emit::{Plan, plan};
+use pleach::layout::Input;
+use pleach::report::{Format, View, unified};
+use pleach::tree::{Files, Recorded, TreePath};
+use pleach::workspace_diff::workspace_origins;
+use pleach::{Compiled, Options, Scope, check, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

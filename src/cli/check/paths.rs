@@ -16,15 +16,15 @@ use super::super::timings::Timings;
 use super::super::{Global, Outcome, Strict, cache, output};
 use super::target::Target;
 use super::{Arguments, demands};
-use crate::diag::{Diagnostics, Source};
-use crate::disk::Folder;
-use crate::inflate::Inflater;
-use crate::kustomize::{FILE_NAMES, Options};
-use crate::layout::{Folder as InputFolder, WORKSPACE};
-use crate::plain::{Building, Objects, judge};
-use crate::remote::WithRemotes;
-use crate::report::{Format, counted, printable};
-use crate::tree::TreePath;
+use pleach::diag::{Diagnostics, Source};
+use pleach::disk::Folder;
+use pleach::inflate::Inflater;
+use pleach::kustomize::{FILE_NAMES, Options};
+use pleach::layout::{Folder as InputFolder, WORKSPACE};
+use pleach::plain::{Building, Objects, judge};
+use pleach::remote::WithRemotes;
+use pleach::report::{Format, counted, printable};
+use pleach::tree::TreePath;
 
 /// The path that means standard input.
 const STANDARD_INPUT: &str = "-";

@@ -9,12 +9,12 @@ use super::super::session::{self, Session};
 use super::super::tree::addresses;
 use super::super::{Global, Outcome, cache, output};
 use super::demands;
-use crate::check;
-use crate::compare::DeployedOrigins;
-use crate::diag::{Source, nearest};
-use crate::disk::{Folder, Repository, WorkTree};
-use crate::tree::{Files, TreePath};
-use crate::workspace_diff::repository_origins;
+use pleach::check;
+use pleach::compare::DeployedOrigins;
+use pleach::diag::{Source, nearest};
+use pleach::disk::{Folder, Repository, WorkTree};
+use pleach::tree::{Files, TreePath};
+use pleach::workspace_diff::repository_origins;
 
 /// Checks all entries, or those that are named.
 pub(super) fn check(

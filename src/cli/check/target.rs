@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 
 use super::super::session::Session;
 use super::Arguments;
-use crate::check::{self, Cluster};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
-use crate::engine::ENGINES;
-use crate::helm::HelmVersion;
-use crate::layout::{Input, WORKSPACE, environment_of};
-use crate::load::{self, BuiltinPolicies, WorkspaceConfig};
-use crate::tree::{Tree, TreePath};
-use crate::validate::Catalog;
+use pleach::check::{self, Cluster};
+use pleach::diag::{Diagnostic, Diagnostics, nearest};
+use pleach::engine::ENGINES;
+use pleach::helm::HelmVersion;
+use pleach::layout::{Input, WORKSPACE, environment_of};
+use pleach::load::{self, BuiltinPolicies, WorkspaceConfig};
+use pleach::tree::{Tree, TreePath};
+use pleach::validate::Catalog;
 
 /// The cluster that objects are judged for.
 pub(super) struct Target {

@@ -11,16 +11,16 @@ use self::sides::{Opened, open};
 use super::comparing::{Comparing, Form};
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session, tree_slices};
-use crate::compare::Comparison;
-use crate::diag::{Diagnostic, Source, Span, nearest};
-use crate::diff::Salt;
-use crate::layout::Input;
-use crate::report::{
+use pleach::compare::Comparison;
+use pleach::diag::{Diagnostic, Source, Span, nearest};
+use pleach::diff::Salt;
+use pleach::layout::Input;
+use pleach::report::{
     Format, MarkdownOptions, TreeFile, View, annotations, at_existing_lines, changes, changes_json,
     changes_patch, folded, html, markdown, report,
 };
-use crate::tree::{Changes, TreePath};
-use crate::workspace_diff::{
+use pleach::tree::{Changes, TreePath};
+use pleach::workspace_diff::{
     Context, Memory, State, Unrendered, add_causes, compare_folders, compare_rendered,
     compare_repositories, compare_workspaces, compare_written,
 };

@@ -14,11 +14,11 @@ use super::super::output;
 use super::super::revision::{self, or_head};
 use super::super::session::shown_path;
 use super::super::tree::addresses;
-use crate::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
-use crate::kustomize::FILE_NAMES;
-use crate::layout::WORKSPACE;
-use crate::tree::{Changes, EntryKind, Files, TreePath, Unlisted, Walk};
-use crate::workspace_diff::State;
+use pleach::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
+use pleach::kustomize::FILE_NAMES;
+use pleach::layout::WORKSPACE;
+use pleach::tree::{Changes, EntryKind, Files, TreePath, Unlisted, Walk};
+use pleach::workspace_diff::State;
 
 /// One side of a comparison, with its files open for reading.
 #[derive(Clone)]

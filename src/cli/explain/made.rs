@@ -10,15 +10,15 @@ use super::super::{Global, Outcome, cache};
 use super::Form;
 use super::subject::{no_field, no_object, options, print_subject, short_name, whole_name};
 use crate::cli::diff::salt;
-use crate::deploy::Status;
-use crate::diag::{Span, nearest};
-use crate::disk::{Folder, Repository, WorkTree};
-use crate::load::WorkspaceConfig;
-use crate::object::Object;
-use crate::provenance::{Cause, Provenance, explain_made, find_field, is_called};
-use crate::report::Subject;
-use crate::tree::{Files, TreePath};
-use crate::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
+use pleach::deploy::Status;
+use pleach::diag::{Span, nearest};
+use pleach::disk::{Folder, Repository, WorkTree};
+use pleach::load::WorkspaceConfig;
+use pleach::object::Object;
+use pleach::provenance::{Cause, Provenance, explain_made, find_field, is_called};
+use pleach::report::Subject;
+use pleach::tree::{Files, TreePath};
+use pleach::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
 
 /// An object that is deployed, and what makes it.
 struct Made<'u> {

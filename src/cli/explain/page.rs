@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 
 use super::super::output;
-use crate::check::pages;
-use crate::diag::{Severity, nearest};
-use crate::rules::Page;
+use pleach::check::pages;
+use pleach::diag::{Severity, nearest};
+use pleach::rules::Page;
 
 /// The width if standard output is not a terminal.
 const COLUMNS: usize = 100;

@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use super::super::{Global, Outcome, cache, output};
 use super::Form;
-use crate::Options;
-use crate::diag::nearest;
-use crate::object::Object;
-use crate::provenance::NoField;
-use crate::report::{Subject, View, provenance_json, provenance_text};
-use crate::tree::TreePath;
+use pleach::Options;
+use pleach::diag::nearest;
+use pleach::object::Object;
+use pleach::provenance::NoField;
+use pleach::report::{Subject, View, provenance_json, provenance_text};
+use pleach::tree::TreePath;
 
 pub(super) fn options(global: &Global) -> Options {
     Options {

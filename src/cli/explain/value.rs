@@ -7,10 +7,10 @@ use super::super::{Global, Outcome};
 use super::subject::{no_field, options, print_subject, short_name, whole_name};
 use super::{Form, made};
 use crate::cli::diff::salt;
-use crate::provenance::{NoTarget, Provenance, Target, find_field};
-use crate::report::Subject;
-use crate::tree::{Files, TreePath};
-use crate::{Options, Scope};
+use pleach::provenance::{NoTarget, Provenance, Target, find_field};
+use pleach::report::Subject;
+use pleach::tree::{Files, TreePath};
+use pleach::{Options, Scope};
 
 /// `pleach explain prod Deployment/shop spec.replicas`
 pub(super) fn of_object(

@@ -4,7 +4,7 @@
 )]
 //! `pleach hook install` and `uninstall`: a plain Git hook.
 
-use crate::layout::WORKSPACE;
+use pleach::layout::WORKSPACE;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use clap::Args;
 use crate::cli::diff::Depth;
 use crate::cli::session::directory;
 use crate::cli::{Global, Outcome, output};
-use crate::disk::{Repository, find_upwards, store_executable};
+use pleach::disk::{Repository, find_upwards, store_executable};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use crate::cli::check::judged;
 use crate::cli::diff::Depth;
 use crate::cli::{Global, cache};
-use crate::diag::Diagnostics;
-use crate::layout::BASE;
-use crate::load::{self, Scope, claim_files, environment_folder};
-use crate::tree::Files;
-use crate::{Compiled, Options, compile};
+use pleach::diag::Diagnostics;
+use pleach::layout::BASE;
+use pleach::load::{self, Scope, claim_files, environment_folder};
+use pleach::tree::Files;
+use pleach::{Compiled, Options, compile};
 
 /// With more environments, complete rendering would take too long for a commit: `pleach check` checks all of them.
 const ENVIRONMENTS_MAX: usize = 4;
@@ -70,7 +70,7 @@ pub(super) fn judge(
         .map(|it| (it.code, &it.message))
         .collect();
     let reported: Vec<_> = compiled.diagnostics.iter().collect();
-    let is_new = |it: &&crate::diag::Diagnostic| {
+    let is_new = |it: &&pleach::diag::Diagnostic| {
         !known.contains(&(it.code, &it.message)) && !reported.contains(it)
     };
     found.iter().filter(is_new).cloned().collect()

@@ -14,20 +14,20 @@ use clap::Args;
 
 use super::judge::{is_too_large, judge};
 use super::stage::stage;
-use crate::affected::{Affected, affected};
 use crate::cli::check::with_allow_comments;
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::{Global, Outcome, cache, output};
-use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
-use crate::disk::{Index, Repository, Revision};
-use crate::emit::{Change, Plan, plan};
-use crate::engine::ENGINES;
-use crate::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
-use crate::load::{self, Scope, WorkspaceConfig};
-use crate::report::Format;
-use crate::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
-use crate::{Compiled, Options, compile, compile_change};
+use pleach::affected::{Affected, affected};
+use pleach::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
+use pleach::disk::{Index, Repository, Revision};
+use pleach::emit::{Change, Plan, plan};
+use pleach::engine::ENGINES;
+use pleach::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
+use pleach::load::{self, Scope, WorkspaceConfig};
+use pleach::report::Format;
+use pleach::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
+use pleach::{Compiled, Options, compile, compile_change};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -176,7 +176,7 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
     let reads = |scope: &Scope| compile(before, &options(scope.clone())).read_set;
     let mut found = affected(sides, changes, &reads);
     touch_written(&mut found, after, changes, &workspace.output);
-    if found.environments.get(BASE) == Some(&crate::affected::Touched::All) {
+    if found.environments.get(BASE) == Some(&pleach::affected::Touched::All) {
         return whole();
     }
     let [_, compiled] = compile_change(sides, &options(found.scope()?));

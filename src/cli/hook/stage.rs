@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::disk::{Repository, Revision, Staged, apply, refuse_links};
-use crate::emit::{Plan, Step};
-use crate::tree::{Files, TreePath};
+use pleach::disk::{Repository, Revision, Staged, apply, refuse_links};
+use pleach::emit::{Plan, Step};
+use pleach::tree::{Files, TreePath};
 
 /// Writes the outdated files of the index. A file of the work tree that differs from the index has unstaged changes and is not
 /// overwritten.
@@ -16,7 +16,7 @@ pub(super) fn stage(
 ) -> Result<()> {
     refuse_links(repository.root(), output)?;
     let root = repository.root().join(output.as_str());
-    let work_tree = crate::disk::Folder::open(repository.root())?;
+    let work_tree = pleach::disk::Folder::open(repository.root())?;
     let is_as_staged = |step: &&Step| {
         let path = output.join(&step.path);
         work_tree.read(&path).ok() == index.read(&path).ok()

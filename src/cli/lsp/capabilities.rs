@@ -2,7 +2,7 @@
 
 use gen_lsp_types as lsp;
 
-use crate::lsp::SCHEME;
+use pleach::lsp::SCHEME;
 
 /// Shows the rendered form of a claim. Arguments: the file's address and a position, or an environment and a claim.
 pub(super) const SHOW_RENDERED: &str = "pleach.showRendered";

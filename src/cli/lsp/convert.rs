@@ -7,11 +7,11 @@ use std::path::Path;
 use gen_lsp_types as lsp;
 
 use super::uri;
-use crate::diag::{Class, Diagnostic, Severity, Span};
-use crate::lsp::text::{Utf16Position, range, span_in};
-use crate::lsp::{Action, Item, ItemKind, Target, Workspace};
-use crate::template::{BUILTIN, builtin};
-use crate::tree::{Files, TreePath};
+use pleach::diag::{Class, Diagnostic, Severity, Span};
+use pleach::lsp::text::{Utf16Position, range, span_in};
+use pleach::lsp::{Action, Item, ItemKind, Target, Workspace};
+use pleach::template::{BUILTIN, builtin};
+use pleach::tree::{Files, TreePath};
 
 /// A workspace and its path.
 pub(super) struct Converter<'a> {

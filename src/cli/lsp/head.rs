@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::disk::{Repository, Revision};
-use crate::lsp::{Workspace, difference};
-use crate::tree::{Below, TreePath};
+use pleach::disk::{Repository, Revision};
+use pleach::lsp::{Workspace, difference};
+use pleach::tree::{Below, TreePath};
 
 /// How the rendered form of a claim has changed since HEAD. Error: why it cannot be compared.
 pub(super) fn difference_to_head(

@@ -12,9 +12,9 @@ use super::capabilities::{SHOW_DIFF, SHOW_RENDERED};
 use super::convert::{Converter, position};
 use super::head::difference_to_head;
 use super::uri;
-use crate::layout::BASE;
-use crate::lsp::{self as feature, Target, Workspace, text};
-use crate::tree::TreePath;
+use pleach::layout::BASE;
+use pleach::lsp::{self as feature, Target, Workspace, text};
+use pleach::tree::TreePath;
 
 /// An answer, or a code and words.
 pub(super) type Answer = Result<Json, (ErrorCode, String)>;

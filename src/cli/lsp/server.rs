@@ -17,12 +17,12 @@ use super::capabilities::initialized;
 use super::convert::{Converter, position};
 use super::requests::{Answer, Place, content, file_of, is_slow};
 use super::{STACK_BYTES, uri, whole};
-use crate::chart::Cache;
 use crate::cli::{Global, Outcome};
-use crate::disk::{Folder, find_upwards};
-use crate::layout::WORKSPACE;
-use crate::lsp::{Workspace, diagnostics, text};
-use crate::tree::TreePath;
+use pleach::chart::Cache;
+use pleach::disk::{Folder, find_upwards};
+use pleach::layout::WORKSPACE;
+use pleach::lsp::{Workspace, diagnostics, text};
+use pleach::tree::TreePath;
 
 /// An event of the server.
 pub(super) enum Event {

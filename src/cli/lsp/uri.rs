@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::lsp::SCHEME;
-use crate::template::BUILTIN;
-use crate::tree::TreePath;
+use pleach::lsp::SCHEME;
+use pleach::template::BUILTIN;
+use pleach::tree::TreePath;
 
 /// The path of a `file:` address; `None` for other addresses.
 pub(super) fn to_path(uri: &str) -> Option<PathBuf> {

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::STACK_BYTES;
-use crate::chart::Cache;
 use crate::cli::Global;
 use crate::cli::check::judged;
 use crate::cli::diff::Depth;
 use crate::cli::session::repository_top;
-use crate::diag::Diagnostic;
-use crate::layout::WORKSPACE;
-use crate::lsp::{Snapshot, Workspace};
-use crate::tree::TreePath;
-use crate::{Options, compile};
+use pleach::chart::Cache;
+use pleach::diag::Diagnostic;
+use pleach::layout::WORKSPACE;
+use pleach::lsp::{Snapshot, Workspace};
+use pleach::tree::TreePath;
+use pleach::{Options, compile};
 
 /// The diagnostics of a workspace, by file.
 pub(super) type Found = BTreeMap<TreePath, Vec<Diagnostic>>;

@@ -4,7 +4,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use pleach::diag::{Diagnostic, Diagnostics};
 
 /// What follows the name of a flag.
 #[derive(Clone, Copy)]

@@ -12,19 +12,19 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::{Global, Outcome, cache, output, session};
-use crate::chart::{Charts, Request};
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::disk::Folder;
-use crate::engine::ENGINES;
-use crate::helm::manifests::PrintOptions;
-use crate::helm::source::{LoadedChart, archive_files, load};
-use crate::helm::values::{UserValues, ValuesFile};
-use crate::helm::{HelmError, HelmVersion, Warnings};
-use crate::inflate::{self, Inflation};
-use crate::load::{Cluster, cluster};
-use crate::secret::conceal_with;
-use crate::tree::TreePath;
 use helm_flags::{HelmFlags, check_dry_run, parse_bool};
+use pleach::chart::{Charts, Request};
+use pleach::diag::{Diagnostic, Diagnostics};
+use pleach::disk::Folder;
+use pleach::engine::ENGINES;
+use pleach::helm::manifests::PrintOptions;
+use pleach::helm::source::{LoadedChart, archive_files, load};
+use pleach::helm::values::{UserValues, ValuesFile};
+use pleach::helm::{HelmError, HelmVersion, Warnings};
+use pleach::inflate::{self, Inflation};
+use pleach::load::{Cluster, cluster};
+use pleach::secret::conceal_with;
+use pleach::tree::TreePath;
 
 /// What `--devel` means: all versions, those before a release too.
 const ANY_VERSION: &str = ">0.0.0-0";
@@ -293,7 +293,7 @@ fn find_chart(
         let folder = path.canonicalize()?;
         let files = Folder::open(&folder)?;
         let place = tree_path(&folder)?;
-        let loaded = crate::helm::source::folder_files(&files, &TreePath::root())
+        let loaded = pleach::helm::source::folder_files(&files, &TreePath::root())
             .map_err(HelmError::from)
             .and_then(|files| load(files, &place, version, warnings));
         return Ok(loaded);
@@ -307,7 +307,7 @@ fn find_chart(
     let files = pinned(arguments, chart, global)?;
     let place = TreePath::root().child(&format!("<chart {}>", chart.replace('/', "-")));
     Ok(files.map_err(HelmError::from).and_then(|tree| {
-        let files = crate::helm::source::folder_files(&tree, &TreePath::root())?;
+        let files = pleach::helm::source::folder_files(&tree, &TreePath::root())?;
         load(files, &place, version, warnings)
     }))
 }
@@ -324,7 +324,7 @@ fn pinned(
     arguments: &Arguments,
     chart: &str,
     global: &Global,
-) -> Result<Result<crate::tree::Tree, crate::diag::Diagnostic>> {
+) -> Result<Result<pleach::tree::Tree, pleach::diag::Diagnostic>> {
     if arguments.repo.is_none() && chart.starts_with(['.', '/']) {
         bail!("file or folder `{chart}` not found");
     }
@@ -334,7 +334,7 @@ fn pinned(
         );
     };
     let charts: Charts<'_> =
-        crate::load::charts_of(&session.files, cache::open(global)).map_err(|faults| {
+        pleach::load::charts_of(&session.files, cache::open(global)).map_err(|faults| {
             anyhow::anyhow!("{}", faults.iter().next().map_or("", |it| &it.message))
         })?;
     let (repository, name) = match (&arguments.repo, chart.rsplit_once('/')) {

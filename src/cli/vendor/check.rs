@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::session::{self, Session};
 use super::super::{Outcome, cache};
 use super::{copy, placed};
-use crate::chart::{LOCK, Lock, Request};
-use crate::diag::{Class, Diagnostic, Diagnostics};
-use crate::disk::Folder;
-use crate::kustomize::remote::RemoteBase;
-use crate::load::WorkspaceConfig;
-use crate::remote::{WithRemotes, wanted};
-use crate::tree::TreePath;
-use crate::workspace_diff::chart_requests;
-use crate::{Options, charts};
+use pleach::chart::{LOCK, Lock, Request};
+use pleach::diag::{Class, Diagnostic, Diagnostics};
+use pleach::disk::Folder;
+use pleach::kustomize::remote::RemoteBase;
+use pleach::load::WorkspaceConfig;
+use pleach::remote::{WithRemotes, wanted};
+use pleach::tree::TreePath;
+use pleach::workspace_diff::chart_requests;
+use pleach::{Options, charts};
 
 /// Whether the lock is what claims ask for: no more, no less, and copies are there where they are wanted.
 pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &Lock) -> Outcome {

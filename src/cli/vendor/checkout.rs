@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-use crate::diag::{Class, Diagnostic};
-use crate::disk::{DiskError, Repository, Revision, fetch, submodule_commit, submodules};
-use crate::kustomize::remote::RemoteBase;
-use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use pleach::diag::{Class, Diagnostic};
+use pleach::disk::{DiskError, Repository, Revision, fetch, submodule_commit, submodules};
+use pleach::kustomize::remote::RemoteBase;
+use pleach::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
 /// How many submodules of a repository are fetched, those of submodules too.
 const SUBMODULES_MAX: usize = 32;

@@ -17,13 +17,13 @@ use clap::Args;
 use super::progress::Progress;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
-use crate::chart::{LOCK, Lock, Pin, RemotePin, Request, cache_path, copy_names, digest};
-use crate::diag::{Class, Diagnostic, Diagnostics};
-use crate::disk::{self, Folder, refuse_links};
-use crate::fetch::Network;
-use crate::load::WorkspaceConfig;
-use crate::remote::{COPIES, copy_name, holds, kept_path};
-use crate::tree::{Files, TreePath};
+use pleach::chart::{LOCK, Lock, Pin, RemotePin, Request, cache_path, copy_names, digest};
+use pleach::diag::{Class, Diagnostic, Diagnostics};
+use pleach::disk::{self, Folder, refuse_links};
+use pleach::fetch::Network;
+use pleach::load::WorkspaceConfig;
+use pleach::remote::{COPIES, copy_name, holds, kept_path};
+use pleach::tree::{Files, TreePath};
 use remotes::is_name;
 
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
     for name in arguments.update.iter().flatten() {
         let is_known = charts().any(|it| it == name) || remotes().any(|it| is_name(name, it));
         if !is_known {
-            let near = crate::diag::nearest(name, charts().chain(remotes()));
+            let near = pleach::diag::nearest(name, charts().chain(remotes()));
             let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
             bail!("`{LOCK}` has no chart, remote base or file `{name}`{help}");
         }

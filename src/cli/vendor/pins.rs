@@ -7,14 +7,14 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 
 use super::{Vendor, copy, placed};
-use crate::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
-use crate::diag::{Class, Diagnostic, Diagnostics, Severity};
-use crate::disk::{self, Folder};
-use crate::fetch::{Located, Place};
-use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath};
-use crate::workspace_diff::chart_requests;
-use crate::yaml::parallel::each;
-use crate::{Options, charts};
+use pleach::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
+use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
+use pleach::disk::{self, Folder};
+use pleach::fetch::{Located, Place};
+use pleach::tree::{Entry, EntryKind, Files, FilesError, TreePath};
+use pleach::workspace_diff::chart_requests;
+use pleach::yaml::parallel::each;
+use pleach::{Options, charts};
 
 /// A chart's values can make a claim ask for other charts; more often than that it is a circle.
 const ROUNDS_MAX: usize = 16;

@@ -8,15 +8,15 @@ use anyhow::{Result, bail};
 
 use super::Vendor;
 use super::checkout::Checkout;
-use crate::chart::{Cache, Lock, RemotePin, Request};
-use crate::diag::{Class, Diagnostic, Diagnostics, Severity};
-use crate::disk::{self, Folder};
-use crate::kustomize::remote::RemoteBase;
-use crate::remote::{
+use pleach::chart::{Cache, Lock, RemotePin, Request};
+use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
+use pleach::disk::{self, Folder};
+use pleach::kustomize::remote::RemoteBase;
+use pleach::remote::{
     Kept, Named, Record, Remote, Wanted, WithRemotes, floating_path, kept_path, wanted,
 };
-use crate::tree::{Files, Tree, TreePath};
-use crate::yaml::parallel::each;
+use pleach::tree::{Files, Tree, TreePath};
+use pleach::yaml::parallel::each;
 
 /// How deep remote bases may name others.
 const ROUNDS_MAX: usize = 16;
