@@ -10,32 +10,24 @@ use super::references::is_reference;
 
 /// The secrets in a text, in order. A text that is a private key or the manifest of a Secret is secret as a whole.
 pub fn secret_parts(text: &str) -> Vec<Range<usize>> {
-    if !may_be_secret(text) {
-        return Vec::new();
-    }
-    let patterns = patterns();
-    if patterns.whole.is_match(text) {
+    let lower = text.to_ascii_lowercase();
+    if may_be_whole(&lower) && whole_pattern().is_match(text) {
         return std::iter::once(0..text.len()).collect();
     }
     let mut parts = Vec::new();
-    for found in patterns.parts.captures_iter(text) {
-        let part = group(&found);
-        parts.extend(part.filter(|it| !is_plain_word(&text[it.clone()]) && !is_digest(text, it)));
+    if has_mark(text) {
+        for found in part_pattern().captures_iter(text) {
+            let part = group(&found);
+            parts.extend(
+                part.filter(|it| !is_plain_word(&text[it.clone()]) && !is_digest(text, it)),
+            );
+        }
     }
-    for found in patterns.element.captures_iter(text) {
-        let name = found.get(1).map_or("", |it| it.as_str());
-        let Some(value) = found.get(2).or(found.get(3)) else {
-            continue;
-        };
-        // ZooKeeper's user and password.
-        let is_identity = name == "identity" && value.as_str().contains(':');
-        parts.extend((is_identity || is_secret_name(name)).then(|| value.range()));
+    if has_secret_word(&lower) {
+        elements(text, &mut parts);
+        flags(text, &mut parts);
+        named(text, &mut parts);
     }
-    for found in patterns.flag.captures_iter(text) {
-        let is_secret = found.get(1).is_some_and(|it| is_secret_name(it.as_str()));
-        parts.extend(found.get(2).filter(|_| is_secret).map(|it| it.range()));
-    }
-    named(text, &patterns.name, &mut parts);
     parts.retain(|it| !is_reference(text.get(it.clone()).unwrap_or("").trim_matches(['"', '\''])));
     merged(parts)
 }
@@ -67,8 +59,47 @@ fn is_digest(text: &str, part: &Range<usize>) -> bool {
     after.starts_with("@sha") || before.ends_with("mailto:")
 }
 
+/// `<password>…</password>`, as in configuration files of ClickHouse.
+fn elements(text: &str, parts: &mut Vec<Range<usize>>) {
+    if !text.contains('<') {
+        return;
+    }
+    static PATTERN: OnceLock<Regex> = OnceLock::new();
+    const TEXT: &str =
+        r"<([A-Za-z0-9_.:-]+)(?:\s[^<>]*)?>(?:\s*<!\[CDATA\[((?s:.+?))\]\]>|([^<]+))<";
+    for found in compiled(&PATTERN, TEXT).captures_iter(text) {
+        let name = found.get(1).map_or("", |it| it.as_str());
+        let Some(value) = found.get(2).or(found.get(3)) else {
+            continue;
+        };
+        // The user and password of ZooKeeper.
+        let is_identity = name == "identity" && value.as_str().contains(':');
+        parts.extend((is_identity || is_secret_name(name)).then(|| value.range()));
+    }
+}
+
+/// `--token X` in one text.
+fn flags(text: &str, parts: &mut Vec<Range<usize>>) {
+    if !text.contains('-') {
+        return;
+    }
+    static PATTERN: OnceLock<Regex> = OnceLock::new();
+    const TEXT: &str =
+        r#"(?:^|[\s"'])--?([A-Za-z][A-Za-z0-9_-]*)[ \t]+("[^"\n]+|'[^'\n]+|[^\s"'-][^\s"']*)"#;
+    for found in compiled(&PATTERN, TEXT).captures_iter(text) {
+        let is_secret = found.get(1).is_some_and(|it| is_secret_name(it.as_str()));
+        parts.extend(found.get(2).filter(|_| is_secret).map(|it| it.range()));
+    }
+}
+
 /// Values that are given under the name of a secret, as `name: value` or `name=value`.
-fn named(text: &str, name: &Regex, parts: &mut Vec<Range<usize>>) {
+fn named(text: &str, parts: &mut Vec<Range<usize>>) {
+    if !text.contains([':', '=']) {
+        return;
+    }
+    static PATTERN: OnceLock<Regex> = OnceLock::new();
+    const TEXT: &str = r#"([A-Za-z0-9_.-]*[A-Za-z])["']?[ \t]*(?::=|[:=])[ \t]*"#;
+    let name = compiled(&PATTERN, TEXT);
     let mut at = 0;
     while let Some(found) = name.captures_at(text, at) {
         let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else {
@@ -146,10 +177,31 @@ pub(super) fn merged(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// A quick test for texts that may contain a secret, because compiling the patterns takes longer than most comparisons.
-fn may_be_secret(text: &str) -> bool {
-    const MARKS: [&str; 31] = [
-        "-----BEGIN",
+/// Compiling a pattern takes longer than rendering a small chart, so each is compiled when a text first has the characters that every
+/// match contains.
+fn compiled(pattern: &'static OnceLock<Regex>, text: &str) -> &'static Regex {
+    pattern.get_or_init(|| Regex::new(text).expect("the pattern is a constant"))
+}
+
+fn whole_pattern() -> &'static Regex {
+    static PATTERN: OnceLock<Regex> = OnceLock::new();
+    compiled(&PATTERN, WHOLE_TEXTS)
+}
+
+fn part_pattern() -> &'static Regex {
+    static PATTERN: OnceLock<Regex> = OnceLock::new();
+    PATTERN.get_or_init(|| Regex::new(&PART_TEXTS.join("|")).expect("the patterns are constants"))
+}
+
+/// Whether a text, given in lower case, may match `WHOLE_TEXTS`.
+fn may_be_whole(lower: &str) -> bool {
+    let has = |word: &str| lower.contains(word);
+    has("private key") || has("secret") && has("kind") && has("data")
+}
+
+/// Whether a text may match one of `PART_TEXTS`: it contains what all matches of one of them contain.
+fn has_mark(text: &str) -> bool {
+    const MARKS: [&str; 39] = [
         "AKIA",
         "ASIA",
         "github_pat_",
@@ -180,7 +232,24 @@ fn may_be_secret(text: &str) -> bool {
         "$apr1$",
         "$argon2",
         "{SSHA",
+        "hook",
+        "chat.googleapis.com/",
+        "api.telegram.org/",
+        "events.pagerduty.com/",
+        "Bearer",
+        "bearer",
+        "Basic",
+        "-u",
+        "\"auth\"",
     ];
+    MARKS.iter().any(|it| text.contains(it))
+        || text.contains("gh") && text.contains('_')
+        || text.contains('@') && text.contains(':')
+        || text.contains(['?', '&', ';']) && text.contains('=')
+}
+
+/// Whether a text, given in lower case, contains a word that occurs in names of secrets.
+fn has_secret_word(lower: &str) -> bool {
     const WORDS: [&str; 21] = [
         "pass",
         "pwd",
@@ -204,45 +273,7 @@ fn may_be_secret(text: &str) -> bool {
         "sk",
         "identity",
     ];
-    let is_named = || {
-        let lower = text.to_ascii_lowercase();
-        WORDS.iter().any(|it| lower.contains(it))
-    };
-    MARKS.iter().any(|it| text.contains(it))
-        || text.contains("gh") && text.contains('_')
-        || text.contains("://") && text.contains(['@', '?', '/'])
-        || text.contains('@') && text.contains(':')
-        || text.contains("Bearer")
-        || text.contains("Basic")
-        || text.contains("-u ")
-        || text.contains("--user")
-        || text.contains([':', '=', '<', '-']) && is_named()
-}
-
-struct Patterns {
-    whole: Regex,
-    parts: Regex,
-    element: Regex,
-    flag: Regex,
-    name: Regex,
-}
-
-fn patterns() -> &'static Patterns {
-    static PATTERNS: OnceLock<Patterns> = OnceLock::new();
-    let pattern = |text: &str| Regex::new(text).expect("the pattern is a constant");
-    PATTERNS.get_or_init(|| Patterns {
-        whole: pattern(WHOLE_TEXTS),
-        parts: pattern(&PART_TEXTS.join("|")),
-        // `<password>…</password>`, as ClickHouse's files have them.
-        element: pattern(
-            r"<([A-Za-z0-9_.:-]+)(?:\s[^<>]*)?>(?:\s*<!\[CDATA\[((?s:.+?))\]\]>|([^<]+))<",
-        ),
-        // `--token X`, in one text.
-        flag: pattern(
-            r#"(?:^|[\s"'])--?([A-Za-z][A-Za-z0-9_-]*)[ \t]+("[^"\n]+|'[^'\n]+|[^\s"'-][^\s"']*)"#,
-        ),
-        name: pattern(r#"([A-Za-z0-9_.-]*[A-Za-z])["']?[ \t]*(?::=|[:=])[ \t]*"#),
-    })
+    lower.contains([':', '=', '<', '-']) && WORDS.iter().any(|it| lower.contains(it))
 }
 
 /// Texts of which nothing is shown: private keys, and manifests of Secrets.
@@ -418,6 +449,21 @@ mod tests {
         ];
         for text in texts {
             assert_eq!(shown(text), text);
+        }
+    }
+
+    /// A text that one of the patterns matches is never skipped.
+    #[test]
+    fn each_pattern_has_a_mark() {
+        use proptest::strategy::{Strategy, ValueTree};
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        for pattern in super::PART_TEXTS {
+            let text = pattern.replace(r"\b", "").replace(r"(?:^|\s)", " ");
+            let texts = proptest::string::string_regex(&text).expect("a pattern without anchors");
+            for _ in 0..100 {
+                let text = texts.new_tree(&mut runner).expect("a text").current();
+                assert!(super::has_mark(&text), "{pattern} matches {text:?}");
+            }
         }
     }
 }
