@@ -1,4 +1,4 @@
-//! Objects that ValidatingAdmissionPolicies of the same environment would refuse.
+//! Objects that ValidatingAdmissionPolicies of the same environment would reject.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ pub(super) fn findings(
         found,
         unevaluated: BTreeMap::new(),
     };
-    let known = Known::of(scene);
+    let known = ClusterFacts::of(scene);
     let is_judged = |it: &Object| is_applied(it) && !is_policy(it);
     for placed in scene.objects.iter().filter(|it| is_judged(&it.object)) {
         let object = &*placed.object;
@@ -74,15 +74,15 @@ pub(super) fn findings(
     evaluation.finish()
 }
 
-/// Policies that are evaluated for one object after another.
+/// The evaluation of policies, one object after another.
 struct Evaluation<'a> {
     policies: &'a Policies<'a>,
     kyverno: &'a KyvernoPolicies<'a>,
-    /// The help of rules in the short form, by their places.
+    /// The help of rules in the short form, with their locations.
     help: Vec<&'a (Span, String)>,
     budget: &'a RuleBudget,
     found: Vec<Diagnostic>,
-    /// Rules of other sources that cannot be evaluated, by their names and the reasons, with the objects.
+    /// Rules from other sources that cannot be evaluated: name and reason, and the objects that they match.
     unevaluated: BTreeMap<(String, String), Vec<&'a SourcedObject<'a>>>,
 }
 
@@ -137,7 +137,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// An object that a rule of Kyverno does not admit.
+/// An object that a rule of Kyverno rejects.
 fn broken_rule(
     placed: &SourcedObject<'_>,
     judged: &Judged,
@@ -172,13 +172,13 @@ fn violation(title: &str, policy: &str, message: &str, outcome: Outcome) -> Diag
     }
 }
 
-/// Policies of Kyverno with rules that are not evaluated.
+/// Kyverno policies with rules that are not evaluated.
 fn not_evaluated_kyverno(
     policies: &KyvernoPolicies<'_>,
     scene: &EnvironmentObjects<'_>,
 ) -> Vec<Diagnostic> {
     let found = policies.unevaluated().map(|(policy, reason)| {
-        let message = format!("{} is not evaluated as a whole: {reason}", policy.id());
+        let message = format!("{} is only partly evaluated: {reason}", policy.id());
         let fault = Diagnostic::note("unevaluated-policy", message);
         let mut objects = scene.objects.iter();
         let placed = objects.find(|it| std::ptr::eq(&*it.object, policy));
@@ -188,11 +188,11 @@ fn not_evaluated_kyverno(
     found.collect()
 }
 
-/// An object, or a pod that would be created from it.
+/// An object, or a pod that its controller would create.
 struct Judged {
     title: String,
     node: Node,
-    /// Where it is in the object.
+    /// The path of the pod template in the object; the root for the object itself.
     path: FieldPath,
 }
 
@@ -211,7 +211,7 @@ fn broken(placed: &SourcedObject<'_>, judged: &Judged, finding: &PolicyFinding<'
     }
 }
 
-/// What a policy is called in messages.
+/// The kind of a policy, for messages.
 fn kind_of(finding: &PolicyFinding<'_>) -> &'static str {
     match (is_own(finding), is_kyverno(finding.policy)) {
         (true, _) => "policy",
@@ -220,12 +220,12 @@ fn kind_of(finding: &PolicyFinding<'_>) -> &'static str {
     }
 }
 
-/// Whether a policy is one in the short form.
+/// Whether a policy is written in the short form.
 fn is_own(finding: &PolicyFinding<'_>) -> bool {
     !finding.policy.node.has_origin() && is_in_workspace(&finding.span)
 }
 
-/// Whether a place is in the folder of policies.
+/// Whether a location is in the folder of policies.
 fn is_in_workspace(span: &Span) -> bool {
     Folder::of(span.path()) == Some(Folder::Policies)
 }
@@ -261,16 +261,14 @@ fn other_policy(object: &Object) -> Option<Diagnostic> {
             "objects are checked without the changes that it makes"
         }
         (KYVERNO_GROUP, _) if is_kyverno(object) => kyverno_reason(object)?,
-        (KYVERNO_GROUP, _) => {
-            "write it as a ValidatingAdmissionPolicy to have objects checked by it"
-        }
+        (KYVERNO_GROUP, _) => "rewrite it as a ValidatingAdmissionPolicy, which is evaluated",
         _ => return None,
     };
     let message = format!("{} is not evaluated: {why}", object.id());
     Some(Diagnostic::note("unevaluated-policy", message))
 }
 
-/// The line of a field, or of the list that a macro is applied to; else of the object's name.
+/// The line of a field, or of the list that a macro iterates over; otherwise of the object's name.
 fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
     let node = &placed.object.node;
     let mut field = field.clone();
@@ -278,7 +276,7 @@ fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
     if !is_there {
         field.pop();
     }
-    // A map that lacks the field would be shown by another field of it.
+    // If the field is missing, its map would be shown by another field.
     let found = node.at_path(&field).filter(|_| !field.is_root());
     if found.is_none_or(|it| !is_there && it.as_mapping().is_some()) {
         field = FieldPath::dotted("metadata.name");
@@ -286,7 +284,7 @@ fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
     placed.line(&field)
 }
 
-/// The pods that a workload of Kubernetes makes, as its controller would create them.
+/// The pods of a Kubernetes workload, as its controller would create them.
 fn pods_of(object: &Object) -> Vec<Judged> {
     let is_workload = matches!(&*object.gvk().group, "apps" | "batch");
     if !is_workload {
@@ -319,15 +317,15 @@ fn pods_of(object: &Object) -> Vec<Judged> {
     made.collect()
 }
 
-/// What is known of the cluster from the objects of the environment.
-struct Known<'a> {
+/// Facts about the cluster, from the objects of the environment.
+struct ClusterFacts<'a> {
     namespaces: BTreeMap<&'a str, &'a Object>,
     /// The resource of each kind that a CRD defines.
     resources: BTreeMap<(&'a str, &'a str), &'a str>,
 }
 
-impl<'a> Known<'a> {
-    fn of(scene: &'a EnvironmentObjects<'_>) -> Known<'a> {
+impl<'a> ClusterFacts<'a> {
+    fn of(scene: &'a EnvironmentObjects<'_>) -> ClusterFacts<'a> {
         let objects = scene.objects.iter().map(|it| &*it.object);
         let definitions = objects.filter(|it| it.kind() == "CustomResourceDefinition");
         let resources = definitions
@@ -338,13 +336,13 @@ impl<'a> Known<'a> {
                 Some(((text(&["spec", "group"])?, kind), plural))
             })
             .collect();
-        Known {
+        ClusterFacts {
             namespaces: scene.namespaces(),
             resources,
         }
     }
 
-    /// The creation of an object, or of a pod of it.
+    /// The admission request that creates an object or one of its pods.
     fn created<'n>(&self, object: &'n Object, node: &'n Node) -> Created<'n>
     where
         'a: 'n,

@@ -1,4 +1,4 @@
-//! `# pleach: allow[code] reason`: accepts a finding at the line where it occurs.
+//! `# pleach: allow[code] reason`: suppresses a finding on its own line.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span};
 use crate::tree::TreePath;
 
-/// How the comments begin.
+/// The beginning of an allow comment.
 pub const ALLOW: &str = "# pleach: allow[";
 const BEGIN: &str = ALLOW;
 
 struct Allow {
     path: TreePath,
     code: String,
-    /// The lines whose findings it is about, counted from 1.
+    /// The lines whose findings it suppresses, counted from 1.
     lines: Range<usize>,
     span: Span,
-    /// The comment with the spaces before it, or its whole line.
+    /// The comment with the spaces before it, or its whole line; deleting this span removes the comment.
     comment: Span,
     has_reason: bool,
     is_used: bool,
 }
 
-/// Takes out what the inputs allow, and reports comments that allow nothing or give no reason. `is_judged` says whether a code was
-/// looked for at all: a comment about another one may be of use elsewhere.
+/// Removes findings that comments in the inputs allow, and reports comments that are unused or have no reason. `is_judged` says
+/// whether a code was checked in this run: comments about other codes are not reported as unused.
 pub fn allow(
     found: Diagnostics,
     inputs: &[Arc<Source>],
@@ -47,7 +47,7 @@ pub fn allow(
             )));
         }
         if !it.is_used && is_judged(&it.code) {
-            let message = format!("unused `allow[{}]`: there is no such finding here", it.code);
+            let message = format!("unused `allow[{}]`: no such finding here", it.code);
             let fault = Diagnostic::warning("unused-allow", message).at(&it.span);
             let help = "remove the comment, or move it to the line above the reported line";
             kept.push(fault.fix(help, Edit::new(it.comment, "")));
@@ -71,8 +71,8 @@ fn is_allowed(finding: &Diagnostic, allows: &mut [Allow]) -> bool {
     is_allowed
 }
 
-/// The comments of a file. One at the head of a document is about all of it; another one about its own line, and about the next line
-/// that is no comment on its own.
+/// The allow comments of a file. A comment at the head of a document applies to the whole document; any other to its own line, or, on
+/// a line of its own, to the next line that is not a comment.
 fn allows(source: &Arc<Source>) -> Vec<Allow> {
     let lines: Vec<&str> = source.text.split_inclusive('\n').collect();
     let (mut found, mut start, mut is_head) = (Vec::new(), 0, true);

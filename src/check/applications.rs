@@ -1,4 +1,4 @@
-//! What Argo CD's Applications say, those too that ApplicationSets make.
+//! The specs of Argo CD's Applications, including the templates of ApplicationSets.
 
 use super::scene::{EnvironmentObjects, SourcedObject, is_of_argo};
 use crate::yaml::{FieldPath, Node};
@@ -26,7 +26,7 @@ pub(super) fn applications<'a, 'b>(
 }
 
 impl<'a> Application<'a, '_> {
-    /// A text of its spec, unless a generator fills it in.
+    /// A string of its spec, unless it contains a parameter of a generator.
     pub(super) fn text(&self, keys: &[&str]) -> Option<&'a str> {
         known(self.spec.at_keys(keys)?)
     }
@@ -48,7 +48,7 @@ impl<'a> Application<'a, '_> {
         all.filter_map(|it| known(it.get("path")?))
     }
 
-    /// The addresses of its sources, and the fields that hold them.
+    /// The addresses of its sources, with their fields.
     pub(super) fn sources(&self) -> Vec<(&'a str, String)> {
         let one = self.spec.get("source").map(|it| (it, "source".to_string()));
         let many = self.spec.get("sources").and_then(Node::as_sequence);
@@ -60,7 +60,7 @@ impl<'a> Application<'a, '_> {
     }
 }
 
-/// A text that no generator fills in.
+/// A string without parameters of generators.
 fn known(node: &Node) -> Option<&str> {
     node.as_str().filter(|it| !it.contains("{{"))
 }

@@ -1,4 +1,4 @@
-//! Texts in which Flux cannot parse the variables, and names that no variable can have.
+//! Strings with variables that Flux cannot parse, and invalid names of variables.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ fn report(
     faults.push(target, field, message, &help);
 }
 
-/// `${NAME-word}` as Flux knows it.
+/// `${NAME-word}` in the form that Flux supports: `${NAME:-word}`.
 fn with_colon(shown: &str) -> Option<String> {
     let inside = shown.strip_prefix("${")?;
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -1,4 +1,4 @@
-//! Sync waves that are no numbers.
+//! Sync waves that are not integers.
 
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults, Judge};

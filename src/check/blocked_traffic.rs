@@ -29,7 +29,7 @@ Elastic's operator 9200. Without it the database never becomes ready. Allow the 
       - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: clickhouse-operator}}
       ports: [{port: 8123}]
 
-- The clients of a Service of type LoadBalancer. They are outside of the cluster, so no `podSelector` or `namespaceSelector` matches \
+- The clients of a Service of type LoadBalancer. They are outside the cluster, so no `podSelector` or `namespaceSelector` matches \
 them. Allow their networks with `ipBlock`.
 
 Nothing is reported where a chart or another kind of network policy may allow the traffic.",
@@ -44,7 +44,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
             of_namespace.push((placed, policy));
         }
     }
-    // A chart there may bring policies that allow more.
+    // A chart in the namespace may contain policies that allow more.
     for namespace in scene.chart_namespaces() {
         policies.remove(namespace);
     }
@@ -117,7 +117,7 @@ fn report(
     faults.push(placed, &field, message, &help);
 }
 
-/// Whether there are policies of another kind, such as Cilium's, which may allow what these do not.
+/// Whether there are policies of other kinds, such as Cilium's, which may allow more.
 fn has_other_policies(scene: &EnvironmentObjects<'_>) -> bool {
     scene.objects.iter().any(|it| {
         it.object.kind().contains("NetworkPolicy") && &*it.object.gvk().group != policy::GROUP

@@ -1,4 +1,4 @@
-//! Values of charts that have no effect, and values that the charts' schemas do not admit.
+//! Chart values that have no effect, and values that violate the schema of the chart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
@@ -14,10 +14,10 @@ use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{KnownValues, SchemaFault, UnknownValue, Values};
 use serde_json::Value as Json;
 
-/// How many charts are remembered, for programs that judge again and again.
+/// The maximum number of charts in the cache, for long-running programs.
 const REMEMBERED_MAX: usize = 64;
 
-/// What charts know, by their content: a language server asks for the same ones with every keystroke.
+/// The known values of a chart, cached by its content: the language server needs the same ones after every keystroke.
 fn known(input: &ChartInput) -> Arc<KnownValues> {
     static KNOWN: Mutex<BTreeMap<u64, Arc<KnownValues>>> = Mutex::new(BTreeMap::new());
     if input.values.values().any(has_template) {
@@ -40,7 +40,7 @@ fn known(input: &ChartInput) -> Arc<KnownValues> {
     found
 }
 
-/// Takes in what the values of a chart are known by.
+/// Hashes everything that the known values of a chart depend on.
 fn hash(chart: &LoadedChart, into: &mut DefaultHasher) {
     into.write(chart.values_text().as_bytes());
     into.write(chart.schema.as_deref().unwrap_or(&[]));
@@ -49,7 +49,7 @@ fn hash(chart: &LoadedChart, into: &mut DefaultHasher) {
         into.write_usize(file.data.len());
         into.write(&file.data);
     }
-    // `Chart.yaml` itself is not among the files.
+    // The files do not include `Chart.yaml` itself.
     into.write(format!("{:?}", chart.metadata.dependencies).as_bytes());
     into.write_usize(chart.dependencies.len());
     chart.dependencies.iter().for_each(|it| hash(it, into));
@@ -64,7 +64,7 @@ fn has_template(value: &Json) -> bool {
     }
 }
 
-/// What is wrong with the values that releases give to charts.
+/// Findings about the chart values of releases.
 pub(super) fn findings(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let names: BTreeSet<&ObjectId> = scene.inputs.iter().map(|it| &it.0).collect();
     let objects = scene.objects.iter().map(|it| (it.object.id(), it));
@@ -83,11 +83,11 @@ pub(super) fn findings(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// The values that a release gives to a chart.
+/// The chart values of a release.
 struct ReleaseValues<'a> {
     id: &'a ObjectId,
     input: &'a ChartInput,
-    /// The release, where it is among the objects.
+    /// The release, if it is one of the objects.
     object: Option<&'a SourcedObject<'a>>,
 }
 
@@ -97,14 +97,14 @@ impl ReleaseValues<'_> {
         format!("{} {}", metadata.name, metadata.version)
     }
 
-    /// Values that a schema of the chart or of a subchart does not admit.
+    /// Values that violate the schema of the chart or a subchart.
     fn invalid(&self) -> Vec<Diagnostic> {
         let input = self.input;
         if input.skip_schema {
             return Vec::new();
         }
         let faults = schema_faults(&input.chart, &input.values, input.version);
-        // What Helm says of values that cannot be merged is reported where the chart is rendered.
+        // Values that cannot be merged are reported when the chart is rendered.
         let faults = faults.unwrap_or_default().into_iter();
         let is_seen = |it: &SchemaFault| !input.is_partial || !it.words.starts_with("missing ");
         let found = faults.filter(is_seen).filter_map(|fault| {
@@ -112,7 +112,7 @@ impl ReleaseValues<'_> {
             let node = written.map(|it| &it.value);
             let text = node.and_then(Node::as_str).unwrap_or("");
             if text.contains("${") {
-                // Flux replaces it.
+                // Flux substitutes the variable before Helm validates the value.
                 return None;
             }
             let message = format!(
@@ -135,7 +135,7 @@ impl ReleaseValues<'_> {
         found.collect()
     }
 
-    /// Values that neither the chart nor its templates mention.
+    /// Values that appear neither in the chart's own values nor in its templates.
     fn unknown(&self) -> Vec<Diagnostic> {
         if self.input.written.is_empty() {
             return Vec::new();
@@ -146,7 +146,7 @@ impl ReleaseValues<'_> {
         found.filter_map(|it| self.without_effect(&it)).collect()
     }
 
-    /// `None` for a value that nobody wrote, such as those that a built-in kind sets.
+    /// `None` for a value without a line in the input, such as the values that a built-in kind sets.
     fn without_effect(&self, value: &UnknownValue<'_>) -> Option<Diagnostic> {
         let message = format!(
             "{}: value {} has no effect: neither the templates of chart `{}` nor its own values mention it",
@@ -168,7 +168,7 @@ impl ReleaseValues<'_> {
         })
     }
 
-    /// The last entry on a path that was written, in the document that goes before others.
+    /// The deepest entry on a path in the written values, from the document with the highest precedence.
     fn written(&self, path: &[String]) -> Option<&Entry> {
         let documents = self.input.written.iter().rev();
         let found = documents.filter_map(|it| deepest(it, path));
@@ -177,7 +177,7 @@ impl ReleaseValues<'_> {
             .map(|it| it.1)
     }
 
-    /// The line that a person wrote, or else what the release says there.
+    /// The line of a value in the input, or else in the release.
     fn place(&self, path: &[String], span: Option<&Span>) -> Option<Span> {
         if self.input.asked.is_some() {
             return span.or(self.input.asked.as_ref()).map(Span::outermost);
@@ -191,7 +191,7 @@ impl ReleaseValues<'_> {
         }
     }
 
-    /// Where the release has a value.
+    /// The field of the release that contains a value.
     fn field(&self, path: &[String]) -> FieldPath {
         let above = match self.id.kind.as_ref() {
             "HelmRelease" => "spec.values",
@@ -209,7 +209,7 @@ fn at(found: Diagnostic, place: Option<Span>) -> Diagnostic {
     }
 }
 
-/// `image.tag` in quotes, or words for the values as a whole.
+/// `image.tag` in quotes, or `the values` for the root.
 fn title(path: &[String]) -> String {
     match path {
         [] => "the values".to_string(),
@@ -217,7 +217,7 @@ fn title(path: &[String]) -> String {
     }
 }
 
-/// The last entry on a path that a document has, and how far down it is.
+/// The deepest existing entry on a path in a document, and its depth.
 fn deepest<'n>(document: &'n Node, path: &[String]) -> Option<(usize, &'n Entry)> {
     let (mut node, mut found) = (document, None);
     for (depth, key) in path.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What is known of the cluster that an environment is for.
+//! What is known about the cluster of an environment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::load::BuiltinPolicies;
 use crate::tree::{EntryKind, Files, Walk};
 use crate::yaml::Node;
 
-/// What a cluster serves beside Kubernetes' own kinds.
+/// The cluster of an environment: its version, definitions, policies and charts.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    /// The minor version of Kubernetes 1, where the environment says it.
+    /// The minor version of Kubernetes 1, if the environment sets it.
     pub minor: Option<u32>,
-    /// Texts with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
+    /// Files with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
     pub definitions: Vec<Arc<Source>>,
-    /// Policies that it has by other means.
+    /// Policies that are not part of the environment's objects.
     pub policies: Arc<PolicyDocuments>,
-    /// The built-in policies that the workspace switches on.
+    /// The built-in policies that the workspace enables.
     pub builtin_policies: BuiltinPolicies,
     /// The charts that releases install, with their values.
     pub inputs: ChartInputs,
-    /// Namespaces that it has by other means: `namespaces/NAME` in the environment's `provides`.
+    /// Namespaces that exist by other means: `namespaces/NAME` in the environment's `provides`.
     pub namespaces: BTreeSet<String>,
 }
 
@@ -66,12 +66,12 @@ pub fn minor(version: &str) -> Option<u32> {
     rest.get(..end)?.parse().ok()
 }
 
-/// The YAML files below the workspace's folder for definitions.
+/// The YAML files in the workspace's folder for definitions.
 pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
     files_below(files, Folder::Crds)
 }
 
-/// The policies below the workspace's folder for them.
+/// The policies in the workspace's folder for policies.
 pub fn policies(files: &dyn Files) -> Arc<PolicyDocuments> {
     Arc::new(PolicyDocuments::read(&files_below(files, Folder::Policies)))
 }

@@ -1,4 +1,4 @@
-//! `dependsOn` on something that does not exist.
+//! `dependsOn` with an object that does not exist.
 
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults, Judge};
@@ -27,7 +27,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for placed in &scene.objects {
         for (index, (namespace, name)) in dependencies(&placed.object).into_iter().enumerate() {
             let kind = placed.object.kind();
-            // What `flux bootstrap` makes is in no tree of ours.
+            // Objects that `flux bootstrap` creates are not in the tree.
             if name == "flux-system" || known.contains_key(&(kind, namespace, name)) {
                 continue;
             }

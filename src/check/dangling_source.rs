@@ -1,4 +1,4 @@
-//! What Flux's objects refer to and nothing makes: sources, charts, values, variables and folders.
+//! References of Flux objects to missing sources, charts, values, variables and folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ If it is created by other means, add a comment to the reference: `# pleach: allo
 const HELP: &str = "correct the name, or add the object; if it is created by other means, add `# pleach: allow[dangling-source] REASON`";
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = Known::of(scene);
+    let known = Referable::of(scene);
     for placed in &scene.objects {
         let object = &*placed.object;
         match (object.kind(), &*object.gvk().group) {
@@ -57,22 +57,22 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
 /// Kind, namespace and name.
 type Identity<'a> = (&'a str, &'a str, &'a str);
 
-/// What can be referred to.
-struct Known<'a> {
+/// The objects and folders that references may name.
+struct Referable<'a> {
     made: Made<'a>,
     /// Sources and charts of the environment, and the sources that it is synced from.
     sources: BTreeSet<Identity<'a>>,
-    /// How many charts are installed in a namespace.
+    /// The number of charts that are installed in each namespace.
     charts: BTreeMap<&'a str, usize>,
     /// Namespaces with a ConfigMap.
     with_config_maps: BTreeSet<&'a str>,
-    /// What the paths of rendered folders begin with.
+    /// The common beginning of the paths of rendered folders.
     tree: Option<&'a str>,
 }
 
-impl<'a> Known<'a> {
-    fn of(scene: &'a EnvironmentObjects<'_>) -> Known<'a> {
-        let mut known = Known {
+impl<'a> Referable<'a> {
+    fn of(scene: &'a EnvironmentObjects<'_>) -> Referable<'a> {
+        let mut known = Referable {
             made: Made::of(scene),
             sources: BTreeSet::new(),
             charts: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// `valuesFrom`: a missing one fails the release. What another chart in the namespace makes is not known.
+    /// `valuesFrom`: a missing one fails the release. The objects of another chart in the namespace are unknown.
     fn values(&self, placed: &SourcedObject<'_>, faults: &mut Faults) {
         let namespace = placed.object.namespace();
         if self.charts.get(namespace).is_some_and(|it| *it > 1) {
@@ -161,7 +161,7 @@ impl<'a> Known<'a> {
         faults.push(placed, path, message, HELP);
     }
 
-    /// `spec.path`, where it begins as the paths of rendered folders do.
+    /// `spec.path`, if it begins like the paths of rendered folders.
     fn path(
         &self,
         placed: &SourcedObject<'_>,
@@ -188,19 +188,19 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Whether the object is one by which the rendered tree is applied.
+/// Whether the object is one that applies the rendered tree.
 fn is_rendered(placed: &SourcedObject<'_>) -> bool {
     Output::is_of_cluster(&placed.folder)
 }
 
-/// What a reference names; without a namespace that of the object itself.
+/// The target of a reference. The default namespace is that of the object.
 fn identity<'a>(reference: &'a Node, object: &'a Object) -> Option<Identity<'a>> {
     let text = |key: &str| reference.get(key).and_then(Node::as_str);
     let namespace = text("namespace").unwrap_or(object.namespace());
     Some((text("kind")?, namespace, text("name")?)).filter(|it| !it.2.contains("${"))
 }
 
-/// The entries of a list of references that are not optional: kinds and names, with their index.
+/// The required references of a list: kind and name, with their index.
 fn needed<'a>(object: &'a Object, list: &str) -> Vec<(usize, (&'a str, &'a str))> {
     let list = object.node.at_path(&FieldPath::dotted(list));
     let list = list.and_then(Node::as_sequence).unwrap_or_default().iter();
@@ -213,7 +213,7 @@ fn needed<'a>(object: &'a Object, list: &str) -> Vec<(usize, (&'a str, &'a str))
     entries.collect()
 }
 
-/// What comes before the tree's own part in the path of a rendered folder: `deploy` of `./deploy/apps/prod/shop`.
+/// The part of a path before the folder in the tree: `deploy` in `./deploy/apps/prod/shop`.
 fn top<'a>(object: &'a Object, folders: &BTreeSet<TreePath>) -> Option<&'a str> {
     let path = plain(object.node.at_keys(&["spec", "path"])?.as_str()?);
     let mut tops = path.match_indices('/').map(|(at, _)| path.split_at(at));

@@ -1,4 +1,4 @@
-//! `dependsOn` in a circle.
+//! Cycles of `dependsOn`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ Remove one of the dependencies. If two parts really need each other, merge them,
 /// Kind, namespace and name.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// Everything that may be waited for.
+/// All objects with dependencies, or that can be one.
 pub(super) fn waiting<'a, 'b>(
     scene: &'a EnvironmentObjects<'b>,
 ) -> BTreeMap<Key<'a>, &'a SourcedObject<'b>> {
@@ -60,7 +60,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     }
 }
 
-/// A circle that can be reached from a start, depth first; each object is looked at once.
+/// A cycle that is reachable from `start`, by depth-first search; each object is visited once.
 fn circle<'a>(
     start: Key<'a>,
     known: &BTreeMap<Key<'a>, &'a SourcedObject<'_>>,

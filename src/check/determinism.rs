@@ -1,4 +1,4 @@
-//! Files that two renderings of the same inputs give differently.
+//! Files that differ between two renderings of the same inputs.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::compare::Origins;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::tree::{Tree, TreePath};
 
-/// A finding for each file that differs, with the claim and the templates that it is made from.
+/// A finding for each file that differs, with the claim and the templates that it is rendered from.
 pub fn twice(first: &Tree, second: &Tree, origins: &Origins) -> Diagnostics {
     let all: BTreeSet<&TreePath> = first.iter().chain(second.iter()).map(|it| it.0).collect();
     let differing = all.into_iter().filter(|it| first.get(it) != second.get(it));

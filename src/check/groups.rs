@@ -1,4 +1,4 @@
-//! Objects that are judged by themselves, without an environment around them.
+//! Checks of objects outside of any environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,14 +19,15 @@ use crate::yaml::Node;
 pub struct ObjectGroup {
     /// The objects as they are applied.
     pub objects: Vec<Object>,
-    /// The charts that make some of them, with their values.
+    /// The charts that some of them come from, with their values.
     pub inputs: ChartInputs,
 }
 
-/// What is wrong with each object of some groups. `name` is that of the environment whose cluster it is; empty for none. Nothing is said of what is missing, since it may be elsewhere.
+/// The findings about each object of some groups. `name` is the environment whose cluster is used; empty for none. Missing objects are
+/// not reported, because they may exist elsewhere.
 ///
-/// Definitions of all groups count for all. Policies, their parameters and Namespaces count for their own group; those of `shared`, which
-/// no kustomization builds, count for each group.
+/// CRDs of any group apply to all groups. Policies, their parameters and Namespaces apply to their own group; those of `shared`, which
+/// are in no kustomization, to each group.
 pub fn check_groups(
     name: &str,
     shared: &ObjectGroup,
@@ -68,14 +69,14 @@ pub fn check_groups(
     }
     found.move_outermost();
     found.sort_and_dedup();
-    // A kind that nobody describes is said once, not once for each group.
+    // A kind without a schema is reported once, not once for each group.
     let mut unknown = BTreeSet::new();
     let is_new =
         |it: &Diagnostic| it.class != Class::NoSchema || unknown.insert(it.message.clone());
     found.into_iter().filter(is_new).collect()
 }
 
-/// A fault in the output of a chart, at the line that requests the chart: nobody has the output.
+/// Moves a fault in the output of a chart to the line that requests the chart, because the output is not in a file.
 fn at_request(fault: Diagnostic, inputs: &ChartInputs) -> Diagnostic {
     let Some(output) = fault.span.clone() else {
         return fault;
@@ -117,7 +118,7 @@ fn definitions<'a>(
     found
 }
 
-/// What decides about objects of other groups: Namespaces, policies with all that belongs to them, and their parameters.
+/// The objects that affect the checks of other groups: Namespaces, policies with their bindings, and parameters.
 fn context(objects: &[Object]) -> Vec<&Object> {
     let is_policy = |it: &Object| {
         [policy::GROUP, policy::KYVERNO_GROUP, kyverno::GROUP].contains(&&*it.gvk().group)

@@ -1,4 +1,4 @@
-//! Data that is a pointer of Git LFS in place of the file itself.
+//! ConfigMaps and Secrets that contain a Git LFS pointer instead of a file.
 
 use super::scene::EnvironmentObjects;
 use super::{Check, Faults, Judge};
@@ -18,7 +18,7 @@ Run `git lfs pull` before `pleach render`, or do not use LFS for files that are 
     judge: Judge::Each(judge),
 };
 
-/// How a pointer begins, and the same in base64 as far as its last characters do not depend on what follows.
+/// The beginning of a pointer, and the same in base64, without the last characters, which depend on what follows.
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1";
 const ENCODED: &str = "dmVyc2lvbiBodHRwczovL2dpdC1sZnMuZ2l0aHViLmNvbS9zcGVj";
 

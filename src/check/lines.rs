@@ -1,7 +1,7 @@
-//! The lines of claims for values that a template prints in other words than the claim does.
+//! The lines in claims of values that a template computes rather than copies.
 //!
-//! A normal compilation knows the line of a value that was printed as it is. For others, the claims are compiled once more so that their
-//! templates note what they read, and only if something is found in such a value.
+//! A normal compilation keeps the line of a value that is copied. If a finding is about any other value, its claim is compiled once
+//! more with tracing, which records everything that the templates read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -15,14 +15,14 @@ use crate::tree::{Files, TreePath};
 use crate::yaml::{FieldPath, Node};
 use crate::{Compiled, Options, Scope};
 
-/// For how many claims this is done at most. More findings than that have one reason, which the first of them show.
+/// The maximum number of claims that are compiled again. So many findings usually have a common cause.
 const CLAIMS_MAX: usize = 500;
 
-/// Where values of objects were written, as far as it takes a traced compilation to know it.
+/// The lines of values, from traced compilations.
 #[derive(Default)]
 pub(super) struct Lines<'a> {
     traced: Option<Traced<'a>>,
-    /// The folders of the tree in which a value has no line.
+    /// The folders of the tree with values whose line is missing.
     missing: Mutex<BTreeSet<TreePath>>,
 }
 
@@ -32,7 +32,7 @@ struct Traced<'a> {
 }
 
 impl Lines<'_> {
-    /// The line that a value comes from; `None` where that is not known yet, or nobody wrote it.
+    /// The line that a value comes from; `None` if it is not known yet, or the value is not from an input file.
     pub(super) fn line(&self, folder: &TreePath, id: &ObjectId, field: &FieldPath) -> Option<Span> {
         let Some(traced) = &self.traced else {
             let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +57,7 @@ impl Lines<'_> {
     }
 }
 
-/// The first value of a mapping or list, and its field: the place of the whole is not known once it is merged.
+/// The first scalar of a mapping or list, and its field: a merged collection has no location of its own.
 pub(super) fn first_scalar<'n>(node: &'n Node, field: &FieldPath) -> (FieldPath, &'n Node) {
     let (mut node, mut field) = (node, field.clone());
     loop {
@@ -71,7 +71,7 @@ pub(super) fn first_scalar<'n>(node: &'n Node, field: &FieldPath) -> (FieldPath,
     }
 }
 
-/// What all checks find in a workspace that was compiled, each finding at the line that a person wrote. `files` are the workspace's.
+/// The findings of all checks in a compiled workspace, each at its line in the input. `files` are those of the workspace.
 pub fn check_workspace(
     compiled: &Compiled,
     files: &dyn Files,
@@ -113,7 +113,7 @@ pub fn check_workspace(
     check_at(tree, origins, clusters, demands, &lines)
 }
 
-/// The claims of folders; `None` where there are none.
+/// The claims rendered into some folders; `None` if there are none.
 fn scope_of(folders: &BTreeSet<TreePath>, compiled: &Compiled) -> Option<Scope> {
     let mut scope = Scope::default();
     let missing = compiled.origins.iter();

@@ -1,4 +1,4 @@
-//! What an environment makes, as far as can be known: its objects, and what operators and charts make of them.
+//! The objects that exist in an environment, as far as known: its own, and those that operators and charts create.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use super::scene::EnvironmentObjects;
 use crate::object::Object;
 use crate::yaml::Node;
 
-/// What there is to refer to.
+/// Objects that references may name.
 pub(super) struct Made<'a> {
     /// Kind, namespace and name of the objects of the environment.
     existing: BTreeSet<(&'a str, &'a str, &'a str)>,
-    /// Namespace and text: what custom resources name in them, and are named.
+    /// Namespaces and strings: names that occur in custom resources, and their own names.
     named: BTreeSet<(&'a str, &'a str)>,
-    /// Namespaces that a chart is installed in.
+    /// Namespaces in which a chart is installed.
     opaque: BTreeSet<&'a str>,
-    /// Whether anything makes Secrets.
+    /// Whether any object is or creates a Secret.
     has_secrets: bool,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Made<'a> {
             made.existing
                 .extend(secrets.map(|it| ("Secret", namespace, it)));
             if is_custom(object) {
-                // One for all namespaces has none.
+                // A cluster-scoped resource has no namespace.
                 names(&object.node, &mut |it| {
                     _ = made.named.insert((namespace, it))
                 });
@@ -43,18 +43,18 @@ impl<'a> Made<'a> {
         made
     }
 
-    /// Whether something makes an object, or may make it.
+    /// Whether an object exists or may be created.
     pub(super) fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
         self.opaque.contains(namespace) || self.has_outside_charts(kind, namespace, name)
     }
 
-    /// Whether something that is no chart makes an object, or may make it.
+    /// Whether an object exists or may be created by something other than a chart.
     pub(super) fn has_outside_charts(&self, kind: &str, namespace: &str, name: &str) -> bool {
         let is_everywhere = matches!(
             (kind, name),
             ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt")
         );
-        // An operator names what it makes after the resource: `orders` makes `orders-app`.
+        // An operator derives names from that of the resource: `orders` creates `orders-app`.
         let starts = name.match_indices('-').filter_map(|(at, _)| name.get(..at));
         let is_made = |it: &str| {
             [namespace, ""]
@@ -69,8 +69,7 @@ impl<'a> Made<'a> {
     }
 }
 
-/// The Secrets that a controller makes for an object because of its annotations: cert-manager for an Ingress or a Gateway, OpenShift
-/// for a Service.
+/// The Secrets that controllers create for an annotated object: cert-manager for an Ingress or a Gateway, OpenShift for a Service.
 fn annotated_secrets(object: &Object) -> Vec<&str> {
     let annotations = object.node.at_keys(&["metadata", "annotations"]);
     let annotation = |key: &str| annotations.and_then(|it| it.get(key));
@@ -107,7 +106,7 @@ fn annotated_secrets(object: &Object) -> Vec<&str> {
     }
 }
 
-/// Kinds by which a team has its Secrets made from Git.
+/// Kinds that create Secrets from content in Git or in a secret store.
 fn makes_secrets(kind: &str) -> bool {
     matches!(
         kind,
@@ -123,14 +122,14 @@ fn makes_secrets(kind: &str) -> bool {
     )
 }
 
-/// Whether it is a custom resource; those of Kubernetes and of Flux make nothing of the kind.
+/// Whether it is a custom resource of an operator, and not an object of Kubernetes or Flux.
 pub(super) fn is_custom(object: &Object) -> bool {
     let group = object.gvk().group;
     let is_kubernetes = !group.contains('.') || group.ends_with(".k8s.io");
     !is_kubernetes && !group.ends_with(".fluxcd.io") && object.kind() != "CustomResourceDefinition"
 }
 
-/// The texts of a custom resource that may name what it creates. References and pod specs only name what it uses.
+/// The strings of a custom resource that may name objects it creates. References and pod specs only name objects it uses.
 pub(super) fn names<'a>(node: &'a Node, found: &mut impl FnMut(&'a str)) {
     if let Some(text) = node.as_str() {
         found(text);

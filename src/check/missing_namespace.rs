@@ -1,4 +1,4 @@
-//! Objects in namespaces that nothing makes.
+//! Objects in namespaces that nothing creates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let mut known: BTreeSet<&str> = objects().filter_map(created).collect();
     known.extend(OF_CLUSTER);
     known.extend(scene.given_namespaces.iter().map(String::as_str));
-    // Those of the sync engine are there before anything is applied.
+    // The namespaces of the sync engine exist before anything is applied.
     let of_engine = scene.objects.iter().filter(|it| it.is_of_environment());
     known.extend(of_engine.map(|it| it.object.namespace()));
     known.extend(["flux-system", "argocd"]);
@@ -84,7 +84,7 @@ fn is_namespace(object: &Object) -> bool {
     object.kind() == "Namespace" && object.api_version() == "v1"
 }
 
-/// The namespace that an object is, or has made.
+/// The namespace that an object defines or creates.
 fn created(object: &Object) -> Option<&str> {
     let text = |keys: &[&str]| object.node.at_keys(keys).and_then(Node::as_str);
     match object.kind() {

@@ -1,4 +1,4 @@
-//! Applications of a project that does not exist.
+//! Applications in a project that does not exist.
 
 use super::applications::applications;
 use super::scene::EnvironmentObjects;
@@ -18,13 +18,13 @@ means, add a comment to the reference: `# pleach: allow[missing-project] made by
 };
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    // The root Application's project is the one that Argo CD was set up with.
+    // The project of the root Application is created together with Argo CD.
     let all = applications(scene).filter(|it| !it.placed.is_of_environment());
     for application in all {
         let Some(project) = application.text(&["project"]) else {
             continue;
         };
-        // Without a name it is in the default one.
+        // An empty name means the default project.
         if matches!(project, "" | "default") || scene.projects.contains(project) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! ConfigMaps, Secrets and ServiceAccounts that pods refer to and nothing makes.
+//! References of pods to missing ConfigMaps, Secrets and ServiceAccounts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ If it is created by other means, add a comment to the reference: `# pleach: allo
     judge: Judge::Whole(judge),
 };
 
-/// Something that a pod refers to by its name.
+/// A reference of a pod.
 struct Reference<'a> {
     kind: &'static str,
     name: &'a Node,

@@ -1,7 +1,7 @@
-//! What is wrong with everything that an environment would apply, as checks: one file each, and a table of them.
+//! Checks of all objects that an environment applies: one file each, and a table.
 //!
-//! A check sees the objects of an environment and nothing of its cluster. What it cannot know it doesn't report: a false alarm costs
-//! more than a silent fault.
+//! A check sees the objects of an environment, but not its cluster. It does not report what it cannot know, because a false alarm
+//! costs more than a missed fault.
 
 mod allow;
 mod applications;
@@ -55,21 +55,21 @@ pub use objects::{Demands, is_applied};
 pub use policy_documents::PolicyDocuments;
 use scene::{EnvironmentObjects, SourcedObject, scenes};
 
-/// A rule about what one environment applies.
+/// A rule about the objects of one environment.
 pub type Check = Rule<Judge>;
 
-/// What a check looks at.
+/// The input of a check.
 pub enum Judge {
-    /// Each object by itself, wherever it is applied.
+    /// Each object by itself, also outside of an environment.
     Each(fn(&EnvironmentObjects<'_>, &mut Faults)),
-    /// The objects of an environment, or as many of them as are known.
+    /// The objects of an environment, possibly without unknown ones.
     Objects(fn(&EnvironmentObjects<'_>, &mut Faults)),
-    /// All objects of an environment: it finds what does not exist, so a part that is not known would be missed.
+    /// All objects of an environment. It reports missing objects, so all of them must be known.
     Whole(fn(&EnvironmentObjects<'_>, &mut Faults)),
 }
 
 impl Judge {
-    /// The function, if it can run on these objects.
+    /// The function, if the check can run on these objects.
     fn of(
         &self,
         scene: &EnvironmentObjects<'_>,
@@ -92,7 +92,7 @@ fn run(check: &'static Check, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic>
     faults.found
 }
 
-/// What those checks find that look at objects in a way of which there are some.
+/// The findings of the checks with a wanted input.
 fn run_each(scene: &EnvironmentObjects<'_>, is_wanted: impl Fn(&Judge) -> bool) -> Vec<Diagnostic> {
     let checks = CHECKS.iter().filter(|it| is_wanted(&it.judge));
     checks.flat_map(|it| run(it, scene)).collect()
@@ -125,13 +125,13 @@ pub fn pages() -> Vec<Page> {
     pages
 }
 
-/// Whether a code is one that is found in a tree without another one beside it; a misspelled code never occurs, and is reported.
+/// Whether a code is checked in a single tree. Misspelled codes count, so that their allow comments are reported as unused.
 pub fn is_judged(code: &str) -> bool {
     let mut others = DANGERS.iter().filter(|it| !is_single_tree(it));
     !others.any(|it| it.code == code)
 }
 
-/// What all checks find in a rendered tree, environment by environment; equal findings of several environments are reported once.
+/// The findings of all checks in a rendered tree, by environment. Equal findings in several environments are reported once.
 pub fn check(
     tree: &Tree,
     origins: &Origins,
@@ -157,7 +157,7 @@ fn check_at(
     judge_all(scenes, clusters, demands)
 }
 
-/// What all checks find in what is deployed, the objects of charts and remote bases included.
+/// The findings of all checks in a deployment, including the objects of charts and remote bases.
 pub fn check_deployed(
     deployed: &DeployedOrigins,
     clusters: &BTreeMap<String, Cluster>,
@@ -195,7 +195,7 @@ fn judge_all(
     found
 }
 
-/// What is wrong with all objects of an environment. `is_wanted` chooses the checks that look at several of them.
+/// The findings about the objects of an environment. `is_wanted` selects checks by their input.
 fn judge(
     name: &str,
     scene: &EnvironmentObjects<'_>,
@@ -220,7 +220,7 @@ fn judge(
     found
 }
 
-/// What is wrong with objects by themselves, whatever else an environment has.
+/// The findings about single objects, independent of all others.
 pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let (unknown, budget) = (Cluster::default(), RuleBudget::default());
@@ -238,7 +238,7 @@ pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) ->
     found
 }
 
-/// The rules about changes that need no other side.
+/// The dangers that need only one side of a comparison.
 fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
     let places: BTreeMap<_, _> = scene
@@ -255,20 +255,20 @@ fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     diagnostics.collect()
 }
 
-/// Where a check puts what it finds.
+/// Collects the findings of a check.
 pub struct Faults {
     check: &'static Check,
     found: Vec<Diagnostic>,
 }
 
 impl Faults {
-    /// A fault of an object's field.
+    /// Adds a finding about a field of an object.
     fn push(&mut self, placed: &SourcedObject<'_>, field: &FieldPath, message: String, help: &str) {
         let fault = self.fault(placed, field, message);
         self.found.push(fault.help(help));
     }
 
-    /// A fault of a field that names something: the nearest of the known names is offered, else there is other help.
+    /// Adds a finding about a field with an unknown name. The help suggests a similar known name, if there is one.
     fn push_name<'n>(
         &mut self,
         placed: &SourcedObject<'_>,
@@ -296,7 +296,7 @@ impl Faults {
     }
 }
 
-/// Says which line of a chart makes what was found, beside the line of the release.
+/// Adds the line of the chart's template, beside the line of the release.
 fn with_template(fault: Diagnostic, template: Option<Span>) -> Diagnostic {
     match template {
         Some(template) => fault.related(&template, "rendered by this template of the chart"),

@@ -1,4 +1,4 @@
-//! Every object against the rules of the API server that it would be applied to.
+//! Validates every object as the API server of its cluster would.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::schema::Schemas;
 use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
 use crate::yaml::{FieldPath, Node, View, parse};
 
-/// How much is asked of an environment's objects.
+/// How strictly the objects of an environment are validated.
 #[derive(Clone, Copy, Debug)]
 pub struct Demands {
-    /// How bad a kind is that nobody describes.
+    /// The severity of a kind without a schema.
     pub unknown_kind: Severity,
 }
 
@@ -26,7 +26,7 @@ impl Default for Demands {
     }
 }
 
-/// What the API server of an environment's cluster would refuse, and what it will refuse soon.
+/// Objects that the API server of the environment's cluster rejects, or that a later version will reject.
 pub(super) fn findings(
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
@@ -71,8 +71,8 @@ pub(super) fn findings(
     found
 }
 
-/// Whether the object reaches the API server as it is. What is encrypted in Git does not, kustomize reads its files itself, and
-/// plain files are no objects.
+/// Whether the object reaches the API server unchanged. Objects that are encrypted in Git, files of kustomize and plain data files do
+/// not.
 pub fn is_applied(object: &Object) -> bool {
     let group = object.gvk().group;
     object.node.get("sops").is_none()
@@ -80,14 +80,14 @@ pub fn is_applied(object: &Object) -> bool {
         && !is_other_spelling(object)
 }
 
-/// Whether the object says that it is written for another definition than the published one.
+/// Whether an annotation says that the object is written for a definition other than the published one.
 fn is_other_spelling(object: &Object) -> bool {
     let annotation = ["metadata", "annotations", "pleach.dev/chronik-spelling"];
     let spelling = object.node.at_keys(&annotation).and_then(Node::as_str);
     matches!(spelling, Some("seed" | "rust"))
 }
 
-/// The kinds that the cluster serves: of definitions, only those are read that an object may need.
+/// The kinds that the cluster serves. Only definitions that an object may need are read.
 fn catalog(scene: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
     let mut catalog = Catalog::new(cluster.minor);
     let objects = || scene.objects.iter().map(|it| &*it.object);
@@ -110,18 +110,18 @@ fn catalog(scene: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
     catalog
 }
 
-/// Flux replaces variables before it applies an object: what a field with one will be cannot be known here.
+/// Whether a finding depends on variables, which Flux replaces before it applies the object.
 fn is_substituted(object: &Object, finding: &Finding) -> bool {
     let value = object.node.nearest_on_path(&finding.field);
     match value.is_scalar() {
         true => has_variable(value),
-        // The form of a whole may depend on any value in it.
+        // Whether a collection is valid may depend on any value in it.
         false => finding.diagnostic.class == Class::InvalidValue && has_variable(value),
     }
 }
 
-/// Repositories often set required fields of all Flux Kustomizations by a patch of their parent. One that is commented out there, so that
-/// nothing applies it, is not patched.
+/// Whether a patch of the parent may add a missing field: repositories often set required fields of all Flux Kustomizations in this
+/// way.
 fn may_be_added_by_patches(object: &Object, finding: &Finding) -> bool {
     finding.diagnostic.class == Class::MissingField && crate::deploy::is_sync_object(object)
 }
@@ -134,7 +134,7 @@ fn has_variable(node: &Node) -> bool {
     }
 }
 
-/// A finding at the line that a person wrote.
+/// Moves a finding to its line in the input.
 fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
     let Finding { diagnostic, field } = finding;
     let written = diagnostic
@@ -154,7 +154,7 @@ fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
     super::with_template(found, sourced.template(&field))
 }
 
-/// Whether a place is in a file that is about an environment.
+/// Whether a location is in a file of an environment.
 fn is_input(span: &Span) -> bool {
     Input::is_of_environments(span.path())
 }
@@ -172,14 +172,14 @@ fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagno
     };
     fault
         .at(at)
-        .help("put its CustomResourceDefinition in the folder `crds/` of the workspace")
+        .help("put its CustomResourceDefinition into the folder `crds/` of the workspace")
 }
 
 fn place(sourced: &SourcedObject<'_>) -> Span {
     sourced.line(&FieldPath::dotted("kind"))
 }
 
-/// What is deprecated in the cluster's Kubernetes, or not served any more by the next.
+/// API versions that the cluster's Kubernetes version deprecates, or that the next version no longer serves.
 fn deprecated(
     gvk: &Gvk,
     lifecycle: &Lifecycle,
@@ -189,7 +189,7 @@ fn deprecated(
     let (first, minor) = (objects.first()?, catalog.minor());
     let is_removed = |minor: u32| lifecycle.removed.is_some_and(|it| it <= minor);
     if is_removed(minor) || lifecycle.deprecated.is_none_or(|it| it > minor) {
-        // What is removed was refused already.
+        // Removed versions are reported as errors by the validation.
         return None;
     }
     let goes = match lifecycle.removed {
@@ -222,7 +222,9 @@ fn deprecated(
         .map(|it| newer_version(it, replacement, catalog));
     Some(match edits.collect::<Option<Vec<Edit>>>() {
         Some(edits) => {
-            let help = format!("write `apiVersion: {replacement}`; what is set is valid there");
+            let help = format!(
+                "change it to `apiVersion: {replacement}`; all fields of the object are valid there"
+            );
             let fix = Fix {
                 help: help.clone(),
                 edits,
@@ -235,7 +237,7 @@ fn deprecated(
     })
 }
 
-/// A version that is removed, replaced by the newer one where the object is valid there.
+/// Adds a fix that replaces a removed version by the newer one, if the object is valid in it.
 fn with_newer_version(
     fault: Diagnostic,
     sourced: &SourcedObject<'_>,
@@ -248,7 +250,9 @@ fn with_newer_version(
         .and_then(|it| newer_version(sourced, it, catalog));
     match (replacement, edit) {
         (Some(replacement), Some(edit)) => {
-            let help = format!("write `apiVersion: {replacement}`; what is set is valid there");
+            let help = format!(
+                "change it to `apiVersion: {replacement}`; all fields of the object are valid there"
+            );
             let fault = Diagnostic {
                 help: Vec::new(),
                 ..fault
@@ -259,7 +263,7 @@ fn with_newer_version(
     }
 }
 
-/// Writes a newer version where a person wrote the old one; `None` where the object is not valid in it, or may mean something else.
+/// The fix that writes a newer version in the input; `None` if the object is invalid in it, or its meaning may change.
 fn newer_version(
     sourced: &SourcedObject<'_>,
     replacement: &str,
@@ -269,7 +273,7 @@ fn newer_version(
     let written = object.node.get("apiVersion")?;
     let edit = Edit::rename(written.span(), written.as_str()?, replacement);
     let edit = edit.filter(|it| sourced.is_editable(&it.span))?;
-    // In `policy/v1` an empty selector selects all pods, where it selected none.
+    // An empty selector selects all pods in `policy/v1`, but none in `policy/v1beta1`.
     let selector = object.node.at_keys(&["spec", "selector"]);
     if object.kind() == "PodDisruptionBudget" && selector.is_none_or(Node::is_empty_collection) {
         return None;

@@ -1,4 +1,4 @@
-//! Pods that the Pod Security Standards of their namespace do not permit.
+//! Pods that violate the Pod Security Standards of their namespace.
 
 use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
@@ -8,7 +8,7 @@ use crate::yaml::Node;
 
 const PREFIX: &str = "pod-security.kubernetes.io/";
 
-/// What the API server does about a pod above the level of its namespace: the gravest first.
+/// The modes of a level, the most severe first.
 const MODES: [(&str, Severity); 3] = [
     ("enforce", Severity::Error),
     ("warn", Severity::Warning),
@@ -66,7 +66,7 @@ fn judge(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagno
             let fault = fault.at(placed.line(&pod.path));
             Some(match *severity {
                 Severity::Error => fault.help(format!(
-                    "change the template of the pod: the API server refuses it; or lower `{PREFIX}{mode}` of the namespace"
+                    "change the pod template, because the API server rejects its pods; or lower `{PREFIX}{mode}` of the namespace"
                 )),
                 _ => fault,
             })

@@ -1,20 +1,20 @@
-//! Pods, wherever an object describes them: in workloads and in custom resources with templates of pods.
+//! Pod specs in objects: those of workloads, and of custom resources with pod templates.
 
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
-/// A description of pods.
+/// A pod spec in an object.
 pub(super) struct Pod<'a> {
     /// The path of its spec in the object.
     pub(super) path: FieldPath,
     pub(super) spec: &'a Node,
-    /// What has the spec and the metadata of its pods.
+    /// The node with the spec and the metadata of its pods.
     pub(super) template: &'a Node,
-    /// What its pods are labelled with, where that is reported.
+    /// The labels of its pods, if the node contains them.
     pub(super) labels: Option<&'a Node>,
 }
 
-/// All descriptions of pods in an object.
+/// All pod specs in an object.
 pub(super) fn pods(object: &Object) -> Vec<Pod<'_>> {
     let mut found = Vec::new();
     walk(&object.node, &FieldPath::root(), &mut found);
@@ -44,7 +44,7 @@ fn walk<'a>(node: &'a Node, path: &FieldPath, found: &mut Vec<Pod<'a>>) {
     }
 }
 
-/// A list of containers with names makes one.
+/// A map is a pod spec if it has a list of named containers.
 fn is_pod_spec(node: &Node) -> bool {
     let containers = node.get("containers").and_then(Node::as_sequence);
     containers.is_some_and(|it| !it.is_empty() && it.iter().all(|it| it.get("name").is_some()))

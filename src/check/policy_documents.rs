@@ -11,14 +11,14 @@ use crate::yaml::parse;
 /// The API group of policies in the short form.
 const OWN_GROUP: &str = "pleach.dev/";
 
-/// Policies that the cluster of each environment has by other means.
+/// Policies that apply to every environment.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyDocuments {
-    /// The objects of Kubernetes, policies or not.
+    /// All Kubernetes objects of the folder, including parameters and bindings.
     pub(super) objects: Vec<Object>,
     /// The policies in the short form.
     pub(super) own: Vec<OwnPolicy>,
-    /// What is wrong with the files.
+    /// Diagnostics about the files.
     pub(super) faults: Vec<Diagnostic>,
 }
 
@@ -39,7 +39,7 @@ impl PolicyDocuments {
                         }
                     }
                 }
-                // The folder of a repository may hold texts for other programs.
+                // The folder may also contain files of other programs.
                 Err(faults) if is_about_policies(source) => found.faults.extend(faults),
                 Err(_) => {}
             }
@@ -47,7 +47,7 @@ impl PolicyDocuments {
         found
     }
 
-    /// The same with the policies in the short form among some objects.
+    /// The same, together with the short-form policies among some objects.
     pub(super) fn with_own(&self, objects: &[Object]) -> PolicyDocuments {
         let mut all = self.clone();
         let own = objects.iter().filter(|it| OwnPolicy::is(&it.node));

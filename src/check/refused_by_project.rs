@@ -1,4 +1,4 @@
-//! Applications that their AppProject refuses.
+//! Applications that their AppProject does not permit.
 
 use super::applications::{Application, applications};
 use super::scene::{EnvironmentObjects, projects};

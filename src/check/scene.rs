@@ -1,4 +1,4 @@
-//! Everything that an environment would apply.
+//! Everything that an environment applies.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,33 +23,33 @@ pub struct EnvironmentObjects<'a> {
     pub(super) projects: Arc<BTreeSet<String>>,
     /// The charts that releases install, with their values.
     pub(super) inputs: ChartInputs,
-    /// Namespaces that the cluster has by other means.
+    /// Namespaces that exist in the cluster by other means.
     pub(super) given_namespaces: BTreeSet<String>,
     /// The folders of the tree.
     pub(super) folders: Arc<BTreeSet<TreePath>>,
-    /// Whether some units are not seen that may make any object.
+    /// Whether some units could not be built, so that any object may exist.
     pub(super) is_partial: bool,
-    /// Whether nothing in the repository applies the objects.
+    /// Whether nothing in the repository applies these objects.
     pub(super) is_unapplied: bool,
-    /// The HelmReleases and Applications whose objects are among these.
+    /// The HelmReleases and Applications whose objects are included.
     pub(super) seen: Arc<BTreeSet<ObjectId>>,
-    /// How Argo CD applies the objects of each folder, where that is known.
+    /// The options with which Argo CD applies the objects of each folder, if known.
     pub(super) sync_options: Arc<BTreeMap<TreePath, SyncOptions>>,
 }
 
-/// An object and where it came from.
+/// An object and its origin.
 pub(super) struct SourcedObject<'a> {
     pub(super) object: Cow<'a, Object>,
-    /// The folder of the tree that it is in.
+    /// Its folder in the tree.
     pub(super) folder: TreePath,
     origin: Option<&'a Origin>,
-    /// Whether it was read from a file that a person wrote.
+    /// Whether it was read from an input file.
     is_alone: bool,
     lines: &'a Lines<'a>,
 }
 
 impl<'a> SourcedObject<'a> {
-    /// An object of which nothing is known but its own text.
+    /// An object outside of an environment.
     pub(super) fn alone(
         object: &'a Object,
         folder: TreePath,
@@ -66,7 +66,7 @@ impl<'a> SourcedObject<'a> {
 }
 
 impl SourcedObject<'_> {
-    /// The line of the chart's template that a field comes from, which nobody can change here.
+    /// The line of the chart's template that a field comes from. Users cannot change it here.
     pub(super) fn template(&self, field: &FieldPath) -> Option<Span> {
         let origin = self.origin.filter(|it| it.written == Written::Values)?;
         let node = self.object.node.nearest_on_path(field);
@@ -76,7 +76,7 @@ impl SourcedObject<'_> {
         (Some(template) != origin.claim.span.as_ref()).then(|| template.clone())
     }
 
-    /// Whether a place is one that a person wrote, as far as that is known of the files that the object was made from.
+    /// Whether a location is in an input file of the object, as far as known.
     pub(super) fn is_written(&self, span: &Span) -> bool {
         match self.origin.map(|it| it.written) {
             Some(Written::Inputs) => {
@@ -87,7 +87,7 @@ impl SourcedObject<'_> {
         }
     }
 
-    /// Whether a person wrote the text at a place, so that a replacement there is right.
+    /// Whether a location is in an input file, so that a fix may edit it.
     pub(super) fn is_editable(&self, span: &Span) -> bool {
         match self.is_alone {
             true => self.is_written(span),
@@ -95,7 +95,7 @@ impl SourcedObject<'_> {
         }
     }
 
-    /// Whether a place is the name of the claim, which fixed text of its templates has.
+    /// Whether a location is the name of the claim. Values without another line are attributed to it.
     pub(super) fn is_name_of_claim(&self, span: &Span) -> bool {
         self.origin
             .is_some_and(|it| it.claim.span.as_ref() == Some(span))
@@ -106,10 +106,10 @@ impl SourcedObject<'_> {
         self.origin.is_none()
     }
 
-    /// The line that a person wrote.
+    /// The line of a field in the input.
     pub(super) fn place(&self, field: &FieldPath) -> Option<Span> {
         let (origin, id) = (self.origin?, self.object.id());
-        // Of an object of the claim itself, nothing has to be looked for.
+        // A borrowed object is already the claim's own.
         let own = match &self.object {
             Cow::Borrowed(object) => Some(*object),
             Cow::Owned(_) => origin.objects.iter().find(|it| it.id() == id),
@@ -123,25 +123,25 @@ impl SourcedObject<'_> {
         traced.or_else(|| origin.place_in(own, &FieldPath::dotted("metadata.name")))
     }
 
-    /// The line of a value that a template of a kind makes of what a person wrote.
+    /// The line in the input of a value that a template computes.
     fn traced_line(&self, origin: &Origin, id: &ObjectId, field: &FieldPath) -> Option<Span> {
         let is_made = origin.written == Written::Inputs;
         let first = field.steps().first().filter(|_| is_made)?;
-        // What every object has says nothing of a claim.
+        // `kind` and `apiVersion` of an object do not depend on the claim.
         match first {
             Step::Key(key) if matches!(&**key, "kind" | "apiVersion") => None,
             _ => self.lines.line(&self.folder, id, field),
         }
     }
 
-    /// The line that a person wrote, or else the object's own text.
+    /// The line of a field in the input, or else in the object itself.
     pub(super) fn line(&self, field: &FieldPath) -> Span {
         let own = || self.object.node.nearest_on_path(field).span().clone();
         self.place(field).unwrap_or_else(own)
     }
 }
 
-/// Every environment's objects: those of claims and overlays, and those that tell the sync engine about them.
+/// The objects of each environment: those of claims and overlays, and those of the sync engine that apply them.
 pub(super) fn scenes<'a>(
     tree: &Tree,
     origins: &'a Origins,
@@ -189,7 +189,7 @@ pub(super) fn scenes<'a>(
     scenes
 }
 
-/// All folders that hold something, at any depth.
+/// All folders with files, at any depth.
 fn folders(tree: &Tree) -> BTreeSet<TreePath> {
     let mut folders = BTreeSet::new();
     for (path, _) in tree {
@@ -202,7 +202,7 @@ fn folders(tree: &Tree) -> BTreeSet<TreePath> {
     folders
 }
 
-/// What a file of the cluster's folder tells the sync engine.
+/// Adds the sync engine's objects in a file of the cluster's folder.
 fn parse_cluster_file<'a>(
     path: &TreePath,
     bytes: &[u8],
@@ -226,7 +226,7 @@ fn parse_cluster_file<'a>(
 }
 
 impl<'a> EnvironmentObjects<'a> {
-    /// The Namespaces that the environment makes, by name.
+    /// The Namespaces of the environment, by name.
     pub(super) fn namespaces(&self) -> BTreeMap<&str, &Object> {
         let objects = self.objects.iter().map(|it| &*it.object);
         objects
@@ -235,12 +235,12 @@ impl<'a> EnvironmentObjects<'a> {
             .collect()
     }
 
-    /// The namespaces in which a chart is installed whose objects are not known here.
+    /// The namespaces with a chart whose objects are unknown.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
         self.chart_namespaces().collect()
     }
 
-    /// The namespace of each chart that is installed and whose objects are not seen; one with several charts comes as often.
+    /// The namespace of each installed chart whose objects are unknown; a namespace with several charts is repeated.
     pub(super) fn chart_namespaces(&self) -> impl Iterator<Item = &str> {
         let objects = self.objects.iter().map(|it| &*it.object);
         let unseen = objects.filter(|it| self.seen.is_empty() || !self.seen.contains(&it.id()));
@@ -263,7 +263,7 @@ pub(super) fn projects<'a>(scene: &'a EnvironmentObjects<'_>) -> impl Iterator<I
     objects.filter(|it| it.kind() == "AppProject" && is_of_argo(it))
 }
 
-/// Whether an object is one of Argo CD's own.
+/// Whether an object has a kind of Argo CD.
 pub(super) fn is_of_argo(object: &Object) -> bool {
     &*object.gvk().group == "argoproj.io"
 }

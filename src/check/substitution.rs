@@ -1,4 +1,4 @@
-//! The Flux Kustomizations that put variables into what they apply.
+//! Flux Kustomizations with variable substitution.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
-/// A Flux Kustomization that replaces variables.
+/// A Flux Kustomization with variables.
 pub(super) struct Substitution<'a> {
     pub(super) kustomization: &'a SourcedObject<'a>,
-    /// The variables that it sets; `None` where they come from an object that is not in the tree.
+    /// The variables that it sets; `None` if some come from an object that is not in the tree.
     pub(super) set: Option<BTreeSet<&'a str>>,
-    /// The objects that it applies and in which it replaces variables.
+    /// The objects in which it replaces variables.
     pub(super) targets: Vec<&'a SourcedObject<'a>>,
 }
 
-/// Those of an environment. A Kustomization without any variable replaces nothing.
+/// The Kustomizations of an environment that set variables; others replace nothing.
 pub(super) fn substitutions<'a>(
     scene: &'a EnvironmentObjects<'a>,
 ) -> impl Iterator<Item = Substitution<'a>> {
@@ -33,7 +33,7 @@ pub(super) fn substitutions<'a>(
     })
 }
 
-/// The variables that a Flux Kustomization sets; `None` where it replaces none, `Some(None)` where not all can be known.
+/// The variables that a Flux Kustomization sets; `None` if it replaces none, `Some(None)` if not all are known.
 #[expect(clippy::option_option, reason = "no set, an unknown set, a known set")]
 fn variables<'a>(
     object: &'a Object,
@@ -66,7 +66,7 @@ fn variables<'a>(
     (!set.is_empty()).then_some(Some(set))
 }
 
-/// Whether an object is in the folder that a Kustomization's path ends with.
+/// Whether an object is in the folder at the end of a Kustomization's path.
 fn is_below(placed: &SourcedObject<'_>, path: &str) -> bool {
     let folder = placed.folder.as_str();
     let rest = path.strip_suffix(folder);
@@ -81,7 +81,7 @@ fn is_replaced(object: &Object) -> bool {
     })
 }
 
-/// The texts of an object that may name variables, keys among them, each with its field.
+/// The strings of an object that contain variables, including keys, each with its field.
 pub(super) fn texts<'a>(node: &'a Node, found: &mut impl FnMut(&'a str, &FieldPath)) {
     texts_below(node, &FieldPath::root(), found);
 }
@@ -105,7 +105,7 @@ fn texts_below<'a>(node: &'a Node, path: &FieldPath, found: &mut impl FnMut(&'a 
     }
 }
 
-/// What a text is called in a message.
+/// A description of a string, for messages.
 pub(super) fn words(text: &str) -> &'static str {
     match text.contains('\n') {
         true => "a script or file of",
@@ -113,7 +113,7 @@ pub(super) fn words(text: &str) -> &'static str {
     }
 }
 
-/// Whether a variable of that name can be set.
+/// Whether a variable with this name can be set.
 pub(super) fn is_settable(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(is_part)

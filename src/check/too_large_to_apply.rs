@@ -1,4 +1,4 @@
-//! Objects that are too large for the annotation in which client-side apply keeps them.
+//! Objects that are too large for the annotation in which client-side apply stores them.
 
 use std::collections::BTreeMap;
 
@@ -26,9 +26,9 @@ overwrites what controllers have set. No option helps a ConfigMap or Secret with
     judge: Judge::Objects(judge),
 };
 
-/// What the API server accepts of all annotations of an object together, keys and values, in bytes.
+/// The maximum total size of an object's annotations, keys and values, in bytes.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
-/// The annotation that `kubectl apply` and Argo CD store an object in.
+/// The annotation in which `kubectl apply` and Argo CD store an object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The annotation that sets options of Argo CD for one object, separated by commas.
 const OPTIONS: &str = "argocd.argoproj.io/sync-options";
@@ -55,8 +55,8 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     }
 }
 
-/// The Application of each folder and its options: as deployments say, or as the Applications of the environment name folders of the
-/// rendered tree. Its place in the repository is not known here, so the end of a path decides.
+/// The Application of each folder and its options, from the deployment or from the Applications of the environment. The location of the
+/// tree in the repository is unknown, so paths are matched by their end.
 fn sync_options<'a>(
     scene: &'a EnvironmentObjects<'_>,
 ) -> BTreeMap<&'a TreePath, (ObjectId, Vec<&'a str>)> {
@@ -81,7 +81,7 @@ fn sync_options<'a>(
             while let Some(rest) = start {
                 if let Some(folder) = TreePath::new(rest).and_then(|it| scene.folders.get(&it)) {
                     let id = application.placed.object.id();
-                    // Of two Applications for a folder, the one with client-side apply fails.
+                    // If two Applications apply a folder, the one with client-side apply fails.
                     if !found.contains_key(folder) || !options.contains(&SERVER_SIDE) {
                         found.insert(folder, (id, options.clone()));
                     }
@@ -121,7 +121,7 @@ fn report(
     faults.push(placed, &field, message, &help);
 }
 
-/// The largest value of a ConfigMap or Secret; of other objects, the name.
+/// The largest value of a ConfigMap or Secret, or the name of another object.
 fn largest(object: &Node) -> FieldPath {
     let fields = ["data", "binaryData", "stringData"];
     let entries = fields.iter().flat_map(|field| {
@@ -137,7 +137,7 @@ fn largest(object: &Node) -> FieldPath {
     }
 }
 
-/// How many bytes of annotations an object has after client-side apply: its own, and itself as JSON without the last one.
+/// The size of the annotations after client-side apply: the object's own ones, and the object as JSON, without an earlier stored one.
 fn annotations_size(object: &Node) -> usize {
     let annotations = object.at_keys(&["metadata", "annotations"]);
     let entries = annotations.and_then(Node::as_mapping).into_iter().flatten();
@@ -150,12 +150,12 @@ fn annotations_size(object: &Node) -> usize {
             own += length(key) + length(value);
         }
     }
-    // Where an object has no annotations, kubectl stores `"annotations":{},`; and it stores a line break at the end.
+    // Without annotations, kubectl stores `"annotations":{},`. It also stores a line break at the end.
     let added = if annotations.is_none() { 17 } else { 0 } + 1;
     own + LAST_APPLIED.len() + json_length(object).saturating_sub(stored) + added
 }
 
-/// The length of a value as Go's encoder writes it in one line.
+/// The length of a value as Go's encoder prints it on one line.
 fn json_length(node: &Node) -> usize {
     match node.view() {
         View::Scalar(_) if node.is_null() => 4,
@@ -177,7 +177,7 @@ fn json_length(node: &Node) -> usize {
     }
 }
 
-/// Go's encoder escapes characters of HTML and the line separators of JavaScript too.
+/// Go's encoder also escapes HTML characters and the line separators of JavaScript.
 fn escaped_length(c: char) -> usize {
     match c {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

@@ -1,4 +1,4 @@
-//! Selectors of Services, budgets, policies and monitors that no pod fits.
+//! Selectors of Services, budgets, policies and monitors that match no pod.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ or is in a namespace with a chart.",
     judge: Judge::Whole(judge),
 };
 
-/// Pairs of a selector and a pod that are compared in an environment.
+/// The maximum number of comparisons of a selector with a pod in one environment.
 const PAIRS_MAX: usize = 2_000_000;
 
 fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
@@ -62,7 +62,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         }
         if pairs > PAIRS_MAX {
             let message = format!(
-                "selector of {} and the following ones are not compared with all pods: there are too many",
+                "selector of {} and all following selectors are not checked: there are too many selectors and pods",
                 object.id()
             );
             return faults.push(
@@ -78,13 +78,13 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     }
 }
 
-/// What pods are chosen by.
+/// A selector of pods.
 struct Selector<'a> {
     labels: Option<&'a Node>,
     expressions: &'a [Node],
 }
 
-/// The selector of an object that chooses pods, unless it chooses all of them.
+/// The pod selector of an object, unless it selects all pods.
 fn selector(object: &Object) -> Option<(Selector<'_>, FieldPath)> {
     let group = object.gvk().group;
     let field = match (&*group, object.kind()) {
@@ -117,7 +117,7 @@ fn selector(object: &Object) -> Option<(Selector<'_>, FieldPath)> {
     (!is_all && !is_alias).then_some((selector, path))
 }
 
-/// The namespaces whose pods are chosen; `None` for all.
+/// The namespaces whose pods are selected; `None` for all.
 fn namespaces(object: &Object) -> Option<Vec<&str>> {
     let elsewhere = object.node.at_keys(&["spec", "namespaceSelector"]);
     let Some(elsewhere) = elsewhere.filter(|_| object.kind() == "PodMonitor") else {
@@ -133,7 +133,7 @@ impl Selector<'_> {
         selects_by(self.labels, self.expressions, label) != Selects::Never
     }
 
-    /// Whether it may be about pods that an operator makes: by a label of its own, or by the name of a custom resource.
+    /// Whether it may select pods of an operator: it uses a label of an operator, or the name of a custom resource.
     fn is_of_operator(&self, custom: &BTreeSet<&str>) -> bool {
         let wanted = self.labels.and_then(Node::as_mapping);
         let labels = wanted.into_iter().flatten();
@@ -148,7 +148,7 @@ impl Selector<'_> {
     }
 }
 
-/// Labels with a domain belong to programs; those of Kubernetes and Helm everybody uses.
+/// Labels with a domain belong to an operator, except those of Kubernetes and Helm, which are common.
 fn is_own_label(key: &str) -> bool {
     let domain = key.split_once('/').map(|it| it.0);
     domain.is_some_and(|it| !matches!(it, "app.kubernetes.io" | "helm.sh"))

@@ -1,4 +1,4 @@
-//! Variables that Flux puts in, and that nothing sets.
+//! Variables that Flux substitutes and nothing sets.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
                 let variables = mentions(text).0.into_iter();
                 for variable in variables.filter(|it| !it.has_default) {
                     let name = variable.name;
-                    // What cannot be set is not set by another object either.
+                    // No object can set a variable with an invalid name.
                     let is_unset = match &substitution.set {
                         Some(set) => !set.contains(name),
                         None => !is_settable(name),

@@ -56,8 +56,8 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Form {
-    /// One line for each environment, `environment/claim` or folder of a kustomization; for units that are deployed `environment:
-    /// Kind name`
+    /// One line for each environment, `environment/claim` or folder of a kustomization; for deployed units, `environment: Kind
+    /// name`
     Name,
     /// An object with a list of claims and a list of kustomizations; with `--depth objects` also a list of units
     Json,
@@ -65,7 +65,7 @@ enum Form {
     GithubMatrix,
 }
 
-/// What the command prints: claims by environment, and kustomizations.
+/// The affected claims by environment, and the affected kustomizations.
 struct Found {
     affected: Affected,
     kustomizations: BTreeSet<TreePath>,
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     for path in changes.within(&root).misnamed() {
         let path = root.join(path);
         output::note(&format!(
-            "`{path}` is passed over: its name is not valid UTF-8; rename it\n"
+            "`{path}` is ignored: its name is not valid UTF-8; rename it\n"
         ));
     }
     let parts = found.with_units(units.as_ref());
@@ -196,7 +196,7 @@ fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Share
     Ok(([Arc::new(before), Arc::new(after)], changes))
 }
 
-/// The folders that may contain a link to a file that is read by another path.
+/// The folders that may contain links to files that are read under another path.
 fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
     let workspace = WorkspaceConfig::read(&Below::new(files, root.clone())).ok();
     let mut folders = workspace.map(|it| it.templates).unwrap_or_default();
@@ -237,7 +237,7 @@ fn listed(
         let path = above.resolve(name);
         if path.is_some_and(|it| matches!(after.kind(&it), Ok(None))) {
             output::note(&format!(
-                "`{name}` is taken for a changed file; to compare revisions, use `--since {name}`\n"
+                "`{name}` is treated as a changed file; to compare revisions, use `--since {name}`\n"
             ));
         }
     }
@@ -248,7 +248,7 @@ fn listed(
     Ok(([Arc::new(before), after], changes))
 }
 
-/// The side before, of which only the names of differing files are known: everything in such a file counts as added, and the
+/// The side before the change, if only the names of differing files are known: everything in such a file counts as added, and the
 /// content of a removed file is unknown.
 struct Without {
     files: Shared,

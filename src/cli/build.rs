@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     /// Add the label app.kubernetes.io/managed-by
     #[arg(long)]
     enable_managedby_label: bool,
-    /// A variable for KRM functions; accepted for compatibility and unused, since no function is run
+    /// A variable for KRM functions; accepted for compatibility without effect, because no functions are run
     #[arg(short, long = "env", value_name = "NAME=VALUE")]
     env: Vec<String>,
     /// Render the Helm charts of the kustomization
@@ -168,14 +168,14 @@ fn pinned(base: &RemoteBase, path: &Path, files: &dyn Files) -> Result<TreePath>
     let name = path.display();
     if !matches!(files.kind(&mount), Ok(Some(EntryKind::Folder))) {
         bail!(
-            "`{name}` is not pinned, and nothing is fetched in a build; name it under `resources` of a kustomization and run `pleach vendor`"
+            "`{name}` is not pinned, and a build does not fetch anything; list it under `resources` of a kustomization and run `pleach vendor`"
         );
     }
     let folder = TreePath::new(base.folder.trim_matches('/')).map(|it| mount.join(&it));
     let is_there = |it: &TreePath| matches!(files.kind(it), Ok(Some(EntryKind::Folder)));
     folder.filter(is_there).with_context(|| {
         format!(
-            "folder `{}` is not among the pinned files of `{name}`; name `{name}` under `resources` of a kustomization and run `pleach vendor`",
+            "folder `{}` is not among the pinned files of `{name}`; list `{name}` under `resources` of a kustomization and run `pleach vendor`",
             base.folder
         )
     })
@@ -205,7 +205,7 @@ pub(super) fn charts<'a>(global: &Global, files: &'a Folder) -> Result<Charts<'a
     })
 }
 
-/// Renders charts: those of the chart home, and pinned ones.
+/// The renderer of charts from the chart home and of pinned charts.
 fn inflater<'a>(arguments: &Arguments, charts: &'a Charts<'a>) -> Inflater<'a> {
     Inflater::new(
         arguments.helm_version.into(),

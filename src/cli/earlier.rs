@@ -29,10 +29,10 @@ pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<Ear
         if folder == *output {
             continue;
         }
-        let standing = read_output(&session.root.join(folder.as_str()))?;
+        let existing = read_output(&session.root.join(folder.as_str()))?;
         let mut places = vec![folder.clone()];
         places.extend(session.below_top().map(|it| it.join(&folder)));
-        let tree = earlier_tree(&compiled.tree, &compiled.covered(standing), &places);
+        let tree = earlier_tree(&compiled.tree, &compiled.covered(existing), &places);
         trees.extend(tree.map(|files| EarlierTree { folder, files }));
     }
     Ok(trees)
@@ -59,14 +59,14 @@ fn is_foreign(folder: &TreePath, files: &[String]) -> bool {
 }
 
 /// The files of the output folder, except those of earlier trees in it.
-pub(super) fn without(standing: Tree, earlier: &[EarlierTree], output: &TreePath) -> Tree {
+pub(super) fn without(existing: Tree, earlier: &[EarlierTree], output: &TreePath) -> Tree {
     let inner = earlier.iter().filter_map(|it| it.folder.below(output));
     let inner: Vec<TreePath> = inner.collect();
     if inner.is_empty() {
-        return standing;
+        return existing;
     }
     let is_own = |path: &TreePath| !inner.iter().any(|it| path.below(it).is_some());
-    let own = standing.iter().filter(|it| is_own(it.0));
+    let own = existing.iter().filter(|it| is_own(it.0));
     own.map(|(path, bytes)| (path.clone(), bytes.clone()))
         .collect()
 }
@@ -81,7 +81,7 @@ pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagno
     for tree in earlier {
         let (folder, number) = (&tree.folder, tree.files.len());
         let message = format!(
-            "`{folder}` still contains {number} generated files from when it was `output`; clusters that sync it get no changes"
+            "`{folder}` still contains {number} generated files from when it was `output`; clusters that sync it get no updates"
         );
         let fault = Diagnostic::warning("earlier-output", message).at(&place);
         found.push(fault.help(

@@ -29,10 +29,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "diff",
         &[
-            "diff                      # the work tree with HEAD",
+            "diff                      # compare HEAD with the work tree",
             "diff main...              # since the branch left main",
-            "diff --why                # with the line that each change is because of",
-            "diff main... -o md        # for a pull request's comment",
+            "diff --why                # with the line that caused each change",
+            "diff main... -o md        # for a pull request comment",
             "diff old/ new/            # two folders",
         ],
     ),
@@ -73,7 +73,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "hook",
         &[
-            "hook install              # `git commit` then checks what is staged",
+            "hook install              # `git commit` then checks staged changes",
             "hook run --fix            # update and stage files that are out of date",
         ],
     ),
@@ -82,7 +82,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "build apps/prod",
             "build apps/prod -o all.yaml --strict",
-            "build apps/prod --enable-helm    # charts too, without helm",
+            "build apps/prod --enable-helm    # also renders charts, without helm",
         ],
     ),
     (
@@ -90,7 +90,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "template web charts/web -f values-prod.yaml",
             "template web web-1.2.0.tgz --set replicas=3 --helm-version 3",
-            "template redis --version 19.x    # as pleach.lock pins it",
+            "template redis --version 19.x    # the version pinned in pleach.lock",
         ],
     ),
     (
@@ -133,12 +133,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "schema                    # every file of the workspace, by the kind of each document",
             "schema OperatorInstall --whole",
             "schema --chart redis      # the values of a pinned chart",
-            "schema --write            # into .pleach/schema.json, which the files name in their first line",
+            "schema --write            # to .pleach/schema.json, for editors",
         ],
     ),
     (
         "lsp",
-        &["lsp                       # an editor starts it; docs/editor.md says how"],
+        &["lsp                       # started by an editor, see docs/editor.md"],
     ),
     (
         "explain",

@@ -59,19 +59,19 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     files.rotate_left(1);
     let is_there = root.join(WORKSPACE).exists();
     let is_foreign = |(path, bytes): &&(PathBuf, Vec<u8>)| match std::fs::read(root.join(path)) {
-        Ok(standing) => is_there || standing != *bytes,
+        Ok(existing) => is_there || existing != *bytes,
         Err(_) => root.join(path).symlink_metadata().is_ok(),
     };
-    let standing: Vec<String> = files
+    let existing: Vec<String> = files
         .iter()
         .filter(is_foreign)
         .map(|it| it.0.display().to_string())
         .collect();
-    if !standing.is_empty() {
+    if !existing.is_empty() {
         bail!(
             "these files already exist in `{}`; nothing was written: {}",
             root.display(),
-            standing.join(", ")
+            existing.join(", ")
         );
     }
     let steps = files.iter().map(|(path, bytes)| {

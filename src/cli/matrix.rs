@@ -24,8 +24,8 @@ pub(super) struct Arguments {
     /// Only rows that differ between environments
     #[arg(long)]
     drift: bool,
-    /// What to show: the objects that are synced, or also those that charts and other units deploy from them. Without pleach.yaml,
-    /// what Flux and Argo CD deploy from the repository
+    /// Which objects to show: those that are synced, or also those that charts and other units deploy from them. Without
+    /// pleach.yaml: those that Flux and Argo CD deploy from the repository
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Output format
@@ -80,7 +80,7 @@ fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
     Ok(Some(in_order(matrix(claims), &session)))
 }
 
-/// The table of all that is deployed.
+/// The table of all deployed objects.
 fn deployed(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
     let session = Session::open_any(global)?;
     let (found, unseen) = match session.is_workspace() {

@@ -120,13 +120,13 @@ enum Command {
     Init(init::Arguments),
     /// Render all claims of the workspace and write the resulting tree of YAML
     Render(render::Arguments),
-    /// Check that the committed tree matches the claims, and find errors in the objects that it applies; or check objects in files
+    /// Check that the committed tree matches the claims, and check the objects that it applies; or check objects in files
     Check(check::Arguments),
-    /// Show what a change does to each cluster, by object and field, and what is dangerous about it
+    /// Show the effect of a change on each cluster, by object and field, and its dangers
     Diff(diff::Arguments),
     /// Show what Flux and Argo CD deploy: each Kustomization, HelmRelease and Application, with its objects
     Tree(tree::Arguments),
-    /// Show versions, images, replicas and resources of each claim in each environment, and where they differ
+    /// Show versions, images, replicas and resources of each claim in each environment, and mark differences
     Matrix(matrix::Arguments),
     /// Show the differences between two environments
     Compare(compare::Arguments),
@@ -165,7 +165,7 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// The outcome of a subcommand.
+/// The result of a subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Clean,
@@ -300,7 +300,7 @@ fn read_arguments() -> Result<Cli, ExitCode> {
 
 fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
-        // Output for services has no result line.
+        // If output for services is incomplete, no other line shows it.
         Ok(_) if output::has_failed() => {
             output::error("cannot write to standard output");
             ExitCode::from(2)

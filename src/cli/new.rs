@@ -87,7 +87,7 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
         }
     };
     let Some(templates) = workspace.templates.first() else {
-        bail!("`pleach.yaml` disables kinds of the workspace: remove `templates: []`");
+        bail!("`templates: []` in `pleach.yaml` disables kinds of the workspace; remove it");
     };
     let folder = templates.child(name);
     if is_unfinished(session, &folder, name) {

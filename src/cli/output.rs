@@ -105,7 +105,7 @@ pub(super) fn error(message: &str) {
     note(&format!("\x1b[1m\x1b[31merror\x1b[0m: {message}\n"));
 }
 
-/// Says what a run goes on without, and what to do about it; nothing with `-q`.
+/// Reports a problem that does not fail the run, and what to do; nothing with `-q`.
 pub(super) fn warning(message: &str, helps: &[String]) {
     let message = without_secrets(message);
     status(&format!("\x1b[1m\x1b[33mwarning\x1b[0m: {message}\n"));

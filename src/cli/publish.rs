@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     if paths.is_empty() || registry.is_none() && arguments.output.is_none() {
         bail!(
-            "name the folder of a chart, and a registry (`oci://…`) or a file for the archive (`-o FILE`)"
+            "expected the folder of a chart, and a registry (`oci://…`) or a file for the archive (`-o FILE`)"
         );
     }
     if arguments.output.is_some() && paths.len() > 1 {
@@ -165,8 +165,8 @@ impl Packed {
     ) -> Result<(), Diagnostic> {
         let (name, version) = (&*self.chart.name, self.chart.version.as_str());
         let target = format!("{}/{name}:{}", place.address, version.replace('+', "_"));
-        if let Some(standing) = network.published(place, name, version)? {
-            let changed = self.changed(network, place, &standing)?;
+        if let Some(published) = network.published(place, name, version)? {
+            let changed = self.changed(network, place, &published)?;
             if changed.is_empty() {
                 output::status(&format!("{target} already has this chart\n"));
                 return Ok(());
@@ -212,12 +212,12 @@ impl Packed {
         &self,
         network: &Network,
         place: &Place,
-        standing: &str,
+        published_digest: &str,
     ) -> Result<Vec<String>, Diagnostic> {
-        if digest(&self.archive) == standing {
+        if digest(&self.archive) == published_digest {
             return Ok(Vec::new());
         }
-        let published = network.published_archive(place, &self.chart.name, standing)?;
+        let published = network.published_archive(place, &self.chart.name, published_digest)?;
         let before = published.map_or(Ok(Tree::new()), |it| unpack(&it, &self.title()))?;
         let after = unpack(&self.archive, &self.title())?;
         let paths = before.iter().chain(after.iter()).map(|it| it.0);

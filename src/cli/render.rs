@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::selection::Selection;
 use super::session::Session;
 use super::timings::Timings;
-use super::unchanged::{Changed, Known, State};
+use super::unchanged::{Changed, RunCache, State};
 use super::{Global, Outcome, cache, output, removed};
 use pleach::diag::Diagnostics;
 use pleach::disk::{apply, read_output};
@@ -25,7 +25,7 @@ use pleach::{Options, Scope, compile};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// Render a part for one of several machines: `2/5` is the second of five, which together write the whole tree
+    /// Render one of several parts, for several machines: `2/5` is the second of five parts, which together are the whole tree
     #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "environments")]
     shard: Option<Shard>,
     /// Overwrite generated files that were edited or that contain conflict markers
@@ -56,9 +56,9 @@ fn render(
         environments, out, ..
     } = &arguments.selection;
     let progress = Progress::timed(global, "looking for changes", timings);
-    let known = arguments
+    let run_cache = arguments
         .selection
-        .known("render", &session, global, timings)
+        .run_cache("render", &session, global, timings)
         .filter(|_| arguments.shard.is_none());
     let options = Options {
         observer: progress.observer(),
@@ -68,12 +68,12 @@ fn render(
         without_objects: true,
         ..Options::default()
     };
-    if let Some(known) = &known {
-        for state in known.states(&session) {
+    if let Some(run_cache) = &run_cache {
+        for state in run_cache.states(&session) {
             match state {
                 State::Same(files) => return Ok(finish(&session, &Plan::up_to_date(files))),
                 State::Changed(changed) => {
-                    if render_part(known, *changed, &session, &options, arguments.force)? {
+                    if render_part(run_cache, *changed, &session, &options, arguments.force)? {
                         return Ok(Outcome::Clean);
                     }
                 }
@@ -99,9 +99,9 @@ fn render(
     };
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
-    let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
-    let standing = compiled.covered(standing);
-    let plan = plan(&compiled.tree, &standing, arguments.force);
+    let existing = earlier::without(read_output(&folder)?, &earlier, &output_path);
+    let existing = compiled.covered(existing);
+    let plan = plan(&compiled.tree, &existing, arguments.force);
     let mut faults = plan.faults(&output_path);
     faults.extend(removed::findings(&session, &compiled, &plan));
     let kept = session.report(&faults);
@@ -110,9 +110,9 @@ fn render(
     }
     progress.set(format!("writing {} files", plan.written()));
     apply(&plan, &folder)?;
-    if let Some(known) = known.filter(|_| earlier.is_empty()) {
+    if let Some(run_cache) = run_cache.filter(|_| earlier.is_empty()) {
         let compiled = (&compiled, ReadSet::default());
-        known.keep(&session, compiled, &standing, &plan);
+        run_cache.keep(&session, compiled, &existing, &plan);
     }
     output::status(&format!("{}\n", plan_summary(&plan)));
     if arguments.remove_earlier_output {
@@ -121,24 +121,24 @@ fn render(
     Ok(kept)
 }
 
-/// Renders what has changed since a run that had nothing to say. False where only a run of the whole workspace knows what that comes to.
+/// Renders the changes since a run without diagnostics. Returns false if a complete run is required.
 fn render_part(
-    known: &Known,
+    run_cache: &RunCache,
     changed: Changed,
     session: &Session<'_>,
     options: &Options,
     force: bool,
 ) -> Result<bool> {
-    let Some(part) = changed.part(session, known, options, force) else {
+    let Some(part) = changed.part(session, run_cache, options, force) else {
         return Ok(false);
     };
-    apply(&part.plan, &known.out)?;
+    apply(&part.plan, &run_cache.out)?;
     let compiled = part.update.compiled.as_ref();
     let removed = compiled.map(|it| removed::findings(session, it, &part.plan));
     session.report(&Diagnostics::default());
     session.report(&removed.unwrap_or_default());
     output::status(&format!("{}\n", plan_summary(&part.plan)));
-    known.renew(session, changed, part);
+    run_cache.renew(session, changed, part);
     Ok(true)
 }
 

@@ -10,7 +10,7 @@ use super::Global;
 use super::cache::{Shared, SharedFlags};
 use super::session::Session;
 use super::timings::{TimingFlags, Timings};
-use super::unchanged::Known;
+use super::unchanged::RunCache;
 use pleach::load::WorkspaceConfig;
 
 /// The scope to render, and the output folder.
@@ -22,7 +22,7 @@ pub(super) struct Selection {
     /// The output folder, instead of the one in pleach.yaml
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Render even if no file has changed since the last run, by stat data
+    /// Render everything, even if no file has changed since the last run according to its size and times
     #[arg(long)]
     pub(super) no_cache: bool,
     #[command(flatten)]
@@ -34,13 +34,13 @@ pub(super) struct Selection {
 impl Selection {
     /// The key of a run for the cache. `None` if only some environments are selected, with `--no-cache`, and if the workspace is
     /// invalid, which the run reports.
-    pub(super) fn known(
+    pub(super) fn run_cache(
         &self,
         command: &str,
         session: &Session<'_>,
         global: &Global,
         timings: Option<&Arc<Timings>>,
-    ) -> Option<Known> {
+    ) -> Option<RunCache> {
         if self.no_cache || !self.environments.is_empty() {
             return None;
         }
@@ -49,7 +49,7 @@ impl Selection {
             .output(self.out.as_deref(), &workspace.output)
             .ok()?;
         let shared = Shared::new(&self.shared, command, session, &folder, timings);
-        Known::new(
+        RunCache::new(
             command,
             global,
             session,

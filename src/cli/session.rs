@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "paths are relative to the working directory; the rest of the program gets paths"
 )]
-//! A run on a workspace: its path, and how paths are shown to the user.
+//! A run on a workspace: its path, and the display of paths.
 
 use std::path::{Path, PathBuf};
 
@@ -114,7 +114,7 @@ impl Session<'_> {
         })
     }
 
-    /// The path in the workspace of a file that is named relative to a folder.
+    /// The path in the workspace of a file that is given relative to a folder.
     pub(super) fn below_start(&self, folder: &Path, file: &str) -> Option<TreePath> {
         let path = folder.join(file);
         let real = path.canonicalize().unwrap_or(path);
@@ -122,7 +122,7 @@ impl Session<'_> {
         TreePath::new(real.strip_prefix(root).ok()?.to_str()?)
     }
 
-    /// Keeps other runs from writing to the workspace.
+    /// Locks the workspace, so that other runs do not write to it.
     pub(super) fn lock(&self) -> Result<Lock> {
         let waiting = || output::status("waiting for another pleach process to finish\n");
         let held = match self.is_workspace() {
@@ -132,8 +132,8 @@ impl Session<'_> {
         Ok(Lock::take(&held, &waiting)?)
     }
 
-    /// Where the tree is written: `--out`, relative to where the run started (`-C` counts), or the workspace's own output folder.
-    /// A link that the user names is the user's; one in the workspace is refused.
+    /// The folder of the tree: `--out`, relative to the current folder or `-C`, or the output folder of the workspace. `--out` may be a
+    /// link; a link in the workspace is an error.
     pub(super) fn output(&self, out: Option<&Path>, output: &TreePath) -> Result<PathBuf> {
         if let Some(out) = out {
             return Ok(self.start.join(out));
@@ -142,7 +142,7 @@ impl Session<'_> {
         Ok(self.root.join(output.as_str()))
     }
 
-    /// A path of the workspace as the user would type it.
+    /// A path of the workspace, relative to the current folder.
     pub(super) fn display(&self, path: &TreePath) -> String {
         shown(&self.root.join(path.as_str()), &self.current, path)
     }
@@ -152,12 +152,12 @@ impl Session<'_> {
         report::printable(&self.display(path))
     }
 
-    /// The path of the workspace below the top of its Git repository; `None` where it is in none.
+    /// The path of the workspace below the top of its Git repository; `None` outside of a repository.
     pub(super) fn below_top(&self) -> Option<TreePath> {
         self.below(repository_top(self.files.root())?).ok()
     }
 
-    /// A path as a service knows it: below the top of the repository, else of the workspace.
+    /// A path for services: relative to the top of the repository, or else to the workspace.
     fn display_below_top(&self, path: &TreePath) -> String {
         let top = repository_top(&self.root);
         let file = self.root.join(path.as_str());
@@ -168,7 +168,7 @@ impl Session<'_> {
         }
     }
 
-    /// Prints what was found.
+    /// Prints diagnostics.
     pub(super) fn report(&self, diagnostics: &Diagnostics) -> Outcome {
         match self.global.format.is_for_services() {
             true => report(diagnostics, self.global, &|path| {
@@ -179,17 +179,17 @@ impl Session<'_> {
     }
 }
 
-/// The top folder of the Git repository that a folder is in.
+/// The top folder of the Git repository that contains a folder.
 pub(super) fn repository_top(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|it| it.join(".git").exists())
 }
 
-/// A path that leads to no file of the user: of a remote base with its address.
+/// A path that is not a file on disk; a path in a remote base is shown with its address.
 pub(super) fn shown_path(path: &TreePath) -> String {
     remote::shown(path.as_str()).unwrap_or_else(|| path.to_string())
 }
 
-/// A file's path as the user would type it: relative to the working directory, up to [`UP_MAX`] folders above it.
+/// The path of a file relative to the working directory, up to [`UP_MAX`] folders above it.
 pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     // Built-in content has no path.
     if path.as_str().starts_with('<') {
@@ -197,7 +197,7 @@ pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     }
     let mut above = current;
     for up in 0..=UP_MAX {
-        // All paths are below the root of the file system, so a relative path up to it is not useful.
+        // A relative path through the root of the file system is not useful.
         if above.parent().is_none() {
             break;
         }
@@ -212,7 +212,7 @@ pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
     file.display().to_string()
 }
 
-/// Prints diagnostics, to standard error but for the forms that services read; with `--strict`, warnings as errors.
+/// Prints diagnostics, to standard error or, in formats for services, to standard output; with `--strict`, warnings become errors.
 pub(super) fn report(
     diagnostics: &Diagnostics,
     global: &Global,

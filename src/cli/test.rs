@@ -15,8 +15,8 @@ use pleach::load;
 use pleach::report::{View, short, unified};
 use pleach::tree::{Files, TreePath};
 
-/// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and what it renders to, `expected.yaml`, or the faults that it
-/// must have, `expected.txt`. An `environment.yaml` beside it is the environment that it is rendered in
+/// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and either the expected output, `expected.yaml`, or the expected
+/// errors, `expected.txt`. An optional `environment.yaml` is the environment in which it is rendered
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only the test cases of these kinds
@@ -64,7 +64,7 @@ fn cases(
     files: &dyn Files,
     kinds: &[String],
 ) -> Result<case::Outcome, Diagnostics> {
-    // A kind that cannot be read is not the result of a case.
+    // Errors in a kind are reported instead of the results of its cases.
     let mut faults = Diagnostics::default();
     load::kinds(files, &mut faults);
     if faults.has_errors() {
@@ -81,7 +81,7 @@ fn cases(
     case::run(files, cache.as_ref(), kinds, &shown)
 }
 
-/// Writes what the cases of a kind render to as what is expected.
+/// Writes the output of the cases of a kind as their expected output.
 pub(super) fn accept(global: &Global, kind: &str) -> Result<()> {
     let session = Session::open(global)?;
     if let Ok(outcome) = cases(&session, &session.files, &[kind.to_string()]) {
@@ -90,8 +90,8 @@ pub(super) fn accept(global: &Global, kind: &str) -> Result<()> {
     Ok(())
 }
 
-/// A finding for each case that is not as expected. A workspace that can't be read is reported elsewhere.
-/// `files` are those of the workspace, with a record of what is read of them.
+/// A finding for each case whose output differs. Errors of the workspace are reported elsewhere. `files` are those of the workspace, and
+/// record what is read.
 pub(super) fn findings(session: &Session<'_>, files: &dyn Files) -> Diagnostics {
     let Ok(outcome) = cases(session, files, &[]) else {
         return Diagnostics::default();

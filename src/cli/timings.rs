@@ -1,6 +1,6 @@
 #![allow(
     clippy::disallowed_methods,
-    reason = "how long a run takes only the clock knows, and no output but this depends on it"
+    reason = "timings need the clock, and no other output depends on it"
 )]
 //! `--timings`: the time of each stage of a run, as a table and as a trace for the tracing pages of browsers.
 
@@ -19,7 +19,7 @@ use super::output;
 use pleach::Event;
 use pleach::disk::store;
 
-/// What is asked for. (Names of such structs are unique among the flags of a command.)
+/// The flags. (The name must be unique among the structs of flags of a command.)
 #[derive(Debug, Args)]
 pub(super) struct TimingFlags {
     /// Print the time of each stage; with `=FILE`, also write a trace in Chrome's format
@@ -27,10 +27,10 @@ pub(super) struct TimingFlags {
     timings: Option<Option<PathBuf>>,
 }
 
-/// What a run has done, and when.
+/// The recorded stages of a run.
 pub(super) struct Timings {
     begin: Instant,
-    /// The stages, by when they began.
+    /// The stages with the times at which they began.
     stages: Mutex<Vec<(String, Duration)>>,
     work: Mutex<Work>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Timings {
 /// The work on environments.
 #[derive(Default)]
 struct Work {
-    /// What each thread has begun and not ended, innermost last.
+    /// The unfinished work of each thread, innermost last.
     begun: BTreeMap<usize, Vec<Begun>>,
     ended: Vec<Part>,
 }
@@ -47,24 +47,23 @@ struct Begun {
     environment: String,
     work: &'static str,
     begin: Duration,
-    /// The time of the parts within it: a thread that waits for others works on another environment.
+    /// The time of nested work: while a thread waits for others, it may work on another environment.
     within: Duration,
 }
 
-/// A part of the work on one environment that has ended.
+/// A finished part of the work on one environment.
 struct Part {
     environment: String,
     work: &'static str,
     thread: usize,
     begin: Duration,
     took: Duration,
-    /// Without the parts within it.
+    /// The time without nested work.
     own: Duration,
 }
 
 impl TimingFlags {
-    /// Carries out a run with its stages counted, if that is asked for, and prints them. Errors: those of the run; the file can't be
-    /// written.
+    /// Runs a command and, if requested, prints the time of its stages. An error if the command fails or the file cannot be written.
     pub(super) fn count<T>(
         &self,
         run: impl FnOnce(Option<&Arc<Timings>>) -> Result<T>,
@@ -99,7 +98,7 @@ impl TimingFlags {
     }
 }
 
-/// A stage that has ended.
+/// A finished stage.
 struct Stage {
     words: String,
     begin: Duration,
@@ -107,13 +106,13 @@ struct Stage {
 }
 
 impl Timings {
-    /// A stage begins, and the one before it ends.
+    /// Records that a stage begins, which ends the previous one.
     pub(super) fn begins(&self, words: &str) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         stages.push((words.to_string(), self.begin.elapsed()));
     }
 
-    /// The same for an event of a compilation.
+    /// Records an event of a compilation.
     pub(super) fn hear(&self, event: Event<'_>) {
         if let Event::Stage(words) = event {
             return self.begins(words);
@@ -179,7 +178,7 @@ fn milliseconds(it: Duration) -> f64 {
     it.as_secs_f64() * 1000.0
 }
 
-/// A line for each stage: milliseconds, the part of the whole, and words. Then the work on environments, summed over all threads.
+/// One line per stage: milliseconds, percentage and name. Then the work on environments, summed over all threads.
 fn table(stages: &[Stage], work: &[Part]) -> String {
     let whole = milliseconds(stages.iter().map(|it| it.took).sum());
     let mut text = String::new();
@@ -188,7 +187,7 @@ fn table(stages: &[Stage], work: &[Part]) -> String {
         let part = 100.0 * took / whole.max(f64::MIN_POSITIVE);
         _ = writeln!(text, "{took:>9.1} ms {part:>5.1} %  {}", stage.words);
     }
-    _ = writeln!(text, "{whole:>9.1} ms 100.0 %  in all");
+    _ = writeln!(text, "{whole:>9.1} ms 100.0 %  total");
     if work.is_empty() {
         return text;
     }

@@ -1,4 +1,4 @@
-//! `pleach tree`: what is deployed.
+//! `pleach tree`: the deployed units and objects.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     print(found, arguments, global, &display)
 }
 
-/// The addresses that a repository is pulled from and pushed to.
+/// The addresses of the remotes of a repository.
 pub(super) fn addresses(repository: &Repository) -> Vec<String> {
     let asked = repository.ask(&["config", "--get-regexp", r"^remote\..*\.url$"]);
     let lines = asked.ok().flatten().unwrap_or_default();
@@ -123,7 +123,7 @@ fn print(
     Ok(session::report(&found.warnings(), global, display))
 }
 
-/// Keeps the entries that are asked for, by their folders or the last parts of these.
+/// Keeps the requested entries, given by their folder or its last part.
 fn select(found: &mut Deployment, wanted: &[String]) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());

@@ -13,7 +13,7 @@ use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::{Node, emit_canonical, parse_one};
 use pleach::{Compiled, Options, Scope, compile};
 
-/// What some environments render to; `None` where the workspace has faults, which are reported.
+/// The rendered tree of some environments; `None` if the workspace has errors, which are reported.
 pub(super) fn rendered(
     session: &Session<'_>,
     files: &dyn Files,
@@ -30,7 +30,7 @@ pub(super) fn rendered(
     is_sound.then_some(compiled)
 }
 
-/// That there is each claim that the user names.
+/// Checks that each claim in the arguments exists.
 pub(super) fn check_claims<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
     wanted: &[String],
@@ -64,7 +64,7 @@ pub(super) fn service(folder: &TreePath) -> Option<(String, String)> {
     Some((environment.to_string(), folder.name().to_string()))
 }
 
-/// One environment's part of a tree, at a place that says nothing of which one it is, so that two can be compared.
+/// The part of a tree for one environment, with paths that do not contain its name, so that two environments can be compared.
 pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
     let is_other = |folder: &str| !ENGINES.is_base(folder) && folder != environment;
     let entries = tree.iter().filter_map(|(path, bytes)| {
@@ -89,8 +89,8 @@ pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
     entries.collect()
 }
 
-/// An Application without its place: the environment in its name, its wave, its project and its cluster. `None` for what
-/// says nothing else: a Flux Kustomization, or the Application of a claim's folder.
+/// An Application without the fields that depend on the environment: the environment in its name, its wave, project and cluster.
+/// `None` if nothing else remains: for a Flux Kustomization, or the Application of a claim's folder.
 fn neutral(path: &TreePath, bytes: &[u8], environment: &str) -> Option<Arc<[u8]>> {
     let claim = path.parent()?;
     let is_own = path.name().strip_suffix(".yaml") == Some(claim.name());

@@ -1,8 +1,8 @@
 #![allow(
     clippy::disallowed_methods,
-    reason = "a run depends on the program itself, whose place the environment says"
+    reason = "a run depends on the program itself, whose path comes from the environment"
 )]
-//! Skips unchanged work: if inputs and outputs are as a previous run of the same program has left them, nothing is rendered again.
+//! Skips unchanged work: if inputs and outputs are as a previous run of the same program left them, nothing is rendered.
 //!
 //! Only runs without diagnostics are stored. Their stamps are in the cache folder, outside the workspace, where any file can be
 //! removed at any time. A machine without such a run can start from one that another machine has shared.
@@ -23,7 +23,7 @@ use pleach::yaml::hex;
 use pleach::{Compiled, Options};
 
 /// A run of one command on one workspace and output folder.
-pub(super) struct Known {
+pub(super) struct RunCache {
     /// The paths of the stamp, and of the stored inputs.
     files: [PathBuf; 2],
     key: String,
@@ -33,7 +33,7 @@ pub(super) struct Known {
     shared: Option<Shared>,
 }
 
-impl Known {
+impl RunCache {
     /// The identity of a run; `None` if the system has no cache folder. The output folder is given with its path in the workspace.
     pub(super) fn new(
         command: &str,
@@ -41,7 +41,7 @@ impl Known {
         session: &Session<'_>,
         (out, output): (&Path, &TreePath),
         shared: Option<Shared>,
-    ) -> Option<Known> {
+    ) -> Option<RunCache> {
         let place = format!(
             "{command}\n{}\n{}",
             session.files.root().display(),
@@ -61,7 +61,7 @@ impl Known {
             session.below_top()
         );
         let cache = cache::folder(global)?;
-        Some(Known {
+        Some(RunCache {
             files: ["unchanged", "inputs"].map(|it| cache.join(it).join(&name)),
             key,
             out: out.to_path_buf(),
@@ -82,17 +82,17 @@ impl Known {
     /// `None` if there is no usable run. A tree in a former output folder is searched each time.
     fn own_state(&self, session: &Session<'_>) -> Option<State> {
         let difference = difference(&self.files[0], &self.key, self.begin)?;
-        let words = Words::read(&difference.words)?;
+        let summary = RunSummary::read(&difference.words)?;
         if earlier::is_beside(session, &self.output) {
             return None;
         }
         if difference.changed.is_empty() {
-            let inputs = || Inputs::load(&self.files[1], &words.id);
-            self.share(session, &difference.into_stamp(), inputs, &words);
-            return Some(State::Same(words.files));
+            let inputs = || Inputs::load(&self.files[1], &summary.id);
+            self.share(session, &difference.into_stamp(), inputs, &summary);
+            return Some(State::Same(summary.files));
         }
-        let old = Inputs::load(&self.files[1], &words.id)?;
-        let changed = self.changed(session, difference, old, words)?;
+        let old = Inputs::load(&self.files[1], &summary.id)?;
+        let changed = self.changed(session, difference, old, summary)?;
         Some(State::Changed(Box::new(changed)))
     }
 
@@ -101,26 +101,26 @@ impl Known {
             return None;
         }
         let run = &found.run;
-        let words = Words::read(&run.words)?;
+        let summary = RunSummary::read(&run.words)?;
         let difference = run.difference(session.files.root(), &self.out, self.begin)?;
-        let changed = self.changed(session, difference, run.inputs().clone(), words)?;
+        let changed = self.changed(session, difference, run.inputs().clone(), summary)?;
         if !changed.is_empty() {
             return Some(State::Changed(Box::new(changed)));
         }
-        let words = Words {
+        let summary = RunSummary {
             id: new_id(),
-            ..changed.words
+            ..changed.summary
         };
         self.shared
             .iter()
-            .for_each(|it| it.pass_on(found, &words.id));
+            .for_each(|it| it.pass_on(found, &summary.id));
         // A run that cannot be stored only costs time.
-        let _: Option<()> = self.keep_same(session, changed, &words);
-        Some(State::Same(words.files))
+        let _: Option<()> = self.keep_same(session, changed, &summary);
+        Some(State::Same(summary.files))
     }
 
     /// Stores a run of another machine on this machine.
-    fn keep_same(&self, session: &Session<'_>, same: Changed, words: &Words) -> Option<()> {
+    fn keep_same(&self, session: &Session<'_>, same: Changed, summary: &RunSummary) -> Option<()> {
         let Changed {
             mut difference,
             inputs: [_, inputs],
@@ -128,9 +128,9 @@ impl Known {
             ..
         } = same;
         difference.inputs(session.files.root(), changed, self.begin)?;
-        inputs.store(&self.files[1], &words.id)?;
+        inputs.store(&self.files[1], &summary.id)?;
         let stamp = difference.into_stamp();
-        stamp.keep(&self.files[0], &self.key, &words.to_string());
+        stamp.keep(&self.files[0], &self.key, &summary.to_string());
         Some(())
     }
 
@@ -139,7 +139,7 @@ impl Known {
         session: &Session<'_>,
         difference: Difference,
         old: Inputs,
-        words: Words,
+        summary: RunSummary,
     ) -> Option<Changed> {
         let is_output = |it: &&PathBuf| it.starts_with(&self.out);
         let (outputs, inputs): (Vec<_>, Vec<_>) = difference.changed.iter().partition(is_output);
@@ -154,7 +154,7 @@ impl Known {
             inputs: [old, new],
             changed: inputs?,
             changes,
-            words,
+            summary,
             difference,
         })
     }
@@ -165,30 +165,30 @@ impl Known {
         session: &Session<'_>,
         stamp: &Stamp,
         inputs: impl FnOnce() -> Option<Inputs>,
-        words: &Words,
+        summary: &RunSummary,
     ) {
         let shared = self.shared.as_ref();
-        let Some(shared) = shared.filter(|it| it.is_wanted(&words.id)) else {
+        let Some(shared) = shared.filter(|it| it.is_wanted(&summary.id)) else {
             return;
         };
-        let (root, said) = (session.files.root(), words.without_id());
-        let run = inputs().and_then(|it| Portable::of(stamp, &it, root, &self.out, &said));
-        run.iter().for_each(|it| shared.store(it, &words.id));
+        let (root, text) = (session.files.root(), summary.without_id());
+        let run = inputs().and_then(|it| Portable::of(stamp, &it, root, &self.out, &text));
+        run.iter().for_each(|it| shared.store(it, &summary.id));
     }
 
-    /// Stores a run after which the output folder is up to date. `standing` are the files that existed before, and `more` the
+    /// Stores a run after which the output folder is up to date. `existing` are the files that existed before, and `more` the
     /// inputs that were read in addition to those of the compilation.
     pub(super) fn keep(
         &self,
         session: &Session<'_>,
         (compiled, more): (&Compiled, ReadSet),
-        standing: &Tree,
+        existing: &Tree,
         plan: &Plan,
     ) {
         let is_plain = compiled.scope.is_whole() && compiled.diagnostics.is_empty();
         if is_plain && plan.kept() == 0 && !plan.is_blocked() {
             // A run that cannot be stored only costs time.
-            let _: Option<()> = self.keep_plain(session, (compiled, more), standing, plan);
+            let _: Option<()> = self.keep_plain(session, (compiled, more), existing, plan);
         }
     }
 
@@ -196,10 +196,10 @@ impl Known {
         &self,
         session: &Session<'_>,
         (compiled, more): (&Compiled, ReadSet),
-        standing: &Tree,
+        existing: &Tree,
         plan: &Plan,
     ) -> Option<()> {
-        let files = after(standing, plan);
+        let files = after(existing, plan);
         let mut read = compiled.read_set.clone();
         read.files.extend(more.files);
         read.folders.extend(more.folders);
@@ -209,16 +209,16 @@ impl Known {
         stamp.inputs(session.files.root(), paths, self.begin)?;
         let files = files.iter().map(|(path, bytes)| (path, &**bytes));
         stamp.output(&self.out, files, self.begin)?;
-        let words = Words {
+        let summary = RunSummary {
             files: compiled.tree.len(),
             claims: compiled.claims,
             id: new_id(),
         };
         if let Some(inputs) = &inputs {
-            inputs.store(&self.files[1], &words.id);
+            inputs.store(&self.files[1], &summary.id);
         }
-        stamp.keep(&self.files[0], &self.key, &words.to_string());
-        self.share(session, &stamp, || inputs, &words);
+        stamp.keep(&self.files[0], &self.key, &summary.to_string());
+        self.share(session, &stamp, || inputs, &summary);
         Some(())
     }
 
@@ -256,14 +256,14 @@ impl Known {
             .map(|(path, bytes)| (path, Some(bytes)))
             .chain(steps);
         let stamp = difference.output(&self.out, written, self.begin)?;
-        let words = Words {
+        let summary = RunSummary {
             files: part.files,
             claims: part.update.claims,
             id: new_id(),
         };
-        inputs.store(&self.files[1], &words.id)?;
-        stamp.keep(&self.files[0], &self.key, &words.to_string());
-        self.share(session, &stamp, || Some(inputs), &words);
+        inputs.store(&self.files[1], &summary.id)?;
+        stamp.keep(&self.files[0], &self.key, &summary.to_string());
+        self.share(session, &stamp, || Some(inputs), &summary);
         Some(())
     }
 }
@@ -278,7 +278,7 @@ pub(super) enum State {
 
 /// The changes since the last run.
 pub(super) struct Changed {
-    words: Words,
+    summary: RunSummary,
     difference: Difference,
     /// The inputs, before and now.
     inputs: [Inputs; 2],
@@ -308,7 +308,7 @@ impl Changed {
     pub(super) fn part(
         &self,
         session: &Session<'_>,
-        known: &Known,
+        run_cache: &RunCache,
         options: &Options,
         force: bool,
     ) -> Option<Part> {
@@ -317,24 +317,24 @@ impl Changed {
             .each_ref()
             .map(|it| Remembered::new(it, &session.files));
         let [before, after] = &sides;
-        let update = update([before, after], &self.changes, self.words.claims, options)?;
+        let update = update([before, after], &self.changes, self.summary.claims, options)?;
         let none = Tree::new();
         let tree = update.compiled.as_ref().map_or(&none, |it| &it.tree);
         let output = update.compiled.as_ref().and_then(|it| it.output.as_ref());
-        if output.is_some_and(|it| *it != known.output) {
+        if output.is_some_and(|it| *it != run_cache.output) {
             return None;
         }
         let paths: BTreeSet<&TreePath> = update.before.iter().chain(tree).map(|it| it.0).collect();
         let mut outputs = self.outputs.iter();
-        if !outputs.all(|it| self.is_known(known, it, &paths)) {
+        if !outputs.all(|it| self.is_known(run_cache, it, &paths)) {
             return None;
         }
-        let standing = read_files(&known.out, &paths)?;
-        let mut plan = pleach::emit::plan(tree, &standing, force);
-        if plan.is_blocked() || plan.kept() > 0 || has_names_in_other_case(&plan, &known.out) {
+        let existing = read_files(&run_cache.out, &paths)?;
+        let mut plan = pleach::emit::plan(tree, &existing, force);
+        if plan.is_blocked() || plan.kept() > 0 || has_names_in_other_case(&plan, &run_cache.out) {
             return None;
         }
-        let files = (self.words.files + tree.len()).checked_sub(update.before.len())?;
+        let files = (self.summary.files + tree.len()).checked_sub(update.before.len())?;
         plan.unchanged = files.checked_sub(plan.written())?;
         Some(Part {
             update,
@@ -343,14 +343,14 @@ impl Changed {
         })
     }
 
-    /// Whether any input contains a text.
+    /// Whether any input contains a string.
     pub(super) fn has_text(&self, text: &str) -> bool {
         self.inputs.iter().any(|it| it.has_text(text))
     }
 
-    /// Whether a part contains everything that has changed at a path of the output folder.
-    fn is_known(&self, known: &Known, path: &TreePath, files: &BTreeSet<&TreePath>) -> bool {
-        let place = known.out.join(path.as_str());
+    /// Whether a part covers everything that has changed at a path of the output folder.
+    fn is_known(&self, run_cache: &RunCache, path: &TreePath, files: &BTreeSet<&TreePath>) -> bool {
+        let place = run_cache.out.join(path.as_str());
         let Ok(entries) = place.read_dir() else {
             let is_above = || files.iter().any(|it| it.below(path).is_some());
             return files.contains(path) || !place.exists() && is_above();
@@ -366,7 +366,7 @@ impl Changed {
             let is_file = files.contains(&inner);
             let is_folder = || files.iter().any(|it| it.below(&inner).is_some());
             let is_seen = self.difference.has(&place.join(&name));
-            let is_part = is_file || is_folder() && self.is_known(known, &inner, files);
+            let is_part = is_file || is_folder() && self.is_known(run_cache, &inner, files);
             if !is_seen && !is_part {
                 return false;
             }
@@ -406,37 +406,37 @@ fn has_names_in_other_case(plan: &Plan, out: &Path) -> bool {
     })
 }
 
-/// The data stored with a stamp.
-struct Words {
+/// The summary of a run, stored with its stamp.
+struct RunSummary {
     files: usize,
     claims: usize,
-    /// The same as that of the inputs.
+    /// The ID of the stored inputs.
     id: String,
 }
 
-impl Words {
-    fn read(text: &str) -> Option<Words> {
-        let mut words = text.split(' ');
-        Some(Words {
-            files: words.next()?.parse().ok()?,
-            claims: words.next()?.parse().ok()?,
-            id: words.next()?.to_string(),
+impl RunSummary {
+    fn read(text: &str) -> Option<RunSummary> {
+        let mut parts = text.split(' ');
+        Some(RunSummary {
+            files: parts.next()?.parse().ok()?,
+            claims: parts.next()?.parse().ok()?,
+            id: parts.next()?.to_string(),
         })
     }
 
-    /// The same on every machine.
+    /// The text that is the same on every machine.
     fn without_id(&self) -> String {
         format!("{} {} -", self.files, self.claims)
     }
 }
 
-impl std::fmt::Display for Words {
+impl std::fmt::Display for RunSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.files, self.claims, self.id)
     }
 }
 
-/// What no other run has.
+/// An ID that no other run has.
 fn new_id() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     format!(
@@ -447,9 +447,9 @@ fn new_id() -> String {
 }
 
 /// The files of the output folder after the plan is executed.
-fn after(standing: &Tree, plan: &Plan) -> Tree {
+fn after(existing: &Tree, plan: &Plan) -> Tree {
     let steps: BTreeSet<&TreePath> = plan.steps.iter().map(|it| &it.path).collect();
-    let kept = standing.iter().filter(|it| !steps.contains(it.0));
+    let kept = existing.iter().filter(|it| !steps.contains(it.0));
     let written = plan
         .steps
         .iter()

@@ -1,6 +1,6 @@
 #![allow(
     clippy::disallowed_methods,
-    reason = "two programs are run side by side and timed: that is what the subcommand is for"
+    reason = "this subcommand runs two programs and measures their time"
 )]
 //! `pleach verify`: builds a user's own kustomizations with the installed kustomize and with our engine, and reports differences.
 
@@ -22,7 +22,7 @@ use pleach::kustomize::FILE_NAMES;
 use pleach::secret::{redact, without_secrets};
 use pleach::yaml::{Node, parse_one};
 
-/// Lines of a difference that are shown for one kustomization.
+/// The maximum number of lines of a difference shown for one kustomization.
 const LINES_MAX: usize = 40;
 
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ impl Against {
     }
 }
 
-/// How the two programs took one kustomization.
+/// The result of comparing both programs on one kustomization.
 enum Verdict {
     Same,
     BothRefuse,
@@ -126,7 +126,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     })
 }
 
-/// The code of what the load restrictor refuses.
+/// The code of files that the load restrictor rejects.
 const OUTSIDE: &str = "error[file-outside-root]";
 const RESTRICTED: &str = "files outside the folders of kustomizations were rejected; if your builds allow them, pass `--load-restrictor LoadRestrictionsNone`\n";
 
@@ -134,13 +134,13 @@ const RESTRICTED: &str = "files outside the folders of kustomizations were rejec
 #[derive(Default)]
 struct Found {
     kustomizations: Vec<PathBuf>,
-    /// A component is built as a part of the kustomizations that use it, and not by itself.
+    /// Components, which are built as a part of the kustomizations that use them, and not alone.
     components: BTreeSet<PathBuf>,
     used: BTreeSet<PathBuf>,
 }
 
 impl Found {
-    /// Looks below a folder.
+    /// Adds the kustomizations below a folder.
     fn add(&mut self, root: &Path) {
         for file in kustomization_files(root) {
             let Some(folder) = file.parent() else {
@@ -176,7 +176,7 @@ fn real(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
-/// The kustomization files below a folder; hidden folders are passed over.
+/// The kustomization files below a folder, except in hidden folders.
 fn kustomization_files(root: &Path) -> Vec<PathBuf> {
     let hidden = |name: &str| name.starts_with('.') && name.len() > 1;
     let walk = walkdir::WalkDir::new(root).sort_by_file_name().into_iter();

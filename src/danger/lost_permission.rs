@@ -112,7 +112,7 @@ fn judge_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
         (Some(account), _) => (account, "everything that it applied stays in the cluster"),
         (None, Some(binding)) => (
             binding,
-            "Flux may not delete what it applied, and tries again and again",
+            "Flux is not allowed to delete what it applied, and retries forever",
         ),
         (None, None) => return,
     };

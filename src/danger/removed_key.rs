@@ -47,7 +47,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
         search.node(&object.node, &FieldPath::root());
         for (field, kind, name, key) in search.found {
             let message = format!(
-                "{} refers to the key `{key}` of {kind} {name}, which loses it",
+                "{} refers to key `{key}` of {kind} {name}, which is removed",
                 object.id()
             );
             faults.push(object, field, message);

@@ -96,7 +96,7 @@ impl Right<'_> {
         };
         let called = match self.names {
             "" => String::new(),
-            names => format!(" called {names}"),
+            names => format!(" named {names}"),
         };
         format!("may `{}` `{}` of `{of}`{called}", self.verb, self.resource)
     }

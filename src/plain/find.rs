@@ -1,4 +1,4 @@
-//! Which files and kustomizations there are below a place.
+//! Finds files and kustomizations below a path.
 
 use std::collections::BTreeSet;
 
@@ -8,32 +8,32 @@ use crate::kustomize::FILE_NAMES;
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Walk};
 use crate::yaml::{Node, parse, text_source};
 
-/// A file that may have objects.
+/// A file that may contain objects.
 pub(super) struct Candidate {
     pub(super) path: TreePath,
-    /// Whether somebody named it, so that it must have objects.
+    /// Whether it was named explicitly, so it must contain objects.
     pub(super) is_named: bool,
 }
 
-/// What was found below a place.
+/// The files and kustomizations below a path.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Files that are no part of a kustomization.
+    /// Files outside of kustomizations.
     pub(super) files: Vec<Candidate>,
-    /// Kustomizations that no other one lists.
+    /// Kustomizations that no other kustomization lists.
     pub(super) kustomizations: Vec<TreePath>,
-    /// Those that others list.
+    /// Kustomizations that another one lists.
     pub(super) listed: Vec<TreePath>,
-    /// How many charts there are.
+    /// The number of charts.
     pub(super) charts: usize,
 }
 
-/// Looks for what can be judged. Hidden files and folders and charts are passed over. Below a kustomization there are no plain files:
-/// what it does not list is not applied.
+/// Finds everything that can be checked. Hidden files, hidden folders and charts are skipped. Below a kustomization, other files are
+/// ignored, because it does not apply files that it does not list.
 pub(super) fn find(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Found {
     match files.kind(place) {
         Ok(Some(EntryKind::Folder)) => folder(files, place, faults),
-        // The file of a kustomization means the kustomization.
+        // A kustomization file stands for its folder.
         Ok(_) if FILE_NAMES.contains(&place.name()) => Found {
             kustomizations: place.parent().into_iter().collect(),
             ..Found::default()
@@ -112,7 +112,7 @@ fn is_data(entry: &Entry) -> bool {
         .any(|it| entry.name.ends_with(it))
 }
 
-/// Notes what a kustomization refers to, and says whether it is a component, which cannot be built alone.
+/// Records the references of a kustomization, and returns whether it is a component, which cannot be built alone.
 fn refer(
     files: &dyn Files,
     folder: &TreePath,
@@ -122,7 +122,7 @@ fn refer(
     let path = folder.child(name);
     let bytes = files.read(&path).ok();
     let source = bytes.and_then(|it| text_source(&path, &it).ok());
-    // The build says what is wrong with it.
+    // The build reports the error.
     let documents = source.and_then(|it| parse(&it).ok()).unwrap_or_default();
     let Some(node) = documents.first() else {
         return false;
@@ -142,10 +142,10 @@ pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
 
 fn chart(folder: &TreePath) -> Diagnostic {
     let message = format!(
-        "`{}` is a chart: its templates are no objects",
+        "`{}` is a chart: its templates must be rendered before they can be checked",
         folder.name()
     );
     let place = Span::new(&Source::new(folder.child("Chart.yaml"), ""), 0..0);
     let fault = Diagnostic::error("nothing-judged", message).at(place);
-    fault.help("render it first: `pleach template CHART | pleach check -`")
+    fault.help("run `pleach template CHART | pleach check -`")
 }

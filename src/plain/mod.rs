@@ -1,4 +1,4 @@
-//! Kubernetes objects in files, without a workspace: what there is to judge below the places that somebody names.
+//! Kubernetes objects in files and kustomizations outside of a workspace, for `pleach check PATH`.
 
 mod find;
 mod read;
@@ -20,46 +20,46 @@ use read::{Reading, read_file, read_text};
 pub struct Building<'a> {
     /// The flags of `pleach build`.
     pub options: &'a Options,
-    /// Makes what renders the charts of one kustomization.
+    /// Creates the chart renderer for one kustomization.
     pub inflater: &'a (dyn Fn() -> Inflater<'a> + Sync),
 }
 
-/// What there is to judge.
+/// The objects to check.
 #[derive(Debug, Default)]
 pub struct Objects {
-    /// The objects of files that are no part of a kustomization.
+    /// The objects of files outside of kustomizations.
     plain: ObjectGroup,
     /// The objects of each kustomization.
     built: Vec<ObjectGroup>,
-    /// The texts with comments that allow something.
+    /// The files with allow comments.
     sources: Vec<Arc<Source>>,
-    /// What was wrong on the way to them.
+    /// Diagnostics from reading and building.
     found: Diagnostics,
     /// The files and kustomizations that were read, so that each is read once.
     seen: BTreeSet<TreePath>,
-    /// How many objects reach an API server.
+    /// The number of objects that reach an API server.
     count: usize,
-    /// Charts that were passed over: their templates are no objects.
+    /// The number of skipped charts.
     charts: usize,
 }
 
 impl Objects {
-    /// How many objects there are to judge.
+    /// The number of objects to check.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// How many charts were passed over.
+    /// The number of skipped charts.
     pub fn charts(&self) -> usize {
         self.charts
     }
 
-    /// Adds what was found otherwise.
+    /// Adds other diagnostics.
     pub fn report(&mut self, found: Diagnostics) {
         self.found.extend(found);
     }
 
-    /// Adds the objects of a text that is in no file, such as standard input.
+    /// Adds the objects of a text that is not a file, such as standard input.
     pub fn add_text(&mut self, source: &Arc<Source>) {
         let before = (self.count, self.found.len());
         self.take(read_text(source));
@@ -83,7 +83,7 @@ impl Objects {
         readings.into_iter().for_each(|it| self.take(it));
         let mut read = BTreeSet::new();
         self.build(files, found.kustomizations, building, &mut read);
-        // What only kustomizations list that list each other, or that cannot be built.
+        // Listed kustomizations that were not built: they list each other in a cycle, or their parent cannot be built.
         let mut rest = found.listed;
         rest.retain(|folder| {
             let mut names = kustomize::FILE_NAMES.into_iter();
@@ -137,12 +137,12 @@ impl Objects {
     }
 }
 
-/// How many objects reach an API server.
+/// The number of objects that reach an API server.
 fn applied(objects: &[Object]) -> usize {
     objects.iter().filter(|it| check::is_applied(it)).count()
 }
 
-/// The name that a kustomization's charts are reported under.
+/// The identity under which the charts of a kustomization are reported.
 fn build_id(folder: &TreePath) -> ObjectId {
     ObjectId {
         group: "".into(),
@@ -160,13 +160,13 @@ fn start_of(path: &TreePath) -> Span {
 }
 
 fn nothing(place: Span) -> Diagnostic {
-    let message = "there is nothing to judge here: no Kubernetes objects";
+    let message = "no Kubernetes objects found here";
     let fault = Diagnostic::warning("nothing-judged", message).at(place);
     fault.help("name a file or folder of manifests, or `-` for standard input")
 }
 
-/// What is wrong with objects, without what comments in their texts allow. `environment` is the name of the one whose cluster it is;
-/// empty for none.
+/// The findings about objects, without those that comments allow. `environment` is the environment whose cluster is used; empty for
+/// none.
 pub fn judge(
     objects: &Objects,
     environment: &str,
@@ -181,11 +181,11 @@ pub fn judge(
     check::allow(found, &objects.sources, &|_| false)
 }
 
-/// Help that fits where there is no workspace.
+/// Help for a run without a workspace.
 fn without_workspace(mut fault: Diagnostic) -> Diagnostic {
     if fault.class == Class::NoSchema {
         fault.help.clear();
-        fault = fault.help("name the file with its CustomResourceDefinition too");
+        fault = fault.help("also pass the file with its CustomResourceDefinition");
     }
     fault
 }

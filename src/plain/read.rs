@@ -13,16 +13,16 @@ use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Node, parse, parse_within, text_source};
 
-/// What a file has.
+/// The content of a file.
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) objects: Vec<Object>,
-    /// Its text, if it has comments that allow something.
+    /// Its text, if it contains allow comments.
     pub(super) source: Option<Arc<Source>>,
     pub(super) found: Diagnostics,
 }
 
-/// Reads a file. One that nobody named may have other data than objects.
+/// Reads a file. If it was not named explicitly, documents that are not objects are skipped.
 pub(super) fn read_file(files: &dyn Files, file: &Candidate) -> Reading {
     let bytes = match files.read(&file.path) {
         Ok(bytes) => bytes,
@@ -38,17 +38,17 @@ pub(super) fn read_file(files: &dyn Files, file: &Candidate) -> Reading {
     }
 }
 
-/// Whether a text is in UTF-16, as PowerShell writes it: whatever it has, nobody can read it.
+/// Whether a file is UTF-16, as PowerShell writes it. It is reported even if it was not named explicitly.
 fn is_wide(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
 }
 
-/// Reads a text that somebody gave for objects.
+/// Reads a text that must contain objects.
 pub(super) fn read_text(source: &Arc<Source>) -> Reading {
     read(source, true)
 }
 
-/// The text of a file if it has comments that allow something.
+/// The text of a file, if it contains allow comments.
 pub(super) fn commented(files: &dyn Files, path: &TreePath) -> Option<Arc<Source>> {
     let bytes = files.read(path).ok()?;
     memmem::find(&bytes, ALLOW.as_bytes())?;
@@ -89,7 +89,7 @@ fn read(source: &Arc<Source>, is_named: bool) -> Reading {
     reading
 }
 
-/// The documents of a text: YAML, or JSON values one after the other, as `jq` prints them.
+/// The documents of a text: YAML, or a sequence of JSON values, as `jq` prints them.
 fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     match json_values(&source.text) {
         Some(parts) if parts.len() > 1 => {
@@ -103,7 +103,7 @@ fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     }
 }
 
-/// The places of JSON values; `None` for a text that is something else.
+/// The ranges of JSON values; `None` if the text is not JSON.
 fn json_values(text: &str) -> Option<Vec<Range<usize>>> {
     if !text.trim_start().starts_with('{') {
         return None;
@@ -119,7 +119,7 @@ fn json_values(text: &str) -> Option<Vec<Range<usize>>> {
     Some(parts)
 }
 
-/// Whether a document is meant to be an object: only one of its marks may be forgotten.
+/// Whether a document is meant to be an object. If it has `metadata`, one of `apiVersion` and `kind` may be missing, which is an error.
 fn is_object(document: &Node) -> bool {
     let has = |key: &str| document.get(key).is_some();
     match (has("apiVersion"), has("kind")) {
@@ -132,14 +132,14 @@ fn is_object(document: &Node) -> bool {
 fn no_object(document: &Node) -> Diagnostic {
     let fault = Diagnostic::error(
         "no-object",
-        "the document is no Kubernetes object: it has no `apiVersion` and `kind`",
+        "the document is not a Kubernetes object: it has no `apiVersion` and `kind`",
     );
     let span = document.span();
     let fault = fault.at(span.start());
-    fault.help("add them, or name only files of manifests")
+    fault.help("add them, or pass only files with manifests")
 }
 
-/// Takes an object, and the items of a list of them.
+/// Adds an object, or the items of a List.
 fn gather(node: Node, objects: &mut Vec<Object>) {
     let object = Object::new(node);
     let items = object.node.get("items");
@@ -157,10 +157,11 @@ fn gather(node: Node, objects: &mut Vec<Object>) {
     items.for_each(|it| gather(it, objects));
 }
 
-/// Templates are the most common reason for text that is no YAML.
+/// Helm templates are the most common reason for invalid YAML.
 fn with_help(fault: Diagnostic, source: &Source) -> Diagnostic {
     match source.text.contains("{{") {
-        true => fault.help("render templates first: `pleach template CHART | pleach check -`"),
+        true => fault
+            .help("if it is a template of a chart, run `pleach template CHART | pleach check -`"),
         false => fault,
     }
 }

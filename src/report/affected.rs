@@ -1,4 +1,4 @@
-//! What a change affects, as lines, as JSON and as the matrix of a job.
+//! The parts that a change affects: as lines, as JSON, and as the matrix of a CI job.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::affected::{Affected, BASE, Touched};
 use crate::object::ObjectId;
 use crate::tree::TreePath;
 
-/// What a change affects.
+/// The parts that a change affects.
 pub struct AffectedParts<'a> {
     /// The environments and claims that a change affects.
     pub affected: &'a Affected,
@@ -96,7 +96,7 @@ struct Unit<'a> {
     name: &'a str,
 }
 
-/// `{include: [{environment}]}`, one line, as a job's `strategy.matrix` takes it.
+/// `{include: [{environment}]}` on one line, for `strategy.matrix` of a job.
 pub fn affected_matrix(parts: &AffectedParts<'_>) -> String {
     let mut names: BTreeSet<&String> = environments(parts.affected).map(|it| it.0).collect();
     names.extend(parts.units().map(|it| it.0));
@@ -115,7 +115,7 @@ struct Job<'a> {
     environment: &'a str,
 }
 
-/// Base is not an environment that is applied.
+/// The affected environments without base, which is not applied.
 fn environments(affected: &Affected) -> impl Iterator<Item = (&String, &Touched)> {
     affected.environments.iter().filter(|it| it.0 != BASE)
 }

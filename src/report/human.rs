@@ -1,4 +1,4 @@
-//! For people: each diagnostic with an excerpt of what they wrote, as rustc shows it.
+//! Diagnostics for people: each with an excerpt of the source, as in rustc.
 
 use annotate_snippets::renderer::{DEFAULT_TERM_WIDTH, DecorStyle};
 use annotate_snippets::{
@@ -11,13 +11,13 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use super::escape::{printable, screened};
 use super::{View, count};
 
-/// Longer excerpts are left out; shorter lines that do not fit the width are cut around the place.
+/// Longer excerpts are left out. Lines that do not fit the width are cut around the location.
 const EXCERPT_BYTES_MAX: usize = 32 * 1024;
 
-/// Related places that far from the main one, in bytes, get an excerpt of their own.
+/// Related locations that are further from the main one than this, in bytes, get a separate excerpt.
 const NEAR_BYTES_MAX: usize = 16 * 1024;
 
-/// Every diagnostic, a blank line between them, and the count.
+/// All diagnostics, separated by blank lines, and their count.
 pub fn human(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let renderer = match view.color {
         true => Renderer::styled(),
@@ -52,7 +52,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Group<'a> {
     group
 }
 
-/// One place to show.
+/// A location to show.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     span: &'a Span,
@@ -60,7 +60,7 @@ struct Place<'a> {
     kind: AnnotationKind,
 }
 
-/// Excerpts: near places of one file share one.
+/// Excerpts. Close locations in one file share an excerpt.
 fn places<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Vec<Element<'a>> {
     let main = diagnostic.span.iter().map(|span| Place {
         span,
@@ -115,14 +115,14 @@ fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
     snippet.into()
 }
 
-/// The place alone, for lines that are too long to show.
+/// The location alone, for lines that are too long to show.
 fn whereabouts<'a>(place: &Place<'a>, path: String) -> Element<'a> {
     let position = place.span.position();
     let origin = Origin::path(path).line(position.line);
     origin.char_column(position.column).into()
 }
 
-/// The line that a span begins on, as bytes of its source, without the line end.
+/// The byte range of the line on which a span begins, without the line end.
 fn lines(span: &Span) -> std::ops::Range<usize> {
     let text = &span.source.text;
     let at = floor(text, span.start as usize);
@@ -131,7 +131,7 @@ fn lines(span: &Span) -> std::ops::Range<usize> {
     start..end
 }
 
-/// A value over several lines is marked on its first line only. `text` begins at byte `start` of the source.
+/// The marker. A value of several lines is marked only on its first line. `text` begins at byte `start` of the source.
 fn annotation<'a>(place: &Place<'a>, start: usize, text: &str) -> Annotation<'a> {
     let line = lines(place.span);
     let source = &place.span.source.text;
@@ -146,7 +146,7 @@ fn annotation<'a>(place: &Place<'a>, start: usize, text: &str) -> Annotation<'a>
     }
 }
 
-/// The nearest place between two characters, from `at` downwards.
+/// The nearest character boundary at or before `at`.
 fn floor(text: &str, at: usize) -> usize {
     text.floor_char_boundary(at.min(text.len()))
 }

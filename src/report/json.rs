@@ -1,4 +1,5 @@
-//! One object, for programs. `schema` counts up when a field changes its meaning or goes; new fields may come.
+//! Diagnostics for programs, as one JSON object. `schema` is increased when a field is removed or changes its meaning; new fields may be
+//! added without a new version.
 
 use serde::Serialize;
 
@@ -8,7 +9,7 @@ use super::serialize::to_json_lines;
 use super::short::name;
 use super::{View, region};
 
-/// `{"schema": 1, "diagnostics": [...]}`, one diagnostic a line.
+/// `{"schema": 1, "diagnostics": [...]}`, one diagnostic per line.
 pub fn json(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let diagnostics = diagnostics.iter().map(|it| Diagnostic::new(it, view));
     let report = Report {

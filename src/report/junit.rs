@@ -1,4 +1,4 @@
-//! JUnit's XML, which every CI system shows: an error is a failed test, a warning a test that passed and has something to say.
+//! JUnit XML, which every CI system can show: an error is a failed test, a warning a passed test with output.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::escape::is_unprintable;
 use super::github::words;
 use super::words::place;
 
-/// One test a diagnostic; one that passed if there is none, since an empty report looks like a job that did not run.
+/// One test per diagnostic. If there are none, one passed test, because an empty report looks like a job that did not run.
 pub fn junit(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let (tests, failures) = (diagnostics.iter().count(), diagnostics.errors());
     let mut text = format!(
@@ -53,7 +53,7 @@ fn test(it: &Diagnostic, view: &View<'_>, text: &mut String) {
     text.push_str("    </testcase>\n");
 }
 
-/// Characters that XML 1.0 has no way to write become the sign for one that cannot be shown.
+/// Escapes text for XML 1.0. Characters that it cannot contain become U+FFFD.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
@@ -67,11 +67,11 @@ fn escaped(text: &str) -> String {
             char if char.is_control() || matches!(char, '\u{fffe}' | '\u{ffff}') => {
                 out.push('\u{fffd}');
             }
-            // Marks for the direction of writing.
+            // Marks that change the direction of text.
             char if is_unprintable(char) => _ = write!(out, "&#{};", u32::from(char)),
             char => out.push(char),
         }
     }
-    // A runner of GitHub takes it for a command anywhere in a line.
+    // GitHub Actions interprets `##[` as a command anywhere in a line.
     out.replace("##[", "#&#35;[")
 }

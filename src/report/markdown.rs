@@ -1,8 +1,7 @@
-//! Changes as Markdown, for the comment of a pull request: a table first, large parts folded, and never more than a number of
-//! bytes.
+//! Changes as Markdown, for a comment on a pull request: first a table, then the changes, with large ones folded. The size is limited.
 //!
-//! Text from the user's files is written as code or escaped, so that none of it is Markdown: a fence is longer than any
-//! run of backticks in it, and a part that does not fit is left out as a whole.
+//! Text from the user's files is written as code or escaped, so that it is never interpreted as Markdown: a fence is longer than any
+//! run of backticks in it, and a part that does not fit is omitted as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -22,30 +21,30 @@ use super::words::{
     titles,
 };
 
-/// Where the report will be read.
+/// The limits of the place where the report is shown.
 pub struct MarkdownOptions<'a> {
-    /// Bytes that the whole must not exceed. A comment on GitHub has at most 65,536 characters.
+    /// The maximum size in bytes. A comment on GitHub has at most 65,536 characters.
     pub bytes_max: usize,
-    /// Where the rest is, if it does not fit: a link, or a command.
+    /// Where to find omitted parts: a link or a command.
     pub rest: &'a str,
 }
 
-/// A line by which a later run finds the comment again.
+/// The line by which a later run finds its comment.
 const MARKER: &str = "<!-- pleach diff -->";
 
-/// A change of more rows is folded.
+/// Changes with more rows are folded.
 const ROWS_OPEN: usize = 12;
 
-/// Bytes of the rows of one change, and characters of a row; rows of the table; names in a cell.
+// The maximum number of bytes of one change, characters of a row, rows of the table, and names in a cell.
 const GROUP_BYTES_MAX: usize = 8 * 1024;
 const ROW_MAX: usize = 300;
 const TABLE_MAX: usize = 40;
 const NAMES_MAX: usize = 10;
 
-/// Notes that are shown unfolded.
+/// The maximum number of notes shown unfolded.
 const NOTES_OPEN: usize = 3;
 
-/// What is kept for the words that say how much is left out.
+/// The bytes reserved for the line that counts omitted changes.
 const TAIL_BYTES: usize = 400;
 
 /// The report, of at most `bytes_max` bytes.
@@ -81,12 +80,12 @@ pub fn markdown(
 struct Page {
     text: String,
     bytes_max: usize,
-    /// Changes that did not fit.
+    /// The number of changes that did not fit.
     left_out: usize,
 }
 
 impl Page {
-    /// Adds a part about this many changes, if it fits.
+    /// Adds a part that describes `changes` changes, if it fits.
     fn push(&mut self, part: &str, changes: usize) -> bool {
         let fits = self.text.len() + part.len() <= self.bytes_max;
         match fits {
@@ -106,7 +105,7 @@ impl Page {
             .map(|it| table_row(it, findings, view))
             .collect();
         for row in rows.iter().take(TABLE_MAX) {
-            // The table is no more than a quarter of the whole.
+            // The table may take at most a quarter of the size.
             if table.len() + row.len() > self.bytes_max / 4 {
                 break;
             }
@@ -119,7 +118,7 @@ impl Page {
         self.push(&table, 0);
     }
 
-    /// What happens to pods, folded: a list of steps.
+    /// The effects on pods: a folded list of steps.
     fn rollout(&mut self, comparison: &Comparison) {
         let lines = rollout::lines(comparison);
         if lines.is_empty() {
@@ -162,7 +161,7 @@ impl Page {
         }
     }
 
-    /// Why something is not compared: a few notes ahead of the changes, many of them folded.
+    /// The reasons why parts are not compared: notes before the changes, folded if there are many.
     fn notes(&mut self, comparison: &Comparison, view: &View<'_>) {
         let notes = folded(&comparison.notes);
         let notes: Vec<_> = notes.iter().map(|it| noted(it, view)).collect();
@@ -237,7 +236,7 @@ fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>
     for group in &section.groups {
         for place in &group.places {
             environments.push(place.environment);
-            // An object is in several groups where its fields change in different environments.
+            // An object is in several groups if different fields change in different environments.
             objects.insert((sign(group.kind), place.environment, &place.object.change.id));
         }
     }
@@ -329,7 +328,7 @@ fn heading(headings: &[Heading]) -> String {
     head
 }
 
-/// One change: its objects, and the rows in a fence; folded where they are many.
+/// One change: its objects, and its rows as a code block; folded if there are many.
 fn group(group: &Group<'_>) -> String {
     let titles: Vec<String> = titles(group)
         .iter()
@@ -360,7 +359,7 @@ fn group(group: &Group<'_>) -> String {
     format!("<details><summary><code>{title}</code> ({lines})</summary>\n\n{body}\n</details>\n\n")
 }
 
-/// The rows as a `diff` that GitHub and GitLab colour, and how many there are.
+/// The rows as a code block in the language `diff`, which GitHub and GitLab colour, and their number.
 fn fenced(group: &Group<'_>) -> (String, usize) {
     let rows = rows(group);
     if rows.is_empty() {
@@ -392,7 +391,7 @@ fn backticks(text: &str) -> usize {
     runs.map(str::len).max().unwrap_or(0)
 }
 
-/// A text as code, on one line.
+/// Text as code, on one line.
 fn code(text: &str) -> String {
     let text = printable(text).replace(['\n', '\t'], " ");
     let ticks = "`".repeat(backticks(&text) + 1);
@@ -404,12 +403,12 @@ fn code(text: &str) -> String {
     format!("{ticks}{space}{text}{space}{ticks}")
 }
 
-/// Code within a table, where a bar would end the cell even so.
+/// Text as code in a table, where `|` would end the cell.
 fn cell(text: &str) -> String {
     code(&clipped(text, 120)).replace('|', "\\|")
 }
 
-/// Words of ours with names of the user's in backticks: all else that Markdown could take for its own is escaped.
+/// A message as Markdown: names in backticks become code, and everything else is escaped.
 fn text(words: &str) -> String {
     let words = printable(words);
     let mut pieces = words.split('`');
@@ -426,7 +425,7 @@ fn text(words: &str) -> String {
     out
 }
 
-/// A text that is no Markdown.
+/// Text with all Markdown escaped.
 pub(super) fn plain(text: &str) -> String {
     escaped(&printable(text)).replace('`', "\\`")
 }
@@ -438,7 +437,7 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            // GitHub would notify a user of a name after it.
+            // GitHub would notify the user whose name follows.
             '@' => out.push_str("&#64;"),
             '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' | '$' => {
                 out.push('\\');
@@ -458,7 +457,7 @@ fn html(text: &str) -> String {
     text.replace('@', "&#64;").replace('\n', " ")
 }
 
-/// The words as a sentence.
+/// Text with a capital letter at the beginning and a period at the end.
 fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(|it| it.to_uppercase().to_string());

@@ -1,4 +1,4 @@
-//! Claims × environments, as a table for people, in Markdown, and for programs.
+//! Claims × environments: as a table for a terminal, as Markdown and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,13 +11,13 @@ use super::serialize::to_json_lines;
 use crate::matrix::{Matrix, Row};
 use crate::secret::without_secrets;
 
-/// The cell of an environment that does not have the claim, or says nothing.
+/// The cell of an environment without the claim or the value.
 const NOTHING: &str = "–";
 
-/// Characters that are shown of a value.
+/// The maximum number of characters shown of a value.
 const WIDTH_MAX: usize = 40;
 
-/// A table a claim. What drifts has a `≠` before it, and colour.
+/// One table per claim. Rows with different values have a `≠` and colour.
 pub fn matrix_text(matrix: &Matrix) -> String {
     let mut text = String::new();
     let width = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
@@ -81,7 +81,7 @@ fn cell(row: &Row, environment: &str) -> String {
     }
 }
 
-/// One table, for a page or a comment; what drifts is bold.
+/// One table, for a page or a comment. Different values are bold.
 pub fn matrix_markdown(matrix: &Matrix) -> String {
     let escaped = |it: &str| plain(&without_secrets(it));
     let mut text = String::from("| claim | |");

@@ -1,4 +1,4 @@
-//! Diagnostics, plans and changes to text; one file per format.
+//! Diagnostics, plans and changes as text, one file per format.
 
 mod affected;
 mod annotations;
@@ -53,7 +53,7 @@ use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
 use crate::secret::conceal;
 use crate::tree::TreePath;
 
-/// How diagnostics are printed.
+/// The format of diagnostics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// With excerpts, for people.
@@ -63,18 +63,18 @@ pub enum Format {
     Short,
     /// One object, for programs.
     Json,
-    /// Workflow commands, which GitHub shows at their lines.
+    /// Workflow commands, which GitHub shows at the lines that they name.
     Github,
     /// A Code Quality report, which GitLab shows in a merge request.
     Gitlab,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// JUnit's XML, for CI systems.
+    /// JUnit XML, for CI systems.
     Junit,
 }
 
 impl Format {
-    /// All, in the order of the help text.
+    /// All formats, in the order of the help text.
     pub const ALL: &[Format] = &[
         Format::Human,
         Format::Short,
@@ -85,7 +85,7 @@ impl Format {
         Format::Junit,
     ];
 
-    /// Whether it is the output of a run, which a service takes, and not said beside it.
+    /// Whether it is printed to standard output, for a service, and not to standard error.
     pub fn is_for_services(self) -> bool {
         !matches!(self, Format::Human | Format::Short | Format::Json)
     }
@@ -119,15 +119,15 @@ impl std::str::FromStr for Format {
     }
 }
 
-/// What a report needs to know of where it is read.
+/// Settings for the reader of a report.
 pub struct View<'a> {
-    /// How a path is shown: relative to where the reader is.
+    /// Displays a path, relative to the current folder of the reader.
     pub display: &'a dyn Fn(&TreePath) -> String,
     /// Whether to use colour.
     pub color: bool,
 }
 
-/// Prints diagnostics in a format, whatever is secret in them left out.
+/// Diagnostics in a format, without secrets.
 pub fn report(diagnostics: &Diagnostics, format: Format, view: &View<'_>) -> String {
     let shown = first(diagnostics, format);
     let diagnostics = shown.as_ref().unwrap_or(diagnostics);
@@ -143,10 +143,10 @@ pub fn report(diagnostics: &Diagnostics, format: Format, view: &View<'_>) -> Str
     }
 }
 
-/// How many diagnostics a report shows.
+/// The maximum number of diagnostics in a report.
 const SHOWN_MAX: usize = 200;
 
-/// The first diagnostics and how many there are, where there are too many to read.
+/// The first diagnostics and a note with the count, if there are too many.
 fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
     let count = diagnostics.iter().count();
     let max = match format.is_for_services() || format == Format::Json {
@@ -156,7 +156,7 @@ fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
     if count <= max {
         return None;
     }
-    // No error may be hidden behind warnings.
+    // Warnings must not displace errors.
     let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
     let errors = diagnostics.iter().filter(is_error);
     let others = diagnostics.iter().filter(|it| !is_error(it));
@@ -169,7 +169,7 @@ fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
     Some(shown)
 }
 
-/// The first position of a span and the one after its last.
+/// The position of the start of a span, and the one after its end.
 fn region(span: &Span) -> (Position, Position) {
     let end = Span {
         start: span.end.max(span.start),

@@ -1,4 +1,4 @@
-//! Changes as a unified diff of the objects that are applied: every one of every environment, for tools that read patches.
+//! Changes as a unified diff of all applied objects of all environments, for tools that read patches.
 
 use similar::TextDiff;
 
@@ -6,13 +6,13 @@ use super::escape::{is_unprintable, printable, screened};
 use crate::compare::{Changed, Comparison};
 use crate::yaml::{Node, emit_canonical};
 
-/// Lines around a difference.
+/// The number of context lines.
 const CONTEXT: usize = 3;
 
 /// The patch. Objects are files `ENVIRONMENT/GROUP/KIND/NAMESPACE/NAME.yaml`; values of Secrets are hidden.
 pub fn changes_patch(comparison: &Comparison) -> String {
     let mut text = String::new();
-    // What reads patches passes over lines before the first header.
+    // Programs that read patches skip lines before the first header.
     for note in &comparison.notes {
         text.push_str(&format!("# {}\n", printable(&note.message)));
     }
@@ -24,7 +24,7 @@ pub fn changes_patch(comparison: &Comparison) -> String {
     screened(&text)
 }
 
-/// A text, each line of which can be printed.
+/// Text with each line made printable.
 pub(super) fn lines(text: &str) -> String {
     let lines = text.split_inclusive('\n');
     let line = |it: &str| match it.strip_suffix('\n') {

@@ -1,4 +1,4 @@
-//! What a promotion takes over, and what it leaves as it is.
+//! The fields that a promotion copies, and those that it leaves unchanged.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::promote::{Difference, Promotion};
 use crate::secret::{Salt, hide_field};
 use crate::yaml::{Node, emit_canonical};
 
-/// Characters that are shown of a value.
+/// The maximum number of characters shown of a value.
 const WIDTH_MAX: usize = 60;
 
 /// One line per field, by claim; fields that stay are listed after fields that are copied.
@@ -51,7 +51,7 @@ fn shown(value: Option<&Node>, name: &str, salt: &Salt) -> String {
     clipped(&printable(&flow(&hide_field(value, name, salt))), WIDTH_MAX)
 }
 
-/// As YAML writes it between brackets.
+/// A value in the flow style of YAML.
 fn flow(value: &Node) -> String {
     if let Some(mapping) = value.as_mapping() {
         let fields = mapping.iter();

@@ -1,4 +1,4 @@
-//! Where values come from, for people and for programs.
+//! The origins of values, as text and as JSON.
 
 use std::fmt::Write;
 
@@ -14,34 +14,34 @@ use crate::provenance::{Cause, Explained, Role};
 use crate::secret::{Salt, conceal, hide};
 use crate::yaml::Node;
 
-/// An object of which values are explained.
+/// An object whose values are explained.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The environment; `None` for what environments share.
+    /// The environment; `None` for an object of base.
     pub environment: Option<&'a str>,
-    /// The claim, or the unit that deploys it.
+    /// The claim, or the unit that deploys the object.
     pub claim: &'a str,
-    /// The object that is explained.
+    /// The explained object.
     pub object: &'a Object,
     /// The values of the object, each with its causes.
     pub values: &'a [Explained],
-    /// What takes the place of secrets.
+    /// The salt of the digests that replace secrets.
     pub salt: &'a Salt,
 }
 
-/// The code of diagnostics that are only concealed, never reported.
+/// The code of diagnostics that are created only to conceal secrets, and never reported.
 const CONCEALED_ONLY: &str = "";
 
-/// More values are one line each.
+/// The maximum number of values shown in full; more are shown on one line each.
 const WHOLE_MAX: usize = 12;
 
-/// Lines that are only conditions, before the rest is counted.
+/// The maximum number of conditions listed; the rest is counted.
 const CONDITIONS_MAX: usize = 8;
 
-/// Characters that are shown of a line or a value.
+/// The maximum number of characters shown of a line or value.
 const WIDTH_MAX: usize = 72;
 
-/// A block a value; of many values one line each.
+/// One block per value; for many values, one line each.
 pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
     let Subject { claim, object, .. } = subject;
     let environment = subject.environment.unwrap_or("base");
@@ -102,7 +102,7 @@ struct ReportCause {
     overrides: Vec<ReportLine>,
 }
 
-/// A line with its place.
+/// A line with its location.
 #[derive(Serialize)]
 struct ReportLine {
     #[serde(flatten)]
@@ -153,7 +153,7 @@ impl Shown {
     fn of(hidden: &Node, explained: &Explained) -> Shown {
         let Explained { field, causes, .. } = explained;
         let text = hidden.at_path(field).map(written).unwrap_or_default();
-        // Whatever is secret is taken out where diagnostics are concealed: each cause is one.
+        // `conceal` works on diagnostics, so each cause becomes one.
         let notes = causes.iter().map(|it| {
             let note = Diagnostic::note(CONCEALED_ONLY, text.as_str());
             let note = match it.is_builtin() {
@@ -255,7 +255,7 @@ fn shown(place: &Span, view: &View<'_>) -> String {
     format!("{path}:{}:{}", position.line, position.column)
 }
 
-/// The line of a place.
+/// The text of the line at a location.
 fn line(place: &Span) -> String {
     let (text, start) = (&place.source.text, place.range().start);
     let before = text.get(..start).unwrap_or("");

@@ -1,4 +1,4 @@
-//! What a change does to running pods, unit by unit in the order in which an engine reconciles them.
+//! The effects of a change on running pods, by unit, in the order in which the engine reconciles them.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use crate::object::ObjectId;
 use super::escape::printable;
 use super::summary::counted;
 
-/// One thing that happens in a step.
+/// The effects of a step on one object.
 pub(super) struct Event<'a> {
     pub(super) id: &'a ObjectId,
     pub(super) words: Vec<String>,
-    /// Whether nothing is left while it happens, a quorum is lost, or a danger was found.
+    /// Whether no pod stays available, a quorum is lost, or a danger was found.
     pub(super) is_grave: bool,
 }
 
-/// The steps of an environment in which something happens to pods, or objects go, with what it is.
+/// The steps of an environment that affect pods or delete objects, with their events.
 pub(super) fn events(environment: &Environment) -> Vec<(&Step, Vec<Event<'_>>)> {
     let objects = environment.objects.iter();
     let objects: BTreeMap<&ObjectId, &Changed> = objects.map(|it| (&it.change.id, it)).collect();
@@ -55,7 +55,7 @@ fn event<'a>(changed: &'a Changed, environment: &Environment) -> Option<Event<'a
     })
 }
 
-/// Whether nothing is left, or less than a quorum.
+/// Whether no pod stays available, or fewer than a quorum.
 fn is_down(restart: &Restart) -> bool {
     let needed = restart.quorum.unwrap_or(1);
     restart.left.is_some_and(|it| it < needed)
@@ -90,8 +90,8 @@ fn images(rollout: &Rollout) -> impl Iterator<Item = String> {
         .iter()
         .map(|[before, after]| match (before, after) {
             (Some(before), Some(after)) => format!("image `{before}` → `{after}`"),
-            (None, Some(after)) => format!("image `{after}` comes"),
-            (Some(before), None) => format!("image `{before}` goes"),
+            (None, Some(after)) => format!("image `{after}` is added"),
+            (Some(before), None) => format!("image `{before}` is removed"),
             (None, None) => String::new(),
         })
 }

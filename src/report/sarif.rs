@@ -1,4 +1,4 @@
-//! SARIF 2.1.0, as code scanning services read it.
+//! SARIF 2.1.0, for code scanning services.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::yaml::hex;
 use super::serialize::to_json_lines;
 use super::{View, region};
 
-/// One run, one result a line.
+/// One run, with one result per line.
 pub fn sarif(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let mut rules: BTreeMap<&str, usize> = diagnostics.iter().map(|it| (it.code, 0)).collect();
     rules.values_mut().enumerate().for_each(|(at, it)| *it = at);
@@ -180,7 +180,7 @@ impl Region {
     }
 }
 
-/// A rule, with its manual page where it has one.
+/// A rule, with its manual page if it has one.
 fn rule(code: &str) -> Rule<'_> {
     let danger = DANGERS.iter().find(|it| it.code == code);
     Rule {
@@ -216,7 +216,7 @@ fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>
     }
 }
 
-/// A fix, as a service offers it beside the line.
+/// A fix, which services offer at the line.
 fn fix<'a>(fix: &'a Fix, view: &View<'_>) -> ReportFix<'a> {
     let changes = fix.edits.iter().map(|Edit { span, text }| ArtifactChange {
         artifact_location: Artifact::new(span, view),

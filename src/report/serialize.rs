@@ -1,4 +1,4 @@
-//! Structs as JSON, in the layout and with the escapes that all reports have.
+//! Structs as JSON, in the layout and with the escapes of all reports.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -15,8 +15,7 @@ pub(super) fn to_json(value: &impl Serialize) -> String {
     write(value, 0)
 }
 
-/// A report, with each item on a line of its own in the lists that are `depth` collections deep: a diff of two reports is readable,
-/// and so is a long one.
+/// A report with one line per item of the lists at nesting depth `depth`, so that long reports and diffs of reports are readable.
 pub(super) fn to_json_lines(value: &impl Serialize, depth: usize) -> String {
     let mut text = write(value, depth);
     text.push('\n');
@@ -30,7 +29,7 @@ fn write(value: &impl Serialize, lines_depth: usize) -> String {
         is_empty: false,
     };
     let mut bytes = Vec::new();
-    // Fails only where a writer fails or the key of a map is no string. The reports are structs, written to memory.
+    // This fails only if the writer fails or a map key is not a string. Reports are structs, written to memory.
     let _ = value.serialize(&mut Serializer::with_formatter(&mut bytes, layout));
     String::from_utf8(bytes).unwrap_or_default()
 }
@@ -59,11 +58,11 @@ impl From<&ObjectId> for Identity {
 }
 
 struct Layout {
-    /// How deep the lists are whose items have lines of their own.
+    /// The nesting depth of the lists whose items are on separate lines.
     lines_depth: usize,
-    /// How many collections are open.
+    /// The number of open collections.
     depth: usize,
-    /// Whether the innermost list has no item yet.
+    /// Whether the innermost list has no items so far.
     is_empty: bool,
 }
 
@@ -133,7 +132,7 @@ impl Formatter for Layout {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // A runner of GitHub takes `##[` for a command anywhere in a line.
+        // GitHub Actions interprets `##[` as a command anywhere in a line.
         let is_plain = |it: &str| !it.contains(is_unprintable) && !it.contains("##[");
         if is_plain(fragment) {
             return writer.write_all(fragment.as_bytes());

@@ -1,4 +1,4 @@
-//! One line a diagnostic, for editors: `path:line:column: error[code]: message`.
+//! One line per diagnostic, for editors: `path:line:column: error[code]: message`.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::diag::{Diagnostics, Position, Severity};
 use super::View;
 use super::escape::{printable, screened};
 
-/// One line each. A diagnostic without a place begins with its severity.
+/// One line each. A diagnostic without a location begins with its severity.
 pub fn short(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     let mut text = String::new();
     for it in diagnostics {
@@ -25,7 +25,7 @@ pub fn short(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     screened(&text)
 }
 
-/// The word for a severity.
+/// The name of a severity.
 pub(super) fn name(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",

@@ -1,9 +1,9 @@
-//! The last line: how much there was.
+//! The last line of a report: counts.
 
 use crate::diag::{Diagnostics, Severity};
 use crate::emit::Plan;
 
-/// `2 errors, 1 warning`; empty when there is nothing to say.
+/// `2 errors, 1 warning`; empty if there are no diagnostics.
 pub fn count(diagnostics: &Diagnostics) -> String {
     let of = |severity, word: &str| {
         let list = diagnostics.iter();
@@ -20,7 +20,7 @@ pub fn count(diagnostics: &Diagnostics) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// `12 files written, 3 removed, 140 unchanged`, and how many are kept, if any are.
+/// `12 files written, 3 removed, 140 unchanged`, and the number of kept files, if any.
 pub fn plan_summary(plan: &Plan) -> String {
     let written = counted(plan.written(), "file");
     let (removed, unchanged) = (plan.removed(), plan.unchanged);
@@ -31,7 +31,7 @@ pub fn plan_summary(plan: &Plan) -> String {
     format!("{written} written, {removed} removed, {unchanged} unchanged{kept}")
 }
 
-/// A number with its word: `1 error`, `2 errors`.
+/// A number and a noun: `1 error`, `2 errors`.
 pub fn counted(many: usize, word: &str) -> String {
     match many {
         1 => format!("1 {word}"),

@@ -1,4 +1,4 @@
-//! A plan as a unified diff, as every review tool reads it. Secrets are hidden in it.
+//! A plan as a unified diff, for review tools. Secrets are hidden.
 
 use std::fmt::Write;
 
@@ -13,9 +13,9 @@ use super::View;
 use super::escape::{printable, screened};
 use super::patch::lines;
 
-/// The diff of every file that changes, and of every edited file that is kept, in the order of their paths. `folder` is the output folder's own path.
+/// The diff of each file that changes, and of each edited file that is kept, sorted by path. `folder` is the path of the output folder.
 ///
-/// Line ends are left out of it: a file that a checkout has given CRLF differs in what it says alone.
+/// Line ends are not compared, because a checkout may convert them to CRLF.
 pub fn unified(plan: &Plan, folder: &TreePath, view: &View<'_>, salt: &Salt) -> String {
     let kept: Vec<Step> = plan.kept_steps().collect();
     let mut steps: Vec<&Step> = plan.steps.iter().chain(&kept).collect();
@@ -45,7 +45,7 @@ fn file(step: &Step, path: &str, salt: &Salt) -> String {
     if before.is_empty() && after.is_empty() {
         return format!("--- {old}\n+++ {new}\n");
     }
-    // The library's search gives up on a shortest diff where that would take long, by effort and not by the clock.
+    // The library limits its search for the shortest diff by effort, not by time, so the result is deterministic.
     let diff = TextDiff::from_lines(&before, &after);
     diff.unified_diff().header(&old, &new).to_string()
 }

@@ -1,4 +1,4 @@
-//! Changes in words, which every form of a report puts into its own dress.
+//! Changes as rows of text, which each report formats in its own way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,17 @@ use crate::yaml::{Node, emit_canonical};
 use super::View;
 use super::summary::counted;
 
-/// Lines that are shown of one value.
+/// The maximum number of lines shown of a value.
 const LINES_MAX: usize = 40;
 
-/// Characters that are shown of a line of a value, where base64 has long ones, and of an item of a list.
+// The maximum number of characters shown of a line of a value, which is long for base64, and of a list item.
 const WIDTH_MAX: usize = 400;
 const NAME_MAX: usize = 60;
 
-/// Objects that are named in one group, and items of a list whose order differs.
+/// The maximum number of objects named in a group, and of items named in a list whose order differs.
 pub(super) const NAMES_MAX: usize = 12;
 
-/// What a row of a change is.
+/// The type of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     /// The path of a field.
@@ -66,7 +66,7 @@ pub(super) fn count(comparison: &Comparison) -> String {
     }
 }
 
-/// The word for what became of an object.
+/// The name of a kind of change.
 pub(super) fn name(kind: &ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Added => "added",
@@ -77,7 +77,7 @@ pub(super) fn name(kind: &ChangeKind) -> &'static str {
     }
 }
 
-/// The sign for it.
+/// Its sign.
 pub(super) fn sign(kind: &ChangeKind) -> char {
     match kind {
         ChangeKind::Added => '+',
@@ -125,7 +125,7 @@ pub(super) fn place(span: &crate::diag::Span, view: &View<'_>) -> String {
     format!("{}:{}", (view.display)(span.path()), span.position().line)
 }
 
-/// Why something is not compared, with the place where it is known: the file's own text may be secret.
+/// The reason why something is not compared, with its location if known, but without an excerpt, which may contain secrets.
 pub(super) fn noted(note: &crate::diag::Diagnostic, view: &View<'_>) -> String {
     match &note.span {
         Some(span) => format!("{} ({})", note.message, place(span, view)),
@@ -133,7 +133,7 @@ pub(super) fn noted(note: &crate::diag::Diagnostic, view: &View<'_>) -> String {
     }
 }
 
-/// `the same of 3 more objects: Application argocd/a, …`; nothing where a danger is about one object.
+/// `same for 3 more objects: Application argocd/a, …`; `None` if a danger is about one object.
 pub(super) fn others(group: &DangerGroup<'_>) -> Option<String> {
     let rest = group.members.get(1..).filter(|it| !it.is_empty())?;
     let mut names: Vec<String> = rest
@@ -146,7 +146,7 @@ pub(super) fn others(group: &DangerGroup<'_>) -> Option<String> {
     Some(format!("same for {many}: {}", names.join(", ")))
 }
 
-/// Notes whose reasons are the same, as one: `` `a`, `b`, … 12 more ``.
+/// Merges notes with the same reason into one: `` `a`, `b`, … 12 more ``.
 pub fn folded(notes: &Diagnostics) -> Diagnostics {
     let mut groups: IndexMap<(String, String), (Diagnostic, Vec<String>)> = IndexMap::new();
     for note in notes {
@@ -182,13 +182,13 @@ pub fn folded(notes: &Diagnostics) -> Diagnostics {
     folded.collect()
 }
 
-/// The name in backticks that a message begins with, and the rest.
+/// The name in backticks at the beginning of a message, and the rest.
 fn named(message: &str) -> Option<(&str, &str)> {
     let end = message.strip_prefix('`')?.find('`')? + 2;
     message.split_at_checked(end)
 }
 
-/// A message without the `path:line:column: ` in it.
+/// A message without a location (`path:line:column: `) in it.
 fn without_place(message: &str) -> String {
     let is_place = |word: &str| {
         let mut parts = word.rsplit(':');
@@ -216,7 +216,7 @@ pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
     let one = |it: Titled<'_>| {
         let was = match group.kind {
             ChangeKind::Renamed { before } => format!(" (was {before})"),
-            ChangeKind::Kept => " (leaves the tree, stays in the cluster)".to_string(),
+            ChangeKind::Kept => " (removed from the tree, stays in the cluster)".to_string(),
             _ => String::new(),
         };
         let in_ = match &*it.environments {
@@ -241,17 +241,17 @@ pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
 
 /// An object of a group.
 pub(super) struct Titled<'a> {
-    /// As it is known; a generated name without its hash.
+    /// Its identity; a generated name is without its hash.
     pub(super) id: ObjectId,
-    /// Where it changes so.
+    /// Environments in which it changes like this.
     pub(super) environments: Vec<&'a str>,
-    /// Where it is too, and does not change so.
+    /// Environments in which it exists but does not change like this.
     pub(super) not: Vec<&'a str>,
-    /// Where its fields change to other values.
+    /// Environments in which its fields change to other values.
     pub(super) otherwise: Vec<&'a str>,
 }
 
-/// The objects of a group, each once. What has another hash in each environment is one object.
+/// The objects of a group, each once. Objects whose names differ only in the hash are one object.
 pub(super) fn objects<'a>(group: &'a Group<'_>) -> Vec<Titled<'a>> {
     let known = |id: &ObjectId| generator(id).unwrap_or_else(|| id.clone());
     let mut objects: BTreeMap<ObjectId, Titled<'a>> = BTreeMap::new();
@@ -278,7 +278,7 @@ pub(super) fn objects<'a>(group: &'a Group<'_>) -> Vec<Titled<'a>> {
     objects.into_values().collect()
 }
 
-/// The fields of a group, row by row. What is gone needs no reading.
+/// The rows of a group; none for removed objects, whose content is not of interest.
 pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
     match group.kind.is_gone() {
         true => Vec::new(),
@@ -286,7 +286,7 @@ pub(super) fn rows(group: &Group<'_>) -> Vec<Row> {
     }
 }
 
-/// The same, also of what is gone.
+/// The same, including removed objects.
 pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for it in &group.fields {
@@ -316,7 +316,7 @@ pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
     rows
 }
 
-/// A cause in a few words, such as `claim environments/prod/shop.yaml:6`.
+/// A short description of a cause, such as `claim environments/prod/shop.yaml:6`.
 fn cause(cause: &FieldCause) -> String {
     let FieldCause { words, span } = cause;
     format!("{words} {}:{}", span.path(), span.position().line)
@@ -387,7 +387,7 @@ pub(super) fn clipped(text: &str, max: usize) -> String {
     }
 }
 
-/// Says of a long list how many more there are.
+/// Cuts a long list and adds a line with the number of omitted lines.
 pub(super) fn shorten(lines: &mut Vec<String>, max: usize) {
     if lines.len() > max {
         let more = lines.len() - max;

@@ -27,21 +27,21 @@ use super::{crds, defaults, duplicates, generate, openapi, plugins, transform, v
 pub(super) struct Context<'a> {
     /// The renderer of charts; `None` if charts are not inflated.
     pub(super) charts: Option<&'a dyn ChartRenderer>,
-    /// What other builds over the same files have built.
+    /// The bases that other builds over the same files have built.
     pub(super) bases: Option<&'a Bases>,
     pub(super) loader: Loader<'a>,
     pub(super) schemas: Arc<Schemas>,
     pub(super) diagnostics: Diagnostics,
-    /// Whether origins are noted, for `buildMetadata`.
+    /// Whether origins are recorded, for `buildMetadata`.
     pub(super) track: bool,
     /// Whether a kustomization brought its own schema.
     pub(super) custom_schema: bool,
-    /// For what the built-in schema was needed so far.
+    /// The uses of the built-in schema so far.
     pub(super) needed: openapi::SchemaUse,
     /// The number of values that transformers have added so far.
     pub(super) added: limits::Added,
     pub(super) entered: Entered,
-    /// How often a folder was entered again.
+    /// The number of times that a folder was entered again.
     pub(super) repeats: usize,
 }
 
@@ -53,17 +53,17 @@ pub(super) struct Entered {
     pub(super) files: Vec<Arc<Source>>,
 }
 
-/// From how many files on it pays to read them on all processors.
+/// The number of files from which on reading them in parallel is worthwhile.
 const FILES_MANY: usize = 8;
 
 /// The number of files read before the errors among them are counted.
 const BATCH: usize = 1_024;
 
 /// The maximum depth of nested kustomizations, each of which uses a part of the stack.
-// Real chains are a handful deep; without a bound, generated folders could overflow the stack.
+// Real chains have a few levels; without a limit, generated folders could overflow the stack.
 const CHAIN_MAX: usize = 100;
 
-/// Something failed; the diagnostics say what.
+/// An error that is already in the diagnostics.
 pub(super) struct Failed;
 
 /// The result of a kustomization for its parent.
@@ -79,11 +79,11 @@ pub(super) struct Accumulated {
 #[derive(Clone)]
 pub(super) struct KustomizationFrame<'a> {
     pub(super) kustomization: &'a Kustomization,
-    /// The folder, as the chain of entries names it from the one that is built.
+    /// The folder, as the chain of entries from the built folder leads to it.
     pub(super) origin: Origin,
     /// Folders of this kustomization and of those that led here.
     pub(super) folders: Vec<TreePath>,
-    /// The namespace of the nearest kustomization above that has one, for charts that name none; empty for none.
+    /// The namespace of the nearest parent kustomization that sets one, for charts without a namespace; empty for none.
     pub(super) outer_namespace: String,
 }
 
@@ -167,7 +167,7 @@ impl Context<'_> {
             .ok()
     }
 
-    /// Fails when something has gone wrong since there were `before` errors.
+    /// Fails if errors were added since there were `before` of them.
     pub(super) fn check(&self, before: usize) -> Result<(), Failed> {
         if self.diagnostics.errors() > before {
             Err(Failed)
@@ -200,7 +200,7 @@ impl Context<'_> {
                 .push(place(Diagnostic::error("missing-kustomization", message)).help(help));
             return Err(Failed);
         };
-        // kustomize refuses to choose: with two files, editing one of them might have no effect.
+        // kustomize also rejects this: with two files, editing one of them might have no effect.
         if let Some(other) = names.next() {
             let message = format!(
                 "two kustomization files in `{}`: `{name}` and `{other}`",
@@ -237,7 +237,7 @@ impl Context<'_> {
         Kustomization::read(&path, &node, &mut self.diagnostics).ok_or(Failed)
     }
 
-    /// Runs something that an entry led to, and adds the entry to its diagnostics.
+    /// Runs a step for an entry, and adds the entry to its diagnostics.
     fn below<T>(&mut self, entry: &Text, run: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::take(&mut self.diagnostics);
         let result = run(self);
@@ -259,8 +259,8 @@ impl Context<'_> {
         let before = self.diagnostics.errors();
         let kustomization = level.kustomization;
         self.add_resources(level, &mut sum, &kustomization.fields.resources);
-        // After the resources: kustomize merges the configuration of bases first, and a conflict is
-        // reported at the overlay.
+        // After the resources, because kustomize merges the configuration of bases first and reports a
+        // conflict at the overlay.
         let config = self.configuration(level);
         let merged = sum.merge_config(&config);
         self.keep(merged);
@@ -280,10 +280,10 @@ impl Context<'_> {
         }
         transform::run(self, level, &mut sum)?;
         plugins::transform(self, level, &mut sum, &kustomization.fields.transformers)?;
-        // Validators see the result of every transformer, which is what will be applied.
+        // Validators see the result of all transformers.
         plugins::validate(self, level, &mut sum)?;
-        // Last: a variable is found by the names that its own kustomization gave, and resolved on
-        // the outermost level.
+        // Last, because variables refer to names after the transformers of their own kustomization,
+        // and are resolved on the outermost level.
         vars::add(self, level, &mut sum);
         self.check(before)?;
         Ok(sum)
@@ -362,14 +362,14 @@ impl Context<'_> {
         self.accumulate(&level, Accumulated::default())
     }
 
-    /// What a folder comes to in every build that includes it: kept by builds that share their bases.
+    /// The cached result of a folder, for builds that share their bases.
     fn known_base(
         &mut self,
         level: &KustomizationFrame<'_>,
         entry: &Text,
         folder: &TreePath,
     ) -> Option<Accumulated> {
-        // Each of these makes the result depend on more than the files of the folder.
+        // In each of these cases, the result depends on more than the files of the folder.
         let depends_on_more =
             self.track || self.custom_schema || self.charts.is_some() || self.repeats > 0;
         let bases = self.bases.filter(|_| !depends_on_more)?;
@@ -398,7 +398,7 @@ impl Context<'_> {
         Some(accumulated.clone())
     }
 
-    /// Builds a folder by itself; `None` where there is something to report, or where the result depends on more than its files.
+    /// Builds a folder by itself; `None` if there are diagnostics, or if the result depends on more than its files.
     fn build_base(
         &self,
         level: &KustomizationFrame<'_>,
@@ -462,15 +462,19 @@ impl Context<'_> {
         if let Some(seen) = level
             .folders
             .iter()
-            // Also a folder above counts: kustomize refuses a base that contains the kustomization
-            // that names it.
+            // kustomize also rejects a base that is a parent folder of the kustomization.
             .find(|it| *it == folder || it.below(folder).is_some())
         {
-            let message = format!(
-                "cycle: `{}` includes `{}`, which includes it",
-                self.loader.shown(folder),
-                self.loader.shown(seen)
-            );
+            let message = match (seen == folder, &*self.loader.shown(folder)) {
+                (true, ".") => "the kustomization includes itself".to_string(),
+                (true, shown) => format!("kustomization `{shown}` includes itself"),
+                (false, shown) => {
+                    let seen = self.loader.shown(seen);
+                    format!(
+                        "`{shown}` is a parent folder of kustomization `{seen}`, which includes it"
+                    )
+                }
+            };
             self.diagnostics
                 .push(Diagnostic::error("kustomization-cycle", message).at(entry));
             return Err(Failed);
@@ -484,8 +488,8 @@ impl Context<'_> {
         }
         self.count_entry(folder, entry)?;
         let kustomization = self.kustomization(folder, Some(entry.span()))?;
-        // Before anything is read with the schema: the first kustomization that brings one decides
-        // for the build.
+        // Before the schema is used: the first kustomization with a schema decides for the whole
+        // build.
         openapi::enter(self, &kustomization)?;
         if kustomization.component != component {
             let (code, message) = match component {
@@ -513,10 +517,10 @@ impl Context<'_> {
         Ok(kustomization)
     }
 
-    /// Kustomizations that name each other in the shape of a diamond are built once for each way that leads to them.
+    /// Counts repeated folders: a kustomization that is included several times is built once for each path that leads to it.
     fn count_entry(&mut self, folder: &TreePath, entry: &Text) -> Result<(), Failed> {
-        // Only entering again is counted, so a large build of distinct folders never meets the
-        // bound.
+        // Only repeated folders are counted, so a large build of distinct folders never reaches the
+        // limit.
         if self.entered.folders.insert(folder.clone()) {
             return Ok(());
         }
@@ -574,8 +578,8 @@ impl Context<'_> {
             let merged = custom.merge(&config).map_err(|it| it.at(entry));
             self.keep(merged);
         }
-        // A configuration adds to the defaults; the files are merged among themselves first, so
-        // that a conflict between two of them names the file.
+        // Configurations are added to the defaults. The files are merged with each other first, so
+        // that a conflict between two of them is reported at the file.
         let mut config = Config::clone(defaults::config());
         let merged = config.merge(&custom);
         self.keep(merged);
@@ -583,7 +587,7 @@ impl Context<'_> {
     }
 }
 
-/// Notes on each resource that a transformer was run.
+/// Records on each resource that a transformer was run.
 pub(super) fn mark(resources: &mut Resources, origin: &Arc<Origin>) {
     for resource in resources.list_mut() {
         note(resource, origin);
@@ -591,7 +595,7 @@ pub(super) fn mark(resources: &mut Resources, origin: &Arc<Origin>) {
 }
 
 fn note(resource: &mut Resource, origin: &Arc<Origin>) {
-    // The first step that touches a resource made it; all later ones only transformed it.
+    // The first step for a resource created it; all later ones transformed it.
     if resource.origin.is_some() {
         resource.transformations.push(origin.clone());
     } else {

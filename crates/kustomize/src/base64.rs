@@ -1,15 +1,14 @@
-//! Base64 as kustomize writes it.
+//! Base64 in the format of kustomize.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-// The width of `encodeBase64` in kustomize. Another one would change the hash in the name of every
-// generated Secret, since the line breaks are hashed too.
+// The width of `encodeBase64` in kustomize. Another width would change the hash in the name of every
+// generated Secret, because line breaks are hashed too.
 const LINE: usize = 70;
 
-/// Text of the bytes; one of 70 characters or more is broken after every 70, and ends in a newline.
+/// Encodes bytes. A result of 70 characters or more has a line break after every 70 characters and at the end.
 pub(super) fn encode_lines(bytes: &[u8]) -> String {
     let text = encode(bytes);
-    // A text of exactly one line gets its newline as well: kustomize counts the lines that it has
-    // begun, not those that it has to break.
+    // A text of exactly one line also gets a line break at the end.
     if text.len() < LINE {
         return text;
     }

@@ -1,4 +1,4 @@
-//! Bases that several builds over the same files include: each is built once.
+//! A cache of bases that several builds over the same files include.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,10 @@ use pleach_yaml::tree::{Entry, EntryKind, Files, ReadSet, TreePath};
 use super::accumulate::{Accumulated, Entered};
 use super::openapi::SchemaUse;
 
-/// So many bytes of the files of bases are kept as objects, which take many times as much memory.
+/// The maximum total size of the files of cached bases. Their objects need many times as much memory.
 const BYTES_MAX: usize = 4 << 20;
 
-/// The bases that builds have in common. Only what is requested a second time is kept.
+/// The cache. Only bases that are requested a second time are stored.
 #[derive(Default)]
 pub struct Bases {
     known: Mutex<Known>,
@@ -19,28 +19,28 @@ pub struct Bases {
 
 #[derive(Default)]
 struct Known {
-    /// `None` for what was requested once.
+    /// `None` for a base that was requested once.
     bases: BTreeMap<TreePath, Option<Arc<Base>>>,
     bytes: usize,
 }
 
-/// The folder of a kustomization as another one includes it, and what it was built from.
+/// The result of a base, and the content that it was built from.
 pub(super) struct Base {
     pub(super) content: BaseContent,
     files: Vec<(TreePath, Content)>,
     folders: Vec<(TreePath, Option<Vec<Entry>>)>,
 }
 
-/// What a build has of a base.
+/// The result of a base.
 pub(super) struct BaseContent {
     pub(super) accumulated: Accumulated,
     pub(super) entered: Entered,
     pub(super) needed: SchemaUse,
-    /// How many values its transformers have added.
+    /// The number of values that its transformers have added.
     pub(super) added: usize,
 }
 
-/// What a build found at a path.
+/// The content of a path when the base was built.
 #[derive(PartialEq, Eq)]
 enum Content {
     File(Arc<[u8]>),
@@ -71,7 +71,7 @@ impl Content {
 }
 
 impl Base {
-    /// What was built of a folder. `files` still hold what was read.
+    /// The result of a folder. `files` must not have changed since it was built.
     pub(super) fn new(files: &dyn Files, read: ReadSet, content: BaseContent) -> Base {
         let at = |path: TreePath| {
             let content = Content::of(files, &path);
@@ -88,7 +88,7 @@ impl Base {
         }
     }
 
-    /// Whether the same would be built from these files. They are read, so a record of reads has them all.
+    /// Whether these files would give the same result. All of them are read, so that they are in the record of reads.
     fn is_of(&self, files: &dyn Files) -> bool {
         let (mut known, mut folders) = (self.files.iter(), self.folders.iter());
         known.all(|(path, content)| content.is_at(files, path))
@@ -100,10 +100,10 @@ impl Base {
     }
 }
 
-/// What is known of a base.
+/// The result of a lookup.
 pub(super) enum Found {
     Built(Arc<Base>),
-    /// It is requested for the first time: it need not be kept.
+    /// The base is requested for the first time and is not stored.
     First,
     Again,
 }
@@ -117,7 +117,7 @@ impl std::fmt::Debug for Bases {
 impl Bases {
     /// A base that was built from the same content before.
     pub(super) fn find(&self, folder: &TreePath, files: &dyn Files) -> Found {
-        // A panic in another thread leaves the map complete: entries are inserted whole.
+        // A panic in another thread does not corrupt the map, because entries are inserted complete.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(found) = known.bases.get(folder).cloned() else {
             known.bases.insert(folder.clone(), None);

@@ -1,4 +1,4 @@
-//! Charts that a kustomization inflates: what the engine requires of the renderer.
+//! The interface to the renderer of `helmCharts`.
 //!
 //! The engine knows the fields of `helmCharts` and the rules of their values. Rendering a chart is left to the caller, so that
 //! this crate needs no Helm.
@@ -11,15 +11,14 @@ use pleach_yaml::tree::{Files, Tree, TreePath};
 
 /// Renders charts in place of the program `helm`.
 pub trait ChartRenderer: Sync {
-    /// The files of a chart that is not in the chart home, from wherever charts are kept. Errors: it is not there, and what the user
-    /// can do.
+    /// The files of a chart that is not in the chart home. The error for a missing chart must have a help text.
     fn find(&self, chart: &ChartReference<'_>) -> Result<Tree, Diagnostic>;
 
     /// The output of `helm template`. Errors: Helm's, with a location.
     fn render(&self, inflation: &ChartInflation<'_>) -> Result<String, Diagnostic>;
 }
 
-/// A chart that is to be pulled.
+/// A chart in a repository.
 #[derive(Clone, Debug)]
 pub struct ChartReference<'a> {
     /// `repo`: an HTTP repository, or an OCI registry's address without the chart's name.
@@ -32,7 +31,7 @@ pub struct ChartReference<'a> {
     pub span: &'a Span,
 }
 
-/// A chart, and how `helm template` is to be called on it.
+/// A chart, and the arguments of `helm template` for it.
 pub struct ChartInflation<'a> {
     /// The folder of the chart.
     pub files: &'a dyn Files,

@@ -1,4 +1,4 @@
-//! Which fields the transformers touch: kustomize's defaults, and what a kustomization adds to them.
+//! The fields that transformers change: kustomize's defaults, and additions of kustomizations.
 
 use pleach_kube::object::Gvk;
 use pleach_yaml::Node;
@@ -9,7 +9,7 @@ use super::kustomization::KindPattern;
 use super::record::{Field, List, Reader, Record, Text, read_record, record};
 use super::sort::default_order;
 
-/// Declares [`Config`] from one table, with what is done to each of its fields.
+/// Declares [`Config`] and its operations from one table of fields.
 macro_rules! configuration {
     ($($(#[$doc:meta])* $field:ident: $type:ty = $key:literal,)*) => {
         record! {
@@ -20,7 +20,7 @@ macro_rules! configuration {
         }
 
         impl Config {
-            /// Adds another configuration. The order is kustomize's: by kind, as resources are sorted.
+            /// Adds another configuration. As in kustomize, entries are sorted by kind, in the order of resources.
             pub(super) fn merge(&mut self, more: &Config) -> Result<(), Diagnostic> {
                 $(Section::merge(&mut self.$field, &more.$field)?;)*
                 self.sort();
@@ -99,7 +99,7 @@ record! {
     }
 }
 
-/// A kind that is named, and the fields that name it.
+/// A kind, and the fields that refer to its objects by name.
 #[derive(Clone, Debug)]
 pub(super) struct NameReference {
     pub(super) target: Gvk,

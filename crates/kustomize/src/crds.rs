@@ -20,9 +20,8 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Text) -
     let document = context.keep_all(parse_one(&source))?;
     let mut types = BTreeMap::new();
     for entry in document.as_mapping().into_iter().flatten() {
-        // The file is what `openapi-gen` makes of Go types, not a CustomResourceDefinition:
-        // kustomize unmarshals it into `map[string]common.OpenAPIDefinition`, whose fields are
-        // `Schema` and `Dependencies`.
+        // The file is the output of `openapi-gen` for Go types, not a CustomResourceDefinition: kustomize unmarshals it into
+        // `map[string]common.OpenAPIDefinition`, whose fields are `Schema` and `Dependencies`.
         let schema = field(&entry.value, "schema");
         let properties = schema.and_then(|it| field(it, "properties"));
         if let (Some(name), Some(properties)) = (entry.key.as_str(), properties) {
@@ -33,10 +32,10 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Text) -
     let walked = Cell::new(0);
     for (name, properties) in &types {
         let is_kind = |it: &&str| properties.get(it).is_some();
-        // Other types are only parts of kinds, and are visited where a kind refers to them.
+        // Other types are only parts of kinds, and are visited when a kind refers to them.
         if ["kind", "apiVersion", "metadata"].iter().all(is_kind) {
-            // Types are named as in OpenAPI, `io.example.v1.Bee`; kustomize takes the kind from the
-            // last part and leaves the group open.
+            // Types have names as in OpenAPI, `io.example.v1.Bee`. kustomize uses the last part as the kind and leaves the group
+            // open.
             let kind = name.rsplit('.').next().unwrap_or(name);
             let walk = Walk {
                 kind,
@@ -58,7 +57,7 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Text) -
     Some(config)
 }
 
-/// Go reads the names of fields in any case.
+/// A field by name. Go ignores the case of names.
 fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     let fields = node.as_mapping()?.iter();
     let mut fields = fields.filter(|it| {
@@ -82,11 +81,11 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn properties(&self, properties: &'a Node, path: &mut Vec<&'a str>, config: &mut Config) {
         for entry in properties.as_mapping().into_iter().flatten() {
-            // A recursive type would never end.
+            // Prevents infinite recursion.
             let walked = self.walked.get() + 1;
             self.walked.set(walked);
-            // kustomize follows such a type until its stack overflows; nothing that refers to
-            // itself can be reproduced.
+            // kustomize follows such a type until its stack overflows, so its result cannot be
+            // reproduced.
             if path.len() > 32 || walked > WALKED_MAX {
                 return;
             }
@@ -105,7 +104,7 @@ impl<'a> Walk<'a> {
             config.common_labels.push(self.spec(path));
         }
         if text("x-kubernetes-identity").is_some() {
-            // Only the prefix: kustomize forgets the suffix here, so a CRD cannot ask for both.
+            // Only the prefix: kustomize does not add the suffix here.
             config.name_prefix.push(self.spec(path));
         }
         let version = text("x-kubernetes-object-ref-api-version");

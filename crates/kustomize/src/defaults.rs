@@ -35,7 +35,7 @@ pub(super) fn config() -> &'static Arc<Config> {
     })
 }
 
-/// Paths in some kinds. A kind is written `group/version/Kind`, of which only the last part is required; `""` matches every kind.
+/// Paths in some kinds. A kind has the form `group/version/Kind`; only the last part is required, and `""` matches every kind.
 struct Row {
     kinds: &'static [&'static str],
     paths: &'static [&'static str],
@@ -71,7 +71,7 @@ const fn pods(kinds: &'static [&'static str], paths: &'static [&'static str]) ->
     }
 }
 
-/// A kind, and who names it.
+/// A kind, and the fields that refer to it.
 type Reference = (&'static str, &'static [Row]);
 
 fn reference((to, rows): &Reference) -> NameReference {

@@ -1,9 +1,9 @@
-//! Duplicate keys: kustomize uses one of them in some files. So does the engine, with a warning.
+//! Duplicate keys: in some files, kustomize uses one of them. The engine does the same, with a warning.
 
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Severity, Span};
 use pleach_yaml::{Mapping, Node, View};
 
-/// Which of several entries counts.
+/// Which of several entries is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
     First,
@@ -52,14 +52,14 @@ pub(super) fn doubled(node: &Node, duplicates: &Diagnostics, found: &mut Vec<Dup
     }
 }
 
-/// Patched objects that kustomize rejects: a merge skips the second of two equal keys, but a new map is inserted as it is and can
-/// then not be read again.
+/// The error for a patched object that kustomize rejects: a merge skips the second of two equal keys, but a new map is inserted
+/// unchanged and cannot be parsed again.
 pub(super) fn refused(object: &Node, doubled: &[DuplicateKey]) -> Option<Diagnostic> {
     if doubled.is_empty() {
         return None;
     }
-    // A map that was merged has the span of the resource's own map. Only one that was copied from
-    // the patch as a whole still has the span that it had there.
+    // A merged map has the span of the resource's own map. Only a map that was copied from the patch
+    // as a whole still has its span in the patch.
     if object.as_mapping().is_some()
         && let Some(found) = doubled.iter().find(|it| it.map == *object.span())
     {

@@ -8,19 +8,19 @@ use pleach_yaml::{FieldPath, Mapping, Node};
 
 use super::resource::plain_key;
 
-/// A kind (what is empty matches everything) and a path of keys; lists on the way are entered, every element of them.
+/// A kind (empty parts match everything) and a path of keys; of lists on the way, all items are selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FieldSpec {
     pub(super) gvk: Gvk,
     /// As written, parts joined by `/`.
     pub(super) path: Box<str>,
-    /// Whether maps that are missing on the way are made.
+    /// Whether missing maps on the way are created.
     pub(super) create: bool,
     /// Split when first walked: most specs are of kinds that a build does not have.
     parts: OnceLock<Box<[Part]>>,
 }
 
-/// As deep as a document that is read may be.
+/// The maximum depth, the same as for documents.
 // A path creates missing fields, and each of its parts is a level that is visited recursively.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
@@ -30,7 +30,7 @@ struct Part {
     list: bool,
 }
 
-/// The sort of node to create at the end of a path.
+/// The type of the node to create at the end of a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaf {
     /// Nothing is created, regardless of the spec.
@@ -67,7 +67,7 @@ impl FieldSpec {
         FieldSpec::new(Gvk::default(), path, true)
     }
 
-    /// Whether the spec speaks of this kind.
+    /// Whether the spec applies to this kind.
     pub(super) fn selects(&self, gvk: &Gvk) -> bool {
         selects(&self.gvk, gvk)
     }
@@ -78,7 +78,7 @@ impl FieldSpec {
         self.path == other.path && selects(&other.gvk, &self.gvk)
     }
 
-    /// Calls `set` on each field that the path leads to. The caller has asked [`FieldSpec::selects`].
+    /// Calls `set` on each field that the path leads to. The caller must check [`FieldSpec::selects`] first.
     pub(super) fn visit(
         &self,
         object: &mut Node,
@@ -86,8 +86,8 @@ impl FieldSpec {
         set: &mut Set<'_>,
     ) -> Result<(), Diagnostic> {
         check_parts(self.parts().len(), object.span())?;
-        // Both must allow it: `create` in the specification, and a transformer that creates at all.
-        // Images never do.
+        // Both must allow it: `create` in the specification, and the transformer. Images are never
+        // created.
         let leaf = if self.create { leaf } else { Leaf::Never };
         walk(object, self.parts(), leaf, &Trail::Root, set).map_err(|it| self.named(it, object))
     }
@@ -103,7 +103,7 @@ impl FieldSpec {
     }
 }
 
-/// Refuses a path that would go as deep as no document may.
+/// Rejects a path that is deeper than any document may be.
 pub(super) fn check_parts(parts: usize, at: &Span) -> Result<(), Diagnostic> {
     match parts > DEPTH_MAX {
         true => {
@@ -126,7 +126,7 @@ pub(super) fn selects(pattern: &Gvk, gvk: &Gvk) -> bool {
 /// The action on a field, given the trail to it.
 pub(super) type Set<'a> = dyn FnMut(&mut Node, &Trail<'_>) -> Result<(), Diagnostic> + 'a;
 
-/// The way to a field, kept on the stack: most who walk never ask for it.
+/// The path to a field, kept on the stack, because most callers do not need it.
 pub(super) enum Trail<'a> {
     Root,
     Key(&'a Trail<'a>, &'a str),
@@ -134,7 +134,7 @@ pub(super) enum Trail<'a> {
 }
 
 impl Trail<'_> {
-    /// The way as a path.
+    /// The trail as a path.
     pub(super) fn path(&self) -> FieldPath {
         match self {
             Trail::Root => FieldPath::root(),
@@ -154,7 +154,7 @@ fn walk(
     let Some((part, rest)) = parts.split_first() else {
         return set(node, trail);
     };
-    // kustomize leaves what is below a null alone, rather than to report it.
+    // kustomize ignores fields below a null and does not report them.
     if node.is_tagged_null() {
         return Ok(());
     }
@@ -170,7 +170,7 @@ fn walk(
     let Some(mapping) = node.as_mapping_mut() else {
         return Ok(());
     };
-    // Only replacements know `*`.
+    // Only replacements support `*`.
     if &*part.key == "*" {
         let place = trail.path();
         let message = format!("a configured path has `*` where `{place}` is a map");
@@ -225,12 +225,11 @@ fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
     Diagnostic::error("wrong-field-type", message).at(node)
 }
 
-/// Adds specs that do not exist yet. The same place with another `create` is an error.
+/// Adds new specs. The same path with a different `create` is an error.
 pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<(), Diagnostic> {
     for spec in more {
         match specs.iter().find(|it| it.covers(spec)) {
-            // kustomize refuses this as well: which of the two would win depends on the order of
-            // files.
+            // kustomize also rejects this, because the result would depend on the order of files.
             Some(known) if known.create != spec.create => {
                 let message = format!(
                     "the field `{}` is configured both with and without `create`",

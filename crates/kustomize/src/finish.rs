@@ -1,4 +1,4 @@
-//! The last steps, on the outermost level only: hashes, references, variables, order, and what is printed of the notes.
+//! The last steps, only on the outermost level: hashes, references, variables, order, and `buildMetadata`.
 
 use pleach_yaml::{Mapping, Node};
 
@@ -11,14 +11,14 @@ use super::resource::{Resource, map_at, plain_key};
 use super::resources::Resources;
 use super::{Options, VERSION, hash, references, sort, vars};
 
-/// The annotation of resources that take part in a build and are not printed.
+/// The annotation of resources that are part of a build but are not printed.
 const LOCAL: &str = "config.kubernetes.io/local-config";
 pub(super) const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
 
 /// The prefix of kustomize's own annotations.
 const INTERNAL: &str = "internal.config.kubernetes.io/";
-/// Annotations below its own domain that kustomize uses internally and removes in the end.
+/// Annotations with this prefix that kustomize uses internally and removes at the end.
 const INTERNAL_NAMES: [&str; 16] = [
     "previousKinds",
     "previousNames",
@@ -37,7 +37,7 @@ const INTERNAL_NAMES: [&str; 16] = [
     "annotations-migration-resource-id",
     "helm-generated",
 ];
-/// The others of them.
+/// Internal annotations with other prefixes.
 const OWN: [&str; 5] = [
     ORIGIN,
     TRANSFORMATIONS,
@@ -54,7 +54,7 @@ pub(super) fn finish(
 ) -> Result<Resources, Failed> {
     let before = context.diagnostics.errors();
     let schemas = context.schemas.clone();
-    // Hashes first, since a reference must get the name with the hash.
+    // Hashes first, because references must get the name with the hash.
     let warnings = hash::append(&mut sum.resources, &schemas);
     context.diagnostics.extend(warnings);
     let config = sum.config.clone();
@@ -72,7 +72,7 @@ pub(super) fn finish(
     let mut resources = sum.resources;
     resources
         .list_mut()
-        // Not earlier: such a resource may be the source of a replacement or a variable.
+        // Not earlier, because such a resource may be the source of a replacement or variable.
         .retain(|it| it.annotation(LOCAL).is_none_or(|value| value == "false"));
     let sorted = sort::sort(resources.list_mut(), kustomization, context.loader.options);
     context.keep(sorted).ok_or(Failed)?;
@@ -88,7 +88,7 @@ pub(super) fn finish(
     Ok(resources)
 }
 
-/// A name with a hash changes with the content, so a resource without references cannot be found.
+/// The warning about a generated resource without references, whose name changes with its content.
 fn unused(resource: &Resource) -> Option<Diagnostic> {
     let unused = resource.generated && resource.needs_hash && !resource.referred;
     unused.then(|| {
@@ -96,11 +96,11 @@ fn unused(resource: &Resource) -> Option<Diagnostic> {
         let message = format!("nothing refers to the generated {kind} `{}`", resource.original_name());
         Diagnostic::warning("unused-generator", message)
             .at(resource.object.span())
-            .help("if something outside refers to it, set `options: {disableNameSuffixHash: true}`: its name ends with a hash of its content")
+            .help("if something outside the kustomization refers to it, set `options: {disableNameSuffixHash: true}`, because its name contains a hash of its content")
     })
 }
 
-/// Writes notes into the result.
+/// Writes `buildMetadata` into the result.
 struct Metadata {
     origins: bool,
     transformations: bool,
@@ -146,8 +146,7 @@ impl Metadata {
             return;
         };
         if annotations.is_empty() {
-            // kustomize prints no empty map where only its own annotations were, and none where
-            // somebody wrote `annotations: {}`.
+            // kustomize prints no empty map, neither for only internal annotations nor for `annotations: {}`.
             metadata.remove("annotations");
         } else {
             annotations

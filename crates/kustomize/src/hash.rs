@@ -1,4 +1,4 @@
-//! The hash that a generated name ends in.
+//! The hash at the end of a generated name.
 
 use sha2::{Digest, Sha256};
 
@@ -18,7 +18,7 @@ pub(super) fn append(resources: &mut Resources, schemas: &Schemas) -> Vec<Diagno
     }
     for resource in resources.list_mut().iter_mut().filter(|it| it.needs_hash) {
         warnings.extend(other_hash(resource));
-        // After prefix and suffix, as in kustomize: the hash is the last part of the name.
+        // After prefix and suffix, as in kustomize: the hash comes last in the name.
         let name = format!("{}-{}", resource.object.name(), hash(resource.node()));
         // References still use the name without the hash, and find the resource by it.
         record_previous_id(resource, schemas);
@@ -42,7 +42,7 @@ fn other_hash(resource: &Resource) -> Option<Diagnostic> {
     })
 }
 
-/// Keeps the identity of now among the former ones, before it changes.
+/// Adds the current identity to the previous ones, before it changes.
 pub(super) fn record_previous_id(resource: &mut Resource, schemas: &Schemas) {
     let object = &resource.object;
     let previous = PreviousId {
@@ -58,12 +58,12 @@ pub(super) fn record_previous_id(resource: &mut Resource, schemas: &Schemas) {
 fn hash(object: &Node) -> String {
     let digest = Sha256::digest(content(object).as_bytes());
     let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    // Ten digits are enough against chance, and leave room in a name of at most 253 characters;
-    // kubectl's hasher, from which kustomize copied this, does the same.
+    // Ten digits are enough to avoid collisions, and names have at most 253 characters. This is
+    // copied from kubectl, as in kustomize.
     hex.take(10).map(digit).collect()
 }
 
-/// A hexadecimal digit, those replaced that could make a word.
+/// A hexadecimal digit, replaced if it could form a word.
 fn digit(value: u8) -> char {
     match value {
         // Vowels and digits that look like vowels are replaced, so that a name never contains an offensive word. The table is from
@@ -77,7 +77,7 @@ fn digit(value: u8) -> char {
     }
 }
 
-/// A value as Go reads it out of JSON: dates are texts, and every number is a float.
+/// A value as Go parses it from JSON: dates are strings, and every number is a float.
 fn through_json(node: &Node) -> Node {
     let mut node = node.clone();
     // Values that JSON cannot represent are rejected when printing.
@@ -118,20 +118,18 @@ fn content(object: &Node) -> String {
     let kind = object.get("kind").and_then(Node::as_str).unwrap_or("");
     let mut fields = Mapping::from([
         ("kind", Node::string(kind)),
-        // Always empty: kustomize reads the name with a path that no object has, and a fixed name
-        // would change every hash that clusters already use.
+        // Always empty: kustomize reads the name at a path that no object has.
         ("name", empty()),
         ("data", field("data")),
     ]);
     let more = match kind {
         "ConfigMap" => optional("binaryData").map(|it| ("binaryData", it)),
         "Secret" => {
-            // The type of a Secret is immutable, so a Secret of another type needs another name
-            // too.
+            // The type of a Secret is immutable, so a Secret with another type needs another name.
             fields.insert("type", field("type"));
             optional("stringData").map(|it| ("stringData", it))
         }
-        // Reported as `other-hash`; the name is at least stable as long as the content is.
+        // Reported as `other-hash`. The name is at least stable while the content does not change.
         _ => return json::write(object, None),
     };
     if let Some((name, value)) = more {

@@ -1,4 +1,4 @@
-//! The notes on a resource as kustomize keeps them: annotations in the document, where patches find them, and can take them away.
+//! Build information about a resource, in the form of kustomize: internal annotations, which patches can see and remove.
 
 use std::sync::Arc;
 
@@ -16,25 +16,24 @@ const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
 const HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
 const BEHAVIOR: &str = "internal.config.kubernetes.io/generatorBehavior";
 
-/// A note's name and its text.
+/// The name and text of an internal annotation.
 pub(super) type Note = (&'static str, String);
 
 impl Resource {
-    /// An object as it was read. It may have internal annotations: somebody may have saved an intermediate result.
+    /// Creates a resource from an object, which may already have internal annotations, for example in a saved intermediate result.
     pub(super) fn read(object: Object) -> Resource {
         let mut resource = Resource::new(object);
-        // kustomize removes these annotations from what it prints, and believes any that it finds
-        // in a file.
+        // kustomize removes these annotations from its output, and uses those that it finds in a file.
         if resource.metadata_map("annotations").is_some() {
             resource.restore();
         }
         resource
     }
 
-    /// Writes the notes among the annotations, where a patch finds them. [`hide_notes`](Resource::strip) wants what is given.
+    /// Adds the internal annotations, so that a patch sees them. Pass the result to [`strip`](Resource::strip).
     pub(super) fn inject(&mut self) -> Vec<Note> {
-        // Most patches never look at annotations, so kustomize's bookkeeping is only written where
-        // a patch could see or change it.
+        // Most patches do not touch annotations, so this is only needed for patches that could see or
+        // change them.
         let notes = self.notes();
         if notes.is_empty() {
             return notes;
@@ -48,8 +47,8 @@ impl Resource {
         notes
     }
 
-    /// Takes the notes out of the annotations, and the annotations with them if there are no others. Those that a strategic merge
-    /// took away are forgotten; after operations kustomize puts them back, but for the origin.
+    /// Removes the internal annotations, and the whole map if there are no others. Annotations that a strategic merge removed are lost;
+    /// after JSON 6902 operations, kustomize restores them, except for the origin.
     pub(super) fn strip(&mut self, shown: &[Note], forget: bool) {
         if shown.is_empty() {
             return;
@@ -57,8 +56,8 @@ impl Resource {
         if forget {
             self.restore();
         }
-        // kustomize keeps the origin only as an annotation: a patch that deletes all annotations
-        // deletes it for good.
+        // kustomize stores the origin only as an annotation, so a patch that deletes all annotations
+        // deletes it permanently.
         if self.annotation(ORIGIN).is_none() {
             self.origin = None;
             self.transformations.clear();
@@ -74,8 +73,7 @@ impl Resource {
             let key = entry.key.as_str();
             shown.iter().all(|(name, _)| Some(*name) != key)
         });
-        // A patch may have created the map for the notes alone; an empty `annotations: {}` in the
-        // output would be ours.
+        // The map may only exist because of the internal annotations; kustomize prints no empty map.
         if annotations.is_empty()
             && let Some(metadata) = metadata.as_mapping_mut()
         {
@@ -83,15 +81,14 @@ impl Resource {
         }
     }
 
-    /// Reads the notes out of the annotations.
+    /// Reads the internal annotations.
     fn restore(&mut self) {
         let list = |name: &str| -> Vec<Arc<str>> {
             let text = self.annotation(name);
-            // The comma is kustomize's own separator; names of Kubernetes objects cannot contain
-            // one.
+            // kustomize separates by commas, which names of Kubernetes objects cannot contain.
             text.map_or(Vec::new(), |it| it.split(',').map(Arc::from).collect())
         };
-        // kustomize panics where the three lists differ in length; here the shortest decides.
+        // kustomize panics if the three lists differ in length; here, the shortest decides.
         let ids = list(NAMES)
             .into_iter()
             .zip(list(NAMESPACES))
@@ -109,7 +106,7 @@ impl Resource {
         (self.needs_hash, self.generated) = (hash, generated);
     }
 
-    /// The notes by their names, those that there are.
+    /// The internal annotations that have a value.
     fn notes(&self) -> Vec<Note> {
         let ids = |part: fn(&PreviousId) -> &str| {
             self.previous.iter().map(part).collect::<Vec<_>>().join(",")
@@ -129,8 +126,7 @@ impl Resource {
             notes.push((HASH, "enabled".into()));
         }
         if self.generated {
-            // Only whether it is there matters: a patch that removes it makes an ordinary resource
-            // of a generated one.
+            // Only its presence matters: a patch that removes it turns a generated resource into an ordinary one.
             notes.push((BEHAVIOR, "unspecified".into()));
         }
         if let Some(origin) = &self.origin {

@@ -1,4 +1,4 @@
-//! JSON as Go's encoder writes it: keys sorted, what HTML could misread escaped.
+//! JSON in the format of Go's encoder: sorted keys, and escaped HTML characters.
 
 use pleach_yaml::{Kind, Node, View};
 
@@ -82,11 +82,10 @@ impl Writer {
 
     fn number(&mut self, node: &Node, text: &str) {
         match (node.as_int_wide(), node.as_float()) {
-            // Written in decimal whatever its base was: Go has parsed the number before it writes
-            // it.
+            // Go has parsed the number, so it is always written in decimal.
             (Some(value), _) => self.text.push_str(&value.to_string()),
             (None, Some(value)) => self.text.push_str(&float(value)),
-            // Infinities and NaN, for which JSON has no word.
+            // Infinities and NaN, which JSON cannot represent.
             (None, None) => self.text.push_str(text),
         }
     }
@@ -114,7 +113,7 @@ impl Writer {
     }
 }
 
-/// Shortest digits; an exponent below 1e-6 and from 1e21 on.
+/// The shortest digits, with an exponent below 1e-6 and from 1e21.
 fn float(value: f64) -> String {
     let magnitude = value.abs();
     // The bounds are those of ECMAScript, which Go's encoder follows.

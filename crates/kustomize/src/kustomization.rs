@@ -1,4 +1,4 @@
-//! The kustomization file: its fields, and what deprecated ones become.
+//! The kustomization file: its fields, and the conversion of deprecated ones.
 
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ record! {
 }
 
 record! {
-    /// A kind; what is empty matches everything.
+    /// A kind; empty parts match everything.
     pub(super) struct KindPattern {
         group: Text = "group",
         version: Text = "version",
@@ -240,7 +240,7 @@ record! {
     }
 }
 
-/// Deprecated fields, their replacements, and whether kustomize warns of them too.
+/// Deprecated fields and their replacements.
 const DEPRECATED: &[(&str, &str)] = &[
     ("bases", "resources"),
     ("commonLabels", "labels"),
@@ -309,7 +309,7 @@ pub(super) fn placed(fault: Diagnostic, at: &Span) -> Diagnostic {
     }
 }
 
-/// The fields of a kustomization that are written and not null, by their proper names.
+/// The fields of a kustomization that are set and not null, by their proper names.
 fn written_fields(node: &Node) -> Vec<(&'static str, &Entry)> {
     let keys = KustomizationFields::keys();
     let entries = node.as_mapping().into_iter().flatten();
@@ -338,7 +338,7 @@ fn deprecated(fields: &[(&'static str, &Entry)]) -> Vec<Diagnostic> {
         Some(("env", "envs", &entries.rfind(is_env)?.key))
     });
     let warning = |(field, instead, key): (&str, &str, &Node)| {
-        let message = format!("the field `{field}` is deprecated; use `{instead}`");
+        let message = format!("field `{field}` is deprecated; use `{instead}`");
         let fault = Diagnostic::warning("deprecated-field", message).at(key);
         // The other replacements have another form, which renaming the key does not give.
         match matches!(field, "bases" | "imageTags") && entry(instead).is_none() {
@@ -356,7 +356,7 @@ fn check_type(fields: &KustomizationFields, faults: &mut Diagnostics) -> bool {
     let kind = &*fields.kind;
     let component = kind == "Component";
     if !matches!(kind, "" | "Kustomization" | "Component") {
-        let message = format!("expected the kind `Kustomization` or `Component`, found `{kind}`");
+        let message = format!("expected kind `Kustomization` or `Component`, found `{kind}`");
         let fault = Diagnostic::error("wrong-kustomization-kind", message);
         faults.push(fault.at(fields.kind.span()));
     }
@@ -368,7 +368,7 @@ fn check_type(fields: &KustomizationFields, faults: &mut Diagnostics) -> bool {
     let found = &*fields.api_version;
     if !found.is_empty() && found != wanted {
         let at = fields.api_version.span();
-        let message = format!("expected the apiVersion `{wanted}`, found `{found}`");
+        let message = format!("expected apiVersion `{wanted}`, found `{found}`");
         let fault = Diagnostic::error("wrong-kustomization-kind", message).at(at);
         faults.push(fault.fix(
             format!("write `apiVersion: {wanted}`"),
@@ -394,7 +394,7 @@ impl Pair {
         new_key(&self.key, &self.at).map_err(|fault| match is_old_word {
             true => Diagnostic {
                 message: format!(
-                    "the key `{}` is a boolean in YAML 1.1, but kustomize allows only strings",
+                    "key `{}` is a boolean in YAML 1.1, but kustomize only allows strings",
                     self.at.text()
                 ),
                 help: vec!["quote the key".into()],

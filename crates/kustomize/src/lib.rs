@@ -97,19 +97,19 @@ const VERSION: &str = "kustomize-v5.8.2";
 /// The flags of `kustomize build`, and options for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// From where a kustomization may read files.
+    /// The folders from which a kustomization may read files.
     pub load_restriction: LoadRestriction,
     /// The order of the result, if the kustomization has no `sortOptions`.
     pub reorder: Reorder,
     /// Adds the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
-    /// Passes over a strategic-merge patch that names a resource which is not there, instead of refusing it.
+    /// Ignores a strategic merge patch whose resource does not exist, instead of reporting an error.
     pub pass_over_unmatched: bool,
-    /// Warns of files in a kustomization's folder that nothing refers to.
+    /// Warns about files in a kustomization's folder that nothing refers to.
     pub unreferenced_files: bool,
     /// If charts are not rendered: adds an object with all inputs of each chart to the result, for comparisons of two builds.
     pub charts_as_objects: bool,
-    /// Fields of the outermost kustomization that are left out, as if they had not been written.
+    /// Fields of the outermost kustomization to ignore.
     pub without: Vec<String>,
 }
 
@@ -174,7 +174,7 @@ pub fn build(files: &dyn Files, path: &TreePath, options: &Options) -> Built {
     build_over(files, path, Vec::new(), options)
 }
 
-/// Builds the kustomization in the folder `path`, as one of several over the same files, which share what they parse.
+/// Builds the kustomization in the folder `path`. Several builds over the same files share parsed files.
 pub fn build_sharing(
     files: &dyn Files,
     path: &TreePath,
@@ -188,7 +188,7 @@ pub fn build_sharing(
     run(files, path, input, options)
 }
 
-/// Builds the kustomization in the folder `path`, as one of several over the same files, which share the bases that they include.
+/// Builds the kustomization in the folder `path`. Several builds over the same files share the bases that they include.
 pub fn build_on(files: &dyn Files, path: &TreePath, options: &Options, bases: &Bases) -> Built {
     let input = Input {
         bases: Some(bases),
@@ -197,7 +197,7 @@ pub fn build_on(files: &dyn Files, path: &TreePath, options: &Options, bases: &B
     run(files, path, input, options)
 }
 
-/// Builds the kustomization in the folder `path`, the charts that it inflates included.
+/// Builds the kustomization in the folder `path`, including its charts.
 pub fn build_with_charts(
     files: &dyn Files,
     path: &TreePath,
@@ -211,7 +211,7 @@ pub fn build_with_charts(
     run(files, path, input, options)
 }
 
-/// Builds the kustomization in the folder `path` as if its resources already held some objects.
+/// Builds the kustomization in the folder `path` on top of existing objects.
 ///
 /// Each object's mark is carried to the result unchanged, through renames and patches.
 pub fn build_over(
@@ -306,7 +306,7 @@ fn unreferenced(files: &dyn Files, file: &Arc<Source>, read_set: &ReadSet) -> Ve
     let names = entries.map(|it| it.name).filter(|it| data(it));
     let unread = names.filter(|it| !read_set.files.contains(&folder.child(it)));
     let warning = |name: Box<str>| {
-        let message = format!("nothing refers to the file `{name}`");
+        let message = format!("nothing refers to file `{name}`");
         Diagnostic::warning("unreferenced-file", message)
             .at(Span::new(file, 0..0))
             .help("list it under `resources`, or remove it")

@@ -6,14 +6,14 @@ use pleach_yaml::{Node, View};
 
 use super::resources::Resources;
 
-/// After how many errors a build ends.
-// A list of ten thousand wrong entries has one cause; reading them all would only delay the
+/// The number of errors after which a build stops.
+// A list of ten thousand invalid entries has one cause; reading all of them would only delay the
 // message.
 pub(super) const ERRORS_MAX: usize = 100;
 
-/// The maximum number of values that transformers may add to the objects of a build; each 64 bytes of a long text count as one.
-// Each field can be harmless by itself: 1,000 labels on 10,000 objects are ten million values from
-// a file of a few kilobytes.
+/// The maximum number of values that transformers may add to the objects of a build; each 64 bytes of a long string count as one.
+// Single fields can be harmless: 1,000 labels on 10,000 objects are ten million values from a file of
+// a few kilobytes.
 const ADDED_MAX: usize = 1_000_000;
 
 /// The maximum number of repeated builds of the same kustomizations.
@@ -24,12 +24,12 @@ pub(super) const REPEATS_MAX: usize = 1_000;
 /// The maximum number of labels or annotations of an entry. The API server accepts 256 KiB of annotations per object.
 const PAIRS_MAX: usize = 5_000;
 
-/// Bytes of long texts that a build may print.
-// An alias or a variable costs nothing until it is printed: a text of 1 MiB behind 100,000 aliases
-// would be 100 GiB of output.
+/// The maximum size of long strings in the output of a build.
+// An alias or variable costs nothing until it is printed: 100,000 aliases of a string of 1 MiB would be
+// 100 GiB of output.
 const TEXT_BYTES_MAX: usize = 64 << 20;
 
-/// A text that is as long counts as another value.
+/// Each part of this length in a string counts as a value.
 const VALUE_BYTES: usize = 64;
 
 /// The maximum length of paths: that of Linux.
@@ -42,8 +42,7 @@ pub(super) struct Added(usize);
 impl Added {
     /// Counts values that are about to be added.
     pub(super) fn add(&mut self, values: usize) -> Result<(), Diagnostic> {
-        // Never overflows: the product of two bounded lengths may still exceed the type on 32-bit
-        // platforms.
+        // Saturating, because the product of two lengths may exceed the type on 32-bit platforms.
         self.0 = self.0.saturating_add(values);
         match self.0 > ADDED_MAX {
             true => Err(limit(format!(
@@ -69,13 +68,13 @@ impl Added {
         self.add(copy_size(value)?.saturating_mul(copies))
     }
 
-    /// Counts a text that is added to each of some objects.
+    /// Counts a string that is added to some objects.
     pub(super) fn add_text(&mut self, text: &str, objects: usize) -> Result<(), Diagnostic> {
-        // A short text replaces another of about its size and adds nothing.
+        // A short string replaces another one of about the same size.
         self.add((text.len() / VALUE_BYTES).saturating_mul(objects))
     }
 
-    /// Counts pairs that go into each of some objects.
+    /// Counts pairs that are added to some objects.
     pub(super) fn add_pairs<'a>(
         &mut self,
         pairs: impl ExactSizeIterator<Item = &'a str>,
@@ -92,7 +91,7 @@ impl Added {
     }
 }
 
-/// A bound was met.
+/// The error for an exceeded limit.
 pub(super) fn limit(message: String) -> Diagnostic {
     Diagnostic::error("build-limit", message)
 }
@@ -105,7 +104,7 @@ pub(super) fn check_path(path: &str, at: &Span) -> Result<(), Diagnostic> {
     }
 }
 
-/// Refuses objects that share long texts so often that they cannot be printed.
+/// Rejects objects that share long strings so often that they cannot be printed.
 pub(super) fn check_output(resources: &Resources) -> Result<(), Diagnostic> {
     let mut left = TEXT_BYTES_MAX;
     for resource in resources.iter() {
@@ -134,7 +133,7 @@ fn take(node: &Node, left: &mut usize) -> Option<()> {
 
 fn take_text(text: &str, left: &mut usize) -> Option<()> {
     if text.len() > VALUE_BYTES {
-        // Short texts are not counted, since the number of values is bounded where they are added.
+        // Short strings are not counted here, because the number of values is limited when they are added.
         *left = left.checked_sub(text.len())?;
     }
     Some(())

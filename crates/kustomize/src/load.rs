@@ -1,4 +1,4 @@
-//! Reading of files: where a kustomization may read from, and what of it are resources.
+//! Reads files: the rules for allowed paths, and the parsing of resources.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use super::remote::{self, RemoteBase};
 use super::resource::Resource;
 use super::{LoadRestriction, Options};
 
-/// Reads for one build.
+/// The reader of files for one build.
 #[derive(Clone, Copy)]
 pub(super) struct Loader<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) options: &'a Options,
-    /// The folder that is built, from which messages count paths.
+    /// The built folder; paths in messages are relative to it.
     pub(super) target: &'a TreePath,
-    /// What other builds over the same files have parsed.
+    /// Files that other builds over the same files have parsed.
     pub(super) parsed: Option<&'a ParsedFiles>,
 }
 
@@ -44,7 +44,7 @@ impl Loader<'_> {
     /// A path for messages, relative to the built folder, so that it does not depend on the root of the tree.
     pub(super) fn shown(&self, path: &TreePath) -> String {
         match remote::mount_of(path) {
-            // The name of a mount is escaped; the address is what the kustomization has.
+            // The name of a mount is escaped; messages show the address from the kustomization.
             Some((mount, address)) => {
                 let below = path.as_str().get(mount.as_str().len()..);
                 format!("<{address}>{}", below.unwrap_or(""))
@@ -53,7 +53,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Reads what an entry of `resources` leads to; a folder is left to the caller.
+    /// Reads the file of an entry of `resources`; for a folder, returns its path.
     pub(super) fn load(&self, folder: &TreePath, entry: &Text) -> Loaded {
         let name = &**entry;
         match self.place(folder, name, entry.span()) {
@@ -73,7 +73,7 @@ impl Loader<'_> {
         entry: &Text,
     ) -> Result<Vec<Resource>, Diagnostics> {
         let name = &**entry;
-        // kustomize refuses a kustomization among the resources, where it would be applied to the
+        // kustomize rejects a kustomization file in `resources`, because it would be applied to the
         // cluster as an object of an unknown kind.
         if FILE_NAMES.contains(&path.name()) {
             let message = format!("`{name}` is a kustomization file, not a resource");
@@ -82,7 +82,7 @@ impl Loader<'_> {
         }
         let (path, bytes) = self.bytes(folder, name, entry.span())?;
         let parse = || {
-            // The source is made only where the file is not parsed yet: it copies the text.
+            // The source copies the text, so it is only created if the file is not parsed yet.
             let source = self.text(path.clone(), &bytes, entry.span())?;
             resources_of(&source).map_err(|faults| {
                 let mut own = Diagnostics::default();
@@ -97,7 +97,7 @@ impl Loader<'_> {
         }
     }
 
-    /// The bytes of a file that a kustomization in `folder` names.
+    /// The bytes of a file that a kustomization in `folder` refers to.
     pub(super) fn bytes(
         &self,
         folder: &TreePath,
@@ -112,7 +112,7 @@ impl Loader<'_> {
         Ok((path, bytes))
     }
 
-    /// The text of a file that a kustomization in `folder` names.
+    /// The text of a file that a kustomization in `folder` refers to.
     pub(super) fn source(
         &self,
         folder: &TreePath,
@@ -125,7 +125,7 @@ impl Loader<'_> {
 
     /// The path of a file that a kustomization in `folder` may read.
     fn file(&self, folder: &TreePath, name: &str, at: &Span) -> Result<TreePath, Diagnostic> {
-        // Before the path is normalised, which takes time in proportion to its length.
+        // Before the path is normalised, which takes time proportional to its length.
         check_path(name, at)?;
         // An `https://` address is a file in fields for files, and may be a repository only in `resources`.
         if remote::is_file_address(name) {
@@ -154,8 +154,8 @@ impl Loader<'_> {
         if path.below(folder).is_none() {
             return false;
         }
-        // kustomize resolves links before it compares, so a link inside the folder that leads out
-        // of it is refused.
+        // kustomize resolves links before it compares, so a link that leads out of the folder is
+        // rejected.
         match (self.files.real(folder), self.files.real(path)) {
             (Ok(folder), Ok(path)) => path.below(&folder).is_some(),
             _ => true,
@@ -170,8 +170,8 @@ impl Loader<'_> {
         at: &Span,
     ) -> Result<Place, Diagnostic> {
         check_path(name, at)?;
-        // Before the disk is looked at, as in kustomize, where `github.com/a/b` is an address also
-        // beside a folder of that name.
+        // Before the disk is read, as in kustomize: `github.com/a/b` is an address even if there is a
+        // folder with this name.
         if let Some(place) = self.remote_place(folder, name, at)? {
             return Ok(place);
         }
@@ -189,7 +189,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Follows a path from a folder. What was fetched leads to nothing but itself.
+    /// Resolves a path from a folder. Paths in fetched content cannot lead out of it.
     pub(super) fn resolve(
         &self,
         folder: &TreePath,
@@ -198,8 +198,7 @@ impl Loader<'_> {
     ) -> Result<TreePath, Diagnostic> {
         let path = folder.resolve(name).ok_or_else(|| outside(name, at))?;
         match remote::mount_of(folder) {
-            // kustomize clones into a temporary folder, and `../..` from there would read the
-            // machine of whoever builds.
+            // kustomize clones into a temporary folder, from which `../..` would read files of the machine.
             Some((mount, address)) if path != mount && path.below(&mount).is_none() => {
                 let message = format!("the path `{name}` leads out of `{address}`");
                 Err(Diagnostic::error("file-outside-root", message).at(at))
@@ -222,8 +221,7 @@ impl Loader<'_> {
         name: &str,
         at: &Span,
     ) -> Result<Option<Place>, Diagnostic> {
-        // First, and without the name: an error message with the address would be printed in the
-        // log of a CI job.
+        // First, and without the address, because the message may be printed in the log of a CI job.
         if remote::has_password(name) {
             let message = "an address contains a password".to_string();
             return Err(
@@ -246,7 +244,7 @@ impl Loader<'_> {
         if own.is_some_and(is_own) {
             return Ok(None);
         }
-        // A `file://` address means another repository on each machine, and somebody else chose it.
+        // A `file://` address leads to a different repository on each machine.
         if base.is_local() && remote::mount_of(folder).is_some() {
             let message =
                 format!("a fetched kustomization refers to a repository on this machine, `{name}`");
@@ -261,7 +259,7 @@ impl Loader<'_> {
         if !matches!(self.files.kind(&mount), Ok(Some(EntryKind::Folder))) {
             return Err(not_pinned(name, at));
         }
-        // `repo///folder` is read by kustomize, which joins the parts with `filepath.Join`.
+        // kustomize accepts `repo///folder`, because it joins the parts with `filepath.Join`.
         let folder = TreePath::new(base.folder.trim_start_matches('/'));
         let path = mount.join(&folder.ok_or_else(|| outside(name, at))?);
         match self.files.kind(&path) {
@@ -289,7 +287,7 @@ impl Loader<'_> {
             let message = format!("ambiguous path `{name}`: a segment contains `..`");
             return Err(Diagnostic::error("ambiguous-path", message)
                 .at(at)
-                .help("check whether the next list item is indented too far, so that it continues this one"));
+                .help("check the indentation of the next list item: if it is too deep, the item continues this one"));
         }
         Ok(path)
     }
@@ -341,7 +339,7 @@ impl Loader<'_> {
         let Some(parent) = path.parent() else {
             return fault;
         };
-        // A missing folder has no entries: then there is simply nothing to suggest.
+        // For a missing folder, there is nothing to suggest.
         let entries = self.files.list(&parent).unwrap_or_default();
         fault.did_you_mean(path.name(), entries.iter().map(|it| &*it.name))
     }
@@ -354,7 +352,7 @@ fn outside(name: &str, at: &Span) -> Diagnostic {
         .help("paths are relative to the folder of the kustomization")
 }
 
-/// Nothing is fetched: the same files give the same result, offline.
+/// The error for an address without a pin. A build never fetches anything.
 fn not_pinned(name: &str, at: &Span) -> Diagnostic {
     remote_resource(format!("`{name}` is remote, and a build does not use the network"), at)
         .help("run `pleach vendor` to fetch it and pin it in `pleach.lock`; or copy it into the repository and list the copy")
@@ -372,8 +370,8 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
         return Err(remote_resource(message, at)
             .help("use `https://` or `http://`: kustomize fetches files only with these"));
     }
-    // Hosts and schemes are case-insensitive; without this a misspelt address would be reported as
-    // a missing file.
+    // Hosts and schemes are case-insensitive. Without this, a misspelled address would be reported as a
+    // missing file.
     let lower = name.to_ascii_lowercase();
     let host = lower.split('/').next().unwrap_or("");
     let remote = lower.contains("://")
@@ -389,7 +387,7 @@ fn refuse_remote(name: &str, at: &Span) -> Result<(), Diagnostic> {
     ))
 }
 
-/// The resources of a text, lists replaced by their items.
+/// The resources of a text, with Lists replaced by their items.
 pub(super) fn resources_of(source: &Arc<Source>) -> Result<Vec<Resource>, Diagnostics> {
     resources_in(parse_as_kustomize(source)?)
 }
@@ -400,22 +398,20 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
     let mut faults = Diagnostics::default();
     let mut queue: VecDeque<Node> = VecDeque::new();
     for mut document in documents {
-        // go-yaml puts a tag on each scalar when it reads. Patches compare tags, and a scalar
-        // without one would take the type of whatever text replaces it.
+        // go-yaml sets a tag on each scalar. Patches compare tags, and a scalar without a tag would
+        // take the type of the text that replaces it.
         document.state_types();
         let list =
             matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
         match document.get("items").and_then(Node::as_sequence) {
-            // kyaml unwraps a `List` only if it is the whole stream, and then without a detour
-            // through JSON.
+            // kyaml unwraps a `List` only if it is the whole stream, and then not through JSON.
             Some(items) if alone && list => queue.extend(items.iter().cloned()),
             _ => queue.push_back(document),
         }
     }
     let mut resources = Vec::new();
     while let Some(node) = queue.pop_front() {
-        // A file of comments, or `---` at the end, is an empty document; templates often leave
-        // such.
+        // A file with only comments, or `---` at the end, has an empty document.
         if node.is_null() || node.is_empty_collection() {
             continue;
         }
@@ -423,11 +419,11 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
             faults.push(fault);
             continue;
         }
-        // Any kind that ends so, custom ones included: kustomize has no list of list kinds.
+        // Any kind that ends in `List`, including custom ones: kustomize has no list of such kinds.
         let items = node.get("items").filter(|_| kind(&node).ends_with("List"));
         match items.map(Node::view) {
-            // At the end of the queue, so the items of a list come after the documents behind it,
-            // as in kustomize.
+            // At the end of the queue: in kustomize, the items of a list come after the documents that
+            // follow it.
             Some(View::Sequence(items)) => queue.extend(items.iter().map(as_json)),
             Some(_) if items.is_some_and(Node::is_null) => {}
             Some(_) => faults.push(not_a_list(&node)),
@@ -442,7 +438,7 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
 }
 
 fn kind(node: &Node) -> &str {
-    // `kind: null` is as good as absent to Go, which unmarshals it into an empty string.
+    // For Go, `kind: null` is an empty string.
     let kind = node.get("kind").filter(|it| !it.is_null());
     kind.and_then(Node::as_str).unwrap_or("")
 }
@@ -469,7 +465,7 @@ fn check_identity(node: &Node) -> Result<(), Diagnostic> {
         .at_keys(&["metadata", "name"])
         .filter(|it| !it.is_null())
         .and_then(Node::as_str);
-    // A list needs no name of its own, since its items are the objects.
+    // A List needs no name.
     if name.is_none_or(str::is_empty) && !kind(node).ends_with("List") {
         return Err(missing("metadata.name"));
     }
@@ -486,10 +482,10 @@ fn not_a_list(node: &Node) -> Diagnostic {
     Diagnostic::error("not-an-object", message).at(items)
 }
 
-/// An item of a typed list: kustomize reads it from JSON, where every string is in quotes.
+/// Converts an item of a typed list as kustomize does, which reads it from JSON, with quotes around every string.
 fn as_json(node: &Node) -> Node {
     match node.view() {
-        // The quotes stay: a number that later replaces such a string is printed as a string.
+        // The quotes are kept, so that a number that later replaces the string is printed as a string.
         View::Scalar(_) if node.kind() == Kind::String => node.clone().styled(Style::DoubleQuoted),
         View::Scalar(_) => node.clone(),
         View::Sequence(items) => Node::sequence(items.iter().map(as_json)).at(node),

@@ -1,4 +1,4 @@
-//! `openapi`: the schema that patches merge by.
+//! `openapi`: the schema for merging patches.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ const BUILTIN: &str = "v1.21.2";
 pub(super) enum SchemaUse {
     #[default]
     Nothing,
-    /// To see whether an unknown kind has a namespace: the built-in types are added later, and hold.
+    /// Only to look up whether a kind is namespaced: the built-in types are added later and take precedence.
     Scopes,
-    /// For a merge: the built-in types were there first, and new ones of the same names hold.
+    /// For a merge: the built-in types were loaded first, and later types with the same names take precedence.
     Types,
 }
 
@@ -40,8 +40,7 @@ pub(super) fn enter(
                 path.span(),
             );
             let text = context.keep(read).ok_or(Failed)?;
-            // The file must be readable even where it has no effect: kustomize loads it before it
-            // looks.
+            // kustomize loads the file even if it has no effect, so it must be readable.
             if context.custom_schema {
                 return Ok(());
             }

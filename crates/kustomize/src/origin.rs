@@ -26,7 +26,7 @@ pub(super) struct Configured {
 }
 
 impl Origin {
-    /// What a field of a kustomization does.
+    /// The origin of resources from a field of a kustomization.
     pub(super) fn builtin(file: &Origin, kind: &str) -> Origin {
         let configured_by = Configured {
             api_version: "builtin".into(),
@@ -36,7 +36,7 @@ impl Origin {
         file.configured(configured_by)
     }
 
-    /// What something does that is configured in this file.
+    /// The origin of resources from a plugin that is configured in this file.
     pub(super) fn configured(&self, by: Configured) -> Origin {
         Origin {
             path: String::new(),
@@ -46,12 +46,11 @@ impl Origin {
         }
     }
 
-    /// What an entry leads to that is written here. An address begins again, at the top of its repository.
+    /// The origin of an entry in this file. For an address, it starts at the top of its repository.
     pub(super) fn join(&self, entry: &str) -> Origin {
         match RemoteBase::parse(entry) {
             Some(base) => Origin {
-                // kustomize counts paths of a remote base from the top of the clone, which has a
-                // random name on disk.
+                // In kustomize, paths of a remote base are relative to the top of the clone.
                 path: join("", &base.folder),
                 repository: base.repository,
                 reference: base.reference,
@@ -81,8 +80,7 @@ impl Origin {
             put(&mut fields, "kind", &by.kind);
             put(&mut fields, "name", &by.name);
             put(&mut fields, "namespace", &by.namespace);
-            // Pushed and not inserted: the keys are distinct, and their order is that of the Go
-            // struct.
+            // The keys are distinct and in the order of the Go struct.
             entries.entries_mut().push(Entry {
                 key: Node::constant("configuredBy"),
                 value: Node::mapping(fields),
@@ -93,7 +91,7 @@ impl Origin {
 }
 
 fn put(mapping: &mut Mapping, key: &'static str, text: &str) {
-    // The fields have `omitempty` in Go, and origins are compared as text by other tools.
+    // The fields have `omitempty` in Go.
     if !text.is_empty() {
         mapping.entries_mut().push(Entry {
             key: Node::constant(key),
@@ -102,14 +100,14 @@ fn put(mapping: &mut Mapping, key: &'static str, text: &str) {
     }
 }
 
-/// Joins two paths as written and takes `.` and inner `..` out; what leads above the start stays.
+/// Joins two paths and removes `.` and inner `..`; leading `..` are kept.
 fn join(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in folder.split('/').chain(path.split('/')) {
         match part {
             "" | "." => {}
-            // As `path.Join`, purely textual: the annotation must not depend on links of the
-            // machine that builds.
+            // Purely textual, like `path.Join`, so that the annotation does not depend on links on the
+            // machine.
             ".." if parts.last().is_some_and(|it| *it != "..") => _ = parts.pop(),
             part => parts.push(part),
         }

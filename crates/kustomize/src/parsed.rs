@@ -1,4 +1,4 @@
-//! Files of resources that several builds over the same files have read: parsed once, and their text held once.
+//! A cache of parsed resource files, for several builds over the same files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use pleach_yaml::tree::TreePath;
 
 use super::resource::Resource;
 
-/// The maximum size of texts that are kept parsed. The values need several times as much memory.
+/// The maximum total size of cached files. Their values need several times as much memory.
 // Comparing two revisions builds the same bases for many overlays, and memory must not grow with
 // their number.
 const BYTES_MAX: usize = 16 << 20;
@@ -58,10 +58,10 @@ impl ParsedFiles {
 
     /// The cache entry of a file; `None` if it is requested for the first time.
     fn find(&self, path: &TreePath, bytes: &Arc<[u8]>) -> Option<Option<Arc<Vec<Resource>>>> {
-        // A panic in another thread leaves the map complete: entries are inserted whole.
+        // A panic in another thread does not corrupt the map, because entries are inserted complete.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(found) = known.files.get(path) else {
-            // Only noted: resources that are used once are moved into the build, not copied.
+            // Resources that are used once are moved into the build instead of copied.
             known.files.insert(path.clone(), None);
             return None;
         };

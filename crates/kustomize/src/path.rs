@@ -1,4 +1,4 @@
-//! Paths as replacements and variables write them: `spec.containers.[name=web].image`, `a.0.b`, `a.*.b`.
+//! Paths of replacements and variables: `spec.containers.[name=web].image`, `a.0.b`, `a.*.b`.
 
 use pleach_re2::Regexp;
 use pleach_yaml::diag::Diagnostic;
@@ -10,13 +10,12 @@ use super::fieldspec::split_path;
 use super::pattern::invalid;
 use super::resource::plain_key;
 
-/// A path's parts. One in brackets is kept in them when it holds `=`; else the brackets only protect its dots.
+/// Splits a path. A part in brackets keeps them if it contains `=`; otherwise, they only protect its dots.
 pub(super) fn split(path: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut split = split_path(path, '.').into_iter();
     while let Some(part) = split.next() {
-        // `[name=a.b]` was split at its dot, which is part of the value; kustomize joins such parts
-        // again.
+        // `[name=a.b]` was split at its dot; kustomize joins such parts again.
         if !part.starts_with('[') || part.ends_with(']') {
             parts.push(part);
             continue;
@@ -44,7 +43,7 @@ enum Part<'a> {
     Key(&'a str),
     Index(usize),
     Every,
-    /// Items by a field's value, or by their own where the field is empty.
+    /// Items selected by the value of a field, or by their own value if the field is empty.
     Item(&'a str, &'a str),
     /// In brackets without `=`.
     Bad,
@@ -69,12 +68,11 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The one field that a path leads to; no patterns. `None` where something on the way is missing or of another kind.
+/// The field at a path without patterns. `None` if something on the way is missing or has another type.
 pub(super) fn lookup<'a>(node: &'a Node, parts: &[String]) -> Option<&'a Node> {
     let mut parts = parts.iter().map(|it| it.trim()).filter(|it| !it.is_empty());
     parts.try_fold(node, |node, part| match Part::read(part) {
-        // JSON Pointer takes `-` for the place after the last item; kyaml's lookup takes it for the
-        // last one.
+        // In JSON Pointer, `-` is the position after the last item; in kyaml, it is the last item.
         _ if part == "-" => node.as_sequence()?.last(),
         Part::Key(key) => node.get(key),
         Part::Index(index) => node.as_sequence()?.get(index),
@@ -82,12 +80,12 @@ pub(super) fn lookup<'a>(node: &'a Node, parts: &[String]) -> Option<&'a Node> {
             .as_sequence()?
             .iter()
             .find(|it| is_item(it, field, value)),
-        // A source is one value; a pattern that finds several would leave open which.
+        // A source must be a single value, so patterns are not allowed.
         Part::Every | Part::Bad => None,
     })
 }
 
-/// As [`lookup`], to change.
+/// Like [`lookup`], but mutable.
 pub(super) fn lookup_mut<'a>(node: &'a mut Node, parts: &[String]) -> Option<&'a mut Node> {
     let mut parts = parts.iter().map(|it| it.trim()).filter(|it| !it.is_empty());
     parts.try_fold(node, |node, part| match Part::read(part) {
@@ -121,7 +119,7 @@ pub(super) enum Create {
 }
 
 impl Create {
-    /// To hold a value like this one.
+    /// Creates a node that can contain a value like this one.
     pub(super) fn like(value: &Node) -> Create {
         match value.view() {
             View::Scalar(_) => Create::Scalar,
@@ -133,7 +131,7 @@ impl Create {
     /// The value before the next part of a path.
     fn before(self, next: Option<&String>) -> Node {
         let kind = match next.map(|it| Part::read(it)) {
-            // The last part holds the value, so it is made in the value's own form.
+            // The last part is created in the type of the value.
             None => self,
             Some(Part::Index(_) | Part::Item(..) | Part::Bad) => Create::Sequence,
             Some(Part::Key(_) | Part::Every) => Create::Mapping,
@@ -148,7 +146,7 @@ impl Create {
 
 type Act<'a> = dyn FnMut(&mut Node) -> Result<(), Diagnostic> + 'a;
 
-/// Acts on every field that a path leads to, and tells how many there are. Values in brackets are regular expressions.
+/// Calls an action on every field at a path, and returns their number. Values in brackets are regular expressions.
 pub(super) fn visit(
     node: &mut Node,
     parts: &[String],
@@ -158,7 +156,7 @@ pub(super) fn visit(
     let Some((part, rest)) = parts.split_first() else {
         return act(node).map(|()| 1);
     };
-    // Each part is a level of recursion, and a path from a file may have any length.
+    // Each part is a level of recursion, and the length of a path in a file is not limited.
     if parts.len() > DEPTH_MAX {
         let message = format!("a field's path has more than {DEPTH_MAX} parts");
         return Err(Diagnostic::error("path-too-long", message));
@@ -175,8 +173,7 @@ pub(super) fn visit(
         }
         Part::Item(field, pattern) => {
             let count = visit_items(node, field, pattern, rest, create, act)?;
-            // Only a list without any match grows: `create` appends one item that would have
-            // matched.
+            // If no item matches, `create` appends one that does.
             if count > 0 || create == Create::Nothing {
                 return Ok(count);
             }
@@ -191,8 +188,7 @@ pub(super) fn visit(
                 ),
             };
             let mut made = Node::sequence([]);
-            // The null itself is not replaced, as in kustomize, which appends to a detached list
-            // and loses it.
+            // As in kustomize, the null is not replaced: it appends to a detached list, which is lost.
             let list = if node.is_tagged_null() {
                 &mut made
             } else {
@@ -239,11 +235,11 @@ fn visit_key(
     let Some(field) = mapping.get_mut(key) else {
         return Ok(0);
     };
-    // A path that goes on below a scalar leads into structured text, such as JSON in an annotation.
+    // A path that continues below a scalar leads into structured text, such as JSON in an annotation.
     if !field.is_scalar() || rest.is_empty() {
         return visit(field, rest, create, act);
     }
-    // kustomize looks into the text of a scalar here, finds its fields, and sets them in a copy that nobody keeps.
+    // kustomize parses the text of the scalar here, and sets the fields in a copy that is discarded.
     let source = Source::internal("text", field.as_str().unwrap_or(""));
     let inside = parse_as_written(&source).ok().flatten();
     let Some(mut inside) = inside.map(|it| it.document) else {
@@ -252,12 +248,12 @@ fn visit_key(
         let fault = Diagnostic::error("bad-field-path", message).at(&*field);
         return Err(fault.help(format!("end the field path at `{key}`")));
     };
-    // A replaced value keeps its tag, which kyaml states for all scalars that it reads.
+    // A replaced value keeps its tag, because kyaml sets one on all scalars that it reads.
     inside.state_types();
     visit(&mut inside, rest, create, act)
 }
 
-/// kustomize makes fields below a null, acts on them, and loses them, since a null is written without what it holds.
+/// kustomize creates fields below a null and sets them, but they are lost, because a null is printed without its children.
 fn visit_below_null(
     rest: &[String],
     create: Create,
@@ -276,14 +272,14 @@ fn visit_index(
     create: Create,
     act: &mut Act<'_>,
 ) -> Result<usize, Diagnostic> {
-    // A null has the length 0, and 0 is then the next free index.
+    // A null has length 0, so the next free index is 0.
     if node.is_tagged_null() && index == 0 {
         return visit_below_null(rest, create, act);
     }
     let place = node.has_origin().then(|| node.span().clone());
     if create != Create::Nothing {
         let items = list(node)?;
-        // The one index beyond the end that kustomize appends at; further ones would leave holes.
+        // kustomize appends at the first index after the end. Higher ones would leave gaps.
         if items.len() == index {
             items.push(create.before(rest.first()));
         }
@@ -296,7 +292,7 @@ fn visit_index(
             let message = format!("index {index} is out of range: the list has {count} items");
             let fault = Diagnostic::error("bad-field-path", message)
                 .help("with `create: true`, use the next free index to append an item");
-            // A list that this path made is nowhere in a file.
+            // A list that this path created is not in a file.
             Err(match place {
                 Some(span) => fault.at(span),
                 None => fault,
@@ -336,17 +332,16 @@ fn visit_items(
         if !value.is_some_and(is_match) {
             continue;
         }
-        // An item that is found by its own value is the end of the path, whatever follows.
+        // An item that is selected by its own value ends the path, even if more parts follow.
         count += visit(item, if field.is_empty() { &[] } else { rest }, create, act)?;
     }
     Ok(count)
 }
 
-/// A value as kustomize matches it: as written, quotes and all.
+/// A value in the form that kustomize matches: as written, including quotes.
 fn shown(node: &Node) -> String {
     match node.as_str() {
-        // kustomize matches the YAML text of a node, so `port: "80"` only matches a pattern with
-        // the quotes.
+        // kustomize matches the YAML text of a node, so `port: "80"` only matches a pattern with quotes.
         Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {
             text.to_string()
         }
@@ -354,7 +349,7 @@ fn shown(node: &Node) -> String {
     }
 }
 
-/// The items of a list. A null has none: items that kustomize adds to it are lost.
+/// The items of a list. A null has none, and items that kustomize adds to it are lost.
 fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
     if node.is_tagged_null() {
         return Ok(&mut []);

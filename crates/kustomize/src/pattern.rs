@@ -1,4 +1,4 @@
-//! Regular expressions of selectors, field paths and image names, in Go's dialect as kustomize reads them.
+//! Regular expressions of selectors, field paths and image names, in Go's syntax.
 
 use pleach_re2::{Error, Regexp};
 use pleach_yaml::diag::Diagnostic;
@@ -13,15 +13,15 @@ pub(super) fn invalid(text: &str, error: &Error) -> Diagnostic {
         .unwrap_or(&error);
     let message = format!("`{text}` is not a valid regular expression: {reason}");
     Diagnostic::error("bad-regular-expression", message).help(
-        "kustomize reads this as a regular expression in Go's syntax (RE2); escape special characters with a backslash",
+        "this is a regular expression in Go's syntax (RE2); escape special characters with a backslash",
     )
 }
 
-/// A pattern that must match all of a text; an empty one matches everything.
+/// A pattern that must match a whole string; an empty one matches everything.
 pub(super) enum Pattern {
     Any,
     Exactly(Box<str>),
-    /// Characters, and `None` for a dot that matches any one: how most patterns for API groups are written.
+    /// Characters, with `None` for a dot, which matches any character: most patterns have this form.
     Dotted(Box<[Option<char>]>),
     Regexp(Regexp),
 }
@@ -42,7 +42,7 @@ impl Pattern {
         Ok(Pattern::Regexp(regexp))
     }
 
-    /// Most patterns are only letters and dots, and compiling a regular expression takes longer than everything else in a selector.
+    /// A pattern of only letters and dots. Most are, and compiling a regular expression takes longer than everything else in a selector.
     fn without_regexp(text: &str) -> Option<Pattern> {
         let is_literal = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':');
         let (mut wanted, mut chars) = (Vec::new(), text.chars());
@@ -60,7 +60,7 @@ impl Pattern {
         })
     }
 
-    /// Whether it matches all of the text.
+    /// Whether it matches the whole text.
     pub(super) fn matches(&self, text: &str) -> bool {
         match self {
             Pattern::Any => true,

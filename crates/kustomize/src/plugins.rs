@@ -1,4 +1,4 @@
-//! `generators`, `transformers` and `validators`: kustomize's own ones, configured by objects.
+//! `generators`, `transformers` and `validators`: built-in plugins, configured by objects.
 //!
 //! Plugins that run foreign code (functions in containers, programs, Go plugins) are rejected.
 
@@ -71,7 +71,7 @@ pub(super) fn validate(
     if validators.is_empty() {
         return Ok(());
     }
-    // A copy of everything, but validators are rare.
+    // This copies all resources, but validators are rare.
     let original = sum.resources.clone();
     transform(context, level, sum, validators)?;
     let same = original.len() == sum.resources.len()
@@ -80,7 +80,7 @@ pub(super) fn validate(
             .zip(sum.resources.iter())
             .all(|(a, b)| a.node().same_data(b.node()));
     if same {
-        // Nothing of a validator's run stays, and so no note of it either.
+        // The result of a validator is discarded, including its record.
         sum.resources = original;
         return Ok(());
     }
@@ -93,7 +93,7 @@ pub(super) fn validate(
     Err(Failed)
 }
 
-/// The objects that configure plugins. Those written in place come first, as in kustomize.
+/// The objects that configure plugins. Inline ones come first, as in kustomize.
 fn configurations(
     context: &mut Context<'_>,
     level: &KustomizationFrame<'_>,
@@ -108,8 +108,7 @@ fn configurations(
         }
         let resources = match resources_of(&entry.node().embedded_source()) {
             Ok(resources) => resources,
-            // A path has no line break, so this was meant as an object, and its syntax error is
-            // what helps.
+            // A path has no line breaks, so this must be an inline object with a syntax error.
             Err(faults) if entry.contains('\n') => {
                 context
                     .diagnostics
@@ -176,7 +175,7 @@ fn run_generator(
     }
 }
 
-/// The kind of one of kustomize's own plugins.
+/// The kind of a built-in plugin.
 fn builtin_kind(config: &Resource) -> Result<&str, Diagnostic> {
     let object = &config.object;
     // Anything else names a program or a container image that kustomize would run.

@@ -1,7 +1,7 @@
 //! Configuration as structs: the macro [`record!`] generates a struct, its reader and the list of its keys from one table.
 //!
-//! kustomize reads its configuration through JSON: names of fields are matched in any case, `null` is the same as absent, and the
-//! words that YAML 1.1 takes for booleans are booleans.
+//! kustomize reads its configuration through JSON: names of fields are case-insensitive, `null` is the same as absent, and the words that
+//! are booleans in YAML 1.1 are booleans.
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,7 +16,7 @@ use super::kustomization::{Pair, sorted_pairs};
 
 /// A map of known fields.
 pub(super) trait Record: Sized {
-    /// A record at a place in a file, in which nothing is written.
+    /// A record without any fields, at a location in a file.
     fn new(span: Span) -> Self;
 
     /// The names of its fields.
@@ -25,10 +25,10 @@ pub(super) trait Record: Sized {
     /// Reads a field by one of the [`keys`](Record::keys). `false` if it has no field of this name.
     fn read_field(&mut self, key: &str, value: &Node, reader: &mut Reader<'_>) -> bool;
 
-    /// Makes a field absent, as if it had not been written.
+    /// Removes a field.
     fn clear(&mut self, key: &str);
 
-    /// The fields that are written, as nodes.
+    /// The fields that are set, as nodes.
     fn nodes(&self) -> Vec<(&'static str, Node)>;
 }
 
@@ -45,7 +45,7 @@ pub(super) trait Field: Sized {
 
 /// The type of an item of a list.
 pub(super) trait Item: Field {
-    /// The value of an item that is null.
+    /// The value for a null item.
     fn empty(span: &Span) -> Self;
 }
 
@@ -63,7 +63,7 @@ macro_rules! record {
         #[derive(Clone, Debug)]
         $vis struct $name {
             /// Where it is written.
-            #[allow(dead_code, reason = "not every record has faults of its own")]
+            #[allow(dead_code, reason = "not every record reports errors itself")]
             $vis span: pleach_yaml::diag::Span,
             $($vis $base: $base_type,)*
             $($(#[$field_doc])* $vis $field: $type,)*
@@ -79,7 +79,7 @@ macro_rules! record {
             }
 
             fn keys() -> Vec<&'static str> {
-                #[allow(unused_mut, reason = "not every record has others in it")]
+                #[allow(unused_mut, reason = "not every record contains other records")]
                 let mut keys: Vec<&'static str> = Vec::new();
                 $(keys.extend(<$base_type as $crate::record::Record>::keys());)*
                 keys.extend_from_slice(&[$($key,)*]);
@@ -156,12 +156,12 @@ impl Text {
         Text(node)
     }
 
-    /// The string with its place.
+    /// The string with its location.
     pub(super) fn node(&self) -> &Node {
         &self.0
     }
 
-    /// Where it is written.
+    /// Its location.
     pub(super) fn span(&self) -> &Span {
         self.0.span()
     }
@@ -374,7 +374,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-/// A value of any type, for what is read later or by others.
+/// A value of any type.
 impl Field for Node {
     fn read(node: &Node, _: &str, _: &mut Reader<'_>) -> Result<Node, Diagnostic> {
         Ok(node.clone())
@@ -385,19 +385,19 @@ impl Field for Node {
     }
 }
 
-/// Reads a map of known fields. `what` names the thing in messages: "a kustomization".
+/// Reads a map of known fields. `what` is its name in messages: "a kustomization".
 pub(super) fn read_record<R: Record>(node: &Node, what: &str, faults: &mut Diagnostics) -> R {
     let strict = true;
     Reader { strict, faults }.record(node, what)
 }
 
-/// As [`read_record`], but ignores unknown fields.
+/// Like [`read_record`], but ignores unknown fields.
 pub(super) fn read_lenient<R: Record>(node: &Node, what: &str, faults: &mut Diagnostics) -> R {
     let strict = false;
     Reader { strict, faults }.record(node, what)
 }
 
-/// The field of a record that a name means: Go's JSON reader prefers the exact name, and takes any case.
+/// The field that a name matches: Go's JSON parser prefers the exact name, but ignores case.
 pub(super) fn key_of(name: &str, keys: &[&'static str]) -> Option<&'static str> {
     let exact = keys.iter().find(|it| **it == name);
     let known = exact.or_else(|| keys.iter().find(|it| it.eq_ignore_ascii_case(name)));
@@ -406,8 +406,8 @@ pub(super) fn key_of(name: &str, keys: &[&'static str]) -> Option<&'static str> 
 
 /// Reads records and collects errors.
 pub(super) struct Reader<'a> {
-    /// As kustomize reads a kustomization. Otherwise as it reads a plugin's configuration: unknown fields are ignored, and a number
-    /// or a boolean is accepted as a string.
+    /// The rules for kustomizations. Otherwise, those for configurations of plugins: unknown fields are ignored, and numbers and booleans
+    /// are accepted as strings.
     strict: bool,
     faults: &'a mut Diagnostics,
 }
@@ -435,7 +435,7 @@ impl Reader<'_> {
         record
     }
 
-    /// Reads the value of a field, which stays absent if the value is of another type.
+    /// Reads the value of a field. With a value of another type, it stays absent.
     pub(super) fn field<F: Field>(&mut self, field: &mut F, key: &str, value: &Node) {
         let read = F::read(value, &format!("`{key}`"), self);
         if let Some(value) = self.keep(read) {
@@ -530,7 +530,7 @@ fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
     .at(node)
 }
 
-/// A key as JSON has it: a number or a boolean of YAML 1.1 is a text there.
+/// A key as in JSON, where numbers and booleans of YAML 1.1 are strings.
 fn pair_key(key: &Node) -> Node {
     match json_key(key) {
         Some(text) => Node::string(text).at(key),
@@ -538,7 +538,7 @@ fn pair_key(key: &Node) -> Node {
     }
 }
 
-/// A boolean as YAML 1.1 writes them.
+/// A boolean of YAML 1.1.
 pub(super) fn as_bool(node: &Node) -> Option<bool> {
     if node.kind() == Kind::Bool {
         return node.as_bool();

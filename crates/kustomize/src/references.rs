@@ -1,4 +1,4 @@
-//! Names that changed, written into the fields that refer to them.
+//! Updates the fields that refer to changed names.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,8 +23,8 @@ pub(super) fn fix(
     config: &Config,
     schemas: &Schemas,
 ) -> Vec<Diagnostic> {
-    // kustomize compares each reference with all resources; the index by former name leaves a few
-    // candidates for each.
+    // kustomize compares each reference with all resources; with an index by former name, only a few
+    // candidates remain.
     let candidates = Candidates::of(resources, schemas);
     let own;
     let fields = match std::ptr::eq(config, &**defaults::config()) {
@@ -35,8 +35,7 @@ pub(super) fn fix(
         }
     };
     let referred: Vec<AtomicBool> = resources.iter().map(|_| AtomicBool::default()).collect();
-    // Each resource is changed on its own, against identities that were collected before, so the
-    // order of work cannot change the result.
+    // Identities are collected first, so the order in which resources are changed does not matter.
     let work = |resource: &mut Resource| {
         let fixed = fix_one(resource, fields, &candidates, schemas, &referred);
         resource.settle();
@@ -56,8 +55,8 @@ fn fix_one(
     schemas: &Schemas,
     referred: &[AtomicBool],
 ) -> Result<(), Diagnostic> {
-    // kustomize matches field specs with the kind that the resource had at first, so a patch that
-    // changes the kind keeps the references of the old one.
+    // kustomize matches field specs with the original kind of the resource, even if a patch changes
+    // the kind.
     let original = resource.original_gvk();
     let wanted = fields.of_kind(&original);
     if wanted.is_empty() {
@@ -82,7 +81,7 @@ fn fix_one(
 /// The fields that may contain a name, by kind.
 struct Fields<'a> {
     by_kind: IndexMap<&'a str, Vec<(&'a Gvk, &'a FieldSpec)>>,
-    /// The place of each in kustomize's order.
+    /// The position of each in kustomize's order.
     everywhere: Vec<(&'a Gvk, &'a FieldSpec)>,
 }
 
@@ -102,7 +101,7 @@ impl<'a> Fields<'a> {
         };
         for reference in &config.name_references {
             for spec in &reference.referrers {
-                // Nearly all specs are of a single kind, and looking up by kind skips them.
+                // Nearly all specs are for a single kind; a lookup by kind skips all others.
                 match &*spec.gvk.kind {
                     "" => fields.everywhere.push((&reference.target, spec)),
                     kind => fields
@@ -133,9 +132,9 @@ impl<'a> Fields<'a> {
 /// Possible targets of references: resources whose name, kind or namespace has changed.
 struct Candidates {
     list: Vec<Candidate>,
-    /// Places in the list by former name, then by the namespace of now as written.
+    /// Positions by former name, then by the current namespace as written.
     by_name: IndexMap<Arc<str>, IndexMap<Box<str>, Vec<usize>>>,
-    /// Namespaces of now, as written, of the resources that came from a namespace.
+    /// The current namespaces, as written, of resources by their original namespace.
     now_by_original: IndexMap<Box<str>, IndexSet<Box<str>>>,
 }
 
@@ -157,15 +156,14 @@ impl Candidates {
             by_name: IndexMap::new(),
             now_by_original: IndexMap::new(),
         };
-        // Nothing was renamed, as in most leaves: no reference can need a change.
+        // Nothing was renamed, as in most kustomizations without bases.
         if resources.iter().all(|it| it.previous.is_empty()) {
             return candidates;
         }
         for (at, resource) in resources.iter().enumerate() {
             let gvk = resource.object.gvk();
             let space: Box<str> = resource.effective_namespace(schemas).into();
-            // kustomize compares a referrer's namespace with the one written in the resource, where
-            // `""` and `default` differ.
+            // kustomize compares namespaces as written, so `""` and `default` differ.
             let written = match &*space {
                 CLUSTER => CLUSTER,
                 _ => resource.object.namespace(),
@@ -189,7 +187,7 @@ impl Candidates {
             for previous in &resource.previous {
                 let spaces = candidates.by_name.entry(previous.name.clone()).or_default();
                 let places = spaces.entry(written.into()).or_default();
-                // A change of the namespace records the same name once more.
+                // A change of only the namespace records the same name again.
                 if places.last() != Some(&place) {
                     places.push(place);
                 }
@@ -208,7 +206,7 @@ impl Candidates {
         candidates
     }
 
-    /// Those of a former name that a referrer can reach, in order.
+    /// The candidates with a former name that a referrer can reach, in order.
     fn reachable(&self, name: &str, referrer: &Referrer) -> Vec<&Candidate> {
         let Some(spaces) = self.by_name.get(name) else {
             return Vec::new();
@@ -222,8 +220,7 @@ impl Candidates {
                 .copied()
                 .collect(),
         };
-        // The order of resources decides which of several equal names is taken, and which one an
-        // error names first.
+        // The order of resources decides which of several equal names is used.
         places.sort_unstable();
         places.dedup();
         places
@@ -234,7 +231,7 @@ impl Candidates {
 }
 
 impl Candidates {
-    /// Whether a referrer reaches anything that came from a namespace.
+    /// Whether a referrer can reach any resource that originally was in a namespace.
     fn has_original(&self, namespace: &str, referrer: &Referrer) -> bool {
         self.now_by_original
             .get(namespace)
@@ -246,7 +243,7 @@ impl Candidates {
 }
 
 struct Referrer {
-    /// The namespaces it can reach into, as written; `None` for all.
+    /// The namespaces that it can refer to, as written; `None` for all.
     spaces: Option<Vec<Box<str>>>,
     space: Box<str>,
     prefixes: Vec<Arc<str>>,
@@ -261,18 +258,17 @@ impl Referrer {
     fn of(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
         let gvk = resource.object.gvk();
         let space = resource.effective_namespace(schemas);
-        // An object can refer to its own namespace and to what has none.
+        // An object can refer to objects in its own namespace and to cluster-scoped ones.
         let mut spaces: Vec<Box<str>> = vec![CLUSTER.into(), space.into()];
-        // `default` may be written or left out, and both mean the same namespace to the API server.
+        // For the API server, an empty namespace is `default`.
         if space == "default" {
             spaces.push("".into());
         }
-        // Its subjects may be service accounts of other namespaces.
+        // Its subjects may be ServiceAccounts in other namespaces.
         if &*gvk.kind == "RoleBinding" {
             spaces.extend(account_namespaces(resource.node())?);
         }
-        // A Role and a ClusterRole may have the same name; `roleRef` says which one is meant, and
-        // both fields are in the table.
+        // A Role and a ClusterRole may have the same name; the kind in `roleRef` decides.
         let role = resource.node().get("roleRef").and_then(|role| {
             Some(Gvk {
                 group: role.get("apiGroup")?.as_str()?.into(),
@@ -292,7 +288,7 @@ impl Referrer {
     }
 }
 
-/// Namespaces of the service accounts that a role binding names.
+/// The namespaces of the ServiceAccounts in a role binding.
 fn account_namespaces(binding: &Node) -> Result<Vec<Box<str>>, Diagnostic> {
     let subjects = binding.get("subjects").and_then(Node::as_sequence);
     let accounts = subjects
@@ -323,7 +319,7 @@ struct Seek<'a> {
 
 impl Seek<'_> {
     fn set(&mut self, field: &mut Node) -> Result<(), Diagnostic> {
-        // kustomize's filter passes over nulls instead of reporting them.
+        // kustomize ignores nulls here.
         if field.is_tagged_null() {
             return Ok(());
         }
@@ -356,7 +352,7 @@ impl Seek<'_> {
         let Some(found) = self.choose(reachable, field, |a, b| a.id.name == b.id.name)? else {
             return Ok(());
         };
-        // Setting the same text would still drop the type that is stated for it.
+        // Setting the same text would still remove its explicit type.
         if *found.id.name != *name {
             set_text(field, &found.id.name);
         }
@@ -373,9 +369,8 @@ impl Seek<'_> {
         let mut reachable = self.candidates.reachable(&name, self.referrer);
         if let Some(namespace) = field.get("namespace").filter(|it| !it.is_null()) {
             let namespace = namespace.as_str().unwrap_or("");
-            // A reference is usually written with the namespace of the source files, but may
-            // already have the new one. kustomize takes it for the former if any resource came from
-            // there.
+            // A reference usually has the namespace of the source files, but may already have the new one. kustomize assumes the
+            // former if any resource was originally in this namespace.
             let original = self.candidates.has_original(namespace, self.referrer);
             reachable.retain(|it| {
                 *namespace
@@ -396,7 +391,7 @@ impl Seek<'_> {
         let Some(mapping) = field.as_mapping_mut() else {
             return Ok(());
         };
-        // Without a namespace nothing can be filled in beside the name.
+        // Without a namespace, only the name is updated.
         if *new_name == *name && namespace.is_empty() {
             return Ok(());
         }
@@ -411,7 +406,7 @@ impl Seek<'_> {
         Ok(())
     }
 
-    /// The one resource that is meant.
+    /// Selects the resource that a reference names.
     fn choose<'c>(
         &mut self,
         mut found: Vec<&'c Candidate>,
@@ -440,11 +435,10 @@ impl Seek<'_> {
                     || &*it.gvk.kind == "ServiceAccount"
                     || it.space == self.referrer.space)
         });
-        // Only then do prefixes and suffixes decide: two copies of a base with different prefixes
-        // have the same former names.
+        // Two copies of a base with different prefixes have the same former names, so prefixes and
+        // suffixes decide.
         if found.len() != 1 {
-            // First leniently: a resource without a prefix may refer to one with a prefix, as an
-            // overlay does that adds to a prefixed base.
+            // First leniently: a resource without a prefix, such as one added in an overlay, may refer to one with a prefix.
             found.retain(|it| self.same_affixes(it, true));
             if found.len() > 1 {
                 found.retain(|it| self.same_affixes(it, false));
@@ -453,13 +447,12 @@ impl Seek<'_> {
         let Some((first, rest)) = found.split_first() else {
             return Ok(None);
         };
-        // Several resources of one name, such as two API versions of a CRD's objects, give the same
-        // text, whichever is taken.
+        // If all candidates have the same name, the result is the same.
         if !rest.iter().all(|it| same(first, it)) {
             return Err(self.ambiguous(&found, field));
         }
         if let Some(referred) = self.referred.get(first.at) {
-            // Only read after all threads have ended, so the order of these writes does not matter.
+            // Only read after all threads have finished, so the order of writes does not matter.
             referred.store(true, Ordering::Relaxed);
         }
         Ok(Some(first))
@@ -490,10 +483,10 @@ impl Seek<'_> {
     }
 }
 
-/// Whether one list is the end of the other; an empty one only of an empty one.
+/// Whether one list ends with the other. An empty list only matches an empty one.
 fn same_ending(a: &[Arc<str>], b: &[Arc<str>]) -> bool {
-    // The last prefixes are those of the outer kustomizations, which a referrer and its target
-    // share if they come from the same one.
+    // The last prefixes come from the outer kustomizations, which a referrer and its target share if
+    // they come from the same one.
     let shorter = a.len().min(b.len());
     if shorter == 0 {
         return a.len() == b.len();

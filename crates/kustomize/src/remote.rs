@@ -1,5 +1,5 @@
-//! Addresses of remote bases and files, as kustomize reads them, and where in [`Files`](pleach_yaml::tree::Files) what they lead to is
-//! looked for.
+//! Addresses of remote bases and files in the syntax of kustomize, and the paths of their content in
+//! [`Files`](pleach_yaml::tree::Files).
 //!
 //! Nothing is fetched here. The caller provides the files of a repository below [`mount`] of its address, and the file of an
 //! address at this path itself. A name of the form `<…>` cannot come from a kustomization, so a mount is only reached by its
@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use pleach_yaml::tree::TreePath;
 
-/// A folder of a Git repository, as an entry of a kustomization names it.
+/// A folder of a Git repository, in an entry of a kustomization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteBase {
-    /// What git is given: `https://github.com/acme/web`, `git@example.org:acme/web.git`.
+    /// The address for git: `https://github.com/acme/web`, `git@example.org:acme/web.git`.
     pub repository: String,
-    /// The kustomization's folder there, as written; empty for the top.
+    /// The folder of the kustomization, as written; empty for the top of the repository.
     pub folder: String,
     /// A branch, a tag or a commit; empty for the repository's HEAD.
     pub reference: String,
-    /// Whether submodules belong to it.
+    /// Whether submodules are fetched.
     pub submodules: bool,
     /// The timeout for git, if set in the address.
     pub timeout: Option<Duration>,
@@ -46,7 +46,7 @@ impl RemoteBase {
         })
     }
 
-    /// The repository at this reference, which is pinned independent of the folder.
+    /// The repository and reference, which are pinned independent of the folder.
     pub fn address(&self) -> String {
         let mut address = self.repository.clone();
         let mut mark = '?';
@@ -62,7 +62,7 @@ impl RemoteBase {
         address
     }
 
-    /// Whether it is a repository of the machine itself.
+    /// Whether the repository is on this machine.
     pub fn is_local(&self) -> bool {
         self.repository.starts_with("file://")
     }
@@ -74,7 +74,7 @@ pub fn is_file_address(text: &str) -> bool {
     lower.starts_with("http://") || lower.starts_with("https://")
 }
 
-/// Whether an address names a password, which nothing here repeats.
+/// Whether an address contains a password. Messages never show it.
 pub fn has_password(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else {
         return false;
@@ -111,7 +111,7 @@ pub fn mount_of(path: &TreePath) -> Option<(TreePath, String)> {
     None
 }
 
-/// The address that a mount's name was made from.
+/// The address of a mount, from its name.
 fn address_of(name: &str) -> Option<String> {
     let address = name.replace("%2F", "/").replace("%25", "%");
     (RemoteBase::parse(&address).is_some() || is_file_address(&address)).then_some(address)
@@ -124,7 +124,7 @@ pub fn shown(path: &str) -> Option<String> {
     Some(format!("<{address}>{below}"))
 }
 
-/// The host as git is given it, with what belongs before the path, and the path.
+/// The host part for git, with everything before the path, and the path.
 fn split_host(text: &str) -> Option<(String, &str)> {
     let text = strip_prefix_any_case(text, "git::").unwrap_or(text);
     let schemes = ["ssh://", "https://", "http://", "file://"];
@@ -181,7 +181,7 @@ fn user(text: &str) -> &str {
     }
 }
 
-/// The repository's path and the folder in it: by `_git/`, `//` or `.git`, else after two parts.
+/// The path of the repository and the folder in it: split at `_git/`, `//` or `.git`, or else after two segments.
 fn split_path(path: &str, is_file: bool) -> Option<(&str, &str)> {
     if let Some(at) = path.find("_git/") {
         let start = at + "_git/".len();
@@ -207,7 +207,7 @@ fn split_path(path: &str, is_file: bool) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether a folder's path goes above where it starts.
+/// Whether a folder's path leads above its start.
 fn leads_out(folder: &str) -> bool {
     let folder = folder.strip_prefix('/').unwrap_or(folder);
     TreePath::new(folder.trim_start_matches('/')).is_none()
@@ -225,7 +225,7 @@ struct Query {
 }
 
 impl Query {
-    /// What is not understood is as if it were not there, as with kustomize.
+    /// Parses a query. As in kustomize, invalid values are ignored.
     fn parse(query: &str) -> Query {
         let values = values(query).unwrap_or_default();
         let get = |name: &str| {
@@ -275,11 +275,11 @@ fn unescape(text: &str) -> Option<String> {
             byte => bytes.push(byte),
         }
     }
-    // Git knows no reference of such a name, and says so.
+    // Git reports that there is no such reference.
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whole seconds, or a duration as Go writes it: `1m30s`.
+/// Whole seconds, or a Go duration: `1m30s`.
 fn duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u64>() {
         return (seconds > 0).then(|| Duration::from_secs(seconds));

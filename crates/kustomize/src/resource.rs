@@ -1,4 +1,4 @@
-//! An object under way, with what the engine has to remember of it.
+//! A resource of a build: an object with the engine's records about it.
 
 use std::sync::Arc;
 
@@ -10,33 +10,33 @@ use pleach_yaml::{Kind, Mapping, Node, Tag};
 use super::origin::Origin;
 use super::shared::Shared;
 
-/// An object and the build's notes on it. kustomize keeps these as annotations in the document; here they are fields, and
-/// `notes.rs` shows them to patches as it does.
+/// An object and the records about it. kustomize stores these as annotations in the document; here, they are fields, and
+/// `internal_annotations.rs` adds the annotations for patches.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
     pub(super) object: Object,
-    /// Whether its kind, as it was when it was looked up, has no namespace.
+    /// The scope of its kind, and the kind for which it was looked up.
     scope: Option<Scope>,
     /// Names it had before, oldest first.
     pub(super) previous: Vec<PreviousId>,
-    /// Prefixes and suffixes in the order they were put on.
+    /// Prefixes in the order in which they were added.
     pub(super) prefixes: Vec<Arc<str>>,
     pub(super) suffixes: Vec<Arc<str>>,
-    /// Whether a hash of the content is to be appended to the name.
+    /// Whether a hash of the content is appended to the name.
     pub(super) needs_hash: bool,
-    /// Whether a generator of the kustomization made it, and where.
+    /// Whether a generator of the kustomization created it.
     pub(super) generated: bool,
-    /// Whether a Helm chart made it, so that the kustomization's namespace does not move it.
+    /// Whether it comes from a Helm chart, so that `namespace` of the kustomization does not apply to it.
     pub(super) from_chart: bool,
-    /// Whether some other object names it.
+    /// Whether another object refers to it.
     pub(super) referred: bool,
     /// Variables that read from it.
     pub(super) variables: Vec<Arc<str>>,
-    /// Fields that kustomize holds as one value.
+    /// Fields that share one value in kustomize.
     pub(super) shared: Shared,
     pub(super) origin: Option<Box<Origin>>,
     pub(super) transformations: Vec<Arc<Origin>>,
-    /// A patch deleted it; it is dropped when the transformer is done.
+    /// Whether a patch deleted it; it is removed when the transformer ends.
     pub(super) deleted: bool,
 }
 
@@ -47,7 +47,7 @@ struct Scope {
     cluster: bool,
 }
 
-/// A name of before, with the namespace and the kind of then.
+/// A former name, with the namespace and kind at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PreviousId {
     pub(super) name: Arc<str>,
@@ -64,7 +64,7 @@ pub(super) struct Id {
     pub(super) space: Box<str>,
 }
 
-/// The namespace of what has none. No namespace can be named so.
+/// The namespace of cluster-scoped objects; not a valid namespace name.
 pub(super) const CLUSTER: &str = "_non_namespaceable_";
 
 impl Resource {
@@ -95,18 +95,17 @@ impl Resource {
         &mut self.object.node
     }
 
-    /// The namespace it really is in: [`CLUSTER`] for cluster-scoped kinds, `default` if not set.
+    /// The effective namespace: [`CLUSTER`] for cluster-scoped kinds, `default` if not set.
     pub(super) fn effective_namespace(&self, schemas: &Schemas) -> &str {
         match self.object.namespace() {
-            // A Namespace with `metadata.namespace` written is still one object in the cluster, and
-            // a second one a duplicate.
+            // `metadata.namespace` has no effect on a cluster-scoped object.
             _ if self.is_cluster_scoped(schemas) => CLUSTER,
             "" => "default",
             namespace => namespace,
         }
     }
 
-    /// Whether its kind is known to have no namespace.
+    /// Whether its kind is known to be cluster-scoped.
     pub(super) fn is_cluster_scoped(&self, schemas: &Schemas) -> bool {
         let object = &self.object;
         let known = self
@@ -116,13 +115,12 @@ impl Resource {
             .filter(|it| *it.api_version == *object.api_version() && *it.kind == *object.kind());
         match known {
             Some(scope) => scope.cluster,
-            // A kind that is not known counts as namespaced, as in kustomize: most custom resources
-            // are.
+            // Unknown kinds count as namespaced, as in kustomize.
             None => schemas.is_cluster_scoped(&object.gvk()) == Some(true),
         }
     }
 
-    /// Looks up once whether its kind has a namespace: it is requested often.
+    /// Looks up and stores whether its kind is namespaced, which is needed often.
     pub(super) fn note_scope(&mut self, schemas: &Schemas) {
         self.scope = Some(Scope {
             cluster: self.is_cluster_scoped(schemas),
@@ -138,18 +136,17 @@ impl Resource {
             .map_or_else(|| self.object.name(), |it| &it.name)
     }
 
-    /// The kind it came with.
+    /// The kind in the source file.
     pub(super) fn original_gvk(&self) -> Gvk {
         let mut gvk = self.object.gvk();
         if let Some(first) = self.previous.first() {
-            // Group and version are those of now: kustomize notes only former kinds, names and
-            // namespaces.
+            // Group and version are the current ones: kustomize only records former kinds, names and namespaces.
             gvk.kind = first.kind.as_ref().into();
         }
         gvk
     }
 
-    /// A required field of objects that a change has removed.
+    /// A required field that a change has removed.
     pub(super) fn lost(&self) -> Option<&'static str> {
         match (self.object.kind(), self.object.name()) {
             // `apiVersion` is not checked: kustomize builds objects without one.
@@ -159,14 +156,14 @@ impl Resource {
         }
     }
 
-    /// Carries a change of one place to those that share its value. Whoever changes values in place calls it.
+    /// Copies a change to all fields that share the value. Must be called after values were changed in place.
     pub(super) fn settle(&mut self) {
         if !self.shared.is_empty() {
             self.shared.settle(&mut self.object.node);
         }
     }
 
-    /// Puts text at `metadata.<key>`.
+    /// Sets `metadata.<key>`.
     pub(super) fn set_metadata(&mut self, key: &str, text: &str) {
         if let Some(metadata) = map_at(self.node_mut(), "metadata") {
             set_field(metadata, key, text);
@@ -198,15 +195,14 @@ pub(super) fn map_at<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Mappin
     let field = node
         .as_mapping_mut()?
         .get_or_insert_with(key, || Node::mapping(Mapping::new()));
-    // `metadata: null` and `labels: null` are common leftovers of templates; kustomize fills them
-    // as if they were absent.
+    // kustomize treats `metadata: null` and `labels: null` as absent.
     if field.is_tagged_null() {
         *field = Node::mapping(Mapping::new());
     }
     field.as_mapping_mut()
 }
 
-/// Refuses to replace a map or a list by `what`.
+/// An error if a map or list would be replaced by `what`.
 pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
     if field.is_scalar() {
         return Ok(());
@@ -222,8 +218,7 @@ pub(super) fn set_text(node: &mut Node, text: &str) {
 
 /// Sets the text and type of a scalar; the style is kept.
 pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
-    // go-yaml keeps the style of a node whose value is set, so `"8080"` in quotes stays a string
-    // when its digits change.
+    // go-yaml keeps the style of a node when its value is set, so a quoted `"8080"` stays a string.
     *node = Node::scalar(text, node.style(), tag).at(node.span());
 }
 
@@ -232,7 +227,7 @@ pub(super) fn replaced_at(node: &mut Node, place: impl Into<Span>) {
     *node = std::mem::replace(node, Node::null()).at(place);
 }
 
-/// Sets a field to a text; a new one is a string.
+/// Sets the text of a field; a new field is a string.
 pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
     match mapping.get_mut(key) {
         Some(field) => set_text(field, text),
@@ -242,7 +237,7 @@ pub(super) fn set_field(mapping: &mut Mapping, key: &str, text: &str) {
     }
 }
 
-/// A new key. kustomize writes it without quotes, and cannot read back what is no string then.
+/// A new key. kustomize prints it without quotes, so it must be a string without quotes.
 pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
     // `true` or `1` would be printed without quotes, and read back as a key that is not a string.
     let node = plain_key(key).at(at);
@@ -250,7 +245,7 @@ pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
         return Ok(node);
     }
     let is = node.kind().words();
-    let message = format!("the key `{key}` is {is}, but kustomize allows only strings");
+    let message = format!("key `{key}` is {is}, but kustomize only allows strings");
     Err(Diagnostic::error("build-value", message)
         .at(at)
         .help("use another key; kustomize writes keys without quotes"))
@@ -259,13 +254,13 @@ pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
 /// The text of a new field.
 pub(super) fn new_text(text: impl Into<Arc<str>>) -> Node {
     let mut node = Node::string(text);
-    // kyaml's `FieldSetter` quotes what YAML 1.1 would misread, also where the text comes from a
-    // field that needed no quotes.
+    // `FieldSetter` of kyaml quotes words that YAML 1.1 would misread, even if the source field has no
+    // quotes.
     node.quote_as_field();
     node
 }
 
-/// A key as kustomize writes new ones: without quotes, whatever it then means. A number is no key, and refused when printed.
+/// A new key as kustomize prints it, without quotes. If it is then a number, printing reports an error.
 pub(super) fn plain_key(key: &str) -> Node {
     Node::scalar(key, pleach_yaml::Style::Plain, Tag::None)
 }

@@ -1,4 +1,4 @@
-//! All resources of a build in order, found by identity.
+//! All resources of a build in order, with an index by identity.
 
 use indexmap::IndexMap;
 
@@ -12,7 +12,7 @@ use super::resource::{Id, Resource};
 #[derive(Clone, Default)]
 pub(super) struct Resources {
     list: Vec<Resource>,
-    /// By the identity each has now; dropped whenever resources are borrowed mutably.
+    /// The index by current identity; dropped when resources are borrowed mutably.
     current: Option<IndexMap<Id, Vec<usize>>>,
 }
 
@@ -37,7 +37,7 @@ impl Resources {
     }
 
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Resource> {
-        // Whoever gets a mutable resource may change its identity, and nothing here sees it.
+        // The caller may change identities.
         self.current = None;
         self.list.get_mut(at)
     }
@@ -52,7 +52,7 @@ impl Resources {
         self.list
     }
 
-    /// Adds a resource; one of its identity must not be there.
+    /// Adds a resource. Its identity must be new.
     pub(super) fn append(
         &mut self,
         mut resource: Resource,
@@ -64,8 +64,7 @@ impl Resources {
         let index = self.current_index(schemas);
         let known = index.get(&id).and_then(|at| at.first()).copied();
         if let Some(first) = known.and_then(|at| self.list.get(at)) {
-            // kustomize refuses this too, though kubectl would apply both and keep the last: an
-            // overlay that names a base twice would change twice.
+            // kustomize also rejects this.
             return Err(twice(&resource, first));
         }
         let at = self.list.len();
@@ -77,14 +76,14 @@ impl Resources {
         Ok(())
     }
 
-    /// Puts a resource in another's place.
+    /// Replaces the resource at a position.
     pub(super) fn replace(&mut self, at: usize, resource: Resource) {
         if let Some(place) = self.list.get_mut(at) {
             *place = resource;
         }
     }
 
-    /// Positions by the identity each has now.
+    /// Positions by current identity.
     pub(super) fn current_index(&mut self, schemas: &Schemas) -> &IndexMap<Id, Vec<usize>> {
         let list = &self.list;
         self.current.get_or_insert_with(|| {
@@ -96,13 +95,13 @@ impl Resources {
         })
     }
 
-    /// Positions by every identity that each has or had.
+    /// Positions by all current and former identities.
     pub(super) fn any_index(&self, schemas: &Schemas) -> AnyId {
         let mut index: AnyId = IndexMap::with_capacity(self.list.len());
         for (at, resource) in self.list.iter().enumerate() {
             for id in all_ids(resource, schemas) {
                 let places = index.entry(id).or_default();
-                // A resource that had the same identity twice must not look like two.
+                // A resource may have had the same identity twice.
                 if places.last() != Some(&at) {
                     places.push(at);
                 }
@@ -111,7 +110,7 @@ impl Resources {
         index
     }
 
-    /// Fails where two resources have one identity.
+    /// An error if two resources have the same identity.
     pub(super) fn check_unique(&mut self, schemas: &Schemas) -> Result<(), Diagnostic> {
         let clash = self
             .current_index(schemas)
@@ -127,7 +126,7 @@ impl Resources {
         }
     }
 
-    /// Drops what a patch deleted. Tells whether there was any.
+    /// Removes deleted resources. Returns whether there were any.
     pub(super) fn drop_deleted(&mut self) -> bool {
         let any = self.list.iter().any(|it| it.deleted);
         if any {
@@ -157,7 +156,7 @@ pub(super) fn id_of(resource: &Resource, schemas: &Schemas) -> Id {
     }
 }
 
-/// Identities of before and the one of now.
+/// All former identities and the current one.
 fn all_ids(resource: &Resource, schemas: &Schemas) -> Vec<Id> {
     let gvk = resource.object.gvk();
     let earlier = resource.previous.iter().map(|it| {
@@ -165,7 +164,7 @@ fn all_ids(resource: &Resource, schemas: &Schemas) -> Vec<Id> {
             kind: it.kind.as_ref().into(),
             ..gvk.clone()
         };
-        // The scope of a former kind is not looked up again, as in kustomize: its namespace was kept as it really was.
+        // The scope of a former kind is not looked up, as in kustomize: the effective namespace was recorded.
         let space = if it.namespace.is_empty() {
             "default"
         } else {

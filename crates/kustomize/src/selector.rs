@@ -1,4 +1,4 @@
-//! What selects resources: patterns for kind, name and namespace, and requirements on labels and annotations.
+//! Selectors of resources: patterns for kind, name and namespace, and requirements on labels and annotations.
 
 use pleach_kube::object::{Gvk, Object};
 use pleach_kube::schema::Schemas;
@@ -11,7 +11,7 @@ use super::record::Text;
 use super::resource::Resource;
 use super::resources::Resources;
 
-/// Selects resources. Patterns are regular expressions that must match all of a text; an empty one matches everything.
+/// Selects resources. Patterns are regular expressions that must match completely; an empty one matches everything.
 pub(super) struct Selector {
     group: Pattern,
     version: Pattern,
@@ -29,7 +29,7 @@ pub(super) struct Identity<'a> {
     pub(super) namespace: &'a str,
 }
 
-/// Offers, for a name, kind or namespace that no resource has, the nearest that one has.
+/// Suggests the nearest existing name, kind or namespace.
 pub(super) fn did_you_mean(
     fault: Diagnostic,
     wish: &Identity<'_>,
@@ -69,7 +69,7 @@ impl Selector {
         })
     }
 
-    /// The one name that it can select, if it is written without a pattern.
+    /// The only name that it can select, if it is not a pattern.
     pub(super) fn exact_name(&self) -> Option<&str> {
         match &self.name {
             Pattern::Exactly(name) => Some(name),
@@ -77,7 +77,7 @@ impl Selector {
         }
     }
 
-    /// Whether kind, name and namespace are all left open.
+    /// Whether kind, name and namespace are all unrestricted.
     pub(super) fn is_open(&self) -> bool {
         [
             &self.group,
@@ -90,12 +90,12 @@ impl Selector {
         .all(|it| matches!(it, Pattern::Any))
     }
 
-    /// Whether it asks for labels or annotations.
+    /// Whether it has requirements on labels or annotations.
     pub(super) fn has_requirements(&self) -> bool {
         !self.labels.is_empty() || !self.annotations.is_empty()
     }
 
-    /// Whether it selects a resource, by the name and the namespace it came with or by those it has now.
+    /// Whether it selects a resource, by its original or its current name and namespace.
     pub(super) fn matches(&self, resource: &Resource, schemas: &Schemas) -> bool {
         let object = &resource.object;
         // An overlay may select by the name in the base's files or by the one with prefixes.
@@ -133,7 +133,7 @@ impl Selector {
             && self.kind.matches(&gvk.kind)
     }
 
-    /// Whether labels and annotations are as required.
+    /// Whether labels and annotations match.
     pub(super) fn matches_metadata(&self, resource: &Resource) -> bool {
         let all = |requirements: &[Requirement], field| {
             requirements.is_empty() || {
@@ -177,7 +177,7 @@ impl Requirement {
     }
 }
 
-/// Reads `a=b,c!=d,e in (f,g),h,!i`.
+/// Parses `a=b,c!=d,e in (f,g),h,!i`.
 fn requirements(text: &str) -> Result<Vec<Requirement>, Diagnostic> {
     let mut parts: Vec<String> = vec![String::new()];
     let mut open = false;

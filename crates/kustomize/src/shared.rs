@@ -1,8 +1,8 @@
-//! Fields that kustomize holds as one value.
+//! Fields that share one value in kustomize.
 //!
-//! When kustomize adds a label it puts one and the same node into the labels, the selector and the pod template. A later
-//! change of any of them (a patch, another label of that name without selectors) changes all. Bytes must agree, so these
-//! places are remembered, and after a transformer has run the last change is copied to the others.
+//! When kustomize adds a label, the labels, the selector and the pod template share the same node. A later change of any of them (a
+//! patch, or another label with this name without selectors) changes all. To reproduce this, the paths are recorded, and after each
+//! transformer the last change is copied to the others.
 
 use pleach_yaml::{FieldPath, Node, Step};
 
@@ -14,7 +14,7 @@ pub(super) struct Shared {
 
 #[derive(Clone, Debug)]
 struct Group {
-    /// In the order in which a merge comes by them.
+    /// In the order in which a merge visits them.
     paths: Vec<FieldPath>,
     value: Node,
 }
@@ -24,12 +24,12 @@ impl Shared {
         self.groups.is_empty()
     }
 
-    /// Forgets all: the object was written out and read again.
+    /// Removes all groups, because the object was serialized and parsed again.
     pub(super) fn clear(&mut self) {
         self.groups.clear();
     }
 
-    /// Notes that one value was put at several places.
+    /// Records that several paths share a value.
     pub(super) fn add(&mut self, mut paths: Vec<FieldPath>, value: &Node) {
         if paths.len() > 1 {
             paths.sort();
@@ -40,7 +40,7 @@ impl Shared {
         }
     }
 
-    /// Copies the last change in each group to its other places. A place that is gone leaves its group.
+    /// Copies the last change in each group to the other paths. Paths that no longer exist are removed from the group.
     pub(super) fn settle(&mut self, object: &mut Node) {
         for group in &mut self.groups {
             group
@@ -73,7 +73,7 @@ fn same(a: &Node, b: &Node) -> bool {
     a.as_str() == b.as_str() && a.style() == b.style() && a.tag() == b.tag()
 }
 
-/// Follows a path, to change what is there.
+/// The node at a path, mutably.
 pub(super) fn at_path_mut<'a>(node: &'a mut Node, path: &FieldPath) -> Option<&'a mut Node> {
     path.steps().iter().try_fold(node, |node, step| match step {
         Step::Key(key) => node.get_mut(key),

@@ -41,7 +41,7 @@ const LAST: [&str; 2] = [
     "ValidatingWebhookConfiguration",
 ];
 
-/// Sorts as the kustomization wishes, or else as the options do.
+/// Sorts according to the kustomization, or else to the options.
 pub(super) fn sort(
     resources: &mut [Resource],
     kustomization: &Kustomization,
@@ -87,17 +87,17 @@ fn legacy(resources: &mut [Resource], first: &[&str], last: &[&str]) {
         let gvk = object.gvk();
         let group = GroupKey {
             namespace: &*gvk.kind == "Namespace",
-            // Kept apart from the text, which has `~G` for the core group.
+            // Separate from the text, which has `~G` for the core group.
             core: gvk.group.is_empty(),
             text: joined(&gvk),
         };
-        // Joined and compared as one text, as kustomize does: `a|x` comes after `ab|x`.
+        // Compared as one joined string, as in kustomize: `a|x` comes after `ab|x`.
         let name = [or(object.namespace(), "~X"), or(object.name(), "~N")].join("|");
         (rank(&gvk.kind, first, last), group, name)
     });
 }
 
-/// Namespaces are compared the other way round where one is of the core group.
+/// Namespaces are compared in reverse order if one object is in the core group.
 #[derive(PartialEq, Eq)]
 struct GroupKey {
     namespace: bool,
@@ -127,7 +127,7 @@ fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
     let place = |kinds: &[&str]| {
         kinds
             .iter()
-            // Of a kind that is listed twice, the later place counts: kustomize fills a map.
+            // If a kind is listed twice, the later position counts, because kustomize fills a map.
             .rposition(|it| *it == kind)
             .and_then(|at| isize::try_from(at).ok())
     };
@@ -152,7 +152,7 @@ fn or<'a>(text: &'a str, absent: &'a str) -> &'a str {
     if text.is_empty() { absent } else { text }
 }
 
-/// The place of a kind among field specs and name references.
+/// The position of a kind among field specs and name references.
 pub(super) fn default_order(gvk: &Gvk) -> (isize, String) {
     (rank(&gvk.kind, &FIRST, &LAST), joined(gvk))
 }

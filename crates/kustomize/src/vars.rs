@@ -1,4 +1,4 @@
-//! `vars`: values of fields, inserted for `$(NAME)`.
+//! `vars`: replaces `$(NAME)` by values of fields.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct Variable {
     object: String,
     namespace: String,
     field: String,
-    /// Where it is defined.
+    /// The location of its definition.
     span: Span,
 }
 
@@ -41,7 +41,7 @@ impl Variable {
             _ => {}
         }
         let field = match var.fieldref.as_ref().map_or("", |it| &*it.field_path) {
-            // kustomize defaults to the name, which is what most variables read.
+            // The default in kustomize is the name.
             "" => "metadata.name",
             field => field,
         };
@@ -56,7 +56,7 @@ impl Variable {
     }
 }
 
-/// Adds the variables of a kustomization, and notes on the resources which of them read there.
+/// Adds the variables of a kustomization, and records them on the resources that they read.
 pub(super) fn add(
     context: &mut Context<'_>,
     level: &KustomizationFrame<'_>,
@@ -76,8 +76,7 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
     let space = |it: &str| if it.is_empty() { "default" } else { it }.to_string();
     let fits = |gvk: &Gvk, name: &str, namespace: &str| {
         name == variable.object
-            // Exactly, and not as a pattern: kustomize compares whole identities here, so `objref`
-            // needs the API version.
+            // Not as a pattern: kustomize compares whole identities here, so `objref` needs the API version.
             && *gvk == variable.kind
             && (variable.namespace.is_empty() || space(&variable.namespace) == space(namespace))
     };
@@ -160,7 +159,7 @@ pub(super) fn replace(
         }
         resource.settle();
         if let Some(field) = resource.lost() {
-            // Without a kind or a name, the identity is not printable.
+            // Without a kind or a name, the identity cannot be printed.
             let left = match resource.object.kind() {
                 "" => format!("`{}`", resource.object.name()),
                 kind => format!("a {kind}"),
@@ -175,7 +174,7 @@ pub(super) fn replace(
         .iter()
         .filter(|it| values.known.get(&it.name).is_some_and(|it| !it.used));
     let warning = |it: &Variable| {
-        let message = format!("no field uses the variable `{}`", it.name);
+        let message = format!("no field uses variable `{}`", it.name);
         Diagnostic::warning("unused-variable", message).at(&it.span)
     };
     Ok(unused.map(warning).collect())
@@ -186,14 +185,14 @@ struct Value {
     used: bool,
 }
 
-/// The value of a variable now.
+/// The current value of a variable.
 fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic> {
     let mut sources = resources
         .iter()
         .filter(|it| it.variables.contains(&variable.name));
     let Some(resource) = sources.next() else {
         let message = format!(
-            "the resource of the variable `{}` does not exist",
+            "the resource of variable `{}` does not exist",
             variable.name
         );
         return Err(Diagnostic::error("missing-variable-source", message)
@@ -204,7 +203,7 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
     found.cloned().ok_or_else(|| {
         let id = resource.object.id();
         let message = format!(
-            "{id} has no field `{}` for the variable `{}`",
+            "{id} has no field `{}` for variable `{}`",
             variable.field, variable.name
         );
         Diagnostic::error("missing-variable-source", message)
@@ -214,7 +213,7 @@ fn value(variable: &Variable, resources: &Resources) -> Result<Node, Diagnostic>
     })
 }
 
-/// The parts of a path; `ports[0]` is two.
+/// The parts of a path; `ports[0]` has two.
 fn fields(path: &str) -> Vec<String> {
     let mut fields = Vec::new();
     for part in path::split(path) {
@@ -230,7 +229,7 @@ fn fields(path: &str) -> Vec<String> {
     fields
 }
 
-/// The values, and what they have added.
+/// The values, and a count of what they have added.
 #[derive(Default)]
 struct Values {
     known: BTreeMap<Arc<str>, Value>,
@@ -238,7 +237,7 @@ struct Values {
 }
 
 fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
-    // A field that is null holds no variable, and kustomize does not report it.
+    // kustomize ignores null fields.
     if field.is_null() {
         return Ok(());
     }
@@ -283,7 +282,7 @@ fn set_scalar(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// The text with its variables replaced. One that is nothing but a variable takes the type of its value.
+/// The string with its variables replaced. A string that is only a variable takes the type of its value.
 fn replaced(text: &str, values: &mut Values) -> Result<Node, Diagnostic> {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
@@ -295,16 +294,14 @@ fn replaced(text: &str, values: &mut Values) -> Result<Node, Diagnostic> {
         result.push_str(before);
         let name = after.strip_prefix('(').and_then(|it| it.split_once(')'));
         match (next, name) {
-            // `$$` is an escaped dollar, as in the `command` of a container: `$$(A)` stays `$(A)`
-            // for Kubernetes.
+            // `$$` is an escaped dollar: `$$(A)` becomes `$(A)`, for Kubernetes to expand.
             ('$', _) => {
                 result.push('$');
                 rest = &after[1..];
             }
             ('(', Some((name, more))) => {
                 let value = known(name, values);
-                // `$(PORT)` alone becomes the number, so that a variable can fill a field that is
-                // no string.
+                // `$(PORT)` alone becomes a number, so that variables can be used in fields that are not strings.
                 if let Some(value) = value.filter(|_| text.len() == name.len() + 3) {
                     return Ok(value);
                 }
@@ -338,11 +335,11 @@ fn string(text: &str) -> Node {
     Node::string(text).styled(style)
 }
 
-/// A variable's value, if it is no map or list.
+/// The value of a variable, if it is a scalar.
 fn known(name: &str, values: &mut Values) -> Option<Node> {
     let value = values.known.get_mut(name)?;
     let node = &value.node;
-    // A variable that reads a map or a list is left as it is written, and so counts as unused.
+    // A variable whose value is a map or list is not replaced, and counts as unused.
     let text = node.as_str()?;
     value.used = true;
     Some(match node.kind() {

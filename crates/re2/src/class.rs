@@ -1,11 +1,11 @@
-//! Classes of characters: `[…]`, `\d`, `\pL`.
+//! Character classes: `[…]`, `\d`, `\pL`.
 
 use crate::error::{Code, Error};
 use crate::escape::{self, push_char};
 use crate::names::unicode_class;
 use crate::parse::{Flags, before};
 
-/// The class of no character.
+/// The empty class.
 pub(crate) const EMPTY: &str = r"[^\x{0}-\x{10FFFF}]";
 
 /// POSIX classes, as ranges.
@@ -51,14 +51,14 @@ pub(crate) fn parse(text: &str, flags: Flags) -> Result<Class<'_>, Error> {
         }
     }
     if members.is_empty() {
-        // Only surrogates, which text never holds.
+        // Only surrogates, which text cannot contain.
         members.push_str(EMPTY);
     }
     let class = folded(format!("[{sign}{members}]"), flags);
     Ok((class, rest.get(1..).unwrap_or("")))
 }
 
-/// Reads `\d`, `\pL` and their kind outside of brackets; `None` if the escape is another one.
+/// Reads `\d`, `\pL` and similar escapes outside of brackets; `None` for other escapes.
 pub(crate) fn escaped(text: &str, flags: Flags) -> Result<Option<Class<'_>>, Error> {
     let class = unicode_or_perl(text)?;
     Ok(class.map(|(class, after)| (folded(class, flags), after)))
@@ -71,7 +71,7 @@ fn folded(class: String, flags: Flags) -> String {
     }
 }
 
-/// `[:alpha:]` and its kind.
+/// `[:alpha:]` and similar classes.
 fn posix(text: &str) -> Result<Option<Class<'_>>, Error> {
     let Some((name, after)) = text.strip_prefix("[:").and_then(|it| it.split_once(":]")) else {
         return Ok(None);
@@ -110,7 +110,7 @@ fn unicode(text: &str, mut negated: bool) -> Result<Option<Class<'_>>, Error> {
     let inner = text.get(2..).unwrap_or("");
     let mut chars = inner.chars();
     let (name, after) = match chars.next() {
-        // Go takes an empty name for the letter U+FFFD.
+        // Go reads an empty name as the letter U+FFFD.
         None => ("", ""),
         Some('{') => match chars.as_str().split_once('}') {
             Some(split) => split,
@@ -131,7 +131,7 @@ fn unicode(text: &str, mut negated: bool) -> Result<Option<Class<'_>>, Error> {
     Ok(Some((format!("[{sign}{class}]"), after)))
 }
 
-/// One character or a range of them; `whole` is the text from the opening bracket on.
+/// A character or a range; `whole` is the text from the opening bracket.
 fn range<'t>(members: &mut String, text: &'t str, whole: &str) -> Result<&'t str, Error> {
     let (low, rest) = character(text, whole)?;
     let is_range = rest.starts_with('-') && rest.len() >= 2 && !rest.starts_with("-]");
@@ -142,7 +142,7 @@ fn range<'t>(members: &mut String, text: &'t str, whole: &str) -> Result<&'t str
     if high < low {
         return Err(Error::new(Code::InvalidCharRange, before(text, rest)));
     }
-    // Surrogates are left out, since text never holds them.
+    // Surrogates are left out, because text cannot contain them.
     for (from, to) in [(low, high.min(0xD7FF)), (low.max(0xE000), high)] {
         if let (Some(from), Some(to)) = (char::from_u32(from), char::from_u32(to))
             && from <= to

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why Go refuses a pattern; printed with Go's own words.
+/// The reason why Go rejects a pattern, with Go's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     pub(crate) code: Code,

@@ -3,7 +3,7 @@
 use crate::error::{Code, Error};
 use crate::parse::before;
 
-/// Writes a character so that the regex crate takes it for itself, in a class or outside.
+/// Writes a character as a literal in the syntax of the regex crate, inside or outside of a class.
 pub(crate) fn push_char(out: &mut String, letter: char) {
     if letter.is_ascii_alphanumeric() {
         out.push(letter);
@@ -12,7 +12,7 @@ pub(crate) fn push_char(out: &mut String, letter: char) {
     }
 }
 
-/// Reads an escape; `text` begins with the backslash. Gives the code, which may be a surrogate, and what follows.
+/// Reads an escape; `text` begins with the backslash. Returns the code point, which may be a surrogate, and the rest.
 pub(crate) fn parse(text: &str) -> Result<(u32, &str), Error> {
     let mut chars = text.chars();
     chars.next();
@@ -28,7 +28,7 @@ pub(crate) fn parse(text: &str) -> Result<(u32, &str), Error> {
         't' => 9,
         'v' => 11,
         '0' => return Ok(octal(text)),
-        // One digit would be a back reference.
+        // A single digit would be a backreference.
         '1'..='7' if rest.starts_with(|it: char| ('0'..='7').contains(&it)) => {
             return Ok(octal(text));
         }

@@ -3,20 +3,20 @@
 use crate::class::EMPTY;
 use crate::parse::Operator;
 
-/// The limit on the depth of a pattern. Go's is 1000, but the regex crate compiles by recursion, which would need a large stack.
+/// The maximum depth of a pattern. In Go, it is 1000, but the regex crate compiles recursively and would need a large stack.
 pub(crate) const MAX_HEIGHT: u32 = 250;
-/// Go's limit on a count, and on the product of nested counts.
+/// Go's limit for a count, and for the product of nested counts.
 pub(crate) const MAX_REPEAT: u64 = 1000;
 
 /// A part of a pattern that a repetition operator may follow.
 pub(crate) struct Item {
-    /// In the regex crate's syntax.
+    /// The text in the syntax of the regex crate.
     pub(crate) text: String,
-    /// The depth of Go's tree for it.
+    /// The depth of its syntax tree in Go.
     pub(crate) height: u32,
-    /// The product of the counts nested in it.
+    /// The product of the nested counts.
     pub(crate) copies: u64,
-    /// Whether an operator after `text` takes all of it.
+    /// Whether an operator after `text` applies to all of it.
     is_atom: bool,
 }
 
@@ -30,7 +30,7 @@ impl Item {
         }
     }
 
-    /// Several items one after the other, or alternatives.
+    /// Joins items to a sequence or to alternatives.
     pub(crate) fn joined(mut items: Vec<Item>, separator: &str) -> Item {
         if items.len() == 1
             && let Some(item) = items.pop()
@@ -64,7 +64,7 @@ impl Item {
             Some((least, most)) => self.copies.saturating_mul(most.unwrap_or(least).max(1)),
         };
         let text = match operator.count {
-            // The regex crate forgets the groups in what it repeats no times, which would shift the numbers of later groups.
+            // The regex crate drops groups that are repeated zero times, which would change the numbers of later groups.
             Some((_, Some(0))) => format!("(?:{open}{}{close}{EMPTY})?", self.text),
             _ => format!("{open}{}{close}{}{mark}", self.text, operator.text),
         };

@@ -1,7 +1,7 @@
-//! Go's regular expressions for programs in Rust: the syntax of RE2 as Go's package `regexp` reads it, its error texts, its way of
-//! finding all matches, and its replacement templates (`$1`, `${name}`), run by the `regex` crate.
+//! Go's regular expressions for Rust: the syntax (RE2), error messages, rules for finding all matches, and replacement templates
+//! (`$1`, `${name}`) of Go's package `regexp`, implemented with the `regex` crate.
 //!
-//! Text may be any bytes: a byte that is not UTF-8 counts as U+FFFD, as in Go.
+//! Text may be any bytes: an invalid byte counts as U+FFFD, as in Go.
 //!
 //! ```
 //! let pattern = pleach_re2::Regexp::new(r"(?P<user>\w+)@").unwrap();

@@ -7,7 +7,7 @@ const CATEGORIES: &[&str] = &[
     "Sm", "So", "Z", "Zl", "Zp", "Zs",
 ];
 
-/// Long names of categories, in the form that `canonical` gives.
+/// Long names of categories, in the form of `canonical`.
 const ALIASES: &[(&str, &str)] = &[
     ("Casedletter", "LC"),
     ("Closepunctuation", "Pe"),
@@ -54,7 +54,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("Uppercaseletter", "Lu"),
 ];
 
-/// Scripts, as Go spells them.
+/// Scripts, in Go's spelling.
 const SCRIPTS: &[&str] = &[
     "Adlam",
     "Ahom",
@@ -221,7 +221,7 @@ const SCRIPTS: &[&str] = &[
     "Zanabazar_Square",
 ];
 
-/// The class in the regex crate's syntax that a name represents, or `None` for a name that Go does not know.
+/// The class of a name in the syntax of the regex crate, or `None` if Go does not know the name.
 pub(crate) fn unicode_class(name: &str) -> Option<String> {
     let plain = canonical(name);
     let class = match plain.as_str() {
@@ -237,21 +237,21 @@ fn category(plain: &str) -> Option<String> {
     let alias = ALIASES.iter().find(|it| it.0 == plain).map(|it| it.1);
     let known = CATEGORIES.iter().find(|it| **it == plain).copied();
     Some(match known.or(alias)? {
-        // Text has no surrogates; a lone one is invalid UTF-8.
+        // Text has no surrogates, because they are invalid UTF-8.
         "Cs" => r"[^\x{0}-\x{10FFFF}]".to_string(),
         "LC" => r"[\p{Lu}\p{Ll}\p{Lt}]".to_string(),
         category => format!(r"\p{{gc={category}}}"),
     })
 }
 
-/// Newer Go matches names without case and underscores but thereby loses scripts of two words; older Go takes these exactly.
-/// Both forms are accepted, because Helm releases were built with either.
+/// Newer versions of Go ignore case and underscores, but do not find scripts of two words; older versions require the exact name.
+/// Both forms are accepted, because there are Helm releases built with either.
 fn script(name: &str, plain: &str) -> Option<String> {
     let script = SCRIPTS.iter().find(|it| **it == name || **it == plain)?;
     Some(format!(r"\p{{sc={script}}}"))
 }
 
-/// A leading capital, then small letters; without `_`, `-` and blanks.
+/// Converts a name to a leading capital and lower case, without `_`, `-` and blanks.
 fn canonical(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     for letter in name.chars().filter(|it| !matches!(it, '_' | '-' | ' ')) {

@@ -1,7 +1,7 @@
-//! Reads a pattern as Go does and writes it in the regex crate's syntax.
+//! Parses a pattern like Go, and translates it to the syntax of the regex crate.
 //!
-//! Every construct is read here, so that what Go refuses is refused with Go's words, and what the two syntaxes read differently
-//! never reaches the regex crate in Go's spelling.
+//! Every construct is parsed here, so that invalid patterns are rejected with Go's messages, and constructs with a different
+//! meaning in the two syntaxes are translated.
 
 use crate::class;
 use crate::error::{Code, Error};
@@ -15,7 +15,7 @@ pub(crate) struct Translation {
     pub(crate) names: Vec<Option<String>>,
 }
 
-/// The flags that a pattern may set.
+/// The flags of a pattern.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Flags {
     pub(crate) fold_case: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Flags {
 
 /// An open group, or the whole pattern.
 struct Frame {
-    /// How the group begins; empty for the whole pattern.
+    /// The opening of the group; empty for the whole pattern.
     opening: &'static str,
     flags: Flags,
     alternatives: Vec<Item>,
@@ -73,7 +73,7 @@ struct Parser<'p> {
     names: Vec<Option<String>>,
 }
 
-/// What follows a step, and the text from its repetition operator on, if it was one.
+/// The rest after a step, and the text from its repetition operator, if it was one.
 type Step<'p> = (&'p str, Option<&'p str>);
 
 impl<'p> Parser<'p> {
@@ -290,7 +290,7 @@ impl Frame {
 
 /// `*`, `+`, `?` or a count.
 pub(crate) struct Operator {
-    /// As it is written, without a `?` after it.
+    /// The operator as written, without a `?` after it.
     pub(crate) text: String,
     /// The least and the greatest count of `{…}`.
     pub(crate) count: Option<(u64, Option<u64>)>,
@@ -310,7 +310,7 @@ impl Operator {
     }
 }
 
-/// Reads `{n}`, `{n,}` or `{n,m}`; the inner `None` means counts that are out of range. Anything else is a literal brace.
+/// Reads `{n}`, `{n,}` or `{n,m}`; the inner `None` if a count is out of range. Anything else is a literal brace.
 fn bounds(text: &str) -> Option<(Option<Operator>, &str)> {
     let (least, rest) = count(text.strip_prefix('{')?)?;
     let (most, rest) = match rest.strip_prefix(',') {
@@ -331,7 +331,7 @@ fn bounds(text: &str) -> Option<(Option<Operator>, &str)> {
     Some((operator, rest))
 }
 
-/// A number without leading zeros; one that is too long to matter becomes a large one.
+/// A number without leading zeros; one that is too long becomes a large number.
 fn count(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|it: char| !it.is_ascii_digit());
     let (digits, rest) = text.split_at(end.unwrap_or(text.len()));

@@ -6,10 +6,10 @@ use crate::error::{Code, Error};
 use crate::parse::translate;
 use crate::text::Text;
 
-/// How much memory a compiled pattern may take.
+/// The maximum memory of a compiled pattern.
 const SIZE_LIMIT: usize = 64 << 20;
 
-/// A pattern, ready to search. Cheap to clone.
+/// A compiled pattern. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Regexp {
     compiled: regex::Regex,
@@ -17,17 +17,17 @@ pub struct Regexp {
     expression: String,
 }
 
-/// A match: the places of the whole and of each group in the bytes searched; `None` for a group that took no part.
+/// A match: the ranges of the whole match and of each group; `None` for a group that did not participate.
 pub type Match = Vec<Option<Range<usize>>>;
 
 impl Regexp {
     /// Compiles a pattern.
     ///
-    /// Errors: with the text of Go's `regexp.Compile`.
+    /// Errors: with the message of Go's `regexp.Compile`.
     pub fn new(pattern: &str) -> Result<Regexp, Error> {
         let translation = translate(pattern)?;
         let mut builder = regex::RegexBuilder::new(&translation.pattern);
-        // The depth is checked in terms of Go's tree; the translation nests a few levels for each of its levels.
+        // The depth is limited in terms of Go's syntax tree; the translation has a few levels for each of its levels.
         builder.size_limit(SIZE_LIMIT).nest_limit(2_000);
         let compiled = builder.build();
         Ok(Regexp {
@@ -37,7 +37,7 @@ impl Regexp {
         })
     }
 
-    /// The pattern as it was given.
+    /// The original pattern.
     pub fn as_str(&self) -> &str {
         &self.expression
     }
@@ -47,7 +47,7 @@ impl Regexp {
         self.compiled.is_match(&Text::new(text).valid)
     }
 
-    /// The byte range of the leftmost match, with Perl's preference among alternatives.
+    /// The byte range of the leftmost match, preferring alternatives as Perl does.
     pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
         let text = Text::new(text);
         let found = self.compiled.find(&text.valid)?;
@@ -61,7 +61,7 @@ impl Regexp {
         Some(original(&text, &captures))
     }
 
-    /// The first `limit` matches that do not overlap; an empty match right after another one does not count.
+    /// The first `limit` matches without overlaps; an empty match directly after another match is ignored.
     pub fn find_all(&self, text: &[u8], limit: Option<usize>) -> Vec<Range<usize>> {
         let text = Text::new(text);
         let mut found = Vec::new();
@@ -84,14 +84,14 @@ impl Regexp {
         found
     }
 
-    /// Replaces every match by a template, in which `$1`, `${1}` and `$name` mean groups and `$$` a dollar sign.
+    /// Replaces every match by a template, in which `$1`, `${1}` and `$name` are groups and `$$` is a dollar sign.
     pub fn replace_all(&self, text: &[u8], template: &[u8]) -> Vec<u8> {
         self.replace(text, |out, captures| {
             self.expand(out, template, text, captures)
         })
     }
 
-    /// Replaces every match by a text as it is.
+    /// Replaces every match by a literal text.
     pub fn replace_all_literal(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
         self.replace(text, |out, _| out.extend_from_slice(replacement))
     }
@@ -152,7 +152,7 @@ impl Regexp {
         parts
     }
 
-    /// Puts a template's text for one match behind what is in `out`.
+    /// Appends a template, expanded for one match, to `out`.
     pub fn expand(&self, out: &mut Vec<u8>, template: &[u8], text: &[u8], found: &Match) {
         let mut rest = template;
         while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
@@ -176,7 +176,7 @@ impl Regexp {
         out.extend_from_slice(rest);
     }
 
-    /// The group of a number or, for all that Go does not take for a number, of a name.
+    /// The group with a number, or with a name if Go does not read it as a number.
     fn group(&self, name: &str, found: &Match) -> Option<Range<usize>> {
         let is_number = name.bytes().all(|byte| byte.is_ascii_digit())
             && (name == "0" || !name.starts_with('0'));
@@ -191,7 +191,7 @@ impl Regexp {
     }
 }
 
-/// Escapes what has a meaning in patterns.
+/// Escapes characters with a meaning in patterns.
 pub fn quote_meta(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for byte in text {
@@ -203,7 +203,7 @@ pub fn quote_meta(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The name after a `$` in a template, and what follows it; `None` where the `$` is literal.
+/// The name after a `$` in a template, and the rest; `None` if the `$` is literal.
 fn reference(template: &[u8]) -> Option<(&str, &[u8])> {
     let (inner, braced) = match template.strip_prefix(b"{") {
         Some(inner) => (inner, true),

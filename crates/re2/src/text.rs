@@ -1,11 +1,11 @@
-//! Text that may hold invalid UTF-8, as the regex crate can search it.
+//! Converts text that may contain invalid UTF-8 for the regex crate.
 
 use std::borrow::Cow;
 
-/// Valid text, and where its places are in the original.
+/// Valid text, with a mapping of positions to the original.
 pub(crate) struct Text<'t> {
     pub(crate) valid: Cow<'t, str>,
-    /// The ends of the U+FFFD put in place of single bytes, as places in `valid`; each makes later places two bytes larger.
+    /// The ends of inserted U+FFFD, as positions in `valid`; each increases later positions by two bytes.
     replaced: Vec<usize>,
 }
 
@@ -32,12 +32,12 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// The place in the original of a place in `valid`.
+    /// The position in the original for a position in `valid`.
     pub(crate) fn original(&self, place: usize) -> usize {
         place - 2 * self.replaced.partition_point(|end| *end <= place)
     }
 
-    /// The length of the character at a place; 0 at the end.
+    /// The length of the character at a position; 0 at the end.
     pub(crate) fn width(&self, place: usize) -> usize {
         let rest = self.valid.get(place..).unwrap_or("");
         rest.chars().next().map_or(0, char::len_utf8)

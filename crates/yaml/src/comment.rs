@@ -10,8 +10,7 @@ pub fn comment_above(place: &Span) -> Option<String> {
     for line in above.rsplit('\n') {
         match line.trim().strip_prefix('#') {
             Some(comment) => lines.push(plain(comment)),
-            // An empty line ends the comment: above it is the comment of a section, not of this
-            // key.
+            // A comment above an empty line belongs to a section, not to this key.
             None => break,
         }
     }
@@ -21,7 +20,7 @@ pub fn comment_above(place: &Span) -> Option<String> {
     (!text.is_empty()).then(|| text.to_string())
 }
 
-/// Without the marks of the tools that make tables of values: `# -- words`, `## words`, `## @param name words`.
+/// The comment without the marks of documentation generators: `# -- text`, `## text`, `## @param name text`.
 fn plain(comment: &str) -> &str {
     let words = comment.trim_start_matches('#').trim();
     // The marks are those of helm-docs (`# --`) and of the readme generator of Bitnami (`##

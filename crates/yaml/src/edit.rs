@@ -1,6 +1,6 @@
-//! Changes single values in a text of the user: comments, order and layout of everything else are kept.
+//! Changes single values in a file of the user. Comments, order and layout of everything else are kept.
 //!
-//! Each change is tried by reading the text again: either just this value has changed, or there is an error and no text.
+//! Each change is verified by parsing the text again: either only this value has changed, or the result is an error.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::{Entry, FieldPath, Kind, Mapping, Node, Step, Style, View, emit_canonical, parse};
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 
-/// The text of `source` with `value` at `path` of its document number `document`, counted from 0. Missing maps are created; an
-/// index after the last item of a list appends one.
+/// The text of `source` with `value` at `path` of the document with index `document`. Missing maps are created; the index after the
+/// last item of a list appends one.
 ///
 /// Errors: those of the reader; `uneditable` if the layout (such as an alias) does not allow changing only this value.
 pub fn set_in_text(
@@ -22,7 +22,7 @@ pub fn set_in_text(
     let Some(root) = documents.get(document) else {
         return Err(uneditable(path, Span::new(source, 0..0)).into());
     };
-    // Kept before the document is changed, for the fault that is only known afterwards.
+    // Stored for an error after the document is changed.
     let place = root.nearest_on_path(path).span().clone();
     let edit = Draft::of(root).descend(path.steps(), value);
     if let Some(root) = documents.get_mut(document) {
@@ -31,9 +31,9 @@ pub fn set_in_text(
     applied(source, edit, &documents).ok_or_else(|| uneditable(path, place).into())
 }
 
-/// The text of `source` without the entry at `path`; a map that so loses its last entry becomes `{}`.
+/// The text of `source` without the entry at `path`. A map without its last entry becomes `{}`.
 ///
-/// Errors: as [`set_in_text`].
+/// Errors: as for [`set_in_text`].
 pub fn remove_from_text(
     source: &Arc<Source>,
     document: usize,
@@ -49,7 +49,7 @@ pub fn remove_from_text(
     let Some(mapping) = root.at_path(&parent).and_then(Node::as_mapping) else {
         return Ok(source.text.to_string());
     };
-    // A block mapping without entries has no text: its key would read as null.
+    // Without entries, a block mapping would be parsed as null.
     if mapping.len() == 1 && mapping.contains_key(&key) {
         return set_in_text(source, document, &parent, &Node::mapping(Mapping::new()));
     }
@@ -60,14 +60,14 @@ pub fn remove_from_text(
     applied(source, edit, &documents).ok_or_else(|| uneditable(path, place).into())
 }
 
-/// The edited text, if it reads as `wanted`.
+/// The edited text, if it is parsed as `wanted`.
 fn applied(source: &Source, edit: Option<Edit>, wanted: &[Node]) -> Option<String> {
     let Edit { range, text } = edit?;
     let before = source.text.get(..range.start)?;
     let after = source.text.get(range.end..)?;
     let edited = format!("{before}{text}{after}");
-    // The proof: whatever the layout was, the edited text must read as the changed data. An edit
-    // below an alias, for instance, changes the anchor's value too and is refused here.
+    // The edited text must be parsed as the changed data. For example, an edit below an alias also changes the value of the anchor,
+    // and is rejected here.
     let read = parse(&Source::new(source.path.clone(), edited.as_str())).ok()?;
     let is_as_wanted =
         read.len() == wanted.len() && read.iter().zip(wanted).all(|(a, b)| a.same_data(b));
@@ -87,11 +87,11 @@ struct Edit {
     text: String,
 }
 
-/// A node that a path leads to, with what is around it.
+/// A node at a path, with its context.
 struct Draft<'a> {
     text: &'a str,
     node: &'a Node,
-    /// Whether it is in braces or brackets.
+    /// Whether it is in a flow collection.
     in_flow: bool,
     owner: Owner<'a>,
 }
@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
         below.descend(rest, value)
     }
 
-    /// Another value in this one's place.
+    /// Replaces this value.
     fn replace(&self, value: &Node) -> Option<Edit> {
         let range = trimmed(self.text, self.node);
         let one_line = |it: &Node| {
@@ -152,21 +152,20 @@ impl<'a> Draft<'a> {
         }
         let written = emit_canonical(value);
         let written = written.trim_end_matches('\n');
-        // Then a comment on the line stays where it is.
+        // This keeps a comment on the line.
         if one_line(self.node) && !range.is_empty() && !written.contains('\n') && one_line(value) {
             let text = written.to_string();
             return Some(Edit { range, text });
         }
         match self.owner {
-            // A document has no key to start from; what replaces all of it is not an edit.
+            // A document has no key, and replacing all of it is not an edit.
             Owner::Document => None,
             Owner::Entry(key) => {
                 let start = key.span().range().start;
                 let entry = single(key.as_str()?, value.clone());
                 let text = indented(&entry, column(self.text, start));
                 Some(Edit {
-                    // The key is written again as well, since a list and a scalar begin at
-                    // different places behind it.
+                    // The key is also replaced, because lists and scalars begin at different positions after it.
                     range: start..range.end.max(after_colon(self.text, key)),
                     text: text.trim_start().to_string(),
                 })
@@ -181,7 +180,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A new entry behind the last one.
+    /// Adds an entry after the last one.
     fn insert(&self, mapping: &Mapping, key: &str, value: &Node) -> Option<Edit> {
         let entry = single(key, value.clone());
         let (Some(first), Some(last)) = (mapping.as_slice().first(), mapping.as_slice().last())
@@ -190,8 +189,7 @@ impl<'a> Draft<'a> {
         };
         if self.in_flow || is_flow(self.node) {
             let inner = flow(&entry);
-            // Inside braces an entry needs the quotes of flow style, which the flow form of a whole
-            // map has.
+            // In braces, an entry needs the quotes of flow style.
             let inner = inner.strip_prefix('{')?.strip_suffix('}')?;
             let end = trimmed(self.text, &last.value).end;
             let end = end.max(last.key.span().range().end);
@@ -207,7 +205,7 @@ impl<'a> Draft<'a> {
         ))
     }
 
-    /// A new item behind the last one.
+    /// Adds an item after the last one.
     fn append(&self, items: &[Node], value: &Node) -> Option<Edit> {
         let list = Node::sequence([value.clone()]);
         let (Some(first), Some(last)) = (items.first(), items.last()) else {
@@ -218,8 +216,7 @@ impl<'a> Draft<'a> {
             return Some(behind(end, format!(", {}", flow(value))));
         }
         let before = self.text.get(..first.span().range().start)?;
-        // The dash of the first item shows how the list is indented: both `- a` below a key and ` -
-        // a` are valid.
+        // The indentation is that of the first item: both `- a` in the column of the key and an indented ` - a` are valid.
         let column = column(self.text, before.rfind('-')?);
         Some(behind(
             line_end(self.text, end),
@@ -235,7 +232,7 @@ fn behind(at: usize, text: String) -> Edit {
     }
 }
 
-/// The lines of an entry, or the part of a flow mapping that holds it.
+/// Removes the lines of an entry, or its part of a flow mapping.
 fn removal(text: &str, parent: Option<&Node>, key: &str) -> Option<Edit> {
     let (parent, mapping) = (parent?, parent?.as_mapping()?);
     let at = mapping.position(key)?;
@@ -247,13 +244,12 @@ fn removal(text: &str, parent: Option<&Node>, key: &str) -> Option<Edit> {
         .max(after_colon(text, &entry.key));
     let next = entries.get(at + 1).map(|it| it.key.span().range().start);
     let line_start = start - column(text, start);
-    // The first key of a list item shares its line with the dash, which must stay.
+    // The first key of a list item is on the line of the dash, which must stay.
     let is_own_line = text.get(line_start..start)?.trim().is_empty();
     let range = match next {
         _ if !is_flow(parent) && is_own_line => {
             let end = line_end(text, end);
-            // With its comment on the line, which describes what is removed; comments above are
-            // kept, since they may belong to several keys.
+            // The comment on the line is removed, too. Comments above are kept, because they may belong to several keys.
             line_start..(end + 1).min(text.len())
         }
         Some(next) => start..next,
@@ -320,8 +316,7 @@ fn is_flow(node: &Node) -> bool {
 fn trimmed(text: &str, node: &Node) -> Range<usize> {
     let range = node.span().range();
     let last = match node.view() {
-        // The span of a flow collection ends at its bracket. That of a block collection may reach
-        // over blank lines and comments.
+        // The span of a flow collection ends at its bracket. That of a block collection may include blank lines and comments.
         _ if is_flow(node) => None,
         View::Mapping(mapping) => mapping
             .as_slice()
@@ -350,24 +345,24 @@ fn line_end(text: &str, from: usize) -> usize {
     from + rest.get(..line).unwrap_or("").trim_end_matches('\r').len()
 }
 
-/// The column of a place in bytes, counted from 0.
+/// The column of a position in bytes, counted from 0.
 fn column(text: &str, at: usize) -> usize {
     let before = text.get(..at).unwrap_or("");
     at - before.rfind('\n').map_or(0, |it| it + 1)
 }
 
-/// The claims form, all its lines moved to the right, without the last line feed.
+/// The claims form, indented, without the last line feed.
 fn indented(node: &Node, columns: usize) -> String {
     let text = emit_canonical(node);
     let lines = text.lines().map(|line| match line {
-        // An empty line of a block text stays empty: trailing blanks would be a part of the text.
+        // Empty lines of a block scalar stay empty.
         "" => String::new(),
         line => format!("{:columns$}{line}", ""),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A value within braces or brackets, in one line.
+/// A value in flow style, on one line.
 fn flow(node: &Node) -> String {
     match node.view() {
         View::Mapping(mapping) => {
@@ -384,8 +379,7 @@ fn flow(node: &Node) -> String {
             let written = written.trim_end_matches('\n');
             let is_safe = !written.contains(['\n', ',', '[', ']', '{', '}']);
             match node.kind() {
-                // A comma or a bracket ends a plain scalar in flow style, which the block form does
-                // not have to avoid.
+                // In flow style, a comma or bracket ends a plain scalar.
                 Kind::String if !is_safe => quoted(text),
                 _ => written.to_string(),
             }
@@ -401,8 +395,7 @@ fn quoted(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
-            // Escaped by code: the editor's font may not show it, and some of these are line breaks
-            // to YAML.
+            // Editors may not show these characters, and some are line breaks in YAML.
             c if c.is_control() || !c.is_ascii() && !c.is_alphanumeric() => {
                 out.push_str(&format!("\\U{:08X}", u32::from(c)));
             }

@@ -6,9 +6,9 @@ use super::{Node, Style};
 use crate::diag::Source;
 
 impl Node {
-    /// The text of a scalar as a source to be read, whose spans point into the scalar.
+    /// The text of a scalar as a source for the reader, with spans inside the scalar.
     ///
-    /// In a literal block each line has its own place; a text in quotes, or a folded one, is known as a whole.
+    /// In a literal block, each line has its own location. A quoted or folded scalar only has a location as a whole.
     pub fn embedded_source(&self) -> Arc<Source> {
         let text = self.as_str().unwrap_or("");
         Source::embedded(self.span().clone(), text, self.lines(text))
@@ -19,7 +19,7 @@ impl Node {
         let text = self.as_str().unwrap_or("");
         let kept = text.trim_start();
         let (before, _) = text.split_at(text.len() - kept.len());
-        // Lines that are trimmed away have places too, and would shift all that follow.
+        // The locations of trimmed lines must be removed.
         let (dropped, indent) = match before.rsplit_once('\n') {
             Some((lines, indent)) => (lines.matches('\n').count() + 1, indent),
             None => (0, before),
@@ -37,7 +37,7 @@ impl Node {
         let span = self.span();
         match self.style() {
             Style::Literal => literal_lines(self, text),
-            // Only on one line, where the text is a slice of the file.
+            // Only for a single line whose text is a slice of the file.
             Style::Plain if span.text() == text => vec![span.start],
             _ => Vec::new(),
         }
@@ -49,7 +49,7 @@ impl Node {
 fn literal_lines(node: &Node, text: &str) -> Vec<u32> {
     let file = &node.span().source.text;
     let start = node.span().start as usize;
-    // The text begins on the line after `|`, whatever signs and comment are behind it.
+    // The text begins on the line after `|` and its indicators and comment.
     let Some(header) = file.get(start..).and_then(|rest| rest.find('\n')) else {
         return Vec::new();
     };
@@ -61,9 +61,9 @@ fn literal_lines(node: &Node, text: &str) -> Vec<u32> {
         };
         let written = written.split_inclusive('\n').next().unwrap_or("");
         let content = written.trim_end_matches(['\n', '\r']);
-        // The indentation is what the file's line has more.
+        // The indentation is the difference in length of the lines.
         let indentation = content.len().saturating_sub(line.len());
-        // A wrong place is worse than none: the diagnostic then points at the whole value.
+        // A wrong location is worse than none: then, a diagnostic points to the whole value.
         if !content.ends_with(line) && !content.trim().is_empty() {
             return Vec::new();
         }

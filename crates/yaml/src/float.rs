@@ -1,12 +1,12 @@
-//! The decimal digits of float64 values, as Go's package `strconv` finds and writes them.
+//! The decimal digits of float64 values, in the formats of Go's package `strconv`.
 
-/// The fewest decimal digits that mean a finite float64, as `{:e}` writes them. Of two texts that are equally near, Go takes the one
-/// with the even digit and Rust the larger one.
+/// The shortest decimal digits of a finite float64, in the format `{:e}`. Of two equally close results, Go uses the even digit and
+/// Rust the larger one.
 pub fn shortest_exponential(value: f64) -> String {
     let text = format!("{value:e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let count = mantissa.bytes().filter(u8::is_ascii_digit).count();
-    // With fewer digits the nearest text is nearer than any other.
+    // With fewer digits, there is a single nearest result.
     if count < 15 || !mantissa.ends_with(['1', '3', '5', '7', '9']) {
         return text;
     }
@@ -24,7 +24,7 @@ pub fn shortest_exponential(value: f64) -> String {
     }
 }
 
-/// The fewest decimal digits that mean a finite float64, and where the point is in them.
+/// The shortest decimal digits of a finite float64, and the position of the point.
 pub struct FloatDigits {
     is_negative: bool,
     digits: String,
@@ -49,7 +49,7 @@ impl FloatDigits {
         usize::try_from(self.point).is_ok_and(|it| it >= self.digits.len())
     }
 
-    /// Without an exponent.
+    /// The number without an exponent.
     pub fn decimal(&self) -> String {
         let (sign, digits) = (self.sign(), &*self.digits);
         let Ok(whole) = usize::try_from(self.point) else {
@@ -66,7 +66,7 @@ impl FloatDigits {
         }
     }
 
-    /// With an exponent of at least two digits.
+    /// The number with an exponent of at least two digits.
     pub fn exponential(&self) -> String {
         let (first, rest) = self.digits.split_at(1);
         let point = if rest.is_empty() { "" } else { "." };
@@ -79,7 +79,7 @@ impl FloatDigits {
         )
     }
 
-    /// Format `g`: with an exponent below 1e-4 and from 1e6 on.
+    /// Format `g`: with an exponent below 1e-4 and from 1e6.
     pub fn general(&self) -> String {
         match (-4..6).contains(&(self.point - 1)) {
             true => self.decimal(),

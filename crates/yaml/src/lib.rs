@@ -1,9 +1,9 @@
 //! YAML: ordered nodes with byte spans, the reader, the writers, and paths into nodes.
 //!
-//! The reader follows libyaml as ported to Go, because Flux, Argo CD and kustomize read with it. The writers are three on one
-//! scalar core: the claims form (the committed tree: keys in the given order, never folded), the build form (what `kustomize build`
-//! prints) and the kyaml form (what kustomize's library prints of a tree). The form is not part of a node. Neither are comments:
-//! the reader returns their positions, and only the kyaml form of a document as written keeps them.
+//! The reader follows the Go port of libyaml, which Flux, Argo CD and kustomize use. There are three writers with a common core for
+//! scalars: the claims form (for the committed tree: keys in the given order, never folded), the build form (the output of
+//! `kustomize build`) and the kyaml form (the output of kustomize's library). A node contains neither its form nor comments: the
+//! reader returns the positions of comments, and only the kyaml form of a document as written keeps them.
 
 mod comment;
 mod edit;

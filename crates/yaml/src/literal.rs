@@ -1,9 +1,9 @@
-//! Nodes written as they are written in YAML's flow style.
+//! Node literals in the syntax of YAML's flow style.
 
 use super::Node;
 
-/// A node as a literal, like `serde_json::json!`: maps, lists, and expressions that [`Node::from`] takes. A key with a `?` takes an
-/// `Option`, and is left out if that is `None`. A key is a string literal or a constant; no key may occur twice.
+/// A node as a literal, like `serde_json::json!`: maps, lists, and expressions for [`Node::from`]. A key with a `?` has an `Option`
+/// as value, and is left out if it is `None`. A key is a string literal or a constant. Keys must be unique.
 ///
 /// ```
 /// use pleach_yaml::{emit_canonical, node};
@@ -46,7 +46,7 @@ macro_rules! map {
     }};
 }
 
-// Entries and items are taken off one by one: a macro cannot repeat over values of which some are maps and some expressions.
+// Entries and items are processed one by one, because a repetition cannot match both maps and expressions.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __entries {
@@ -97,7 +97,7 @@ macro_rules! __items {
     };
 }
 
-/// A literal of Rust. Of a string nothing is copied, unlike with [`Node::from`].
+/// A Rust literal. Unlike [`Node::from`], it does not copy strings.
 #[doc(hidden)]
 pub trait Literal {
     /// The literal as a node.

@@ -1,4 +1,4 @@
-//! Keys and values in the order they were written.
+//! Ordered maps of keys and values.
 
 use std::collections::BTreeMap;
 
@@ -47,12 +47,11 @@ impl Mapping {
 
     /// The entry of a key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
-        // A linear search: most mappings have fewer than ten keys, and a hash table for each would cost more memory and time than
-        // it saves.
+        // Linear search: most mappings have fewer than ten keys, so a hash table would cost more than it saves.
         self.entries.iter().find(|it| it.key.is_text(key))
     }
 
-    /// The value of a key, to change.
+    /// The value of a key, mutably.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         self.entries
             .iter_mut()
@@ -122,7 +121,7 @@ impl Mapping {
         self.entries.iter()
     }
 
-    /// Keys and values in order, to change.
+    /// Keys and values in order, mutably.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Entry> {
         self.entries.iter_mut()
     }
@@ -132,14 +131,14 @@ impl Mapping {
         self.entries.iter().map(|it| it.key.as_str().unwrap_or(""))
     }
 
-    /// Whether two maps are the same data, whatever the order of their keys.
+    /// Whether two maps contain the same data, independent of the order of keys.
     pub(super) fn same_data(&self, other: &Mapping) -> bool {
         let mut index = KeyIndex::default();
         let mut entries = self.entries.iter().enumerate();
         self.len() == other.len()
             && entries.all(|(at, Entry { key, value })| {
                 let key = key.as_str().unwrap_or("");
-                // Mostly the order is the same too.
+                // Usually, the order is also the same.
                 let beside = other.entries.get(at).filter(|it| it.key.is_text(key));
                 let own = beside.or_else(|| {
                     let at = index.position(other, key)?;
@@ -174,20 +173,20 @@ pub struct KeyIndex {
 impl KeyIndex {
     /// The position of a key.
     pub fn position(&mut self, mapping: &Mapping, key: &str) -> Option<usize> {
-        // The index is only worth its memory for large maps, such as the data of a ConfigMap.
+        // An index is only worthwhile for large maps, such as the data of a ConfigMap.
         if mapping.len() <= INDEXED_MIN {
             return mapping.position(key);
         }
         for (at, entry) in mapping.entries.iter().enumerate().skip(self.indexed) {
             let key = entry.key.as_str().unwrap_or("");
-            // The first of equal keys, as a search would find it.
+            // Of equal keys, the first one, as in a search.
             self.positions.entry(key.into()).or_insert(at);
         }
         self.indexed = mapping.len();
         self.positions.get(key).copied()
     }
 
-    /// Sets a value, as [`Mapping::insert`] does.
+    /// Sets a value, like [`Mapping::insert`].
     pub fn insert(&mut self, mapping: &mut Mapping, key: Node, value: Node) {
         let at = self.position(mapping, key.as_str().unwrap_or(""));
         match at.and_then(|at| mapping.entries.get_mut(at)) {

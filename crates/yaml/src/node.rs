@@ -1,4 +1,4 @@
-//! One value with its place.
+//! A value with its location.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,16 +7,16 @@ use crate::diag::{Source, Span};
 
 /// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
 ///
-/// The span stays with the value through merging and patching, so that a late error points at the line in the user's file. Text
-/// that the source has verbatim is borrowed from it: no allocation per scalar.
+/// The span is kept through merging and patching, so that a late error points to the line in the user's file. Text that the source
+/// contains verbatim is a slice of it, without an allocation per scalar.
 #[derive(Clone)]
 pub struct Node {
     span: Span,
     value: Value,
 }
 
-/// Each variant holds its own look, which so takes the room beside the variant's number: a node is 48 bytes, and a file of a
-/// million values is read the faster for it.
+/// Each variant contains its own style, which then fits next to the discriminant: a node has 48 bytes, and large files are read
+/// faster.
 #[derive(Clone)]
 enum Value {
     /// Text that is in the source of the node's own span.
@@ -27,7 +27,7 @@ enum Value {
     Mapping(Presentation, Mapping),
 }
 
-/// The style and the stated type.
+/// The style and the explicit type.
 #[derive(Clone, Copy)]
 struct Presentation(Style, Tag);
 
@@ -47,7 +47,7 @@ impl Value {
     }
 }
 
-/// How a value is written: a preference for the writers, and an input of kustomize's merge.
+/// The style of a value: a preference for the writers, and an input of kustomize's merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Style {
     /// A scalar without quotes; a collection in block form.
@@ -68,23 +68,23 @@ pub enum Style {
 }
 
 impl Style {
-    /// Whether it is a style of strings only.
+    /// Whether it is only a style of strings.
     fn is_quoted(self) -> bool {
         !matches!(self, Style::Plain | Style::Flow | Style::Tagged)
     }
 }
 
-/// The type that the source states, or that the value was made with; `None` leaves it to the text.
+/// The type that is explicit in the source, or that the value was created with; `None` if the text determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Tag {
     /// Resolved from the text: a plain scalar by YAML's rules, every other a string.
     #[default]
     None,
-    /// `!!str`: text, however it looks.
+    /// `!!str`: a string.
     Str,
     /// `!!null`: the null value.
     Null,
-    /// `!!bool`: a truth value.
+    /// `!!bool`: a boolean.
     Bool,
     /// `!!int`: a whole number.
     Int,
@@ -99,7 +99,7 @@ pub enum Tag {
 }
 
 impl Tag {
-    /// The tag of a scalar of some kind; a collection has none.
+    /// The tag for a kind of scalar; a collection has none.
     pub fn of(kind: Kind) -> Tag {
         match kind {
             Kind::Null => Tag::Null,
@@ -113,7 +113,7 @@ impl Tag {
         }
     }
 
-    /// The kind that a tag states.
+    /// The kind of a tag.
     fn kind(self) -> Option<Kind> {
         Some(match self {
             Tag::None => return None,
@@ -131,7 +131,7 @@ impl Tag {
 /// A node's value for matching.
 #[derive(Clone, Copy, Debug)]
 pub enum View<'a> {
-    /// The text of a scalar, quotes and escapes undone.
+    /// The text of a scalar, without quotes and escapes.
     Scalar(&'a str),
     /// A sequence with these items.
     Sequence(&'a [Node]),
@@ -140,7 +140,7 @@ pub enum View<'a> {
 }
 
 impl Node {
-    /// A scalar whose text is in the span's source at `start..end`; the text must lie on characters.
+    /// A scalar whose text is a range of the span's source, on character boundaries.
     pub(super) fn slice(span: Span, text: std::ops::Range<usize>, style: Style, tag: Tag) -> Node {
         let clip = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Node {
@@ -157,7 +157,7 @@ impl Node {
         }
     }
 
-    /// A sequence at its place.
+    /// A sequence with a location.
     pub(super) fn items(span: Span, items: Vec<Node>, style: Style, tag: Tag) -> Node {
         Node {
             span,
@@ -165,7 +165,7 @@ impl Node {
         }
     }
 
-    /// A mapping at its place.
+    /// A mapping with a location.
     pub(super) fn entries(span: Span, mapping: Mapping, style: Style, tag: Tag) -> Node {
         Node {
             span,
@@ -181,12 +181,12 @@ impl Node {
         }
     }
 
-    /// A string, whatever its text looks like.
+    /// A string, even if its text looks like another type.
     pub fn string(text: impl Into<Arc<str>>) -> Node {
         Node::scalar(text, Style::Plain, Tag::Str)
     }
 
-    /// A string of the program's own, which allocates nothing.
+    /// A string constant, without an allocation.
     pub fn constant(text: &'static str) -> Node {
         Node {
             span: nowhere(),
@@ -231,7 +231,7 @@ impl Node {
         Node::entries(nowhere(), mapping.into(), Style::Plain, Tag::None)
     }
 
-    /// The same value with another origin.
+    /// The same value with another location.
     #[must_use]
     pub fn at(mut self, span: impl Into<Span>) -> Node {
         if let Value::Slice(look, ..) = self.value {
@@ -241,14 +241,14 @@ impl Node {
         self
     }
 
-    /// The same value, written in another style.
+    /// The same value with another style.
     #[must_use]
     pub fn styled(mut self, style: Style) -> Node {
         self.value.look_mut().0 = style;
         self
     }
 
-    /// The same value with another stated type.
+    /// The same value with another tag.
     #[must_use]
     pub fn tagged(mut self, tag: Tag) -> Node {
         self.value.look_mut().1 = tag;
@@ -260,12 +260,12 @@ impl Node {
         &self.span
     }
 
-    /// Whether it has a place in a file that somebody wrote.
+    /// Whether it has a location in a file.
     pub fn has_origin(&self) -> bool {
         !Arc::ptr_eq(&self.span.source, nowhere_source())
     }
 
-    /// How it was written.
+    /// The style in which it was written.
     pub fn style(&self) -> Style {
         self.value.look().0
     }
@@ -284,7 +284,7 @@ impl Node {
         }
     }
 
-    /// What the value is: the kind of a scalar is found as go-yaml v3 finds it in what it writes.
+    /// The kind of the value. That of a scalar follows go-yaml v3.
     pub fn kind(&self) -> Kind {
         match &self.value {
             Value::Sequence(_, _) => Kind::Sequence,
@@ -296,7 +296,7 @@ impl Node {
                     None if is_quoted => Kind::String,
                     None => text(),
                     Some(kind @ (Kind::String | Kind::Binary)) => kind,
-                    // The writer drops a tag that agrees with the text, and the quotes make it a string.
+                    // The writer removes a tag that matches the text, and quotes make it a string.
                     Some(kind) if is_quoted && text() == kind => Kind::String,
                     Some(kind) => kind,
                 }
@@ -304,9 +304,10 @@ impl Node {
         }
     }
 
-    /// Sets the tag of every scalar value to that of its kind, as go-yaml v3's reader does: the tag is kept when the text changes.
+    /// Sets the tag of every scalar value to that of its kind, as go-yaml v3 does when reading: the tag is kept when the text
+    /// changes.
     ///
-    /// Keys stay as they are. What a node is without it: a scalar without a tag takes the kind of whatever text it gets.
+    /// Keys are not changed. Without this, the kind of a scalar changes with its text.
     pub fn state_types(&mut self) {
         if let Some(items) = self.as_sequence_mut() {
             return items.iter_mut().for_each(Node::state_types);
@@ -324,7 +325,7 @@ impl Node {
         };
     }
 
-    /// Gives what JSON has no word for the meaning that it has in claims: a date without quotes is a text, and a value that is missing
+    /// Converts values without an equivalent in JSON to their meaning in claims: an unquoted date is a string, and a missing value
     /// inside `{…}` is null.
     pub fn settle_as_data(&mut self) {
         if let Some(items) = self.as_sequence_mut() {
@@ -341,7 +342,7 @@ impl Node {
         }
     }
 
-    /// Gives a text without quotes that YAML 1.1 takes for another type the quotes that every field gets when kustomize sets it.
+    /// Adds quotes to an unquoted string that has another type in YAML 1.1, as kustomize does for every field that it sets.
     pub fn quote_as_field(&mut self) {
         let is_open = matches!(self.tag(), Tag::Str | Tag::None) && self.style() == Style::Plain;
         if is_open && self.as_str().is_some_and(is_yaml_1_1_non_string) {
@@ -349,12 +350,12 @@ impl Node {
         }
     }
 
-    /// Whether it has the tag of a null, whatever its text is: what kustomize takes for a null before it writes.
+    /// Whether it has the tag of a null, independent of its text: kustomize treats such values as null until it prints them.
     pub fn is_tagged_null(&self) -> bool {
         self.is_scalar() && self.tag() == Tag::Null
     }
 
-    /// The text of a scalar, whatever its kind.
+    /// The text of a scalar of any kind.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::Slice(_, start, end) => Some(
@@ -370,12 +371,12 @@ impl Node {
         }
     }
 
-    /// Whether this is a scalar of just this text.
+    /// Whether this is a scalar with this text.
     pub(super) fn is_text(&self, text: &str) -> bool {
         match &self.value {
             Value::Slice(_, start, end) => {
                 let (start, end) = (*start as usize, *end as usize);
-                // Most texts that are compared differ in length, which shows without a look at them.
+                // Most texts differ in length, which is the fastest comparison.
                 end.wrapping_sub(start) == text.len()
                     && self
                         .span
@@ -396,7 +397,7 @@ impl Node {
         self.as_str().filter(|_| self.kind() == Kind::String)
     }
 
-    /// The value of a bool.
+    /// The value of a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         (self.kind() == Kind::Bool).then(|| matches!(self.as_str(), Some("true" | "True" | "TRUE")))
     }
@@ -436,7 +437,7 @@ impl Node {
         match self.kind() {
             Kind::Int => self.as_int_wide().map(|it| it as f64),
             Kind::Float => {
-                // Behind the tag of a float may be a whole number, which then is read as one.
+                // The tag of a float may precede a whole number.
                 let text = self.as_str()?;
                 let whole = super::scalar::int_value_wide(text).map(|it| it as f64);
                 whole.or_else(|| super::scalar::float_value(text))
@@ -448,7 +449,7 @@ impl Node {
     /// Whether the value is null.
     pub fn is_null(&self) -> bool {
         match self.value.look() {
-            // No word for null is longer.
+            // No spelling of null is longer.
             Presentation(style, Tag::None) => {
                 self.as_str().is_some_and(|it| it.len() <= 4)
                     && !style.is_quoted()
@@ -481,7 +482,7 @@ impl Node {
         }
     }
 
-    /// The items of a sequence, to change.
+    /// The items of a sequence, mutably.
     pub fn as_sequence_mut(&mut self) -> Option<&mut Vec<Node>> {
         if let Value::Sequence(_, items) = &mut self.value {
             Some(items)
@@ -499,7 +500,7 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping, to change.
+    /// The entries of a mapping, mutably.
     pub fn as_mapping_mut(&mut self) -> Option<&mut Mapping> {
         if let Value::Mapping(_, mapping) = &mut self.value {
             Some(mapping)
@@ -531,17 +532,17 @@ impl Node {
         self.as_mapping()?.get(key)
     }
 
-    /// A mapping's value by its key, to change.
+    /// A mapping's value by its key, mutably.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         self.as_mapping_mut()?.get_mut(key)
     }
 
-    /// Follows keys down through mappings.
+    /// The value at a path of keys.
     pub fn at_keys(&self, keys: &[&str]) -> Option<&Node> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// Follows keys down through mappings, to change.
+    /// The value at a path of keys, mutably.
     pub fn at_keys_mut(&mut self, keys: &[&str]) -> Option<&mut Node> {
         keys.iter().try_fold(self, |node, key| node.get_mut(key))
     }
@@ -570,9 +571,9 @@ impl Node {
         node
     }
 
-    /// Whether two values are the same data: spans, styles and the order of keys have no part in it.
+    /// Whether two values contain the same data. Spans, styles and the order of keys are ignored.
     ///
-    /// Numbers are the same when they are written the same: `1` and `1.0` differ.
+    /// Numbers are compared by their text: `1` and `1.0` differ.
     pub fn same_data(&self, other: &Node) -> bool {
         match (self.view(), other.view()) {
             (View::Scalar(a), View::Scalar(b)) => {
@@ -591,7 +592,7 @@ impl Node {
     }
 }
 
-/// Whether two texts of one length are the same. Up to 16 bytes, two overlapping numbers are all of a text.
+/// Whether two texts of equal length are equal. Up to 16 bytes, two overlapping integers cover the whole text.
 fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     fn ends<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
         bytes.first_chunk().zip(bytes.last_chunk())
@@ -609,7 +610,7 @@ fn nowhere_source() -> &'static Arc<Source> {
     SOURCE.get_or_init(|| Source::internal("", ""))
 }
 
-/// The span of what the program made itself.
+/// The span of generated values.
 fn nowhere() -> Span {
     Span::new(nowhere_source(), 0..0)
 }

@@ -7,25 +7,25 @@ use rayon::prelude::*;
 
 use crate::diag::{Diagnostic, Diagnostics};
 
-/// From this number of small items on, sharing the work is faster.
-// Waking a worker takes some microseconds, about what it takes to emit a small object.
+/// The number of small items from which on parallel work is faster.
+// Waking a worker takes a few microseconds, about as long as writing a small object.
 pub const MANY: usize = 256;
 
-/// A worker walks values as deep as the reader lets them be, so it has the stack of a main thread.
-// Rust gives its threads 2 MiB, which may be too little for a document of a thousand levels.
+/// The stack size of workers, which process values of any depth that the reader permits; that of a main thread.
+// Rust's default of 2 MiB may be too small for a document with a thousand levels.
 const STACK_BYTES: usize = 8 << 20;
 
-/// The thread that works along.
+/// The thread that is also a worker.
 static OWN: OnceLock<ThreadId> = OnceLock::new();
 
-/// Makes the calling thread one of the workers, instead of a thread more that waits for them. It is to be the only one that has work
-/// done.
+/// Makes the calling thread one of the workers, instead of an additional thread that waits for them. Only this thread may start
+/// work.
 pub fn use_current_thread() {
-    // Set twice it stays the first thread, which is the one that the pool has been built with.
+    // If this is called twice, the first thread is kept, because the pool was built with it.
     let _ = OWN.set(std::thread::current().id());
 }
 
-/// Starts the workers when they are first wanted. A program that has made its own keeps those.
+/// Starts the workers on first use. If the program has already built a global pool, that is used.
 fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -35,7 +35,7 @@ fn start() {
             true => workers.use_current_thread(),
             false => workers,
         };
-        // Fails where the embedding program has built the global pool, which is then used.
+        // This fails if the embedding program has built the global pool, which is then used.
         let _ = workers.build_global();
     });
 }
@@ -47,8 +47,7 @@ pub fn each<T: Send, R: Send>(
     run: impl Fn(T, &mut Diagnostics) -> R + Sync + Send,
 ) -> Vec<R> {
     let run = |item| {
-        // Each run collects on its own: a shared list would need a lock, and its order would depend
-        // on timing.
+        // Each call collects separately: a shared list would need a lock, and its order would depend on timing.
         let mut said = Diagnostics::default();
         (run(item, &mut said), said)
     };
@@ -61,7 +60,7 @@ pub fn each<T: Send, R: Send>(
     done.into_iter().map(keep).collect()
 }
 
-/// Does two things at once.
+/// Runs two functions in parallel.
 pub fn join<A: Send, B: Send>(
     one: impl FnOnce() -> A + Send,
     other: impl FnOnce() -> B + Send,
@@ -70,7 +69,7 @@ pub fn join<A: Send, B: Send>(
     rayon::join(one, other)
 }
 
-/// Maps each item; on all processors if there are at least `many` items.
+/// Maps each item, in parallel if there are at least `many` items.
 pub fn map<T: Sync, R: Send>(
     many: usize,
     items: &[T],
@@ -92,7 +91,7 @@ pub fn try_map<T: Send, R: Send>(
         return items.iter_mut().map(work).collect();
     }
     start();
-    // The first of the items, not of the clock.
+    // The first error in the order of items, not of time.
     let done: Vec<Result<R, Diagnostic>> = items.par_iter_mut().map(work).collect();
     done.into_iter().collect()
 }

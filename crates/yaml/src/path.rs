@@ -1,8 +1,8 @@
-//! Addresses of fields: `spec.containers[0].image`.
+//! Paths of fields: `spec.containers[0].image`.
 
 use std::fmt;
 
-/// The way from a root to a field.
+/// The path from the root to a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FieldPath {
     steps: Vec<Step>,
@@ -45,7 +45,7 @@ impl FieldPath {
         path
     }
 
-    /// This path and one key more.
+    /// This path with another key.
     #[must_use]
     pub fn key(&self, key: &str) -> FieldPath {
         let mut path = self.clone();
@@ -53,7 +53,7 @@ impl FieldPath {
         path
     }
 
-    /// This path and one index more.
+    /// This path with another index.
     #[must_use]
     pub fn index(&self, index: usize) -> FieldPath {
         let mut path = self.clone();
@@ -61,7 +61,7 @@ impl FieldPath {
         path
     }
 
-    /// This path, then another one that begins where this one ends.
+    /// This path, followed by another one.
     #[must_use]
     pub fn join(&self, below: &FieldPath) -> FieldPath {
         let mut path = self.clone();
@@ -95,7 +95,7 @@ impl FieldPath {
         for step in &self.steps {
             text.push('/');
             match step {
-                // `~` first, or the tilde of a new `~1` would be escaped again.
+                // `~` first, so that the tilde of a new `~1` is not escaped again.
                 Step::Key(key) => text.push_str(&key.replace('~', "~0").replace('/', "~1")),
                 Step::Index(index) => text.push_str(&index.to_string()),
             }
@@ -104,7 +104,7 @@ impl FieldPath {
     }
 }
 
-/// `spec.containers[0].image`; a key that is no plain word is in brackets and quotes.
+/// `spec.containers[0].image`; other keys are in brackets and quotes.
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.steps.iter().enumerate() {

@@ -1,24 +1,24 @@
 //! The scalar core: the types of unquoted scalars, and values of numbers.
 //!
-//! The rules are go-yaml v3's, which reads for Flux, Argo CD and kustomize. YAML 1.1's `yes`, `no`, `on`, `off` are strings here;
-//! the writers quote them anyway, since other readers take them for booleans.
+//! The rules are those of go-yaml v3, which Flux, Argo CD and kustomize use. `yes`, `no`, `on` and `off` of YAML 1.1 are strings;
+//! the writers quote them anyway, because they are booleans for other parsers.
 
 /// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `null`, `~` or nothing at all.
+    /// `null`, `~` or an empty value.
     Null,
-    /// `true` or `false`, also in capitals.
+    /// `true` or `false`, also capitalized.
     Bool,
     /// A whole number within 64 bits, signed or unsigned.
     Int,
-    /// Any other number, `.inf` and `.nan` included.
+    /// Any other number, including `.inf` and `.nan`.
     Float,
     /// A date, with or without a time.
     Timestamp,
-    /// Base64 that was tagged `!!binary`.
+    /// Base64 with the tag `!!binary`.
     Binary,
-    /// Text, and every scalar in quotes.
+    /// A string, and every quoted scalar.
     String,
     /// A sequence, in block or flow style.
     Sequence,
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind in messages.
+    /// The name of the kind, for messages.
     pub fn words(self) -> &'static str {
         match self {
             Kind::Null => "null",
@@ -45,10 +45,10 @@ impl Kind {
 
 /// The kind of an unquoted scalar.
 ///
-/// Only the first byte decides whether anything but a string is tried; then fixed words, dates, whole numbers and
-/// fractions, in this order.
+/// The first byte decides whether it can be anything but a string; then fixed words, dates, whole numbers and fractions are tried,
+/// in this order.
 pub fn resolve(text: &str) -> Kind {
-    // Nothing between a colon and the end of its line is null in YAML.
+    // An empty value is null.
     let Some(first) = text.bytes().next() else {
         return Kind::Null;
     };
@@ -68,7 +68,7 @@ fn resolve_number(text: &str) -> Kind {
         return Kind::Int;
     }
     match text.trim_start_matches(['+', '-']) {
-        // At most one sign, while the trimming above takes any number of them.
+        // At most one sign is allowed, but the trimming above removes any number of them.
         ".inf" | ".Inf" | ".INF" if text.len() <= 5 => return Kind::Float,
         _ if matches!(text, ".nan" | ".NaN" | ".NAN") => return Kind::Float,
         _ => {}
@@ -89,14 +89,14 @@ fn resolve_number(text: &str) -> Kind {
     }
 }
 
-/// Whether a text that begins as a number ends in a letter as no number or date does: `100m`, `5Gi`, `10s`.
+/// Whether a text that begins like a number ends with a letter that is not part of a number or date: `100m`, `5Gi`, `10s`.
 fn ends_as_word(text: &str) -> bool {
     let is_letter = |it: &u8| it.is_ascii_alphabetic() && !matches!(it, b'Z' | b'z');
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     text.as_bytes().last().is_some_and(is_letter) && !unsigned.starts_with(['0', '.'])
 }
 
-/// The value of a whole number as nearly all are written: a few digits, of which the first is no zero.
+/// The value of a whole number in the most common form: a few digits without a leading zero.
 fn short_number(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 18 || bytes.first() == Some(&b'0') && bytes.len() > 1 {
@@ -111,7 +111,7 @@ pub(super) fn int_value(text: &str) -> Option<i64> {
     int_value_wide(text).and_then(|value| i64::try_from(value).ok())
 }
 
-/// The value of a whole number from −2^63 to 2^64−1: underscores dropped, then Go's base-0 syntax.
+/// The value of a whole number from −2^63 to 2^64−1: underscores are removed, then Go's base-0 syntax applies.
 pub(super) fn int_value_wide(text: &str) -> Option<i128> {
     if let Some(number) = short_number(text) {
         return Some(number.into());
@@ -121,7 +121,7 @@ pub(super) fn int_value_wide(text: &str) -> Option<i128> {
     } else {
         text.into()
     };
-    // go-yaml drops underscores anywhere but looks at the first character before, so `_1` is text.
+    // go-yaml removes underscores anywhere except at the beginning, so `_1` is a string.
     if text.starts_with('_') {
         return None;
     }
@@ -135,18 +135,17 @@ pub(super) fn int_value_wide(text: &str) -> Option<i128> {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
         [b'0', b'b' | b'B', ..] => (2, &digits[2..]),
         [b'0', b'o' | b'O', ..] => (8, &digits[2..]),
-        // Base 0 in Go: a leading zero alone means octal, as in YAML 1.1. `08` is therefore no
-        // integer, and becomes a float.
+        // In Go's base 0, a leading zero means octal, as in YAML 1.1. Therefore, `08` is not an integer but a float.
         [b'0', _, ..] => (8, &digits[1..]),
         _ => (10, digits),
     };
-    // `from_str_radix` would take a second sign.
+    // `from_str_radix` would accept a second sign.
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return None;
     }
     let magnitude = i128::from_str_radix(digits, radix).ok()?;
     let value = if negative { -magnitude } else { magnitude };
-    // go-yaml tries `int64` and then `uint64`; what exceeds both is a float.
+    // go-yaml tries `int64` and `uint64`; larger numbers are floats.
     (i128::from(i64::MIN)..=i128::from(u64::MAX))
         .contains(&value)
         .then_some(value)
@@ -166,8 +165,7 @@ pub(super) fn float_value(text: &str) -> Option<f64> {
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    // go-yaml checks with a pattern before it parses: `ParseFloat` alone would accept `infinity`
-    // and hexadecimal floats.
+    // go-yaml checks a pattern first, because `ParseFloat` would accept `infinity` and hexadecimal floats.
     if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 {
         return None;
     }
@@ -177,7 +175,7 @@ pub(super) fn float_value(text: &str) -> Option<f64> {
             return None;
         }
     }
-    // Go reports an overflow as an error, and the text stays a string; Rust returns infinity.
+    // In Go, an overflow is an error, so the value is a string; Rust returns infinity.
     plain.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 

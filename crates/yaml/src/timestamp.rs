@@ -1,11 +1,11 @@
-//! Dates, as go-yaml recognizes them in plain scalars.
+//! Dates in plain scalars, by the rules of go-yaml.
 
-/// The date in RFC 3339, if the text is one: `Y-M-D` alone, with `T` and a zone, or with a blank and no zone.
+/// The date in the format of RFC 3339, if the text is a date: `Y-M-D`, with a time after `T` and a zone, or with a time after a
+/// blank and without a zone.
 pub(super) fn rfc_3339(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let looks_so =
-        // go-yaml makes the same quick check before it tries its layouts, so a year has exactly
-        // four digits.
+        // The same check as in go-yaml: a year has exactly four digits.
         bytes.len() >= 8 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-';
     if !looks_so {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn rfc_3339(text: &str) -> Option<String> {
     let time = match time.as_bytes().first() {
         None => "00:00:00Z".to_string(),
         Some(b'T' | b't') => clock_and_zone(&time[1..])?,
-        // The layout with a blank has no zone in go-yaml, and means UTC.
+        // In go-yaml, the layout with a blank has no zone and is UTC.
         Some(b' ') => clock(&time[1..])? + "Z",
         Some(_) => return None,
     };
@@ -57,7 +57,7 @@ fn clock(text: &str) -> Option<String> {
     }
     let fraction = match fraction {
         Some(it) if it.is_empty() || !it.bytes().all(|byte| byte.is_ascii_digit()) => return None,
-        // Go's time has nanoseconds, and prints a fraction without zeros at its end.
+        // Go prints fractions of up to nine digits without trailing zeros.
         Some(it) => it[..it.len().min(9)].trim_end_matches('0'),
         None => "",
     };

@@ -39,7 +39,7 @@ impl<'a> Policy<'a> {
         selects(self.selector, |key| labels.value(key))
     }
 
-    /// Whether a rule allows a client to reach a port of the pods. What cannot be known counts as allowed.
+    /// Whether a rule allows a client to reach a port of the pods. If unknown, it counts as allowed.
     pub(super) fn allows(
         &self,
         port: &Port,
@@ -65,7 +65,7 @@ fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
         .unwrap_or_default()
 }
 
-/// Whether an entry of `ports` covers a port. The number behind a name is not known here.
+/// Whether an entry of `ports` covers a port. A named port may be any port.
 fn covers(entry: &Node, port: &Port) -> bool {
     let protocol = entry.get("protocol").and_then(Node::as_str);
     if protocol.unwrap_or("TCP") != port.protocol {
@@ -93,7 +93,7 @@ fn admits(
             let range = peer.at_keys(&["ipBlock", "cidr"]).and_then(Node::as_str);
             range.is_none_or(may_hold_pods)
         }
-        // Where the operator runs is not known, so any peer may be it.
+        // The namespace of the operator is unknown, so any peer may match it.
         Client::Operator(spaces) if spaces.is_empty() => true,
         Client::Operator(spaces) => spaces.iter().any(|space| match selector {
             None => *space == namespace,
@@ -112,13 +112,13 @@ fn admits(
     }
 }
 
-/// Whether pods may have addresses in a range: it is everything, or it touches the ranges for private use.
+/// Whether pods may have addresses in a range: it contains all addresses, or overlaps the private ranges.
 fn may_hold_pods(range: &str) -> bool {
     let (address, length) = range.split_once('/').unwrap_or((range, "32"));
     let is_wide = length.parse::<u8>().is_ok_and(|it| it < 8);
     match address.parse() {
         Ok(IpAddr::V4(it)) => {
-            // 100.64.0.0/10 is for carriers, and providers of clusters use it for pods.
+            // 100.64.0.0/10 is reserved for carriers, but cloud providers use it for pods.
             let [first, second, ..] = it.octets();
             is_wide || it.is_private() || first == 100 && (64..128).contains(&second)
         }

@@ -1,4 +1,4 @@
-//! Pods that somebody must reach: databases by their operators, and the pods of LoadBalancers by clients outside of the cluster.
+//! Pods that must be reachable: databases by their operators, and the pods of LoadBalancers by clients outside the cluster.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,9 +10,9 @@ use crate::products::operators::{self, Operators};
 use crate::products::{ManagedPods, kind_of};
 use crate::yaml::Node;
 
-/// Pods, and who must reach which ports of them.
+/// Pods, a client that must reach them, and on which ports.
 pub(super) struct Target<'a> {
-    /// The object that the pods belong to, as a message names it.
+    /// The owner of the pods, for messages.
     pub(super) title: String,
     pub(super) namespace: &'a str,
     pub(super) labels: Labels<'a>,
@@ -20,11 +20,11 @@ pub(super) struct Target<'a> {
     pub(super) client: Client<'a>,
 }
 
-/// Who must reach a target.
+/// The client that must reach a target.
 pub(super) enum Client<'a> {
-    /// The operator of the object, in one of these namespaces; empty where they are not known.
+    /// The operator of the object, in one of these namespaces; empty if unknown.
     Operator(BTreeSet<&'a str>),
-    /// Clients outside of the cluster.
+    /// Clients outside the cluster.
     Outside,
 }
 
@@ -43,11 +43,11 @@ impl fmt::Display for Port {
     }
 }
 
-/// The labels of pods, as far as they are known.
+/// The known labels of pods.
 #[derive(Clone)]
 pub(super) struct Labels<'a> {
     known: Vec<(&'a str, &'a str)>,
-    /// Whether there are no others.
+    /// Whether the pods have no other labels.
     is_all: bool,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// A kind whose operator connects to the pods that it makes.
+/// A kind whose operator connects to the pods that it creates.
 struct Managed {
     group: &'static str,
     pods: &'static ManagedPods,
@@ -146,7 +146,7 @@ pub(super) fn targets<'a>(
     found
 }
 
-/// The LoadBalancers that an operator makes for an object by its templates of Services.
+/// The LoadBalancers that an operator creates from the Service templates of an object.
 fn load_balancers_of<'a>(object: &'a Object, managed: &Managed) -> Vec<Target<'a>> {
     let templates = field(object, &managed.pods.services).and_then(Node::as_sequence);
     let templates = templates.unwrap_or_default().iter();
@@ -162,7 +162,8 @@ fn load_balancers_of<'a>(object: &'a Object, managed: &Managed) -> Vec<Target<'a
         .collect()
 }
 
-/// The pods behind a Service of type LoadBalancer: one target for each workload that it selects, or one by its selector alone.
+/// The pods behind a Service of type LoadBalancer: a target for each workload that it selects, or one target with only the labels of
+/// its selector.
 fn behind<'a>(service: &'a Object, objects: &[&'a Object]) -> Vec<Target<'a>> {
     let selector = pairs(service.node.at_keys(&["spec", "selector"]));
     if selector.is_empty() {
@@ -228,7 +229,7 @@ fn is_type_load_balancer(node: &Node) -> bool {
     kind == Some("LoadBalancer")
 }
 
-/// The ports of pods that a Service leads to. Those with a name that no container has are left out.
+/// The target ports of a Service. Named ports that no container declares are left out.
 fn service_ports(service: &Node, pods: &[Pod<'_>]) -> Vec<Port> {
     let ports = service
         .at_keys(&["spec", "ports"])

@@ -1,4 +1,4 @@
-//! The built-in policy of what must not be down: more than one replica, and a PodDisruptionBudget.
+//! The built-in policy for availability: more than one replica, and a PodDisruptionBudget.
 
 use super::super::scene::{EnvironmentObjects, SourcedObject};
 use super::diagnostic;
@@ -38,7 +38,7 @@ pub(super) fn findings(
     found
 }
 
-/// How many replicas there are at least; `None` for none on purpose.
+/// The minimum number of replicas; `None` if it is deliberately zero.
 fn least(object: &Object, scalers: &[&Object]) -> Option<i64> {
     let is_scaled = |it: &&&Object| {
         let text = |key: &str| {
@@ -68,7 +68,7 @@ fn replicas(
         return;
     }
     let message = format!(
-        "{} has one replica: it is down whenever its node is",
+        "{} has only one replica, so it is unavailable whenever its node is",
         sourced.object.id()
     );
     let fault = diagnostic(
@@ -79,7 +79,7 @@ fn replicas(
         message,
     );
     found.push(fault.help(
-        "write two replicas or more, or say why with `# pleach: allow[single-replica] REASON`",
+        "set at least two replicas, or give the reason in a comment: `# pleach: allow[single-replica] REASON`",
     ));
 }
 
@@ -100,7 +100,7 @@ fn budget(
         return;
     }
     let message = format!(
-        "{} has no PodDisruptionBudget: all its pods may be evicted at once",
+        "{} has no PodDisruptionBudget, so all its pods may be evicted at once",
         object.id()
     );
     let fault = diagnostic(

@@ -1,4 +1,4 @@
-//! Built-in policies of containers: resources, images, privileges, probes; and of the labels of what runs them.
+//! Built-in policies for containers (resources, images, privileges, probes) and for the labels of workloads.
 
 use super::super::pods::{Pod, pods};
 use super::super::scene::{EnvironmentObjects, SourcedObject};
@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::load::BuiltinPolicies;
 use crate::yaml::{FieldPath, Node};
 
-/// Tags that mean another image from time to time.
+/// Tags that are moved to newer images.
 const MOVING: [&str; 9] = [
     "latest", "head", "edge", "nightly", "main", "master", "stable", "dev", "develop",
 ];
@@ -122,7 +122,7 @@ impl OfPod<'_, '_> {
                     severity,
                     &self.pod.path.key(key),
                     &words,
-                    "remove it, unless the pods manage their node",
+                    "remove it, unless the pods must manage their node",
                 );
             }
         }
@@ -138,7 +138,7 @@ impl OfPod<'_, '_> {
                 .collect();
             if !missing.is_empty() {
                 let words = format!(
-                    "has a container `{name}` without requests of {}",
+                    "has container `{name}` without requests for {}",
                     missing.join(" and ")
                 );
                 let field = path.key("resources").key("requests");
@@ -147,7 +147,7 @@ impl OfPod<'_, '_> {
                     severity,
                     &field,
                     &words,
-                    "write `resources.requests`, by which pods are put on nodes",
+                    "set `resources.requests`; the scheduler needs them to place pods",
                 );
             }
         }
@@ -156,14 +156,14 @@ impl OfPod<'_, '_> {
             .limits
             .filter(|_| !amount(&["resources", "limits", "memory"]))
         {
-            let words = format!("has a container `{name}` without a limit of memory");
+            let words = format!("has container `{name}` without a memory limit");
             let field = path.key("resources").key("limits");
             self.diagnostic(
                 "missing-limits",
                 severity,
                 &field,
                 &words,
-                "write `resources.limits.memory`, so that it cannot take the memory of others",
+                "set `resources.limits.memory`, so that the container cannot use up the memory of its node",
             );
         }
     }
@@ -185,9 +185,9 @@ impl OfPod<'_, '_> {
             .and_then(|it| it.split_once(':'))
             .map(|it| it.1);
         let words = match tag {
-            None => format!("runs the image `{image}`, which has no tag"),
+            None => format!("runs image `{image}`, which has no tag"),
             Some(tag) if MOVING.contains(&tag.to_lowercase().as_str()) => {
-                format!("runs the image `{image}`, whose tag moves")
+                format!("runs image `{image}`, whose tag is moved to newer images")
             }
             Some(_) => return,
         };
@@ -196,7 +196,7 @@ impl OfPod<'_, '_> {
             severity,
             &path.key("image"),
             &words,
-            "write the tag of a release, or a digest",
+            "use the tag of a release, or a digest",
         );
     }
 
@@ -207,17 +207,14 @@ impl OfPod<'_, '_> {
         for key in ["privileged", "allowPrivilegeEscalation"] {
             let keys = ["securityContext", key];
             if container.at_keys(&keys).and_then(Node::as_bool) == Some(true) {
-                let words = format!(
-                    "has a container `{}` with `{key}: true`",
-                    name_of(container)
-                );
+                let words = format!("has container `{}` with `{key}: true`", name_of(container));
                 let field = path.key("securityContext").key(key);
                 self.diagnostic(
                     "privileged-container",
                     severity,
                     &field,
                     &words,
-                    "remove it, or give the container single capabilities",
+                    "remove it, or add only the capabilities that the container needs",
                 );
             }
         }
@@ -227,7 +224,7 @@ impl OfPod<'_, '_> {
         let Some(severity) = self.policies.probes else {
             return;
         };
-        // What is done some time is not asked whether it is ready.
+        // Jobs run to completion and need no probes.
         if matches!(self.sourced.object.kind(), "Job" | "CronJob") {
             return;
         }
@@ -238,11 +235,11 @@ impl OfPod<'_, '_> {
             .collect();
         if !missing.is_empty() {
             let words = format!(
-                "has a container `{}` without {}",
+                "has container `{}` without {}",
                 name_of(container),
                 missing.join(" and ")
             );
-            self.diagnostic("missing-probe", severity, path, &words, "add it, so that Kubernetes knows when the container is ready, and when to restart it");
+            self.diagnostic("missing-probe", severity, path, &words, "add probes, so that Kubernetes knows when the container is ready and when to restart it");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The built-in policies that `pleach.yaml` switches on.
+//! The built-in policies that are enabled in `pleach.yaml`.
 
 mod availability;
 mod containers;
@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::load::BuiltinPolicies;
 use crate::yaml::FieldPath;
 
-/// What violates a policy in an environment. `minor` is the version of Kubernetes.
+/// The violations of enabled policies in an environment. `minor` is the minor version of Kubernetes.
 pub(super) fn findings(
     name: &str,
     scene: &EnvironmentObjects<'_>,
@@ -21,7 +21,7 @@ pub(super) fn findings(
     found
 }
 
-/// The same for a part of its objects: without what an object outside of it can satisfy.
+/// The same for a part of its objects, without policies that objects outside this part could satisfy.
 pub(super) fn of_objects(
     scene: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,
@@ -32,7 +32,7 @@ pub(super) fn of_objects(
     found
 }
 
-/// A violation, at the line that a person wrote.
+/// A violation, at its line in the input.
 fn diagnostic(
     code: &'static str,
     severity: Severity,

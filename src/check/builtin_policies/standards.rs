@@ -1,4 +1,4 @@
-//! The levels of the Pod Security Standards that `pleach.yaml` asks for in every namespace.
+//! The level of the Pod Security Standards that `pleach.yaml` requires in every namespace.
 
 use super::super::pods::pods;
 use super::super::scene::EnvironmentObjects;

@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "the environment says where caches are"
 )]
-//! What lies outside any workspace: pulled charts, what runs remember, and the credentials that Docker, Helm and AWS's tools keep.
+//! Data outside of workspaces: pulled charts, records of runs, and the stored credentials of Docker, Helm and AWS.
 
 mod shared;
 
@@ -16,7 +16,7 @@ use pleach::chart::Cache;
 use pleach::disk::{Folder, Memory};
 use pleach::fetch::{CredentialFiles, S3Access, S3Keys};
 
-/// The folder: `--cache`, else `pleach` below the user's folder for caches. `None` where the system names none.
+/// The cache folder: `--cache`, or else `pleach` in the user's cache folder. `None` if the system has none.
 pub(super) fn folder(global: &Global) -> Option<PathBuf> {
     if let Some(folder) = &global.cache {
         return Some(folder.clone());
@@ -27,7 +27,7 @@ pub(super) fn folder(global: &Global) -> Option<PathBuf> {
     caches.map(|it| it.join("pleach"))
 }
 
-/// Where Docker and Helm keep credentials.
+/// The credential files of Docker and Helm.
 pub(super) fn credentials() -> CredentialFiles {
     let below = |folder: Option<PathBuf>, path: &str| folder.map(|it| it.join(path));
     let docker = named("DOCKER_CONFIG").or_else(|| below(home(), ".docker"));
@@ -41,7 +41,7 @@ pub(super) fn credentials() -> CredentialFiles {
     }
 }
 
-/// How S3 is reached, by the variables that AWS's own tools read.
+/// The settings for S3, from the environment variables of the AWS tools.
 fn s3() -> S3Access {
     let text = |name: &str| named(name)?.into_os_string().into_string().ok();
     let keys = text("AWS_ACCESS_KEY_ID").zip(text("AWS_SECRET_ACCESS_KEY"));
@@ -56,7 +56,7 @@ fn s3() -> S3Access {
     }
 }
 
-/// Where programs keep what a user sets.
+/// The user's configuration folder.
 fn configs() -> Option<PathBuf> {
     let system = match cfg!(target_os = "macos") {
         true => home().map(|it| it.join("Library/Preferences")),
@@ -74,13 +74,13 @@ fn named(name: &str) -> Option<PathBuf> {
     value.map(PathBuf::from)
 }
 
-/// The cache, if anything was ever put there.
+/// The cache, if it exists.
 pub(super) fn open(global: &Global) -> Option<Cache> {
     let folder = Folder::open(&folder(global)?).ok()?;
     Some(Cache::new(Arc::new(folder)))
 }
 
-/// What comparisons remember of a repository; `None` where the system names no folder for caches.
+/// The cache of comparisons in a repository; `None` if the system has no cache folder.
 pub(super) fn memory(global: &Global, repository: &Path) -> Option<Memory> {
     let folder = folder(global)?.join("words");
     Some(Memory::new(&folder, repository))

@@ -2,9 +2,9 @@
     clippy::disallowed_methods,
     reason = "a run depends on the program itself, whose place the environment says"
 )]
-//! The cache that machines share: a run stores there what it knows, and a fresh clone begins from it.
+//! The cache that machines share: a run stores its inputs and digests there, and a fresh clone starts from them.
 //!
-//! Nothing here may fail a run. What cannot be fetched or stored is said once, and the run goes on without it.
+//! Errors never fail a run. If something cannot be fetched or stored, a warning is printed once and the run continues.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,11 +21,11 @@ use pleach::diag::Diagnostic;
 use pleach::disk::{Portable, store_private};
 use pleach::fetch::{Store, StoreAddress};
 
-/// Where what runs know is shared.
+/// The flags for the shared cache.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SharedFlags {
-    /// Begin from the run that another machine has stored at this address: `oci://HOST/REPOSITORY` or `s3://BUCKET/FOLDER`
-    /// (repeatable; the first that helps is used)
+    /// Start from a run that another machine has stored at this address: `oci://HOST/REPOSITORY` or `s3://BUCKET/FOLDER`
+    /// (repeatable; the first usable run is used)
     #[arg(
         long,
         value_name = "URL",
@@ -34,7 +34,7 @@ pub(in crate::cli) struct SharedFlags {
         value_delimiter = ','
     )]
     cache_from: Vec<Place>,
-    /// Store this run at this address for other machines, if it has nothing to report
+    /// Store this run at this address for other machines, if it has no diagnostics
     #[arg(
         long,
         value_name = "URL",
@@ -44,7 +44,7 @@ pub(in crate::cli) struct SharedFlags {
     cache_to: Option<Place>,
 }
 
-/// An address, or none: services set a variable that is not wanted to an empty text.
+/// An address, or none: CI services often set unused variables to an empty string.
 #[derive(Clone, Debug)]
 struct Place(Option<StoreAddress>);
 
@@ -57,28 +57,28 @@ impl FromStr for Place {
     }
 }
 
-/// The stores of a run, and what it has there.
+/// The stores of a run, and its key in them.
 pub(in crate::cli) struct Shared {
     from: Vec<Store>,
     to: Option<Store>,
-    /// What a run must have in common with this one.
+    /// The properties that a usable run must share with this one.
     key: String,
-    /// A digest of it: a tag in a registry, an object in a bucket. Of every machine the same.
+    /// The digest of the key, the same on every machine: a tag in a registry, or the name of an object in a bucket.
     name: String,
-    /// Which run was last stored from here, and where.
+    /// The file with the ID and the store of the run that was last stored from this machine.
     note: PathBuf,
     timings: Option<Arc<Timings>>,
 }
 
-/// What a store has.
+/// A run in a store.
 pub(in crate::cli) struct SharedRun {
     pub(in crate::cli) run: Portable,
-    /// Whether it is where this run would be stored.
+    /// Whether it is in the store that this run would be stored in.
     is_stored: bool,
 }
 
 impl Shared {
-    /// The stores that a user names; `None` where there are none. `out` is the output folder.
+    /// The stores of the flags; `None` if there are none. `out` is the output folder.
     pub(in crate::cli) fn new(
         flags: &SharedFlags,
         command: &str,
@@ -93,9 +93,9 @@ impl Shared {
             return None;
         }
         let here = format!("{command}\n{}\n{}", session.root.display(), out.display());
-        // Where the workspace lies is another place on each machine.
+        // The path of the workspace differs between machines.
         let out = out.strip_prefix(&session.root).unwrap_or(out);
-        // Two builds may have one version, and render differently.
+        // Two builds of the same version may render differently.
         let program = digest(&std::fs::read(std::env::current_exe().ok()?).ok()?);
         let key = format!(
             "{program} {command} {:?} {:?} {}",
@@ -114,7 +114,7 @@ impl Shared {
         })
     }
 
-    /// What each store has of a run like this one, asked for one after the other.
+    /// The matching run of each store, requested one after the other.
     pub(in crate::cli) fn runs(&self) -> impl Iterator<Item = SharedRun> {
         self.from.iter().filter_map(|store| {
             self.begins("asking the shared cache");
@@ -142,7 +142,7 @@ impl Shared {
         run
     }
 
-    /// Whether a run is to be stored. `id` names it on this machine.
+    /// Whether a run must be stored. `id` is its ID on this machine.
     pub(in crate::cli) fn is_wanted(&self, id: &str) -> bool {
         let note = std::fs::read_to_string(&self.note).unwrap_or_default();
         let to = self.to.as_ref();
@@ -165,7 +165,7 @@ impl Shared {
         }
     }
 
-    /// Stores a run that another store has; what came from there is only noted.
+    /// Stores a run that was found in another store. If it came from the same store, it is only recorded.
     pub(in crate::cli) fn pass_on(&self, found: &SharedRun, id: &str) {
         match &self.to {
             Some(to) if found.is_stored => self.note(to, id),
@@ -174,13 +174,13 @@ impl Shared {
         }
     }
 
-    /// A note that cannot be kept costs time, and nothing else.
+    /// Records the stored run. A failure only costs time.
     fn note(&self, to: &Store, id: &str) {
         let _ = store_private(&self.note, Shared::noted(to, id).as_bytes());
     }
 }
 
-/// A name for files, tags and objects.
+/// A digest that is a valid name of a file, tag or object.
 fn name_of(text: &str) -> Option<String> {
     let digest = digest(text.as_bytes());
     digest.strip_prefix("sha256:").map(str::to_string)

@@ -1,32 +1,32 @@
-//! A check of what has changed since the last one.
+//! A check of the changes since the last check.
 
 use super::judged;
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
-use crate::cli::unchanged::{Changed, Known, Part};
+use crate::cli::unchanged::{Changed, Part, RunCache};
 use pleach::tree::Tree;
 use pleach::{Options, Scope, check, compile};
 
-/// Checks what has changed since a check that had nothing to say, and remembers it where that is so still. False where a run of the whole
-/// workspace has to look.
+/// Checks the changes since a check without diagnostics, and stores the run if there are still none. Returns false if a complete check
+/// is required.
 pub(super) fn is_clean(
-    known: &Known,
+    run_cache: &RunCache,
     changed: Changed,
     session: &Session<'_>,
     options: &Options,
 ) -> bool {
-    let part = changed.part(session, known, options, false);
+    let part = changed.part(session, run_cache, options, false);
     let Some(part) = part.filter(|it| is_silent(&changed, it, session, options)) else {
         return false;
     };
-    known.renew(session, changed, part);
+    run_cache.renew(session, changed, part);
     true
 }
 
-/// Whether a change has no findings: the written files are what it renders to, and nothing is wrong with the environments
-/// that it touches. Of some things only a run of the whole workspace knows that.
+/// Whether a change has no findings: the written files are up to date, and the affected environments have no errors. False if only a
+/// complete check can decide this.
 fn is_silent(changed: &Changed, part: &Part, session: &Session<'_>, options: &Options) -> bool {
-    // An AppProject may be another environment's, and a comment may be of use or not anywhere.
+    // An AppProject may belong to another environment, and an allow comment may be used or unused in any file.
     let is_local = |tree: &Tree| {
         let mut files = tree.iter();
         files.all(|(_, it)| memchr::memmem::find(it, b"AppProject").is_none())

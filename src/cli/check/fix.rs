@@ -1,4 +1,4 @@
-//! `pleach check --fix`: makes the mends that findings have.
+//! `pleach check --fix`: applies the fixes of findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write, stdin};
@@ -20,37 +20,36 @@ use pleach::report::{View, unified};
 use pleach::tree::{Files, Over, Tree, TreePath};
 use pleach::{Options, compile};
 
-/// A mend may show what another one is for: a name that is right now leads to the next fault. Each round makes all mends that do not
-/// overlap.
+/// The maximum number of rounds. Each applies all fixes that do not overlap; a corrected name may reveal the next finding.
 const ROUNDS_MAX: usize = 20;
 
-/// What became of the mends.
+/// The result of applying fixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mended {
-    /// There was nothing to mend.
+pub(super) enum FixOutcome {
+    /// There were no fixes.
     Nothing,
-    /// The files are written.
+    /// The files were written.
     Written,
-    /// They are only shown.
+    /// The fixes were only shown.
     Shown,
 }
 
-/// Shows what the mends change, and writes it unless it is a dry run or the user says no.
+/// Shows the changes of the fixes, and writes them unless it is a dry run or the user declines.
 pub(super) fn run(
     session: &Session<'_>,
     options: &Options,
     depth: Depth,
     dry_run: bool,
     global: &Global,
-) -> Result<Mended> {
+) -> Result<FixOutcome> {
     let _lock = session.lock()?;
     let find = |files: &dyn Files| {
         let compiled = compile(files, options);
         judged(&compiled, files, depth, global)
     };
-    let Some((changed, mends)) = mended(&session.files, &find) else {
-        output::note("nothing to mend: no finding has help that is a replacement\n");
-        return Ok(Mended::Nothing);
+    let Some((changed, count)) = fixed(&session.files, &find) else {
+        output::note("nothing to fix: no finding has a replacement\n");
+        return Ok(FixOutcome::Nothing);
     };
     let plan = plan(session, changed);
     let display = |path: &TreePath| session.display(path);
@@ -64,33 +63,33 @@ pub(super) fn run(
         .iter()
         .map(|it| session.shown(&it.path))
         .collect();
-    let mends = match mends {
-        1 => "1 mend".to_string(),
-        mends => format!("{mends} mends"),
+    let fixes = match count {
+        1 => "1 fix".to_string(),
+        count => format!("{count} fixes"),
     };
     let names = names.join(", ");
     if dry_run {
-        output::note(&format!("would write {mends} to {names}\n"));
-        return Ok(Mended::Shown);
+        output::note(&format!("would write {fixes} to {names}\n"));
+        return Ok(FixOutcome::Shown);
     }
-    if !is_agreed(&format!("write {mends} to {names}?")) {
+    if !is_agreed(&format!("write {fixes} to {names}?")) {
         output::note("nothing was written\n");
-        return Ok(Mended::Shown);
+        return Ok(FixOutcome::Shown);
     }
     apply(&plan, &session.root)?;
-    output::status(&format!("{mends} written to {names}\n"));
-    Ok(Mended::Written)
+    output::status(&format!("{fixes} written to {names}\n"));
+    Ok(FixOutcome::Written)
 }
 
-/// The new texts of files, and how many mends they have; `None` where there is none.
-fn mended(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option<(Tree, usize)> {
+/// The new texts of files and the number of fixes; `None` if there are none.
+fn fixed(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option<(Tree, usize)> {
     let folders = WorkspaceConfig::read(files).map(|it| it.templates);
     let folders = folders.unwrap_or_default();
     let is_input = |path: &TreePath| {
         Input::is_setting(path) || folders.iter().any(|it| path.below(it).is_some())
     };
-    let (mut changed, mut mends) = (Tree::new(), 0);
-    // A mend that undoes another would go on for ever.
+    let (mut changed, mut count) = (Tree::new(), 0);
+    // Two fixes that undo each other would never end.
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for _ in 0..ROUNDS_MAX {
         let now = Over::new(files, changed.clone());
@@ -114,7 +113,7 @@ fn mended(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option
             };
             let (new, left_out) = apply_edits(&text, edits.iter().copied());
             if new != text {
-                mends += distinct(&edits) - left_out;
+                count += distinct(&edits) - left_out;
                 next.insert(path.clone(), new.into_bytes());
             }
         }
@@ -123,10 +122,10 @@ fn mended(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option
         }
         changed = next;
     }
-    (!changed.is_empty()).then_some((changed, mends))
+    (!changed.is_empty()).then_some((changed, count))
 }
 
-/// A fault of a shared file is found once for each environment.
+/// The number of different edits: a finding in a shared file is reported for each environment.
 fn distinct(edits: &[&Edit]) -> usize {
     let places = edits
         .iter()
@@ -134,7 +133,7 @@ fn distinct(edits: &[&Edit]) -> usize {
     places.collect::<BTreeSet<_>>().len()
 }
 
-/// At a terminal the user is asked. Anywhere else `--fix` itself says it.
+/// Asks for confirmation at a terminal. Elsewhere, `--fix` is enough.
 fn is_agreed(question: &str) -> bool {
     if !stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return true;

@@ -35,10 +35,10 @@ pub(super) struct Arguments {
     /// kustomization is built
     #[arg(value_name = "PATH", conflicts_with_all = ["out", "twice", "depth", "fix", "dry_run"])]
     paths: Vec<PathBuf>,
-    /// With PATH: the Kubernetes version of the cluster [default: that of the environment, else the newest that is known]
+    /// With PATH: the Kubernetes version of the cluster [default: that of the environment, else the newest supported version]
     #[arg(long, value_name = "VERSION", requires = "paths")]
     kubernetes_version: Option<String>,
-    /// With PATH: switch on a built-in policy, in the words of `policies` in pleach.yaml: `requests=warning` (repeatable)
+    /// With PATH: enable a built-in policy, as under `policies` in pleach.yaml: `requests=warning` (repeatable)
     #[arg(long = "policy", value_name = "NAME=VALUE", requires = "paths")]
     policies: Vec<String>,
     #[command(flatten)]
@@ -46,12 +46,12 @@ pub(super) struct Arguments {
     /// Render twice and report files that differ between the two runs
     #[arg(long)]
     twice: bool,
-    /// What is checked: the objects that are synced, or also those that charts and other units deploy from them. Without
+    /// Which objects to check: those that are synced, or also those that charts and other units deploy from them. Without
     /// pleach.yaml, the repository is checked as Flux and Argo CD deploy it
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
-    /// Make the replacements that the help of findings names, in claims, overlays, pleach.yaml and your own kinds, then check again.
-    /// They are shown first; at a terminal you are asked
+    /// Apply the replacements that `help:` suggests, in claims, overlays, pleach.yaml and your own kinds, then check again. The changes
+    /// are shown first; at a terminal, you are asked to confirm them
     #[arg(long)]
     fix: bool,
     /// With `--fix`: show the replacements without making them; exit code 1 if there are any
@@ -79,11 +79,11 @@ fn check_all(
     };
     if arguments.fix {
         match fix_all(arguments, &session, global)? {
-            fix::Mended::Shown => return Ok(Outcome::Findings),
-            fix::Mended::Nothing if arguments.dry_run => return Ok(Outcome::Clean),
-            fix::Mended::Nothing | fix::Mended::Written => {}
+            fix::FixOutcome::Shown => return Ok(Outcome::Findings),
+            fix::FixOutcome::Nothing if arguments.dry_run => return Ok(Outcome::Clean),
+            fix::FixOutcome::Nothing | fix::FixOutcome::Written => {}
         }
-        // What was mended is read anew.
+        // The changed files must be read again.
         session = Session::open(global)?;
     }
     if !session.is_workspace() {
@@ -93,10 +93,10 @@ fn check_all(
         environments, out, ..
     } = &arguments.selection;
     let progress = Progress::timed(global, "looking for changes", timings);
-    let known = arguments
+    let run_cache = arguments
         .selection
-        .known("check", &session, global, timings);
-    let known = known.filter(|_| !arguments.twice && !is_deep);
+        .run_cache("check", &session, global, timings);
+    let run_cache = run_cache.filter(|_| !arguments.twice && !is_deep);
     let options = Options {
         observer: progress.observer(),
         scope: Scope::of(environments),
@@ -105,11 +105,11 @@ fn check_all(
         below_top: session.below_top(),
         ..Options::default()
     };
-    if let Some(known) = &known {
-        let mut states = known.states(&session);
+    if let Some(run_cache) = &run_cache {
+        let mut states = run_cache.states(&session);
         let is_clean = states.any(|it| match it {
             State::Same(_) => true,
-            State::Changed(changed) => change::is_clean(known, *changed, &session, &options),
+            State::Changed(changed) => change::is_clean(run_cache, *changed, &session, &options),
         });
         if is_clean {
             return Ok(session.report(&Diagnostics::default()));
@@ -141,13 +141,13 @@ fn check_all(
     let is_clean = !is_human || session.report(&found) == Outcome::Clean;
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
-    let standing = earlier::without(read_output(&folder)?, &earlier, &output_path);
-    let standing = compiled.covered(standing);
-    let plan = plan(&compiled.tree, &standing, false);
+    let existing = earlier::without(read_output(&folder)?, &earlier, &output_path);
+    let existing = compiled.covered(existing);
+    let plan = plan(&compiled.tree, &existing, false);
     let is_silent = found.is_empty() && earlier.is_empty() && plan.is_clean();
-    if let Some(known) = known.filter(|_| is_silent) {
+    if let Some(run_cache) = run_cache.filter(|_| is_silent) {
         let compiled = (&compiled, files.finish());
-        known.keep(&session, compiled, &standing, &plan);
+        run_cache.keep(&session, compiled, &existing, &plan);
     }
     let of_removed = || removed::findings(&session, &compiled, &plan);
     let is_clean = match is_human {
@@ -155,7 +155,7 @@ fn check_all(
             report_plan(&session, &plan, &output_path, of_removed)?;
             is_clean
         }
-        // Whoever reads it wants one document.
+        // Programs expect one document.
         false => {
             found.extend(plan.findings(&output_path));
             found.extend(of_removed());
@@ -168,7 +168,7 @@ fn check_all(
     })
 }
 
-/// Shows people what differs between the tree and what it should be.
+/// Shows the differences between the existing and the rendered tree.
 fn report_plan(
     session: &Session<'_>,
     plan: &Plan,
@@ -186,16 +186,20 @@ fn report_plan(
     let mut faults = plan.faults(output);
     faults.extend(of_removed());
     session.report(&faults);
-    let mend = match plan.kept() {
+    let help = match plan.kept() {
         0 => ": run `pleach render`",
         // Each of these has its own help.
         _ => "",
     };
-    output::error(&format!("the tree is out of date{mend}"));
+    output::error(&format!("the tree is out of date{help}"));
     Ok(())
 }
 
-fn fix_all(arguments: &Arguments, session: &Session<'_>, global: &Global) -> Result<fix::Mended> {
+fn fix_all(
+    arguments: &Arguments,
+    session: &Session<'_>,
+    global: &Global,
+) -> Result<fix::FixOutcome> {
     let options = Options {
         scope: Scope::of(&arguments.selection.environments),
         cache: cache::open(global),
@@ -212,7 +216,7 @@ fn fix_all(arguments: &Arguments, session: &Session<'_>, global: &Global) -> Res
     )
 }
 
-/// What was found on the way to a tree and in it, without what the inputs allow; with what is deployed from it, if that is asked for.
+/// The findings of rendering and of all checks, without those that inputs allow. With `Depth::Objects`, deployed objects are included.
 pub(super) fn judged(
     compiled: &Compiled,
     files: &dyn Files,
@@ -239,14 +243,14 @@ pub(super) fn judged(
         let new = deep.filter(|it| !known.contains(&(it.code, it.message.clone())));
         found.extend(new.collect::<Vec<_>>());
     }
-    // Of a part of the workspace, nobody can say which comments are of no use.
+    // Unused comments can only be determined for the whole workspace.
     let is_whole = compiled.scope.is_whole();
     allowed(found, compiled, files, &|code| {
         is_whole && check::is_judged(code)
     })
 }
 
-/// What is found in the objects that are deployed from a tree.
+/// The findings about the objects that are deployed from a tree.
 fn deployed_findings(
     compiled: &Compiled,
     files: &dyn Files,
@@ -266,7 +270,7 @@ fn deployed_findings(
     }
 }
 
-/// How bad an object is that no schema describes.
+/// The severity of objects without a schema.
 pub(super) fn demands(global: &Global) -> check::Demands {
     check::Demands {
         unknown_kind: match global.strict {
@@ -276,7 +280,8 @@ pub(super) fn demands(global: &Global) -> check::Demands {
     }
 }
 
-/// The diagnostics of a compilation, without those that `pleach: allow` comments accept. Without a tree, nothing is accepted.
+/// The diagnostics of a compilation, without those that `pleach: allow` comments suppress. Errors that prevent rendering are never
+/// suppressed.
 pub(super) fn with_allow_comments(compiled: &Compiled, files: &dyn Files) -> Diagnostics {
     let found = compiled.diagnostics.clone();
     match found.is_empty() || found.has_errors() {

@@ -26,9 +26,9 @@ use pleach::remote::WithRemotes;
 use pleach::report::{Format, counted, printable};
 use pleach::tree::TreePath;
 
-/// The path that means standard input.
+/// The path that stands for standard input.
 const STANDARD_INPUT: &str = "-";
-/// The most that is read of what has no size beforehand.
+/// The maximum number of bytes read from a stream.
 const TEXT_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn check(
@@ -62,12 +62,12 @@ pub(super) fn check(
     if global.format == Format::Human && outcome == Outcome::Clean {
         output::status(&summary(&objects, &target));
     }
-    // The process ends here: the system takes the memory back faster than a walk through the objects does.
+    // The process ends here, and the system frees the memory faster than dropping each object does.
     std::mem::forget(objects);
     Ok(outcome)
 }
 
-/// What the user named.
+/// An argument of the user.
 enum Place {
     /// A file or folder.
     Path(PathBuf),
@@ -91,7 +91,7 @@ fn places(paths: &[PathBuf], current: &Path) -> Result<Vec<Place>> {
         .count()
         > 1
     {
-        bail!("standard input is named twice");
+        bail!("standard input is given twice");
     }
     let places = paths.iter().map(|it| place(it, current));
     places.collect()
@@ -108,7 +108,7 @@ fn place(path: &Path, current: &Path) -> Result<Place> {
         if full.join(WORKSPACE).exists() {
             let folder = path.display();
             bail!(
-                "`{folder}` is a workspace; check it with `pleach -C {folder} check`, or name a folder of manifests in it"
+                "`{folder}` is a workspace; check it with `pleach -C {folder} check`, or pass a folder of manifests in it"
             );
         }
         return Ok(Place::Path(full.canonicalize().with_context(failed)?));
@@ -116,12 +116,12 @@ fn place(path: &Path, current: &Path) -> Result<Place> {
     if metadata.is_file() {
         return Ok(Place::Path(std::path::absolute(full).with_context(failed)?));
     }
-    // A shell makes a pipe of `<(kubectl get …)`.
+    // In a shell, `<(kubectl get …)` is a pipe.
     let file = std::fs::File::open(&full).with_context(failed)?;
     Ok(Place::Text(text(&path.display().to_string(), file)?))
 }
 
-/// All that a stream has. What is no text is an error, since there is no file to show.
+/// The content of a stream. Invalid UTF-8 is an error here, because there is no file to report it in.
 fn text(name: &str, from: impl std::io::Read) -> Result<Arc<Source>> {
     let mut bytes = Vec::new();
     let mut limited = from.take(TEXT_BYTES_MAX + 1);
@@ -133,13 +133,13 @@ fn text(name: &str, from: impl std::io::Read) -> Result<Arc<Source>> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::internal(name, text)),
         Err(fault) => bail!(
-            "`{name}` is not valid UTF-8: byte {} is wrong",
+            "`{name}` is not valid UTF-8: byte {} is invalid",
             fault.utf8_error().valid_up_to() + 1
         ),
     }
 }
 
-/// The workspace around the run, or else around the first file or folder that is in one.
+/// The workspace of the current folder, or else of the first path that is in one.
 fn workspace<'g>(
     places: &[Place],
     current: &Path,
@@ -158,9 +158,9 @@ fn workspace<'g>(
     Ok(None)
 }
 
-/// Adds the objects of a file, or below a folder.
+/// Adds the objects of a file or folder.
 fn add(objects: &mut Objects, path: &Path, target: &Target, global: &Global) -> Result<()> {
-    // Bases may lie anywhere; what a kustomization may read is the engine's to say.
+    // Bases may be anywhere; the engine decides what a kustomization may read.
     let files = Folder::open(Path::new("/"))?;
     let own = tree_path(path)?;
     let options = Options {
@@ -197,7 +197,7 @@ fn add(objects: &mut Objects, path: &Path, target: &Target, global: &Global) -> 
     Ok(())
 }
 
-/// Prints what was found, with paths as the user types them; for services, below the top of the repository.
+/// Prints the findings, with paths relative to the current folder, or for services relative to the top of the repository.
 fn report(
     found: &Diagnostics,
     workspace: Option<&Session<'_>>,
@@ -206,7 +206,7 @@ fn report(
 ) -> Outcome {
     let top = repository_top(current).filter(|_| global.format.is_for_services());
     let display = |path: &TreePath| {
-        // Definitions and policies of the workspace have their paths in it; all others begin at the root of the system.
+        // Paths of definitions and policies are relative to the workspace; all others to the root of the file system.
         let folder = InputFolder::of(path).filter(|_| !Path::new("/").join(path.as_str()).exists());
         let file = match (workspace, folder) {
             (Some(session), Some(_)) => session.root.join(path.as_str()),
@@ -221,11 +221,11 @@ fn report(
     session::report(found, global, &display)
 }
 
-/// What was judged, for people.
+/// The last line, for people.
 fn summary(objects: &Objects, target: &Target) -> String {
     let charts = match objects.charts() {
         0 => String::new(),
-        charts => format!("; {} passed over", counted(charts, "chart")),
+        charts => format!("; {} skipped", counted(charts, "chart")),
     };
     let environment = match &*target.environment {
         "" => String::new(),

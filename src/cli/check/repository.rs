@@ -1,4 +1,4 @@
-//! `pleach check --depth objects` in a repository without `pleach.yaml`: what Flux and Argo CD deploy from it is checked.
+//! `pleach check --depth objects` in a repository without `pleach.yaml`: checks everything that Flux and Argo CD deploy from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::repository_origins;
 
-/// Checks all entries, or those that are named.
+/// Checks all entries, or only the named ones.
 pub(super) fn check(
     session: &Session<'_>,
     selection: &Selection,
@@ -54,7 +54,7 @@ pub(super) fn check(
     let sources = sources(&*files, &deployed);
     let found = check::allow(found, &sources, &|_| false);
     if names.is_empty() {
-        output::note("nothing is deployed by Flux or Argo CD from here\n");
+        output::note("Flux and Argo CD deploy nothing from here\n");
     }
     let current = session::directory(global)?;
     let display =
@@ -88,7 +88,7 @@ fn keep(deployed: &mut DeployedOrigins, wanted: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The files of the repository that objects were written in, for the comments in them.
+/// The files that contain the objects, for their allow comments.
 fn sources(files: &dyn Files, deployed: &DeployedOrigins) -> Vec<std::sync::Arc<Source>> {
     let origins = deployed.origins.iter().map(|it| it.1);
     let objects = origins.flat_map(|it| &it.objects);

@@ -1,4 +1,4 @@
-//! The cluster that the objects of `pleach check PATH…` are judged for.
+//! The cluster for which `pleach check PATH…` checks objects.
 
 use std::path::PathBuf;
 
@@ -15,20 +15,20 @@ use pleach::load::{self, BuiltinPolicies, WorkspaceConfig};
 use pleach::tree::{Tree, TreePath};
 use pleach::validate::Catalog;
 
-/// The cluster that objects are judged for.
+/// The cluster for which objects are checked.
 pub(super) struct Target {
     /// The environment; empty for none.
     pub(super) environment: String,
-    /// The version of Kubernetes as charts see it; empty for Helm's default.
+    /// The Kubernetes version for charts; empty for Helm's default.
     pub(super) kubernetes_version: String,
     pub(super) helm_version: HelmVersion,
     pub(super) cluster: Cluster,
-    /// The version that the user asked for.
+    /// The version of `--kubernetes-version`.
     asked: Option<(String, u32)>,
 }
 
 impl Target {
-    /// `paths` are the files and folders that are named, and nothing for each stream.
+    /// `paths` are the named files and folders, with `None` for each stream.
     pub(super) fn of(
         arguments: &Arguments,
         workspace: Option<&Session<'_>>,
@@ -81,12 +81,12 @@ impl Target {
         Catalog::new(self.cluster.minor).minor()
     }
 
-    /// What is to be said of the version.
+    /// Notes about the version.
     pub(super) fn notes(&self) -> Diagnostics {
         let asked = self.asked.as_ref().filter(|it| it.1 != self.minor());
         let note = asked.map(|(_, minor)| {
             let message = format!(
-                "there are no schemas of Kubernetes 1.{minor}: those of 1.{} are used",
+                "no schemas for Kubernetes 1.{minor}: using those of 1.{}",
                 self.minor()
             );
             Diagnostic::note("other-version", message)
@@ -95,11 +95,11 @@ impl Target {
     }
 }
 
-/// A version as charts see it, and its minor number.
+/// A version for charts, and its minor number.
 fn asked(version: &str) -> Result<(String, u32)> {
     let number = version.trim_start_matches('v');
     let Some(minor) = check::minor(number).filter(|_| version.len() <= number.len() + 1) else {
-        bail!("`--kubernetes-version {version}` is no version of Kubernetes; write `1.33`");
+        bail!("invalid Kubernetes version `{version}`; use the form `1.33`");
     };
     let full = match number.matches('.').count() {
         1 => format!("{number}.0"),
@@ -108,7 +108,7 @@ fn asked(version: &str) -> Result<(String, u32)> {
     Ok((full, minor))
 }
 
-/// The environment that is asked for, or that all files and folders belong to; empty for none.
+/// The environment of `--env`, or the one that all files and folders belong to; empty for none.
 fn environment(
     asked: &[String],
     workspace: Option<&Session<'_>>,
@@ -132,7 +132,7 @@ fn environment(
             bail!("the workspace has no environment `{name}`{help}");
         }
         _ => bail!(
-            "with PATH, objects are checked for the cluster of one environment; name one `--env`"
+            "with PATH, objects are checked for the cluster of one environment; give only one `--env`"
         ),
     }
     let output = WorkspaceConfig::read(&session.files).map(|it| it.output);
@@ -154,11 +154,11 @@ fn environment(
     Ok(first.filter(|_| is_same).unwrap_or_default())
 }
 
-/// What the environment says of its cluster; without one, what all environments say alike.
+/// The cluster settings of the environment; without an environment, those that all environments have in common.
 fn known_cluster(session: &Session<'_>, environment: &str) -> Result<load::Cluster> {
     let read = |name: &str| {
         load::cluster(&session.files, &ENGINES, name).map_err(|faults| {
-            anyhow::anyhow!("cannot read the environment `{name}`: {}", first(&faults))
+            anyhow::anyhow!("cannot read environment `{name}`: {}", first(&faults))
         })
     };
     if !environment.is_empty() {
@@ -179,14 +179,14 @@ fn workspace_policies(session: &Session<'_>) -> Result<BuiltinPolicies> {
     config.map(|it| it.policies)
 }
 
-/// The policies that flags switch on, read as `pleach.yaml` is.
+/// The policies that flags enable, parsed like those in `pleach.yaml`.
 fn builtin_policies(flags: &[String]) -> Result<BuiltinPolicies> {
     let mut text =
         "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: flags}\nspec:\n  policies:\n"
             .to_string();
     for flag in flags {
         let Some((name, value)) = flag.split_once('=').filter(|_| !flag.contains('\n')) else {
-            bail!("`--policy {flag}` has no value; write `--policy requests=warning`");
+            bail!("`--policy {flag}` has no value; use the form `--policy requests=warning`");
         };
         text.push_str(&format!("    {name}: {value}\n"));
     }
@@ -200,7 +200,7 @@ fn builtin_policies(flags: &[String]) -> Result<BuiltinPolicies> {
     config.map(|it| it.policies)
 }
 
-/// The message of the first fault.
+/// The first message.
 fn first(faults: &Diagnostics) -> &str {
     faults.iter().next().map_or("", |it| &it.message)
 }

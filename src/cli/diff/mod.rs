@@ -160,7 +160,7 @@ fn check_folders(sides: &[Opened; 2], wanted: &[String]) -> Result<()> {
         };
         if name != "." && !sides.iter().any(is_there) {
             bail!(
-                "there is no folder `{name}`; without a workspace `--env` selects folders that are compared, such as `apps/shop`"
+                "folder `{name}` does not exist; without a workspace, `--env` selects folders, such as `apps/shop`"
             );
         }
     }

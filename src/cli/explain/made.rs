@@ -1,4 +1,4 @@
-//! Where a value comes from of an object that is deployed and in no file: what charts and kustomizations make.
+//! The origins of values in deployed objects that are not in a file: the output of charts and kustomizations.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use pleach::report::Subject;
 use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
 
-/// An object that is deployed, and what makes it.
+/// A deployed object, and the unit that deploys it.
 struct Made<'u> {
     unit: &'u NamedUnit,
     object: &'u Object,
 }
 
-/// Of a workspace: the values of releases lead on to claims. `known` are the names of the objects that claims render.
+/// For a workspace: values of releases are traced on to claims. `known` are the names of the objects that claims render.
 pub(super) fn of_workspace(
     session: &Session<'_>,
     environment: &str,
@@ -36,7 +36,7 @@ pub(super) fn of_workspace(
     form: Form,
     global: &Global,
 ) -> Result<Outcome> {
-    // All environments: the files of one of them alone are not those that are on the disk.
+    // Files on disk are only complete with all environments.
     let provenance = Provenance::of(&session.files, options(global));
     let compiled = provenance.compiled();
     if compiled.diagnostics.has_errors() {
@@ -74,7 +74,7 @@ pub(super) fn of_workspace(
     print(&made, object, field, &generated, &display, form)
 }
 
-/// What a place in a generated file comes from.
+/// The origin of a location in a generated file.
 fn claims(provenance: &Provenance<'_>, path: &TreePath, text: &[u8], place: &Span) -> Vec<Cause> {
     let text = String::from_utf8_lossy(text);
     let line = place.position().line;
@@ -84,12 +84,12 @@ fn claims(provenance: &Provenance<'_>, path: &TreePath, text: &[u8], place: &Spa
     let mut values = provenance.explain(target.folder, target.object, &target.field);
     match values.len() {
         1 => values.pop().map_or_else(Vec::new, |it| it.causes),
-        // A line of several values says nothing of one of them.
+        // A line with several values does not identify one of them.
         _ => Vec::new(),
     }
 }
 
-/// Of a repository without a workspace, as Flux and Argo CD deploy it.
+/// For a repository without a workspace, as Flux and Argo CD deploy it.
 pub(super) fn of_repository(
     session: &Session<'_>,
     environment: &str,
@@ -107,7 +107,7 @@ pub(super) fn of_repository(
     let units = repository_units(&*files, &urls, cache::open(global));
     if units.is_empty() {
         bail!(
-            "nothing is deployed by Flux or Argo CD from here, and there is no workspace; a code is one word: `pleach explain CODE`"
+            "there is no workspace here, and Flux and Argo CD deploy nothing from here; to explain a code, use `pleach explain CODE`"
         );
     }
     let is_there = units.iter().any(|it| is_of(it, environment));
@@ -127,7 +127,7 @@ pub(super) fn of_repository(
     print(&made, object, field, &|_| Vec::new(), &display, form)
 }
 
-/// Whether a unit is of an environment: by its whole name, or the last part of the folder's.
+/// Whether a unit belongs to an environment, given by its name or by the last part of the folder.
 fn is_of(unit: &NamedUnit, environment: &str) -> bool {
     let own = unit.environment.as_str();
     own == environment || own.rsplit('/').next() == Some(environment)
@@ -138,18 +138,18 @@ fn names<'u>(units: &'u [NamedUnit], environment: &'u str) -> impl Iterator<Item
     own.flat_map(|it| &it.unit.objects).map(short_name)
 }
 
-/// The first unit whose objects cannot be seen, with the reason: the object may be one of them.
+/// The first unit whose objects are unknown, with the reason, because the object may be one of them.
 fn unseen(units: &[NamedUnit], environment: &str) -> String {
     let mut own = units.iter().filter(|it| is_of(it, environment));
     let first = own.find_map(|it| match &it.unit.status {
         Status::NotBuilt(fault) | Status::Partial(fault) => Some((&it.unit.id, &fault.message)),
         Status::Built | Status::Suspended => None,
     });
-    let words = |(id, why)| format!("; some of what {id} deploys is not known: {why}");
+    let words = |(id, why)| format!("; some objects of {id} are unknown: {why}");
     first.map_or(String::new(), words)
 }
 
-/// The object of a name. Errors: there are several.
+/// The object with a name. An error if there are several.
 fn find<'u>(units: &'u [NamedUnit], environment: &str, name: &str) -> Result<Option<Made<'u>>> {
     let own = units.iter().filter(|it| is_of(it, environment));
     let objects = own.flat_map(|unit| unit.unit.objects.iter().map(move |object| (unit, object)));
@@ -157,7 +157,7 @@ fn find<'u>(units: &'u [NamedUnit], environment: &str, name: &str) -> Result<Opt
     found.dedup_by(|a, b| a.1.id() == b.1.id());
     if found.len() > 1 {
         let names: Vec<String> = found.iter().map(|it| whole_name(it.1)).collect();
-        bail!("several objects are called `{name}`: {}", names.join(", "));
+        bail!("several objects are named `{name}`: {}", names.join(", "));
     }
     Ok(found.pop().map(|(unit, object)| Made { unit, object }))
 }

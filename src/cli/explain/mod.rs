@@ -13,16 +13,16 @@ use super::{Global, Outcome};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A code that is in brackets in the output (`clear-text-secret`), an environment, or a line of a file (`deploy/apps/prod/shop/deployment.yaml:17`)
+    /// A code from the output (`clear-text-secret`), an environment, or a line of a file (`deploy/apps/prod/shop/deployment.yaml:17`)
     #[arg(value_name = "CODE|ENV|FILE:LINE", add = ArgValueCandidates::new(super::completions::codes))]
     what: Option<String>,
-    /// With an environment: one of its objects, also one that a chart makes, `Deployment/shop` or `Deployment/web/shop` with its namespace
+    /// With an environment: one of its objects, including those of charts: `Deployment/shop`, or `Deployment/web/shop` with the namespace
     #[arg(value_name = "KIND/NAME")]
     object: Option<String>,
-    /// A field of the object: `spec.replicas`, `spec.containers[name=web].image`; without one all of it
+    /// A field of the object: `spec.replicas`, `spec.containers[name=web].image` [default: the whole object]
     #[arg(value_name = "FIELD")]
     field: Option<String>,
-    /// How values are printed
+    /// Output format of values
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
 }
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         }
         (_, None, Some((file, line))) => value::at_line(file, line, *output, global),
         _ if *output != Form::Text => {
-            bail!("`-o json` is for values: name an object, or a line of a file")
+            bail!("`-o json` requires an object or a line of a file")
         }
         _ => page::print(what).map(|()| Outcome::Clean),
     }

@@ -1,4 +1,4 @@
-//! The object and the field that are asked about: their names, and what is printed of them.
+//! Names of the object and the field in question, and the output about them.
 
 use anyhow::Result;
 
@@ -18,7 +18,7 @@ pub(super) fn options(global: &Global) -> Options {
     }
 }
 
-/// Prints where the values of an object come from.
+/// Prints the origins of the values of an object.
 pub(super) fn print_subject(
     subject: &Subject<'_>,
     display: &dyn Fn(&TreePath) -> String,
@@ -47,7 +47,7 @@ pub(super) fn short_name(object: &Object) -> String {
     format!("{}/{}", object.kind(), object.name())
 }
 
-/// What is wrong with the name of an object, `known` being those that there are.
+/// The error for an unknown object; `known` are the names of the existing ones.
 pub(super) fn no_object(environment: &str, object: &str, known: &[String]) -> String {
     let message = format!("environment `{environment}` has no object `{object}`");
     match nearest(object, known.iter().map(String::as_str)) {

@@ -36,7 +36,7 @@ pub(super) fn of_object(
     if targets.len() > 1 {
         let names = targets.iter().map(|it| named(it));
         bail!(
-            "several objects are called `{object}`: {}",
+            "several objects are named `{object}`: {}",
             names.collect::<Vec<_>>().join(", ")
         );
     }
@@ -66,7 +66,7 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
     let output = compiled.output.as_ref();
     let Some(below) = output.and_then(|it| path.below(it)) else {
         bail!(
-            "{} is not below the output folder: a line of a claim is where values begin",
+            "{} is not in the output folder; only lines of generated files can be explained",
             session.shown(&path)
         );
     };
@@ -112,12 +112,12 @@ fn named(target: &Target<'_>) -> String {
 fn words(reason: NoTarget) -> &'static str {
     match reason {
         NoTarget::Unreadable => "the file is not valid YAML",
-        NoTarget::NoField => "no field is written here",
+        NoTarget::NoField => "there is no field on this line",
         NoTarget::Kustomization => {
-            "a kustomization puts the folder together; ask about a line of one of its objects or patches"
+            "this is a kustomization; use a line of one of its objects or patches"
         }
         NoTarget::NoObject => {
-            "no claim renders to this object: the sync engine's own files are made by pleach, and other files are not generated"
+            "no claim renders to this object: pleach writes the files of the sync engine itself, and other files are not generated"
         }
     }
 }

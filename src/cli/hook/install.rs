@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// Let the hook update and stage outdated files of the tree
     #[arg(long)]
     fix: bool,
-    /// What the hook checks: the objects that are synced, or also those that charts and other units deploy from them
+    /// Which objects the hook checks: those that are synced, or also those that charts and other units deploy from them
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Replace an existing hook that was not installed by pleach
@@ -35,7 +35,7 @@ const MARK: &str = "# Made by `pleach hook install`; `pleach hook uninstall` tak
 pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let start = directory(global)?;
     let workspace = find_upwards(&start, WORKSPACE).with_context(|| {
-        format!("no `{WORKSPACE}` in this folder or its parents; name another folder with `-C DIR`")
+        format!("no `{WORKSPACE}` in this folder or its parents; use `-C DIR` for another folder")
     })?;
     let repository = Repository::find(&workspace)?;
     let path = hook(&repository)?;

@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     /// Update the outdated files and stage them
     #[arg(long)]
     fix: bool,
-    /// What to check: the objects that are synced, or also those that charts and other units deploy from them
+    /// Which objects to check: those that are synced, or also those that charts and other units deploy from them
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
 }
@@ -82,9 +82,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(output_path) = compiled.output.clone().filter(|_| is_rendered) else {
         return Ok(Outcome::Findings);
     };
-    let standing = standing(&after, &output_path, &compiled)?;
+    let existing = existing(&after, &output_path, &compiled)?;
     repository.failure()?;
-    let plan = plan(&compiled.tree, &standing, false);
+    let plan = plan(&compiled.tree, &existing, false);
     if plan.is_clean() && brought == Outcome::Findings {
         output::error("the staged changes have new errors");
         return Ok(Outcome::Findings);
@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     let kept = session.report(&plan.faults(&output_path));
     if !arguments.fix || plan.is_blocked() || kept == Outcome::Findings {
-        tell(&session, &plan, &output_path, &root);
+        report(&session, &plan, &output_path, &root);
         return Ok(Outcome::Findings);
     }
     stage(&repository, &plan, &root.join(&output_path), &index)?;
@@ -209,8 +209,8 @@ fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, out
     }
 }
 
-/// The part of the tree in the index that was compiled.
-fn standing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result<Tree> {
+/// The compiled part of the tree, as it is in the index.
+fn existing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result<Tree> {
     let mut tree = Tree::new();
     let mut open = vec![TreePath::root()];
     while let Some(folder) = open.pop() {
@@ -236,7 +236,7 @@ fn standing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result
 }
 
 /// Reports outdated files, and the command that updates them.
-fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreePath) {
+fn report(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreePath) {
     if session.global.format != Format::Human {
         session.report(&plan.findings(output_path));
         return;
@@ -262,11 +262,11 @@ fn tell(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreeP
         "" => String::new(),
         root => format!(" -C {root}"),
     };
-    let mend = match is_passing_index() {
+    let help = match is_passing_index() {
         true => format!("run `pleach{folder} render`, `git add` the changes, and commit again"),
         false => format!("run `pleach{folder} hook run --fix`"),
     };
-    output::error(&format!("the staged tree is out of date: {mend}"));
+    output::error(&format!("the staged tree is out of date: {help}"));
 }
 
 /// Whether files are staged for this commit only (`git commit -a`, `git commit FILE`): if the hook fails, Git discards this index,

@@ -16,7 +16,7 @@ use pleach::layout::BASE;
 use pleach::lsp::{self as feature, Target, Workspace, text};
 use pleach::tree::TreePath;
 
-/// An answer, or a code and words.
+/// An answer, or an error code and message.
 pub(super) type Answer = Result<Json, (ErrorCode, String)>;
 
 /// A file of a workspace.

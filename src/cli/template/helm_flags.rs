@@ -1,30 +1,30 @@
-//! The flags of `helm template` that are not supported. Each is rejected, or reported in a note if it does not affect the output.
+//! The flags of `helm template` that are not supported. Each is rejected, or causes a warning if it does not affect the output.
 //!
-//! They are those of Helm 3.19 and 4; [`FLAGS`] lists them with the reasons.
+//! [`FLAGS`] lists the flags of Helm 3.19 and 4 with the reasons.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use pleach::diag::{Diagnostic, Diagnostics};
 
-/// What follows the name of a flag.
+/// The form of a flag's value.
 #[derive(Clone, Copy)]
 enum Takes {
-    /// Nothing, or `=true` or `=false`.
+    /// No value, or `=true` or `=false`.
     Bool,
-    /// A flag with a value.
+    /// A required value.
     Text,
-    /// Nothing, or `=VALUE`; this is the value of nothing.
+    /// No value, or `=VALUE`; with the default if there is no value.
     Optional(&'static str),
 }
 
-/// What becomes of a flag that is given.
+/// The response to a flag.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// What it asks for is not done. The reason says what to do instead.
+    /// An error. The text says what to do instead.
     Refused(&'static str),
-    /// Nothing that is printed depends on it, in Helm either.
+    /// A warning. The flag does not affect the output of Helm either.
     Unused(&'static str),
-    /// Refused if the namespace is not given, since it would come from there.
+    /// An error if no namespace is given, because Helm would read it from the kubeconfig; otherwise a warning.
     Namespace,
 }
 
@@ -65,7 +65,7 @@ const SETTINGS: Answer =
     Answer::Unused("rendering does not pull charts and does not read Helm's settings");
 const NOTES: Answer = Answer::Unused("the notes of charts are not printed");
 
-/// All that [`super::Arguments`] does not have itself.
+/// All flags of Helm that [`super::Arguments`] does not have.
 const FLAGS: &[HelmFlag] = &[
     flag("validate", Takes::Bool, CLUSTER),
     flag("post-renderer", Takes::Text, PROGRAMS),
@@ -149,7 +149,7 @@ const FLAGS: &[HelmFlag] = &[
     flag("colour", Takes::Text, Answer::Refused("use `--color WHEN`")),
 ];
 
-/// Values that switch a flag off.
+/// Values that turn a flag off.
 const OFF: [&str; 7] = ["false", "False", "FALSE", "f", "F", "0", "hookOnly"];
 
 /// The flags of [`FLAGS`] that were given.
@@ -162,7 +162,7 @@ impl HelmFlags {
         self.0.contains(&name)
     }
 
-    /// Refuses flags whose wish can't be granted, and gives a warning for each of the others.
+    /// An error for an unsupported flag; warnings for flags without effect.
     pub(super) fn answer(&self, has_namespace: bool) -> anyhow::Result<Diagnostics> {
         let mut warnings = Diagnostics::default();
         for flag in FLAGS.iter().filter(|it| self.has(it.name)) {
@@ -237,7 +237,7 @@ fn parse_bool_text(text: &str) -> Result<String, String> {
     parse_bool(text).map(|_| text.to_string())
 }
 
-/// A value of a flag that is on or off, as Go's `strconv.ParseBool` takes it.
+/// Parses the value of a boolean flag like Go's `strconv.ParseBool`.
 pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
@@ -246,7 +246,7 @@ pub(super) fn parse_bool(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A value of `--dry-run`, which Helm renders without anyway.
+/// Validates the value of `--dry-run`, which does not change the output.
 pub(super) fn check_dry_run(value: &str) -> anyhow::Result<()> {
     match value {
         "client" | "true" | "1" | "t" | "T" | "TRUE" | "True" => Ok(()),

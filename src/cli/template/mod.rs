@@ -26,7 +26,7 @@ use pleach::load::{Cluster, cluster};
 use pleach::secret::conceal_with;
 use pleach::tree::TreePath;
 
-/// What `--devel` means: all versions, those before a release too.
+/// The meaning of `--devel`: all versions, including pre-releases.
 const ANY_VERSION: &str = ">0.0.0-0";
 
 #[derive(Debug, Args)]
@@ -135,7 +135,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let (name, chart) = match &*arguments.names {
         [name, chart] => (name.as_str(), chart),
         [chart] => ("", chart),
-        _ => bail!("name a chart"),
+        _ => bail!("expected a chart"),
     };
     if !name.is_empty() && arguments.others.has("generate-name") {
         bail!("`--generate-name` cannot be combined with a name");
@@ -179,7 +179,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
 }
 
-/// What is said of the chart of a repository, while the chart is a file or folder.
+/// Warnings about flags that only apply to a chart in a repository, if the chart is a file or folder.
 fn unused_for_a_local_chart(arguments: &Arguments) -> Diagnostics {
     let flags = [
         ("repo", arguments.repo.is_some()),
@@ -271,7 +271,7 @@ fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {
     })
 }
 
-/// An error of the system as Go says it.
+/// An error of the system in Go's words.
 fn go_words(name: &str, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => format!("open {name}: no such file or directory"),
@@ -279,7 +279,7 @@ fn go_words(name: &str, error: &std::io::Error) -> String {
     }
 }
 
-/// The chart of the command line: a folder or an archive, else what the lock of the workspace pins.
+/// The chart of the command line: a folder or an archive, or else a chart that the lock of the workspace pins.
 fn find_chart(
     arguments: &Arguments,
     chart: &str,
@@ -319,7 +319,7 @@ fn tree_path(path: &Path) -> Result<TreePath> {
     text.with_context(|| format!("`{}` is not valid UTF-8", path.display()))
 }
 
-/// The files of a chart that the workspace's lock pins: by its repository and name, or by its name alone where that is clear.
+/// The files of a chart that the lock of the workspace pins, found by repository and name, or by an unambiguous name.
 fn pinned(
     arguments: &Arguments,
     chart: &str,

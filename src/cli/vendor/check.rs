@@ -15,7 +15,7 @@ use pleach::tree::TreePath;
 use pleach::workspace_diff::chart_requests;
 use pleach::{Options, charts};
 
-/// Whether the lock is what claims ask for: no more, no less, and copies are there where they are wanted.
+/// Whether the lock pins exactly the charts that claims need, and required copies exist.
 pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &Lock) -> Outcome {
     let options = Options {
         cache: cache::open(session.global),
@@ -62,7 +62,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     session.report(&diagnostics)
 }
 
-/// Remote bases and files that the lock does not pin, or of which nothing is here.
+/// Findings about remote bases and files that the lock does not pin, or that have not been fetched.
 fn remotes(session: &Session<'_>, lock: &Lock) -> Diagnostics {
     let cache = cache::open(session.global);
     let files = WithRemotes::new(&session.files, TreePath::root(), cache);

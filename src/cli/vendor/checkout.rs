@@ -10,7 +10,7 @@ use pleach::disk::{DiskError, Repository, Revision, fetch, submodule_commit, sub
 use pleach::kustomize::remote::RemoteBase;
 use pleach::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 
-/// How many submodules of a repository are fetched, those of submodules too.
+/// The maximum number of submodules fetched for a repository, including nested ones.
 const SUBMODULES_MAX: usize = 32;
 
 /// The files of a repository at a commit.
@@ -32,7 +32,7 @@ struct Module {
 }
 
 impl Checkout {
-    /// Fetches what an address names; where it is pinned, at this commit.
+    /// Fetches the repository of an address, at the pinned commit if there is one.
     pub(super) fn fetch(base: &RemoteBase, pinned: Option<&str>) -> Result<Checkout, Diagnostic> {
         let root = TreePath::root();
         let module = match pinned {
@@ -47,7 +47,7 @@ impl Checkout {
         })
     }
 
-    /// Not every server gives commits by their ids: then the reference must still lead to the pinned one.
+    /// Fetches by reference, for servers that do not serve commits by ID. The reference must still point to the pinned commit.
     fn fetch_again(base: &RemoteBase, commit: &str) -> Result<Module, Diagnostic> {
         let fetch =
             |reference| Module::fetch(TreePath::root(), &base.repository, reference, base.timeout);
@@ -59,7 +59,7 @@ impl Checkout {
         match module.commit == commit {
             true => Ok(module),
             false => Err(fault.help(
-                "the reference leads to another commit now: `pleach vendor --update` pins that one",
+                "the reference points to another commit now; pin that one with `pleach vendor --update`",
             )),
         }
     }
@@ -69,7 +69,7 @@ impl Checkout {
         modules.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The innermost module that holds a path, and the path in it.
+    /// The innermost module that contains a path, and the path in it.
     fn module(&self, path: &TreePath) -> Option<(Arc<Module>, TreePath)> {
         let below = |it: Arc<Module>| match *path == it.at {
             true => Some((it, TreePath::root())),
@@ -79,7 +79,7 @@ impl Checkout {
         holding.max_by_key(|it| it.0.at.as_str().len())
     }
 
-    /// The submodule that a path leads into and that was not fetched: where it is in its module, and its commit.
+    /// The submodule of a path that was not fetched yet: its path in its module, and its commit.
     fn next_submodule(
         &self,
         path: &TreePath,
@@ -106,7 +106,7 @@ impl Checkout {
         path.is_some_and(|it| matches!(self.next_submodule(&it), Ok(Some(_))))
     }
 
-    /// Fetches the submodule that a path leads into. Whether there was one.
+    /// Fetches the submodule that contains a path. Returns whether there was one.
     pub(super) fn add_submodule(&self, path: &TreePath) -> Result<bool, Diagnostic> {
         let next = self.next_submodule(path).map_err(fault)?;
         let Some((module, at, commit)) = next else {
@@ -147,7 +147,7 @@ impl Module {
         let folder = tempfile::tempdir().map_err(|error| {
             Diagnostic::error(
                 "unwritable-cache",
-                format!("no folder for `{address}`: {error}"),
+                format!("cannot create a folder for `{address}`: {error}"),
             )
             .class(Class::Unreachable)
         })?;
@@ -170,7 +170,7 @@ fn revision(folder: &Path, commit: &str) -> Result<Option<Revision>, DiskError> 
     Repository::find(folder)?.revision(commit)
 }
 
-/// A fault that the disk or git reports for a fetch.
+/// The diagnostic for an error of the disk or git during a fetch.
 fn fault(error: DiskError) -> Diagnostic {
     let fault = Diagnostic::error("missing-remote", error.to_string());
     match error.help {
@@ -179,8 +179,8 @@ fn fault(error: DiskError) -> Diagnostic {
     }
 }
 
-/// The address of a submodule, which may be relative to that of the repository. `None` for one of this machine: it is no part of what
-/// was fetched.
+/// The address of a submodule, which may be relative to that of the repository. `None` for a path on this machine, which is not part
+/// of the fetched content.
 fn submodule_address(repository: &str, url: &str) -> Option<String> {
     if !url.starts_with("./") && !url.starts_with("../") {
         let base = RemoteBase::parse(url).filter(|it| !it.is_local());

@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let found = session.report(&diagnostics);
     match lock {
         Some(lock) if found == Outcome::Clean => vendor.finish(&lock),
-        // Another run may reach what this one could not.
+        // Another run may reach a server that this one could not.
         _ if diagnostics.iter().any(|it| it.class == Class::Unreachable) => {
             bail!("nothing was pinned")
         }
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
 }
 
-/// A name that is meant for another: an update of nothing would look like one that found nothing new.
+/// An error for an unknown name after `--update`, which would otherwise look like an update without changes.
 fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
     let charts = || old.pins.iter().map(|it| it.name.as_str());
     let remotes = || old.remotes.iter().map(|it| it.address.as_str());
@@ -109,7 +109,7 @@ fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
     Ok(())
 }
 
-/// The copy of an archive in a folder, if it is the archive.
+/// The copy of an archive in a folder, if its digest matches.
 fn copy(files: &dyn Files, folder: &TreePath, pin: &Pin) -> Option<Arc<[u8]>> {
     let mut copies = copy_names(pin).into_iter();
     copies.find_map(|it| {
@@ -135,14 +135,14 @@ struct Vendor<'a> {
     network: Network,
     folder: PathBuf,
     copies: bool,
-    /// `None` keeps all pins, no names moves all.
+    /// `None` keeps all pins; an empty list updates all.
     update: Option<&'a [String]>,
-    /// How many archives were pulled.
+    /// The number of pulled archives.
     pulled: AtomicUsize,
 }
 
 impl Vendor<'_> {
-    /// The lock with these remote bases and files, and with the charts that are asked for.
+    /// The lock with these remote bases and files, and with the required charts.
     fn lock(
         &self,
         remotes: &[RemotePin],
@@ -153,7 +153,7 @@ impl Vendor<'_> {
         Ok(pins.map(|it| Lock::new(it).with_remotes(remotes.iter().cloned())))
     }
 
-    /// Writes the lock and the copies, and says what became different.
+    /// Writes the lock and the copies, and prints the changes.
     fn finish(&self, new: &Lock) -> Result<Outcome> {
         let text = new.to_text();
         let is_first = self.old.is_empty() && new.is_empty();
@@ -278,7 +278,7 @@ impl Vendor<'_> {
         Ok(())
     }
 
-    /// Puts the archives into the workspace, and removes those without a pin.
+    /// Copies the archives into the workspace, and removes copies without a pin.
     fn write_copies(&self, new: &Lock) -> Result<()> {
         refuse_links(&self.session.root, &self.workspace.chart_copies)?;
         let folder = self.session.files.locate(&self.workspace.chart_copies);
@@ -291,11 +291,11 @@ impl Vendor<'_> {
                 _ => plain,
             };
             taken.insert(name.clone(), &pin.digest);
-            let standing = self
+            let existing = self
                 .session
                 .files
                 .read(&self.workspace.chart_copies.child(&name));
-            if standing.is_ok_and(|it| digest(&it) == pin.digest) {
+            if existing.is_ok_and(|it| digest(&it) == pin.digest) {
                 continue;
             }
             let cache = Folder::open(&self.folder)

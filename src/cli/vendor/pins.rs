@@ -16,9 +16,9 @@ use pleach::workspace_diff::chart_requests;
 use pleach::yaml::parallel::each;
 use pleach::{Options, charts};
 
-/// A chart's values can make a claim ask for other charts; more often than that it is a circle.
+/// The maximum number of rounds: the values of a chart can make a claim require more charts. More rounds indicate a cycle.
 const ROUNDS_MAX: usize = 16;
-/// Pulls at once: they wait for servers, not for the processor.
+/// The maximum number of concurrent pulls, which mostly wait for servers.
 const PULLS_MAX: usize = 8;
 
 type Key = (String, String, String);
@@ -32,7 +32,7 @@ fn key((repository, name, requested): (&str, &str, &str)) -> Key {
 }
 
 impl Vendor<'_> {
-    /// The pins of all that is asked for. `None` where claims could not be rendered far enough, or a chart could not be had.
+    /// The pins of all required charts. `None` if claims could not be rendered or a chart could not be pulled.
     pub(super) fn pins(
         &self,
         remotes: &[RemotePin],
@@ -71,7 +71,7 @@ impl Vendor<'_> {
                     let pinned = self.pin(request).map_err(|fault| placed(request, fault));
                     match pinned {
                         Ok(pin) => Some(pin),
-                        // A repository may refer to charts on servers that this user cannot access: the others are pinned.
+                        // A repository may refer to charts on servers that this user cannot access; all others are pinned.
                         Err(fault) if !is_workspace => {
                             diagnostics.push(Diagnostic {
                                 severity: Severity::Warning,
@@ -93,7 +93,7 @@ impl Vendor<'_> {
         bail!("chart resolution did not converge");
     }
 
-    /// What is asked for with the charts that are pinned so far.
+    /// The charts that are required, given those pinned so far.
     fn requests(
         &self,
         found: &BTreeMap<Key, Pin>,
@@ -161,7 +161,7 @@ impl Vendor<'_> {
         }
     }
 
-    /// Makes sure that the archive of a pin is available. It may have moved; it must not have changed.
+    /// Ensures that the archive of a pin is available. Its location may have changed, but not its content.
     fn have_again(&self, request: &Request, place: &Place, pin: &Pin) -> Result<(), Diagnostic> {
         if copy(&self.session.files, &self.workspace.chart_copies, pin).is_some() {
             return Ok(());
@@ -188,7 +188,7 @@ impl Vendor<'_> {
         Ok(())
     }
 
-    /// Makes sure that an archive is in the cache, and gives its digest.
+    /// Ensures that an archive is in the cache, and returns its digest.
     fn have(
         &self,
         request: &Request,

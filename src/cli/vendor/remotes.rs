@@ -18,12 +18,12 @@ use pleach::remote::{
 use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::parallel::each;
 
-/// How deep remote bases may name others.
+/// The maximum depth of remote bases that refer to other remote bases.
 const ROUNDS_MAX: usize = 16;
-/// Fetches at once: they wait for servers, not for the processor.
+/// The maximum number of concurrent fetches, which mostly wait for servers.
 const FETCHES_MAX: usize = 8;
 
-/// What was fetched in this run.
+/// Something that was fetched in this run.
 enum Fetched {
     Repository(Arc<Checkout>),
     File(Arc<[u8]>),
@@ -38,20 +38,20 @@ impl Fetched {
     }
 }
 
-/// What one round found.
+/// The result of one round.
 struct Round {
     wanted: Wanted,
     record: Record,
-    /// The addresses of those that are there, and the texts of those that are not.
+    /// The addresses that are available, and the texts of those that are missing.
     there: BTreeSet<String>,
     open: Vec<(String, Named)>,
 }
 
-/// What is fetched in one run.
+/// Everything that was fetched in this run.
 #[derive(Default)]
 struct Fetches {
     fetched: BTreeMap<String, Fetched>,
-    /// Texts and addresses that lead to nothing, which was said.
+    /// Texts and addresses that were not found, which was reported.
     lost: BTreeSet<String>,
 }
 
@@ -63,7 +63,7 @@ impl Fetches {
 }
 
 impl Vendor<'_> {
-    /// The pins of all remote bases and files, and the charts that kustomizations inflate. `None` where something could not be had.
+    /// The pins of all remote bases and files, and the charts that kustomizations inflate. `None` if something could not be fetched.
     pub(super) fn remotes(
         &self,
         diagnostics: &mut Diagnostics,
@@ -83,7 +83,7 @@ impl Vendor<'_> {
             for (address, fetched) in cloned {
                 match fetched {
                     Some(fetched) => drop(fetches.fetched.insert(address, fetched)),
-                    // It is not tried again.
+                    // A failed fetch is not repeated.
                     None => drop(fetches.lost.insert(address)),
                 }
             }
@@ -99,7 +99,7 @@ impl Vendor<'_> {
         bail!("remote bases are nested more than {ROUNDS_MAX} levels deep");
     }
 
-    /// The lock without the pins that are to be moved.
+    /// The lock without the pins to update.
     fn kept_remotes(&self) -> Lock {
         let kept = self
             .old
@@ -138,7 +138,7 @@ impl Vendor<'_> {
         }
     }
 
-    /// Asks servers for those that may be files.
+    /// Fetches the addresses that may be files.
     fn fetch_files(&self, round: &Round, diagnostics: &mut Diagnostics) -> Vec<(String, Fetched)> {
         let may_be_files = round.open.iter().filter(|it| it.1.may_be_file);
         let files: Vec<&(String, Named)> = may_be_files.collect();
@@ -161,7 +161,7 @@ impl Vendor<'_> {
                     Diagnostic::error("wrong-digest", message)
                         .class(Class::WrongDigest)
                         .at(&named.span)
-                        .help("`pleach vendor --update` pins the new content, if it is meant"),
+                        .help("if the change is intended, pin the new content with `pleach vendor --update`"),
                 );
             }
             self.pulled.fetch_add(1, Ordering::Relaxed);
@@ -170,7 +170,8 @@ impl Vendor<'_> {
         found.into_iter().flatten().collect()
     }
 
-    /// The repositories that are to be fetched, each with where it is named. What is there and has no such folder is lost.
+    /// The repositories to fetch, each with the location that refers to it. A folder that does not exist in a fetched repository is
+    /// reported.
     fn repositories(
         &self,
         round: &Round,
@@ -201,7 +202,7 @@ impl Vendor<'_> {
                 }
             }
         }
-        // Only the files that builds read are kept of pinned content: for other files, it is fetched again.
+        // Only files that builds read are stored of pinned content. If other files are needed, it is fetched again.
         for address in round.record.lacking.keys().chain(&round.record.missing) {
             let pinned = self.old.remote(address).filter(|_| !self.moves(address));
             let named = round.wanted.remotes.values().find(|it| {
@@ -247,7 +248,7 @@ impl Vendor<'_> {
         })
     }
 
-    /// Fetches the submodules that hold what was looked for and not found.
+    /// Fetches the submodules that may contain missing paths.
     fn fetch_submodules(
         &self,
         round: &Round,
@@ -269,7 +270,7 @@ impl Vendor<'_> {
         has_more
     }
 
-    /// Stores what is read of each, and gives the pins.
+    /// Stores the files that are read, and returns the pins.
     fn keep(
         &self,
         round: &Round,
@@ -326,7 +327,7 @@ impl Vendor<'_> {
         Ok(disk::store(&file, note.as_bytes())?)
     }
 
-    /// A repository may name what is closed to this user: the rest is pinned.
+    /// Outside of a workspace, errors become warnings: a repository may refer to addresses that this user cannot access.
     fn softened(&self, fault: Diagnostic) -> Diagnostic {
         match self.session.is_workspace() {
             true => fault,
@@ -342,7 +343,7 @@ fn missing(message: String) -> Diagnostic {
     Diagnostic::error("missing-remote", message).help("check the address")
 }
 
-/// Whether a user means an address by this: the whole of it, or the name of the repository or file.
+/// Whether a name given by the user matches an address: the whole address, or the name of the repository or file.
 pub(super) fn is_name(name: &str, address: &str) -> bool {
     let path = address.split('?').next().unwrap_or("");
     let last = path.trim_end_matches('/').rsplit(['/', ':']).next();

@@ -114,7 +114,7 @@ fn picture(
     page.push_str("</article>\n");
 }
 
-/// The zones that are named, each with its colour.
+/// The named zones, each with its colour.
 fn zones(change: &ClusterChange) -> BTreeMap<String, usize> {
     let sides = [change.before.as_ref(), change.after.as_ref()];
     let shards = sides.into_iter().flatten().flat_map(|it| &it.shards);
@@ -179,7 +179,7 @@ fn side(
             is_keeper: cluster.is_keeper,
         })
         .collect();
-    // A picture for each, so that they find their rows on any screen.
+    // One picture per shard, so that they wrap into rows on any screen.
     page.push_str("<div class=\"shards\">");
     shards.iter().for_each(|it| it.draw(zones, page));
     page.push_str("</div>");
@@ -330,14 +330,14 @@ fn node(
     out.push_str("</g>");
 }
 
-/// The version in the name of an image.
+/// The tag of an image.
 fn tag(replica: &Replica) -> Option<&str> {
     let image = replica.image.as_ref()?.split('@').next()?;
     let (_, tag) = image.rsplit_once(':')?;
     (!tag.contains('/')).then_some(tag)
 }
 
-/// A drum, the size and the name beside it.
+/// A drum, with the size and the name beside it.
 fn volume(volume: &Volume, y: usize, is_other: bool, out: &mut String) {
     let class = if is_other { "disk is-mod" } else { "disk" };
     let weight = if is_other { " font-weight=\"700\"" } else { "" };

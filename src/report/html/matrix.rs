@@ -82,7 +82,7 @@ fn by_unit(comparison: &Comparison, page: &mut String) {
     page.push_str("</tbody></table></div></section>\n");
 }
 
-/// Where each claim is and who owns it, in one line.
+/// The location and owners of each claim, on one line.
 fn places(sections: &[Section<'_>], view: &View<'_>) -> BTreeMap<String, String> {
     let headings = sections.iter().flat_map(|it| headings(it, view));
     let one = headings.map(|it| {

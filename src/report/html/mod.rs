@@ -67,7 +67,7 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     page
 }
 
-/// The hash of a style or script: the browser runs no other code, even if the page contains some.
+/// The hash of a style or script for the Content-Security-Policy, so that the browser runs no other code.
 fn source_hash(text: &str) -> String {
     use base64::Engine;
     let digest = Sha256::digest(text.as_bytes());
@@ -244,7 +244,7 @@ fn changes(
     page.push_str("</section>\n");
 }
 
-/// `Kind/name`, the kind in a paler ink.
+/// `Kind/name`, the kind in a paler colour.
 fn title(title: &str) -> String {
     match title.split_once('/') {
         Some((kind, name)) => format!(
@@ -319,7 +319,7 @@ fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut Strin
     });
 }
 
-/// The objects of a change, a line each, with their environments.
+/// The objects of a change, one per line, with their environments.
 fn objects(group: &Group<'_>, page: &mut String) {
     const SHOWN: usize = 12;
     let objects = words::objects(group);
@@ -354,7 +354,7 @@ fn objects(group: &Group<'_>, page: &mut String) {
     }
 }
 
-/// Environments as small labels. What is compared as a whole has no name.
+/// Environments as small labels. A folder that is compared as a whole has no name.
 fn tags<'a>(environments: impl Iterator<Item = &'a str>, class: &str) -> String {
     let title = match class {
         "tag not" => " title=\"the object exists there too, but does not change like this\"",
@@ -365,7 +365,7 @@ fn tags<'a>(environments: impl Iterator<Item = &'a str>, class: &str) -> String 
     environments.filter(|it| *it != ".").map(tag).collect()
 }
 
-/// What the script filters by.
+/// The data attributes by which the script filters.
 fn data<'a>(
     claims: impl Iterator<Item = &'a str>,
     environments: impl Iterator<Item = &'a str>,
@@ -380,7 +380,7 @@ fn data<'a>(
     format!(" data-claims=\"{claims}\" data-environments=\"{environments}\"")
 }
 
-/// Words of ours, names in backticks as code.
+/// A message as markup, with names in backticks as code.
 fn worded(words: &str) -> String {
     let mut out = String::new();
     for (at, piece) in words.split('`').enumerate() {
@@ -392,7 +392,7 @@ fn worded(words: &str) -> String {
     out
 }
 
-/// Text as markup, in content and in attributes.
+/// Escapes text for content and attributes.
 fn escaped(text: &str) -> String {
     let text = printable(text);
     let mut out = String::with_capacity(text.len());
@@ -406,6 +406,6 @@ fn escaped(text: &str) -> String {
             char => out.push(char),
         }
     }
-    // A runner of GitHub takes it for a command anywhere in a line.
+    // GitHub Actions interprets `##[` as a command anywhere in a line.
     out.replace("##[", "#&#35;[")
 }

@@ -1,4 +1,4 @@
-//! The storyboard of a rollout: a lane for each environment, in it the steps in the order in which Flux or Argo CD reconciles.
+//! The rollout: a lane for each environment, with the steps in the order in which Flux or Argo CD reconciles them.
 
 use std::fmt::Write;
 
@@ -7,11 +7,11 @@ use crate::compare::Comparison;
 use super::super::rollout::{Event, events};
 use super::{data, escaped, worded};
 
-/// Steps of a lane and events of a step that are shown.
+/// The maximum number of steps in a lane, and of events in a step.
 const STEPS_MAX: usize = 30;
 const EVENTS_MAX: usize = 12;
 
-/// Nothing where the order is not known, or nothing happens to pods.
+/// Writes nothing if the order is unknown or no pods are affected.
 pub(super) fn write(comparison: &Comparison, page: &mut String) {
     let lanes = comparison.environments.iter();
     let lanes: Vec<_> = lanes

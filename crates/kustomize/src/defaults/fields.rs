@@ -40,7 +40,7 @@ pub(super) const REPLICAS: &[Row] = &[made(
     &["spec/replicas"],
 )];
 
-/// What `commonLabels` change in addition to the labels below.
+/// The fields that `commonLabels` changes in addition to the labels below.
 pub(super) const SELECTORS: &[Row] = &[
     made(
         &["v1/Service", "v1/ReplicationController"],

@@ -1,4 +1,4 @@
-//! Where `$(NAME)` is replaced by the value of a variable.
+//! The fields in which `$(NAME)` is replaced by the value of a variable.
 
 use super::{Row, at, pods};
 

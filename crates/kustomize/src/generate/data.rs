@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets: their data out of env files, literals and files.
+//! ConfigMaps and Secrets with data from env files, literals and files.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ pub(crate) fn secret(
     }
     let mut fields = base("Secret", entry)?;
     let kind = match &*secret.kind {
-        // The default of the API server, written out since it is part of the hash.
+        // The default of the API server, written explicitly because it is part of the hash.
         "" => "Opaque",
         kind => kind,
     };
@@ -115,7 +115,7 @@ fn finish(
     })
 }
 
-/// All pairs, of equal keys the last.
+/// All pairs; of equal keys, the last one.
 fn merged_pairs<'a>(maps: impl Iterator<Item = &'a Pairs>) -> Result<Mapping, Diagnostic> {
     let sorted = maps.flat_map(Pairs::sorted);
     let pairs: BTreeMap<_, _> = sorted.map(|it| (it.key.clone(), it)).collect();
@@ -153,7 +153,7 @@ fn pairs(
         let (path, bytes) = loader.bytes(folder, source, source.span())?;
         let lines = std::str::from_utf8(&bytes).map_err(|_| loader.not_text(&path).at(source))?;
         for (key, value) in env_lines(lines) {
-            // A line without `=` may be the rest of a value: no message names it.
+            // A line without `=` may be the rest of a secret value, so messages do not contain it.
             let is_pair = !value.trim_matches('=').is_empty();
             let added = add(key.to_string(), value.as_bytes().to_vec(), source);
             added.map_err(|fault| match is_pair {
@@ -177,10 +177,9 @@ fn pairs(
     Ok(pairs)
 }
 
-/// The pairs of an env file: one per line, blank lines and comments left out.
+/// The pairs of an env file: one per line, without blank lines and comments.
 fn env_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    // Editors on Windows write a byte order mark, and kustomize drops it instead of making it a
-    // part of the first key.
+    // Editors on Windows write a byte order mark, which kustomize removes.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text
         .split('\n')
@@ -191,7 +190,7 @@ fn env_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
         .filter(|(key, _)| !key.is_empty())
 }
 
-/// `key=value`, one pair of quotes round the value taken off.
+/// `key=value`, with one pair of quotes around the value removed.
 fn literal(source: &Text) -> Result<(&str, &str), Diagnostic> {
     let text = &**source;
     let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
@@ -201,7 +200,7 @@ fn literal(source: &Text) -> Result<(&str, &str), Diagnostic> {
     })?;
     let unquoted = ['"', '\'']
         .into_iter()
-        // One pair only, and only where both ends have it: a quote inside belongs to the value.
+        // Only one pair of equal quotes is removed.
         .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
     Ok((key, unquoted.unwrap_or(value)))
 }
@@ -221,8 +220,8 @@ fn file_source(source: &Text) -> Result<(&str, &str), Diagnostic> {
         Some((_, path)) if path.contains('=') => {
             bad(format!("a key or path in `{text}` contains `=`"))
         }
-        Some(("", path)) => bad(format!("no key for the file `{path}`")),
-        Some((key, "")) => bad(format!("no file for the key `{key}`")),
+        Some(("", path)) => bad(format!("no key for file `{path}`")),
+        Some((key, "")) => bad(format!("no file for key `{key}`")),
         Some(pair) => Ok(pair),
     }
 }

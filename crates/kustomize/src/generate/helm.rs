@@ -75,7 +75,7 @@ record! {
 }
 
 impl OldChartEntry {
-    /// Warnings about what kustomize reads of an old entry and then forgets.
+    /// Warnings about fields of an old entry that kustomize ignores.
     fn unused(&self) -> impl Iterator<Item = Diagnostic> {
         let text = |field: &Option<Text>| field.as_ref().map(|it| it.span().clone());
         let unused = [
@@ -107,7 +107,7 @@ impl OldChartEntry {
 
 /// The charts of a kustomization as the plugin's configurations.
 ///
-/// A chart without a namespace uses that of the kustomization, or of the nearest one above.
+/// A chart without a namespace uses that of the kustomization, or of its nearest parent with one.
 pub(super) fn configurations(
     frame: &KustomizationFrame<'_>,
     diagnostics: &mut Diagnostics,
@@ -345,7 +345,7 @@ impl ChartPlugin {
         Ok(Node::mapping(object).at(&self.span))
     }
 
-    /// The values files that Helm is given: their names for messages, and their contents.
+    /// The values files for Helm: their names for messages, and their contents.
     fn values(
         &self,
         context: &Context<'_>,
@@ -404,7 +404,7 @@ impl ChartPlugin {
         Ok((context.loader.shown(&path), bytes))
     }
 
-    /// The user's values with their places. What cannot be read is reported where the chart is rendered.
+    /// The user's values with their locations. Unreadable files are reported when the chart is rendered.
     fn written(&self, context: &Context<'_>, folder: &TreePath) -> Vec<Node> {
         let parsed = |name: &Text| {
             let name = Some(name).filter(|it| !it.is_empty())?;
@@ -442,7 +442,7 @@ fn file_text(bytes: &[u8]) -> Node {
     Node::string(&*String::from_utf8_lossy(bytes))
 }
 
-/// A kustomization is read by YAML 1.1's rules: `yes` and `on` are booleans.
+/// Converts words that are booleans in YAML 1.1, such as `yes` and `on`, because kustomize reads them so.
 fn with_old_booleans(node: &Node) -> Node {
     let mut node = node.clone();
     replace_old_booleans(&mut node);
@@ -464,7 +464,7 @@ fn replace_old_booleans(node: &mut Node) {
     }
 }
 
-/// kyaml's `merge2` of values: maps are merged, all else is replaced, a null removes.
+/// `merge2` of kyaml for values: maps are merged, everything else is replaced, and null removes.
 fn laid_over(over: &Node, under: Node) -> Node {
     let (Some(entries), Some(_)) = (over.as_mapping(), under.as_mapping()) else {
         return over.clone();

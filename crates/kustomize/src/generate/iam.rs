@@ -1,4 +1,4 @@
-//! The `IAMPolicyGenerator`: a service account of Google's cloud.
+//! The `IAMPolicyGenerator`: a ServiceAccount for Google Cloud.
 
 use pleach_kube::object::Object;
 use pleach_yaml::diag::Diagnostic;
@@ -30,7 +30,7 @@ record! {
     }
 }
 
-/// Makes the ServiceAccount of a plugin's configuration.
+/// Creates the ServiceAccount of a plugin's configuration.
 pub(crate) fn service_account(config: &PolicyPlugin) -> Result<Made, Diagnostic> {
     let cloud = &*config.cloud;
     if cloud != "gke" {

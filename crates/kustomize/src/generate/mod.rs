@@ -1,4 +1,4 @@
-//! Generators: ConfigMaps and Secrets out of literals and files. One file a kind of thing that is made.
+//! Generators of resources, one file each.
 
 mod data;
 pub(super) mod helm;
@@ -30,11 +30,11 @@ pub(super) struct Made {
 /// How a generated resource is combined with an existing one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Behavior {
-    /// There must be none.
+    /// The resource must not exist.
     Create,
-    /// Its data are taken over.
+    /// The data of the existing resource is merged.
     Merge,
-    /// Its place is taken.
+    /// The existing resource is replaced.
     Replace,
 }
 
@@ -99,7 +99,7 @@ fn absorb_all<'e, M: Fn(Loader<'_>) -> Result<Made, Diagnostic>>(
     }
 }
 
-/// Puts the objects of a chart among the resources.
+/// Adds the objects of a chart to the resources.
 pub(super) fn inflate(
     context: &mut Context<'_>,
     frame: &KustomizationFrame<'_>,
@@ -215,7 +215,7 @@ fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
     resource.transformations.clone_from(&old.transformations);
 }
 
-/// Lays the new map of strings over the old one.
+/// Merges the new map of strings over the old one.
 fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
     let Some(before) = old.node().at_keys(path).and_then(Node::as_mapping) else {
         return;

@@ -38,7 +38,7 @@ pub(super) const SUFFIX: Transform = Transform {
     },
 };
 
-/// Both at once, a plugin only.
+/// Prefix and suffix together, only available as a plugin.
 pub(super) const BOTH: Transform = Transform {
     plugin: "PrefixSuffixTransformer",
     apply: |_, _| Ok(()),
@@ -147,7 +147,7 @@ fn put(
         }
         for spec in specs.iter().filter(|it| it.selects(&original)) {
             if &*spec.path == "metadata/name" {
-                // Once for each spec that names the field, as in kustomize.
+                // Once for each matching spec, as in kustomize.
                 note(resource, affix);
                 if !affix.text().is_empty() {
                     record_previous_id(resource, &stage.context.schemas);

@@ -1,4 +1,4 @@
-//! `commonAnnotations`, and the setting of pairs that labels share.
+//! `commonAnnotations`, and the function that sets pairs, which labels also use.
 
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
@@ -64,7 +64,7 @@ pub(super) fn set_pairs(
     stage.context.added.add_pairs(values, resources.len())?;
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
-        // Once for all pairs: most of the default specs are for other kinds.
+        // Selected once for all pairs, because most default specs are for other kinds.
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
         pairs
             .iter()
@@ -78,7 +78,7 @@ fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Resul
     let mut added: Vec<FieldPath> = Vec::new();
     for spec in specs {
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
-            // A null that no spec may create stays null, as in kustomize.
+            // If the spec does not create, a null stays, as in kustomize.
             if field.is_tagged_null() {
                 return Ok(());
             }

@@ -83,7 +83,7 @@ fn unmatched(entry: &Image, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnos
             ..fault
         };
     }
-    let message = format!("no container uses the image `{wanted}`");
+    let message = format!("no container uses image `{wanted}`");
     let fault = Diagnostic::warning("unmatched-image", message)
         .class(Class::Unmatched)
         .at(at);
@@ -100,7 +100,7 @@ fn unmatched(entry: &Image, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnos
 fn used(resources: &mut Resources, specs: &[FieldSpec]) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for resource in resources.list_mut() {
-        // What is no image was reported before.
+        // Invalid images were reported before.
         let _ = each(resource, specs, &mut |field| {
             used.insert(split(field.as_str().unwrap_or("")).0.to_string());
             Ok(())
@@ -109,7 +109,7 @@ fn used(resources: &mut Resources, specs: &[FieldSpec]) -> BTreeSet<String> {
     used
 }
 
-/// The nearest image that is used, or the one that has the same last part: a registry is easily forgotten.
+/// The nearest image that is used, or one with the same last part, because the registry is easily forgotten.
 fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
     let last = |name: &str| name.rsplit('/').next().map(str::to_string);
     let mut known = used.iter().map(String::as_str);
@@ -119,7 +119,7 @@ fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
 /// An index of the images of resources, so that each image is only searched where it can be.
 #[derive(Default)]
 struct Places {
-    /// By the last parts of the names that their references may have. What was there before a change stays, and does no harm.
+    /// Positions by the last part of image names. Entries from before a change stay, which is harmless.
     by_part: IndexMap<Box<str>, Vec<usize>>,
     all: Vec<usize>,
 }
@@ -156,8 +156,8 @@ impl Places {
         }
     }
 
-    /// The resources that may use an image, in order. Only a last part behind a slash is surely the reference's own: the dot
-    /// before another might match a letter.
+    /// The resources that may use an image, in order. The index can only be used if the last part follows a slash, because a dot in the
+    /// name may match any character.
     fn of_name(&self, name: &Name<'_>) -> Vec<usize> {
         let sure = match name {
             Name::Plain(name) => {
@@ -194,14 +194,13 @@ fn parts(resource: &mut Resource, specs: &[FieldSpec]) -> Result<BTreeSet<Box<st
     Ok(parts)
 }
 
-/// Calls `set` on the image of each container of a resource, wherever it is, and on the fields of the specs.
+/// Calls `set` on the image of each container in a resource, at any depth, and on the fields of the specs.
 fn each(
     resource: &mut Resource,
     specs: &[FieldSpec],
     set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
 ) -> Result<(), Diagnostic> {
-    // Its schema may have properties named `containers` and `image`, which describe images and are
-    // none.
+    // The schema of a CRD may have properties named `containers` and `image`, which are not images.
     if resource.object.kind() == "CustomResourceDefinition" {
         return Ok(());
     }
@@ -234,8 +233,7 @@ fn each_container(
     }
     let entries = node.as_mapping_mut().map(|it| it.iter_mut());
     for entry in entries.into_iter().flatten() {
-        // Below first: kustomize walks every map, since custom resources keep pod templates at
-        // places of their own.
+        // Depth first. kustomize visits every map, because custom resources may contain pod templates anywhere.
         each_container(&mut entry.value, set)?;
         if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
             for container in entry.value.as_sequence_mut().into_iter().flatten() {
@@ -263,7 +261,7 @@ fn set_container(
 
 /// The name of an image. It is a regular expression, as in kustomize: a dot in it matches any character.
 enum Name<'a> {
-    /// Letters, digits and what means itself, with dots; by far the most are so.
+    /// Characters without a special meaning, and dots, as in most names.
     Plain(&'a str),
     /// Matches the whole reference. A name that is not a valid regular expression matches nothing.
     Pattern(Result<Regexp, pleach_re2::Error>),
@@ -342,7 +340,7 @@ impl<'a> ImageChange<'a> {
         }
     }
 
-    /// Changes a resource's references to the image. Tells whether it had any.
+    /// Changes the references of a resource to the image. Returns whether it had any.
     fn apply(&self, resource: &mut Resource, specs: &[FieldSpec]) -> Result<bool, Diagnostic> {
         let mut matched = false;
         each(resource, specs, &mut |field| {
@@ -368,7 +366,7 @@ impl<'a> ImageChange<'a> {
         let suffixed = format!("{tag}{}", self.suffix);
         let (tag, digest) = match (self.tag, self.digest) {
             ("", "") if self.suffix.is_empty() => (tag, digest),
-            // A suffix makes another tag, and the digest of the old one would contradict it.
+            // The digest belongs to the tag without the suffix, so it is removed.
             ("", "") => (suffixed.as_str(), ""),
             given => given,
         };
@@ -392,7 +390,7 @@ fn split(reference: &str) -> (&str, &str, &str) {
     let path = &reference[host_len..];
     match (path.find('@'), path.find(':')) {
         (None, None) => (reference, "", ""),
-        // A colon behind the `@` belongs to the digest: `name@sha256:…`.
+        // A colon after the `@` belongs to the digest: `name@sha256:…`.
         (Some(at), colon) if colon.is_none_or(|it| at < it) => (
             &reference[..host_len + at],
             "",

@@ -51,11 +51,11 @@ fn apply(
 
 /// The fields that an entry of `labels` sets.
 fn specs(config: &Config, entry: &Labels) -> Result<Vec<FieldSpec>, Diagnostic> {
-    // The entry's own fields come first, so that a default that covers one of them adds nothing.
+    // The fields of the entry come first, so that defaults that cover them add nothing.
     let mut specs = entry.fields.clone();
     fieldspec::merge(&mut specs, &config.labels)?;
-    // Selectors include templates: a selector that its own pods do not match makes an invalid
-    // Deployment.
+    // Selectors include templates, because a Deployment whose selector does not match its pods is
+    // invalid.
     if entry.include_selectors {
         fieldspec::merge(&mut specs, &config.common_labels)?;
         return Ok(specs);

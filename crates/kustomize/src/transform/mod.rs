@@ -1,7 +1,7 @@
 //! Transformers: one file each, in the order in which kustomize runs them.
 //!
-//! Each works in two ways: by its field of a kustomization, and as a plugin with a configuration of its own, listed under
-//! `transformers`. Both come down to the same work on the same resources.
+//! Each can be used in two ways: by its field of a kustomization, and as a plugin with its own configuration, listed under
+//! `transformers`.
 
 mod affix;
 mod annotations;
@@ -29,9 +29,9 @@ use super::resources::Resources;
 pub(super) struct Transform {
     /// Its name as a plugin.
     pub(super) plugin: &'static str,
-    /// Works through its field of a kustomization.
+    /// Applies its field of a kustomization.
     apply: fn(&mut TransformContext<'_, '_>, &mut Resources) -> Result<(), Diagnostic>,
-    /// Works by its configuration as a plugin.
+    /// Runs it with the configuration of a plugin.
     pub(super) run:
         fn(&mut TransformContext<'_, '_>, &Resource, &mut Resources) -> Result<(), Diagnostic>,
 }
@@ -51,10 +51,10 @@ const ORDER: &[Transform] = &[
     replacements::TRANSFORM,
 ];
 
-/// Those that only work as plugins.
+/// Transformers that are only available as plugins.
 const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
 
-/// Appends the hashes before their time.
+/// Appends hashes earlier than usual.
 const HASH: Transform = Transform {
     plugin: "HashTransformer",
     apply: |_, _| Ok(()),
@@ -80,7 +80,7 @@ pub(super) struct TransformContext<'a, 'b> {
 }
 
 impl TransformContext<'_, '_> {
-    /// Says that a transformer has done one piece of its work. Tells whether resources have moved to other places.
+    /// Records that a transformer has finished one entry. Returns whether positions of resources have changed.
     fn done(&mut self, plugin: &str, resources: &mut Resources) -> bool {
         if !self.context.track {
             return false;
@@ -115,8 +115,7 @@ pub(super) fn run(
     for transform in ORDER {
         let result = (transform.apply)(&mut stage, &mut sum.resources);
         stage.keep(result);
-        // Between transformers, as in kustomize: the next one must not find what a patch has
-        // deleted.
+        // Between transformers, as in kustomize: the next one must not see deleted resources.
         sum.resources.drop_deleted();
         stage.context.check(before)?;
     }

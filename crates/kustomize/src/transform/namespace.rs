@@ -35,7 +35,7 @@ record! {
     }
 }
 
-/// Which subjects of role bindings move along.
+/// The subjects of role bindings whose namespace is also changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Subjects {
     Default,
@@ -107,7 +107,7 @@ fn run(
     namespace.move_all(stage, resources)
 }
 
-/// Moves one resource, by its own namespace and nothing else.
+/// Sets only the resource's own namespace.
 pub(super) fn set_own(
     name: &str,
     resource: &mut Resource,
@@ -132,7 +132,7 @@ impl Namespace<'_> {
     ) -> Result<(), Diagnostic> {
         let schemas = &stage.context.schemas;
         parallel::try_map(resources.list_mut(), |resource| {
-            // Helm has put the chart's objects where they belong, and kustomize leaves them there.
+            // Helm has already set the namespaces of a chart's objects.
             if resource.from_chart {
                 return Ok(());
             }
@@ -159,15 +159,13 @@ impl Namespace<'_> {
                 })?;
         }
         let binding = matches!(&*gvk.kind, "RoleBinding" | "ClusterRoleBinding");
-        // kustomize does not use field specs for subjects: they move by their name, not by their
-        // place.
+        // kustomize does not use field specs for subjects, but their names.
         if binding {
             self.move_subjects(resource.node_mut())?;
         }
         let unneeded = |spec: &FieldSpec| match &*spec.path {
             "metadata/namespace" => true,
-            // The default specification for `Namespace` names no group, but only the core kind is a
-            // namespace.
+            // The default field spec for `Namespace` has no group, but only the core kind is meant.
             "metadata/name" => !core,
             "subjects/namespace" => {
                 binding && matches!(&*spec.gvk.kind, "RoleBinding" | "ClusterRoleBinding")

@@ -28,8 +28,8 @@ pub(super) const TRANSFORM: Transform = Transform {
         let mut places = Places::default();
         let before = stage.context.diagnostics.errors();
         for entry in &stage.fields.patches {
-            // A wrong indentation breaks every entry of a list, and reading thousands of patch
-            // files would only repeat it.
+            // Wrong indentation breaks every entry of a list; reading thousands of patch files would only
+            // repeat the error.
             if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
@@ -138,7 +138,7 @@ impl WrittenPatch<'_> {
     }
 }
 
-/// A patch that was read.
+/// A parsed patch.
 enum Patch {
     Strategic(Vec<Resource>, Vec<DuplicateKey>),
     Json(Node),
@@ -147,9 +147,9 @@ enum Patch {
 /// An index of resources, rebuilt after an identity has changed.
 #[derive(Default)]
 struct Places {
-    /// By every identity they have or had.
+    /// By all current and former identities.
     by_id: Option<AnyId>,
-    /// By the names they have and came with.
+    /// By current and original names.
     by_name: Option<IndexMap<Box<str>, Vec<usize>>>,
 }
 
@@ -159,7 +159,7 @@ fn apply_entry(
     resources: &mut Resources,
     places: &mut Places,
 ) -> Result<(), Diagnostic> {
-    // kustomize takes the white space off, and with it the last line break of a text that ends the patch.
+    // kustomize trims white space, including the last line break of a block scalar at the end.
     let source = WrittenPatch::of(entry).source(stage, Node::trimmed_source)?;
     let options = entry.options.as_ref();
     let allow = Allow {
@@ -186,7 +186,7 @@ fn apply_entry(
                 return Ok(());
             };
             warn_of_directives(stage, patch.node());
-            // kustomize copies a patch for each target, and copying writes these maps anew.
+            // kustomize copies a patch for each target, which rewrites these maps.
             let patch = with_strings(patch, METADATA);
             for at in places.selected(stage, target, resources)? {
                 places.invalidate(merge(stage, at, &patch, allow, true, resources)?);
@@ -206,7 +206,7 @@ fn apply_entry(
         (Patch::Json(operations), Some(target)) => {
             for at in places.selected(stage, target, resources)? {
                 if let Some(resource) = resources.get_mut(at) {
-                    // Operations may rename the object, and references still have the old name.
+                    // Operations may rename the object, while references still have the old name.
                     record_previous_id(resource, &stage.context.schemas);
                     places.invalidate(apply_json(resource, &operations)?);
                 }
@@ -216,7 +216,7 @@ fn apply_entry(
     }
 }
 
-/// Refuses a key that occurs twice in a map that the patch brought, in place of the warning of it.
+/// An error for a duplicate key in a map that comes from the patch, instead of the warning.
 fn check_doubled(
     stage: &mut TransformContext<'_, '_>,
     resource: Option<&Resource>,
@@ -303,7 +303,7 @@ fn merge_all(
     Ok(())
 }
 
-/// An entry is a patch itself if it can be read as one, else the path of a file of patches.
+/// The patches of an entry: inline if it can be parsed as such, otherwise in the file with this path.
 fn strategic_patches(
     stage: &TransformContext<'_, '_>,
     entry: &Text,
@@ -314,7 +314,7 @@ fn strategic_patches(
         let fault = Diagnostic::error("empty-patch", message).at(entry);
         return Err(fault.help("remove the entry"));
     }
-    // A path never has these, and most entries are paths: they are not parsed as YAML first.
+    // Paths never contain these characters. Most entries are paths, so parsing them as YAML is avoided.
     if (words.contains('\n') || words.contains(": "))
         && let Ok(patches) = resources_of(&entry.node().embedded_source())
     {
@@ -328,7 +328,7 @@ fn strategic_patches(
 }
 
 impl WrittenPatch<'_> {
-    /// The text of the patch, in place or out of its file.
+    /// The text of the patch, inline or from its file.
     fn source(
         &self,
         stage: &TransformContext<'_, '_>,
@@ -356,7 +356,8 @@ impl WrittenPatch<'_> {
     }
 }
 
-/// A list is a JSON 6902 patch, anything else a strategic merge. Documents after a list are lost, as in kustomize.
+/// Parses a patch: a list is a JSON 6902 patch, anything else a strategic merge patch. Documents after a list are ignored, as in
+/// kustomize.
 fn read(
     stage: &mut TransformContext<'_, '_>,
     source: &Arc<Source>,
@@ -366,7 +367,7 @@ fn read(
     let is_list = documents
         .first()
         .is_some_and(|it| it.as_sequence().is_some());
-    // A merge looks a key up and finds the first; a list goes through a map of Go, where the last one stays.
+    // A merge finds the first of two equal keys; a list of operations is parsed to Go maps, where the last one remains.
     let keep = if is_list { Keep::Last } else { Keep::First };
     let twice = !duplicates.is_empty();
     let mut doubled = Vec::new();
@@ -400,7 +401,7 @@ fn first(faults: Diagnostics, entry: &Span) -> Diagnostic {
     fault.related(entry, "the patch is listed here")
 }
 
-/// Which parts of an identity a patch may change.
+/// The parts of an identity that a patch may change.
 #[derive(Clone, Copy, Default)]
 struct Allow {
     name: bool,
@@ -413,7 +414,7 @@ impl Allow {
     }
 }
 
-/// Merges a patch into a resource. Returns whether the resource has another identity since.
+/// Merges a patch into a resource. Returns whether its identity has changed.
 fn merge(
     stage: &mut TransformContext<'_, '_>,
     at: usize,
@@ -441,8 +442,8 @@ fn merge(
     } else {
         let mut copy = patch.node().clone();
         if let Some(fields) = copy.as_mapping_mut() {
-            // The patch must not change the version of its target: kustomize gives it the version
-            // that the target has.
+            // The patch must not change the version of its target: kustomize sets the version of the
+            // target.
             set_field(fields, "apiVersion", resource.object.api_version());
         }
         fitted = copy;
@@ -460,14 +461,14 @@ fn merge(
     let forgotten = resource.previous.len() < known;
     for warning in lost {
         let warning = patched(warning, resource);
-        // A patch of many objects drops the same in each.
+        // A patch with many targets drops the same items in each.
         let last = stage.context.diagnostics.iter().next_back();
         if last.is_none_or(|it| it.code != warning.code || it.span != warning.span) {
             stage.context.diagnostics.push(warning);
         }
     }
     if applied.map_err(|it| patched(it, resource))? == Applied::Deleted {
-        // Only marked: other entries hold positions of resources.
+        // Only marked, because other entries refer to positions of resources.
         resource.deleted = true;
         return Ok(false);
     }
@@ -476,12 +477,12 @@ fn merge(
             set_field(fields, "kind", &kind);
         }
         if selected && gvk.version.is_empty() {
-            // kustomize gives such a patch the empty version of the resource, and prints it as null.
+            // kustomize sets the empty version of the resource, and prints it as null.
             fields.insert("apiVersion", Node::scalar("", Style::Plain, Tag::None));
         }
     }
     if !allow.name {
-        // A patch may name a former name of its target, which must not come back.
+        // A patch may use a former name of its target, which must not be restored.
         resource.set_metadata("name", &name);
     }
     match namespace.as_str() {
@@ -499,11 +500,11 @@ fn reaches_annotations(patch: &Node) -> bool {
     directs(patch) || metadata.is_some_and(|it| directs(it) || it.get("annotations").is_some())
 }
 
-/// The maps of strings that kustomize writes again in a patch that is meant for several resources.
+/// The maps of strings that kustomize rewrites in a patch with several targets.
 const METADATA: &[&str] = &["labels", "annotations"];
 
-/// Such maps as kustomize writes them again: all values are strings, so that a null does not delete there but is the text `null`; and
-/// empty ones are gone. Annotations are also written where a patch is allowed to change names and kinds: that is noted there.
+/// Rewrites such maps like kustomize: all values become strings, so that a null is the text `null` and deletes nothing, and empty maps are
+/// removed. Annotations are also rewritten if the patch may change names and kinds, because kustomize records this in them.
 fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
     let mut patch = patch.clone();
     let Some(metadata) = patch
@@ -533,12 +534,12 @@ fn with_strings(patch: &Resource, fields: &[&str]) -> Resource {
     patch
 }
 
-/// Applies operations. Tells whether they changed the identity.
+/// Applies operations. Returns whether the identity has changed.
 fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagnostic> {
     let identity = |it: &Resource| (it.object.id(), it.object.gvk());
     let before = identity(resource);
-    // kustomize writes the object as JSON for the operations and reads it again, after which no two
-    // fields share a node.
+    // kustomize converts the object to JSON and back for the operations, after which no fields share a
+    // node.
     resource.shared.clear();
     let notes =
         match list_of_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
@@ -552,7 +553,7 @@ fn apply_json(resource: &mut Resource, operations: &Node) -> Result<bool, Diagno
     Ok(identity(resource) != before)
 }
 
-/// A strategic merge puts kind and name back; operations can take them away, and then there is no object any more.
+/// An error if operations have removed the kind or name. After a strategic merge, kustomize restores them.
 fn still_an_object(resource: &Resource, operations: &Node) -> Result<(), Diagnostic> {
     let Some(lost) = resource.lost() else {
         return Ok(());
@@ -599,7 +600,7 @@ fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
 }
 
 impl Places {
-    /// Forgets all when an identity has changed.
+    /// Drops the index if an identity has changed.
     fn invalidate(&mut self, changed: bool) {
         if changed {
             *self = Places::default();
@@ -662,7 +663,7 @@ impl Places {
         match (found.next(), found.next()) {
             (Some(at), None) => Ok(Some(at)),
             (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
-            // It may be about an object of the chart that is not rendered.
+            // The patch may be for an object of a chart that is not rendered.
             (None, _)
                 if stage.context.loader.options.charts_as_objects
                     && resources.iter().any(|it| it.from_chart) =>
@@ -693,7 +694,7 @@ impl Places {
     }
 }
 
-/// kubectl's directives mean nothing to kustomize: they stay in the result as data.
+/// Warns about directives of kubectl, which kustomize copies to the result as data.
 fn warn_of_directives(stage: &mut TransformContext<'_, '_>, node: &Node) {
     match node.view() {
         View::Scalar(_) => {}

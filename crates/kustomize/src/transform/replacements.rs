@@ -1,4 +1,4 @@
-//! `replacements`: a value copied out of one resource into fields of others.
+//! `replacements`: copies a value of one resource to fields of others.
 
 use indexmap::IndexMap;
 
@@ -62,8 +62,7 @@ fn replace_all(
         for target in &entry.targets {
             let index = names.get_or_insert_with(|| Names::of(resources));
             if fill(stage, target, &mut value, index, resources)? {
-                // A replacement can write `metadata.name`, and the next one may look for the new
-                // name.
+                // A replacement can change `metadata.name`, and the next one may use the new name.
                 names = None;
             }
         }
@@ -126,7 +125,7 @@ fn load(
     Ok(())
 }
 
-/// Resources by the names they have and had.
+/// Resources by current and former names.
 struct Names {
     by_name: IndexMap<Box<str>, Vec<usize>>,
 }
@@ -154,7 +153,7 @@ impl Names {
     }
 }
 
-/// Kind, name and namespace, of now and of before.
+/// Kind, name and namespace: current and former ones.
 fn ids(resource: &Resource) -> impl Iterator<Item = (Gvk, &str, &str)> {
     let gvk = resource.object.gvk();
     let now = (
@@ -172,16 +171,16 @@ fn ids(resource: &Resource) -> impl Iterator<Item = (Gvk, &str, &str)> {
     std::iter::once(now).chain(before)
 }
 
-/// The value that is copied.
+/// The value to copy.
 struct Value {
     node: Node,
-    /// The resource and the field with the value. kustomize copies from there each time, and a target can be the
-    /// source too; a part of a text, or a value of the replacement itself, is a copy from the beginning.
+    /// The resource and field of the value. kustomize copies from the field each time, and a target can also be the source. `None` for a
+    /// part of a string, or a value of the replacement itself, which is copied once.
     from: Option<(usize, Vec<String>)>,
 }
 
 impl Value {
-    /// Follows a change of the resource that it comes from.
+    /// Updates the value after its resource has changed.
     fn follow(&mut self, at: usize, resource: &Resource) {
         let from = self.from.as_ref().filter(|(from, _)| *from == at);
         if let Some(node) = from.and_then(|(_, path)| path::lookup(resource.node(), path)) {
@@ -189,7 +188,7 @@ impl Value {
         }
     }
 
-    /// Makes the field before a value is copied within one resource: where the field is below the value, it is a part of it then.
+    /// Creates the target field before a value is copied within one resource: if the field is inside the value, the value then contains it.
     fn follow_created(
         &mut self,
         at: usize,
@@ -246,8 +245,7 @@ fn source_value(
     };
     let path = path::split(field);
     let value = path::lookup(resource.node(), &path)
-        // kustomize reports an empty source as missing, since copying it would silently clear the
-        // targets.
+        // kustomize reports an empty source as missing.
         .filter(|it| !it.is_tagged_null() && !it.is_empty_collection())
         .ok_or_else(|| {
             let message = format!("{} has no field `{field}` to copy", resource.object.id());
@@ -308,7 +306,7 @@ fn source_resource<'a>(
     };
     let wanted = |(_, resource): &(usize, &Resource)| {
         ids(resource).any(|(gvk, has_name, has_namespace)| {
-            // Exact texts, unlike in targets, which select by regular expressions.
+            // Exact strings, unlike in targets, which use regular expressions.
             (name.is_empty() || name == has_name)
                 && (namespace.is_empty() || space(namespace) == space(has_namespace))
                 && selects(&pattern, &gvk)
@@ -352,7 +350,7 @@ fn source_resource<'a>(
     }
 }
 
-/// Copies the value into everything that a target selects. Tells whether one of them has another name now.
+/// Copies the value to everything that a target selects. Returns whether a name has changed.
 fn fill(
     stage: &mut TransformContext<'_, '_>,
     target: &ReplacementTarget,
@@ -443,10 +441,10 @@ fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> 
         && matches(selector)
 }
 
-/// Copies a value. Tells whether it went anywhere: below a null that somebody wrote, kustomize makes fields and loses them.
+/// Copies a value. Returns whether it was written: below an existing null, kustomize creates fields that are lost.
 ///
-/// Where the path has a `*`, one of the fields may be the value's own: from there on, its new value is copied. `at` is the
-/// resource's position.
+/// If the path contains a `*`, one of the fields may be the source itself; after it, its new value is copied. `at` is the position of the
+/// resource.
 fn copy(
     resource: &mut Resource,
     field: &Text,
@@ -461,7 +459,7 @@ fn copy(
     };
     let own = value.from.as_ref().filter(|(from, _)| *from == at);
     let own = own.and_then(|(_, path)| path::lookup(resource.node(), path));
-    // What is to be made was made before, so no field moves.
+    // Missing fields were created before, so no field moves.
     // By address, since equal values elsewhere in the object are not the source.
     let own = own.map(std::ptr::from_ref::<Node>);
     let current = &mut value.node;
@@ -484,7 +482,7 @@ fn copy(
             None => it.at(field),
         })?;
     if count > 0 {
-        // Then the path leads into a text or below a null, and kustomize has set the field in a copy of it.
+        // The path leads into a string or below a null, and kustomize sets the field in a copy.
         let is_scalar = |count: usize| {
             path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]))
                 .is_some_and(Node::is_scalar)
@@ -497,7 +495,7 @@ fn copy(
         .related(span, "the resource")
         .help(match create {
             Create::Nothing => "set `options: {create: true}` to create it",
-            _ => "write a map or `{}` as its parent, which is not a map",
+            _ => "change its parent to a map, such as `{}`",
         }))
 }
 
@@ -511,11 +509,11 @@ fn lost(resource: &Resource, field: &Text) -> Diagnostic {
     let (reason, help) = match above {
         Some(text) if !text.is_tagged_null() => (
             "a parent field contains YAML as a string",
-            "use a value of the type that the field has in the string; otherwise kustomize changes a copy of the string and discards it",
+            "use a value with the type of the field in the string; otherwise, kustomize discards the change",
         ),
         _ => (
             "a parent field is null",
-            "remove the null from the resource; kustomize creates the field below it and then discards it",
+            "remove the null from the resource; kustomize discards fields below a null",
         ),
     };
     Diagnostic::warning(
@@ -527,9 +525,9 @@ fn lost(resource: &Resource, field: &Text) -> Diagnostic {
     .help(help)
 }
 
-/// Follows a path into JSON or YAML inside of a field's text. `None` if it does not exist.
+/// Copies a value to a path in JSON or YAML inside a string. `None` if the path does not exist.
 ///
-/// Only the first document of the text is kept, as in kustomize.
+/// Only the first document of the string is kept, as in kustomize.
 fn copy_into_text(
     node: &mut Node,
     parts: &[String],
@@ -563,7 +561,7 @@ fn is_structured(node: &Node) -> bool {
         .is_some_and(|text| parse_as_written(&Source::internal("text", text)).is_ok())
 }
 
-/// Writes a value. An existing scalar gets only the text and keeps its own type.
+/// Sets a value. An existing scalar gets the new text and keeps its type.
 fn set(field: &mut Node, value: &Node, options: Option<&FieldOptions>) -> Result<(), Diagnostic> {
     let mut new = value.as_str().unwrap_or("").to_string();
     if let Some(options) = options.filter(|it| !it.delimiter.is_empty()) {
@@ -582,9 +580,9 @@ fn set(field: &mut Node, value: &Node, options: Option<&FieldOptions>) -> Result
     Ok(())
 }
 
-/// The text with one of its parts replaced; an index that has no part adds one, before or behind.
+/// The string with one of its parts replaced. An index out of range adds a part at the beginning or end.
 fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
-    // kustomize prepends for a negative index, and appends behind the last part.
+    // kustomize prepends for a negative index, and appends after the last part.
     let Ok(index) = usize::try_from(index) else {
         return [new, delimiter, text].concat();
     };
@@ -599,7 +597,7 @@ fn with_part(text: &str, delimiter: &str, index: i64, new: &str) -> String {
     [before, new, after].concat()
 }
 
-/// Whether a value of a text is an alias there, which another value replaces.
+/// Whether a value in a string is an alias, which the new value replaces.
 fn is_alias(field: &Node) -> bool {
     field.style() == Style::Plain
         && field.as_str().is_some_and(|it| it.starts_with('*'))

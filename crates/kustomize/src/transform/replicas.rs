@@ -46,14 +46,14 @@ record! {
     }
 }
 
-/// Resources by the names and kinds they have and had.
+/// Resources by current and former names and kinds.
 type Names = IndexMap<Box<str>, Vec<(usize, Gvk)>>;
 
 fn names(resources: &Resources) -> Names {
     let mut names = Names::new();
     for (at, resource) in resources.iter().enumerate() {
         let gvk = resource.object.gvk();
-        // An overlay writes the name of its base, also where a prefix changed it since.
+        // An overlay uses the name in its base, even if a prefix has changed it since.
         for previous in &resource.previous {
             let gvk = Gvk {
                 kind: previous.kind.as_ref().into(),
@@ -102,7 +102,7 @@ fn set(
         return Ok(());
     }
     let kinds: Vec<&str> = specs.iter().map(|it| &*it.gvk.kind).collect();
-    let message = format!("no resource `{name}` of a kind with replicas");
+    let message = format!("there is no resource `{name}` with replicas");
     Err(Diagnostic::error("unmatched-replica", message)
         .class(Class::Unmatched)
         .at(entry.name.span_or(&entry.span))

@@ -1,4 +1,4 @@
-//! The `ValueAddTransformer`: a plugin that puts one value into fields of selected resources.
+//! The `ValueAddTransformer`: a plugin that sets one value in fields of selected resources.
 
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one};
@@ -42,7 +42,7 @@ fn run(
 ) -> Result<(), Diagnostic> {
     let config: ValueAddPlugin = configuration(config)?;
     let value = match config.value.trim() {
-        // As kustomize documents it: the name of the folder is the default value.
+        // The default value is the name of the folder.
         "" => stage.folder.name(),
         value => value,
     };
@@ -165,7 +165,7 @@ fn reach<'a>(node: &'a mut Node, parts: &[String]) -> Result<&'a mut Node, Diagn
     Err(Diagnostic::error("wrong-field-type", message).at(&*node))
 }
 
-/// Puts a part into a file's path; an absolute one stays absolute.
+/// Inserts a part into a file path; an absolute path stays absolute.
 fn insert_part(path: &str, at: usize, part: &str) -> String {
     let (slash, rest) = match path.strip_prefix('/') {
         Some(rest) => ("/", rest),

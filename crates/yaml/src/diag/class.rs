@@ -5,14 +5,14 @@ use super::Diagnostic;
 /// A class of diagnostics that some caller handles specially.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Class {
-    /// Every other one.
+    /// All other diagnostics.
     #[default]
     Plain,
     /// An entry of a kustomization matches no object, which may exist in another build.
     Unmatched,
     /// Two objects have the same identity.
     DuplicateObject,
-    /// What is written has no effect and can be removed.
+    /// A value has no effect and can be removed.
     NoEffect,
     /// A chart cannot be used.
     InvalidChart,
@@ -20,19 +20,19 @@ pub enum Class {
     MissingChart,
     /// A file has unresolved merge conflicts.
     MergeConflict,
-    /// A reference leads to nothing.
+    /// The target of a reference does not exist.
     UnknownReference,
     /// A required field is missing.
     MissingField,
-    /// A value of the right type is not one that the field can have.
+    /// A value has the right type, but is not allowed.
     InvalidValue,
-    /// A rule of a schema or a kind is not met.
+    /// A rule of a schema or a kind is violated.
     BrokenRule,
     /// A file cannot be read, or a workspace is too large to be read.
     Unreadable,
     /// Something outside of the workspace failed: a server, or the cache.
     Unreachable,
-    /// Content is not that of its pin.
+    /// Content differs from its pin.
     WrongDigest,
     /// A version is not pinned, or no longer is.
     Pin,
@@ -44,12 +44,12 @@ pub enum Class {
     NoSchema,
     /// The cluster no longer serves the version of the object.
     RemovedApi,
-    /// The sync engine refuses the whole unit for certain.
+    /// The sync engine certainly rejects the whole unit.
     Refused,
 }
 
 impl Diagnostic {
-    /// Says which sort it is of.
+    /// Sets the class.
     #[must_use]
     pub fn class(mut self, class: Class) -> Diagnostic {
         self.class = class;

@@ -1,11 +1,11 @@
-//! Conflict markers, as Git leaves them in a text that two sides of a merge have changed.
+//! Git's conflict markers.
 
 use std::ops::Range;
 
-/// The code of a file that holds them.
+/// The code of files with conflict markers.
 pub const MERGE_CONFLICT: &str = "merge-conflict";
 
-/// The line that opens the first conflict of a text, where all three markers of one are in their order.
+/// The opening line of the first conflict of a text. All three markers must be present in the right order.
 pub fn conflict_marker(text: &[u8]) -> Option<Range<usize>> {
     let (mut opening, mut is_parted, mut start) = (None, false, 0);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -14,8 +14,7 @@ pub fn conflict_marker(text: &[u8]) -> Option<Range<usize>> {
         match opening {
             None if bare.starts_with(b"<<<<<<< ") => opening = Some(start..start + bare.len()),
             Some(_) if bare == b"=======" => is_parted = true,
-            // All three in order: a document about Git, or a heading underlined with `=======`, is
-            // no conflict.
+            // A document about Git, or a heading underlined with `=======`, is not a conflict.
             Some(_) if is_parted && bare.starts_with(b">>>>>>> ") => return opening,
             _ => {}
         }

@@ -2,22 +2,22 @@
 
 use super::{Position, Span};
 
-/// One fix. The fixes of a diagnostic do not contradict each other: each can be made by itself, and all of them together.
+/// One fix. The fixes of a diagnostic do not contradict each other: each can be applied alone, or all of them together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
-    /// The line of the diagnostic's help that it carries out.
+    /// The line of the diagnostic's help that it implements.
     pub help: String,
-    /// What is replaced: at least one place, and no two that overlap.
+    /// The edits: at least one, without overlaps.
     pub edits: Vec<Edit>,
 }
 
-/// The replacement of one place.
+/// The replacement of one range.
 ///
-/// The place's source is the text as it was read, with secrets masked where the diagnostic was concealed: lines and columns are
-/// those of the file, bytes may not be. [`Edit::range_in`] finds the place in the file's own text.
+/// The source of the span is the text as it was read, possibly with masked secrets. Then, lines and columns are those of the file,
+/// but byte offsets may differ. [`Edit::range_in`] finds the range in the file's own text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// The place; an empty one inserts.
+    /// The range; an empty one inserts.
     pub span: Span,
     /// The new text; an empty one removes.
     pub text: String,
@@ -33,7 +33,7 @@ impl Fix {
 }
 
 impl Edit {
-    /// Writes `text` in the place of what `span` covers.
+    /// Replaces the text of `span` by `text`.
     pub fn new(span: impl Into<Span>, text: impl Into<String>) -> Edit {
         Edit {
             span: span.into(),
@@ -46,7 +46,7 @@ impl Edit {
     pub fn rename(place: &Span, wrong: &str, name: &str) -> Option<Edit> {
         let text = place.text();
         let at = only_word(text, wrong)?;
-        // In quotes any word is a string; without, `true` or `1e3` would change the type.
+        // In quotes, any word is a string. Without quotes, `true` or `1e3` would change the type.
         let is_quoted = text.starts_with(['"', '\'']);
         let is_plain = starts_as_word(name) && !is_yaml_word(name);
         if wrong == name || !name.chars().all(is_of_name) || !(is_quoted || is_plain) {
@@ -64,15 +64,14 @@ impl Edit {
         is_same.then(|| Edit::new(span, self.text.as_str()))
     }
 
-    /// The bytes that it replaces in the text of its file; `None` where the text is another one by now.
+    /// The byte range in the text of its file; `None` if the text has changed.
     pub fn range_in(&self, text: &str) -> Option<std::ops::Range<usize>> {
         let known = &self.span.source.text;
         let end = self.span.range().end;
         let start = offset(text, self.span.position())?;
         let end = offset(text, Span::new(&self.span.source, end..end).position())?;
         let is_same = text.get(start..end)? == self.span.text();
-        // The number of lines too: with another one, the same words at this place may belong to
-        // something else.
+        // The number of lines must be the same, too: otherwise, the same words may belong to something else.
         (is_same && known.lines().count() == text.lines().count()).then_some(start..end)
     }
 }
@@ -84,8 +83,7 @@ fn offset(text: &str, position: Position) -> Option<usize> {
         line_start += text.get(line_start..)?.find('\n')? + 1;
     }
     let line = text.get(line_start..)?;
-    // By characters, since a masked secret has as many characters as the real one, and perhaps
-    // fewer bytes.
+    // In characters: a masked secret has as many characters as the real one, but perhaps fewer bytes.
     let mut columns = line.char_indices().map(|it| it.0).chain([line.len()]);
     let at = columns.nth(position.column.checked_sub(1)?)?;
     line.get(..at)
@@ -111,26 +109,26 @@ fn only_word(text: &str, word: &str) -> Option<usize> {
     }
 }
 
-/// Characters that mean themselves in plain and quoted scalars, and in expressions.
+/// Characters without a special meaning in plain and quoted scalars and in expressions.
 fn is_of_name(char: char) -> bool {
     char.is_ascii_alphanumeric() || "._-/".contains(char)
 }
 
-/// A number begins otherwise.
+/// Whether a name does not begin like a number.
 fn starts_as_word(name: &str) -> bool {
     name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
 }
 
-/// Words that YAML 1.1 or 1.2 does not read as a string.
+/// Words that are not strings in YAML 1.1 or 1.2.
 fn is_yaml_word(name: &str) -> bool {
     let words = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
     words.iter().any(|it| name.eq_ignore_ascii_case(it))
 }
 
-/// A text with the edits of a file made. Edits of the same place and text count once; of two that overlap, the later one in the
-/// list is left out: it may be found again in the new text. The second value is how many were left out.
+/// A text with the edits of a file applied. Equal edits count once. Of two that overlap, the later one in the list is left out,
+/// because it may be found again in the new text. The second value is the number of edits that were left out.
 ///
-/// Every edit is of this text, as [`Edit::range_in`] finds it; one that is not is left out too.
+/// Edits that [`Edit::range_in`] does not find in this text are also left out.
 pub fn apply_edits<'a>(text: &str, edits: impl IntoIterator<Item = &'a Edit>) -> (String, usize) {
     let mut made: std::collections::BTreeMap<(usize, usize), &str> = Default::default();
     let mut left_out = 0;

@@ -19,13 +19,13 @@ use std::borrow::Cow;
 pub struct Diagnostic {
     /// Stable name that reads after "allow": `unknown-claim-field`.
     pub code: &'static str,
-    /// Its class for callers.
+    /// The class, for programs.
     pub class: Class,
     /// Error, warning or note.
     pub severity: Severity,
     /// What was found and what was expected: lower case, no full stop.
     pub message: String,
-    /// The place in a file that a person wrote.
+    /// The location in an input file.
     pub span: Option<Span>,
     /// A short text at the location itself.
     pub label: Cow<'static, str>,
@@ -33,18 +33,18 @@ pub struct Diagnostic {
     pub related: Vec<(Span, String)>,
     /// How to fix it, or further information; one line each.
     pub help: Vec<String>,
-    /// Lines of the help as replacements, where they are such.
+    /// Replacements for lines of the help.
     pub fixes: Vec<Fix>,
 }
 
 /// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Worth saying; nothing fails.
+    /// Information; nothing fails.
     Note,
     /// Probably a mistake; an error with `--strict`.
     Warning,
-    /// The result cannot be had, or must not be used.
+    /// There is no result, or it must not be used.
     Error,
 }
 
@@ -80,7 +80,7 @@ impl Diagnostic {
         }
     }
 
-    /// Points at the place.
+    /// Sets the location.
     #[must_use]
     pub fn at(mut self, span: impl Into<Span>) -> Diagnostic {
         self.span = Some(span.into());
@@ -94,7 +94,7 @@ impl Diagnostic {
         self
     }
 
-    /// Points at another place that has a part in it.
+    /// Adds a related location.
     #[must_use]
     pub fn related(mut self, span: impl Into<Span>, words: impl Into<String>) -> Diagnostic {
         self.related.push((span.into(), words.into()));
@@ -130,7 +130,7 @@ impl Diagnostic {
             && self.related == other.related
     }
 
-    /// The same with every place in the file that a person wrote: see [`Span::outermost`].
+    /// The same with every location converted to the input file: see [`Span::outermost`].
     #[must_use]
     pub fn outermost(mut self) -> Diagnostic {
         self.span = self.span.map(|it| it.outermost());
@@ -142,8 +142,8 @@ impl Diagnostic {
         self
     }
 
-    /// Offers the nearest of the known names, if one is near. Where the diagnostic has its place already, and the name is written
-    /// there, it is a replacement.
+    /// Suggests the nearest known name, if there is one. If the location is already set and contains the name, the suggestion is a
+    /// replacement.
     #[must_use]
     pub fn did_you_mean<'a>(
         self,
@@ -163,10 +163,10 @@ impl Diagnostic {
     }
 }
 
-/// With how many others at its place a diagnostic is compared.
+/// The maximum number of diagnostics at the same location that are compared.
 const SAME_PLACE_MAX: usize = 100;
 
-/// Everything that was found in a run, in the order of finding.
+/// The diagnostics of a run, in the order in which they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -181,7 +181,7 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
-    /// Returns the value and keeps the error, so that one invalid item never hides errors of the next ones.
+    /// Returns the value, or records the error, so that one invalid item does not hide errors of the next ones.
     pub fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         result.map_err(|diagnostic| self.push(diagnostic)).ok()
     }
@@ -196,22 +196,22 @@ impl Diagnostics {
         self.errors
     }
 
-    /// All, in the order of finding.
+    /// All diagnostics, in the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.list.iter()
     }
 
-    /// Whether there is nothing to say.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// How many there are.
+    /// The number of diagnostics.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Moves every place to the file that a person wrote, out of texts that are embedded there.
+    /// Converts locations in embedded texts to locations in the input file.
     pub fn move_outermost(&mut self) {
         let list = std::mem::take(&mut self.list);
         self.list = list.into_iter().map(Diagnostic::outermost).collect();
@@ -225,13 +225,13 @@ impl Diagnostics {
                 .as_ref()
                 .map(|span| (span.source.path.clone(), span.start))
         };
-        // Stable: of several at one place, the order of finding is the order of their causes.
+        // A stable sort: at one location, the order of finding is the order of causes.
         self.list.sort_by_key(|a| place(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
-            // Of very many at one place some may be said twice.
+            // If there are very many at one location, duplicates may remain.
             let near = kept.iter().rev().take(SAME_PLACE_MAX);
-            // Sorted by place, so equal ones are neighbours.
+            // Sorted by location, so equal ones are adjacent.
             let same_place = near.take_while(|it| place(it) == place(&diagnostic));
             let same = same_place.enumerate().find(|it| it.1.is_same(&diagnostic));
             let at = same.map(|it| kept.len() - 1 - it.0);

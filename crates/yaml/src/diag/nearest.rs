@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-/// The minimum number of letters of a name that is cut short.
+/// The minimum length of the beginning of a name.
 const BEGINNING_MIN: usize = 4;
 
-/// The maximum number of names that a suggestion is looked for in.
+/// The maximum number of names to compare.
 const KNOWN_MAX: usize = 500;
-/// Names are compared in a machine word: longer ones get no suggestion and are not suggested.
+/// The maximum length of names: the comparison uses one machine word.
 const LETTERS_MAX: usize = 64;
 
-/// The known name with the fewest edits from `wrong`, if they are few enough to be a typo of the pen; else one that it begins.
+/// The known name with the fewest edits from `wrong`, if they are few enough to be a typo; otherwise, a name that begins with it.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let pattern = Pattern::new(wrong);
-    // A third of the letters may be wrong: with more, short names would match anything.
+    // At most a third of the letters may be wrong; otherwise, short names would match anything.
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
     let (mut near, mut begun) = (None, None);
     for name in known.into_iter().take(KNOWN_MAX) {
         let edits = pattern.as_ref().and_then(|it| it.distance(name));
-        // A name whose every letter was replaced has nothing in common with the wrong one.
+        // A name in which every letter differs has nothing in common with the wrong one.
         let edits = edits.filter(|it| *it <= limit && *it < name.len());
         if let Some(edits) = edits.filter(|it| near.is_none_or(|(least, _)| it < &least)) {
             near = Some((edits, name));
@@ -35,11 +35,11 @@ fn begins(name: &str, beginning: &str) -> bool {
     beginning.len() >= BEGINNING_MIN && start.is_some_and(|it| it.eq_ignore_ascii_case(beginning))
 }
 
-/// A name in small letters, as sets of the places where a letter is.
+/// A name in lower case, as a bit set of positions for each letter.
 struct Pattern {
     length: usize,
     places: BTreeMap<char, u64>,
-    /// Those of ASCII by their numbers.
+    /// The sets of ASCII letters.
     ascii: [u64; 128],
 }
 
@@ -72,9 +72,8 @@ impl Pattern {
             .unwrap_or_else(|| self.places.get(&letter).copied().unwrap_or(0))
     }
 
-    /// Edits (insert, delete, replace, swap two neighbours) to another name; case does not count. `None` where the names are of very
-    /// different lengths. A column of the table of distances is two words of bits: Hyyrö, "A bit-vector algorithm for computing
-    /// Levenshtein and Damerau edit distances", 2003.
+    /// The number of edits (insert, delete, replace, swap two neighbours) to another name, ignoring case. `None` if the lengths are
+    /// very different. Algorithm: Hyyrö, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances", 2003.
     fn distance(&self, name: &str) -> Option<usize> {
         if name.len() > LETTERS_MAX * 4
             || name.chars().count().abs_diff(self.length) > LENGTHS_APART_MAX

@@ -1,4 +1,4 @@
-//! Places in files.
+//! Locations in files.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,29 +6,29 @@ use std::sync::Arc;
 
 use crate::tree::TreePath;
 
-/// A file's path and text. Spans hold on to it, so a diagnostic carries its own excerpt and needs no global table.
+/// A file's path and text. Spans contain a reference to it, so a diagnostic has its own excerpt and needs no global table.
 #[derive(PartialEq, Eq)]
 pub struct Source {
-    /// Where the file is.
+    /// The path of the file.
     pub path: TreePath,
-    /// The whole text of the file, which byte ranges of spans index.
+    /// The whole text of the file; spans are byte ranges of it.
     pub text: String,
-    /// The place of a text that is itself a value in a file, such as an inline patch.
+    /// The location of an embedded text, such as an inline patch.
     inside: Option<Inside>,
 }
 
-/// The place of an embedded text in its file.
+/// The location of an embedded text in its file.
 #[derive(PartialEq, Eq)]
 struct Inside {
-    /// The value that is the text.
+    /// The value that contains the text.
     host: Span,
-    /// For each line of the text, the byte of the file that the line begins at; empty where the text is written otherwise
-    /// than it reads (in quotes, folded), so that only the whole is known.
+    /// For each line of the text, the byte of the file at which it begins. Empty if the file does not contain the text literally
+    /// (in quotes, or folded), so that only the whole text has a location.
     lines: Box<[u32]>,
 }
 
 impl Source {
-    /// A file's text with its path.
+    /// Creates a source from a path and text.
     pub fn new(path: TreePath, text: impl Into<String>) -> Arc<Source> {
         Arc::new(Source {
             path,
@@ -87,7 +87,7 @@ pub struct Position {
 impl Span {
     /// A range of a source.
     pub fn new(source: &Arc<Source>, range: Range<usize>) -> Span {
-        // Spans are in every node, so 32 bits a side; larger files are refused by the reader.
+        // Every node has a span, so offsets have 32 bits. The reader rejects larger files.
         let clip = |at: usize| u32::try_from(at.min(source.text.len())).unwrap_or(u32::MAX);
         Span {
             source: source.clone(),
@@ -121,13 +121,12 @@ impl Span {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Position {
             line: memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
-            // Characters and not bytes, as editors and SARIF count; nothing here knows the width of
-            // a character.
+            // In characters, as in editors and SARIF.
             column: before[line_start..].chars().count() + 1,
         }
     }
 
-    /// The same place in the file that a person wrote, where this one is in a text embedded there.
+    /// The location in the input file, if this one is in an embedded text.
     #[must_use]
     pub fn outermost(&self) -> Span {
         let Some(Inside { host, lines }) = &self.source.inside else {
@@ -159,8 +158,7 @@ impl PartialEq for Span {
     fn eq(&self, other: &Span) -> bool {
         self.start == other.start
             && self.end == other.end
-            // The pointers first: comparing paths takes longer, and most spans of one run share
-            // their source.
+            // Pointers first, because comparing paths is slower and most spans share their source.
             && (Arc::ptr_eq(&self.source, &other.source) || self.source.path == other.source.path)
     }
 }

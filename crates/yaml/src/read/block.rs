@@ -1,4 +1,4 @@
-//! Block texts.
+//! Block scalars.
 
 use std::ops::Range;
 
@@ -11,23 +11,21 @@ impl Scanner<'_> {
         let (chomp, increment) = self.block_header(start)?;
         let mut indent = match increment {
             0 => 0,
-            // Counted from the collection around it, not from the line of the sign; outside of all
-            // collections libyaml counts from 0.
+            // Relative to the parent collection; without one, libyaml counts from 0.
             increment => self.indent.max(0) + increment,
         };
         self.buffer.clear();
         self.breaks.clear();
         let mut end = self.line_end(start).min(self.at);
         self.block_breaks(start, &mut indent)?;
-        // One line alone is borrowed from the source: it is put in the buffer when a second one follows.
+        // A single line is a slice of the source. It is only copied to the buffer if a second one follows.
         let (mut alone, mut was_blank, mut ended): (Option<Range<usize>>, bool, Option<&str>) =
             (None, false, None);
         while self.column() == indent && self.byte() != 0 {
             if let Some(line) = alone.take() {
                 self.buffer.push_str(&self.text[line]);
             }
-            // A line that begins with a blank is a block within a folded text, and keeps the breaks
-            // around it.
+            // In a folded scalar, line breaks around a line that begins with a blank are kept.
             let blank = matches!(self.byte(), b' ' | b'\t');
             let folds = style == Style::Folded && !was_blank && !blank;
             self.push_line_break(ended, folds);
@@ -44,16 +42,16 @@ impl Scanner<'_> {
             self.breaks.clear();
             self.block_breaks(start, &mut indent)?;
         }
-        // A block text ends at a line break, and behind a line break a key may begin.
+        // A block scalar ends at a line break, after which a key may begin.
         self.key_allowed = true;
         let text = self.chomped(chomp, ended, alone);
         Ok(self.finish(start, end, style, text))
     }
 
-    /// What is between two lines; of a folded text, a blank in place of one break and one break fewer in place of more.
+    /// Adds the separator between two lines. In a folded scalar, one break becomes a blank, and of several breaks one is removed.
     fn push_line_break(&mut self, ended: Option<&str>, folds: bool) {
         match ended {
-            // Only a line feed folds: U+2028 and U+2029 are line breaks that libyaml keeps.
+            // Only line feeds are folded; libyaml keeps U+2028 and U+2029.
             Some("\n") if folds && self.breaks.is_empty() => self.buffer.push(' '),
             Some("\n") if folds => {}
             ended => self.buffer.push_str(ended.unwrap_or("")),
@@ -61,7 +59,7 @@ impl Scanner<'_> {
         self.buffer.push_str(&self.breaks);
     }
 
-    /// The text with as many breaks at its end as are kept.
+    /// The text with the line breaks at its end that are kept.
     fn chomped(&mut self, chomp: Chomp, ended: Option<&str>, alone: Option<Range<usize>>) -> Text {
         let last = if chomp == Chomp::Strip {
             ""
@@ -89,7 +87,7 @@ impl Scanner<'_> {
         self.owned()
     }
 
-    /// The signs behind `|` or `>`, to the end of the line.
+    /// Reads the indicators after `|` or `>`, to the end of the line.
     fn block_header(&mut self, start: usize) -> Scan<(Chomp, i32)> {
         self.at += 1;
         let mut chomp = self.chomping();
@@ -129,7 +127,7 @@ impl Scanner<'_> {
         Some(chomp)
     }
 
-    /// Goes over empty lines and the indentation of the next one; finds the text's indentation if it is not known yet.
+    /// Skips empty lines and the indentation of the next line; determines the indentation of the scalar if it is not known yet.
     fn block_breaks(&mut self, start: usize, indent: &mut i32) -> Scan<()> {
         let mut deepest = 0;
         loop {
@@ -137,7 +135,7 @@ impl Scanner<'_> {
                 self.at += 1;
             }
             deepest = deepest.max(self.column());
-            // A tab has no width in YAML, so nobody could say how deep the text is.
+            // A tab has no width in YAML, so the indentation would be undefined.
             if (*indent == 0 || self.column() < *indent) && self.byte() == b'\t' {
                 return Err(self.tab_in_block(start));
             }
@@ -147,15 +145,14 @@ impl Scanner<'_> {
             }
         }
         if *indent == 0 {
-            // Blank lines before the first one with text count too: libyaml takes the deepest of
-            // them.
+            // Blank lines before the first text also count: libyaml uses the deepest of them.
             *indent = deepest.max(self.indent + 1).max(1);
         }
         Ok(())
     }
 }
 
-/// What becomes of the line breaks at the end of a block text.
+/// The handling of line breaks at the end of a block scalar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Chomp {
     Strip,

@@ -1,4 +1,4 @@
-//! Finishes nodes: expands aliases and merge keys, checks keys, enforces limits.
+//! Completes nodes: expands aliases and merge keys, checks keys, enforces limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Drain;
@@ -10,16 +10,16 @@ use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::{Entry, Mapping, Node, Style, Tag, View};
 
 /// The maximum number of values of a file, including those repeated by aliases.
-// A limit for memory: each value takes some 50 bytes, and data derived from it takes more.
+// This limits memory: each value takes about 50 bytes, and derived data takes more.
 const NODES_MAX: usize = 2_000_000;
-/// The maximum number of values that aliases may repeat in a file; each 64 bytes of a long text count as one.
+/// The maximum number of values that aliases may repeat in a file; each 64 bytes of a long string count as one.
 // The "billion laughs": ten levels that repeat the one below ten times, in a file of 500 bytes. go-
 // yaml has such a limit too.
 const ALIAS_NODES_MAX: usize = 1_000_000;
 
 /// This number of bytes of a long repeated text counts as a value.
 const VALUE_BYTES: usize = 64;
-/// The number of errors after which reading of a file stops.
+/// The number of errors after which reading stops.
 const FAULTS_MAX: usize = 500;
 
 pub(super) struct Builder<'s> {
@@ -31,16 +31,16 @@ pub(super) struct Builder<'s> {
     alias_nodes: usize,
 }
 
-/// The values that have a name.
+/// The values with an anchor.
 pub(super) struct Anchors<'s> {
     text: &'s str,
     named: BTreeMap<&'s str, Named>,
-    /// The names that an alias may ask for, found when the first anchor is met: no other value has to be kept.
+    /// The names that aliases may refer to, collected at the first anchor. Other values need not be stored.
     wanted: Option<BTreeSet<&'s str>>,
 }
 
 enum Named {
-    /// The value is not at its end yet.
+    /// The value is not complete yet.
     Open,
     Done(Node, Size),
     /// No alias in the file has this name.
@@ -58,7 +58,7 @@ impl<'s> Anchors<'s> {
 
     fn is_wanted(&mut self, name: &str) -> bool {
         let text = self.text;
-        // A word behind any asterisk, also in a comment: too many names only cost memory.
+        // The word after any asterisk, even in a comment: unused names only cost memory.
         let words = || text.split('*').skip(1);
         let wanted = self
             .wanted
@@ -88,9 +88,9 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// An alias cannot reach into the document before.
+    /// Resets anchors, because an alias cannot refer to another document.
     pub(super) fn begin_document(&mut self) {
-        // In YAML 1.1 anchors end with their document, and go-yaml resets them.
+        // In YAML 1.1, anchors are only valid in their document.
         self.anchors.named.clear();
     }
 
@@ -101,8 +101,7 @@ impl<'s> Builder<'s> {
     pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
         if self.mode != Mode::Written && self.anchors.is_wanted(name) {
             let size = size(node);
-            // The copy that is kept counts as well: a thousand anchors of one deep value would be a
-            // thousand copies.
+            // The stored copy also counts: a thousand anchors of one deep value would be a thousand copies.
             self.repeat(size.values, node.span())?;
             self.anchors
                 .named
@@ -113,7 +112,7 @@ impl<'s> Builder<'s> {
         Ok(())
     }
 
-    /// A copy of the value that an alias names.
+    /// A copy of the value of an alias.
     pub(super) fn alias(&mut self, span: Span, name: &str, depth: usize) -> Scan<Node> {
         match self.anchors.named.get(name) {
             Some(_) if self.mode == Mode::Written => {
@@ -123,7 +122,7 @@ impl<'s> Builder<'s> {
             Some(Named::Done(node, size)) => {
                 let (node, size) = (node.clone(), *size);
                 self.repeat(size.values, &span)?;
-                // An alias inside of an alias grows deeper than anything in the text.
+                // Nested aliases can be deeper than the text.
                 if depth + size.depth > DEPTH_MAX {
                     return Err(self.too_deep(span, DEPTH_MAX));
                 }
@@ -148,13 +147,13 @@ impl<'s> Builder<'s> {
                     .did_you_mean(name, names)
                     .help("quote a string that begins with `*`");
                 self.fault(fault)?;
-                // Read on: one missing anchor must not hide the faults behind it.
+                // Continue, so that one missing anchor does not hide further errors.
                 Ok(Node::null())
             }
         }
     }
 
-    /// Keeps an error after which reading continues, unless there are too many.
+    /// Records an error and continues, unless there are too many.
     fn fault(&mut self, fault: Diagnostic) -> Scan<()> {
         if self.faults.errors() < FAULTS_MAX {
             self.faults.push(fault);
@@ -162,8 +161,7 @@ impl<'s> Builder<'s> {
         }
         let message = format!("the file has more than {FAULTS_MAX} errors");
         let limit = Diagnostic::error("yaml-limit", message).class(Class::Limit);
-        // At the place of the first fault that is not listed, so that the reader knows how far this
-        // went.
+        // At the location of the first error that is not listed.
         let at = fault.span;
         let limit = limit.help("fix the listed ones first");
         Err(Box::new(Diagnostic { span: at, ..limit }))
@@ -214,15 +212,14 @@ impl<'s> Builder<'s> {
         let mut merges = false;
         for key in children.as_slice().iter().step_by(2) {
             merges |= is_merge(key);
-            // JSON has no such keys, and neither has Kubernetes. Most often it is a template, `{{
-            // .Values.x }}`, without quotes.
+            // Neither JSON nor Kubernetes has such keys. Usually, it is an unquoted template: `{{ .Values.x }}`.
             if !key.is_scalar() && !matches!(self.mode, Mode::Written | Mode::GoYamlV2) {
                 let fault =
                     Diagnostic::error("yaml-syntax", "a map or list cannot be a key").at(key);
                 self.fault(fault.help("quote the key; template braces must be quoted too"))?;
             }
         }
-        // Nothing else in this loop: nodes are moved, at best without a stop on the way.
+        // Nothing else in this loop, so that moving nodes is fast.
         let mut entries = Vec::with_capacity(children.len() / 2);
         while let (Some(key), Some(value)) = (children.next(), children.next()) {
             entries.push(Entry { key, value });
@@ -233,7 +230,7 @@ impl<'s> Builder<'s> {
             Mode::GoYamlV2 => return Ok(Mapping::from_entries(entries)),
             Mode::All | Mode::First => {}
         }
-        // A closure cannot return early; the first failure is kept for afterwards.
+        // A closure cannot return early, so the first error is stored.
         let mut faults = Ok(());
         super::keys::for_each_duplicate(&entries, |first, second| {
             if faults.is_ok() {
@@ -248,8 +245,8 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// Each source's entries in the place of its merge key: go-yaml v2 lets the later entry win, whichever it is. Of several
-    /// sources the first wins, so they are taken from the last to the first.
+    /// The entries of each source at the position of its merge key: in go-yaml v2, later entries take precedence. Of several
+    /// sources, the first takes precedence, so they are inserted from the last to the first.
     fn merged_in_order(&mut self, entries: Vec<Entry>) -> Mapping {
         let mut merged = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -272,9 +269,9 @@ impl<'s> Builder<'s> {
         Mapping::from_entries(merged)
     }
 
-    /// Own keys win, and of several sources the first.
+    /// Merges sources: own keys take precedence, and of several sources the first.
     fn merged(&mut self, entries: Vec<Entry>) -> Scan<Mapping> {
-        // The place of `<<` among the keys has no meaning, in contrast to go-yaml v2.
+        // Unlike in go-yaml v2, the position of `<<` does not matter.
         let (merges, mut entries): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|it| is_merge(&it.key));
         let mut known: BTreeSet<String> = entries
@@ -304,7 +301,7 @@ impl<'s> Builder<'s> {
 }
 
 fn is_merge(key: &Node) -> bool {
-    // In quotes it is an ordinary key.
+    // In quotes, it is an ordinary key.
     key.is_text("<<") && key.style() == Style::Plain && key.tag() == Tag::None
 }
 
@@ -326,7 +323,7 @@ fn no_map_to_merge(span: &Span) -> Diagnostic {
     .help("to use `<<` as a plain key, quote it")
 }
 
-/// What a repetition of a value adds, and how deep it is.
+/// The number of values that a repetition of a value adds, and its depth.
 #[derive(Clone, Copy, Default)]
 struct Size {
     values: usize,

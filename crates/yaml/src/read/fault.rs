@@ -11,7 +11,7 @@ fn help(mut fault: Fault, help: &str) -> Fault {
 }
 
 impl Scanner<'_> {
-    /// The character at a place, as a range and in words.
+    /// The range and description of the character at a position.
     fn character(&self, at: usize) -> (std::ops::Range<usize>, String) {
         let found = self.text.get(at..).and_then(|it| it.chars().next());
         let words = match found {
@@ -48,11 +48,11 @@ impl Scanner<'_> {
     pub(super) fn tab_in_block(&self, start: usize) -> Fault {
         let fault = self.fault(
             self.at..self.at + 1,
-            "found a tab in the indentation of the block text",
+            "found a tab in the indentation of the block scalar",
         );
         let header = self.span(start..start + 1);
         help(
-            Box::new(fault.related(header, "the block text begins here")),
+            Box::new(fault.related(header, "the block scalar begins here")),
             "replace the tab with spaces",
         )
     }
@@ -67,7 +67,7 @@ impl Scanner<'_> {
         help(fault, "quote the value")
     }
 
-    /// A `:` where none can be: in a value without quotes, or on a line that is indented too deep.
+    /// The error for an unexpected `:`, in an unquoted value or on a line with too much indentation.
     pub(super) fn stray_colon(&self, value: usize) -> Fault {
         let line = self.text[..self.at].rfind('\n').map_or(0, |it| it + 1);
         let fault = self.fault(self.at..self.at + 1, "unexpected `:`");
@@ -104,7 +104,7 @@ impl Scanner<'_> {
         if text.starts_with('-') {
             return help(
                 fault,
-                "put a space after the dash: a list item is `- ` and its value",
+                "add a space after the dash: a list item is `- ` and its value",
             );
         }
         help(
@@ -170,9 +170,9 @@ impl Scanner<'_> {
         help(
             self.fault(
                 self.at..self.at + 1,
-                "the indentation of a block text cannot be 0",
+                "the indentation of a block scalar cannot be 0",
             ),
-            "remove the digit, or write one from 1 to 9",
+            "remove the digit, or use one from 1 to 9",
         )
     }
 
@@ -225,7 +225,7 @@ impl Scanner<'_> {
         help(fault, "quote a value that begins with `%`")
     }
 
-    /// A token in a place where it is not allowed.
+    /// The error for an unexpected token.
     pub(super) fn unexpected(&self, token: Token, expected: &str) -> Fault {
         let range = token.start as usize..token.end as usize;
         let found = match token.kind {

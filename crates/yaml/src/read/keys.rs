@@ -1,12 +1,11 @@
-//! Finds keys that occur twice in a map, in the time of reading them.
+//! Finds duplicate keys of a map in linear time.
 
 use crate::{Entry, Node, View};
 
-/// Up to this number, all keys are compared with each other, after a quick test that nearly always tells them apart.
+/// Up to this number, all keys are compared with each other, after a quick test that nearly always distinguishes them.
 const FEW: usize = 24;
 
-/// The first and the later key of a map below `node`, itself included, in which a key is written twice. What `<<` merges into a map is
-/// not written there.
+/// The first duplicate key in `node` or below it: both occurrences. Keys that `<<` merges are not duplicates.
 pub fn duplicate_key(node: &Node) -> Option<(&Node, &Node)> {
     match node.view() {
         View::Scalar(_) => None,
@@ -14,7 +13,7 @@ pub fn duplicate_key(node: &Node) -> Option<(&Node, &Node)> {
         View::Mapping(mapping) => {
             let entries = mapping.iter().as_slice();
             let written = node.span().range();
-            // A merged key has its place in the map of the anchor.
+            // A merged key has a location in the map of the anchor.
             let is_written = |key: &Node| written.contains(&key.span().range().start);
             let mut twice = None;
             for_each_duplicate(entries, |first, later| {
@@ -43,7 +42,7 @@ fn among_few<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)
             continue;
         };
         let glance = 1_u64 << (glance(text) & 63);
-        // Collisions are rare: 64 bits for the few keys of a usual map.
+        // With 64 bits, collisions are rare for the few keys of a usual map.
         if seen & glance != 0 {
             let mut earlier = entries.iter().take(at);
             if let Some(first) = earlier.find(|it| it.key.is_text(text)) {
@@ -54,7 +53,7 @@ fn among_few<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)
     }
 }
 
-/// A number made of a text's length and ends.
+/// A number from the length, beginning and end of a text.
 fn glance(text: &str) -> usize {
     match text.as_bytes() {
         [] => 0,
@@ -74,7 +73,7 @@ fn among_many<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
         pairs.extend(same.iter().skip(1).map(|later| (later.1, same[0].1)));
     }
-    // Sorted by position, in which order the errors are reported.
+    // Sorted by position, because errors are reported in this order.
     pairs.sort_unstable();
     for (later, first) in pairs {
         if let (Some(first), Some(later)) = (entries.get(first), entries.get(later)) {

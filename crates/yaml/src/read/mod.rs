@@ -1,7 +1,7 @@
-//! The reader: text to nodes with spans, as the Go port of libyaml reads.
+//! The reader: parses text to nodes with spans, like the Go port of libyaml.
 //!
-//! `scan` draws tokens, `scalar` and `block` their texts, `parse` follows the grammar, `build` finishes the nodes. Where libyaml
-//! differs from the YAML specification, libyaml is followed, because other tools read the files in this way.
+//! `scan` produces tokens, `scalar` and `block` their texts, `parse` follows the grammar, and `build` completes the nodes. Where
+//! libyaml differs from the YAML specification, the reader follows libyaml, as the other tools do.
 
 mod block;
 mod build;
@@ -26,42 +26,41 @@ use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, 
 /// A document as its author wrote it.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// Its value. An alias is a plain scalar that reads `*name`; merge keys and keys that occur twice are kept as they are, and
-    /// a key may be a map or a list.
+    /// Its value. An alias is a plain scalar `*name`; merge keys and duplicate keys are kept, and a key may be a map or list.
     pub document: Node,
     /// Its comments in order, each from its `#` to the end of its line.
     pub comments: Vec<Span>,
 }
 
-/// How much is read, and in which form.
+/// The documents to read, and their form.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     All,
     First,
     /// The first document as written.
     Written,
-    /// The first document as go-yaml v2 reads it into maps: the last entry of a key wins, merge keys included, and nothing is
-    /// said about a key that is there several times.
+    /// The first document as in go-yaml v2: of equal keys, including merged ones, the last entry takes precedence, and duplicates
+    /// are not reported.
     GoYamlV2,
 }
 
 /// Reads all documents of a file, in order. An empty document is a null.
 ///
-/// Aliases and merge keys are expanded. A missing value is a null with empty text at the place where it is missing; inside `{…}`
-/// and `[…]` it has [`Style::Flow`](super::Style::Flow), since kustomize prints `""` there.
+/// Aliases and merge keys are expanded. A missing value is a null with empty text and a location; inside `{…}` and `[…]`, it has
+/// [`Style::Flow`](super::Style::Flow), because kustomize prints `""` there.
 ///
-/// Errors: `yaml-syntax`, `duplicate-key`, `yaml-limit`, and `merge-conflict` in place of them. All duplicate keys are reported, and the first fault of the syntax.
+/// Errors: `yaml-syntax`, `duplicate-key` and `yaml-limit`, or only `merge-conflict`. All duplicate keys and the first syntax error
+/// are reported.
 pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     read(source, 0..source.text.len(), Mode::All).map(|it| it.0)
 }
 
-/// Reads the documents in a part of a file. Errors: as of [`parse`].
+/// Reads the documents in a part of a file. Errors: as for [`parse`].
 pub fn parse_within(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Diagnostics> {
     read(source, part, Mode::All).map(|it| it.0)
 }
 
-/// Reads the first document of a file without interpreting it, to write it again. `None` where there is
-/// no document.
+/// Reads the first document of a file without interpreting it, so that it can be written again. `None` if there is no document.
 pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnostics> {
     let (mut documents, comments) = read(source, 0..source.text.len(), Mode::Written)?;
     Ok(documents
@@ -69,10 +68,10 @@ pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnos
         .map(|document| Written { document, comments }))
 }
 
-/// Reads the first document of a text as go-yaml v2 does, which Helm reads with; `None` where there is no document.
+/// Reads the first document of a text like go-yaml v2, which Helm uses; `None` if there is no document.
 ///
-/// A mapping may have several entries of one key, of which the last one counts. The entries of a merge key are in its place. A
-/// key may be a map or a list. Unquoted scalars are not resolved here, and resolve by other rules than [`resolve`](super::resolve)'s.
+/// A mapping may contain duplicate keys, of which the last one is used. The entries of a merge key are at its position. A key may
+/// be a map or list. Unquoted scalars are not resolved here; the rules differ from those of [`resolve`](super::resolve).
 ///
 /// Errors: `yaml-syntax` and `yaml-limit`.
 pub fn parse_as_go_yaml_v2(source: &Arc<Source>) -> Result<Option<Node>, Diagnostics> {
@@ -101,13 +100,13 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     }
 }
 
-/// Reads all documents as [`parse`] does, but accepts duplicate keys: both entries are in the map, and the diagnostics report them.
+/// Reads all documents like [`parse`], but accepts duplicate keys: both entries are in the map, and the diagnostics report them.
 pub fn parse_with_duplicates(
     source: &Arc<Source>,
 ) -> Result<(Vec<Node>, Diagnostics), Diagnostics> {
     let only_duplicates = |it: &Diagnostics| it.iter().all(|it| it.class == Class::DuplicateKey);
     match parse(source) {
-        // Read twice only in this rare case: the reader gives up its documents with any fault.
+        // With any error, the reader returns no documents, so the file is read again in this rare case.
         Err(faults) if only_duplicates(&faults) => {
             let anchors = Anchors::new(&source.text);
             let scanner = Scanner::new(source, 0..source.text.len(), false);
@@ -117,7 +116,7 @@ pub fn parse_with_duplicates(
     }
 }
 
-/// Reads a file with one document as [`parse_one`] does, but accepts duplicate keys.
+/// Reads a file with one document like [`parse_one`], but accepts duplicate keys.
 pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
     let (mut documents, duplicates) = parse_with_duplicates(source)?;
     match documents.len() {
@@ -126,16 +125,16 @@ pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnost
     }
 }
 
-/// Reads a file as kustomize's loader does: the text is cut at its `---` lines first, and of each piece only the first document is
-/// read, so that a document after `...` is lost. Pieces without a document, and nulls, are skipped.
+/// Reads a file like kustomize: the text is first split at `---` lines, and only the first document of each part is read, so a
+/// document after `...` is ignored. Parts without a document, and nulls, are skipped.
 pub fn parse_as_kustomize(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostics> {
     let (mut documents, mut faults) = (Vec::new(), Diagnostics::default());
     let mut piece = 0..0;
     for line in source.text.split_inclusive('\n') {
         let start = piece.end;
         piece.end += line.len();
-        // kyaml splits with the pattern `\n---.*\n`, so a marker on the first line does not cut,
-        // and one without a line break at the end of the file neither.
+        // kyaml splits with the pattern `\n---.*\n`, so a marker on the first line, or without a line break at the end of the file,
+        // does not split.
         let cuts = start > piece.start && line.starts_with("---") && line.ends_with('\n');
         if !cuts {
             continue;
@@ -168,7 +167,7 @@ fn gather(
     documents: &mut Vec<Node>,
     faults: &mut Diagnostics,
 ) {
-    // Spans keep counting in the whole file, since only a range of it is read.
+    // Spans are relative to the whole file.
     match read(source, piece, Mode::First) {
         Ok((read, _)) => documents.extend(read.into_iter().filter(|it| !it.is_null())),
         Err(more) => faults.extend(more),
@@ -186,7 +185,7 @@ fn read(
     let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let mut parser = Parser::new(scanner, anchors, mode);
     let (documents, faults) = parser.documents();
-    // Before other faults: a marker makes many of them, and none of them says what happened.
+    // Before other errors, because a marker causes many that do not explain the problem.
     if let Some(conflict) = conflict(source, &documents, &faults) {
         return Err(conflict.into());
     }
@@ -198,10 +197,10 @@ fn read(
     Ok((documents, comments.collect()))
 }
 
-/// What is behind faults, or behind a document that is a marker, in a file that a merge has left unfinished.
+/// The error for conflict markers, if there are syntax errors or a document is a marker.
 fn conflict(source: &Arc<Source>, documents: &[Node], faults: &Diagnostics) -> Option<Diagnostic> {
     let is_marker = |it: &Node| it.as_str().is_some_and(|it| it.starts_with("<<<<<<< "));
-    // A file with markers nearly always has faults, so others are not searched.
+    // A file with markers nearly always has errors, so valid files are not searched.
     if faults.is_empty() && !documents.iter().any(is_marker) {
         return None;
     }
@@ -225,15 +224,14 @@ fn check_characters(source: &Arc<Source>, range: Range<usize>) -> Result<(), Dia
             .into());
     }
     let text = source.text.get(range.clone()).unwrap_or("");
-    // Two glances over all bytes, of which nearly all files need no more.
+    // For nearly all files, these two passes are enough.
     let control = |byte: u8| {
         (byte < b' ') & (byte != b'\n') & (byte != b'\t') & (byte != b'\r') | (byte == 0x7f)
     };
     let suspect = text
         .bytes()
         .fold(false, |found, byte| found | control(byte));
-    // The forbidden characters beyond ASCII begin with these bytes: U+0080 to U+009F, and U+FFFE
-    // and U+FFFF.
+    // The forbidden non-ASCII characters begin with these bytes: U+0080 to U+009F, and U+FFFE and U+FFFF.
     let mut leads = memchr::memchr2_iter(0xC2, 0xEF, text.as_bytes());
     let refused = |at: usize| {
         text.get(at..)

@@ -1,4 +1,5 @@
-//! Parses tokens to nodes: libyaml's grammar, with an explicit stack of open collections, so that no depth overflows.
+//! Parses tokens to nodes: libyaml's grammar, with an explicit stack of open collections, so that deep nesting cannot overflow the
+//! stack.
 
 use std::sync::Arc;
 
@@ -9,23 +10,23 @@ use crate::diag::{Diagnostics, Source, Span};
 use crate::{Node, Style, Tag};
 
 /// The maximum depth of nested collections.
-// Code that uses the nodes is recursive, on a stack of 8 MiB.
+// Code that processes nodes is recursive, on a stack of 8 MiB.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
 pub(super) struct Parser<'s> {
     pub(super) scan: Scanner<'s>,
     token: Token,
     frames: Vec<Frame>,
-    /// The finished values of all open collections, one after the other; keys and values in turn.
+    /// The complete values of all open collections, one after the other, with keys and values alternating.
     children: Vec<Node>,
     builder: Builder<'s>,
     mode: Mode,
 }
 
 struct Frame {
-    /// What comes next in it.
+    /// The expected next part.
     state: State,
-    /// Where its children begin.
+    /// The index of its first child.
     base: usize,
     properties: Properties,
 }
@@ -35,22 +36,22 @@ enum State {
     BlockKey,
     BlockValue,
     BlockItem,
-    /// An item of a list whose dashes are in the column of the key before it.
+    /// An item of a list whose dashes are in the column of its key.
     DashItem,
     FlowFirstItem,
     FlowItem,
-    /// The key, the value and the end of a `key: value` that is an item of a flow sequence.
+    /// The key, the value and the end of an item `key: value` of a flow sequence.
     PairKey,
     PairValue,
     PairEnd,
     FlowFirstKey,
     FlowKey,
     FlowValue,
-    /// The value of a key that is alone in a flow mapping.
+    /// The missing value of a key in a flow mapping.
     FlowNoValue,
 }
 
-/// What is before a value, and where the value begins.
+/// The anchor and tag before a value, and its start.
 #[derive(Clone, Copy)]
 struct Properties {
     start: u32,
@@ -73,7 +74,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The documents that are wanted; a fault that ends the reading comes after those that did not.
+    /// The requested documents. An error that stops reading comes after all others.
     pub(super) fn documents(&mut self) -> (Vec<Node>, Diagnostics) {
         let mut documents = Vec::new();
         if let Err(fault) = self.read(&mut documents) {
@@ -89,12 +90,12 @@ impl<'s> Parser<'s> {
             TokenKind::DocumentStart,
             TokenKind::StreamEnd,
         ];
-        // The first document needs no `---`, and any other does.
+        // Only the first document may omit `---`.
         if !starts.contains(&self.token.kind) {
             documents.push(self.document()?);
         }
         while self.mode == Mode::All || documents.is_empty() {
-            // Only the first document may begin with `...`, which is then no document.
+            // Only before the first document, `...` may occur without a document.
             while self.token.kind == TokenKind::DocumentEnd && !documents.is_empty() {
                 self.advance()?;
             }
@@ -116,7 +117,7 @@ impl<'s> Parser<'s> {
                     | TokenKind::StreamEnd
             );
             documents.push(if ends {
-                // `---` with nothing behind it is a document, and null.
+                // `---` without content is a document with null.
                 self.empty(self.token.start)
             } else {
                 self.document()?
@@ -131,7 +132,7 @@ impl<'s> Parser<'s> {
         while let Some(state) = self.frames.last().map(|it| it.state) {
             self.step(state)?;
         }
-        // One node has been pushed for the root, and all others were taken into their collections.
+        // Only the root remains; all other nodes were moved into their collections.
         Ok(self.children.pop().unwrap_or_else(Node::null))
     }
 
@@ -163,7 +164,7 @@ impl<'s> Parser<'s> {
                 self.advance()?;
                 self.go(State::BlockValue);
                 match self.token.kind {
-                    // By far the most common case, without the look at anchors and tags.
+                    // By far the most common case, without anchors and tags.
                     TokenKind::Scalar => self.scalar(self.token.start, Tag::None, None),
                     TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                         self.push_empty(mark)
@@ -213,7 +214,7 @@ impl<'s> Parser<'s> {
     }
 
     fn dash_item(&mut self) -> Scan<()> {
-        // There is no token for the end of such a list: the next key of the map around it ends it.
+        // There is no token for the end of such a list: the next key of the parent map ends it.
         if self.token.kind != TokenKind::BlockEntry {
             return self.close_sequence(self.end_of_last(), Style::Plain);
         }
@@ -261,7 +262,7 @@ impl<'s> Parser<'s> {
     fn pair_key(&mut self) -> Scan<()> {
         self.go(State::PairValue);
         match self.token.kind {
-            // libyaml goes over the token here, and so takes the value for a stray one.
+            // libyaml skips the token here, so the value is unexpected.
             TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
                 let mark = self.token.end;
                 self.advance()?;
@@ -294,7 +295,7 @@ impl<'s> Parser<'s> {
                 }
                 TokenKind::FlowMappingEnd => {}
                 _ => {
-                    // `{a, b: 1}`: whether the key has a value is only known behind it.
+                    // `{a, b: 1}`: whether the key has a value is only known after it.
                     self.go(State::FlowNoValue);
                     return self.node(false, false);
                 }
@@ -329,7 +330,7 @@ impl<'s> Parser<'s> {
         Err(self.unclosed_flow(expected))
     }
 
-    /// One value. `dashes`: a list may begin in the column of the key before it.
+    /// One value. `dashes`: a list may begin in the column of its key.
     fn node(&mut self, block: bool, dashes: bool) -> Scan<()> {
         match self.token.kind {
             TokenKind::Scalar => return self.scalar(self.token.start, Tag::None, None),
@@ -346,16 +347,14 @@ impl<'s> Parser<'s> {
             TokenKind::Scalar => {
                 return self.scalar(properties.start, properties.tag, properties.anchor);
             }
-            // `key:` and `- a` in the same column; the scanner opens no collection there, since the
-            // column is not deeper.
+            // `key:` and `- a` in the same column: the scanner does not open a collection, because the column is not deeper.
             TokenKind::BlockEntry if dashes => return self.open(State::DashItem, properties),
             TokenKind::BlockSequenceStart if block => State::BlockItem,
             TokenKind::BlockMappingStart if block => State::BlockKey,
             TokenKind::FlowSequenceStart => State::FlowFirstItem,
             TokenKind::FlowMappingStart => State::FlowFirstKey,
             _ => match mark {
-                // `&a` or `!!str` with nothing behind it is a value: an empty one with these
-                // properties.
+                // `&a` or `!!str` without a value is an empty value with these properties.
                 Some(end) => {
                     let style = self.empty_style();
                     let node = Node::slice(
@@ -373,7 +372,7 @@ impl<'s> Parser<'s> {
         self.open(state, properties)
     }
 
-    /// An anchor and a tag, in any order; gives where they end, if there is one.
+    /// Reads an anchor and a tag, in any order; returns their end, if there are any.
     fn properties(&mut self, properties: &mut Properties) -> Scan<Option<u32>> {
         let (mut end, mut tagged) = (None, false);
         loop {
@@ -403,7 +402,7 @@ impl<'s> Parser<'s> {
         self.finish(node, anchor)
     }
 
-    /// The style of the scalar that was read. Quotes say nothing beside a tag that is no string's: `!!int "5"` is a number.
+    /// The style of the scalar. Quotes are ignored next to a tag for another type: `!!int "5"` is a number.
     fn style(&self, tag: Tag) -> Style {
         let is_open = matches!(tag, Tag::None | Tag::Str | Tag::Binary | Tag::Other);
         match self.scan.scalar.0 {
@@ -447,8 +446,7 @@ impl<'s> Parser<'s> {
         else {
             return Ok(());
         };
-        // Collected at their exact number: one allocation for each collection, and none while it
-        // grows.
+        // Collected with their exact number, so that each collection needs one allocation.
         let items: Vec<Node> = self.children.drain(base..).collect();
         let node = Node::items(
             self.span(properties.start, end),
@@ -468,7 +466,7 @@ impl<'s> Parser<'s> {
         else {
             return Ok(());
         };
-        // The state says which kind of mapping ends: only a block mapping waits for a block key.
+        // Only a block mapping expects a block key in this state.
         let style = if state == State::BlockKey {
             Style::Plain
         } else {
@@ -484,7 +482,7 @@ impl<'s> Parser<'s> {
         self.finish(node, properties.anchor)
     }
 
-    /// Passes a value to the collection around it.
+    /// Adds a value to its parent collection.
     fn finish(&mut self, node: Node, anchor: Option<(u32, u32)>) -> Scan<()> {
         self.builder.count(&node)?;
         if let Some(name) = anchor {
@@ -520,9 +518,9 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Where the last value of the innermost collection ends.
+    /// The end of the last value of the innermost collection.
     fn end_of_last(&self) -> u32 {
-        // A collection without a value, such as `- ` alone, ends where it begins.
+        // A collection without a value, such as a lone `- `, ends at its start.
         let start = self.frames.last().map_or(0, |it| it.properties.start);
         self.children
             .last()
@@ -554,7 +552,7 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// Faults of the grammar.
+/// Syntax errors.
 impl Parser<'_> {
     fn no_document_start(&self) -> Box<crate::diag::Diagnostic> {
         let fault = self.scan.unexpected(
@@ -563,7 +561,7 @@ impl Parser<'_> {
         );
         Box::new(
             fault.help(
-                "quote the whole value: a value with quotes or brackets ends where they close",
+                "quote the whole value: a quoted value ends at the closing quote, a list or map at the closing bracket",
             ),
         )
     }
@@ -580,7 +578,7 @@ impl Parser<'_> {
                 .scan
                 .unexpected(self.token, "the end of the line after the value");
             return Box::new(fault.help(
-                "quote the whole value: a value with quotes or brackets ends where they close",
+                "quote the whole value: a quoted value ends at the closing quote, a list or map at the closing bracket",
             ));
         }
         let fault = self.scan.unexpected(self.token, "the next key of the map");

@@ -13,7 +13,7 @@ impl Scanner<'_> {
         self.skip_word();
         let ends = matches!(
             self.byte(),
-            // The characters that libyaml allows right behind a name; YAML 1.2 allows others.
+            // The characters that libyaml allows directly after a name; YAML 1.2 allows others.
             b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
         ) || self.is_blank_or_end(self.at);
         if self.at == start + 1 || !ends {
@@ -57,7 +57,7 @@ impl Scanner<'_> {
         self.at += 1;
         self.skip_word();
         if self.byte() != b'!' {
-            // `!name`: a tag of the document's own. Only a directive can give it another meaning.
+            // `!name`: a local tag. Only a directive can change its meaning.
             self.at = start + 1;
             let name = self.uri()?;
             let prefix = self.handle("!").unwrap_or("!");
@@ -90,7 +90,7 @@ impl Scanner<'_> {
             .map(|it| it.1.as_str())
     }
 
-    /// The characters of a tag's name; `%` must be before two hexadecimal digits.
+    /// Reads the characters of a tag's name; `%` must be followed by two hexadecimal digits.
     fn uri(&mut self) -> Scan<String> {
         let start = self.at;
         loop {
@@ -107,8 +107,7 @@ impl Scanner<'_> {
                 {
                     self.at += 1
                 }
-                // Escapes are left as they are: only tags of YAML itself are looked at, and they
-                // have none.
+                // Escapes are not decoded: only YAML's own tags are used, which have none.
                 _ => return Ok(self.text[start..self.at].to_string()),
             }
         }
@@ -127,10 +126,10 @@ impl Scanner<'_> {
         let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
         match (words.next(), words.next(), words.next(), words.next()) {
             (Some("%YAML"), Some("1.1"), None, None) if !self.versioned => self.versioned = true,
-            // go-yaml reads YAML 1.1 and refuses all other versions, though it reads much of 1.2.
+            // go-yaml rejects all versions except 1.1, although it supports much of 1.2.
             (Some("%YAML"), Some(_), None, None) => return Err(self.other_version(start, end)),
             (Some("%TAG"), Some(handle), Some(prefix), None) if is_handle(handle) => {
-                // libyaml refuses it: the tags before and after would differ.
+                // libyaml rejects duplicate handles.
                 if self.handle(handle).is_some() {
                     return Err(self.fault(start..end, format!("duplicate tag handle `{handle}`")));
                 }
@@ -164,7 +163,7 @@ fn stated_type(uri: &str) -> Tag {
         Some("float") => Tag::Float,
         Some("timestamp") => Tag::Timestamp,
         Some("binary") => Tag::Binary,
-        // `!!merge` adds nothing to the text `<<`, and a lone `!` has no meaning.
+        // `!!merge` before `<<` is redundant, and a lone `!` has no meaning.
         Some("merge") => Tag::None,
         None if uri == "!" => Tag::None,
         _ => Tag::Other,

@@ -1,10 +1,10 @@
-//! Plain and quoted texts.
+//! Plain and quoted scalars.
 
 use super::scan::{Scan, Scanner, Text, Token, TokenKind};
 use crate::Style;
 
-/// Which bytes end a run of ordinary characters: bit 1 in a plain text of block context, bit 2 in one of flow context, bit 4
-/// in double quotes, bit 8 in single quotes.
+/// The bytes that end a run of ordinary characters: bit 1 in a plain scalar in block context, bit 2 in flow context, bit 4 in
+/// double quotes, bit 8 in single quotes.
 static SPECIAL: [u8; 256] = special();
 
 const BLOCK: u8 = 1;
@@ -14,7 +14,7 @@ const SINGLE: u8 = 8;
 
 const fn special() -> [u8; 256] {
     let mut table = [0; 256];
-    // Line breaks; 0xC2 and 0xE2 begin the three that are no ASCII.
+    // Line breaks; 0xC2 and 0xE2 are the first bytes of the three non-ASCII ones.
     table[b'\n' as usize] = BLOCK | FLOW | DOUBLE | SINGLE;
     table[b'\r' as usize] = BLOCK | FLOW | DOUBLE | SINGLE;
     table[0xC2] = BLOCK | FLOW | DOUBLE | SINGLE;
@@ -34,7 +34,7 @@ const fn special() -> [u8; 256] {
 }
 
 impl Scanner<'_> {
-    /// The next byte from `at` on that is special in this place, or the end.
+    /// The position of the next special byte from `at`, or the end.
     fn special(&self, at: usize, place: u8) -> usize {
         let rest = self.bytes.get(at..).unwrap_or(&[]);
         rest.iter()
@@ -54,7 +54,7 @@ impl Scanner<'_> {
         Text::Owned(self.buffer.as_str().into())
     }
 
-    /// Text without quotes, over as many lines as are deeper than the collection around it.
+    /// Reads an unquoted scalar, which continues on all lines that are indented deeper than its collection.
     pub(super) fn plain(&mut self) -> Scan<Token> {
         let start = self.at;
         let mut end = self.plain_line();
@@ -63,13 +63,13 @@ impl Scanner<'_> {
             let fold = self.plain_break(start)?;
             self.key_allowed = true;
             let place = if self.flow.is_empty() { BLOCK } else { FLOW };
-            // In flow style the brackets say where a text ends, whatever the indentation is.
+            // In flow style, indentation does not end a scalar.
             let indented = place == FLOW || self.column() > self.indent;
             let marker = self.column() == 0 && self.at_document_marker();
             if !indented || marker || self.byte() == b'#' || self.stops_plain(self.at, place) {
                 break;
             }
-            // Only now is a copy needed: a text on one line is a range of the source.
+            // A scalar on one line is a slice of the source; only now, a copy is needed.
             if !folded {
                 self.buffer.clear();
                 self.buffer.push_str(&self.text[start..end]);
@@ -89,14 +89,13 @@ impl Scanner<'_> {
         Ok(self.finish(start, end, Style::Plain, text))
     }
 
-    /// Goes over the plain text of one line; gives where its last character ends.
+    /// Skips the plain text on one line; returns the end of its last character.
     fn plain_line(&mut self) -> usize {
         let place = if self.flow.is_empty() { BLOCK } else { FLOW };
         let start = self.at;
         let mut at = start;
         loop {
-            // Values of manifests are mostly ASCII and without flow style; memchr looks at 16 and
-            // more bytes at once.
+            // Values of manifests are mostly ASCII and not in flow style; memchr searches 16 or more bytes at a time.
             at = if self.simple && place == BLOCK {
                 let rest = self.bytes.get(at..).unwrap_or(&[]);
                 at + memchr::memchr3(b':', b'\n', b'#', rest).unwrap_or(rest.len())
@@ -117,27 +116,27 @@ impl Scanner<'_> {
         at - blanks.count()
     }
 
-    /// Whether a plain text cannot go on here.
+    /// Whether a plain scalar ends here.
     fn stops_plain(&self, at: usize, place: u8) -> bool {
         match self.byte_at(at) {
             0 => true,
             // `http://` and `a:b` are ordinary text.
             b':' => self.is_blank_or_end(at + 1),
-            // A `#` inside a word is text, as in `a#b`.
+            // A `#` inside a word is ordinary text, as in `a#b`.
             b'#' => matches!(self.bytes.get(at.wrapping_sub(1)), Some(b' ' | b'\t')),
             0xC2 | 0xE2 => self.break_len(at) > 0,
             byte => SPECIAL[byte as usize] & place != 0,
         }
     }
 
-    /// Goes over line breaks, and the blanks that indent the next line; a tab among those must not come too early.
+    /// Skips line breaks and the indentation of the next line, where tabs are only allowed after the required indentation.
     fn plain_break(&mut self, start: usize) -> Scan<Option<&'static str>> {
         let fold = self.take_break();
         self.breaks.clear();
         loop {
             match self.byte() {
                 b' ' => self.at += 1,
-                // libyaml refuses a tab only where indentation could count.
+                // libyaml only rejects a tab where indentation matters.
                 b'\t' if self.column() <= self.indent => {
                     return Err(self.tab_in_plain(start));
                 }
@@ -150,10 +149,10 @@ impl Scanner<'_> {
         }
     }
 
-    /// What line breaks between two lines of a flowing text come to: one is a blank, more are one fewer.
+    /// Adds the separator between two folded lines: one line break becomes a blank, and of several one is removed.
     fn push_fold(&mut self, first: Option<&str>) {
         match first {
-            // A single line break is a blank; an empty line is a break.
+            // A single line break becomes a blank; an empty line becomes a line break.
             Some("\n") if self.breaks.is_empty() => self.buffer.push(' '),
             Some("\n") | None => self.buffer.push_str(&self.breaks),
             Some(first) => {
@@ -174,7 +173,7 @@ impl Scanner<'_> {
     fn quoted(&mut self, quote: u8, place: u8, style: Style) -> Scan<Token> {
         let start = self.at;
         let mut end = self.special(start + 1, place);
-        // These bytes begin many other characters too, from `é` to `–`.
+        // These bytes also begin many other characters, from `é` to `–`.
         while matches!(self.byte_at(end), 0xC2 | 0xE2) && self.break_len(end) == 0 {
             end = self.special(end + 1, place);
         }
@@ -190,7 +189,7 @@ impl Scanner<'_> {
         Ok(self.finish(start, self.at, style, text))
     }
 
-    /// Undoes escapes and folds lines, into the buffer, to behind the closing quote.
+    /// Decodes escapes and folds lines into the buffer, up to and including the closing quote.
     fn quoted_folded(&mut self, start: usize, quote: u8, place: u8) -> Scan<()> {
         self.buffer.clear();
         loop {
@@ -215,7 +214,7 @@ impl Scanner<'_> {
                 }
                 b'\\' if quote == b'"' => self.escape()?,
                 _ if self.break_len(self.at) > 0 => {
-                    // Blanks before a break are dropped, but not those that were written as an escape.
+                    // Blanks before a line break are removed, unless they were written as an escape.
                     let blanks = self.text[run..self.at]
                         .bytes()
                         .rev()
@@ -235,7 +234,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Goes over what follows a line break in quotes, and adds what the breaks come to.
+    /// Skips line breaks and indentation in quotes, and adds the separator.
     fn quoted_break(&mut self, start: usize, first: Option<&'static str>) -> Scan<()> {
         self.breaks.clear();
         loop {
@@ -246,7 +245,7 @@ impl Scanner<'_> {
             }
         }
         self.push_fold(first);
-        // libyaml refuses it, since the quote was most likely never meant to reach so far.
+        // libyaml rejects it, because a quote is most likely missing.
         if self.column() == 0 && self.at_document_marker() {
             return Err(self.marker_in_quotes(start));
         }
@@ -273,7 +272,7 @@ impl Scanner<'_> {
             .filter(|it| it.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let meant = code
             .and_then(|it| u32::from_str_radix(it, 16).ok())
-            // Halves of surrogate pairs are no characters; JSON's pairs of escapes are not YAML.
+            // Surrogates are not characters, and YAML has no pairs of escapes as in JSON.
             .and_then(char::from_u32);
         self.buffer
             .push(meant.ok_or_else(|| self.bad_code(from, digits))?);

@@ -1,8 +1,8 @@
-//! Bytes to tokens, as libyaml draws them.
+//! The scanner: bytes to tokens, like libyaml.
 //!
-//! libyaml finds out that a scalar was a key when it meets the `:` after it, and puts a key token before the scalar. Here the
-//! scanner looks for the `:` as soon as the scalar ends, so that tokens come in order and nothing is put in between. Columns
-//! count bytes: only what is before a line's first non-ASCII character can open a collection, so this comes to the same.
+//! libyaml recognizes that a scalar was a key when it reaches the `:` after it, and then inserts a key token before the scalar.
+//! This scanner looks for the `:` as soon as the scalar ends, so tokens are produced in order. Columns are in bytes, which makes no
+//! difference, because a collection can only begin before the first non-ASCII character of a line.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::{Style, Tag};
 /// An error that stops reading. Boxed to keep tokens small.
 pub(super) type Scan<T> = Result<T, Box<Diagnostic>>;
 
-/// The sort of a token. The names are those of productions in the YAML specification.
+/// The kind of a token. The names are those of productions in the YAML specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {
     StreamEnd,
@@ -38,17 +38,17 @@ pub(super) enum TokenKind {
     Scalar,
 }
 
-/// One token with its place. The text of a scalar waits in [`Scanner::scalar`] until the next scalar is scanned.
+/// A token with its location. The text of a scalar is in [`Scanner::scalar`] until the next scalar is scanned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
-    /// The type that a tag token states.
+    /// The type of a tag token.
     pub(super) tag: Tag,
     pub(super) start: u32,
     pub(super) end: u32,
 }
 
-/// The text of a scalar: a range of the source where the source has it verbatim.
+/// The text of a scalar: a range of the source if it contains the text verbatim.
 pub(super) enum Text {
     Slice(u32, u32),
     Owned(Arc<str>),
@@ -62,18 +62,18 @@ pub(super) struct Scanner<'s> {
     pub(super) simple: bool,
     pub(super) at: usize,
     pub(super) line_start: usize,
-    /// The column of the innermost block collection; −1 outside of all.
+    /// The column of the innermost block collection; −1 if there is none.
     pub(super) indent: i32,
     indents: Vec<i32>,
-    /// Where the open flow collections begin.
+    /// The starts of open flow collections.
     pub(super) flow: Vec<usize>,
     /// Whether a key without `?` may begin here.
     pub(super) key_allowed: bool,
     queue: VecDeque<Token>,
     pub(super) scalar: (Style, Text),
-    /// The `:` behind a collection that is a key.
+    /// The `:` after a collection that is a key.
     collection_key: Option<usize>,
-    /// Where the last scalar began, for messages about the text before a stray `: `.
+    /// The start of the last scalar, for messages about an unexpected `: `.
     last_scalar: usize,
     /// Handles that `%TAG` directives of the current document declare.
     pub(super) handles: Vec<(String, String)>,
@@ -81,7 +81,7 @@ pub(super) struct Scanner<'s> {
     pub(super) directives: bool,
     pub(super) versioned: bool,
     pub(super) comments: Option<Vec<Range<usize>>>,
-    /// For texts that the source does not have verbatim.
+    /// For texts that the source does not contain verbatim.
     pub(super) buffer: String,
     pub(super) breaks: String,
 }
@@ -98,8 +98,7 @@ impl<'s> Scanner<'s> {
             source,
             text,
             bytes: text.as_bytes(),
-            // Found out once for a file, so that nearly all files skip the checks for rare line
-            // breaks.
+            // Determined once per file, so that nearly all files skip the checks for rare line breaks.
             simple: own.is_ascii() && !own.contains(&b'\r'),
             at: start,
             line_start: start,
@@ -120,7 +119,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// The next token. After the end of the stream it must not be called again.
+    /// The next token. Must not be called after the end of the stream.
     pub(super) fn next(&mut self) -> Scan<Token> {
         match self.queue.pop_front() {
             Some(token) => Ok(token),
@@ -133,15 +132,14 @@ impl<'s> Scanner<'s> {
         let column = self.column();
         let byte = self.byte();
         if self.flow.is_empty()
-            // One token for each collection that ends, as the parser takes one off its stack for
-            // each.
+            // One token for each collection that ends.
             && (column < self.indent || self.at_boundary(column, byte))
             && self.indent >= 0
         {
             self.indent = self.indents.pop().unwrap_or(-1);
             return Ok(self.token(TokenKind::BlockEnd, self.at));
         }
-        // Directives and markers only count at the very beginning of a line, even inside of braces.
+        // Directives and markers are only recognized at the beginning of a line, even inside braces.
         if column == 0 {
             match byte {
                 b'%' => {
@@ -169,7 +167,7 @@ impl<'s> Scanner<'s> {
     fn fetch_at(&mut self, column: i32, byte: u8) -> Scan<Token> {
         let in_flow = !self.flow.is_empty();
         match byte {
-            // Control characters were refused before, so a zero can only be the end.
+            // Control characters were rejected before, so a zero is the end.
             0 => Ok(self.token(TokenKind::StreamEnd, self.at)),
             b'[' => self.flow_start(TokenKind::FlowSequenceStart, column),
             b'{' => self.flow_start(TokenKind::FlowMappingStart, column),
@@ -188,7 +186,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// What directives declare holds for one document: it is forgotten before the next one's.
+    /// Directives only apply to one document, so they are reset before those of the next one.
     fn begin_directives(&mut self) {
         if !self.directives {
             self.handles.clear();
@@ -196,14 +194,14 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// Whether all block collections end here: at the end of the text, at a document marker, at a directive.
+    /// Whether all block collections end here: at the end of the text, a document marker or a directive.
     fn at_boundary(&self, column: i32, byte: u8) -> bool {
         byte == 0
             || column == 0
                 && (byte == b'%' || matches!(byte, b'-' | b'.') && self.at_document_marker())
     }
 
-    /// Whether `---` or `...` is here, with a blank or nothing behind it. The caller knows that the column is 0.
+    /// Whether `---` or `...` is here, followed by a blank or nothing. The column must be 0.
     pub(super) fn at_document_marker(&self) -> bool {
         let marker = self.bytes.get(self.at..self.at + 3);
         (marker == Some(b"---") || marker == Some(b"...")) && self.is_blank_or_end(self.at + 3)
@@ -217,10 +215,10 @@ impl<'s> Scanner<'s> {
                 b'\n' => {
                     self.at += 1;
                     self.line_start = self.at;
-                    // In flow style a line break means nothing.
+                    // In flow style, line breaks are ignored.
                     self.key_allowed |= self.flow.is_empty();
                 }
-                // Tabs separate, but never where the column of a key would depend on them.
+                // Tabs are separators, except where the column of a key would depend on them.
                 b'\t' if !self.flow.is_empty() || !self.key_allowed => self.at += 1,
                 b'#' => self.comment(),
                 b'\r' | 0xC2 | 0xE2 => {
@@ -229,7 +227,7 @@ impl<'s> Scanner<'s> {
                     }
                     self.key_allowed |= self.flow.is_empty();
                 }
-                // A byte order mark may begin any line; it takes a column.
+                // A byte order mark may begin any line and occupies a column.
                 0xEF if self.at == self.line_start
                     && self.text[self.at..].starts_with('\u{feff}') =>
                 {
@@ -241,7 +239,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// Goes over a comment, and over what blanks lead to the next one: before a second comment, tabs may indent.
+    /// Skips a comment and the blanks before the next one. Before a second comment, tabs may be used for indentation.
     pub(super) fn comment(&mut self) {
         loop {
             let start = self.at;
@@ -279,8 +277,7 @@ impl<'s> Scanner<'s> {
             let kind = TokenKind::BlockMappingStart;
             return Ok(if rolled { Token { kind, ..key } } else { key });
         }
-        // libyaml expects a simple key in the column of the other keys, and reports the missing `:`
-        // much later.
+        // libyaml reports the missing `:` of a simple key much later.
         if self.key_allowed && self.flow.is_empty() && self.indent == column {
             return Err(self.collection_in_place_of_key());
         }
@@ -289,11 +286,11 @@ impl<'s> Scanner<'s> {
         Ok(self.take(kind, 1))
     }
 
-    /// Where the `:` is that makes a key of the `[…]` or `{…}` that begins here. Only who wants a document as written
-    /// asks for one: a key that is no scalar is refused otherwise, with better words where it is met.
+    /// The position of the `:` after the `[…]` or `{…}` that begins here, if it is a key. Only needed for a document as written;
+    /// otherwise, such keys are rejected later, with a better message.
     fn colon_behind_collection(&self) -> Option<usize> {
         self.comments.as_ref().filter(|_| self.key_allowed)?;
-        // libyaml allows a simple key on one line only, which also bounds the search.
+        // libyaml only allows simple keys on one line, which also limits the search.
         let line = self.at..self.line_end(self.at);
         let mut ahead = Scanner::new(self.source, line, false);
         let mut depth = 0;
@@ -327,7 +324,7 @@ impl<'s> Scanner<'s> {
             if !self.key_allowed {
                 return Err(self.stray_dash());
             }
-            // The first item opens the list. The same dash is scanned again, then as an item.
+            // The first item opens the list. Then the same dash is scanned again as an item.
             if self.roll_indent(column) {
                 return Ok(self.token(TokenKind::BlockSequenceStart, self.at));
             }
@@ -345,14 +342,14 @@ impl<'s> Scanner<'s> {
                 return Ok(self.token(TokenKind::BlockMappingStart, self.at));
             }
         }
-        // Behind a `?` or a `:` in block style, a compact collection may begin on the same line.
+        // After `?` or `:` in block style, a compact collection may begin on the same line.
         self.key_allowed = self.flow.is_empty();
         Ok(self.take(TokenKind::Key, 1))
     }
 
-    /// A `:` with no key of its own line before it.
+    /// A `:` that does not follow a simple key.
     fn value(&mut self, column: i32) -> Scan<Token> {
-        // Its key token was given out when the collection began.
+        // Its key token was returned when the collection began.
         if self.collection_key == Some(self.at) {
             return Ok(self.take(TokenKind::Value, 1));
         }
@@ -368,7 +365,7 @@ impl<'s> Scanner<'s> {
         Ok(self.take(TokenKind::Value, 1))
     }
 
-    /// A scalar or an alias, with the anchor and the tag before it, and the `:` behind it if there is one.
+    /// A scalar or alias, with its anchor and tag, and the `:` after it, if there is one.
     fn content(&mut self, column: i32) -> Scan<Token> {
         let (start, line) = (self.at, self.line_start);
         // Scanning the scalar changes the flag.
@@ -403,7 +400,7 @@ impl<'s> Scanner<'s> {
         {
             return Ok(self.as_key(first, column));
         }
-        // A block text is no key, not even a missed one; it may be in the column of the key before it.
+        // A block scalar is never a key; it may be in the column of its key.
         let block_text = first.kind == TokenKind::Scalar
             && matches!(self.scalar.0, Style::Literal | Style::Folded);
         if may_be_key && self.flow.is_empty() && self.indent == column && !block_text {
@@ -412,10 +409,10 @@ impl<'s> Scanner<'s> {
         Ok(first)
     }
 
-    /// The first part begins a key: tokens for a key come before it, and the `:` after it is taken.
+    /// Handles a key: returns key tokens before its first part, and consumes the `:` after it.
     fn as_key(&mut self, first: Token, column: i32) -> Token {
         let key = self.token(TokenKind::Key, first.start as usize);
-        // The parser must see the key token before the scalar, which is scanned already.
+        // The parser needs the key token before the scalar, which is already scanned.
         self.queue.push_front(first);
         self.key_allowed = false;
         let value = self.take(TokenKind::Value, 1);
@@ -445,7 +442,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// Whether an anchor, an alias, a tag or a scalar can begin with this byte, at this place.
+    /// Whether an anchor, an alias, a tag or a scalar can begin with this byte here.
     fn starts_content(&self, byte: u8) -> bool {
         match byte {
             b'-' => {
@@ -461,9 +458,9 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// Opens a block collection where the column is deeper than the one around it.
+    /// Opens a block collection if the column is deeper than the current one.
     fn roll_indent(&mut self, column: i32) -> bool {
-        // An equal column continues the collection, and a smaller one has ended it before.
+        // An equal column continues the collection; a smaller one has already ended it.
         let deeper = self.indent < column;
         if deeper {
             self.indents.push(self.indent);
@@ -472,9 +469,9 @@ impl<'s> Scanner<'s> {
         deeper
     }
 
-    /// Whether what begins at `start` is short enough to be a key: 1024 characters.
+    /// Whether the text from `start` is short enough for a key: 1024 characters.
     fn is_short(&self, start: usize) -> bool {
-        // Bytes first: they are an upper bound of the characters, and counting those takes time.
+        // The number of bytes is an upper bound, and counting characters is slow.
         self.at - start <= 1024 || self.text[start..self.at].chars().count() <= 1024
     }
 
@@ -482,7 +479,7 @@ impl<'s> Scanner<'s> {
         i32::try_from(self.at - self.line_start).unwrap_or(i32::MAX)
     }
 
-    /// The byte here; 0 at the end, since no text holds a zero.
+    /// The current byte; 0 at the end.
     pub(super) fn byte(&self) -> u8 {
         self.byte_at(self.at)
     }
@@ -505,7 +502,7 @@ impl<'s> Scanner<'s> {
         }
     }
 
-    /// The length of the line break here in bytes; 0 if there is none.
+    /// The length of the line break at a position in bytes; 0 if there is none.
     pub(super) fn break_len(&self, at: usize) -> usize {
         match self.byte_at(at) {
             b'\n' => 1,
@@ -533,7 +530,7 @@ impl<'s> Scanner<'s> {
         Some(meaning)
     }
 
-    /// Where the line ends that `from` is in.
+    /// The end of the line that contains `from`.
     pub(super) fn line_end(&self, from: usize) -> usize {
         let rest = self.bytes.get(from..).unwrap_or(&[]);
         let line = memchr::memchr2(b'\n', b'\r', rest).map_or(rest, |end| &rest[..end]);
@@ -561,7 +558,7 @@ impl<'s> Scanner<'s> {
         self.token(kind, start)
     }
 
-    /// The place of whole characters.
+    /// The span of a range, extended to whole characters.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
         let end = (range.end..=self.text.len()).find(|at| self.text.is_char_boundary(*at));
         Span::new(self.source, range.start..end.unwrap_or(self.text.len()))

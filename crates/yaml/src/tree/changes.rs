@@ -23,12 +23,12 @@ pub struct ReadSet {
 pub struct Changes {
     paths: BTreeSet<TreePath>,
     folders: BTreeSet<TreePath>,
-    /// Folders below which anything may differ.
+    /// Folders in which anything may differ.
     wholes: BTreeSet<TreePath>,
 }
 
 impl Changes {
-    /// A comparison in which nothing differs yet.
+    /// An empty comparison.
     pub fn new() -> Changes {
         Changes::default()
     }
@@ -51,25 +51,25 @@ impl Changes {
         changes
     }
 
-    /// Notes a file whose bytes differ.
+    /// Records a file whose content differs.
     pub fn change(&mut self, path: &TreePath) {
         self.paths.insert(path.clone());
     }
 
-    /// Notes a folder below which anything may differ, such as a submodule.
+    /// Records a folder in which anything may differ, such as a submodule.
     pub fn change_all(&mut self, folder: &TreePath) {
         self.paths.insert(folder.clone());
         self.wholes.insert(folder.clone());
     }
 
-    /// Records a file that only one of the states has. `has_folder` is whether the other state has a folder above it.
+    /// Records a file that only one state has. `has_folder` returns whether the other state has a folder.
     pub fn appear(&mut self, path: &TreePath, has_folder: impl Fn(&TreePath) -> bool) {
         self.paths.insert(path.clone());
         let mut above = path.parent();
         while let Some(folder) = above {
             // The listing of the folder differs, which affects everything that lists it.
             self.folders.insert(folder.clone());
-            // Up to the first folder that both states have: above it, no listing changes.
+            // Only up to the first folder that both states have, because listings of its parents do not change.
             if folder == TreePath::root() || has_folder(&folder) {
                 break;
             }
@@ -83,9 +83,9 @@ impl Changes {
         self.appear(path, |_| true);
     }
 
-    /// Whether a result that read this may be another one.
+    /// Whether a result with these reads may be different.
     pub fn touches(&self, read: &ReadSet) -> bool {
-        // The smaller set is walked: a change of one file is asked about read sets of thousands.
+        // Iterates over the smaller set, because one changed file is compared with read sets of thousands.
         let meets = |a: &BTreeSet<TreePath>, b: &BTreeSet<TreePath>| match a.len() < b.len() {
             true => a.iter().any(|it| b.contains(it)),
             false => b.iter().any(|it| a.contains(it)),
@@ -131,8 +131,7 @@ impl Changes {
     /// The paths below a folder that differ.
     pub fn below(&self, folder: &TreePath) -> impl Iterator<Item = &TreePath> {
         let start = match folder.as_str() {
-            // Paths sort byte by byte, so all below a folder are contiguous from its name with a
-            // slash on.
+            // Paths are sorted by bytes, so all paths below a folder are contiguous.
             "" => folder.clone(),
             _ => folder.child("\0"),
         };
@@ -158,7 +157,7 @@ impl Changes {
         }
     }
 
-    /// Adds what is seen to differ through a link.
+    /// Adds the differences that are visible through a link.
     pub fn see_through(&mut self, link: &TreePath, target: &TreePath) {
         let seen = self.within(target);
         if self.paths.contains(target) {
@@ -169,7 +168,7 @@ impl Changes {
             .extend(seen.folders.iter().map(|it| link.join(it)));
     }
 
-    /// The part of it whose paths are wanted.
+    /// The differences at wanted paths.
     pub fn filter(&self, is_wanted: impl Fn(&TreePath) -> bool) -> Changes {
         let wanted = |it: &&TreePath| is_wanted(it);
         Changes {

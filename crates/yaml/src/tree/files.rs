@@ -1,4 +1,4 @@
-//! Reading: the interface, what can go wrong with it, and views of other files.
+//! The read interface, its errors, and views of other files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Changes, Tree, TreePath};
 
-/// Where input comes from: a [`Tree`] in memory, a folder on disk, a Git revision. Confined to one root.
+/// A source of input: a [`Tree`] in memory, a folder on disk, or a Git revision. Confined to one root.
 pub trait Files: Sync {
     /// The bytes of a file.
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError>;
@@ -18,12 +18,12 @@ pub trait Files: Sync {
     /// they are read.
     fn expect(&self, _paths: &[TreePath]) {}
 
-    /// The path at which a file or folder really is, with all links followed.
+    /// The real path of a file or folder, with all links resolved.
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         Ok(path.clone())
     }
 
-    /// The names that listings have left out so far.
+    /// The names that were left out of listings so far.
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
         BTreeMap::new()
     }
@@ -46,7 +46,7 @@ pub trait Files: Sync {
         None
     }
 
-    /// The sort of entry at a path; `None` if it does not exist.
+    /// The type of the entry at a path; `None` if it does not exist.
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         let Some(parent) = path.parent() else {
             return Ok(Some(EntryKind::Folder));
@@ -71,32 +71,32 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
-/// Why a listing leaves a name out.
+/// The reason why a name is left out of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unlisted {
-    /// A link leads back to a folder on the way to it.
+    /// A link leads back to one of its parent folders.
     Cycle,
-    /// The name is not valid UTF-8. Its path has U+FFFD in place of the bytes that are wrong.
+    /// The name is not valid UTF-8. Its path has U+FFFD in place of invalid bytes.
     NotUtf8,
 }
 
-/// What is at a path.
+/// The type of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A file, which has bytes.
+    /// A file.
     File,
-    /// A folder, which has entries.
+    /// A folder.
     Folder,
 }
 
-/// Why something could not be read.
+/// The reason why something could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FilesError {
-    /// There is nothing at the path.
+    /// The path does not exist.
     NotFound,
-    /// A file was requested and a folder is there.
+    /// A file was requested, but the path is a folder.
     NotAFile,
-    /// A folder was requested and a file is there.
+    /// A folder was requested, but the path is a file.
     NotAFolder,
     /// A link leads out of the root.
     Outside,
@@ -146,10 +146,9 @@ impl Files for Tree {
             });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        // A folder appears once for each file below it, and sorting has put these beside each
-        // other.
+        // A folder occurs once for each file below it; after sorting, these are adjacent.
         entries.dedup();
-        // A tree has no empty folders, as Git has none; only the root exists by itself.
+        // As in Git, there are no empty folders, except the root.
         if entries.is_empty() && *folder != TreePath::root() {
             return Err(FilesError::NotFound);
         }
@@ -188,21 +187,21 @@ pub struct Below<'a> {
 }
 
 impl<'a> Below<'a> {
-    /// Takes a folder for the root.
+    /// Uses a folder as the root.
     pub fn new(files: &'a dyn Files, folder: TreePath) -> Below<'a> {
         Below { files, folder }
     }
 }
 
 impl Below<'_> {
-    /// A path of the folder among all files; none that a link leads out of the folder with.
+    /// A path of the folder as a path of all files. An error if a link leads out of the folder.
     fn confined(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let full = self.folder.join(path);
-        // It is confined to the same root as the files.
+        // The root of the files already confines it.
         if self.folder == TreePath::root() {
             return Ok(full);
         }
-        // Where there is nothing at the path, a link above it may have led out.
+        // If the path does not exist, a link in its parents may lead out.
         let mut above = Some(path.clone());
         while let Some(path) = above {
             match self.real(&path) {
@@ -263,14 +262,14 @@ impl Files for Below<'_> {
     }
 }
 
-/// Files with some of them changed or added: what a run would read after an edit.
+/// Files with some of them changed or added, as after an edit.
 pub struct Over<'a> {
     files: &'a dyn Files,
     changed: Tree,
 }
 
 impl<'a> Over<'a> {
-    /// Lays `changed` over `files`.
+    /// Adds `changed` on top of `files`.
     pub fn new(files: &'a dyn Files, changed: Tree) -> Over<'a> {
         Over { files, changed }
     }
@@ -309,14 +308,14 @@ impl Files for Over<'_> {
     }
 }
 
-/// Files without a folder of them.
+/// Files without one folder.
 pub struct Without<'a> {
     files: &'a dyn Files,
     folder: TreePath,
 }
 
 impl<'a> Without<'a> {
-    /// Leaves `folder` out of `files`.
+    /// Removes `folder` from `files`.
     pub fn new(files: &'a dyn Files, folder: TreePath) -> Without<'a> {
         Without { files, folder }
     }

@@ -1,7 +1,7 @@
-//! The one product, a map from path to bytes, and the one way in, a small read interface.
+//! Trees (maps from path to bytes), which are the output, and the read interface for all input.
 //!
-//! A [`Tree`] in memory is also a form of [`Files`]: a test's repository is a string literal, and a bug report is a tree
-//! printed as text.
+//! A [`Tree`] also implements [`Files`]: the repository of a test is a string literal, and a bug report can be a tree printed as
+//! text.
 
 mod changes;
 mod files;
@@ -29,7 +29,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A tree without any file.
+    /// An empty tree.
     pub fn new() -> Tree {
         Tree::default()
     }
@@ -59,7 +59,7 @@ impl Tree {
         self.files.is_empty()
     }
 
-    /// Lays another tree over this one: its files win.
+    /// Adds another tree on top of this one: its files take precedence.
     pub fn overlay(&mut self, other: &Tree) {
         self.files.extend(
             other
@@ -69,7 +69,7 @@ impl Tree {
         );
     }
 
-    /// The files below a folder, their paths relative to it.
+    /// The files below a folder, with paths relative to it.
     pub fn folder(&self, folder: &TreePath) -> Tree {
         let first = match folder.as_str() {
             "" => TreePath::root(),
@@ -83,7 +83,7 @@ impl Tree {
         }
     }
 
-    /// The same files below `folder`.
+    /// The same files, with `folder` before their paths.
     pub fn under(&self, folder: &TreePath) -> Tree {
         Tree {
             files: self

@@ -1,4 +1,4 @@
-//! Paths inside a tree: relative, with `/` between the parts, never with `.` or `..`.
+//! Paths inside a tree: relative, with `/` between the parts, and without `.` and `..`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl TreePath {
         TreePath::root().resolve(path)
     }
 
-    /// Follows a relative path from this folder. `None` when it leads out of the root or is absolute.
+    /// Resolves a relative path from this folder. `None` if it leads out of the root or is absolute.
     pub fn resolve(&self, relative: &str) -> Option<TreePath> {
         if relative.starts_with('/') {
             return None;
@@ -30,8 +30,7 @@ impl TreePath {
             match part {
                 "" | "." => {}
                 ".." => {
-                    // Never above the root: with that, no path in a file can name anything outside
-                    // of it.
+                    // Never above the root, so a path in a file cannot refer to anything outside.
                     parts.pop()?;
                 }
                 part => parts.push(part),
@@ -49,7 +48,7 @@ impl TreePath {
         }
     }
 
-    /// This folder's child of that name; the name must be one plain part.
+    /// The child of this folder with a name, which must be a single part.
     pub fn child(&self, name: &str) -> TreePath {
         debug_assert!(!name.is_empty() && !name.contains('/') && name != "." && name != "..");
         if self.0.is_empty() {
@@ -59,7 +58,7 @@ impl TreePath {
         }
     }
 
-    /// The folder that holds this path; `None` for the root.
+    /// The parent folder; `None` for the root.
     pub fn parent(&self) -> Option<TreePath> {
         if self.0.is_empty() {
             return None;
@@ -74,17 +73,17 @@ impl TreePath {
         self.0.get(start..).unwrap_or("")
     }
 
-    /// The parts, from the root down.
+    /// The parts, from the root.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 
-    /// This path relative to a folder above it.
+    /// This path relative to one of its parents.
     pub fn below(&self, folder: &TreePath) -> Option<TreePath> {
         if folder.0.is_empty() {
             return Some(self.clone());
         }
-        // With the slash, or `apps-old` would be below `apps`.
+        // With the slash, so that `apps-old` is not below `apps`.
         let rest = self.0.strip_prefix(&*folder.0)?.strip_prefix('/')?;
         Some(TreePath(rest.into()))
     }
@@ -94,7 +93,7 @@ impl TreePath {
         TreePath(format!("{}/", self.0).into())
     }
 
-    /// The relative path, with `..` where needed, that leads from this folder to `target`.
+    /// The relative path from this folder to `target`, with `..` where needed.
     pub fn relative(&self, target: &TreePath) -> String {
         let (from, to): (Vec<_>, Vec<_>) = (self.parts().collect(), target.parts().collect());
         let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

@@ -1,4 +1,4 @@
-//! Files that record what is read of them.
+//! Files that record reads.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use super::changes::ReadSet;
 use super::files::{Entry, EntryKind, Files, FilesError, Unlisted};
 use super::path::TreePath;
 
-/// Passes reads on and notes them down.
+/// Forwards reads and records them.
 pub struct Recorded<'a> {
     files: &'a dyn Files,
     read_set: Mutex<ReadSet>,
@@ -15,7 +15,7 @@ pub struct Recorded<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    /// Begins to record what is read from these files.
+    /// Starts recording.
     pub fn new(files: &'a dyn Files) -> Recorded<'a> {
         Recorded {
             files,
@@ -41,7 +41,7 @@ impl<'a> Recorded<'a> {
         answer
     }
 
-    /// Ends the record and returns what was read.
+    /// Ends recording and returns the reads.
     pub fn finish(self) -> ReadSet {
         self.read_set
             .into_inner()
@@ -59,8 +59,7 @@ impl Files for Recorded<'_> {
     }
 
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        // Also of a file that is missing: the result depends on that, and its appearance must count
-        // as a change.
+        // Missing files are recorded, too, because the result depends on their absence.
         self.note(|set| _ = set.files.insert(path.clone()));
         self.answered(path, self.files.read(path))
     }

@@ -1,11 +1,11 @@
-//! A tree as text: `-- path --` lines, each followed by the file's content. The form of test cases and bug reports.
+//! A tree as text: `-- path --` lines, each followed by the content of the file. Used for test cases and bug reports.
 
 use std::fmt::Write;
 
 use super::{Tree, TreePath};
 
 impl Tree {
-    /// Reads sections `-- path --`; what is before the first one is a comment.
+    /// Parses sections `-- path --`. Text before the first one is a comment.
     pub fn from_text(text: &str) -> Tree {
         let mut tree = Tree::new();
         let mut current: Option<(TreePath, String)> = None;
@@ -25,7 +25,7 @@ impl Tree {
         tree
     }
 
-    /// Prints the form that [`Tree::from_text`] reads. Invalid UTF-8 is replaced.
+    /// Prints the tree for [`Tree::from_text`]. Invalid UTF-8 is replaced.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for (path, bytes) in self {

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Files, TreePath};
 
-/// The folders below one, each once, regardless of the links that lead to them: otherwise a few links to each other would create an
-/// exponential number of paths. Folders that are not reached by links come first, so that a folder is visited by its own path if it
-/// has one.
+/// The folders below one, each once, even if several links lead to it; otherwise, a few links could create an exponential number of
+/// paths. Folders that are not reached by links come first, so that a folder is visited by its own path if it has one.
 pub struct Walk<'a> {
     files: &'a dyn Files,
     plain: Vec<TreePath>,
@@ -16,7 +15,7 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins at a folder.
+    /// Starts at a folder.
     pub fn new(files: &'a dyn Files, folder: TreePath) -> Walk<'a> {
         Walk {
             files,
@@ -27,7 +26,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Adds a folder in the one that was given last.
+    /// Adds a child of the folder that was returned last.
     pub fn add(&mut self, folder: TreePath) {
         let is_plain = self.files.real(&folder).is_ok_and(|it| it == folder);
         let list = if is_plain {
@@ -38,7 +37,7 @@ impl<'a> Walk<'a> {
         list.push(folder);
     }
 
-    /// The folders that were not given, since they had been by another path.
+    /// The folders that were skipped, because they were visited under another path.
     pub fn into_repeated(self) -> Vec<TreePath> {
         self.repeated
     }
@@ -49,7 +48,7 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<TreePath> {
         while let Some(folder) = self.plain.pop().or_else(|| self.linked.pop()) {
-            // What cannot be found is given, for reading it to say what is wrong.
+            // Missing folders are returned, so that reading them reports the error.
             let real = self.files.real(&folder).unwrap_or_else(|_| folder.clone());
             match self.seen.insert(real) {
                 true => return Some(folder),

@@ -1,7 +1,7 @@
-//! Words in texts, with which relevant files are found without parsing them as YAML.
+//! Words in texts, to find relevant files without parsing them as YAML.
 //!
-//! A word is a run of letters, digits, `.`, `_` and `-`, as long as it goes: a plain or quoted scalar that is one word is one in the
-//! text too, unless it is written with an escape.
+//! A word is a maximal run of letters, digits, `.`, `_` and `-`: a plain or quoted scalar that is one word is also a word of the
+//! text, unless it is written with an escape.
 
 use memchr::memmem::Finder;
 
@@ -16,7 +16,7 @@ pub fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_part)
 }
 
-/// Whether a text contains a word; other texts are searched literally.
+/// Whether a text contains a word. If `word` is not a single word, it is searched literally.
 pub fn says(text: &[u8], word: &str) -> bool {
     let is_end = |it: Option<&u8>| !it.is_some_and(|it| is_part(*it));
     let is_whole = |at: usize| {

@@ -1,7 +1,7 @@
 //! The build form: the output of `kustomize build`.
 //!
-//! kustomize prints a resource's tree with go-yaml 3, reads that text into a map, turns it into JSON, reads this with go-yaml 2
-//! and prints with it. What those steps do to a value is done here at once, in `value`; the layout and the styles are version 2's.
+//! kustomize prints a resource with go-yaml 3, parses this text, converts it to JSON, parses this with go-yaml 2, and prints it
+//! again. The module `value` has the combined effect of these steps; the layout and the styles are those of version 2.
 
 use super::order;
 use super::printer::{Printer, is_simple_key};
@@ -10,17 +10,17 @@ use super::value::{self, Value};
 use crate::diag::Diagnostic;
 use crate::{Entry, Kind, Mapping, Node, Style, View, resolve};
 
-/// Writes one document as `kustomize build` does, with a final line feed.
+/// Writes one document like `kustomize build`, with a final line feed.
 ///
-/// Errors: `build-value` where kustomize refuses a value or a key.
+/// Errors: `build-value` if kustomize rejects a value or key.
 pub fn emit_kustomize(node: &Node) -> Result<String, Diagnostic> {
     emit(node, true)
 }
 
-/// Writes one document as Helm's `toYaml` and other programs print a Go value with `sigs.k8s.io/yaml`, with a final line feed: as
-/// `kustomize build` does, but a key `<<` is a key like any other.
+/// Writes one document like `sigs.k8s.io/yaml`, which Helm's `toYaml` uses, with a final line feed. The difference from `kustomize
+/// build` is that a key `<<` is an ordinary key.
 ///
-/// Errors: `build-value` if the library cannot read back the JSON that the value is converted to.
+/// Errors: `build-value` if the library cannot parse the JSON of the value.
 pub fn emit_sigs_yaml(node: &Node) -> Result<String, Diagnostic> {
     emit(node, false)
 }
@@ -45,13 +45,13 @@ fn emit(node: &Node, loses_merge_keys: bool) -> Result<String, Diagnostic> {
 
 struct Writer {
     printer: Printer,
-    /// The sorted places of the entries of all open mappings, one after the other.
+    /// The sorted indexes of the entries of all open mappings, one after the other.
     order: Vec<u32>,
-    /// Whether a key `<<` is taken for a merge and lost.
+    /// Whether a key `<<` is treated as a merge key and lost.
     loses_merge_keys: bool,
 }
 
-/// Says which key's value is at fault: a generated one has its place in a list of files.
+/// Adds the key of the invalid value, because the location of a generated value is in a list of files.
 fn of_key(fault: Diagnostic, entry: &Entry) -> Diagnostic {
     let is_value = fault.span.as_ref() == Some(entry.value.span());
     match entry.key.as_str() {
@@ -61,7 +61,7 @@ fn of_key(fault: Diagnostic, entry: &Entry) -> Diagnostic {
 }
 
 impl Writer {
-    /// `started`: the cursor is where the first entry begins. `flow`: the source has the value inside `{…}` or `[…]`.
+    /// `started`: the cursor is at the start of the first entry. `flow`: in the source, the value is inside `{…}` or `[…]`.
     fn mapping(
         &mut self,
         mapping: &Mapping,
@@ -184,7 +184,7 @@ impl Writer {
         );
     }
 
-    /// Writes a key; gives whether it is a simple one, whose `:` follows on its line.
+    /// Writes a key; returns whether it is a simple key, with `:` on the same line.
     fn key(&mut self, key: &Node, indent: usize, flow: bool) -> Result<bool, Diagnostic> {
         let text = value::key(key, flow)?;
         let facts = Facts::of(&text).version_2();
@@ -208,7 +208,7 @@ impl Writer {
         Ok(self.loses_merge_keys && value::is_swallowed(entry)?)
     }
 
-    /// Whether anything is printed of a mapping: version 2 swallows a key `<<`.
+    /// Whether anything of a mapping is printed: version 2 loses a key `<<`.
     fn is_visible(&self, mapping: &Mapping) -> Result<bool, Diagnostic> {
         for entry in mapping.iter() {
             if !self.is_swallowed(entry)? {
@@ -219,7 +219,7 @@ impl Writer {
     }
 }
 
-/// The style that version 2 wishes for a string.
+/// The style that version 2 prefers for a string.
 fn wanted(text: &str, facts: Facts) -> Quotes {
     if facts.multiline && text.contains('\n') {
         Quotes::Literal

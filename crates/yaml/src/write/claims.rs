@@ -1,8 +1,8 @@
-//! The claims form, in which the committed tree is written.
+//! The claims form, the format of the committed tree.
 //!
-//! Keys in the given order, sequences at their key's column, nothing folded, LF line ends. A string that has another type in YAML
-//! 1.1 or 1.2 is in double quotes; multi-line text is a literal block. A number that is written in a way in which the two versions
-//! differ (`0777`, `1_000`) is written in plain decimal.
+//! Keys in the given order, sequences in the column of their key, no folding, LF line ends. A string that has another type in YAML
+//! 1.1 or 1.2 is in double quotes; multi-line strings are literal blocks. A number whose value differs between the two versions
+//! (`0777`, `1_000`) is written in plain decimal.
 
 use super::text::is_long_word;
 use crate::scalar::{float_value, int_value_wide};
@@ -27,7 +27,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// `started`: the cursor is already where the first entry begins.
+    /// `started`: the cursor is already at the start of the first entry.
     fn mapping(&mut self, mapping: &Mapping, indent: usize, started: bool) {
         for (at, entry) in mapping.iter().enumerate() {
             if at > 0 || !started {
@@ -73,7 +73,7 @@ impl Writer {
         }
     }
 
-    /// What is on the line of its key or dash, a block text's lines included; without the final line feed.
+    /// Writes a value on the line of its key or dash, including the lines of a block scalar, without the final line feed.
     fn inline(&mut self, node: &Node, indent: usize) {
         match node.view() {
             View::Mapping(_) => self.out.push_str("{}"),
@@ -150,7 +150,7 @@ impl Writer {
     }
 }
 
-/// A number that every reader reads alike: as written if it is plain decimal, else its value.
+/// A number that all parsers interpret equally: as written if it is plain decimal, otherwise its value.
 fn number(text: &str) -> String {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let decimal = unsigned == "0"
@@ -168,7 +168,7 @@ fn number(text: &str) -> String {
     });
     match float_value(text) {
         Some(_) if fraction => text.to_string(),
-        // An exponent needs a point before it and a sign in it, or a YAML 1.1 reader takes it for text.
+        // In YAML 1.1, an exponent requires a point before it and a sign; otherwise, it is a string.
         Some(value) => {
             let text = format!("{value:e}");
             match text.split_once('e') {
@@ -186,7 +186,7 @@ fn number(text: &str) -> String {
     }
 }
 
-/// Whether a string of several lines can be a literal block that every reader reads back unchanged.
+/// Whether a multi-line string can be a literal block that all parsers read unchanged.
 pub fn is_block_text(text: &str) -> bool {
     text.contains('\n')
         && !text.trim_matches('\n').is_empty()
@@ -203,7 +203,7 @@ fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
-/// Whether a string needs no quotes, because every reader reads the plain text as this string.
+/// Whether a string needs no quotes, because all parsers read the plain text as this string.
 pub fn is_plain(text: &str) -> bool {
     if is_long_word(text) {
         return true;
@@ -235,7 +235,7 @@ fn is_word_of_yaml_1_1(text: &str) -> bool {
     text.len() <= 5 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// Numbers of YAML 1.1 that 1.2 does not know (base 60, `0o8`'s kin, `1e400`), and what a hasty reader takes for one.
+/// Numbers of YAML 1.1 that are not numbers in 1.2 (base 60, `0o8`, `1e400`), and texts that other parsers may treat as numbers.
 fn looks_like_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(

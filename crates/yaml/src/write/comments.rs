@@ -1,7 +1,7 @@
-//! The comments of a document that is written again: which of them comes next, and whether it belongs where the writer is.
+//! The comments of a document that is written again: the next one, and whether it belongs to the current position.
 //!
-//! go-yaml hangs comments on nodes. Here they stay a queue in the order of the source, which the writer empties as it goes over
-//! the same source; so each is written once, whatever its place.
+//! go-yaml attaches comments to nodes. Here, they are a queue in the order of the source, which the writer processes in the same
+//! order, so each comment is written exactly once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ pub(super) struct Comments<'a> {
     source: Option<&'a Arc<Source>>,
     text: &'a str,
     queue: VecDeque<&'a Span>,
-    /// How far the source has been written.
+    /// The position in the source up to which it has been written.
     reached: usize,
 }
 
 /// A comment to be written.
 pub(super) struct Comment<'a> {
     pub(super) text: &'a str,
-    /// Whether an empty line is before it.
+    /// Whether it follows an empty line.
     pub(super) apart: bool,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Comments<'a> {
         self.queue.is_empty()
     }
 
-    /// Whether a node is of the text that the comments are of, and not one that was put in later.
+    /// Whether a node is from the text with the comments, and was not inserted later.
     pub(super) fn is_around(&self, node: &Node) -> bool {
         let source = &node.span().source;
         self.source.is_some_and(|own| Arc::ptr_eq(own, source))
@@ -51,7 +51,7 @@ impl<'a> Comments<'a> {
         self.reached == 0
     }
 
-    /// Notes that a node has been written.
+    /// Records that a node has been written.
     pub(super) fn written(&mut self, node: &Node) {
         if !self.is_empty() && self.is_around(node) {
             self.reached = self.reached.max(node.span().end as usize);
@@ -64,41 +64,41 @@ impl<'a> Comments<'a> {
         (self.is_around(node) && first.start < node.span().start).then(|| self.take())?
     }
 
-    /// The comment that is inside a scalar: behind the `|` of a block text.
+    /// The comment inside a scalar: after the `|` of a block scalar.
     pub(super) fn inside(&mut self, scalar: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?.start;
         let span = scalar.span();
         (self.is_around(scalar) && (span.start..span.end).contains(&first)).then(|| self.take())?
     }
 
-    /// The comment on the rest of the line that was written last.
+    /// The comment at the end of the line that was written last.
     pub(super) fn on_line(&mut self) -> Option<Comment<'a>> {
         let gap = self.gap()?;
         let signs = |c: char| matches!(c, ' ' | '\t' | ':' | '-' | '?' | ',');
         gap.chars().all(signs).then(|| self.take())?
     }
 
-    /// The next comment that follows what was written, on a line of its own, no further left than a column of the source.
+    /// The next comment on its own line, if it is not further left than a column.
     pub(super) fn after(&mut self, column: usize) -> Option<Comment<'a>> {
         let follows = self.gap()?.trim().is_empty();
         let first = self.queue.front()?.start as usize;
         (follows && self.column(first) >= column).then(|| self.take())?
     }
 
-    /// Whether an empty line is between what was written last and a node.
+    /// Whether there is an empty line between the last written node and this one.
     pub(super) fn is_apart(&self, node: &Node) -> bool {
         let start = node.span().start as usize;
         let gap = self.text.get(self.reached..start);
         self.is_around(node) && gap.is_some_and(has_empty_line)
     }
 
-    /// The column of a place.
+    /// The column of a position.
     pub(super) fn column(&self, at: usize) -> usize {
         let before = self.text.get(..at).unwrap_or("");
         at - before.rfind('\n').map_or(0, |it| it + 1)
     }
 
-    /// The source between what was written last and the next comment.
+    /// The source between the last written node and the next comment.
     fn gap(&self) -> Option<&'a str> {
         let first = self.queue.front()?;
         self.text.get(self.reached..first.start as usize)

@@ -1,17 +1,17 @@
-//! Whether two values print the same in the build form, found without printing them.
+//! Compares the build forms of two values without printing them.
 
 use super::value;
 use crate::{Entry, Kind, Mapping, Node, Style, View};
 
-/// A longer key may be refused, which is printing's to find.
+/// Longer keys may be rejected when they are printed.
 const KEY_LEN_MAX: usize = 128;
 
-/// Whether [`to_build_form`](super::emit_kustomize) gives the same text for both. `false` may also mean that printing has to tell.
+/// Whether [`emit_kustomize`](super::emit_kustomize) gives the same text for both. If `false`, they may still be equal.
 pub fn builds_alike(a: &Node, b: &Node) -> bool {
     alike(a, b, [false; 2])
 }
 
-/// `flow`: the source has the values inside `{…}` or `[…]`.
+/// `flow`: in the source, the values are inside `{…}` or `[…]`.
 fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
     let inside = [
         flow[0] || a.style() == Style::Flow,
@@ -35,14 +35,14 @@ fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
 fn entries(a: &Mapping, b: &Mapping, flow: [bool; 2]) -> bool {
     let mut pairs = a.iter().enumerate();
     pairs.all(|(at, entry)| {
-        // Most often the keys are in the same order.
+        // Usually, the keys are in the same order.
         let same = b.as_slice().get(at).filter(|it| is_key(it, entry));
         let same = same.or_else(|| b.iter().find(|it| is_key(it, entry)));
         same.is_some_and(|it| alike(&entry.value, &it.value, flow))
     })
 }
 
-/// Whether two entries have the same key, and one that is printed as it is.
+/// Whether two entries have the same key, which is printed unchanged.
 fn is_key(a: &Entry, b: &Entry) -> bool {
     let text = a.key.as_str().unwrap_or("");
     Some(text) == b.key.as_str()

@@ -1,4 +1,4 @@
-//! A value after kustomize printed it, read it into Go's values and made a tree of them again, as for a JSON 6902 patch.
+//! A value after a round trip through Go values, as in kustomize's JSON 6902 patches.
 
 use super::text::{Facts, Place, Quotes, is_base_60, is_long_word, is_old_bool};
 use super::value::{self, Value};
@@ -7,12 +7,12 @@ use crate::{Kind, Mapping, Node, Style, Tag, View, resolve};
 
 /// Converts a value to its form after a round trip through JSON: plain scalars, block collections, explicit nulls.
 ///
-/// Numbers keep their text here. Errors: `build-value` for what JSON cannot hold.
+/// Numbers keep their text. Errors: `build-value` for values that JSON cannot represent.
 pub fn json_round_trip(node: &mut Node) -> Result<(), Diagnostic> {
     round_trip(node, false)
 }
 
-/// `flow`: the source has the value inside `{…}` or `[…]`.
+/// `flow`: in the source, the value is inside `{…}` or `[…]`.
 fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
     if let View::Scalar(_) = node.view() {
         return scalar(node, flow);
@@ -63,7 +63,7 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// The style that kyaml gives to a string of Go, and that its reader then finds.
+/// The style of a Go string in kyaml.
 fn marshalled_style(text: &str) -> Style {
     if is_long_word(text) {
         return Style::Plain;

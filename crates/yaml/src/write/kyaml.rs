@@ -1,7 +1,7 @@
 //! The kyaml form: the output of kustomize's library with go-yaml 3.
 //!
-//! Keys in the tree's order, styles and stated tags as in the source, nothing folded. Of a document as written, anchors,
-//! aliases, merge keys and comments too; of any other, what the reader has expanded stays expanded.
+//! Keys in the order of the tree, styles and explicit tags as in the source, no folding. A document as written also keeps anchors,
+//! aliases, merge keys and comments; in others, they stay expanded.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
 use crate::diag::Source;
 use crate::{Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
-/// Writes one document as kyaml prints a tree, with a final line feed.
+/// Writes one document as kyaml prints a node, with a final line feed.
 pub fn emit_kyaml(node: &Node) -> String {
     Writer::default().document(node)
 }
 
-/// Writes one document as kyaml prints a Go value that is no tree: strings that YAML 1.1 takes for something else are quoted too.
+/// Writes one document as kyaml prints a Go value: strings with another type in YAML 1.1 are also quoted.
 pub fn emit_kyaml_value(node: &Node) -> String {
     let writer = Writer {
         quotes_old_words: true,
@@ -26,8 +26,8 @@ pub fn emit_kyaml_value(node: &Node) -> String {
     writer.document(node)
 }
 
-/// Writes one document as go-yaml 3 prints a Go value with an indent of two, which puts the items of a list under its key two
-/// columns to the right. Keys are sorted.
+/// Writes one document as go-yaml 3 prints a Go value with an indent of two: list items are indented by two columns. Keys are
+/// sorted.
 pub fn emit_go_yaml_v3(mut node: Node) -> String {
     sort_keys(&mut node);
     let writer = Writer {
@@ -59,7 +59,7 @@ fn sort_keys(node: &mut Node) {
     }
 }
 
-/// Writes a document that was read as written, as kyaml prints it.
+/// Writes a document that was read as written, in the format of kyaml.
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
         as_written: Some(&written.document.span().source),
@@ -74,7 +74,7 @@ struct Writer<'a> {
     quotes_old_words: bool,
     /// The indentation of a list relative to its key.
     list_indent: usize,
-    /// The text whose anchors and aliases are written; a value that was put in later has none.
+    /// The text whose anchors and aliases are written; values that were inserted later have none.
     as_written: Option<&'a Arc<Source>>,
     comments: Comments<'a>,
 }
@@ -136,7 +136,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The part after a simple key.
+    /// Writes the part after a simple key.
     fn value(&mut self, node: &Node, indent: usize) {
         self.collection_properties(node);
         if is_block(node) {
@@ -162,12 +162,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Goes to where an entry of a block collection begins, over the comments before it.
+    /// Moves to the start of an entry of a block collection, writing the comments before it.
     fn begin(&mut self, first: &Node, new_line: bool, indent: usize) {
         if new_line {
             self.printer.line(indent);
         }
-        // What is right below an entry, with an empty line behind it, belongs to that entry.
+        // A comment directly below an entry and followed by an empty line belongs to that entry.
         let (leads, mut count, mut trails) = (self.comments.at_start(), 0, true);
         while let Some(comment) = self.comments.before(first) {
             if comment.apart && count > 0 {
@@ -185,7 +185,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the comments that end a block collection.
+    /// Writes the comments at the end of a block collection.
     fn end(&mut self, first: &Node, indent: usize) {
         if !self.comments.is_empty() && self.comments.is_around(first) {
             let column = self.comments.column(first.span().start as usize);
@@ -205,7 +205,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the comment on the line that was written last.
+    /// Writes the comment at the end of the current line.
     fn line_comment(&mut self) {
         if let Some(comment) = self.comments.on_line() {
             self.printer.push(" ");
@@ -213,7 +213,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Puts the comment of a block text behind the `|` that was written at a place, also where another style had it behind the text.
+    /// Inserts the comment of a block scalar after its `|`, even if it followed the text in another style.
     fn header_comment(&mut self, node: &Node, start: usize, quotes: Quotes) {
         let mut comment = self.comments.inside(node);
         if comment.is_none() && matches!(quotes, Quotes::Literal | Quotes::Folded) {
@@ -229,7 +229,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Goes on to the next entry of a flow collection. A comment ends its line; one before the first entry is lost in kyaml.
+    /// Moves to the next entry of a flow collection. A comment ends the line; kyaml loses a comment before the first entry.
     fn next_in_flow(&mut self, first: bool, entry: &Node, indent: usize) {
         let mut separator = if first { "" } else { ", " };
         while let Some(comment) = self.comments.before(entry) {
@@ -243,7 +243,7 @@ impl Writer<'_> {
         self.printer.push(separator);
     }
 
-    /// What is after a `-`, a `?`, or the `:` that goes with one: a block collection begins on the same line.
+    /// Writes the part after `-`, `?`, or the `:` of a `?` key: a block collection begins on the same line.
     fn after_sign(&mut self, node: &Node, indent: usize) {
         let on_line = !self.collection_properties(node);
         if on_line && is_block(node) {
@@ -256,7 +256,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A block collection's anchor and tag, on the line of its key or dash.
+    /// Writes the anchor and tag of a block collection on the line of its key or dash.
     fn collection_properties(&mut self, node: &Node) -> bool {
         let properties = self.properties(node).filter(|_| is_block(node));
         if let Some(properties) = &properties {
@@ -266,7 +266,7 @@ impl Writer<'_> {
         properties.is_some()
     }
 
-    /// A scalar or a flow collection after a blank, which is left out where nothing is printed.
+    /// Writes a blank and a scalar or flow collection; nothing if the value is not printed.
     fn spaced(&mut self, node: &Node, indent: usize) {
         let nothing = node.as_str() == Some("")
             && node.is_null()
@@ -352,13 +352,13 @@ impl Writer<'_> {
     fn simple_key(&mut self, key: &Node, indent: usize, flow: bool) {
         let simple_key = true;
         self.inline(key, indent + 2, Place { flow, simple_key });
-        // A colon would be taken for a part of the name.
+        // A colon would be parsed as a part of the name.
         if self.is_alias(key) {
             self.printer.push(" ");
         }
     }
 
-    /// Whether a key is before its `:` without a `?`.
+    /// Whether a key is written without a `?`.
     fn is_simple(&self, key: &Node) -> bool {
         match key.view() {
             View::Scalar(text) => {
@@ -379,9 +379,9 @@ impl Writer<'_> {
         self.as_written.is_some_and(|own| Arc::ptr_eq(own, source))
     }
 
-    /// The anchor and the tag as the source has them before the value, if it has any.
+    /// The anchor and tag before the value in the source, if any.
     fn properties(&self, node: &Node) -> Option<String> {
-        // A map without braces begins where its first key does: what is there is the key's.
+        // A block map begins at its first key, so the properties there belong to the key.
         let first = node.as_mapping().and_then(|it| it.iter().next());
         if first.is_some_and(|it| it.key.span().start == node.span().start) {
             return None;
@@ -396,7 +396,7 @@ impl Writer<'_> {
     }
 }
 
-/// The name that the source gives to a value, with its `&`.
+/// The anchor of a value in the source, with its `&`.
 fn stated_anchor(node: &Node) -> Option<&str> {
     if !node.has_origin() {
         return None;
@@ -412,7 +412,7 @@ fn stated_anchor(node: &Node) -> Option<&str> {
     word.starts_with('&').then_some(word)
 }
 
-/// The tag that tells the type of a value whose text now reads as another type.
+/// The tag that is required because the text of a value would be parsed as another type.
 fn kept_tag(node: &Node) -> Option<&'static str> {
     let text = node.as_str().filter(|_| node.style() == Style::Plain)?;
     let (kind, tag) = match node.tag() {
@@ -430,7 +430,7 @@ fn is_block(node: &Node) -> bool {
     node.style() != Style::Flow && !node.is_scalar() && !node.is_empty_collection()
 }
 
-/// The style that a node asks for.
+/// The preferred style of a node.
 fn wanted(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
     match node.style() {
         Style::SingleQuoted => Quotes::Single,
@@ -452,7 +452,7 @@ fn wanted(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
     }
 }
 
-/// The tag as the source has it before the value, if it has one.
+/// The tag before the value in the source, if any.
 fn stated_tag(node: &Node) -> Option<String> {
     if !node.has_origin() {
         return None;

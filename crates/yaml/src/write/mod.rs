@@ -1,7 +1,8 @@
 //! The writers.
 //!
-//! The claims form has rules of its own. The build form and the kyaml form are what Go's YAML libraries print, versions 2 and 3:
-//! `text` finds what styles a text allows, `printer` writes it in one, `value` finds what kustomize makes of a value, and the forms wish for a style and lay values out.
+//! The claims form has its own rules. The build form and the kyaml form are those of go-yaml, versions 2 and 3: `text` determines
+//! the styles that a text allows, `printer` writes it in a style, `value` computes the effect of kustomize on a value, and the
+//! forms choose a style and the layout.
 
 mod equality;
 mod build;

@@ -1,4 +1,4 @@
-//! Numbers and dates as `kustomize build` prints them: through JSON, and read again.
+//! Numbers and dates in the output of `kustomize build`, after a round trip through JSON.
 
 use crate::float::FloatDigits;
 use crate::scalar::{float_value, int_value_wide};
@@ -8,14 +8,14 @@ pub(super) fn whole(text: &str) -> Option<String> {
     int_value_wide(text).map(|it| it.to_string())
 }
 
-/// A fraction's text: what is whole after the way through JSON is printed as a whole number. `None` for no number.
+/// The text of a fraction. If it is whole after the round trip, it is printed as a whole number. `None` if it is not a number.
 pub(super) fn fraction(text: &str) -> Option<String> {
     let value = float_value(text)?;
     if value == 0.0 {
         return Some("0".to_string());
     }
     let digits = FloatDigits::of(value);
-    // JSON has no exponent from 1e-6 up to 1e21.
+    // In Go's JSON, numbers from 1e-6 to 1e21 have no exponent.
     if (1e-6..1e21).contains(&value.abs()) && digits.is_whole() {
         let whole = digits.decimal();
         if int_value_wide(&whole).is_some() {
@@ -25,7 +25,7 @@ pub(super) fn fraction(text: &str) -> Option<String> {
     Some(digits.general())
 }
 
-/// As [`fraction`], of a text behind the tag of a float: one that reads as a whole number is that number.
+/// Like [`fraction`], for a text with the tag of a float: a whole number is kept.
 pub(super) fn stated_float(text: &str) -> Option<String> {
     match int_value_wide(text) {
         Some(value) => fraction(&(value as f64).to_string()),
@@ -33,7 +33,7 @@ pub(super) fn stated_float(text: &str) -> Option<String> {
     }
 }
 
-/// A finite float as Go's format `g` writes it.
+/// A finite float in Go's format `g`.
 pub fn float_general(value: f64) -> String {
     match value == 0.0 {
         true => "0".to_string(),

@@ -1,16 +1,16 @@
-//! The order of keys in the build form, go-yaml 2's, and that of go-yaml 3.
+//! The order of keys in go-yaml 2, for the build form, and in go-yaml 3.
 
 use std::cmp::Ordering;
 use std::sync::OnceLock;
 
 use regex::Regex;
 
-/// Compares two keys as a person would: runs of digits as numbers, letters after all else.
+/// Compares two keys in natural order: runs of digits are numbers, and letters come after everything else.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
     compare_by(a, b, false)
 }
 
-/// The same as go-yaml 3 does it: right after a digit letters come first.
+/// The order of go-yaml 3: directly after a digit, letters come first.
 pub(super) fn compare_v3(a: &str, b: &str) -> Ordering {
     compare_by(a, b, true)
 }
@@ -35,9 +35,9 @@ fn compare_by(a: &str, b: &str, heeds_digits: bool) -> Ordering {
     }
 }
 
-/// Compares the runs of digits that begin at `from`, as numbers and then by their length.
+/// Compares the runs of digits at `from`, as numbers and then by length.
 fn compare_digits(a: &str, b: &str, from: usize) -> Ordering {
-    // A zero behind other digits counts as a part of their number.
+    // A zero after other digits is part of their number.
     let zero = a[from..].starts_with('0') || b[from..].starts_with('0');
     let before = a[..from].chars().rev().take_while(|c| is_digit(*c));
     let start = i64::from(zero && before.into_iter().any(|c| c != '0'));
@@ -64,7 +64,7 @@ fn is_digit(c: char) -> bool {
     c.is_ascii_digit() || !c.is_ascii() && matches(&DIGIT, r"^\p{Nd}", c)
 }
 
-/// The standard library knows no general categories.
+/// Whether a character is in a general category, which the standard library does not support.
 fn matches(class: &OnceLock<Option<Regex>>, pattern: &str, c: char) -> bool {
     let class = class.get_or_init(|| Regex::new(pattern).ok());
     class
@@ -72,7 +72,7 @@ fn matches(class: &OnceLock<Option<Regex>>, pattern: &str, c: char) -> bool {
         .is_some_and(|it| it.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
-/// Sorts by merging: the order above is not quite one, and the standard library's sorting may panic on such.
+/// A merge sort: the comparison is not a total order, for which the sort of the standard library may panic.
 pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
     if items.is_sorted_by(|a, b| compare(*a, *b).is_le()) {
         return;

@@ -1,8 +1,8 @@
-//! Writes texts in a style, and keeps account of the line.
+//! Writes scalars in a style, and tracks the line.
 
 use super::text::{Facts, Quotes, is_break, is_printable};
 
-/// Beyond this column the build form folds.
+/// The column after which the build form folds lines.
 const WIDTH: usize = 80;
 
 pub(super) struct Printer {
@@ -27,7 +27,7 @@ impl Printer {
         self.line_begins = false;
     }
 
-    /// Goes to a column of a new line, or of this one if nothing is on it.
+    /// Moves to a column of a new line, or of the current one if it is empty.
     pub(super) fn line(&mut self, indent: usize) {
         if !self.line_begins {
             self.out.push('\n');
@@ -36,7 +36,7 @@ impl Printer {
         self.line_begins = false;
     }
 
-    /// Leaves this line, which has only blanks, empty and goes to a column of the next one.
+    /// Ends the current line, which only has blanks, and moves to a column of the next one.
     pub(super) fn empty_line(&mut self, indent: usize) {
         let end = self.out.trim_end_matches(' ').len();
         self.out.truncate(end);
@@ -60,7 +60,7 @@ impl Printer {
         }
     }
 
-    /// Writes a text. `indent`: the column of its further lines. `may_fold`: it is no simple key.
+    /// Writes a scalar. `indent`: the column of further lines. `may_fold`: it is not a simple key.
     pub(super) fn text(&mut self, text: &str, quotes: Quotes, indent: usize, may_fold: bool) {
         self.line_begins = false;
         let folds = self.folds && may_fold;
@@ -82,7 +82,7 @@ impl Printer {
         }
     }
 
-    /// Whether a text ends before the column from which on lines are folded.
+    /// Whether a text ends before the folding column.
     fn fits(&self, text: &str) -> bool {
         let line = self.out.len() - self.out.rfind('\n').map_or(0, |it| it + 1);
         line + text.len() <= WIDTH
@@ -137,7 +137,7 @@ impl Printer {
         }
     }
 
-    /// What is between double quotes, folded before blanks.
+    /// The content of double quotes, folded before blanks.
     fn escaped(&mut self, text: &str, indent: usize, folds: bool) {
         if !folds
             && text
@@ -233,8 +233,8 @@ impl Printer {
         self.out.push_str(line);
     }
 
-    /// A folded text, with libyaml's mistake: a line break that needs another one to be kept gets it even where the next line
-    /// would keep it anyway, so that reading the text back gives one break more.
+    /// A folded block, with libyaml's bug: a line break is doubled even if the next line would keep it anyway, so parsing the
+    /// result gives one more line break.
     pub(super) fn folded(&mut self, text: &str, indent: usize) {
         self.out.push('>');
         self.block_header(text);
@@ -261,7 +261,8 @@ impl Printer {
         self.line_begins = text.ends_with(is_break);
     }
 
-    /// The signs of a block text, and the end of their line. An indentation is given where the text begins with blanks.
+    /// The indicators of a block scalar, and the end of their line. An indentation indicator is needed if the text begins with
+    /// blanks.
     fn block_header(&mut self, text: &str) {
         if text.starts_with(|c| c == ' ' || is_break(c)) {
             self.out.push('2');
@@ -277,7 +278,7 @@ impl Printer {
     }
 }
 
-/// Whether the text can be a key that is before its `:` without a `?`.
+/// Whether the text can be a key without a `?`.
 pub(super) fn is_simple_key(text: &str, facts: Facts) -> bool {
     !facts.multiline && text.len() <= 128
 }

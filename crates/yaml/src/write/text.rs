@@ -1,4 +1,4 @@
-//! Which styles a text allows, by libyaml's rules.
+//! The styles that a text allows, by the rules of libyaml.
 
 use crate::diag::Source;
 use crate::{Kind, Style, View, parse_as_go_yaml_v2, resolve};
@@ -11,9 +11,9 @@ pub(super) struct Facts {
     no_plain_in_flow: bool,
     no_single: bool,
     no_block: bool,
-    /// Has a tab. Version 2 counts it among what no block text may hold.
+    /// Has a tab, which version 2 does not allow in block scalars.
     tab: bool,
-    /// Has a line break, so it is no simple key.
+    /// Has a line break, so it cannot be a simple key.
     pub(super) multiline: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Place {
 }
 
 impl Facts {
-    /// Looks a text over.
+    /// Analyses a text.
     pub(super) fn of(text: &str) -> Facts {
         let bytes = text.as_bytes();
         let classes = bytes
@@ -53,7 +53,7 @@ impl Facts {
         }
     }
 
-    /// The facts of a text of printable ASCII that begins and ends harmlessly.
+    /// The facts of a text of printable ASCII with ordinary characters at both ends.
     fn at_a_glance(text: &str, classes: u8) -> Facts {
         if classes & BREAK != 0 {
             return Facts::of_lines(text.as_bytes());
@@ -96,7 +96,7 @@ impl Facts {
         facts
     }
 
-    /// The signs that mean something to YAML.
+    /// Analyses characters with a meaning in YAML.
     fn indicators(&mut self, text: &str) {
         let mut after_blank = true;
         let mut chars = text.chars().peekable();
@@ -121,7 +121,7 @@ impl Facts {
         }
     }
 
-    /// Blanks, line breaks, and what cannot be printed.
+    /// Analyses blanks, line breaks and unprintable characters.
     fn characters(&mut self, text: &str) {
         let (mut space_before, mut break_before) = (false, false);
         let mut special = false;
@@ -134,7 +134,7 @@ impl Facts {
             let (space, line_break) = (c == ' ', is_break(c));
             self.multiline |= line_break;
             self.no_single |= space && break_before;
-            // A blank before a line break cannot be written in any style but double quotes.
+            // A blank before a line break can only be written in double quotes.
             special |= line_break && space_before;
             (space_before, break_before) = (space, line_break);
         }
@@ -145,13 +145,13 @@ impl Facts {
         self.no_plain |= self.no_single;
     }
 
-    /// The same for version 2, which lets no block text hold a tab.
+    /// The same for version 2, which does not allow tabs in block scalars.
     pub(super) fn version_2(mut self) -> Facts {
         self.no_block |= self.tab;
         self
     }
 
-    /// The style that comes nearest to the wanted one.
+    /// The allowed style that is closest to the wanted one.
     pub(super) fn quotes(self, wanted: Quotes, text: &str, place: Place) -> Quotes {
         match wanted {
             Quotes::Plain
@@ -188,7 +188,7 @@ const HASH: u8 = 8;
 const FLOW: u8 = 16;
 const BREAK: u8 = 32;
 
-/// What a byte means for the text that holds it, and whether a text can begin with it.
+/// The properties of each byte within a text and at its beginning.
 static CLASSES: [u8; 256] = {
     let mut table = [STRANGE; 256];
     let mut at = b' ';
@@ -207,11 +207,11 @@ static CLASSES: [u8; 256] = {
     table
 };
 
-/// The length from which on no word of letters is a boolean, a null or a number in any version of YAML.
+/// The minimum length of a word of letters that is not a boolean, null or number in any version of YAML.
 const WORD_LEN: usize = "infinity".len() + 1;
 
-/// Whether a text is a longer word that begins with a letter, such as `Deployment` or `app.kubernetes.io/name`: all readers take it
-/// for that text without quotes, anywhere. Most texts of objects are such words, and deciding it takes one pass.
+/// Whether a text is a longer word that begins with a letter, such as `Deployment` or `app.kubernetes.io/name`, which never needs
+/// quotes. Most strings of objects are such words, and this takes a single pass.
 pub(super) fn is_long_word(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_part = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'/' | b'-');
@@ -228,7 +228,7 @@ fn is_blank(c: char) -> bool {
     c == ' ' || c == '\t'
 }
 
-/// What is written as it is; everything beyond U+FFFF is an escape.
+/// Whether a character is written unescaped; all characters above U+FFFF are escaped.
 pub(super) fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
@@ -243,8 +243,8 @@ pub(super) fn is_old_bool(text: &str) -> bool {
         || matches!(text, "off" | "Off" | "OFF")
 }
 
-/// Whether a text without quotes is something else than a string to a reader of YAML 1.1, as kyaml asks it of go-yaml v2: it may
-/// even be a map or a list. Dates are strings there, and so is what cannot be read.
+/// Whether an unquoted text is not a string in YAML 1.1. Like kyaml, this uses the rules of go-yaml v2: it may even be a map or
+/// list. Dates and invalid YAML count as strings.
 pub fn is_yaml_1_1_non_string(text: &str) -> bool {
     if text.is_empty() || text.contains('\n') {
         return false;
@@ -267,7 +267,7 @@ fn is_plain_non_string(text: &str) -> bool {
     !is_string || is_old_bool(text)
 }
 
-/// Whether the text is a number to the base 60: `12:30`.
+/// Whether the text is a number in base 60: `12:30`.
 pub(super) fn is_base_60(text: &str) -> bool {
     let text = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !text.starts_with(|c: char| c.is_ascii_digit()) || !text.contains(':') {

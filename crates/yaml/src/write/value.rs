@@ -1,4 +1,4 @@
-//! A value after kustomize's round trip through text, JSON and text.
+//! A value after kustomize's round trip through YAML, JSON and YAML.
 
 use std::borrow::Cow;
 
@@ -16,18 +16,18 @@ pub(super) enum Value<'a> {
     Text(Cow<'a, str>),
 }
 
-/// The longest JSON text of a key that version 2 reads back as a key.
+/// The maximum length of the JSON text of a key that version 2 parses as a key.
 const KEY_LEN_MAX: usize = 1024;
 
 fn refused(node: &Node, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("build-value", message).at(node)
 }
 
-/// `flow`: the source has the scalar inside `{…}` or `[…]`.
+/// `flow`: in the source, the scalar is inside `{…}` or `[…]`.
 pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     let text = node.as_str().unwrap_or("");
     Ok(match kind(node, text)? {
-        // kustomize writes a missing value inside `{…}` as an empty text, and reads that.
+        // kustomize writes a missing value inside `{…}` as an empty string.
         Kind::Null if text.is_empty() && is_missing_in_flow(node, flow) => Value::Text("".into()),
         Kind::Null => Value::Word("null".into()),
         Kind::Bool => Value::Word(
@@ -58,7 +58,8 @@ pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     })
 }
 
-/// Whether a null without a text has neither a tag before it; one with its type stated counts by where it is now.
+/// Whether a value is missing inside a flow collection: a null without text and without a tag. If its tag is set, the current
+/// position decides.
 fn is_missing_in_flow(node: &Node, flow: bool) -> bool {
     match node.style() {
         Style::Flow => node.tag() == Tag::None,
@@ -66,7 +67,7 @@ fn is_missing_in_flow(node: &Node, flow: bool) -> bool {
     }
 }
 
-/// The kind, which must be the one that the tag states.
+/// The kind, which must match the tag.
 fn kind(node: &Node, text: &str) -> Result<Kind, Diagnostic> {
     let kind = node.kind();
     let found = match node.tag() {
@@ -99,7 +100,7 @@ pub(super) fn key(node: &Node, flow: bool) -> Result<Cow<'_, str>, Diagnostic> {
     let missing = node.style() == Style::Flow && node.is_null();
     if node.kind() != Kind::String && !missing {
         let message = format!(
-            "the key `{text}` is {}, but kustomize allows only strings",
+            "key `{text}` is {}, but kustomize only allows strings",
             node.kind().words()
         );
         return Err(refused(node, message).help("quote the key"));
@@ -107,21 +108,21 @@ pub(super) fn key(node: &Node, flow: bool) -> Result<Cow<'_, str>, Diagnostic> {
     let text = string(node, text, flow)?;
     if text.len() >= KEY_LEN_MAX / 6 && json_len(&text) > KEY_LEN_MAX {
         let message = format!(
-            "the key is longer than {KEY_LEN_MAX} characters, which kustomize cannot read back"
+            "the key is longer than {KEY_LEN_MAX} characters, which kustomize cannot parse"
         );
         return Err(refused(node, message).help("use a shorter key"));
     }
     if node.as_str().is_some_and(|it| it.contains('\u{85}')) {
         let fault = refused(
             node,
-            "the key contains the character U+0085, which kustomize reads back as a line break",
+            "the key contains the character U+0085, which kustomize parses as a line break",
         );
         return Err(fault.help("remove the character"));
     }
     Ok(text)
 }
 
-/// The number of characters of a string in JSON, including quotes, as Go writes it.
+/// The length of a string in Go's JSON, in characters, including quotes.
 fn json_len(text: &str) -> usize {
     let len = |c: char| match c {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
@@ -131,7 +132,7 @@ fn json_len(text: &str) -> usize {
     2 + text.chars().map(len).sum::<usize>()
 }
 
-/// Whether version 2 takes the entry for a merge and loses it: a key `<<` that the source has in quotes.
+/// Whether version 2 treats the entry as a merge and loses it: a key `<<` that is quoted in the source.
 pub(super) fn is_swallowed(entry: &Entry) -> Result<bool, Diagnostic> {
     if entry.key.as_str() != Some("<<") {
         return Ok(false);
@@ -148,7 +149,7 @@ pub(super) fn is_swallowed(entry: &Entry) -> Result<bool, Diagnostic> {
     }
 }
 
-/// A string after the way.
+/// A string after the round trip.
 fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Diagnostic> {
     let text = if flow {
         Cow::Borrowed(text)
@@ -167,7 +168,7 @@ fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Di
             false => String::new(),
         };
         let message = format!(
-            "the string contains the control character U+{:04X}{line}, which kustomize cannot read back",
+            "the string contains the control character U+{:04X}{line}, which kustomize cannot parse",
             c as u32
         );
         return Err(
@@ -181,7 +182,7 @@ fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Di
     }
 }
 
-/// What becomes of a text that kustomize first prints as a block text and reads again.
+/// A string after kustomize has printed it as a block scalar and parsed it again.
 fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnostic> {
     let block = match node.style() {
         Style::Folded | Style::Literal => true,
@@ -203,7 +204,7 @@ fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnos
     if text.starts_with('\t') {
         let fault = refused(
             node,
-            "kustomize cannot read back a multi-line string that begins with a tab",
+            "kustomize cannot parse a multi-line string that begins with a tab",
         );
         return Err(
             fault.help("put the string in double quotes, or begin it with another character")
@@ -225,7 +226,7 @@ fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnos
         .into())
 }
 
-/// JSON leaves U+0085 as it is, and version 2 reads it as a line break in quotes.
+/// A string after JSON, which does not escape U+0085; version 2 parses it as a line break in quotes.
 fn through_json(node: &Node, text: &str) -> Result<String, Diagnostic> {
     let mut json = String::from("\"");
     for c in text.chars() {
@@ -245,7 +246,7 @@ fn through_json(node: &Node, text: &str) -> Result<String, Diagnostic> {
 fn reread(node: &Node, text: String) -> Result<Node, Diagnostic> {
     let source = Source::internal("", text);
     parse_one(&source).map_err(|_| {
-        refused(node, "kustomize cannot read this string back")
+        refused(node, "kustomize cannot parse this string again")
             .help("put the string in double quotes")
     })
 }
@@ -257,7 +258,7 @@ fn decoded(node: &Node, text: &str) -> Result<String, Diagnostic> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Base64 with padding; line breaks have no part in it.
+/// Decodes base64 with padding, ignoring line breaks.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let letters: Vec<u8> = text
         .bytes()
