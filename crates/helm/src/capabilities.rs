@@ -1,4 +1,4 @@
-//! What a cluster can do, as templates see it in `.Capabilities`.
+//! The capabilities of a cluster: `.Capabilities` in templates.
 
 use crate::HelmVersion;
 
@@ -7,25 +7,25 @@ use crate::HelmVersion;
 pub struct Capabilities {
     /// The version of Kubernetes.
     pub kube_version: KubeVersion,
-    /// Group versions, and where the user gave them kinds: `apps/v1`, `policy/v1/PodDisruptionBudget`.
+    /// Group versions, and kinds if the user has set them: `apps/v1`, `policy/v1/PodDisruptionBudget`.
     pub api_versions: Vec<String>,
 }
 
 /// A version of Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KubeVersion {
-    /// The version in full: `v1.29.3`; with Helm 4 also what follows the numbers, `v1.29.3-eks-1`.
+    /// The full version: `v1.29.3`; in Helm 4 with the suffix, `v1.29.3-eks-1`.
     pub version: String,
-    /// The numbers alone, which a chart's `kubeVersion` is compared with: `v1.29.3`.
+    /// Only the numbers, for comparison with `kubeVersion` of a chart: `v1.29.3`.
     pub normalized: String,
-    /// The major version alone, such as `1`.
+    /// The major version, such as `1`.
     pub major: String,
-    /// The minor version alone, such as `29`.
+    /// The minor version, such as `29`.
     pub minor: String,
 }
 
 impl Capabilities {
-    /// What Helm assumes without a cluster.
+    /// Helm's defaults without a cluster.
     pub fn defaults(version: HelmVersion) -> Capabilities {
         let (minor, api_versions) = match version {
             HelmVersion::V3 => ("34", API_VERSIONS_V3),
@@ -45,7 +45,7 @@ impl Capabilities {
 }
 
 impl KubeVersion {
-    /// Reads a version with two numbers or more. Errors: Helm's words.
+    /// Parses a version with at least two numbers. Errors: Helm's message.
     pub fn parse(text: &str, version: HelmVersion) -> Result<KubeVersion, String> {
         let failed = |words: String| Err(format!("invalid kube version '{text}': {words}"));
         let trimmed = text.trim_start();
@@ -110,7 +110,7 @@ fn leading_numbers(text: &str) -> &str {
     }
 }
 
-/// The version of Helm itself, as `.Capabilities.HelmVersion` has it.
+/// The version of Helm itself, for `.Capabilities.HelmVersion`.
 pub(crate) struct BuildInfo {
     pub(crate) version: &'static str,
     pub(crate) go_version: &'static str,
@@ -132,7 +132,7 @@ pub(crate) fn build_info(version: HelmVersion) -> BuildInfo {
     }
 }
 
-/// Those of `client-go` 0.34, in its order.
+/// The API versions of `client-go` 0.34, in its order.
 const API_VERSIONS_V3: &[&str] = &[
     "v1",
     "admissionregistration.k8s.io/v1",
@@ -193,7 +193,7 @@ const API_VERSIONS_V3: &[&str] = &[
     "apiextensions.k8s.io/v1",
 ];
 
-/// Those of `client-go` 0.37, in its order.
+/// The API versions of `client-go` 0.37, in its order.
 const API_VERSIONS_V4: &[&str] = &[
     "v1",
     "admissionregistration.k8s.io/v1",

@@ -1,7 +1,7 @@
-//! Which subcharts are rendered, under which names, and what values they give to their parents.
+//! Dependencies: the subcharts to render, their names, and the values that parents import from them.
 //!
-//! Charts are kept in one list and refer to each other by index, as Go's refer to each other by pointer: a copy of a chart that
-//! an alias makes shares its subcharts with the original, and in Helm 3 they keep naming that as their parent.
+//! Charts are in a list and refer to each other by index, like pointers in Go: a copy of a chart for an alias shares its subcharts
+//! with the original, which in Helm 3 stays their parent.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -16,25 +16,25 @@ use crate::value::{Map, Value};
 use crate::values::coalesce::{Coalescer, Nulls, scalar_at, table};
 use crate::values::{deep_copy, shown, to_map, to_value};
 
-/// A chart's place in [`Charts`].
+/// The index of a chart in [`Charts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ChartId(usize);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RequirementId(usize);
 
-/// A chart under way: what is loaded, and what the values make of it.
+/// A loaded chart, with the effects of values on it.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkingChart<'a> {
     pub(crate) loaded: &'a LoadedChart,
-    /// Its own name or an alias.
+    /// Its name or alias.
     pub(crate) name: String,
-    /// Its defaults, with what it imports from its subcharts.
+    /// Its defaults, including imports from subcharts.
     pub(crate) values: Map,
     /// The subcharts that are rendered.
     pub(crate) dependencies: Vec<ChartId>,
     parent: Option<ChartId>,
-    /// What `Chart.yaml` lists; `None` where it lists nothing, or all of it is switched off.
+    /// The dependencies in `Chart.yaml`; `None` if there are none, or all are disabled.
     requirements: Option<Vec<RequirementId>>,
 }
 
@@ -43,14 +43,14 @@ pub(crate) struct WorkingChart<'a> {
 pub(crate) struct Charts<'a> {
     charts: Vec<WorkingChart<'a>>,
     requirements: Vec<Dependency>,
-    /// Those whose imports were made. Copies of a chart share what they list, and Helm does not recognize an import that it has
+    /// The dependencies whose imports were processed. Copies of a chart share them, and Helm does not recognize imports that it has
     /// rewritten, so a second copy imports nothing.
     imported: BTreeSet<usize>,
     version: HelmVersion,
 }
 
 impl<'a> Charts<'a> {
-    /// A chart and its subcharts as they were loaded.
+    /// Creates the list of a loaded chart and its subcharts.
     pub(crate) fn new(chart: &'a LoadedChart, version: HelmVersion) -> (Charts<'a>, ChartId) {
         let mut charts = Charts {
             charts: Vec::new(),
@@ -103,18 +103,18 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// Whether no other chart holds it.
+    /// Whether it has no parent.
     pub(crate) fn is_root(&self, id: ChartId) -> bool {
         self.get(id).parent.is_none()
     }
 
-    /// What `Chart.yaml` lists of a chart, without what is switched off.
+    /// The enabled dependencies in `Chart.yaml` of a chart.
     pub(crate) fn requirements_of(&self, id: ChartId) -> Vec<Dependency> {
         let listed = self.get(id).requirements.iter().flatten();
         listed.map(|it| self.requirements[it.0].clone()).collect()
     }
 
-    /// Names that `Chart.yaml` lists and `charts/` does not have. Errors: Helm's words.
+    /// Checks that `charts/` contains all dependencies in `Chart.yaml`. Errors: Helm's message.
     pub(crate) fn check_complete(&self, root: ChartId) -> Result<(), HelmError> {
         let chart = self.get(root);
         let has = |name: &str| {
@@ -221,7 +221,7 @@ impl<'a> Charts<'a> {
         self.get_mut(chart).dependencies = dependencies;
     }
 
-    /// What is not listed as it is, then for each listed one a copy under its name or alias.
+    /// The subcharts that are not listed as dependencies, then for each dependency a copy with its name or alias.
     fn named_dependencies(
         &mut self,
         chart: ChartId,
@@ -239,7 +239,7 @@ impl<'a> Charts<'a> {
             .copied()
             .filter(|id| !requirements.iter().any(|it| is_of(self, *id, it)))
             .collect();
-        // Helm renames the listed ones one after the other, which changes what later ones are compared with.
+        // Helm renames dependencies one after the other, which affects the comparison of later ones.
         for requirement in requirements {
             let found = existing.iter().find(|id| is_of(self, **id, requirement));
             if let Some(found) = found.copied() {
@@ -264,7 +264,7 @@ impl<'a> Charts<'a> {
             self.charts.push(copy);
             return copied;
         }
-        // Helm 4 copies what the chart lists and, one level deep, the charts that it holds.
+        // Helm 4 copies the dependencies of the chart and, one level deep, its subcharts.
         if let Some(listed) = &mut copy.requirements {
             for requirement in listed {
                 let own = self.requirements[requirement.0].clone();
@@ -284,7 +284,7 @@ impl<'a> Charts<'a> {
         copied
     }
 
-    /// Takes values of subcharts into those of their parents, from the innermost outwards.
+    /// Imports values of subcharts into their parents, from the innermost outwards.
     fn import_values(&mut self, chart: ChartId, warnings: &mut Warnings) -> Result<(), HelmError> {
         for subchart in self.get(chart).dependencies.clone() {
             self.import_values(subchart, warnings)?;
@@ -340,7 +340,7 @@ impl<'a> Charts<'a> {
     }
 }
 
-/// The paths in the child and in the parent that an entry of `import-values` names.
+/// The paths in child and parent of an entry of `import-values`.
 fn import_paths(import: &Json) -> Option<(String, String)> {
     let shown = |value: Option<&Json>| shown(&value.map_or(Value::Nil, to_value));
     match import {
@@ -350,7 +350,7 @@ fn import_paths(import: &Json) -> Option<(String, String)> {
     }
 }
 
-/// A table at a path; `.` is the top.
+/// A table at a path; `.` is the root.
 fn placed(path: &str, table: Map) -> Map {
     if path == "." {
         return table;
@@ -403,7 +403,7 @@ fn switch_by_condition(
     }
 }
 
-/// Whether a version is within a range; false for what is no version or no range.
+/// Whether a version is in a range; false if either is invalid.
 pub(crate) fn is_compatible(range: &str, version: &str) -> bool {
     match (Range::parse(range), Version::parse(version)) {
         (Ok(range), Ok(version)) => range.admits(&version),
@@ -411,7 +411,7 @@ pub(crate) fn is_compatible(range: &str, version: &str) -> bool {
     }
 }
 
-/// A chart's metadata as templates see it: under its alias, with what it still depends on.
+/// The metadata of a chart for templates, with its alias and enabled dependencies.
 pub(crate) fn metadata_of(charts: &Charts<'_>, id: ChartId) -> Rc<Metadata> {
     let chart = charts.get(id);
     let mut metadata = chart.loaded.metadata.clone();

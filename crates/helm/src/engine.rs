@@ -1,4 +1,4 @@
-//! Executes the templates of a chart in Helm's order, and says what went wrong in Helm's words.
+//! Executes the templates of a chart in Helm's order, with Helm's error messages.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::template::{
 };
 use crate::value::{Map, Str, Value};
 
-/// A template file with what it is given.
+/// A template file with its input.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     pub(crate) path: String,
@@ -26,21 +26,21 @@ pub(crate) struct Template {
     /// The dot of its chart.
     pub(crate) dot: Map,
     pub(crate) base_path: String,
-    /// Where it lies, for spans.
+    /// Its path, for spans.
     pub(crate) place: TreePath,
 }
 
-/// What templates were rendered to.
+/// The output of templates.
 pub(crate) struct Executed {
     pub(crate) files: Vec<RenderedFile>,
-    /// The values that Helm would make again in each rendering.
+    /// Values that would differ in each rendering of Helm.
     pub(crate) not_deterministic: Vec<NotDeterministic>,
 }
 
-/// Parses all templates into one set and executes those that are no partials.
+/// Parses all templates into one set and executes those that are not partials.
 ///
-/// Both begin with the deepest paths, and within a depth sort by descending names: so the definitions of a parent replace those of a
-/// child, and what a child changes in its values is seen by its parent.
+/// Both are in the order of depth, deepest paths first, then by descending names. So the definitions of a parent replace those of a
+/// child, and a parent sees changes of values by a child.
 pub(crate) fn execute(
     mut templates: Vec<Template>,
     version: HelmVersion,
@@ -95,10 +95,10 @@ pub(crate) fn execute(
 /// The keys that lead to each map of the values, by the address of the map.
 pub(crate) type ValuePaths = BTreeMap<usize, Vec<String>>;
 
-/// What is noted of each part of an output.
+/// Options of tracing.
 pub(crate) struct Trace {
     pub(crate) paths: ValuePaths,
-    /// Whether the places in templates are noted, of all parts.
+    /// Whether the locations in templates are recorded for all parts.
     pub(crate) has_places: bool,
 }
 
@@ -135,7 +135,7 @@ impl Trace {
     }
 }
 
-/// The texts of templates, for places in them.
+/// The texts of templates, for locations.
 struct Places<'t> {
     templates: &'t [Template],
     sources: BTreeMap<Str, Option<Arc<Source>>>,
@@ -149,7 +149,7 @@ impl Places<'_> {
         }
     }
 
-    /// `None` for a text of `tpl`, which is in no file.
+    /// `None` for a text of `tpl`, which is not in a file.
     fn of(&mut self, piece: &Piece) -> Option<TemplatePlace> {
         let templates = self.templates;
         let source = self
@@ -170,7 +170,7 @@ impl Places<'_> {
     }
 }
 
-/// Executes one text without a chart: the template of a release's name.
+/// Executes a text without a chart: the template of a release name.
 pub(crate) fn execute_text(text: &str, version: HelmVersion) -> Result<Vec<u8>, HelmError> {
     let mut set = Templates::new(&groups());
     let name = "name-template";
@@ -182,7 +182,7 @@ pub(crate) fn execute_text(text: &str, version: HelmVersion) -> Result<Vec<u8>, 
 }
 
 fn parse_error(templates: &[Template], error: &ParseError) -> HelmError {
-    // Helm keeps the place and the last part of the message.
+    // Helm keeps the location and the last part of the message.
     let last = error.message.rsplit(": ").next().unwrap_or(&error.message);
     HelmError {
         message: format!("parse error at ({}:{}): {last}", error.template, error.line),
@@ -208,7 +208,7 @@ fn render_error(templates: &[Template], error: &RenderError, version: HelmVersio
     }
 }
 
-/// The error that the others only pass on.
+/// The original error.
 fn innermost(error: &ExecError) -> &ExecError {
     let mut cause = match &error.cause {
         Cause::Call(_, cause) => cause,
@@ -216,7 +216,7 @@ fn innermost(error: &ExecError) -> &ExecError {
     };
     loop {
         match cause {
-            // A text of `tpl` is in no file.
+            // A text of `tpl` is not in a file.
             FunctionError::Template(inner) if inner.source != "gotpl" => return innermost(inner),
             FunctionError::Wrapped(_, inner) => cause = inner,
             _ => return error,
@@ -224,7 +224,7 @@ fn innermost(error: &ExecError) -> &ExecError {
     }
 }
 
-/// Helm 4's layout: each level of the error on lines of its own, where all levels are Go's.
+/// The layout of Helm 4: each level of the error on separate lines, if all levels have Go's format.
 fn reformatted(error: &ExecError) -> String {
     let whole = error.to_string();
     let mut levels: Vec<Level> = Vec::new();
@@ -265,7 +265,7 @@ struct Level {
 }
 
 impl Level {
-    /// Takes an error's text apart (Helm 4, `parseTemplateExecErrorString`).
+    /// Parses the text of an error (Helm 4, `parseTemplateExecErrorString`).
     fn parse(text: &str) -> Option<Level> {
         let rest = text.strip_prefix("template: ")?;
         if rest.starts_with("no template ") {
@@ -316,12 +316,12 @@ impl Level {
     }
 }
 
-/// A message up to the error that it passes on.
+/// A message without the error that it wraps.
 fn without_next(message: &str) -> &str {
     message.split(" template:").next().unwrap_or(message)
 }
 
-/// The place of a line, or of a byte in it, in a template's file.
+/// The location of a line, or of a byte in it, in a template file.
 fn span(templates: &[Template], path: &str, line: usize, column: Option<usize>) -> Option<Span> {
     let template = templates.iter().find(|it| it.path == path)?;
     let text = std::str::from_utf8(&template.text).ok()?;

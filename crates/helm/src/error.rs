@@ -1,20 +1,20 @@
-//! What can go wrong between a chart and its manifests.
+//! Errors of loading and rendering charts.
 
 use std::fmt;
 
 use pleach_yaml::diag::{Diagnostic, Span};
 
-/// A chart that cannot be loaded or rendered, in the words that Helm has for it.
+/// A chart cannot be loaded or rendered; with Helm's message.
 #[derive(Clone, Debug)]
 pub struct HelmError {
     /// Helm's message, without the `Error: ` before it.
     pub message: String,
-    /// The place in the chart, as far as it is known.
+    /// The location in the chart, if known.
     pub span: Option<Box<Span>>,
 }
 
 impl HelmError {
-    /// An error without a place.
+    /// An error without a location.
     pub fn new(message: impl Into<String>) -> HelmError {
         HelmError {
             message: message.into(),
@@ -22,7 +22,7 @@ impl HelmError {
         }
     }
 
-    /// The error with words before it, as Go wraps errors.
+    /// The error with a prefix, as Go wraps errors.
     pub(crate) fn within(self, words: &str) -> HelmError {
         HelmError {
             message: format!("{words}: {}", self.message),
@@ -48,21 +48,21 @@ impl From<Diagnostic> for HelmError {
     }
 }
 
-/// What Helm says on standard error without stopping, without the time and the line of its own source before it.
+/// Messages that Helm prints to standard error without stopping, without the time and source line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings {
     lines: Vec<String>,
 }
 
 impl Warnings {
-    /// Adds a line, unless it was said before.
+    /// Adds a line, unless it was added before.
     pub(crate) fn push(&mut self, line: String) {
         if !self.lines.contains(&line) {
             self.lines.push(line);
         }
     }
 
-    /// The lines in the order in which they came up.
+    /// The lines in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, String> {
         self.lines.iter()
     }

@@ -1,4 +1,4 @@
-//! Kubernetes objects as YAML nodes with spans: their identity, their schemas, patches of them, and what differs between two.
+//! Kubernetes objects as YAML nodes with spans: identity, schemas, validation, patches and comparisons.
 
 pub mod object;
 pub mod schema;

@@ -1,21 +1,21 @@
-//! Chart archives: gzipped tar files with one folder in them, read in memory and within limits.
+//! Chart archives: gzipped tar files with a single top folder, read in memory and within limits.
 
 use std::io::Read;
 
 use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{Tree, TreePath};
 
-/// What an archive may hold at most. Helm's own limits, and one on the number of files.
+// The limits of an archive: those of Helm, and a maximum number of files.
 const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: u64 = 5 << 20;
 const BYTES_MAX: u64 = 100 << 20;
 
-/// How long a path may be, and what else precedes a file. They are read as a whole, so they are measured first.
+/// The maximum length of paths and extended headers, which are checked first, because they are read as a whole.
 const NAME_BYTES_MAX: u64 = 64 << 10;
 
-/// Reads an archive to the files below its one folder. `name` is what messages call it.
+/// Reads the files below the top folder of an archive. `name` is its name in messages.
 ///
-/// Errors: `invalid-chart` for what is no archive, for links, for paths that lead out of it, and for one that is too large.
+/// Errors: `invalid-chart` for invalid or too large archives, links, and paths that lead out of the archive.
 pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
     let mut tree = Tree::new();
     for (path, content) in unpack_in_order(bytes, name)? {
@@ -65,7 +65,7 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
         entry.read_to_end(&mut content).map_err(broken)?;
         files.push((path, content));
     }
-    // The checksum is at the very end, after the data of the last file.
+    // The checksum follows the data of the last file.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
     match files.is_empty() {
         true => Err(refused("contains no files")),
@@ -73,12 +73,12 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
     }
 }
 
-/// One byte more than is allowed tells an archive that is too large from one that is just not.
+/// The unpacked data, up to one byte more than the limit, to detect archives that are too large.
 fn unzipped(bytes: &[u8]) -> impl Read {
     flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1)
 }
 
-/// Whether a path or an extended header is longer than any that is meant.
+/// Whether a path or an extended header exceeds the limit.
 fn has_long_names(bytes: &[u8]) -> std::io::Result<bool> {
     let mut archive = tar::Archive::new(unzipped(bytes));
     for entry in archive.entries()?.raw(true) {
@@ -95,7 +95,7 @@ fn has_long_names(bytes: &[u8]) -> std::io::Result<bool> {
     Ok(false)
 }
 
-/// The path without the archive's one folder. `None` where it leads elsewhere.
+/// The path without the top folder. `None` if it leads out of it.
 fn inner_path(written: &str) -> Option<TreePath> {
     let written = written.trim_start_matches("./");
     let is_foreign = written.starts_with('/')
@@ -105,7 +105,7 @@ fn inner_path(written: &str) -> Option<TreePath> {
     TreePath::new(inner).filter(|path| *path != TreePath::root())
 }
 
-/// Makes the archive of a chart: the same bytes for the same files, whenever and by whomever it is made.
+/// Creates the archive of a chart. The same files always give the same bytes.
 pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
     let failed = |error: std::io::Error| {
         Diagnostic::error(

@@ -1,4 +1,4 @@
-//! All charts that a workspace has, whether something asks for them or not.
+//! All charts that are available in a workspace, including unused ones.
 
 use pleach_yaml::Node;
 use pleach_yaml::tree::{EntryKind, Tree, TreePath};
@@ -8,16 +8,16 @@ use super::{Charts, read_source, unpack};
 /// A chart whose files are available.
 #[derive(Clone, Debug)]
 pub struct Available {
-    /// The chart's name, as `Chart.yaml` gives it.
+    /// The name of the chart in `Chart.yaml`.
     pub name: String,
-    /// Its version, as its `Chart.yaml` or the lock gives it.
+    /// Its version, from `Chart.yaml` or the lock.
     pub version: String,
-    /// The files of the chart, by their paths below its folder.
+    /// The files of the chart, with paths relative to its folder.
     pub files: Tree,
 }
 
 impl Charts<'_> {
-    /// The pinned charts whose archives are here, and those in the folders that `pleach.yaml` names; by name and version.
+    /// The pinned charts whose archives are available, and those in folders listed in `pleach.yaml`, by name and version.
     pub fn available(&self) -> Vec<Available> {
         let pinned = self.lock.pins.iter().filter_map(|pin| {
             let archive = self.archive(pin).ok().flatten()?;
@@ -35,7 +35,7 @@ impl Charts<'_> {
         all
     }
 
-    /// The charts whose sources lie below a folder.
+    /// The charts whose sources are in a folder.
     fn sources(&self, folder: &TreePath) -> Vec<Available> {
         let entries = self.files.list(folder).unwrap_or_default().into_iter();
         let folders = entries.filter(|it| it.kind == EntryKind::Folder);
@@ -52,7 +52,7 @@ impl Charts<'_> {
         charts.collect()
     }
 
-    /// What the lock pins, in its order.
+    /// The pins of the lock, in its order.
     pub fn pinned(&self) -> impl Iterator<Item = &super::Pin> {
         self.lock.pins.iter()
     }

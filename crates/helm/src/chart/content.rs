@@ -1,4 +1,4 @@
-//! What a chart says.
+//! The content of a chart.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use pleach_yaml::{Mapping, Node, parse_one};
 /// A chart that is available.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// The parsed `Chart.yaml`, with the places of its fields.
+    /// The parsed `Chart.yaml`, with locations.
     pub metadata: Node,
-    /// `name` of `Chart.yaml`, which need not be the name of the archive.
+    /// `name` of `Chart.yaml`, which may differ from the name of the archive.
     pub name: String,
     /// `version` of `Chart.yaml`, parsed as SemVer.
     pub version: Version,
@@ -21,7 +21,7 @@ pub struct Chart {
     pub values: Node,
     /// `values-production.yaml`, if there is one.
     pub production: Option<Node>,
-    /// `values.schema.json`, if there is one that says nothing beyond structural schemas.
+    /// `values.schema.json`, if it can be represented as a structural schema.
     pub schema: Option<Arc<Schema>>,
 }
 
@@ -49,13 +49,13 @@ impl Chart {
     }
 }
 
-/// The schema of a chart's values; none where it has words of JSON Schema that structural schemas don't know.
+/// The schema of a chart's values; `None` if it uses keywords that structural schemas do not support.
 fn schema(mut node: Node) -> Option<Arc<Schema>> {
     open(&mut node);
     Schema::parse(&node).ok().map(Arc::new)
 }
 
-/// JSON Schema takes unknown fields unless configured otherwise; structural schemas the other way round.
+/// Allows unknown fields, which JSON Schema does by default and structural schemas do not.
 fn open(node: &mut Node) {
     if let Some(items) = node.as_sequence_mut() {
         items.iter_mut().for_each(open);
@@ -72,7 +72,7 @@ fn open(node: &mut Node) {
     mapping.iter_mut().for_each(|it| open(&mut it.value));
 }
 
-/// The name and the version that `Chart.yaml` gives.
+/// The name and version in `Chart.yaml`.
 pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic> {
     let text = |key: &str| metadata.get(key).and_then(Node::as_str);
     let wrong = |words: &str, key: &str| {
@@ -88,7 +88,7 @@ pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic>
     Ok((name.to_string(), version))
 }
 
-/// A file with one document. `None` where there is no file, or an empty one.
+/// A file with one document. `None` if it does not exist or is empty.
 pub(super) fn document(
     files: &dyn Files,
     path: &TreePath,

@@ -1,4 +1,4 @@
-//! The CRDs that a chart brings, as far as its texts say.
+//! The CRDs of a chart, as far as its files show.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use pleach_yaml::tree::Tree;
 
 const KIND: &str = "kind: CustomResourceDefinition";
 
-/// The names of the CRDs in the files of a chart and of the charts within it; `None` where a name is computed, or where some of
-/// its charts are not here.
+/// The names of the CRDs in the files of a chart and its subcharts; `None` if a name is computed, or if subcharts are missing.
 ///
-/// The texts are looked at and not parsed: a template is no YAML yet, and CRDs are megabytes. So a name may be too many, never
-/// too few.
+/// The files are searched and not parsed, because templates are not YAML, and CRDs may have megabytes. There may be too many names,
+/// but never too few.
 pub(super) fn names(chart: &Tree) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     let mut inner = 0;
@@ -37,7 +36,7 @@ pub(super) fn names(chart: &Tree) -> Option<BTreeSet<String>> {
     (wanted <= inner).then_some(found)
 }
 
-/// The files of a chart, and of the charts within it, that are definitions as they are: without templates in them.
+/// The files of a chart and its subcharts that are CRDs without template code.
 pub(super) fn texts(chart: &Tree, title: &str) -> Vec<Arc<Source>> {
     let mut found = Vec::new();
     for (path, bytes) in chart {
@@ -63,7 +62,7 @@ fn name(line: &str) -> Option<String> {
     is_crd.then(|| value.to_string())
 }
 
-/// How many charts `Chart.yaml` says that it is made of.
+/// The number of dependencies in `Chart.yaml`.
 fn dependencies(metadata: &str) -> usize {
     let lines = metadata
         .lines()

@@ -1,8 +1,8 @@
-//! `.helmignore`, as Helm reads it.
+//! `.helmignore`, with Helm's rules.
 
 use crate::go::path_match::{BadPattern, path_match};
 
-/// The rules of a chart's `.helmignore`, and the one that always holds.
+/// The rules of a chart's `.helmignore`, and a built-in one.
 #[derive(Debug, Default)]
 pub(super) struct Ignore {
     rules: Vec<Rule>,
@@ -11,14 +11,14 @@ pub(super) struct Ignore {
 #[derive(Debug)]
 struct Rule {
     pattern: String,
-    /// What does *not* match is ignored: that is what Helm makes of a `!`.
+    /// For a `!`: as in Helm, everything that does *not* match is ignored.
     negates: bool,
     folders_only: bool,
-    /// Against the whole path, and not the name alone.
+    /// Whether the whole path is matched, and not only the name.
     whole: bool,
 }
 
-/// A line that Helm refuses: its number from 0, and Helm's words.
+/// An invalid line: its index, and Helm's message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadRule {
     pub(super) line: usize,
@@ -26,7 +26,7 @@ pub(super) struct BadRule {
 }
 
 impl Ignore {
-    /// Reads a `.helmignore`. Errors: the first line with `**` or a malformed pattern.
+    /// Parses a `.helmignore`. Errors: the first line with `**` or a malformed pattern.
     pub(super) fn parse(text: &str) -> Result<Ignore, BadRule> {
         let mut rules = Vec::new();
         for (line, text) in text.lines().enumerate() {
@@ -36,9 +36,9 @@ impl Ignore {
         Ok(Ignore { rules })
     }
 
-    /// Whether a path, relative to the chart's folder, is left out.
+    /// Whether a path, relative to the chart's folder, is ignored.
     pub(super) fn ignores(&self, path: &str, is_folder: bool) -> bool {
-        // Editors leave such files, and Helm would render them.
+        // Backup files of editors, which Helm would render.
         let is_hidden_template = path
             .strip_prefix("templates/.")
             .is_some_and(|it| !it.is_empty() && !it.contains('/'));
@@ -54,7 +54,7 @@ impl Rule {
         if line.contains("**") {
             return Err("double-star (**) syntax is not supported");
         }
-        // A name that is not empty has Go look at the pattern.
+        // Go only checks the pattern with a name that is not empty.
         if path_match(line, "abc") == Err(BadPattern) {
             return Err("syntax error in pattern");
         }

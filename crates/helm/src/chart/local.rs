@@ -1,4 +1,4 @@
-//! Charts that lie in the workspace: folders, and archives as `helm package` names them.
+//! Charts in the workspace: folders, and archives with names as from `helm package`.
 
 use super::MISSING_CHART;
 use super::archive::unpack;
@@ -9,7 +9,7 @@ use crate::semver::Version;
 use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 
-/// Where a chart lies.
+/// The location of a chart.
 pub(super) enum Place {
     Folder(TreePath),
     Archive(TreePath),
@@ -63,8 +63,8 @@ pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Versi
     })
 }
 
-/// The chart of a folder of charts, if there is one of an admitted version. A folder goes before archives. No more is read than
-/// tells the version.
+/// The chart in a folder of charts, if there is one with an admitted version. A folder takes precedence over archives. Only the
+/// version is read.
 pub(super) fn find_in(
     files: &dyn Files,
     folder: &TreePath,
@@ -95,7 +95,7 @@ fn metadata(files: &dyn Files, folder: &TreePath) -> Result<Option<pleach_yaml::
     document(files, &path, &path)
 }
 
-/// The archives of a folder by what their names say: `<name>-<version>.tgz`.
+/// The archives in a folder, by name and version in their file name: `<name>-<version>.tgz`.
 fn archives(files: &dyn Files, folder: &TreePath) -> Vec<(String, Version)> {
     let entries = files.list(folder).unwrap_or_default().into_iter();
     let archive = |name: &str| {
@@ -111,7 +111,7 @@ fn archives(files: &dyn Files, folder: &TreePath) -> Vec<(String, Version)> {
     files.filter_map(|it| archive(&it.name)).collect()
 }
 
-/// What charts a folder has, for a message.
+/// The charts in a folder, for a message.
 fn known(files: &dyn Files, folder: &TreePath) -> Vec<String> {
     let mut known: Vec<String> = archives(files, folder)
         .into_iter()

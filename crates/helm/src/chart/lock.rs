@@ -11,33 +11,33 @@ use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Span, co
 use pleach_yaml::tree::{Files, TreePath};
 use pleach_yaml::{Mapping, Node, emit_canonical, parse_one};
 
-/// Where the lock is, relative to the workspace.
+/// The path of the lock, relative to the workspace.
 pub const LOCK: &str = "pleach.lock";
 
-/// What `pleach vendor` found.
+/// The content of the lock.
 #[derive(Clone, Debug, Default)]
 pub struct Lock {
     /// Charts, in the order of repository, name and requested version, each request once.
     pub pins: Vec<Pin>,
-    /// Repositories and files that kustomizations name, in the order of their addresses, each once.
+    /// Repositories and files that kustomizations refer to, sorted by address, each once.
     pub remotes: Vec<RemotePin>,
 }
 
-/// A repository at a reference, or a file of a server, as kustomizations name it and as it was found.
+/// A repository at a reference, or a file on a server, and the pinned content.
 #[derive(Clone, Debug)]
 pub struct RemotePin {
     /// `https://github.com/acme/web?ref=v1.0.0`, or the address of the file.
     pub address: String,
     /// The commit; `None` for a file.
     pub commit: Option<String>,
-    /// `sha256:…` of what is kept of it: of the file's bytes, or of the paths and bytes of the repository's files.
+    /// `sha256:…` of the stored content: of the file, or of the paths and contents of the repository's files.
     pub digest: String,
-    /// Where the entry is.
+    /// The location of the entry.
     pub span: Option<Span>,
 }
 
 impl RemotePin {
-    /// The digest's digits alone.
+    /// The digest without its prefix.
     pub fn hex(&self) -> &str {
         self.digest.strip_prefix("sha256:").unwrap_or(&self.digest)
     }
@@ -50,22 +50,22 @@ impl PartialEq for RemotePin {
     }
 }
 
-/// One chart, as requested and as found.
+/// A request of a chart, and the pinned version.
 #[derive(Clone, Debug)]
 pub struct Pin {
-    /// The repository as the claim says it, without a final slash.
+    /// The repository as in the claim, without a final slash.
     pub repository: String,
     /// The chart's name in the repository's index, or the last part of its OCI address.
     pub name: String,
-    /// The version as the claim says it; `*` where it says none.
+    /// The version as in the claim; `*` if there is none.
     pub requested: String,
     /// The version that it resolved to.
     pub version: String,
     /// `sha256:…` of the archive.
     pub digest: String,
-    /// Where the archive was pulled from.
+    /// The address from which the archive was pulled.
     pub origin: String,
-    /// Where the entry is.
+    /// The location of the entry.
     pub span: Option<Span>,
 }
 
@@ -76,7 +76,7 @@ impl PartialEq for Pin {
 }
 
 impl Pin {
-    /// The request that it answers.
+    /// The request of this pin.
     pub fn key(&self) -> (&str, &str, &str) {
         (&self.repository, &self.name, &self.requested)
     }
@@ -85,12 +85,12 @@ impl Pin {
         (&self.version, &self.digest, &self.origin)
     }
 
-    /// `name version`, as messages say it.
+    /// `name version`, for messages.
     pub fn title(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
 
-    /// The digest's digits alone.
+    /// The digest without its prefix.
     pub fn hex(&self) -> &str {
         self.digest.strip_prefix("sha256:").unwrap_or(&self.digest)
     }
@@ -107,7 +107,7 @@ impl Pin {
 }
 
 impl Lock {
-    /// Reads the lock of a workspace; an empty one if there is none. Errors: what the reader and the schema find.
+    /// Reads the lock of a workspace; an empty one if there is none. Errors: those of the reader and the schema.
     pub fn read(files: &dyn Files) -> Result<Lock, Diagnostics> {
         let path = TreePath::root().child(LOCK);
         if matches!(files.kind(&path), Ok(None)) {
@@ -169,7 +169,7 @@ impl Lock {
         lock.with_remotes(remotes.unwrap_or_default().iter().map(remote))
     }
 
-    /// The same with other remote bases and files.
+    /// The same lock with other remote bases and files.
     #[must_use]
     pub fn with_remotes(self, remotes: impl IntoIterator<Item = RemotePin>) -> Lock {
         let mut remotes: Vec<RemotePin> = remotes.into_iter().collect();
@@ -202,7 +202,7 @@ impl Lock {
         }
     }
 
-    /// The text of `pleach.lock`: entries in order, so that equal locks have equal bytes.
+    /// The text of `pleach.lock`. Entries are sorted, so equal locks have equal bytes.
     pub fn to_text(&self) -> String {
         let entry = |pin: &Pin| {
             let fields = [
@@ -239,12 +239,12 @@ impl Lock {
             ),
             ("spec", Node::mapping(spec)),
         ];
-        let mut text = String::from("# Written by `pleach vendor`, and by nobody else.\n");
+        let mut text = String::from("# Written by `pleach vendor`. Do not edit.\n");
         let _ = write!(text, "{}", emit_canonical(&Node::mapping(document)));
         text
     }
 
-    /// The pin of a request: the one for just these words, else the highest version that it admits.
+    /// The pin of a request: the one for exactly this version or range, or else the highest pinned version that it admits.
     pub fn pin(&self, request: &Request) -> Option<&Pin> {
         let range = request.range()?;
         let of_chart = || self.pins.iter().filter(|it| it.is_of(request));
@@ -260,7 +260,7 @@ impl Lock {
         exact.or_else(admitted)
     }
 
-    /// The versions of a chart that are pinned, whatever was requested.
+    /// All pinned versions of a chart.
     pub fn versions(&self, request: &Request) -> Vec<&str> {
         let pins = self.pins.iter().filter(|it| it.is_of(request));
         let mut versions: Vec<&str> = pins.map(|it| it.version.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What archives of charts were unpacked to, by their digests.
+//! A cache of unpacked archives, by digest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,17 +7,17 @@ use crate::source::LoadedChart;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::tree::Tree;
 
-/// What is kept at most, in bytes of files. Beyond it, everything is forgotten.
+/// The maximum size of cached files. If it is exceeded, the cache is cleared.
 const BYTES_MAX: usize = 64 << 20;
 
-/// Clones share it.
+/// The cache, shared by clones.
 #[derive(Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
 struct Kept {
     trees: BTreeMap<String, Tree>,
-    /// By digest, and whether Helm 3 has loaded it.
+    /// Loaded charts, by digest and whether Helm 3 loads them.
     charts: BTreeMap<(String, bool), Arc<LoadedChart>>,
     bytes: usize,
 }
@@ -33,7 +33,7 @@ impl Kept {
 }
 
 impl Memory {
-    /// The files of an archive. What cannot be unpacked is not kept.
+    /// The files of an archive. Invalid archives are not cached.
     pub(super) fn tree(
         &self,
         digest: &str,
@@ -49,7 +49,7 @@ impl Memory {
         Ok(tree)
     }
 
-    /// The chart of an archive. What cannot be loaded is not kept.
+    /// The chart of an archive. Charts that cannot be loaded are not cached.
     pub(super) fn chart(
         &self,
         digest: &str,
@@ -62,7 +62,7 @@ impl Memory {
         }
         let chart = Arc::new(load()?);
         let mut kept = self.kept();
-        // It has the files of the archive once more, and no more than them.
+        // It contains a copy of the files.
         let bytes = kept.trees.get(digest).map_or(0, size);
         kept.reserve(bytes);
         kept.charts.insert(key, chart.clone());

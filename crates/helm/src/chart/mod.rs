@@ -1,7 +1,7 @@
-//! Helm charts as input: which version a claim means, and what the chart says.
+//! Helm charts as input: resolves versions and reads charts.
 //!
-//! A chart is read from a folder or an archive of the workspace, or from a copy of what `pleach.lock` pins: in the workspace or
-//! in the cache, by digest. Nothing here reaches the network: a missing chart is reported with the command that fetches it.
+//! A chart is read from a folder or archive in the workspace, or from a copy of a pinned archive in the workspace or the cache, by
+//! digest. The network is not used: a missing chart is reported with the command that pulls it.
 
 mod archive;
 mod available;
@@ -37,18 +37,18 @@ use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::hex;
 use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
 
-/// The chart whose files these are. `place` is its folder, as messages say it.
+/// Reads a chart from its files. `place` is its folder in messages.
 pub fn read_chart(files: &Tree, place: &TreePath) -> Result<Chart, Diagnostic> {
     Chart::from_files(files, &TreePath::root(), place)
 }
 
-/// The chart in an archive. `title` is what messages call it.
+/// Reads the chart in an archive. `title` is its name in messages.
 pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
     let place = TreePath::root().child(&format!("<chart {title}>"));
     read_chart(&unpack(bytes, title)?, &place)
 }
 
-/// Archives by their digests, outside the workspace: files `charts/<digest>.tgz`.
+/// The cache of archives outside of the workspace: files `charts/<digest>.tgz`.
 #[derive(Clone)]
 pub struct Cache {
     files: Arc<dyn Files + Send + Sync>,
@@ -64,7 +64,7 @@ impl Cache {
         }
     }
 
-    /// The same cache, with a memory of the archives that were unpacked: for a program that asks for the same charts again and again.
+    /// The same cache, with unpacked archives kept in memory, for long-running programs.
     #[must_use]
     pub fn with_memory(self) -> Cache {
         Cache {
@@ -85,15 +85,15 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// Where the archive of a digest lies in the cache.
+/// The path of an archive in the cache.
 pub fn cache_path(digest: &str) -> TreePath {
     let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
     let folder = TreePath::root().child("charts");
     folder.child(&format!("{digits}.tgz"))
 }
 
-/// Where a copy of an archive may lie within the folder of copies: under its plain name, or, where another chart has that name
-/// already, with its digest.
+/// The possible names of a copy in the folder of copies: the plain name, or, if another chart already has it, the name with the
+/// digest.
 pub fn copy_names(pin: &Pin) -> [String; 2] {
     let plain = format!("{}-{}", pin.name, pin.version).replace(['/', '\\'], "-");
     let digits = pin.hex().get(..12).unwrap_or("");
@@ -105,17 +105,17 @@ pub fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
-/// Where the charts of a workspace are.
+/// The locations of charts in a workspace.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The folder of copies.
     pub copies: TreePath,
-    /// Beginnings of addresses, and the folder of the workspace that has the sources of the charts there.
+    /// Prefixes of addresses, and the folders of the workspace with the sources of their charts.
     pub folders: Vec<(String, TreePath)>,
 }
 
 impl Places {
-    /// The folder for an address: that of the longest beginning.
+    /// The folder for an address, by the longest prefix.
     fn folder(&self, repository: &str) -> Option<&TreePath> {
         let is_below = |prefix: &str| {
             let rest = repository.strip_prefix(prefix.trim_end_matches('/'));
@@ -126,7 +126,7 @@ impl Places {
     }
 }
 
-/// The charts of a workspace. It notes what is requested, since that is what `pleach vendor` has to pull.
+/// The charts of a workspace. Requests are recorded for `pleach vendor`.
 pub struct Charts<'a> {
     files: &'a dyn Files,
     cache: Option<Cache>,
@@ -137,23 +137,23 @@ pub struct Charts<'a> {
 
 #[derive(Default)]
 struct Seen {
-    /// And whether the workspace has the chart itself.
+    /// Requests, and whether the workspace itself contains the chart.
     requests: BTreeMap<Request, bool>,
     opened: BTreeMap<Request, Result<Arc<Chart>, Diagnostic>>,
     crds: BTreeMap<Request, Option<Arc<BTreeSet<String>>>>,
 }
 
-/// The code of the fault that a chart is not there.
+/// The code of a missing chart.
 pub const MISSING_CHART: &str = "missing-chart";
 
 const VENDOR: &str = "run `pleach vendor` to pull and pin it";
 
-/// What a requested version resolves to.
+/// The result of resolving a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// One version, by the lock or a folder of the workspace.
+    /// A version from the lock or a folder of the workspace.
     Version(String),
-    /// Nothing does; the lock has these versions of the chart, none of which is admitted.
+    /// No version is admitted; the lock has these versions of the chart.
     Nothing(Vec<String>),
 }
 
@@ -174,7 +174,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// The version that a request means.
+    /// Resolves the version of a request.
     pub fn version(&self, request: &Request) -> Found {
         let in_workspace = self.in_workspace(request);
         self.note(request, in_workspace.is_some());
@@ -190,7 +190,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// Opens a chart. Errors: `missing-chart` with the command that fetches it, `invalid-chart`, `wrong-digest`.
+    /// Opens a chart. Errors: `missing-chart` with the command that pulls it, `invalid-chart`, `wrong-digest`.
     pub fn open(&self, request: &Request) -> Result<Arc<Chart>, Diagnostic> {
         let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.opened.get(request) {
@@ -209,7 +209,7 @@ impl<'a> Charts<'a> {
         opened
     }
 
-    /// The names of the CRDs that a chart brings; `None` where it is not available, or its texts don't say.
+    /// The names of the CRDs in a chart; `None` if it is not available or they are unknown.
     pub fn crds(&self, request: &Request) -> Option<Arc<BTreeSet<String>>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let find = || Some(Arc::new(crds::names(&self.content(request).ok()?)?));
@@ -217,13 +217,13 @@ impl<'a> Charts<'a> {
         known.or_insert_with(find).clone()
     }
 
-    /// The files of a chart. Errors: as [`open`](Charts::open) gives them.
+    /// The files of a chart. Errors: as for [`open`](Charts::open).
     pub fn files(&self, request: &Request) -> Result<Tree, Diagnostic> {
         self.note(request, self.in_workspace(request).is_some());
         self.content(request)
     }
 
-    /// A chart as Helm loads its files. Errors: as [`open`](Charts::open) and `load` give them.
+    /// A chart as loaded by Helm. Errors: as for [`open`](Charts::open) and `load`.
     pub fn load(
         &self,
         request: &Request,
@@ -236,7 +236,7 @@ impl<'a> Charts<'a> {
         match self.memory().filter(|_| !in_workspace) {
             Some(memory) => {
                 let pin = self.pin(request)?;
-                // Whether it is there, and still the pinned one, may change at any time.
+                // Its presence and digest may change at any time, so they are always checked.
                 self.archive_of(pin)?;
                 memory.chart(&pin.digest, version == HelmVersion::V3, load)
             }
@@ -244,7 +244,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// The definitions of custom resources that a chart brings as they are; none where it is not available.
+    /// The CRDs of a chart that are not templates; none if it is not available.
     pub fn definitions(&self, request: &Request) -> Vec<Arc<Source>> {
         let content = self.content(request);
         content.map_or_else(|_| Vec::new(), |it| crds::texts(&it, &request.title()))
@@ -257,14 +257,14 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// Everything that was requested so far and is not in the workspace.
+    /// All requests so far for charts that are not in the workspace.
     pub fn requests(&self) -> Vec<Request> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let elsewhere = seen.requests.iter().filter(|it| !it.1);
         elsewhere.map(|it| it.0.clone()).collect()
     }
 
-    /// The repositories of which the lock pins a chart of this name.
+    /// The repositories of pinned charts with this name.
     pub fn repositories(&self, name: &str) -> Vec<String> {
         let pins = self.lock.pins.iter().filter(|it| it.name == name);
         let repositories: BTreeSet<&String> = pins.map(|it| &it.repository).collect();
@@ -289,8 +289,7 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// The chart as the workspace itself has it. `None` where it has none of an admitted version, and the address is not the
-    /// workspace's own.
+    /// The chart in the workspace itself. `None` if it has no admitted version and the address is not a path of the workspace.
     fn in_workspace(
         &self,
         request: &Request,
@@ -351,7 +350,7 @@ impl<'a> Charts<'a> {
         })
     }
 
-    /// The archive of a pin: the copy in the workspace, else the cache's.
+    /// The archive of a pin: the copy in the workspace, or else in the cache.
     fn archive(&self, pin: &Pin) -> Result<Option<Arc<[u8]>>, Diagnostic> {
         let copies = copy_names(pin).map(|it| self.places.copies.child(&it));
         let mut wrong = None;

@@ -1,29 +1,29 @@
-//! What claims and templates ask for.
+//! Requests of charts by claims and templates.
 
 use std::cmp::Ordering;
 
 use crate::semver::Range;
 use pleach_yaml::diag::{Diagnostic, Span};
 
-/// A chart that is requested.
+/// A request of a chart.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The repository's address as the claim says it, without a final slash.
+    /// The address of the repository, without a final slash.
     pub repository: String,
     /// The chart's name in that repository.
     pub name: String,
-    /// A version or a range; none is the newest.
+    /// A version or range; the newest version if there is none.
     pub version: Option<String>,
-    /// The digest of an OCI manifest, which says more than any version.
+    /// The digest of an OCI manifest, which takes precedence over the version.
     pub digest: Option<String>,
-    /// Whether it is to be pulled over plain HTTP.
+    /// Whether it is pulled over plain HTTP.
     pub plain: bool,
-    /// The place of the request in a claim or an object, for messages.
+    /// The location of the request in a claim or object.
     pub span: Option<Span>,
 }
 
 impl Request {
-    /// A request over TLS that no file makes. A final slash of the address is dropped.
+    /// A request over TLS, without a location. A final slash of the address is removed.
     pub fn new(repository: &str, name: &str, version: Option<&str>) -> Request {
         Request {
             repository: repository.trim_end_matches('/').to_string(),
@@ -35,7 +35,7 @@ impl Request {
         }
     }
 
-    /// Refuses a request whose words lead elsewhere than to a chart of the repository. Errors: `invalid-value`.
+    /// Rejects a request that would lead out of the repository. Errors: `invalid-value`.
     pub fn check(&self) -> Result<(), Diagnostic> {
         match (self.fault(), &self.span) {
             (None, _) => Ok(()),
@@ -44,23 +44,24 @@ impl Request {
         }
     }
 
-    /// What is wrong with its words, of which paths of files and addresses on servers are made, and the field that has it.
+    /// The first invalid value and its field. The values become parts of paths and addresses.
     pub fn fault(&self) -> Option<(&'static str, Diagnostic)> {
         let version = self.version.as_deref().unwrap_or("");
         let is_version = version.len() <= VERSION_BYTES_MAX && version.chars().all(is_of_version);
         let (field, what, value, help) = if !is_plain_path(&self.name) {
-            let help = "write the name as in Chart.yaml, without `.` or `..` as a segment";
+            let help = "use the name as in Chart.yaml, without `.` or `..` as a segment";
             ("name", "chart name", &*self.name, help)
         } else if !is_address(&self.repository) {
-            let help = "write the address without spaces, and without `.` or `..` as a segment of its path";
+            let help =
+                "use an address without spaces, and without `.` or `..` as a segment of its path";
             ("repository", "chart repository", &*self.repository, help)
         } else if !is_version {
-            let help = "write a version such as `1.2.3`, or a range such as `>=1.2.0`";
+            let help = "use a version such as `1.2.3`, or a range such as `>=1.2.0`";
             ("version", "version or version range", version, help)
         } else {
             let digest = self.digest.as_deref().filter(|it| !is_digest(it))?;
             let help =
-                "write the digest of the chart's manifest: `sha256:` and 64 hexadecimal digits";
+                "use the digest of the chart's manifest: `sha256:` and 64 hexadecimal digits";
             ("digest", "digest", digest, help)
         };
         let value: String = value.chars().take(SHOWN_MAX).collect();
@@ -71,12 +72,12 @@ impl Request {
         ))
     }
 
-    /// The range of versions; `None` where what is written is none.
+    /// The range of versions; `None` if it is invalid.
     pub fn range(&self) -> Option<Range> {
         Range::parse(self.version.as_deref().unwrap_or("*")).ok()
     }
 
-    /// The words that a pin is found by.
+    /// The version or range in the lock.
     pub fn requested(&self) -> &str {
         let words = self.digest.as_deref().or(self.version.as_deref());
         words.unwrap_or("*")
@@ -90,35 +91,35 @@ impl Request {
         }
     }
 
-    /// Whether the chart lies in the workspace itself: `./charts`, `file://charts`.
+    /// Whether the chart is in the workspace itself: `./charts`, `file://charts`.
     pub fn is_local(&self) -> bool {
         !self.repository.contains("://") || self.repository.starts_with("file://")
     }
 
-    /// What it asks for, without who asks.
+    /// The request without its location.
     pub fn key(&self) -> (&str, &str, &str) {
         (&self.repository, &self.name, self.requested())
     }
 }
 
-/// More of a value that is refused is not shown.
+/// The maximum length of a rejected value in a message.
 const SHOWN_MAX: usize = 200;
 const VERSION_BYTES_MAX: usize = 256;
 
-/// Whether a relative path has no part that leads up or stays, and no character that some system takes for more than a letter.
+/// Whether a relative path has no `.` or `..` segments and no characters with a special meaning on any system.
 fn is_plain_path(path: &str) -> bool {
     let is_name = |part: &str| !matches!(part, "" | "." | "..");
     path.split('/').all(is_name) && path.chars().all(|it| !it.is_control() && it != '\\')
 }
 
-/// Whether an address leads nowhere but where it says. Of a folder of the workspace, the path itself is looked at where it is read.
+/// Whether an address has no segments that lead elsewhere. Paths of the workspace are checked when they are read.
 fn is_address(address: &str) -> bool {
     let is_plain = |it: char| !it.is_control() && it != '\\';
     let Some((_, rest)) = address.split_once("://") else {
         return address.chars().all(is_plain);
     };
     let path = rest.split(['?', '#']).next().unwrap_or("");
-    // Servers take `%2e` for a dot.
+    // For servers, `%2e` is a dot.
     let path = path.to_ascii_lowercase().replace("%2e", ".");
     let mut parts = path.split(['/', '\\']);
     let is_local = address.starts_with("file://");
@@ -128,7 +129,7 @@ fn is_address(address: &str) -> bool {
         && (is_local || parts.all(|it| !matches!(it, "." | "..")))
 }
 
-/// Whether versions and ranges have such a character.
+/// Whether a character is allowed in versions and ranges.
 fn is_of_version(it: char) -> bool {
     it.is_ascii_alphanumeric() || ".-+*^~<>=!,| ".contains(it)
 }

@@ -1,4 +1,4 @@
-//! A chart's folder: what of it is the chart, and whether Helm can use it.
+//! The source folder of a chart: its files, and checks.
 
 use super::content::identity;
 use super::ignore::Ignore;
@@ -7,7 +7,7 @@ use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Node, parse_one};
 
-/// The files of a chart's folder, without what `.helmignore` leaves out. Errors: `unreadable-file`.
+/// The files of a chart's folder that `.helmignore` does not exclude. Errors: `unreadable-file`.
 pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnostic> {
     let ignore = ignore_rules(files, folder)?;
     let mut tree = Tree::new();
@@ -58,11 +58,11 @@ fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnost
         let line = text.lines().nth(bad.line).unwrap_or("");
         Diagnostic::error("invalid-chart", bad.words).class(Class::InvalidChart)
             .at(Span::new(&source, start..start + line.len()))
-            .help("Helm does not load a chart with such a pattern: write out the folders, or one `*` for each")
+            .help("Helm does not load a chart with such a pattern; write the folders explicitly, or one `*` for each")
     })
 }
 
-/// What Helm or a registry would refuse of a chart. `place` is its folder, as messages say it.
+/// Errors that Helm or a registry would report. `place` is the folder of the chart in messages.
 pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
     let mut faults = Diagnostics::default();
     let Some(metadata) = faults.keep(read(chart, "Chart.yaml", place)).flatten() else {
@@ -70,9 +70,8 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
             let fault =
                 Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
                     .class(Class::InvalidChart);
-            faults.push(
-                fault.help("name a folder with `Chart.yaml`, `values.yaml` and `templates/`"),
-            );
+            faults
+                .push(fault.help("use a folder with `Chart.yaml`, `values.yaml` and `templates/`"));
         }
         return faults;
     };
@@ -157,7 +156,7 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
                 "version",
                 format!("`{}` is not a complete version", version.as_str()),
             );
-            faults.push(fault.help("write three numbers: `1.2.3`"));
+            faults.push(fault.help("use three numbers: `1.2.3`"));
         }
     }
     if let Some(kind) = text("type").filter(|it| !matches!(*it, "application" | "library")) {

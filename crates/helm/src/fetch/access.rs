@@ -1,4 +1,4 @@
-//! Access to registries: challenges, and the tokens that answer them.
+//! Authentication for registries: challenges and tokens.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,17 +13,17 @@ use pleach_yaml::diag::Diagnostic;
 
 const TOKEN_BYTES_MAX: u64 = 1 << 20;
 
-/// Who asks, and what was found out of access on the way.
+/// The client with its credentials and tokens.
 pub(super) struct Access {
     pub(super) client: Client,
     pub(super) credentials: Credentials,
-    /// `Authorization` by server, repository, and whether it is pushed to.
+    /// The `Authorization` header by repository and whether it is for pushing.
     known: Mutex<BTreeMap<(Url, bool), String>>,
 }
 
-/// What access is requested.
+/// The scope of a request.
 pub(super) struct Scope<'a> {
-    /// The server, and the repository's name for a path.
+    /// The server, with the name of the repository as path.
     pub(super) repository: &'a Url,
     pub(super) pushes: bool,
 }
@@ -50,11 +50,11 @@ impl Access {
         }
     }
 
-    /// Asks with what is known of access, and once more with what the registry then asks for.
+    /// Sends a request with a known token, and once more after a challenge of the registry.
     pub(super) fn send(&self, scope: &Scope<'_>, mut call: Call<'_>) -> Result<Answer, Diagnostic> {
         let key = (scope.repository.clone(), scope.pushes);
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // An upload may go on at another server, which has its own word on access.
+        // An upload may continue on another server, with its own authentication.
         let is_own = call.url.is_same_server(scope.repository);
         call.authorization = known().get(&key).filter(|_| is_own).cloned();
         let answer = self.client.send(&call)?;
@@ -72,7 +72,7 @@ impl Access {
         self.client.send(&call)
     }
 
-    /// What a challenge is answered with; `None` where we have nothing to answer.
+    /// The answer to a challenge; `None` without credentials.
     fn authorize(&self, challenge: &str, scope: &Scope<'_>) -> Result<Option<String>, Diagnostic> {
         let credential = self.credentials.registry(scope.repository)?;
         let (scheme, rest) = challenge.split_once(' ').unwrap_or((challenge, ""));
@@ -154,7 +154,7 @@ fn token(answer: &Answer) -> Result<String, Diagnostic> {
     })
 }
 
-/// `realm="…",service="…"`; values may hold commas.
+/// `realm="…",service="…"`; values may contain commas.
 fn parameters(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut rest = text;

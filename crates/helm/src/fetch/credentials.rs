@@ -1,11 +1,11 @@
 #![allow(
     clippy::disallowed_methods,
-    reason = "a user's credentials lie outside any workspace"
+    reason = "credentials are outside of workspaces"
 )]
-//! Credentials as Docker and Helm keep them; we keep none.
+//! Stored credentials of Docker and Helm; pleach stores none itself.
 //!
-//! Registries: Helm's `registry/config.json`, then Docker's `config.json`, with the helper programs that they name. HTTP
-//! repositories: Helm's `repositories.yaml`.
+//! For registries, Helm's `registry/config.json` and then Docker's `config.json` are read, with their credential helpers. For HTTP
+//! repositories, Helm's `repositories.yaml` is read.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -21,28 +21,28 @@ use super::url::Url;
 use pleach_yaml::diag::{Diagnostic, Source};
 use pleach_yaml::{Node, parse_one};
 
-/// Where the files lie.
+/// The paths of the files.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialFiles {
-    /// Docker's `config.json` and Helm's `registry/config.json`; the first that knows a registry wins.
+    /// Helm's `registry/config.json` and Docker's `config.json`; the first one with an entry for a registry is used.
     pub registries: Vec<PathBuf>,
-    /// The path of Helm's `repositories.yaml`, which has credentials of HTTP repositories.
+    /// The path of Helm's `repositories.yaml`, with credentials for HTTP repositories.
     pub repositories: Option<PathBuf>,
 }
 
-/// What opens a door.
+/// A credential.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Credential {
     Basic {
         user: String,
         password: String,
     },
-    /// Is given for a token.
+    /// An identity token, which is exchanged for an access token.
     Identity(String),
 }
 
 impl Credential {
-    /// The value of `Authorization`, for a server that takes the credential itself.
+    /// The value of `Authorization` for basic authentication.
     pub(super) fn basic(&self) -> Option<String> {
         match self {
             Credential::Basic { user, password } => Some(format!(
@@ -57,7 +57,7 @@ impl Credential {
 pub(super) struct Credentials {
     files: CredentialFiles,
     configs: OnceLock<Vec<Value>>,
-    /// What helper programs said, by registry: they may ask a person.
+    /// The answers of credential helpers by registry, because helpers may prompt the user.
     helped: Mutex<BTreeMap<String, Option<Credential>>>,
 }
 
@@ -70,7 +70,7 @@ impl Credentials {
         }
     }
 
-    /// For an OCI registry; a config may know it with the path of a repository.
+    /// The credential for an OCI registry. A config file may have an entry with the path of a repository.
     pub(super) fn registry(&self, url: &Url) -> Result<Option<Credential>, Diagnostic> {
         let configs = self.configs.get_or_init(|| {
             self.files
@@ -117,7 +117,7 @@ impl Credentials {
 
     fn helped(&self, helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
         let key = format!("{helper} {host}");
-        // Held while the program runs: two pulls from one registry ask once.
+        // Locked while the helper runs, so that two pulls from one registry run it once.
         let mut helped = self.helped.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = helped.get(&key) {
             return Ok(known.clone());
@@ -127,7 +127,7 @@ impl Credentials {
         Ok(found)
     }
 
-    /// For an HTTP repository, by its address.
+    /// The credential for an HTTP repository, by its address.
     pub(super) fn repository(&self, address: &str) -> Option<Credential> {
         let text = std::fs::read_to_string(self.files.repositories.as_ref()?).ok()?;
         let document = parse_one(&Source::internal("repositories.yaml", text)).ok()?;
@@ -150,7 +150,7 @@ impl Credentials {
     }
 }
 
-/// The name that configs have for a registry.
+/// The name of a registry in config files.
 fn server_name(authority: &str) -> &str {
     match authority {
         "docker.io" | "registry-1.docker.io" | "registry.docker.io" => "index.docker.io",
@@ -201,7 +201,7 @@ fn basic(user: &str, password: &str) -> Credential {
     }
 }
 
-/// Runs `docker-credential-<helper> get`. `None` where it knows nothing of the registry.
+/// Runs `docker-credential-<helper> get`. `None` if it has no credentials for the registry.
 fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
     let program = format!("docker-credential-{helper}");
     let failed = |words: &str| {
@@ -223,7 +223,7 @@ fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic
         .spawn();
     let mut child = child.map_err(|error| failed(&error.to_string()))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read has its reasons, which its answer tells.
+        // If the helper does not read its input, its output has the reason.
         let _ = stdin.write_all(asked.as_bytes());
     }
     let output = child

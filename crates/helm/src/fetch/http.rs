@@ -1,7 +1,7 @@
-//! One HTTP exchange, done well: redirects, retries, limits.
+//! HTTP requests with redirects, retries and limits.
 //!
-//! Credentials go to the server that they were given for, and never on with a redirect to another one. TLS is set up when the
-//! first `https` address is asked.
+//! Credentials are only sent to the server that they are for, and never to another one after a redirect. TLS is initialized for the
+//! first `https` request.
 #![allow(
     clippy::disallowed_methods,
     reason = "a server may take its time, up to a limit"
@@ -20,15 +20,14 @@ use pleach_yaml::diag::{Class, Diagnostic};
 
 const ATTEMPTS_MAX: u32 = 4;
 const REDIRECTS_MAX: usize = 10;
-/// A server that asks for a longer wait is reported instead.
+/// The maximum wait before a retry. If a server requests a longer one, an error is reported.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// How long one thing may take, with all redirects and repeated attempts: a server that sends a byte now and then, or one redirect
-/// after another, must not hold up a job.
+/// The maximum time of a request, including redirects and retries, so that a slow server cannot block a job.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BRIEF_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What is asked of a server.
+/// A request.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -36,9 +35,9 @@ pub(super) struct Call<'a> {
     /// The value of `Authorization`.
     pub(super) authorization: Option<String>,
     pub(super) body: &'a [u8],
-    /// How many bytes an answer may have.
+    /// The maximum size of the response.
     pub(super) bytes_max: u64,
-    /// When it has to be over, where it is a part of something larger.
+    /// The deadline, if it is part of a larger operation.
     pub(super) until: Option<Instant>,
 }
 
@@ -60,12 +59,12 @@ impl Call<'_> {
     }
 }
 
-/// What a server answered.
+/// A response.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// Where the answer came from, after redirects.
+    /// The final address, after redirects.
     pub(super) url: Url,
 }
 
@@ -78,7 +77,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The fault for an unexpected answer.
+    /// The diagnostic for an unexpected response.
     pub(super) fn fault(&self) -> Diagnostic {
         let (url, status) = (self.url.shown(), self.status);
         let fault = match status {
@@ -104,10 +103,10 @@ impl Answer {
     }
 }
 
-/// Why there was no answer.
+/// The reason why there was no response.
 struct Silence {
     words: String,
-    /// Whether to try again.
+    /// Whether a retry may help.
     is_passing: bool,
 }
 
@@ -130,7 +129,7 @@ impl Default for Client {
 }
 
 impl Client {
-    /// A client for what a run can do without: it asks no more than twice, and takes less time.
+    /// A client for optional data: it retries once, with a shorter time limit.
     pub(super) fn brief() -> Client {
         Client {
             patience: BRIEF_PATIENCE,
@@ -139,12 +138,12 @@ impl Client {
         }
     }
 
-    /// When something that begins now has to be over.
+    /// The deadline of an operation that starts now.
     pub(super) fn until(&self) -> Instant {
         Instant::now() + self.patience
     }
 
-    /// Sends a request, several times where that helps. Errors: `unreachable`; any status is an answer.
+    /// Sends a request, with retries. Errors: `unreachable`; any status is a response.
     pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
         let mut wait = FIRST_WAIT;
         let until = call.until.unwrap_or_else(|| self.until());
@@ -227,14 +226,14 @@ impl Client {
     }
 }
 
-/// Runs a request in the time that is left.
+/// Runs a request within the remaining time.
 fn run(
     agent: &Agent,
     request: Request<impl AsSendBody>,
     until: Instant,
 ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
     let left = until.saturating_duration_since(Instant::now());
-    // No time at all would mean no limit.
+    // Zero would mean no limit.
     let left = left.max(Duration::from_millis(1));
     let request = agent.configure_request(request);
     agent.run(request.timeout_global(Some(left)).build())
@@ -282,7 +281,7 @@ fn read(
     })
 }
 
-/// How long to wait before asking again; `None` for an answer to keep.
+/// The wait before a retry; `None` if the response is final.
 fn pause(answer: &Answer, call: &Call<'_>, wait: Duration) -> Option<Duration> {
     let is_passing = match answer.status {
         429 => true,
@@ -326,7 +325,7 @@ fn silence(error: &ureq::Error) -> Silence {
             | ureq::Error::Protocol(_)
             | ureq::Error::ConnectionFailed
     );
-    // A name that is not known now, or a certificate that is not trusted, will be no better in a second.
+    // An unknown host or an untrusted certificate will be the same after a retry.
     let is_final = words == NO_HOST || words.contains("certificate");
     Silence {
         is_passing: is_passing && !is_final,
@@ -370,7 +369,7 @@ fn agent(roots: Option<RootCerts>) -> Agent {
     config.build().new_agent()
 }
 
-/// The system's authorities, or those of `SSL_CERT_FILE`; where there are none, Mozilla's.
+/// The certificate authorities of the system, or of `SSL_CERT_FILE`; without any, those of Mozilla.
 fn trusted() -> RootCerts {
     let found = rustls_native_certs::load_native_certs().certs;
     match found.is_empty() {

@@ -1,10 +1,10 @@
-//! `Chart.yaml` as the JSON that a registry keeps of a chart.
+//! `Chart.yaml` as JSON, for the config of a chart in a registry.
 
 use serde_json::{Map, Value};
 
 use pleach_yaml::{Entry, Kind, Node, View};
 
-/// The config of a chart: the same bytes for the same `Chart.yaml`.
+/// The config of a chart. The same `Chart.yaml` always gives the same bytes.
 pub fn config(metadata: &Node) -> Vec<u8> {
     value(metadata).to_string().into_bytes()
 }

@@ -1,8 +1,7 @@
-//! The network: HTTP chart repositories and OCI registries, and stores of bytes by name. `pleach vendor`, `pleach publish` and the shared
-//! cache alone come here.
+//! The network: HTTP chart repositories, OCI registries, and stores of bytes by name. Only used by `pleach vendor`, `pleach
+//! publish` and the shared cache.
 //!
-//! What is deliberately absent: any decision on what to pull, and the disk. What is pulled is given back as bytes that fit their
-//! digest and hold the chart that was requested.
+//! The caller decides what to pull and stores the result. Pulled bytes match their digest and contain the requested chart.
 
 mod access;
 mod credentials;
@@ -28,37 +27,37 @@ use registry::OciRepository;
 use repository::{Indexes, Listed, no_version};
 use url::Url;
 
-/// The largest file that a kustomization may name.
+/// The maximum size of a remote file of a kustomization.
 const FILE_BYTES_MAX: u64 = 20 << 20;
 
-/// Pulls and pushes charts. What it learns of servers on the way (indexes, tokens) it keeps for the run.
+/// Pulls and pushes charts. Indexes and tokens are cached for the run.
 pub struct Network {
     access: Access,
     indexes: Indexes,
 }
 
-/// Where to ask for a chart.
+/// The location of a chart.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The repository's address, after mirrors.
+    /// The address of the repository, after mirrors are applied.
     pub address: String,
-    /// Whether to use plain HTTP, as `helm pull --plain-http` does.
+    /// Whether to use plain HTTP, like `helm pull --plain-http`.
     pub plain: bool,
 }
 
-/// The archive that answers a request.
+/// The archive for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     /// The exact version that the range selected.
     pub version: String,
-    /// The digest of the archive, where the repository names it.
+    /// The digest of the archive, if the repository provides it.
     pub digest: Option<String>,
-    /// Where the archive lies: its address, or `oci://…@sha256:…` with the digest of the manifest.
+    /// The address of the archive, or `oci://…@sha256:…` with the digest of the manifest.
     pub origin: String,
 }
 
 impl Network {
-    /// Nothing is read or asked yet.
+    /// Creates a client. Files and servers are only accessed on first use.
     pub fn new(files: CredentialFiles) -> Network {
         Network {
             access: Access::new(Client::default(), Credentials::new(files)),
@@ -77,8 +76,8 @@ impl Network {
         }
     }
 
-    /// The file of an address, which a kustomization names. No credentials are sent. `None` where the server has none, or shows a page
-    /// for people in its place. Errors: `unreachable`, `invalid-value`.
+    /// A remote file of a kustomization. No credentials are sent. `None` if the server has no such file, or returns an HTML page.
+    /// Errors: `unreachable`, `invalid-value`.
     pub fn file(&self, address: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         let url = Url::parse(address)?;
         let answer = self.access.client.send(&Call::get(url, FILE_BYTES_MAX))?;
@@ -157,7 +156,7 @@ impl Network {
         }
     }
 
-    /// Pulls an archive, and makes sure that it is whole, of its digest, and the chart that was requested.
+    /// Pulls an archive, and verifies that it is complete, matches its digest, and contains the requested chart.
     pub fn pull(
         &self,
         request: &Request,
@@ -227,7 +226,7 @@ impl Network {
         OciRepository::new(&self.access, address, plain)
     }
 
-    /// The archive's digest of a version in a registry, if it is there. `address` is without the chart's name.
+    /// The digest of the archive of a version in a registry, if it exists. `address` is without the name of the chart.
     pub fn published(
         &self,
         place: &Place,
@@ -238,7 +237,7 @@ impl Network {
         Ok(repository.manifest(&tag(version))?.map(|it| it.archive))
     }
 
-    /// The archive of a digest in a registry.
+    /// The archive with a digest in a registry.
     pub fn published_archive(
         &self,
         place: &Place,
@@ -249,7 +248,7 @@ impl Network {
         repository.archive(digest)
     }
 
-    /// Puts a chart into a registry and gives the manifest's digest.
+    /// Pushes a chart to a registry and returns the digest of the manifest.
     pub fn publish(&self, place: &Place, chart: &Publication<'_>) -> Result<String, Diagnostic> {
         let repository =
             self.repository(&Url::parse(&place.address)?.below(chart.name), place.plain);
@@ -260,7 +259,7 @@ impl Network {
     }
 }
 
-/// A chart to be published.
+/// A chart to publish.
 pub struct Publication<'a> {
     /// The chart's name, the last part of its address in the registry.
     pub name: &'a str,
@@ -275,7 +274,7 @@ pub struct Publication<'a> {
 }
 
 impl Located {
-    /// What a pin found, to be pulled again.
+    /// The archive of a pin, for pulling it again.
     pub fn of(pin: &Pin) -> Located {
         Located {
             version: pin.version.clone(),
@@ -285,7 +284,7 @@ impl Located {
     }
 }
 
-/// A tag cannot hold the `+` of a version.
+/// The tag of a version; `+` is not allowed in tags.
 fn tag(version: &str) -> String {
     version.replace('+', "_")
 }

@@ -1,4 +1,4 @@
-//! OCI registries, as the distribution specification has them: tokens, tags, manifests, blobs.
+//! OCI registries (distribution specification): tokens, tags, manifests, blobs.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::chart::digest;
 use pleach_yaml::diag::{Class, Diagnostic};
 
 const JSON_BYTES_MAX: u64 = 4 << 20;
-/// Beyond that a registry counts as one that goes round in a circle.
+/// The maximum number of pages of tags, in case a registry returns them in a cycle.
 const TAG_PAGES_MAX: usize = 100;
-/// More tags than any chart has.
+/// The maximum number of tags.
 const TAGS_MAX: usize = 100_000;
 
 pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
@@ -23,24 +23,24 @@ pub(super) const CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// A chart's place in a registry.
+/// A repository in a registry.
 pub(super) struct OciRepository<'a> {
     access: &'a Access,
     /// The server, and the repository's name for a path.
     place: Url,
 }
 
-/// The chart that a manifest describes.
+/// The manifest of a chart.
 pub(super) struct Manifest {
-    /// Of the manifest itself.
+    /// The digest of the manifest itself.
     pub(super) digest: String,
     pub(super) archive: String,
     config: String,
 }
 
 impl<'a> OciRepository<'a> {
-    /// The repository of an address such as `oci://host/path/name`. `plain` asks for HTTP without TLS, which this machine's own
-    /// registries are spoken to with anyway.
+    /// The repository of an address such as `oci://host/path/name`. `plain` selects HTTP without TLS, which is always used for
+    /// localhost.
     pub(super) fn new(access: &'a Access, address: &Url, plain: bool) -> OciRepository<'a> {
         let scheme = match plain || address.is_loopback() {
             true => "http",
@@ -58,7 +58,7 @@ impl<'a> OciRepository<'a> {
         OciRepository { access, place }
     }
 
-    /// Where the specification has `/v2/<name>/<path>`.
+    /// The address `/v2/<name>/<path>`.
     fn url(&self, path: &str) -> Url {
         Url {
             path: format!("/v2{}/{path}", self.place.path),
@@ -66,7 +66,7 @@ impl<'a> OciRepository<'a> {
         }
     }
 
-    /// As messages say it.
+    /// The name in messages.
     pub(super) fn shown(&self) -> String {
         format!("oci://{}{}", self.place.authority, self.place.path)
     }
@@ -116,7 +116,7 @@ impl<'a> OciRepository<'a> {
         chart.transpose()
     }
 
-    /// The same of whatever artifact, with the digest of the manifest.
+    /// The manifest of any artifact as JSON, and its digest.
     pub(super) fn document(&self, reference: &str) -> Result<Option<(Value, String)>, Diagnostic> {
         let mut call = Call::get(self.url(&format!("manifests/{reference}")), JSON_BYTES_MAX);
         call.headers.push(("Accept", MANIFESTS.to_string()));
@@ -157,12 +157,12 @@ impl<'a> OciRepository<'a> {
                 let message = format!("`{}` is not a Helm chart", self.shown());
                 let fault = Diagnostic::error("unexpected-answer", message);
                 Err(fault
-                    .help("it is an image or another artifact: check the address of the chart"))
+                    .help("it may be an image or another artifact; check the address of the chart"))
             }
         }
     }
 
-    /// What `Chart.yaml` of a manifest's chart gives for its version.
+    /// The version in `Chart.yaml` of the chart.
     pub(super) fn version(&self, manifest: &Manifest) -> Result<Option<String>, Diagnostic> {
         let config = self.blob(&manifest.config, JSON_BYTES_MAX)?;
         let config = config.and_then(|it| serde_json::from_slice::<Value>(&it).ok());
@@ -170,12 +170,12 @@ impl<'a> OciRepository<'a> {
         Ok(version)
     }
 
-    /// A chart's archive by its digest; `None` where it is gone.
+    /// The archive of a chart by its digest; `None` if it no longer exists.
     pub(super) fn archive(&self, digest: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         self.blob(digest, ARCHIVE_BYTES_MAX)
     }
 
-    /// A blob by its digest; `None` where it is gone.
+    /// A blob by its digest; `None` if it no longer exists.
     pub(super) fn blob(&self, wanted: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Diagnostic> {
         let url = self.url(&format!("blobs/{wanted}"));
         let answer = self.send(Call::get(url, bytes_max), false)?;
@@ -197,11 +197,14 @@ impl<'a> OciRepository<'a> {
             "`{}`: digest mismatch of the {what}: found {found}, expected {wanted}",
             self.shown()
         );
-        Diagnostic::error("wrong-digest", message).class(Class::WrongDigest)
-            .help("the data was changed on its way from the registry and was discarded; check the network and proxies")
+        Diagnostic::error("wrong-digest", message)
+            .class(Class::WrongDigest)
+            .help(
+                "the data was modified in transit and was discarded; check the network and proxies",
+            )
     }
 
-    /// Puts a blob there, unless it is there already.
+    /// Pushes a blob, unless it already exists.
     pub(super) fn push_blob(&self, bytes: &[u8]) -> Result<(), Diagnostic> {
         let wanted = digest(bytes);
         let mut call = Call::get(self.url(&format!("blobs/{wanted}")), JSON_BYTES_MAX);
@@ -228,7 +231,7 @@ impl<'a> OciRepository<'a> {
         self.expect_created(call)
     }
 
-    /// Names a chart whose blobs are there: `tag` is its manifest from now on. Gives the manifest's digest.
+    /// Pushes a manifest with a tag, after its blobs. Returns the digest of the manifest.
     pub(super) fn push_manifest(&self, tag: &str, manifest: &[u8]) -> Result<String, Diagnostic> {
         let mut call = Call::get(self.url(&format!("manifests/{tag}")), JSON_BYTES_MAX);
         call.method = Method::PUT;
@@ -255,7 +258,7 @@ impl<'a> OciRepository<'a> {
     }
 }
 
-/// The manifest of a chart, the same bytes for the same chart.
+/// The manifest of a chart. The same chart always gives the same bytes.
 pub(super) fn manifest(
     config: &[u8],
     archive: &[u8],

@@ -1,4 +1,4 @@
-//! HTTP repositories: `index.yaml`, and the archives that it names.
+//! HTTP repositories: `index.yaml` and archives.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,11 +11,11 @@ use crate::chart::{Range, Version};
 use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::{Node, parse_one};
 
-/// Bitnami's, the largest, has twenty.
+/// The largest known index, that of Bitnami, has 20 MiB.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 pub(super) const ARCHIVE_BYTES_MAX: u64 = 100 << 20;
 
-/// An archive that an index names.
+/// An archive in an index.
 pub(super) struct Listed {
     pub(super) version: Version,
     pub(super) url: Url,
@@ -24,7 +24,7 @@ pub(super) struct Listed {
 
 type Known = Arc<OnceLock<Result<Arc<Node>, Diagnostic>>>;
 
-/// The indexes that were read; each once a run.
+/// The cached indexes of a run.
 #[derive(Default)]
 pub(super) struct Indexes {
     known: Mutex<BTreeMap<String, Known>>,
@@ -44,7 +44,7 @@ impl Indexes {
         cell.get_or_init(read).clone()
     }
 
-    /// The highest version of a chart that a range admits. Errors: `missing-chart` with what there is.
+    /// The highest version of a chart that a range admits. Errors: `missing-chart` with the available versions.
     pub(super) fn find(
         &self,
         client: &Client,
@@ -69,7 +69,7 @@ impl Indexes {
             .iter()
             .filter_map(|it| Some((version(it)?, it)))
             .collect();
-        // The words themselves go before what they mean: `1.0.0+a` is not `1.0.0+b`.
+        // An exact match of the text takes precedence: `1.0.0+a` is not `1.0.0+b`.
         let same = listed.iter().find(|it| it.0.as_str() == requested);
         let highest = || {
             let highest = range.highest(listed.iter().map(|it| &it.0))?;
@@ -114,7 +114,7 @@ fn with_algorithm(digest: &str) -> String {
     }
 }
 
-/// What to say where no version fits: the newest ones that there are.
+/// The error if no version matches, with the newest versions.
 pub(super) fn no_version(
     place: &str,
     name: &str,
@@ -187,7 +187,7 @@ fn decoded(answer: Answer) -> Option<String> {
     Some(text)
 }
 
-/// An archive's bytes. Credentials go along only to the repository's own server.
+/// Downloads an archive. Credentials are only sent to the server of the repository.
 pub(super) fn download(
     client: &Client,
     url: &Url,
@@ -195,7 +195,7 @@ pub(super) fn download(
     credential: Option<&Credential>,
 ) -> Result<Answer, Diagnostic> {
     let mut call = Call::get(url.clone(), ARCHIVE_BYTES_MAX);
-    // An archive is zipped already; some servers say so, and a client that unzips it has other bytes than the digest's.
+    // Some servers declare the archive as gzip-encoded. Decoding it would change the bytes that the digest covers.
     call.headers
         .push(("Accept-Encoding", "identity".to_string()));
     let is_own = url.is_same_server(repository);

@@ -1,4 +1,4 @@
-//! Addresses: as much of them as repositories and registries use.
+//! URLs of repositories and registries.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use pleach_yaml::diag::Diagnostic;
 pub(super) struct Url {
     pub(super) scheme: String,
     pub(super) authority: String,
-    /// With the slash before it, and the query.
+    /// The path with its leading slash, and the query.
     pub(super) path: String,
 }
 
 impl Url {
-    /// Reads an address. Errors: `invalid-value` for what is none, and for one with a password in it.
+    /// Parses an address. Errors: `invalid-value` for invalid addresses and for those with a password.
     pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
         let wrong = || {
             let message = format!(
@@ -49,7 +49,7 @@ impl Url {
         })
     }
 
-    /// The address that a reference found here means.
+    /// Resolves a reference relative to this address.
     pub(super) fn join(&self, reference: &str) -> Result<Url, Diagnostic> {
         if reference.contains("://") {
             return Url::parse(reference);
@@ -82,7 +82,7 @@ impl Url {
         ))
     }
 
-    /// The same place with more path, and with the same query: a repository may need it for each of its files.
+    /// The address of a file below this one, with the same query, which a repository may need for each file.
     pub(super) fn below(&self, path: &str) -> Url {
         let (own, query) = self.path.split_at(self.query_at());
         Url {
@@ -91,8 +91,8 @@ impl Url {
         }
     }
 
-    /// The address of a chart as the index of this repository says it. As in Helm, a path takes the query of the repository; one on
-    /// another server does not, since the query may hold a token.
+    /// The address of a chart in the index of this repository. As in Helm, the query of the repository is added to a relative path,
+    /// but not to an address on another server, because it may contain a token.
     pub(super) fn chart(&self, reference: &str) -> Result<Url, Diagnostic> {
         let mut url = self.below("index.yaml").join(reference)?;
         let query = &self.path[self.query_at()..];
@@ -103,12 +103,12 @@ impl Url {
         Ok(url)
     }
 
-    /// Where the query begins in the path, or the path ends.
+    /// The start of the query, or the end of the path.
     fn query_at(&self) -> usize {
         self.path.find('?').unwrap_or(self.path.len())
     }
 
-    /// Whether both are served by one server: credentials for one are for the other too.
+    /// Whether both are on the same server, so that credentials for one are valid for the other.
     pub(super) fn is_same_server(&self, other: &Url) -> bool {
         self.scheme == other.scheme && self.server() == other.server()
     }
@@ -124,7 +124,7 @@ impl Url {
         }
     }
 
-    /// Whether it is this machine, where nobody listens in.
+    /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self
             .server()
@@ -135,7 +135,7 @@ impl Url {
         host == "localhost" || address.is_ok_and(|it| it.is_loopback())
     }
 
-    /// As it can be shown: a query may hold a signature.
+    /// The address for messages, without the query, which may contain a signature.
     pub(super) fn shown(&self) -> String {
         let path = self.path.split('?').next().unwrap_or("");
         format!("{}://{}{path}", self.scheme, self.authority)

@@ -1,9 +1,9 @@
-//! Floating-point numbers under their verbs.
+//! Formatting of floating-point numbers.
 
 use super::printer::Printer;
 
 impl Printer<'_> {
-    /// A number under a verb; false where the verb does not fit.
+    /// Formats a number with a verb; false if the verb is invalid for it.
     pub(super) fn float(&mut self, value: f64, verb: char) -> bool {
         let (verb, precision) = match verb {
             'v' => ('g', None),
@@ -16,7 +16,7 @@ impl Printer<'_> {
         true
     }
 
-    /// A complex number under a verb; false where the verb does not fit.
+    /// Formats a complex number with a verb; false if the verb is invalid for it.
     pub(super) fn complex(&mut self, real: f64, imaginary: f64, verb: char) -> bool {
         if !"vbgGxXfFeE".contains(verb) {
             return false;
@@ -47,7 +47,7 @@ impl Printer<'_> {
             () => format_float(value.abs(), verb, precision),
         };
         if !is_finite {
-            // A number that is none is not padded with zeros, and infinity keeps its sign.
+            // NaN is not padded with zeros, and infinity keeps its sign.
             if !value.is_nan() || flags.space || flags.plus {
                 text.insert(0, sign);
             }
@@ -71,7 +71,7 @@ impl Printer<'_> {
     }
 }
 
-/// The flag `#`: a decimal point in any case, and the zeros at the end that `%g` leaves out.
+/// The flag `#`: always with a decimal point, and with the trailing zeros that `%g` omits.
 fn with_point(text: &[u8], verb: char, precision: Option<usize>) -> Vec<u8> {
     let is_hex = matches!(verb, 'x' | 'X');
     let exponent = text.iter().position(|it| match it {
@@ -103,14 +103,14 @@ fn with_point(text: &[u8], verb: char, precision: Option<usize>) -> Vec<u8> {
     out
 }
 
-/// Decimal digits of a number: `0.DIGITS` times ten to the power `point`. No zeros at the end.
+/// Decimal digits of a number: `0.DIGITS` times ten to the power `point`. No trailing zeros.
 struct Decimal {
     digits: Vec<u8>,
     point: i32,
 }
 
 impl Decimal {
-    /// The text is what Rust's `{:e}` gives.
+    /// From the output of Rust's `{:e}`.
     fn of(text: &str) -> Decimal {
         let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
         let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
@@ -133,10 +133,10 @@ impl Decimal {
     }
 }
 
-/// No float64 has more decimal digits than this, so rounding to more adds zeros only.
+/// No float64 has more decimal digits, so rounding to more only adds zeros.
 const MOST_DIGITS: usize = 1100;
 
-/// `strconv.FormatFloat` of a finite number that is not negative. Without a precision it is as many digits as the number needs.
+/// `strconv.FormatFloat` of a finite, non-negative number. Without a precision, the shortest digits are used.
 pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> Vec<u8> {
     match verb {
         'b' => binary(value),
@@ -162,7 +162,7 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
     }
 }
 
-/// `%g`: an exponent where it is small or large, else plain.
+/// `%g`: with an exponent if it is small or large.
 fn general(value: f64, verb: char, precision: Option<usize>) -> Vec<u8> {
     let decimal = match precision {
         Some(precision) => Decimal::rounded(value, precision),
@@ -177,7 +177,7 @@ fn general(value: f64, verb: char, precision: Option<usize>) -> Vec<u8> {
         Some(precision) => as_size(precision),
     };
     let exponent = decimal.point - 1;
-    // From 21 digits on the shortest form has an exponent too, but 6 is reached before.
+    // The shortest form also has an exponent from 21 digits, but 6 is reached first.
     let limit = if precision.is_none() {
         limit.max(6)
     } else {
@@ -247,7 +247,7 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> Vec<u8> {
         mantissa <<= shift;
         exponent = exponent + 52 - shift.cast_signed();
     }
-    // One digit before the point, thirteen behind it.
+    // One digit before the point, thirteen after it.
     if let Some(precision) = precision.filter(|it| *it < 13) {
         let dropped = 52 - 4 * u32::try_from(precision).unwrap_or(0);
         let rest = mantissa & ((1 << dropped) - 1);

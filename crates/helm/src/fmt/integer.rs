@@ -1,10 +1,10 @@
-//! Integers under their verbs.
+//! Formatting of integers.
 
 use super::printer::Printer;
 use super::text::{LOWER, UPPER, rune};
 use crate::go::strconv;
 
-/// An integer as its sign and size.
+/// An integer as sign and magnitude.
 #[derive(Clone, Copy)]
 pub(super) struct Integer {
     pub(super) negative: bool,
@@ -44,7 +44,7 @@ impl Integer {
 }
 
 impl Printer<'_> {
-    /// An integer under a verb; false where the verb does not fit.
+    /// Formats an integer with a verb; false if the verb is invalid for it.
     pub(super) fn integer(&mut self, value: Integer, verb: char) -> bool {
         match verb {
             'v' if self.flags.sharp_v && !value.signed => self.hexadecimal(value.size, true),
@@ -64,7 +64,7 @@ impl Printer<'_> {
         true
     }
 
-    /// In hexadecimal digits, with or without `0x`.
+    /// Writes hexadecimal digits, with or without `0x`.
     pub(super) fn hexadecimal(&mut self, value: u64, prefix: bool) {
         let sharp = std::mem::replace(&mut self.flags.sharp, prefix);
         self.digits(value.into(), 16, 'v', LOWER);
@@ -114,7 +114,7 @@ impl Printer<'_> {
         self.pad_with_spaces(&text);
     }
 
-    /// `U+0078`, with the flag `#` also the character.
+    /// Writes `U+0078`, with the flag `#` also the character.
     fn code_point(&mut self, code: u64) {
         let precision = self.flags.precision.unwrap_or(0).max(4);
         let mut text = format!("{code:X}");

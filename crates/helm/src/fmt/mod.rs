@@ -1,4 +1,4 @@
-//! Go's package `fmt`: `print`, `println`, `printf` and how a template prints a value.
+//! Go's package `fmt`: `print`, `println`, `printf` and the output of values in templates.
 
 mod float;
 mod integer;
@@ -11,7 +11,7 @@ use printer::Printer;
 
 pub use printf::sprintf;
 
-/// Writes a value as `%v` prints it.
+/// Writes a value in the format `%v`.
 pub fn write_value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::String(text) => out.extend_from_slice(text),
@@ -19,7 +19,7 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// `fmt.Sprint`: the values as `%v` prints them, with a space between two that are no strings.
+/// `fmt.Sprint`: values in the format `%v`, with a space between two that are not strings.
 pub fn sprint(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut after_string = true;
@@ -34,7 +34,7 @@ pub fn sprint(values: &[Value]) -> Vec<u8> {
     out
 }
 
-/// `fmt.Sprintln`: the values as `%v` prints them, with a space between each two and a line end.
+/// `fmt.Sprintln`: values in the format `%v`, separated by spaces, with a line end.
 pub fn sprintln(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, value) in values.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One value under one verb.
+//! Formats a value with a verb.
 
 use super::integer::Integer;
 use crate::value::{List, Map, NamedType, Str, Struct, Type, Value};
@@ -17,17 +17,17 @@ pub(super) struct Flags {
     pub(super) sharp_v: bool,
 }
 
-/// Values nested deeper than this are printed as `...`: a map can hold itself, on which Go's own stack overflows.
+/// Values nested deeper than this are printed as `...`. A map can contain itself, for which Go's stack overflows.
 const MAX_DEPTH: usize = 1000;
 
-/// Go prints addresses; ours would differ from run to run, so all are this one.
+/// The address that is printed for all pointers, so that the output does not differ between runs.
 const ADDRESS: u64 = 0xc0_0001_2000;
 
 /// Prints values into a buffer.
 pub(super) struct Printer<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) flags: Flags,
-    /// Within `%!verb(…)`, where methods are not called.
+    /// Whether it is within `%!verb(…)`, where methods are not called.
     in_error: bool,
 }
 
@@ -40,7 +40,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A value that was given as an argument.
+    /// Formats an argument.
     pub(super) fn argument(&mut self, value: &Value, verb: char) {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
@@ -54,7 +54,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A verb that does not fit: `%!d(string=x)`.
+    /// Writes the error for an invalid verb: `%!d(string=x)`.
     fn bad_verb(&mut self, value: &Value, verb: char) {
         self.in_error = true;
         self.out.extend_from_slice(format!("%!{verb}(").as_bytes());
@@ -79,7 +79,7 @@ impl Printer<'_> {
             return;
         }
         let fits = match value {
-            // Only an item of a list, or a value of a map, gets here: an interface without a value, whatever the verb.
+            // Only an item of a list or a value of a map: an interface without a value, with any verb.
             Value::Nil => {
                 let text: &[u8] = if self.flags.sharp_v {
                     b"interface {}(nil)"
@@ -130,7 +130,7 @@ impl Printer<'_> {
         }
     }
 
-    /// By the type's own method `String`, `Error` or `GoString`. False if there is none for the verb.
+    /// Formats by the method `String`, `Error` or `GoString` of the type. False if there is none for the verb.
     fn by_method(&mut self, value: &Value, named: &NamedType, verb: char) -> bool {
         if self.in_error {
             return false;
@@ -221,7 +221,7 @@ impl Printer<'_> {
         self.out.push(b'}');
     }
 
-    /// The beginning of a collection. False where that is all, since it is nil in Go syntax.
+    /// Writes the beginning of a collection. False if nothing follows, because it is nil in Go syntax.
     fn open(&mut self, ty: &Type, is_nil: bool, plain: &[u8]) -> bool {
         if !self.flags.sharp_v {
             self.out.extend_from_slice(plain);

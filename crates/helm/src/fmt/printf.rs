@@ -1,12 +1,12 @@
-//! The format text of `printf`.
+//! `printf`.
 
 use super::printer::{Flags, Printer};
 use crate::value::Value;
 
-/// Widths and precisions beyond this are taken for mistakes.
+/// The maximum width and precision.
 const MAX_NUMBER: i64 = 1_000_000;
 
-/// Formats as Go's `fmt.Sprintf` does, with its `%!verb(type=value)` texts for what does not fit.
+/// Formats like Go's `fmt.Sprintf`, with `%!verb(type=value)` for invalid verbs.
 pub fn sprintf(format: &[u8], values: &[Value]) -> Vec<u8> {
     let mut out = Vec::with_capacity(format.len() + 16 * values.len());
     let mut formatter = Formatter {
@@ -28,9 +28,9 @@ struct Formatter<'a> {
     values: &'a [Value],
     /// The index of the next value to print.
     next: usize,
-    /// Whether values were requested by their number.
+    /// Whether explicit argument indexes were used.
     reordered: bool,
-    /// Whether the number of the present verb, if any, is one.
+    /// Whether the argument index of the current verb is valid, if there is one.
     number_is_good: bool,
     printer: Printer<'a>,
 }
@@ -57,7 +57,7 @@ impl Formatter<'_> {
         self.format.get(self.position).copied()
     }
 
-    /// From behind the `%` to the end of the verb.
+    /// Processes a verb, from after the `%`.
     fn verb(&mut self) {
         self.number_is_good = true;
         self.flags();
@@ -114,7 +114,7 @@ impl Formatter<'_> {
         Some(letter.unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    /// A width, as digits or `*`. Gives whether a number in brackets was the last thing read.
+    /// Reads a width, as digits or `*`. Returns whether an argument index was read last.
     fn width(&mut self, after_index: bool) -> bool {
         if self.peek() != Some(b'*') {
             let width = self.digits();
@@ -138,7 +138,7 @@ impl Formatter<'_> {
         false
     }
 
-    /// A precision behind a dot, which is none at the very end of the format.
+    /// Reads a precision after a dot; there is none at the end of the format.
     fn precision(&mut self, after_index: bool) -> bool {
         if self.peek() != Some(b'.') || self.position + 1 >= self.format.len() {
             return after_index;
@@ -171,14 +171,14 @@ impl Formatter<'_> {
         value.filter(|it| (-MAX_NUMBER..=MAX_NUMBER).contains(it))
     }
 
-    /// Digits, if there are any. A number that is far too large ends the format.
+    /// Reads digits, if there are any. A number that is too large ends the format.
     fn digits(&mut self) -> Option<usize> {
         let (number, end) = parse_number(self.format, self.position, self.format.len());
         self.position = end;
         number
     }
 
-    /// The number of a value in brackets, `[2]`. Gives whether there was one.
+    /// Reads an argument index, `[2]`. Returns whether there was one.
     fn argument_number(&mut self) -> bool {
         if self.peek() != Some(b'[') {
             return false;
@@ -225,7 +225,7 @@ impl Formatter<'_> {
     }
 }
 
-/// Digits from `start`, and where they end. A number that is far too large counts as none and ends at `end`.
+/// Digits from `start`, and their end. A number that is too large counts as missing and ends at `end`.
 fn parse_number(text: &[u8], start: usize, end: usize) -> (Option<usize>, usize) {
     let mut number: Option<usize> = None;
     let mut position = start;
@@ -243,7 +243,7 @@ fn parse_number(text: &[u8], start: usize, end: usize) -> (Option<usize>, usize)
     (number, position)
 }
 
-/// A text that begins with a bracket: the index that it says, the bytes it takes, and whether there is a number in it.
+/// Parses an argument index in brackets: the index, the number of bytes, and whether it is a valid number.
 fn bracketed_number(text: &[u8]) -> (Option<usize>, usize, bool) {
     if text.len() < 3 {
         return (None, 1, false);

@@ -1,4 +1,4 @@
-//! Padding, and strings and bytes under the verbs `%s`, `%q`, `%x`.
+//! Padding, and formatting of strings and bytes with `%s`, `%q`, `%x`.
 
 use super::printer::Printer;
 use crate::go::strconv;
@@ -31,14 +31,14 @@ impl Printer<'_> {
         self.out.resize(self.out.len() + count, byte);
     }
 
-    /// Pads with spaces whatever the flag `0` says.
+    /// Pads with spaces, ignoring the flag `0`.
     pub(super) fn pad_with_spaces(&mut self, text: &[u8]) {
         let zero = std::mem::replace(&mut self.flags.zero, false);
         self.pad(text);
         self.flags.zero = zero;
     }
 
-    /// A string under a verb; false where the verb does not fit.
+    /// Formats a string with a verb; false if the verb is invalid for it.
     pub(super) fn text(&mut self, text: &[u8], verb: char) -> bool {
         match verb {
             'v' if self.flags.sharp_v => self.quoted(text),
@@ -104,14 +104,14 @@ impl Printer<'_> {
     }
 }
 
-/// The character with a code, U+FFFD if there is none.
+/// The character with a code point; U+FFFD if there is none.
 pub(super) fn rune(code: u64) -> char {
     let code = u32::try_from(code).ok();
     code.and_then(char::from_u32)
         .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// The number of characters; each byte that is not UTF-8 is one.
+/// The number of characters; each invalid byte counts as one.
 pub(super) fn rune_count(text: &[u8]) -> usize {
     text.utf8_chunks()
         .map(|it| it.valid().chars().count() + it.invalid().len())
@@ -133,7 +133,7 @@ fn first_runes(text: &[u8], count: usize) -> &[u8] {
     text
 }
 
-/// Whether a text can be written between backquotes unchanged.
+/// Whether a text can be written unchanged in backquotes.
 fn can_backquote(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         return false;
@@ -143,7 +143,7 @@ fn can_backquote(text: &[u8]) -> bool {
     !text.contains(forbidden)
 }
 
-/// A quoted text with escapes in place of what is not ASCII.
+/// A quoted text with non-ASCII characters escaped.
 fn to_ascii(quoted: &str) -> String {
     let mut out = String::with_capacity(quoted.len());
     for letter in quoted.chars() {

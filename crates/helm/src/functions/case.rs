@@ -1,4 +1,4 @@
-//! Words and their capitals, as goutils, xstrings and Go's `strings` change them.
+//! Changes of case, as in goutils, xstrings and Go's `strings`.
 
 use crate::go::unicode::{
     is_digit, is_letter, is_lower, is_punctuation, is_space, is_title, is_upper, runes, to_lower,
@@ -13,7 +13,7 @@ pub(super) fn lower(text: &[u8]) -> Vec<u8> {
     collect(runes(text).map(to_lower))
 }
 
-/// A capital at the beginning of each word.
+/// Capitalizes each word.
 pub(super) fn title(text: &[u8]) -> Vec<u8> {
     let mut previous = ' ';
     collect(runes(text).map(|letter| {
@@ -23,7 +23,7 @@ pub(super) fn title(text: &[u8]) -> Vec<u8> {
     }))
 }
 
-/// Apostrophes and hyphens separate words, symbols beyond ASCII do not.
+/// Whether a character separates words: apostrophes and hyphens do, non-ASCII symbols do not.
 fn is_separator(letter: char) -> bool {
     match letter.is_ascii() {
         true => !letter.is_ascii_alphanumeric() && letter != '_',
@@ -31,7 +31,7 @@ fn is_separator(letter: char) -> bool {
     }
 }
 
-/// A small letter at the beginning of each word that follows a space.
+/// Begins each word after a space with lower case.
 pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
     let mut begins = true;
     collect(runes(text).map(|letter| {
@@ -46,7 +46,7 @@ pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
     }))
 }
 
-/// Capitals for small letters and the other way round.
+/// Swaps upper and lower case.
 pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
     let mut after_space = true;
     collect(runes(text).map(|letter| {
@@ -65,7 +65,7 @@ pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
     }))
 }
 
-/// The first byte of each word, as a character of Latin-1.
+/// The first byte of each word, as a Latin-1 character.
 pub(super) fn initials(text: &[u8]) -> Vec<u8> {
     let mut begins = true;
     collect(text.iter().map(|byte| char::from(*byte)).filter(|letter| {
@@ -76,7 +76,7 @@ pub(super) fn initials(text: &[u8]) -> Vec<u8> {
     }))
 }
 
-/// Without spaces; where there are any, the other bytes are written as characters of Latin-1.
+/// Removes spaces. If there are any, the other bytes are written as Latin-1 characters.
 pub(super) fn without_space(text: &[u8]) -> Vec<u8> {
     if !text.iter().any(|byte| is_space(char::from(*byte))) {
         return text.to_vec();
@@ -93,7 +93,7 @@ pub(super) fn pascal_case(text: &[u8]) -> Vec<u8> {
     let Some((first, rest)) = letters.get(leading..).and_then(|it| it.split_first()) else {
         return collect(out.into_iter());
     };
-    // Capitals after a first capital become small until a small letter comes.
+    // Capitals after the first one become lower case, up to the next lower-case letter.
     let mut in_capitals = is_upper(*first);
     let mut previous = to_upper(*first);
     for letter in rest {
@@ -120,7 +120,7 @@ pub(super) fn pascal_case(text: &[u8]) -> Vec<u8> {
     collect(out.into_iter())
 }
 
-/// `http_server` of `HTTPServer`, with the connector that is given.
+/// `http_server` for `HTTPServer`, with a connector.
 pub(super) fn connected_case(text: &[u8], connector: char) -> Vec<u8> {
     let letters: Vec<char> = runes(text).collect();
     let mut words = Words { rest: &letters };
@@ -148,7 +148,7 @@ pub(super) fn connected_case(text: &[u8], connector: char) -> Vec<u8> {
                 let number = word;
                 (kind, word) = words.next_word();
                 if kind == WordKind::Alphabet {
-                    // Small letters after a number belong to it.
+                    // Lower-case letters after a number belong to it.
                     out.push(connector);
                     push_lower(&mut out, WordKind::Number, number, connector);
                     words.push_glued(&mut out, &mut kind, &mut word, connector);
@@ -176,13 +176,13 @@ enum WordKind {
     Other,
 }
 
-/// What is left of a text that is cut into words.
+/// The rest of a text that is split into words.
 struct Words<'t> {
     rest: &'t [char],
 }
 
 impl<'t> Words<'t> {
-    /// Writes the words of letters and numbers that follow, and a connector if yet another word comes.
+    /// Writes the following words of letters and numbers, and a connector if another word follows.
     fn push_glued(
         &mut self,
         out: &mut String,
@@ -229,7 +229,7 @@ impl<'t> Words<'t> {
     }
 }
 
-/// The next character that is valid and how many are used up; if there is none, the one before.
+/// The next valid character and the number of consumed ones; if there is none, the previous one.
 fn next_valid(text: &[char], previous: char) -> (char, usize) {
     let skipped = text
         .iter()
@@ -241,7 +241,7 @@ fn next_valid(text: &[char], previous: char) -> (char, usize) {
     }
 }
 
-/// The length of a word that goes on as long as its characters are of a kind.
+/// The length of a run of characters of the same kind.
 fn run(text: &[char], begin: usize, first: char, is_part: impl Fn(char) -> bool) -> usize {
     let (mut length, mut previous) = (begin, first);
     while let Some(rest) = text.get(length..).filter(|it| !it.is_empty()) {
@@ -254,7 +254,8 @@ fn run(text: &[char], begin: usize, first: char, is_part: impl Fn(char) -> bool)
     length
 }
 
-/// A capital and the small letters after it, or a row of capitals; the last capital before a small letter begins the next word.
+/// A capital and the following lower-case letters, or a run of capitals, of which the last one before a lower-case letter begins
+/// the next word.
 fn upper_word(text: &[char], begin: usize, first: char) -> usize {
     let Some(rest) = text.get(begin..).filter(|it| !it.is_empty()) else {
         return begin;
@@ -285,7 +286,7 @@ fn is_connector(letter: char) -> bool {
     letter == '-' || letter == '_' || is_space(letter)
 }
 
-/// Letters whose words are not of Chinese, Japanese or Korean, as xstrings decides it.
+/// Letters that are not Chinese, Japanese or Korean, as in xstrings.
 fn is_alphabet(letter: char) -> bool {
     is_letter(letter) && !is_ideographic(letter)
 }
@@ -302,7 +303,7 @@ fn is_ideographic(letter: char) -> bool {
     matches!(letter, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
 }
 
-/// Writes a word in small letters; connectors become the one that is wanted.
+/// Writes a word in lower case; connectors are replaced by the wanted one.
 fn push_lower(out: &mut String, kind: WordKind, word: &[char], connector: char) {
     match kind {
         WordKind::Upper | WordKind::Connector => {

@@ -1,4 +1,4 @@
-//! Conversions between values as sprig makes them.
+//! Conversions between values, as in sprig.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::go::strconv::{parse_float, parse_int};
 use crate::template::FunctionError;
 use crate::value::{Kind, Str, Type, UintType, Value};
 
-/// The text of a value as sprig's `toString` makes it: strings and bytes as they are, all else as Go prints it.
+/// `toString` of sprig: strings and bytes unchanged, everything else as printed by Go.
 pub(super) fn to_text(value: &Value) -> Str {
     match value {
         Value::String(text) | Value::Bytes(text) => text.clone(),
@@ -17,14 +17,14 @@ pub(super) fn to_text(value: &Value) -> Str {
     }
 }
 
-/// The text of a value as Go prints it with `%v`.
+/// The text of a value in the format `%v`.
 pub(super) fn display(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     write_value(&mut out, value);
     out
 }
 
-/// The items of a list of any type, bytes included. The error is the kind of what is no list, or Go's panic for nil.
+/// The items of a list of any type, including bytes. The error is the kind of a value that is not a list, or Go's panic for nil.
 pub(super) fn items(value: &Value) -> Result<Vec<Value>, NoList> {
     match value {
         Value::List(list) => Ok(list.to_vec()),
@@ -37,11 +37,11 @@ pub(super) fn items(value: &Value) -> Result<Vec<Value>, NoList> {
     }
 }
 
-/// A value that is no list: its kind, `None` for nil.
+/// The kind of a value that is not a list; `None` for nil.
 pub(super) struct NoList(pub(super) Option<Kind>);
 
 impl NoList {
-    /// The error of a function: `words` and the kind.
+    /// The error of a function: a text and the kind.
     pub(super) fn error(&self, words: &str) -> FunctionError {
         FunctionError::new(match self.0 {
             Some(kind) => format!("{words} {}", kind.name()),
@@ -50,7 +50,7 @@ impl NoList {
     }
 }
 
-/// The texts of a list's items without nil ones; of anything else its own text, of nil none.
+/// The texts of a list's items without nil; for another value its text, for nil none.
 pub(super) fn texts(value: &Value) -> Vec<Str> {
     match items(value) {
         Ok(items) => items
@@ -63,12 +63,12 @@ pub(super) fn texts(value: &Value) -> Vec<Str> {
     }
 }
 
-/// Whether sprig takes a value for empty.
+/// Whether a value is empty in sprig.
 pub(super) fn is_empty(value: &Value) -> bool {
     !value.is_true()
 }
 
-/// A whole number of any value; 0 if there is none.
+/// Converts any value to a whole number; 0 if that is not possible.
 pub(super) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(_, value) => *value,
@@ -80,7 +80,7 @@ pub(super) fn to_int(value: &Value) -> i64 {
     }
 }
 
-/// A float64 as an int64, as an amd64 processor converts it: all that do not fit become the lowest number.
+/// Converts a float64 to int64 like amd64 processors: values out of range become the minimum.
 fn truncate(value: f64) -> i64 {
     #[allow(clippy::cast_possible_truncation, reason = "checked right after")]
     let converted = value as i64;
@@ -88,7 +88,7 @@ fn truncate(value: f64) -> i64 {
     if is_out { i64::MIN } else { converted }
 }
 
-/// Without a fraction of zeros only.
+/// Removes a fraction that consists of zeros.
 fn without_zero_fraction(text: &[u8]) -> &[u8] {
     let zeros = text.iter().rev().take_while(|it| **it == b'0').count();
     let rest = text.get(..text.len() - zeros).unwrap_or(text);
@@ -97,7 +97,7 @@ fn without_zero_fraction(text: &[u8]) -> &[u8] {
         .unwrap_or(text)
 }
 
-/// A float64 of any value; 0 if there is none.
+/// Converts any value to float64; 0 if that is not possible.
 pub(super) fn to_float(value: &Value) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "as Go converts it")]
     match value {
@@ -112,18 +112,18 @@ pub(super) fn to_float(value: &Value) -> f64 {
     }
 }
 
-/// Whether a text for infinity says so; a number that is too large for float64 does not.
+/// Whether a text is a word for infinity, and not a number that is too large.
 fn is_word(text: &[u8]) -> bool {
     !text.iter().any(u8::is_ascii_digit)
 }
 
-/// Whether two values are the same to `reflect.DeepEqual`: of the same types throughout.
+/// Whether two values are equal for `reflect.DeepEqual`, which requires equal types.
 pub(super) fn deep_equal(a: &Value, b: &Value) -> bool {
     deep_equal_at(a, b, 0)
 }
 
 fn deep_equal_at(a: &Value, b: &Value, depth: usize) -> bool {
-    // Values that hold themselves are only equal to themselves.
+    // Values that contain themselves are only equal to themselves.
     if depth > 1000 || a.type_of() != b.type_of() {
         return false;
     }
@@ -163,7 +163,7 @@ fn deep_equal_at(a: &Value, b: &Value, depth: usize) -> bool {
     }
 }
 
-/// The type's name as `%T` prints it.
+/// The name of the type in the format `%T`.
 pub(super) fn type_name(value: &Value) -> Cow<'static, str> {
     match value.type_of() {
         None => Cow::Borrowed("<nil>"),

@@ -60,12 +60,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// A time as a value, of the type `time.Time`.
+/// A value of type `time.Time`.
 pub(crate) fn time_value(time: Time) -> Value {
     Value::Struct(Struct::with_data(&TIME, Vec::new(), time))
 }
 
-/// The time that a value is.
+/// The time of a value, if it is one.
 pub(super) fn time_of(value: &Value) -> Option<Time> {
     match value {
         Value::Struct(object) | Value::Pointer(object) => object.data::<Time>().cloned(),
@@ -73,7 +73,7 @@ pub(super) fn time_of(value: &Value) -> Option<Time> {
     }
 }
 
-/// The time of the rendering, which is noted as not deterministic.
+/// The time of the rendering, which is recorded as not deterministic.
 fn now(context: &mut Context<'_>) -> Time {
     let now = Time::unix(context.state.time());
     context.state.record("now", now.text().into());
@@ -90,7 +90,7 @@ fn given(value: &Value) -> Option<Time> {
     }
 }
 
-/// What is no time is taken for now, an unknown zone for UTC.
+/// A value that is not a time counts as now, an unknown zone as UTC.
 fn formatted(context: &mut Context<'_>, layout: &[u8], value: &Value, zone: &[u8]) -> Returned {
     let time = given(value).unwrap_or_else(|| now(context));
     let zone = std::str::from_utf8(zone).ok().and_then(Zone::load);
@@ -98,7 +98,7 @@ fn formatted(context: &mut Context<'_>, layout: &[u8], value: &Value, zone: &[u8
     text(time.with_zone(zone.unwrap_or(Zone::Utc)).format(layout))
 }
 
-/// A duration that is wrong changes nothing.
+/// An invalid duration has no effect.
 fn date_modify(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let time = time_of(arguments.get(1)).unwrap_or_else(Time::zero);
     Ok(time_value(match Duration::parse(arguments.text(0)) {
@@ -115,7 +115,7 @@ fn must_date_modify(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     }
 }
 
-/// A decimal number; one that is too large is the largest there is, anything else 0.
+/// A decimal number. A number that is too large becomes the maximum, anything else 0.
 fn whole_number(text: &[u8]) -> i64 {
     use crate::go::strconv::{NumberError, parse_int};
     match parse_int(text, 10) {
@@ -124,7 +124,7 @@ fn whole_number(text: &[u8]) -> i64 {
     }
 }
 
-/// The largest unit of which there is more than one.
+/// Rounds to the largest unit that occurs more than once.
 fn duration_round(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let Duration(nanoseconds) = match arguments.get(0) {
         Value::String(text) => Duration::parse(text).unwrap_or(Duration(0)),
@@ -252,7 +252,7 @@ static LOCATION: NamedType = NamedType {
 };
 
 const NONE: Signature = Signature::fixed(&[]);
-// Statics, because the types that they name have methods with these parameters.
+// Statics, because these types have methods with parameters of the same types.
 static ONE_TIME: [Type; 1] = [Type::Named(&TIME)];
 static ONE_DURATION: [Type; 1] = [Type::Int(IntType::Named(&DURATION))];
 
@@ -433,7 +433,7 @@ fn since_1970(value: &Value, unit: i64) -> Value {
     Value::int64(whole.wrapping_add(fraction))
 }
 
-/// To a multiple of a duration since Go's zero time.
+/// Rounds to a multiple of a duration since Go's zero time.
 fn rounded(time: &Time, arguments: &[Value], rounds: bool) -> Time {
     let unit = i128::from(arguments.first().map_or(0, nanoseconds_of));
     if unit <= 0 {
@@ -453,7 +453,7 @@ fn name_of(value: &Value, layout: &[u8], day_of_first: i64) -> Option<String> {
     let Value::Int(_, number) = value else {
         return None;
     };
-    // The first of January 2006 was a Sunday.
+    // 1 January 2006 was a Sunday.
     let time = Time::unix(1_136_073_600);
     let time = match layout {
         b"January" => time.add_date(0, number - 1, 0),

@@ -1,4 +1,4 @@
-//! Empty values and what replaces them.
+//! Empty values and defaults.
 
 use super::convert::is_empty;
 use super::{ANY, BOOL, text};

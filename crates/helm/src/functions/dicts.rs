@@ -75,7 +75,7 @@ fn names<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = &'a [u8]> {
         .map(|it| &**it)
 }
 
-/// Keys and values in turn; a last key without a value has an empty string.
+/// Alternating keys and values; a last key without a value gets an empty string.
 fn dict(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     context.charge(arguments.len().saturating_mul(size_of::<Value>()))?;
     let pairs = arguments.0.chunks(2).map(|pair| match pair {
@@ -86,7 +86,7 @@ fn dict(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     Ok(Value::map(pairs))
 }
 
-/// A value by its path: keys, the default where it is absent, and the map.
+/// A value by its path: keys, a default for a missing value, and the map.
 fn dig(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let [keys @ .., default, map] = arguments.0 else {
         return fail("dig needs at least three arguments");
@@ -126,12 +126,12 @@ fn deep_copy(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     }
 }
 
-/// A copy that shares no map and no list.
+/// A deep copy.
 fn copy(context: &mut Context<'_>, value: &Value, depth: usize) -> Returned {
     if depth > 1000 {
         return fail("deepCopy error: the value contains itself");
     }
-    // A map takes many times what a value takes.
+    // A map needs much more memory than other values.
     context.charge(16 * size_of::<Value>())?;
     Ok(match value {
         Value::Map(map) if !map.is_nil() => {

@@ -1,4 +1,4 @@
-//! Stopping with the author's words, and looking at the cluster.
+//! `fail`, `required` and functions that access a cluster or the network.
 
 use super::{ANY, STRING, text};
 use crate::template::{Function, FunctionError};
@@ -9,9 +9,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let message = it.string(0).to_lossy().into_owned();
         Err(FunctionError::Author(message))
     }),
-    // No names are looked up: the network is no input.
+    // No names are looked up, because the network is not an input.
     Function::fixed("getHostByName", &[STRING], |_, _| text("")),
-    // There is no cluster, so nothing is found.
+    // Without a cluster, nothing is found.
     Function::fixed("lookup", &[STRING, STRING, STRING, STRING], |_, _| {
         Ok(Value::Map(Map::new(Default::default())))
     }),

@@ -1,4 +1,4 @@
-//! Digests, passwords that are derived, and symmetric encryption.
+//! Digests, derived passwords, and symmetric encryption.
 
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
@@ -50,7 +50,7 @@ fn adler_32(text: &[u8]) -> u32 {
 
 /// A hash whose salt depends on the release and the password.
 fn bcrypt(context: &mut Context<'_>, function: &'static str, password: &[u8]) -> Str {
-    // More bytes than this are refused, as by Go's library.
+    // Longer passwords are rejected, as in Go's library.
     if password.len() > 72 {
         let words = "bcrypt: password length exceeds 72 bytes";
         return format!("failed to encrypt string with bcrypt: {words}").into();
@@ -75,7 +75,7 @@ fn htpasswd(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     text([name, b":", &hash].concat())
 }
 
-/// The key of a password: its first 32 bytes, filled up with zeros.
+/// The key of a password: its first 32 bytes, padded with zeros.
 fn aes_key(password: &[u8]) -> [u8; 32] {
     let mut key = [0; 32];
     for (to, from) in key.iter_mut().zip(password) {
@@ -169,7 +169,7 @@ const LONG: &[&str] = &[
     "CvccCvcvCvccno",
 ];
 
-/// Passwords of the Master Password algorithm, by their kind.
+/// Templates of the Master Password algorithm, by kind.
 const TEMPLATES: &[(&str, &[&str])] = &[
     ("maximum", &["anoxxxxxxxxxxxxxxxxx", "axxxxxxxxxxxxxxxxxno"]),
     ("long", LONG),
@@ -179,7 +179,7 @@ const TEMPLATES: &[(&str, &[&str])] = &[
     ("pin", &["nnnn"]),
 ];
 
-/// What a letter of a template generates.
+/// The characters that a letter of a template stands for.
 fn characters(class: char) -> &'static [u8] {
     match class {
         'V' => b"AEIOU",
@@ -193,7 +193,7 @@ fn characters(class: char) -> &'static [u8] {
     }
 }
 
-/// A password of a master password, a user, a site and a counter.
+/// Derives a password from a master password, a user, a site and a counter.
 fn derive_password(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     const SCOPE: &[u8] = b"com.lyndir.masterpassword";
     let kind = arguments.text(1);

@@ -47,7 +47,7 @@ fn list(value: &Value, words: &str) -> Result<Vec<Value>, FunctionError> {
     items(value).map_err(|it| it.error(words))
 }
 
-/// A list as a result that counts against the limit of what a template may make.
+/// A list as a result, charged to the limits of the template.
 fn made(context: &mut Context<'_>, items: Vec<Value>) -> Returned {
     context.charge(items.len().saturating_mul(size_of::<Value>()))?;
     Ok(Value::list(items))
@@ -75,7 +75,7 @@ fn last(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     Ok(items.pop().unwrap_or_default())
 }
 
-/// Of an empty list these give a nil one.
+/// For an empty list, the result is nil.
 fn rest(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let items = list(arguments.get(0), "Cannot find rest on type")?;
     match items.split_first() {
@@ -108,7 +108,7 @@ fn uniq(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let items = list(arguments.get(0), "Cannot find uniq on type")?;
     let mut kept: Vec<Value> = Vec::new();
     for item in items {
-        // Each item is compared with all that were kept.
+        // Each item is compared with all kept ones.
         context.charge(kept.len())?;
         if !kept.iter().any(|it| deep_equal(&item, it)) {
             kept.push(item);
@@ -135,7 +135,7 @@ fn has(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     Ok(Value::Bool(found))
 }
 
-/// A part of a list, of the list's own type.
+/// A part of a list, with the type of the list.
 fn slice(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let value = arguments.get(0);
     let items = list(value, "list should be type of slice or array but")?;
@@ -182,7 +182,7 @@ fn chunk(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let items = list(arguments.get(1), "Cannot chunk type")?;
     let length = items.len() as i64;
     let too_long = || FunctionError::new("runtime error: makeslice: len out of range");
-    // Go divides as floats: by zero there are endlessly many chunks.
+    // Go divides as floats, so with zero the number of chunks is infinite.
     let count = match size {
         0 => return Err(too_long()),
         _ => floor_division(length - 1, size) + 1,

@@ -9,7 +9,7 @@ use crate::value::{IntType, List, Type, Value};
 
 static INT_LIST: Type = Type::Slice(&Type::Int(IntType::Int));
 
-/// The bytes that a number in a list is counted as.
+/// The charged size of a number in a list.
 const NUMBER_SIZE: usize = 24;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -107,7 +107,7 @@ fn integer(value: i64) -> Returned {
     Ok(Value::int64(value))
 }
 
-/// Go's `math.Max`: not a number if one is not, and 0 before -0.
+/// Go's `math.Max`: NaN if one is NaN, and 0 is greater than -0.
 fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() {
         return if a == f64::INFINITY || b == f64::INFINITY {
@@ -122,7 +122,7 @@ fn larger(a: f64, b: f64) -> f64 {
     a.max(b)
 }
 
-/// Applies an operation of decimals to a number and one after the other of further ones.
+/// Applies an operation on decimals to a number and further ones in order.
 fn decimal(
     context: &mut Context<'_>,
     first: &Value,
@@ -132,7 +132,7 @@ fn decimal(
     let mut result = to_decimal(first)?;
     for other in others {
         result = operation(&result, &to_decimal(other)?)?;
-        // A product has the digits of all its factors.
+        // A product has as many digits as all its factors together.
         context.charge(result.size())?;
     }
     Ok(Value::Float(result.to_float()))
@@ -146,7 +146,7 @@ fn to_decimal(value: &Value) -> Result<Decimal, FunctionError> {
     })
 }
 
-/// Rounds up from `limit` on. The fraction of a negative number is negative, so that it is rounded down.
+/// Rounds up from `limit`. The fraction of a negative number is negative, so it is rounded down.
 fn round(value: f64, places: i64, limit: f64) -> f64 {
     let power = power_of_ten(places);
     let digit = power * value;
@@ -163,7 +163,7 @@ fn round(value: f64, places: i64, limit: f64) -> f64 {
     rounded / power
 }
 
-/// A power of ten, by the steps that Go takes, since the last digit depends on them.
+/// A power of ten, computed in Go's steps, on which the last digit depends.
 fn power_of_ten(exponent: i64) -> f64 {
     if exponent == 0 {
         return 1.0;
@@ -173,7 +173,7 @@ fn power_of_ten(exponent: i64) -> f64 {
         return if exponent < 0 { 0.0 } else { f64::INFINITY };
     }
     let (mut result, mut result_exponent) = (1.0_f64, 0_i32);
-    // Ten is 0.625 times two to the fourth.
+    // 10 is 0.625 × 2⁴.
     let (mut factor, mut factor_exponent) = (0.625_f64, 4_i32);
     while rest != 0 {
         if rest & 1 == 1 {
@@ -196,7 +196,7 @@ fn power_of_ten(exponent: i64) -> f64 {
     result * 2_f64.powi(half) * 2_f64.powi(result_exponent - half)
 }
 
-/// How many numbers there are from a start to an end that does not belong to them.
+/// The number of values from a start to an exclusive end.
 fn count(start: i64, stop: i64, step: i64) -> usize {
     let distance = i128::from(stop) - i128::from(start);
     let step = i128::from(step);
@@ -225,7 +225,7 @@ fn numbers(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Retur
     Ok(Value::List(List::of(&INT_LIST, numbers.collect())))
 }
 
-/// Numbers with blanks between, by an end, a start and an end, or a start, a step and an end; the end belongs to them.
+/// Numbers separated by blanks, with arguments end, or start and end, or start, step and end; the end is inclusive.
 fn seq(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let (start, step, end) = match arguments.len() {
         1 => (1, None, arguments.int(0)),

@@ -1,11 +1,11 @@
-//! `merge` and `mergeOverwrite`, as the library mergo merges maps.
+//! `merge` and `mergeOverwrite`, as in the library mergo.
 
 use super::convert::is_empty;
 use super::fail;
 use crate::template::{Arguments, Context, FunctionError, Returned};
 use crate::value::{Map, Value};
 
-/// Merges further maps into the first one, which is changed and given back.
+/// Merges further maps into the first one, which is changed and returned.
 pub(super) fn merge(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -24,7 +24,7 @@ pub(super) fn merge(
     })
 }
 
-/// Without `overwrites` a value of the source is taken where the target has none or an empty one.
+/// Without `overwrites`, a value of the source is only used if the target has none or an empty one.
 fn merge_into(
     context: &mut Context<'_>,
     target: &Map,

@@ -1,6 +1,6 @@
 //! The functions of sprig and Helm.
 //!
-//! Each file has the functions of one area. They take and give Go values and fail with the words of the originals.
+//! Each file contains the functions of one area. They work on Go values and have the error messages of the originals.
 
 mod case;
 mod certificates;
@@ -45,7 +45,7 @@ const UINT_32: Type = Type::Uint(UintType::Uint32);
 static MAP_TYPE: Type = MAP;
 static LIST_TYPE: Type = ANY_LIST;
 
-/// What Go says where a function looks at the type of nil.
+/// Go's message for accessing the type of nil.
 const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
 /// All functions, in groups.
@@ -79,7 +79,7 @@ fn text(text: impl Into<crate::value::Str>) -> Returned {
     Ok(Value::String(text.into()))
 }
 
-/// Go's words as an error.
+/// Go's message as an error.
 fn fail<T>(words: impl Into<String>) -> Result<T, FunctionError> {
     Err(FunctionError::new(words))
 }

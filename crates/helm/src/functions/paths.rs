@@ -11,7 +11,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("dir", &[STRING], |_, it| text(dir(it.text(0)))),
     Function::fixed("ext", &[STRING], |_, it| text(ext(it.text(0)))),
     Function::fixed("isAbs", &[STRING], |_, it| is_absolute(it.text(0))),
-    // Those of the operating system, which is taken for Unix.
+    // Paths of the operating system, which is assumed to be Unix.
     Function::fixed("osBase", &[STRING], |_, it| text(base(it.text(0)))),
     Function::fixed("osClean", &[STRING], |_, it| text(clean(it.text(0)))),
     Function::fixed("osDir", &[STRING], |_, it| text(dir(it.text(0)))),

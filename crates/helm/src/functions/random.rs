@@ -1,4 +1,4 @@
-//! What Helm makes again each time: passwords, identifiers. See `State` for how it is made here.
+//! Random values: passwords and identifiers. `State` makes them deterministic.
 
 use super::{INT, STRING, fail, text};
 use crate::go::base64::encode_64;
@@ -78,7 +78,7 @@ fn recorded(context: &mut Context<'_>, function: &'static str, value: impl Into<
     Ok(Value::String(value))
 }
 
-/// Some letters of an alphabet. As in Helm, a number that makes no sense gives none.
+/// Random letters of an alphabet. As in Helm, an invalid number gives none.
 fn letters(
     context: &mut Context<'_>,
     function: &'static str,

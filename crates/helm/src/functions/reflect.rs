@@ -1,4 +1,4 @@
-//! What a value is.
+//! Types and kinds of values.
 
 use super::convert::{deep_equal, type_name};
 use super::{ANY, STRING, text};

@@ -37,7 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("regexFindAll", LIMITED, |context, it| {
         find_all(compiled(context, it)?, it)
     }),
-    // Here a pattern that is wrong matches nothing.
+    // Here, an invalid pattern matches nothing.
     Function::fixed("regexMatch", TWO, |context, it| {
         let pattern = context.state.pattern(&it.string(0)).as_ref();
         Ok(Value::Bool(
@@ -61,7 +61,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// The pattern of the first argument.
 ///
-/// Errors: as `regexp.Compile` gives them.
+/// Errors: as from `regexp.Compile`.
 fn checked<'c>(
     context: &'c mut Context<'_>,
     arguments: Arguments<'_>,
@@ -74,7 +74,7 @@ fn checked<'c>(
 
 /// The pattern of the first argument.
 ///
-/// Errors: as `regexp.MustCompile` panics with.
+/// Errors: the panic of `regexp.MustCompile`.
 fn compiled<'c>(
     context: &'c mut Context<'_>,
     arguments: Arguments<'_>,
@@ -108,7 +108,7 @@ fn limit(arguments: Arguments<'_>) -> Option<usize> {
     usize::try_from(arguments.int(2)).ok()
 }
 
-/// Without a match the list is nil.
+/// Without matches, the list is nil.
 fn list(parts: Vec<&[u8]>) -> Value {
     match parts.is_empty() {
         true => Value::List(List::nil(&STRING_LIST)),
@@ -141,7 +141,7 @@ fn replace_all(
 ) -> Returned {
     let (source, replacement) = (arguments.text(1), arguments.text(2));
     let pattern = compile(context, arguments)?.clone();
-    // Each match puts in the template, and a reference in it no more than the match itself.
+    // Each match inserts the template, and each reference at most the match itself.
     let matches = pattern.find_all(source, None).len();
     let references = replacement.iter().filter(|it| **it == b'$').count();
     let referenced = if is_literal {

@@ -13,7 +13,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn parse(text: &[u8]) -> Result<Version, FunctionError> {
-    // What is not UTF-8 is no version either.
+    // Invalid UTF-8 is not a version.
     let version = Version::parse(std::str::from_utf8(text).unwrap_or("\u{fffd}"));
     version.map_err(|it| FunctionError::new(it.to_string()))
 }
@@ -27,7 +27,7 @@ fn compare(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     }
 }
 
-/// The newer library, which Helm 4 has, puts the constraint in quotes.
+/// In Helm 4, the message has quotes around the constraint.
 fn in_words_of(version: HelmVersion, words: &str) -> String {
     match words.strip_prefix("improper constraint: ") {
         Some(text) if version == HelmVersion::V4 => {
@@ -50,7 +50,7 @@ static VERSION: NamedType = NamedType {
 };
 
 const NONE: Signature = Signature::fixed(&[]);
-// A static, because the type that it names has methods with this parameter.
+// A static, because the type has methods with parameters of the same type.
 static OTHER: [Type; 1] = [Type::Pointer(&VERSION)];
 
 static METHODS: &[Method] = &[

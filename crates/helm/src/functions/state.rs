@@ -1,4 +1,4 @@
-//! What functions keep between the calls of one rendering.
+//! State of functions between calls in one rendering.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,29 @@ use crate::value::Str;
 /// The maximum number of compiled patterns kept.
 const PATTERNS_MAX: usize = 100;
 
-/// What functions keep between calls, for all templates of one rendering.
+/// The state of functions, for all templates of a rendering.
 #[derive(Debug, Default)]
 pub struct State {
-    /// Says whose rendering this is, so that another release gets other random values.
+    /// The identity of the rendering, so that other releases get other random values.
     identity: String,
-    /// How often each call that gives something random was made.
+    /// The number of calls with random results, by call.
     calls: BTreeMap<Vec<u8>, u64>,
     not_deterministic: Vec<NotDeterministic>,
     patterns: BTreeMap<Str, Result<Regexp, String>>,
 }
 
-/// A value that Helm would make again in each rendering: a password, a certificate, the time. Here it is made from the identity of
-/// the release, so that the same inputs give the same bytes. A diff leaves it out.
+/// A value that would differ in each rendering of Helm: a password, a certificate, the time. Here, it is derived from the identity
+/// of the release, so that the same input gives the same output. Diffs ignore it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotDeterministic {
-    /// The function that made it.
+    /// The function that created it.
     pub function: &'static str,
-    /// The text of it.
+    /// Its text.
     pub value: Str,
 }
 
 impl State {
-    /// The state of a rendering. `identity` says what is rendered: the namespace and name of the release, and the chart.
+    /// The state of a rendering. `identity` consists of the namespace and name of the release, and the chart.
     pub fn new(identity: impl Into<String>) -> State {
         State {
             identity: identity.into(),
@@ -40,18 +40,18 @@ impl State {
         }
     }
 
-    /// The time that templates take for now, in seconds since 1970. The clock is no input, so it is always the same.
+    /// The current time for templates, in seconds since 1970. The clock is not an input, so it is constant.
     pub(super) fn time(&self) -> i64 {
-        // The first of January 2000.
+        // 1 January 2000.
         946_684_800
     }
 
-    /// The values so far that differ in each rendering of Helm.
+    /// The values so far that would differ in each rendering of Helm.
     pub fn not_deterministic(&self) -> &[NotDeterministic] {
         &self.not_deterministic
     }
 
-    /// A generator for one call, which depends on the release, the call and how often it was made, but not on other calls.
+    /// A generator for a call. It depends on the release, the call and how often it was repeated, but not on other calls.
     pub(super) fn generator(&mut self, call: &[u8]) -> Generator {
         let count = self.calls.entry(call.to_vec()).or_insert(0);
         *count += 1;
@@ -68,13 +68,13 @@ impl State {
         }
     }
 
-    /// Notes a value that Helm would make again each time.
+    /// Records a value that would differ in each rendering of Helm.
     pub(super) fn record(&mut self, function: &'static str, value: Str) {
         self.not_deterministic
             .push(NotDeterministic { function, value });
     }
 
-    /// The compiled pattern of a text; the error is Go's.
+    /// The compiled pattern of a text. Errors: Go's message.
     pub(super) fn pattern(&mut self, text: &Str) -> &Result<Regexp, String> {
         if self.patterns.len() >= PATTERNS_MAX && !self.patterns.contains_key(text) {
             self.patterns.clear();

@@ -104,7 +104,7 @@ fn is_string_list(value: &Value) -> bool {
     value.as_list().is_some_and(|it| *it.ty() == STRING_LIST)
 }
 
-/// The texts of a list in the order of their bytes. A list of strings is sorted in place, which all see who share it.
+/// The texts of a list, sorted by bytes. A list of strings is sorted in place, which is visible through all references.
 fn sorted(value: &Value) -> Value {
     if let Some(list) = value.as_list().filter(|_| is_string_list(value)) {
         if let Some(mut items) = list.items_mut() {
@@ -120,7 +120,8 @@ fn sorted(value: &Value) -> Value {
     Value::strings(texts)
 }
 
-/// A text of at most `width` bytes, with dots where something was left out. `offset` bytes in front may be left out too.
+/// Abbreviates a text to at most `width` bytes, with dots in place of omitted parts. `offset` bytes at the beginning may also be
+/// omitted.
 fn abbreviate(text: &[u8], offset: i64, width: i64, both: bool) -> Vec<u8> {
     let width_at_least = if both && offset > 0 { 7 } else { 4 };
     let (Ok(offset), Ok(width)) = (usize::try_from(offset.max(0)), usize::try_from(width)) else {
@@ -159,7 +160,7 @@ fn joined<T: AsRef<[u8]>>(context: &mut Context<'_>, parts: &[T], separator: &[u
     text(out)
 }
 
-/// A text some times over.
+/// Repeats a text.
 pub(super) fn repeated(
     context: &mut Context<'_>,
     text: &[u8],
@@ -175,7 +176,7 @@ pub(super) fn repeated(
     Ok(text.repeat(count))
 }
 
-/// Blanks in front of each line, empty ones included.
+/// Indents each line, including empty ones.
 fn indent(context: &mut Context<'_>, arguments: Arguments<'_>, before: &str) -> Returned {
     let padding = repeated(context, b" ", arguments.int(0))?;
     let body = arguments.text(1);
@@ -215,7 +216,7 @@ fn replace(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     text(out)
 }
 
-/// The parts between separators, at most `limit` of them; an empty separator parts all characters.
+/// The parts between separators, at most `limit` of them. An empty separator splits into characters.
 fn split<'t>(text: &'t [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'t [u8]> {
     if limit == Some(0) {
         return Vec::new();
@@ -252,19 +253,19 @@ fn explode(text: &[u8], limit: Option<usize>) -> Vec<&[u8]> {
     parts
 }
 
-/// The length of the first character; of what is not UTF-8 one byte.
+/// The length of the first character; one byte for invalid UTF-8.
 fn first_width(text: &[u8]) -> usize {
     let head = text.get(..4).unwrap_or(text);
     let valid = head.utf8_chunks().next().map_or("", |it| it.valid());
     valid.chars().next().map_or(1, char::len_utf8)
 }
 
-/// The place of a text in another one.
+/// The position of a text in another one.
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, wanted)
 }
 
-/// Parts under the keys `_0`, `_1` and so on.
+/// A map of the parts with keys `_0`, `_1` and so on.
 fn numbered(parts: Vec<&[u8]>) -> Value {
     let parts = parts.into_iter().enumerate();
     let entry =
@@ -298,7 +299,7 @@ fn substring(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     }
 }
 
-/// Without spaces of Unicode at both ends.
+/// Removes Unicode spaces at both ends.
 fn trim_space(text: &[u8]) -> &[u8] {
     trim(text, is_space)
 }
@@ -325,7 +326,7 @@ fn trim(mut text: &[u8], is_trimmed: impl Fn(char) -> bool) -> &[u8] {
     text
 }
 
-/// The last character and its length; of what is not UTF-8 U+FFFD and one byte.
+/// The last character and its length; for invalid UTF-8, U+FFFD and one byte.
 fn last_character(text: &[u8]) -> Option<(usize, char)> {
     text.last()?;
     for width in 1..=4.min(text.len()) {
@@ -340,7 +341,7 @@ fn last_character(text: &[u8]) -> Option<(usize, char)> {
     Some((1, char::REPLACEMENT_CHARACTER))
 }
 
-/// The first bytes, or with a negative count the last ones.
+/// The first bytes, or the last ones for a negative count.
 fn truncate(text: &[u8], count: i64) -> &[u8] {
     let size = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     if size >= text.len() {

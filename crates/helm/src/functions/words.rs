@@ -1,4 +1,4 @@
-//! Words: capitals and line breaks.
+//! Case of words, and line breaks.
 
 use super::case::{
     connected_case, initials, lower, pascal_case, swap_case, title, untitle, upper, without_space,
@@ -37,7 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// Breaks a text into lines of at most `width` bytes at blanks. Longer words stay whole, or are cut if `cuts` says so.
+/// Wraps a text at blanks to lines of at most `width` bytes. Longer words are kept, or cut if `cuts` is set.
 fn wrap(
     context: &mut Context<'_>,
     text: &[u8],

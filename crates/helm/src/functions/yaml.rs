@@ -1,4 +1,4 @@
-//! YAML: written through JSON as sigs.k8s.io/yaml does, or directly as go-yaml 3 does, and read by YAML 1.1.
+//! YAML: encoded through JSON as in sigs.k8s.io/yaml, or directly as in go-yaml 3; decoded as YAML 1.1.
 
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Mapping, Node, Style, Tag, emit_go_yaml_v3, emit_sigs_yaml};
@@ -14,13 +14,13 @@ use crate::semver::Version;
 use crate::template::{Arguments, Context, Function, Returned};
 use crate::value::{Map, Str, Struct, Type, Value};
 
-/// From this depth on a value is taken for one that holds itself.
+/// The depth from which on a value is treated as containing itself.
 const MAX_DEPTH: usize = 1000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("fromYaml", &[STRING], |_, it| Ok(from_yaml(it))),
     Function::fixed("fromYamlArray", &[STRING], |_, it| Ok(from_yaml_array(it))),
-    // What cannot be written gives an empty text.
+    // A value that cannot be encoded gives an empty string.
     Function::fixed("toYaml", &[ANY], |context, it| {
         let written = json_node(it.get(0), 0).and_then(|node| emit_sigs_yaml(&node).ok());
         without_line_end(context, written)
@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// `toYaml`, for methods of objects; what cannot be written gives an empty text.
+/// `toYaml`, for methods of objects. A value that cannot be encoded gives an empty string.
 pub(crate) fn to_yaml(value: &Value) -> String {
     let written = json_node(value, 0).and_then(|node| emit_sigs_yaml(&node).ok());
     let mut written = written.unwrap_or_default();
@@ -50,7 +50,7 @@ fn without_line_end(context: &mut Context<'_>, written: Option<String>) -> Retur
     text(written)
 }
 
-/// A node as the JSON of a value would be read.
+/// The node of a value after JSON.
 fn json_node(value: &Value, depth: usize) -> Option<Node> {
     if depth > MAX_DEPTH {
         return None;
@@ -95,7 +95,7 @@ fn json_object(object: &Struct, depth: usize) -> Option<Node> {
     Some(Node::mapping(mapping))
 }
 
-/// A text with U+FFFD for each byte that is not UTF-8.
+/// A text with U+FFFD for each invalid byte.
 fn lossy(text: &[u8]) -> String {
     runes(text).collect()
 }
@@ -108,7 +108,7 @@ fn string(text: impl Into<std::sync::Arc<str>>) -> Node {
     Node::scalar(text, Style::DoubleQuoted, Tag::None)
 }
 
-/// A node as go-yaml 3 takes a Go value.
+/// The node of a Go value for go-yaml 3.
 fn go_node(value: &Value, depth: usize) -> Option<Node> {
     if depth > MAX_DEPTH {
         return None;
@@ -147,7 +147,7 @@ fn go_node(value: &Value, depth: usize) -> Option<Node> {
     })
 }
 
-/// The fields under their lower-case names, because the structs have no tags for YAML.
+/// Fields by their lower-case names, because the structs have no YAML tags.
 fn go_object(object: &Struct, depth: usize) -> Option<Node> {
     let mut mapping = Mapping::new();
     if let Type::Struct(fields) = &object.ty().underlying {
@@ -159,7 +159,7 @@ fn go_object(object: &Struct, depth: usize) -> Option<Node> {
     Some(Node::mapping(mapping))
 }
 
-/// What is not UTF-8 is written as binary data.
+/// A string; invalid UTF-8 becomes binary data.
 fn go_string(text: &[u8]) -> Node {
     match std::str::from_utf8(text) {
         Ok(text) => Node::string(text),
@@ -200,7 +200,7 @@ fn mismatch(value: &Value, wanted: &str) -> String {
     )
 }
 
-/// An error is in the map, under `Error`.
+/// An error is returned in the map under `Error`.
 fn from_yaml(arguments: Arguments<'_>) -> Value {
     let error = match decoded(arguments) {
         Ok(Value::Map(map)) => return Value::Map(map),
@@ -211,7 +211,7 @@ fn from_yaml(arguments: Arguments<'_>) -> Value {
     Value::map([(Str::from("Error"), Value::from(error))])
 }
 
-/// An error is the only item.
+/// An error is returned as the only item.
 fn from_yaml_array(arguments: Arguments<'_>) -> Value {
     let error = match decoded(arguments) {
         Ok(Value::List(list)) => return Value::List(list),

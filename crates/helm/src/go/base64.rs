@@ -1,19 +1,19 @@
-//! Base64 and base32 as Go reads and writes them, with the place of what is wrong.
+//! Base64 and base32, with Go's error positions.
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// Writes base64 with padding.
+/// Encodes base64 with padding.
 pub(crate) fn encode_64(bytes: &[u8]) -> String {
     encode(bytes, BASE64, 6, 3)
 }
 
-/// Writes base32 with padding.
+/// Encodes base32 with padding.
 pub(crate) fn encode_32(bytes: &[u8]) -> String {
     encode(bytes, BASE32, 5, 5)
 }
 
-/// `group` bytes become whole digits of `bits` bits each.
+/// Encodes groups of `group` bytes to digits of `bits` bits.
 fn encode(bytes: &[u8], alphabet: &[u8], bits: usize, group: usize) -> String {
     let width = group * 8 / bits;
     let mut out = String::with_capacity(bytes.len().div_ceil(group) * width);
@@ -32,7 +32,7 @@ fn encode(bytes: &[u8], alphabet: &[u8], bits: usize, group: usize) -> String {
     out
 }
 
-/// Reads base64 with padding; line breaks are passed over.
+/// Decodes base64 with padding; line breaks are ignored.
 ///
 /// Errors: Go's text.
 pub(crate) fn decode_64(text: &[u8]) -> Result<Vec<u8>, String> {
@@ -49,7 +49,7 @@ pub(crate) fn decode_64(text: &[u8]) -> Result<Vec<u8>, String> {
             None if digits.is_empty() => return Ok(out),
             None => return Err(fault(text.len() - digits.len())),
             Some((at, b'=')) => {
-                // What is padded is the last quantum: two or three digits, filled up to four.
+                // Only the last group may be padded: two or three digits, to four.
                 let missing = match digits.len() {
                     0 | 1 => return Err(fault(at)),
                     count => 4 - count,
@@ -78,7 +78,7 @@ pub(crate) fn decode_64(text: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Reads base32 with padding; line breaks are passed over.
+/// Decodes base32 with padding; line breaks are ignored.
 ///
 /// Errors: Go's text.
 pub(crate) fn decode_32(text: &[u8]) -> Result<Vec<u8>, String> {
@@ -111,7 +111,7 @@ pub(crate) fn decode_32(text: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Checks what follows the first `=`, which is at `at`. The error is the place of what is wrong, `None` for the end.
+/// Checks the padding from the first `=` at `at`. The error is a position, `None` for the end.
 fn check_padding(padding: &[u8], digits: usize, at: usize) -> Result<(), Option<usize>> {
     let wanted = 7 - digits;
     if padding.len() < wanted {
@@ -120,7 +120,7 @@ fn check_padding(padding: &[u8], digits: usize, at: usize) -> Result<(), Option<
     if let Some(wrong) = padding.iter().take(wanted).position(|it| *it != b'=') {
         return Err(Some(at + wrong));
     }
-    // These numbers of digits leave half a byte over.
+    // These numbers of digits are not whole bytes.
     match digits {
         3 | 6 => Err(Some(at)),
         _ => Ok(()),
@@ -138,7 +138,7 @@ fn digit(alphabet: &[u8], byte: u8) -> Option<u64> {
         .map(|it| it as u64)
 }
 
-/// Writes the whole bytes of some digits.
+/// Decodes the whole bytes of some digits.
 fn push_group(out: &mut Vec<u8>, digits: &[u64], bits: usize, group: usize) {
     let width = group * 8 / bits;
     let value = digits.iter().fold(0, |value, digit| value << bits | digit);

@@ -1,11 +1,11 @@
-//! Decimals of any size, as the library shopspring/decimal computes with them.
+//! Decimals of any size, as in the library shopspring/decimal.
 
 use num_bigint::{BigInt, Sign};
 
-/// The digits after the point that a quotient has.
+/// The number of decimal places of a quotient.
 const DIVISION_DIGITS: i64 = 16;
 
-/// A whole number times a power of ten.
+/// An integer times a power of ten.
 #[derive(Clone, Debug)]
 pub(crate) struct Decimal {
     value: BigInt,
@@ -13,7 +13,7 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// The decimal with the fewest digits that means a float64; `None` for what is not finite.
+    /// The shortest decimal for a float64; `None` if it is not finite.
     pub(crate) fn of(value: f64) -> Option<Decimal> {
         if !value.is_finite() {
             return None;
@@ -32,7 +32,7 @@ impl Decimal {
         text.parse().unwrap_or(0.0)
     }
 
-    /// The bytes that the digits take.
+    /// The size of the digits in bytes.
     pub(crate) fn size(&self) -> usize {
         usize::try_from(self.value.bits() / 8).unwrap_or(usize::MAX)
     }
@@ -60,7 +60,7 @@ impl Decimal {
         }
     }
 
-    /// The quotient, rounded to sixteen digits after the point; `None` where the divisor is 0.
+    /// The quotient, rounded to sixteen decimal places; `None` for division by 0.
     pub(crate) fn divide(&self, other: &Decimal) -> Option<Decimal> {
         if other.value.sign() == Sign::NoSign {
             return None;

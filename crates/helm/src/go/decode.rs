@@ -1,7 +1,7 @@
-//! Decoding into Go structs: `sigs.k8s.io/yaml` and `encoding/json` together, with the error texts of both.
+//! Decoding into Go structs, like `sigs.k8s.io/yaml` with `encoding/json`, including error messages.
 //!
-//! A [`Shape`] says what Go type a value is decoded into. Where text is wanted, numbers and booleans are made text; any other
-//! mismatch is an error, and the first one is reported, in the order of the keys.
+//! A [`Shape`] describes the Go type of a value. For strings, numbers and booleans are converted to text. Any other mismatch is an
+//! error, and the first one in the order of keys is reported.
 
 use pleach_yaml::{Entry, Node, View};
 use serde_json::{Map, Value as Json};
@@ -22,7 +22,7 @@ pub(crate) enum Shape {
 
 #[derive(Debug)]
 pub(crate) struct Struct {
-    /// Its name without the package, as errors about its fields show it.
+    /// Its name without the package, for error messages.
     pub(crate) name: &'static str,
     /// Its fields by their JSON names.
     pub(crate) fields: &'static [Field],
@@ -33,14 +33,14 @@ pub(crate) struct Struct {
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
-    /// The type's name as errors show it.
+    /// The name of the type in error messages.
     pub(crate) go_type: &'static str,
 }
 
-/// Decodes a document into a struct of the type `go_type`. What comes out has the struct's own field names only; fields that are
-/// absent, null or unknown are left out.
+/// Decodes a document into a struct of type `go_type`. The result only has the field names of the struct, without absent, null or
+/// unknown fields.
 ///
-/// Errors: the text of the first fault, from `error converting YAML to JSON: …` or `error unmarshaling JSON: …`.
+/// Errors: the first message, `error converting YAML to JSON: …` or `error unmarshaling JSON: …`.
 pub(crate) fn decode(
     node: Option<&Node>,
     shape: &'static Struct,
@@ -64,7 +64,7 @@ pub(crate) fn decode(
     }
 }
 
-/// JSON of a node, with numbers and booleans as text where the Go type is `string`.
+/// The JSON of a node, with numbers and booleans as text if the Go type is `string`.
 fn coerced(node: &Node, shape: Option<Shape>) -> Result<Json, YamlError> {
     match (node.view(), shape) {
         (View::Mapping(mapping), Some(shape @ (Shape::Struct(_) | Shape::Map(_)))) => {
@@ -78,7 +78,7 @@ fn coerced(node: &Node, shape: Option<Shape>) -> Result<Json, YamlError> {
                 };
                 match inner {
                     Some(inner) => _ = map.insert(text, coerced(value, Some(inner))?),
-                    // Nobody looks at it, but it must be JSON.
+                    // The value is not used, but must be valid JSON.
                     None => check_json(value)?,
                 }
             }
@@ -101,7 +101,7 @@ fn coerced(node: &Node, shape: Option<Shape>) -> Result<Json, YamlError> {
 }
 
 impl Struct {
-    /// The field that a key is decoded into: the exact name before one that differs in case only.
+    /// The field for a key: preferably by exact name, otherwise ignoring case.
     fn field(&self, key: &str) -> Option<&'static Field> {
         let exact = self.fields.iter().find(|it| it.name == key);
         exact.or_else(|| {
@@ -131,7 +131,7 @@ impl Decoder {
             (Json::Array(items), Shape::List(inner)) => {
                 let go_type = go_type.strip_prefix("[]").unwrap_or(go_type);
                 let go_type = go_type.trim_start_matches('*');
-                // A null item is a zero value, or a nil pointer.
+                // A null item is a zero value or a nil pointer.
                 let items = items
                     .into_iter()
                     .map(|it| self.value(it, *inner, go_type).unwrap_or(Json::Null));

@@ -1,15 +1,15 @@
-//! Glob patterns of `.Files.Glob`: those of gobwas/glob, with `/` as the separator.
+//! Glob patterns of `.Files.Glob`, as in gobwas/glob with `/` as separator.
 
 #[derive(Debug)]
 pub(crate) struct Glob {
     program: Vec<Step>,
 }
 
-/// What a place in the program does.
+/// An instruction of the compiled pattern.
 #[derive(Clone, Debug)]
 enum Step {
     Take(Class),
-    /// Goes on at both places.
+    /// Continues at both positions.
     Split(usize, usize),
     Jump(usize),
     End,
@@ -18,7 +18,7 @@ enum Step {
 #[derive(Clone, Debug)]
 enum Class {
     Char(char),
-    /// Any character; `true`: but a separator.
+    /// Any character; if `true`, except a separator.
     Any(bool),
     List(Vec<char>, bool),
     Range(char, char, bool),
@@ -36,8 +36,8 @@ enum Part {
 }
 
 impl Glob {
-    /// Reads a pattern: `*` stops at `/`, `**` does not, `?` is one character but `/`, `[abc]`, `[!a-z]`, `{a,b*}`; `\` takes away
-    /// a meaning.
+    /// Compiles a pattern: `*` does not match `/`, `**` does, `?` is one character except `/`, `[abc]`, `[!a-z]`, `{a,b*}`; `\`
+    /// escapes a character.
     pub(crate) fn new(pattern: &str) -> Result<Glob, BadGlob> {
         let mut parser = Parser {
             chars: pattern.chars().collect(),
@@ -50,7 +50,7 @@ impl Glob {
         Ok(Glob { program })
     }
 
-    /// Whether the pattern matches the whole of a path, in time linear in its length.
+    /// Whether the pattern matches the whole path, in linear time.
     pub(crate) fn matches(&self, path: &str) -> bool {
         let mut current = vec![false; self.program.len()];
         self.reach(0, &mut current);
@@ -69,7 +69,7 @@ impl Glob {
         current.last() == Some(&true)
     }
 
-    /// Marks all places that are reached without taking a character.
+    /// Marks all positions that are reachable without consuming a character.
     fn reach(&self, start: usize, places: &mut [bool]) {
         let mut open = vec![start];
         while let Some(at) = open.pop() {
@@ -120,7 +120,7 @@ fn compile(parts: &[Part], program: &mut Vec<Step>) {
                         *step = Step::Split(start + 1, next);
                     }
                 }
-                // Behind the last alternative there is no other: a class that takes nothing.
+                // After the last alternative: an empty class that never matches.
                 program.push(Step::Take(Class::List(Vec::new(), false)));
                 let behind = program.len();
                 for end in ends {
@@ -149,7 +149,7 @@ impl Parser {
         self.chars.get(self.at).copied()
     }
 
-    /// Parts up to the end; within braces up to a comma or the closing brace, which is left.
+    /// Reads parts up to the end, or in braces up to a comma or the closing brace, without consuming it.
     fn parts(&mut self, in_braces: bool) -> Result<Vec<Part>, BadGlob> {
         let mut parts = Vec::new();
         while let Some(c) = self.peek() {
@@ -176,7 +176,7 @@ impl Parser {
         Ok(parts)
     }
 
-    /// Alternatives; a brace that is never closed ends with the pattern.
+    /// Reads alternatives; an unclosed brace ends with the pattern.
     fn braces(&mut self) -> Result<Part, BadGlob> {
         let mut alternatives = vec![self.parts(true)?];
         while self.next() == Some(',') {

@@ -1,5 +1,5 @@
-//! What the Go libraries do that Helm's input and output depend on: YAML as `sigs.k8s.io/yaml` reads it, JSON decoding into
-//! structs with its error texts, and `filepath.Match`.
+//! The behaviour of Go libraries that Helm's input and output depend on, such as `sigs.k8s.io/yaml`, JSON decoding with its error
+//! messages, and `filepath.Match`.
 
 pub(crate) mod base64;
 pub(crate) mod decimal;

@@ -1,6 +1,6 @@
-//! Slash-separated paths as Go's package `path` cuts them; `filepath` does the same on Unix.
+//! Slash-separated paths, as in Go's package `path`, and `filepath` on Unix.
 
-/// The shortest path that means the same: without `.`, inner `..` and doubled slashes.
+/// The shortest equivalent path: without `.`, inner `..` and repeated slashes.
 pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
     if path.is_empty() {
         return b".".to_vec();
@@ -25,7 +25,7 @@ pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The last part, without slashes at the end.
+/// The last part, without trailing slashes.
 pub(crate) fn base(path: &[u8]) -> &[u8] {
     if path.is_empty() {
         return b".";
@@ -45,7 +45,7 @@ pub(crate) fn base(path: &[u8]) -> &[u8] {
     }
 }
 
-/// All but the last part, cleaned.
+/// All parts except the last one, cleaned.
 pub(crate) fn dir(path: &[u8]) -> Vec<u8> {
     let end = path
         .iter()
@@ -54,7 +54,7 @@ pub(crate) fn dir(path: &[u8]) -> Vec<u8> {
     clean(path.get(..end).unwrap_or_default())
 }
 
-/// The ending of the last part, with its dot.
+/// The extension of the last part, with its dot.
 pub(crate) fn ext(path: &[u8]) -> &[u8] {
     let at = path.iter().rposition(|it| matches!(it, b'/' | b'.'));
     let ending = at.and_then(|at| path.get(at..)).unwrap_or_default();

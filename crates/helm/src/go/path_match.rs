@@ -1,13 +1,13 @@
-//! `filepath.Match` of Go on Unix: the patterns of `.helmignore` and of `--show-only`.
+//! Go's `filepath.Match` on Unix, for the patterns of `.helmignore` and `--show-only`.
 
 /// The pattern is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadPattern;
 
-/// Whether a pattern matches the whole of a name.
+/// Whether a pattern matches a whole name.
 ///
-/// `*` matches any run of characters but `/`, `?` one of them, `[a-z]` and `[^a-z]` a class, `\` takes away a meaning. As in Go,
-/// a malformed part is only found where the matching gets to it, or the name ends before it.
+/// `*` matches any run of characters except `/`, `?` one of them, `[a-z]` and `[^a-z]` a class, `\` escapes a character. As in Go,
+/// a malformed part is only detected if matching reaches it or the name ends before it.
 pub(crate) fn path_match(pattern: &str, name: &str) -> Result<bool, BadPattern> {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
@@ -36,7 +36,7 @@ pub(crate) fn path_match(pattern: &str, name: &str) -> Result<bool, BadPattern> 
     Ok(name.is_empty())
 }
 
-/// No match; what remains of the pattern must be well formed anyway.
+/// No match; the rest of the pattern must still be well-formed.
 fn check_rest(mut rest: &[char]) -> Result<bool, BadPattern> {
     while !rest.is_empty() {
         let (_, chunk, after) = scan_chunk(rest);
@@ -46,7 +46,7 @@ fn check_rest(mut rest: &[char]) -> Result<bool, BadPattern> {
     Ok(false)
 }
 
-/// Tries the chunk behind each character that a `*` may take.
+/// Tries the chunk after each number of characters that a `*` may match.
 fn skip_to_chunk<'a>(
     chunk: &[char],
     name: &'a [char],
@@ -86,7 +86,7 @@ fn scan_chunk(pattern: &[char]) -> (bool, &[char], &[char]) {
     (stars > 0, chunk, rest)
 }
 
-/// What is left of the name after the chunk. A name that ends early fails, but the chunk is read to its end.
+/// The rest of the name after the chunk. If the name ends early, there is no match, but the chunk is read to its end.
 fn match_chunk<'a>(
     mut chunk: &[char],
     mut name: &'a [char],
@@ -124,7 +124,7 @@ fn match_chunk<'a>(
     Ok((!failed).then_some(name))
 }
 
-/// Reads a class behind its `[`; whether it holds the character, and the rest after it.
+/// Reads a class after its `[`; returns whether it contains the character, and the rest.
 fn match_class(mut chunk: &[char], c: Option<char>) -> Result<(bool, &[char]), BadPattern> {
     let negates = chunk.first() == Some(&'^');
     chunk = chunk.get(usize::from(negates)..).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What go-yaml v2 makes of a plain scalar. Its rules are those of YAML 1.1, wider than the ones of v3 that the rest of the
-//! program reads by: `yes`, `on` and `y` are booleans.
+//! Resolves plain scalars like go-yaml v2. Its rules are those of YAML 1.1: unlike in v3, which the rest of the program follows,
+//! `yes`, `on` and `y` are booleans.
 
 /// A plain scalar's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,13 +10,13 @@ pub(crate) enum Scalar {
     /// A whole number above the range of `i64`.
     Uint(u64),
     Float(f64),
-    /// Text; timestamps too, which go-yaml v2 decodes as text if no type is requested.
+    /// A string, or a timestamp, which go-yaml v2 decodes as a string if no type is requested.
     Text,
     Merge,
 }
 
 impl Scalar {
-    /// The tag as messages name it.
+    /// The tag, for messages.
     pub(crate) fn short_tag(self) -> &'static str {
         match self {
             Scalar::Null => "!!null",
@@ -101,7 +101,7 @@ fn whole(text: &str) -> Option<Scalar> {
             let value = i128::from(value);
             i64::try_from(-value).ok().map(Scalar::Int)
         }
-        // `ParseUint` takes no sign, so a signed number above the range of `i64` is none.
+        // `ParseUint` accepts no sign, so a signed number above the range of `i64` is not an integer.
         Some(false) => i64::try_from(value).ok().map(Scalar::Int),
         None => Some(i64::try_from(value).map_or(Scalar::Uint(value), Scalar::Int)),
     }
@@ -129,8 +129,7 @@ fn fraction(text: &str) -> Option<f64> {
     text.parse().ok().filter(|it: &f64| it.is_finite())
 }
 
-/// A number's text in Go's shortest `%g` form of a float32: what `sigs.k8s.io/yaml` makes of a fraction where text is wanted,
-/// and of a key.
+/// The text of a number in Go's shortest `%g` form of a float32, which `sigs.k8s.io/yaml` uses for fractions as strings and keys.
 pub(crate) fn float32_text(value: f64) -> String {
     #[allow(
         clippy::cast_possible_truncation,
@@ -143,7 +142,7 @@ pub(crate) fn float32_text(value: f64) -> String {
     if short.is_infinite() {
         return if short > 0.0 { "+Inf" } else { "-Inf" }.to_string();
     }
-    // Rust's exponent form has the shortest digits: `1.25e2`.
+    // The exponent form of Rust has the shortest digits: `1.25e2`.
     let text = format!("{short:e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

@@ -1,8 +1,8 @@
-//! Numbers and quoted texts as Go's package `strconv` writes and reads them.
+//! Numbers and quoted texts, as in Go's package `strconv`.
 
 use pleach_yaml::FloatDigits;
 
-/// A text in double quotes with Go's escapes, as `%q` prints it.
+/// A text in double quotes with Go's escapes, in the format `%q`.
 pub(crate) fn quote(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -44,13 +44,12 @@ pub(crate) fn push_escaped(out: &mut String, letter: char, quote: char) {
     out.push(short);
 }
 
-/// Whether Go prints a character as it is: letters, marks, numbers, punctuation, symbols, and the blank.
+/// Whether Go prints a character unescaped: letters, marks, numbers, punctuation, symbols, and the blank.
 pub(crate) fn is_print(letter: char) -> bool {
     if letter.is_ascii() {
         return matches!(letter, ' '..='~');
     }
-    // The standard library keeps the same table for its debug form, which leaves printable characters alone. A letter in
-    // front keeps it from escaping a combining mark for its place.
+    // The debug form of the standard library uses the same table. The letter before it prevents the escaping of combining marks.
     let mut text = [b'a', 0, 0, 0, 0];
     let length = text
         .get_mut(1..)
@@ -61,7 +60,7 @@ pub(crate) fn is_print(letter: char) -> bool {
     text.is_some_and(|it| it.escape_debug().nth(1) == Some(letter))
 }
 
-/// The shortest text of a float64, with an exponent where that of ten is below -4 or from 6 on.
+/// The shortest text of a float64, with an exponent below -4 or from 6.
 pub(crate) fn float_general(value: f64) -> String {
     if let Some(text) = not_finite(value) {
         return text.to_string();
@@ -77,11 +76,11 @@ pub(crate) fn float_decimal(value: f64) -> String {
     not_finite(value).map_or_else(|| FloatDigits::of(value).decimal(), str::to_string)
 }
 
-/// The text of a float64 in JSON: an exponent below 1e-6 and from 1e21 on.
+/// The text of a float64 in JSON: with an exponent below 1e-6 and from 1e21.
 pub(crate) fn float_json(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
-        // Of an exponent of one digit Go takes away the zero in front, but only where it is negative.
+        // Go removes the leading zero of a one-digit exponent, but only if it is negative.
         return FloatDigits::of(value).exponential().replace("e-0", "e-");
     }
     float_decimal(value)
@@ -96,15 +95,15 @@ fn not_finite(value: f64) -> Option<&'static str> {
     }
 }
 
-/// Why a number cannot be read.
+/// The reason why a number cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumberError {
     Syntax,
-    /// The nearest number that there is.
+    /// Out of range, with the nearest valid number.
     Range(i64),
 }
 
-/// Reads a whole number. With base 0 the text says its base by `0x`, `0b`, `0o` or `0`, and may have underscores.
+/// Parses a whole number. With base 0, the prefix `0x`, `0b`, `0o` or `0` determines the base, and underscores are allowed.
 pub(crate) fn parse_int(text: &[u8], base: u32) -> Result<i64, NumberError> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -157,7 +156,7 @@ pub(crate) fn parse_uint(text: &[u8], base: u32) -> Result<u64, NumberError> {
     value.ok_or(NumberError::Range(i64::MAX))
 }
 
-/// Reads a float64, hexadecimal ones included; a number that is too large is infinite. `None` for what is no number.
+/// Parses a float64, including hexadecimal ones; a number that is too large is infinite. `None` if it is not a number.
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     let separated = without_separators(text)?;
     let text = std::str::from_utf8(&separated).ok()?;
@@ -174,7 +173,7 @@ pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     Some(if text.starts_with('-') { -value } else { value })
 }
 
-/// Without underscores, which must be between digits; one may follow the `0x`.
+/// Removes underscores, which must be between digits; one may follow the `0x`.
 fn without_separators(text: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
     if !text.contains(&b'_') {
         return Some(text.into());
@@ -222,7 +221,7 @@ fn hexadecimal_float(text: &[u8]) -> Option<f64> {
     }
     #[allow(clippy::cast_precision_loss, reason = "rounded once, to nearest even")]
     let value = (value | u64::from(sticky)) as f64;
-    // Two steps, so that neither factor leaves the range before the product does.
+    // In two steps, so that neither factor is out of range before the product is.
     let half = exponent / 2;
     Some(value * 2_f64.powi(half) * 2_f64.powi(exponent - half))
 }

@@ -1,10 +1,10 @@
-//! Characters of Go strings, and their classes in Go's package `unicode`.
+//! Characters of Go strings, and Go's package `unicode`.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The characters of a text; each byte that is not UTF-8 is U+FFFD.
+/// The characters of a text; each invalid byte is U+FFFD.
 pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = char> {
     text.utf8_chunks().flat_map(|chunk| {
         let invalid = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
@@ -12,7 +12,7 @@ pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = char> {
     })
 }
 
-/// Whether it is of the general category `Lu`.
+/// Whether it has the general category `Lu`.
 pub(crate) fn is_upper(letter: char) -> bool {
     if letter.is_ascii() {
         return letter.is_ascii_uppercase();
@@ -20,7 +20,7 @@ pub(crate) fn is_upper(letter: char) -> bool {
     letter.is_uppercase() && is_letter(letter)
 }
 
-/// Whether it is of the general category `Ll`.
+/// Whether it has the general category `Ll`.
 pub(crate) fn is_lower(letter: char) -> bool {
     if letter.is_ascii() {
         return letter.is_ascii_lowercase();
@@ -47,7 +47,7 @@ pub(crate) fn is_digit(letter: char) -> bool {
     letter.is_numeric() && matches(&DIGIT, letter)
 }
 
-/// Whether it is of the general category `P`.
+/// Whether it has the general category `P`.
 pub(crate) fn is_punctuation(letter: char) -> bool {
     if letter.is_ascii() {
         return letter.is_ascii_punctuation() && !"$+<=>^`|~".contains(letter);
@@ -56,12 +56,12 @@ pub(crate) fn is_punctuation(letter: char) -> bool {
     matches(&PUNCTUATION, letter)
 }
 
-/// Whether it is a space, as Unicode's property has it.
+/// Whether it has the Unicode property `White_Space`.
 pub(crate) fn is_space(letter: char) -> bool {
     letter.is_whitespace()
 }
 
-/// The one capital of a letter; a letter whose capital takes several characters stays.
+/// The upper case of a letter; a letter whose upper case has several characters is unchanged.
 pub(crate) fn to_upper(letter: char) -> char {
     let mut capitals = letter.to_uppercase();
     match (capitals.next(), capitals.next()) {
@@ -70,31 +70,31 @@ pub(crate) fn to_upper(letter: char) -> char {
     }
 }
 
-/// The one small letter of a capital.
+/// The lower case of a letter.
 pub(crate) fn to_lower(letter: char) -> char {
     letter.to_lowercase().next().unwrap_or(letter)
 }
 
-/// The form that a letter has at the beginning of a word.
+/// The title case of a letter.
 pub(crate) fn to_title(letter: char) -> char {
     match letter {
         'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
         'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
         'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
         'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
-        // Georgian has capitals for whole words only.
+        // Georgian has no title case.
         '\u{10d0}'..='\u{10ff}' => letter,
         _ => to_upper(letter),
     }
 }
 
-/// Whether it is a letter in its form for the beginning of a word.
+/// Whether it is a title-case letter.
 pub(crate) fn is_title(letter: char) -> bool {
     static TITLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Lt}$").ok());
     !letter.is_ascii() && matches(&TITLE, letter)
 }
 
-/// Greek letters with a iota below, whose capitals are written with one letter only in titles.
+/// The title case of Greek letters with iota subscript, whose upper case has two characters.
 fn to_title_greek(letter: char) -> Option<char> {
     let code = u32::from(letter);
     let step = match code {

@@ -1,8 +1,8 @@
-//! URLs as Go's package `net/url` reads and writes them.
+//! URLs, as in Go's package `net/url`.
 
 use super::strconv::quote;
 
-/// A URL in its parts, unescaped but for the query.
+/// The parts of a URL, unescaped except for the query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) scheme: Vec<u8>,
@@ -21,7 +21,7 @@ pub(crate) struct User {
     password: Option<Vec<u8>>,
 }
 
-/// The part of a URL that an escape is in.
+/// The part of a URL that contains an escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Path,
@@ -32,7 +32,7 @@ enum Part {
 }
 
 impl Url {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// Errors: Go's text.
     pub(crate) fn parse(text: &[u8]) -> Result<Url, String> {
@@ -56,7 +56,7 @@ impl Url {
         inner.unwrap_or(host)
     }
 
-    /// The text of a URL that was put together from its parts.
+    /// The text of a URL from its parts.
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut out = self.scheme.clone();
         if !out.is_empty() {
@@ -98,7 +98,7 @@ impl Url {
             out.push(b'/');
         }
         if out.is_empty() && cut(&path, b'/').0.contains(&b':') {
-            // Else the first part would be read as a scheme.
+            // Otherwise, the first part would be parsed as a scheme.
             out.extend_from_slice(b"./");
         }
         out.extend(path);
@@ -153,7 +153,7 @@ fn parse_without_fragment(text: &[u8]) -> Result<Url, String> {
     Ok(url)
 }
 
-/// The scheme, empty if there is none, and what follows.
+/// The scheme, empty if there is none, and the rest.
 fn scheme(text: &[u8]) -> Result<(&[u8], &[u8]), String> {
     for (at, byte) in text.iter().enumerate() {
         match byte {
@@ -198,7 +198,7 @@ fn parse_host(scheme: &[u8], host: &[u8]) -> Result<Vec<u8>, String> {
     }
     let first = host.iter().position(|it| *it == b':');
     let last = host.iter().rposition(|it| *it == b':');
-    // Lists of hosts with ports, as databases have them, pass in other schemes.
+    // In other schemes, lists of hosts with ports are valid, as for databases.
     let is_strict = matches!(scheme, b"http" | b"https");
     if let Some(colon) = if is_strict { first } else { last } {
         check_port(host.get(colon..).unwrap_or_default())?;
@@ -249,7 +249,7 @@ fn check_port(text: &[u8]) -> Result<(), String> {
     }
 }
 
-/// What precedes the first separator, and what follows it.
+/// The parts before and after the first separator.
 fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     match text.iter().position(|it| *it == separator) {
         Some(at) => {
@@ -260,7 +260,7 @@ fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Whether a byte needs no escape in a part.
+/// Whether a byte needs no escaping in a part.
 fn is_plain(byte: u8, part: Part) -> bool {
     if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
         return true;
@@ -309,7 +309,7 @@ fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, String> {
         let value = digits.and_then(|it| u8::from_str_radix(it, 16).ok());
         let value = value.ok_or_else(|| fault(3))?;
         let is_percent = digits == Some("25");
-        // In a host only what is not ASCII may be escaped; in a zone also what is allowed unescaped.
+        // In a host, only non-ASCII bytes may be escaped; in a zone also allowed bytes.
         let is_refused = match part {
             Part::Host => value < 0x80 && !is_percent,
             Part::Zone => !is_percent && value != b' ' && !is_plain(value, Part::Host),

@@ -1,6 +1,6 @@
-//! YAML as `sigs.k8s.io/yaml` reads it: by go-yaml v2's rules, made into JSON.
+//! YAML as in `sigs.k8s.io/yaml`: parsed by the rules of go-yaml v2, and converted to JSON.
 //!
-//! All numbers become float64, as they do for a Go program that decodes JSON into `interface{}`.
+//! All numbers become float64, as in Go when JSON is decoded into `interface{}`.
 
 use std::fmt::Write;
 
@@ -13,12 +13,12 @@ use super::scalar::{Scalar, float32_text, resolve};
 use super::strconv;
 use super::strconv::float_general;
 
-/// A text that Go's YAML library does not take.
+/// An error of Go's YAML library.
 #[derive(Clone, Debug)]
 pub(crate) struct YamlError {
-    /// The library's words: `error converting YAML to JSON: yaml: line 2: …`.
+    /// The message: `error converting YAML to JSON: yaml: line 2: …`.
     pub(crate) message: String,
-    /// Where the fault is, as far as it is known.
+    /// The location, if known.
     pub(crate) span: Option<Span>,
 }
 
@@ -31,7 +31,7 @@ impl YamlError {
     }
 }
 
-/// Reads the first document of a text; `None` if there is none. `path` is the file of the text.
+/// Parses the first document of a text; `None` if there is none. `path` is the file of the text.
 pub(crate) fn parse(bytes: &[u8], path: &TreePath) -> Result<Option<Node>, YamlError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         let words =
@@ -42,9 +42,9 @@ pub(crate) fn parse(bytes: &[u8], path: &TreePath) -> Result<Option<Node>, YamlE
     parse_as_go_yaml_v2(&source).map_err(|faults| syntax_error(text, &faults))
 }
 
-/// Reads the first document of a text as a map; a missing document or a null is an empty one.
+/// Parses the first document of a text as a map; a missing document or null is an empty map.
 ///
-/// Errors: Go's words, those for anything but a map included.
+/// Errors: Go's message, also if it is not a map.
 pub(crate) fn parse_map(bytes: &[u8], path: &TreePath) -> Result<Map<String, Json>, YamlError> {
     let Some(node) = parse(bytes, path)? else {
         return Ok(Map::new());
@@ -76,7 +76,7 @@ pub(crate) fn to_json(node: &Node) -> Result<Json, YamlError> {
         View::Mapping(mapping) => {
             let mut map = Map::new();
             for Entry { key, value } in mapping {
-                // A later key replaces an earlier one, in messages too.
+                // A later key replaces an earlier one, also in messages.
                 let text = key_text(key, value).or_else(|error| match last_null(mapping) {
                     Some(last) if is_null(key) => key_text(key, last),
                     _ => Err(error),
@@ -88,7 +88,7 @@ pub(crate) fn to_json(node: &Node) -> Result<Json, YamlError> {
     }
 }
 
-/// Checks that a node could be made into JSON, without making it.
+/// Checks that a node can be converted to JSON, without converting it.
 pub(crate) fn check_json(node: &Node) -> Result<(), YamlError> {
     match node.view() {
         View::Scalar(text) if node.style() == Style::Plain || node.tag() != Tag::None => {
@@ -103,7 +103,7 @@ pub(crate) fn check_json(node: &Node) -> Result<(), YamlError> {
     }
 }
 
-/// What a scalar is, its tag heeded.
+/// The value of a scalar, considering its tag.
 pub(crate) fn scalar_of(node: &Node, text: &str) -> Result<Scalar, YamlError> {
     let is_plain = matches!(node.style(), Style::Plain | Style::Flow);
     let found = match node.tag() {
@@ -177,7 +177,7 @@ fn binary(node: &Node, text: &str) -> Result<Json, YamlError> {
     }
 }
 
-/// A key as JSON has it: text. `value` is shown where the key cannot be one.
+/// The text of a key in JSON. `value` is only used in the message about an invalid key.
 pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
     let fault = |words: String| YamlError::new(words, Some(key.span()));
     let View::Scalar(text) = key.view() else {
@@ -211,7 +211,7 @@ pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
     })
 }
 
-/// The last value of a map under a key that is null.
+/// The last value of a map with a null key.
 fn last_null(mapping: &Mapping) -> Option<&Node> {
     let mut entries = mapping.iter().rev();
     entries.find(|it| is_null(&it.key)).map(|it| &it.value)
@@ -224,7 +224,7 @@ fn is_null(key: &Node) -> bool {
     }
 }
 
-/// A value in Go's syntax (`%#v`), as messages show it.
+/// A value in Go's syntax (`%#v`), for messages.
 fn go_syntax(node: &Node) -> String {
     let mut text = String::new();
     write_go_syntax(node, &mut text);
@@ -269,12 +269,12 @@ fn write_go_syntax(node: &Node, out: &mut String) {
     }
 }
 
-/// The error of a text that is no YAML, in the words of Go's library.
+/// The error for invalid YAML, with the message of Go's library.
 ///
-/// The reader of this program says more and says it otherwise, so the text is read once more by libyaml for its words.
+/// The messages of this program's reader differ, so the text is parsed by libyaml for its message.
 fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
     let span = faults.iter().find_map(|it| it.span.as_ref());
-    // libyaml takes quadratic time for brackets in brackets.
+    // libyaml takes quadratic time for nested brackets.
     let is_limit = faults.iter().any(|it| it.class == Class::Limit);
     let words = (!is_limit)
         .then(|| libyaml_words(text.as_bytes()))
@@ -286,7 +286,7 @@ fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
     YamlError::new(format_args!("yaml: {words}"), span)
 }
 
-/// The errors of go-yaml for texts that libyaml accepts.
+/// The messages of go-yaml for texts that libyaml accepts.
 fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
     let shown = fault.span.as_ref().map_or("", Span::text);
     let name = shown.trim_start_matches('*');
@@ -307,9 +307,9 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
     }
 }
 
-/// libyaml's first error, with the line as go-yaml v2 counts it.
+/// The first error of libyaml, with the line as counted by go-yaml v2.
 fn libyaml_words(text: &[u8]) -> Option<String> {
-    // The library panics on a block text that ends with the file, and on an empty tag before a comma.
+    // The library panics for a block scalar that ends with the file, and for an empty tag before a comma.
     if text.windows(2).any(|it| it == b"!,") {
         return None;
     }

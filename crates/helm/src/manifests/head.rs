@@ -1,4 +1,4 @@
-//! What Helm reads of a document: its kind, its name and its annotations.
+//! The parts of a document that Helm reads: kind, name and annotations.
 
 use pleach_yaml::Node;
 use pleach_yaml::tree::TreePath;
@@ -8,14 +8,14 @@ use crate::HelmVersion;
 use crate::go::decode::{Field, Shape, Struct, decode};
 use crate::go::yaml::{YamlError, parse};
 
-/// The identity of a document, empty where it has none.
+/// The identity of a document; missing parts are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// `apiVersion`; empty where it is missing.
+    /// `apiVersion`; empty if it is missing.
     pub api_version: String,
-    /// `kind`; empty where it is missing.
+    /// `kind`; empty if it is missing.
     pub kind: String,
-    /// `metadata.name`; empty where it is missing.
+    /// `metadata.name`; empty if it is missing.
     pub name: String,
     /// `metadata.annotations` in the order of the document.
     pub annotations: Vec<(String, String)>,
@@ -66,9 +66,9 @@ const HEAD: Struct = Struct {
     ],
 };
 
-/// Reads a document; the node is absent where there is nothing in it but comments. `path` is the file of the document.
+/// Parses a document; there is no node if it only contains comments. `path` is the file of the document.
 ///
-/// Errors: Go's words for what is no YAML, no map, or has a field of a wrong type.
+/// Errors: Go's message for invalid YAML, a value that is not a map, or a field with a wrong type.
 pub(crate) fn read_head(
     document: &str,
     path: &TreePath,

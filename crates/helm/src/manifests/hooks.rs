@@ -1,4 +1,4 @@
-//! Hooks: documents that are not part of a release but run at a point of its life.
+//! Hooks: documents that are not part of a release but run at a point of its lifecycle.
 
 use super::head::Head;
 
@@ -6,7 +6,7 @@ const HOOK: &str = "helm.sh/hook";
 const WEIGHT: &str = "helm.sh/hook-weight";
 const DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
 
-/// When a hook runs.
+/// The event at which a hook runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HookEvent {
     /// Before the first objects are created.
@@ -39,18 +39,18 @@ const EVENTS: &[(&str, HookEvent)] = &[
     ("pre-rollback", HookEvent::PreRollback),
     ("post-rollback", HookEvent::PostRollback),
     ("test", HookEvent::Test),
-    // Helm 2's name for it.
+    // The name in Helm 2.
     ("test-success", HookEvent::Test),
 ];
 
 /// The hook settings in a document's annotations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
-    /// The events that run it; one hook may have several.
+    /// The events at which it runs.
     pub events: Vec<HookEvent>,
-    /// Hooks of one event run in this order.
+    /// The weight: hooks of an event run in ascending order.
     pub weight: i64,
-    /// When it is deleted: `before-hook-creation`, `hook-succeeded`, `hook-failed`.
+    /// The delete policies: `before-hook-creation`, `hook-succeeded`, `hook-failed`.
     pub delete_policies: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Hook {
     }
 }
 
-/// The events that a value of the annotation `helm.sh/hook` names; `None` if Helm does not know one of them.
+/// The events in the annotation `helm.sh/hook`; `None` if Helm does not know one of them.
 pub fn hook_events(names: &str) -> Option<Vec<HookEvent>> {
     let event = |name: &str| {
         let name = name.trim().to_lowercase();
@@ -70,16 +70,16 @@ pub fn hook_events(names: &str) -> Option<Vec<HookEvent>> {
     names.split(',').map(event).collect()
 }
 
-/// What a document is.
+/// The role of a document.
 pub(crate) enum Role {
     /// An object of the release.
     Object,
     Hook(Hook),
-    /// A hook for an event that Helm does not know, which it drops; the annotation's value.
+    /// A hook with an unknown event, which Helm drops; with the value of the annotation.
     UnknownHook(String),
 }
 
-/// Tells a hook from an object of the release.
+/// Determines whether a document is a hook or an object of the release.
 pub(crate) fn role(head: &Head) -> Role {
     let Some(names) = head.annotation(HOOK) else {
         return Role::Object;

@@ -1,4 +1,4 @@
-//! The order of kinds in which Helm installs.
+//! Helm's installation order of kinds.
 
 use std::cmp::Ordering;
 
@@ -43,13 +43,13 @@ const INSTALL_ORDER: &[&str] = &[
     "APIService",
 ];
 
-/// What Helm 4 added at the end.
+/// Additional kinds of Helm 4, at the end.
 const HELM_4: &[&str] = &[
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
 ];
 
-/// Known kinds in their order, then the others by name.
+/// Compares kinds: known ones in their order, then all others by name.
 pub(crate) fn compare(a: &str, b: &str, version: HelmVersion) -> Ordering {
     match (position(a, version), position(b, version)) {
         (None, None) => a.cmp(b),

@@ -1,4 +1,4 @@
-//! From rendered files to manifests: cut into documents, separated from hooks, sorted and printed as Helm does.
+//! Converts rendered files to manifests: splits them into documents, separates hooks, sorts and prints them, as in Helm.
 
 mod head;
 mod hooks;
@@ -15,25 +15,25 @@ pub(crate) use sort::sort;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
-/// A file that a template was rendered to.
+/// A rendered template.
 #[derive(Clone, Debug)]
 pub struct RenderedFile {
     /// The template's path: `app/templates/a.yaml`.
     pub path: String,
-    /// What it was rendered to. Bytes, since a template can cut a character in half.
+    /// The output, as bytes, because a template can cut a character in half.
     pub content: Vec<u8>,
-    /// The parts that are values, where that is traced.
+    /// The parts that are values, if traced.
     pub origins: Vec<ValueOrigin>,
 }
 
-/// A part of a rendered text that is a value of `.Values`; with [`crate::RenderOptions::places`], any part.
+/// A part of a rendered text that is a value of `.Values`, or, with [`crate::RenderOptions::places`], any part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueOrigin {
-    /// Its bytes in the text.
+    /// Its byte range in the text.
     pub range: std::ops::Range<usize>,
-    /// The keys that lead to the value in the values of the outermost chart; empty for what is no value.
+    /// The path of the value in the values of the outermost chart; empty if it is not a value.
     pub path: Vec<String>,
-    /// Where a template has it, where that is traced too.
+    /// The location in a template, if traced.
     pub place: Option<TemplatePlace>,
 }
 
@@ -42,14 +42,14 @@ pub struct ValueOrigin {
 pub struct TemplatePlace {
     /// The path of the template: `app/templates/a.yaml`.
     pub template: String,
-    /// The place in its file: of the text that was copied, or of the expression.
+    /// The location of the copied text or of the expression in the file.
     pub span: Span,
-    /// Whether it was copied, byte for byte, from the place on.
+    /// Whether the text was copied byte for byte.
     pub is_copied: bool,
 }
 
 impl ValueOrigin {
-    /// The part of it from a byte of the text on.
+    /// The part from a byte of the text.
     pub(crate) fn cut(&self, start: usize) -> ValueOrigin {
         let skipped = start.saturating_sub(self.range.start);
         let mut cut = self.clone();
@@ -62,46 +62,46 @@ impl ValueOrigin {
     }
 }
 
-/// One document that a chart was rendered to.
+/// A document of the output of a chart.
 #[derive(Clone, Debug)]
 pub struct RenderedObject {
     /// The path of the template, as in Helm's `# Source:` line: `app/charts/kid/templates/a.yaml`.
     pub path: String,
-    /// The document's text, trimmed as Helm prints it.
+    /// The text of the document, trimmed as in Helm's output.
     pub text: String,
-    /// The line of the rendered file that the document begins at, counted from 1.
+    /// The line of the rendered file at which the document begins, counted from 1.
     pub first_line: usize,
-    /// Its identity; empty for a document of comments.
+    /// Its identity; empty for a document with only comments.
     pub head: Head,
-    /// Its value, with spans in `text`; absent for a document of comments.
+    /// Its value, with spans in `text`; absent for a document with only comments.
     pub node: Option<Node>,
-    /// What it is as a hook; absent for an object of the release.
+    /// Its hook settings; absent for an object of the release.
     pub hook: Option<Hook>,
-    /// The parts of its text that are values, where that is traced.
+    /// The parts of its text that are values, if traced.
     pub origins: Vec<ValueOrigin>,
-    /// Whether it holds a value that Helm makes again in each rendering, such as a random password.
+    /// Whether it contains a value that would differ in each rendering of Helm, such as a random password.
     pub not_deterministic: bool,
 }
 
 /// A file of a chart's `crds/`, which is not a template.
 #[derive(Clone, Debug)]
 pub struct CrdFile {
-    /// Its path, which begins with the chart's name: `app/crds/a.yaml`.
+    /// Its path, which begins with the name of the chart: `app/crds/a.yaml`.
     pub path: String,
-    /// The file as it is: CRDs are not templates.
+    /// The content of the file.
     pub text: String,
 }
 
-/// Everything that a chart was rendered to.
+/// The output of a chart.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
     /// The objects of the release, by kind in the order of installation, then by file.
     pub objects: Vec<RenderedObject>,
     /// The hooks, in the same order.
     pub hooks: Vec<RenderedObject>,
-    /// Hooks for events that Helm does not know: it installs none of them, but its post-renderers get them.
+    /// Hooks with unknown events: Helm does not install them, but passes them to post-renderers.
     pub unknown_hooks: Vec<RenderedObject>,
-    /// The files of `crds/`, of subcharts after those of the chart.
+    /// The files of `crds/`, those of subcharts last.
     pub crds: Vec<CrdFile>,
     /// `NOTES.txt` of the chart itself.
     pub notes: Option<String>,

@@ -1,4 +1,4 @@
-//! What `helm template` prints.
+//! The output of `helm template`.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::HelmVersion;
 use crate::error::HelmError;
 use crate::go::path_match::path_match;
 
-/// What is printed of what was rendered.
+/// Options of the output.
 #[derive(Clone, Debug, Default)]
 pub struct PrintOptions {
     /// `--include-crds`: print the files of `crds/` first.
@@ -56,7 +56,7 @@ fn write_document(out: &mut String, path: &str, text: &str) {
     let _ = write!(out, "---\n# Source: {path}\n{text}\n");
 }
 
-/// The documents of the files that the patterns name, in the order of the patterns.
+/// The documents of the files that match the patterns, in the order of the patterns.
 fn only(text: &str, patterns: &[String], version: HelmVersion) -> Result<String, HelmError> {
     let documents = split(text, version);
     let mut found = String::new();
@@ -78,7 +78,7 @@ fn only(text: &str, patterns: &[String], version: HelmVersion) -> Result<String,
     Ok(found)
 }
 
-/// The path within the chart: `# Source: [^/]+/(.+)`.
+/// The path in the chart: `# Source: [^/]+/(.+)`.
 fn source_path(document: &str) -> Option<&str> {
     document.split("# Source: ").skip(1).find_map(|rest| {
         let line = rest.split('\n').next()?;

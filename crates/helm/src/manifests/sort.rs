@@ -1,4 +1,4 @@
-//! Documents in the order in which Helm installs and prints them.
+//! Sorts documents in Helm's order of installation and output.
 
 use pleach_yaml::tree::TreePath;
 
@@ -17,13 +17,13 @@ use crate::go::yaml::{YamlError, parse};
 pub(crate) struct Sorted {
     pub(crate) objects: Vec<RenderedObject>,
     pub(crate) hooks: Vec<RenderedObject>,
-    /// Hooks for events that Helm does not know.
+    /// Hooks with unknown events.
     pub(crate) unknown_hooks: Vec<RenderedObject>,
 }
 
-/// The objects and the hooks of rendered files, each stable by kind over the files in the order of their paths.
+/// The objects and hooks of rendered files, sorted by kind; within a kind, in the order of paths.
 ///
-/// Errors: the first document that is no YAML, or no map at its top.
+/// Errors: the first document that is not valid YAML or not a map.
 pub(crate) fn sort(
     mut files: Vec<RenderedFile>,
     version: HelmVersion,
@@ -78,7 +78,7 @@ pub(crate) fn sort(
     Ok(sorted)
 }
 
-/// The origins of a part of a file, in that part.
+/// The origins in a part of a file, relative to the part.
 fn origins_in(origins: &[ValueOrigin], start: usize, length: usize) -> Vec<ValueOrigin> {
     let first = origins.partition_point(|it| it.range.end <= start);
     let own = origins.iter().skip(first);
@@ -91,7 +91,7 @@ fn origins_in(origins: &[ValueOrigin], start: usize, length: usize) -> Vec<Value
     .collect()
 }
 
-/// Lines of ascending places, each byte looked at once.
+/// Computes lines of ascending positions in a single pass.
 struct LineCounter<'a> {
     text: &'a str,
     at: usize,

@@ -1,20 +1,20 @@
-//! Cuts a rendered file into its documents.
+//! Splits a rendered file into documents.
 
 use crate::HelmVersion;
 
 /// A document of a rendered file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece<'a> {
-    /// Its text, trimmed as Helm does.
+    /// Its text, trimmed as in Helm.
     pub(crate) text: &'a str,
-    /// Where it begins in the file.
+    /// Its start in the file.
     pub(crate) start: usize,
 }
 
-/// The documents of a text in order. Text without content gives none.
+/// The documents of a text in order; none for a text without content.
 ///
-/// Helm cuts by regular expressions and not by YAML, so `---x` is a separator too, as is a `---` at the start of a line within
-/// block text.
+/// Helm splits by regular expressions, not by YAML syntax, so `---x` is a separator, and so is `---` at the start of a line in a
+/// block scalar.
 pub(crate) fn split(text: &str, version: HelmVersion) -> Vec<Piece<'_>> {
     match version {
         HelmVersion::V3 => split_trimmed(text),
@@ -22,13 +22,13 @@ pub(crate) fn split(text: &str, version: HelmVersion) -> Vec<Piece<'_>> {
     }
 }
 
-/// `(?:^|\s*\n)---\s*`, on trimmed text; `^` is the start of the text alone. White space that a separator has taken is not there
-/// for the next one, so of two `---` lines in a row the second begins a document.
+/// `(?:^|\s*\n)---\s*` on trimmed text; `^` only matches at the start of the text. White space is consumed by a separator, so of
+/// two consecutive `---` lines, the second begins a document.
 fn split_trimmed(whole: &str) -> Vec<Piece<'_>> {
     let text = whole.trim();
     let mut pieces = Vec::new();
     let mut push = |piece: &str| {
-        // Go drops what is empty before it trims.
+        // Go drops empty documents before it trims.
         if !piece.is_empty() {
             pieces.push(sub_piece(whole, piece.trim()));
         }

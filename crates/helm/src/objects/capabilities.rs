@@ -5,7 +5,7 @@ use crate::capabilities::{Capabilities, build_info};
 use crate::template::{Context, FunctionError, Signature};
 use crate::value::{Display, Field, List, Method, NamedType, Str, Struct, Type, Value};
 
-/// The types of one version of Helm, which differ in their packages and in one field.
+/// The types of a version of Helm; versions differ in packages and in one field.
 struct Types {
     capabilities: &'static NamedType,
     kube_version: &'static NamedType,

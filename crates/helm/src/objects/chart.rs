@@ -117,7 +117,7 @@ pub(crate) fn metadata(metadata: &Metadata, is_root: bool, version: HelmVersion)
     }
 }
 
-/// The fields in the order of Go's struct.
+/// The fields in the order of the Go struct.
 fn fields(metadata: &Metadata, version: HelmVersion) -> [(&'static str, Value); 17] {
     let text = |text: &String| Value::string(text.as_str());
     let annotations = metadata.annotations.iter();
@@ -161,7 +161,7 @@ fn fields(metadata: &Metadata, version: HelmVersion) -> [(&'static str, Value); 
     ]
 }
 
-/// A slice of its own type, nil where it is empty; in Helm 4 a `[]interface {}`.
+/// A slice of its own type, nil if it is empty; in Helm 4 a `[]interface {}`.
 fn list(ty: &'static Type, items: Vec<Value>, version: HelmVersion) -> Value {
     match version {
         HelmVersion::V4 => Value::list(items),
@@ -199,7 +199,7 @@ fn dependency(dependency: &Dependency, version: HelmVersion) -> Value {
     object(&DEPENDENCY, fields, version)
 }
 
-/// Helm makes a `map[string]string` of each import that it heeds.
+/// Helm converts each import that it uses to a `map[string]string`.
 fn import_value(json: &Json) -> Value {
     match to_value(json) {
         Value::Map(map) => Value::Map(Map::of(&TEXT_MAP, map.snapshot().into_iter().collect())),

@@ -83,14 +83,14 @@ fn lines(context: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Re
         return Ok(Value::strings(Vec::<Str>::new()));
     }
     if content.is_empty() {
-        // Helm 3 looks at the last byte without asking whether there is one.
+        // Helm 3 accesses the last byte without checking whether there is one.
         return Err(FunctionError::new("runtime error: index out of range [-1]"));
     }
     let text = content.strip_suffix(b"\n").unwrap_or(&content);
     Ok(Value::strings(text.split(|it| *it == b'\n')))
 }
 
-/// A pattern that is none matches all files.
+/// An invalid pattern matches all files.
 fn glob(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
     let pattern = arguments.first().and_then(Value::as_str);
     let pattern = pattern.map_or_else(String::new, |it| it.to_lossy().into_owned());
@@ -114,7 +114,7 @@ fn as_secrets(_: &mut Context<'_>, receiver: &Value, _: &[Value]) -> Returned {
     }))
 }
 
-/// YAML of the files by their base names; of two with one name the later path stays.
+/// YAML of the files by base name; if two have the same name, the later path is used.
 fn texts(receiver: &Value, text: impl Fn(&Str) -> Value) -> Value {
     let files = receiver.as_map().map(Map::snapshot).unwrap_or_default();
     let entries = files.iter().filter_map(|(path, value)| match value {

@@ -1,4 +1,4 @@
-//! The objects that templates are given: `.Chart`, `.Files`, `.Capabilities`, `.Release`, `.Values` with their Go types.
+//! The objects in templates: `.Chart`, `.Files`, `.Capabilities`, `.Release` and `.Values`, with their Go types.
 
 mod capabilities;
 mod chart;

@@ -46,7 +46,7 @@ const fn method(name: &'static str, parameters: &'static [Type], call: Call) -> 
     }
 }
 
-/// The type that a version of Helm gives to values.
+/// The type of values in a version of Helm.
 pub(crate) fn values_type(version: HelmVersion) -> &'static Type {
     match version {
         HelmVersion::V3 => &TYPE_V3,
@@ -54,7 +54,7 @@ pub(crate) fn values_type(version: HelmVersion) -> &'static Type {
     }
 }
 
-/// A map under the type of values; its entries are shared.
+/// A map with the type of values; its entries are shared.
 pub(crate) fn as_values(map: &Map, version: HelmVersion) -> Value {
     Value::Map(map.retyped(values_type(version)))
 }

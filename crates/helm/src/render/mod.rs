@@ -1,4 +1,4 @@
-//! From a chart, values and a release to manifests: what `helm template` does, without printing it.
+//! Renders a chart with values for a release to manifests, like `helm template`, without printing.
 
 use std::collections::BTreeMap;
 
@@ -23,16 +23,16 @@ mod tests;
 
 const NOTES: &str = "NOTES.txt";
 
-/// A release that a chart is rendered for.
+/// A release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// The release's name, `.Release.Name` in templates.
+    /// The name: `.Release.Name` in templates.
     pub name: String,
-    /// The namespace that it is installed in.
+    /// The namespace in which it is installed.
     pub namespace: String,
-    /// How many times it was installed or upgraded; 1 for what is installed.
+    /// The revision; 1 for the first installation.
     pub revision: i64,
-    /// Whether it is an upgrade rather than an installation.
+    /// Whether it is an upgrade, and not an installation.
     pub is_upgrade: bool,
 }
 
@@ -48,27 +48,27 @@ impl Release {
     }
 }
 
-/// How a chart is rendered.
+/// Options of rendering.
 #[derive(Clone, Debug, Default)]
 pub struct RenderOptions {
-    /// Whose behaviour is wanted.
+    /// The version of Helm whose behaviour is reproduced.
     pub version: HelmVersion,
-    /// Leaves `values.schema.json` out of account.
+    /// Ignores `values.schema.json`.
     pub skip_schema_validation: bool,
-    /// Notes which parts of objects are values: see [`crate::manifests::ValueOrigin`].
+    /// Records which parts of objects are values: see [`crate::manifests::ValueOrigin`].
     pub trace: bool,
-    /// With `trace`: also notes where the templates have all parts of objects.
+    /// With `trace`: also records the locations in templates of all parts.
     pub places: bool,
 }
 
-/// Renders a chart with the values of a user.
+/// Renders a chart with values of the user.
 ///
-/// Each object has the text that `helm template` prints, its node with spans in that text, and the line of the rendered file that
-/// it begins at. Random functions draw from a seed made of the release's and the template's names, so that the same input gives the
+/// Each object has the text that `helm template` prints, its node with spans in that text, and the line of the rendered file at
+/// which it begins. Random functions use a seed from the names of the release and the template, so that the same input gives the
 /// same output.
 ///
-/// Errors: Helm's message of the first thing that is wrong, in Helm's order: the release's name, the chart's type, missing
-/// subcharts, values against schemas, `kubeVersion`, templates, manifests.
+/// Errors: Helm's message for the first error, in Helm's order: release name, type of the chart, missing subcharts, schemas of
+/// values, `kubeVersion`, templates, manifests.
 pub fn render(
     chart: &LoadedChart,
     values: &JsonMap<String, Json>,
@@ -91,10 +91,9 @@ pub fn render(
     finish(&charts, root, executed, version, warnings)
 }
 
-/// Renders a chart's template files and leaves their texts as they are: not split into documents, not sorted, not required to be
-/// YAML. For programs that want to see what the templates print.
+/// Renders the template files of a chart, without splitting or sorting the output, which need not be YAML.
 ///
-/// Errors: as [`render`], but for the manifests.
+/// Errors: as for [`render`], except those of manifests.
 pub fn render_files(
     chart: &LoadedChart,
     values: &JsonMap<String, Json>,
@@ -169,7 +168,7 @@ fn execute(
     engine::execute(templates, version, &identity, trace.as_ref())
 }
 
-/// Where each map of the values is, by its address.
+/// Records the path of each map of the values, by its address.
 fn note_paths(map: &Map, path: &mut Vec<String>, paths: &mut ValuePaths) {
     paths.insert(map.address(), path.clone());
     for (key, value) in map.snapshot() {
@@ -194,7 +193,7 @@ fn check_installable(chart: &LoadedChart, warnings: &mut Warnings) -> Result<(),
     Ok(())
 }
 
-/// Errors: Helm's words for what Kubernetes would not take as a name.
+/// Checks a release name. Errors: Helm's message for an invalid name.
 fn check_release_name(name: &str, version: HelmVersion) -> Result<(), HelmError> {
     let words = if name.is_empty() {
         "no name provided"
@@ -222,7 +221,7 @@ fn is_dns_name(name: &str) -> bool {
     })
 }
 
-/// The name that a template of a name gives. Errors: Go's words.
+/// The name from a name template. Errors: Go's message.
 pub fn name_from_template(template: &str, version: HelmVersion) -> Result<String, HelmError> {
     let name = engine::execute_text(template, version)?;
     Ok(String::from_utf8_lossy(&name).into_owned())
@@ -240,10 +239,9 @@ fn check_kube_version(chart: &LoadedChart, capabilities: &Capabilities) -> Resul
     )))
 }
 
-/// All values of a user, or of the chart itself, that the schemas of a chart and its subcharts do not admit. What disabled subcharts
-/// say does not count.
+/// All values, of the user or of the chart itself, that violate the schemas of the chart and its enabled subcharts.
 ///
-/// Errors: Helm's message where the values cannot be laid over those of the charts.
+/// Errors: Helm's message if the values cannot be merged with those of the charts.
 pub fn schema_faults(
     chart: &LoadedChart,
     values: &JsonMap<String, Json>,
@@ -318,7 +316,7 @@ fn find_schema_faults(
         let verdict = schema::validate(&to_json(&Value::Map(values.clone())), text);
         for url in verdict.unread {
             warnings.push(format!(
-                "the schema of {} refers to {url}, which is not read, so the values are not checked against it",
+                "the schema of {} refers to {url}, which is not fetched; the values are not checked against it",
                 chart.name
             ));
         }
@@ -334,23 +332,24 @@ fn find_schema_faults(
     }
 }
 
-/// The templates of all charts with the dot of each.
+/// The templates of all charts, with their dots.
 struct Scopes<'a> {
     charts: &'a Charts<'a>,
     release: Value,
     capabilities: Value,
     version: HelmVersion,
-    /// By path; of two with one path the later one stays.
+    /// Templates by path; if two have the same path, the later one is used.
     templates: BTreeMap<String, Template>,
 }
 
 impl Scopes<'_> {
-    /// Adds a chart and its subcharts; the chart's dot. `values` are given for the outermost chart, the parent's dot for others.
+    /// Adds a chart and its subcharts, and returns the dot of the chart. `values` is set for the outermost chart, `parent` for all
+    /// others.
     fn add(&mut self, id: ChartId, values: Option<&Map>, parent: Option<&Map>) -> Map {
         let chart = self.charts.get(id);
         let own_values = match (values, parent) {
             (Some(values), _) => values.clone(),
-            // A dot in a chart's name is taken for a path, and leads nowhere.
+            // A dot in the name of a chart is treated as a path, so nothing is found.
             (None, Some(parent)) => table(parent, &format!("Values.{}", chart.name))
                 .unwrap_or_else(|_| Map::new(Default::default())),
             (None, None) => Map::new(Default::default()),
@@ -404,7 +403,7 @@ fn clean(text: &str) -> String {
     String::from_utf8_lossy(&path::clean(text.as_bytes())).into_owned()
 }
 
-/// Whether a file only holds definitions.
+/// Whether a file only contains definitions.
 pub(crate) fn is_partial(name: &str) -> bool {
     path::base(name.as_bytes()).starts_with(b"_")
 }

@@ -1,4 +1,4 @@
-//! Versions and ranges as Masterminds/semver reads them, which is what Helm and Flux compare versions with.
+//! Versions and ranges, as in Masterminds/semver, which Helm and Flux use.
 
 mod range;
 mod version;

@@ -1,8 +1,8 @@
-//! Version ranges, read and checked as Masterminds/semver does.
+//! Version ranges, as in Masterminds/semver.
 //!
-//! `||` separates alternatives, a comma or a space between what must hold together. `~` keeps the minor version, `^` the
-//! first number that is not zero, `x` matches any number, and so does one that is left out. A pre-release is admitted only
-//! where the alternative names one.
+//! `||` separates alternatives; commas or spaces separate conditions that must all hold. `~` keeps the minor version, `^` the first
+//! number that is not zero, `x` and missing numbers match any number. A pre-release is only admitted if the alternative contains
+//! one.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use super::version::{Error, Version, compare_pre_releases};
 /// A range of versions.
 #[derive(Clone, Debug)]
 pub struct Range {
-    /// One of these must hold.
+    /// At least one of these must hold.
     alternatives: Vec<Vec<Bound>>,
 }
 
@@ -22,7 +22,7 @@ struct Bound {
     precision: Precision,
 }
 
-/// Which of a bound's numbers are given.
+/// The numbers of a bound that are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Precision {
     Any,
@@ -59,7 +59,7 @@ const RELATIONS: &[(&str, Relation)] = &[
 ];
 
 impl Range {
-    /// Reads a range; a version is one too. An empty text is refused.
+    /// Parses a range or version. An empty text is invalid.
     pub fn parse(text: &str) -> Result<Range, Error> {
         let rewritten = rewrite_hyphens(text);
         let alternatives = rewritten.split("||").map(alternative);
@@ -76,7 +76,7 @@ impl Range {
         })
     }
 
-    /// The highest of the versions that is admitted; of equal ones the first.
+    /// The highest admitted version; of equal ones, the first.
     pub fn highest<'a>(
         &self,
         versions: impl IntoIterator<Item = &'a Version>,
@@ -113,7 +113,7 @@ fn hyphen_range(text: &str) -> Option<(&str, &str, &str)> {
     Some((low.text, high.text, skip_space(rest)))
 }
 
-/// What Go's `\s` matches.
+/// Whether a character matches Go's `\s`.
 fn is_space(letter: char) -> bool {
     matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0c')
 }
@@ -126,15 +126,15 @@ fn at_least_one_space(text: &str) -> Option<&str> {
     text.strip_prefix(is_space)
 }
 
-/// A version in a range, in which letters and stars may replace numbers.
+/// A version in a range, where letters and stars may replace numbers.
 struct PartialVersion<'t> {
     text: &'t str,
     numbers: Vec<&'t str>,
-    /// With the `-` in front.
+    /// With its leading `-`.
     pre_release: &'t str,
 }
 
-/// The longest partial version that a text begins with, and what follows.
+/// The longest partial version at the beginning of a text, and the rest.
 fn partial_version(text: &str) -> Option<(PartialVersion<'_>, &str)> {
     let is_number = |it: char| it.is_ascii_digit() || matches!(it, '|' | 'x' | 'X' | '*');
     let mut rest = text.strip_prefix('v').unwrap_or(text);
@@ -259,7 +259,7 @@ impl Bound {
             _ if version.major() != bound.major() => true,
             Precision::Major => false,
             _ if version.minor() != bound.minor() => true,
-            // Of `!=1.2.x` only a pre-release is ever compared further.
+            // For `!=1.2.x`, only a pre-release is compared further.
             Precision::Minor => {
                 compare_pre_releases(version.pre_release(), bound.pre_release()) != Ordering::Equal
             }
@@ -267,7 +267,7 @@ impl Bound {
         }
     }
 
-    /// Whether the bound and all that it leaves open are below the version.
+    /// Whether the bound, with all numbers that it leaves open, is below the version.
     fn is_below(&self, version: &Version) -> bool {
         let bound = &self.version;
         match version.major().cmp(&bound.major()) {
@@ -281,7 +281,7 @@ impl Bound {
         }
     }
 
-    /// The same major and, where it is given, minor version. `~0.0.0` admits any version.
+    /// The same major and, if set, minor version. `~0.0.0` admits any version.
     fn tilde(&self, version: &Version) -> bool {
         let bound = &self.version;
         if version < bound {
@@ -295,7 +295,7 @@ impl Bound {
             && (version.minor() == bound.minor() || self.precision == Precision::Major)
     }
 
-    /// The same numbers up to the first that is given and not zero.
+    /// The same numbers up to the first one that is set and not zero.
     fn caret(&self, version: &Version) -> bool {
         let bound = &self.version;
         if version < bound {

@@ -1,9 +1,9 @@
-//! Versions, read as loosely as Masterminds/semver does: a `v` in front, missing parts, leading zeros.
+//! Versions, parsed as leniently as in Masterminds/semver: with a leading `v`, missing parts and leading zeros.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A version: three numbers, a pre-release, and build metadata that does not count in comparisons.
+/// A version: three numbers, a pre-release, and build metadata, which is ignored in comparisons.
 #[derive(Clone, Debug)]
 pub struct Version {
     /// Major, minor and patch.
@@ -13,7 +13,7 @@ pub struct Version {
     original: String,
 }
 
-/// Why a text is no version or no range; printed with the library's own words.
+/// The reason why a text is not a version or range, with the message of the library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -32,7 +32,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Version {
-    /// Reads a version; `1.2` is `1.2.0`.
+    /// Parses a version; `1.2` is `1.2.0`.
     pub fn parse(text: &str) -> Result<Version, Error> {
         let invalid = || Error::new("invalid semantic version");
         let plain = text.strip_prefix('v').unwrap_or(text);
@@ -65,7 +65,7 @@ impl Version {
         })
     }
 
-    /// As it was written.
+    /// The version as written.
     pub fn as_str(&self) -> &str {
         &self.original
     }
@@ -85,17 +85,17 @@ impl Version {
         self.numbers[2]
     }
 
-    /// What follows the `-`; empty for a release.
+    /// The pre-release after `-`; empty for a release.
     pub fn pre_release(&self) -> &str {
         &self.pre_release
     }
 
-    /// What follows the `+`.
+    /// The metadata after `+`.
     pub fn metadata(&self) -> &str {
         &self.metadata
     }
 
-    /// Whether it comes before the release of its numbers.
+    /// Whether it is a pre-release.
     pub fn is_pre_release(&self) -> bool {
         !self.pre_release.is_empty()
     }
@@ -133,7 +133,7 @@ impl Version {
     }
 }
 
-/// Without the `v`, with all three numbers.
+/// All three numbers, without the `v`.
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [major, minor, patch] = self.numbers;
@@ -171,13 +171,13 @@ impl PartialEq for Version {
 
 impl Eq for Version {}
 
-/// Whether a text is one version and no range: three numbers, with what SemVer allows after them.
+/// Whether a text is a complete version and not a range: three numbers, and a suffix that SemVer allows.
 pub fn is_exact(text: &str) -> bool {
     let core = text.split(['-', '+']).next().unwrap_or("");
     core.split('.').count() == 3 && Version::parse(text).is_ok()
 }
 
-/// Splits what follows the numbers into pre-release and metadata; `None` if a part has characters or gaps that neither may have.
+/// Splits the suffix into pre-release and metadata; `None` if it is invalid.
 fn split_suffix(suffix: &str) -> Option<(&str, &str)> {
     let (pre_release, metadata) = match suffix.split_once('+') {
         Some((before, metadata)) => (before, Some(metadata)),
@@ -200,7 +200,7 @@ fn are_identifiers(text: &str) -> bool {
         .all(|part| !part.is_empty() && part.bytes().all(is_allowed))
 }
 
-/// Part by part; a missing part comes first, numbers come before words.
+/// Compares part by part: a missing part comes first, numbers come before words.
 pub(super) fn compare_pre_releases(ours: &str, theirs: &str) -> Ordering {
     let (mut ours, mut theirs) = (ours.split('.'), theirs.split('.'));
     loop {
@@ -221,7 +221,7 @@ fn compare_parts(ours: &str, theirs: &str) -> Ordering {
     if ours.is_empty() || theirs.is_empty() {
         return ours.len().cmp(&theirs.len());
     }
-    // A number too large for 64 bits counts as a word.
+    // A number that exceeds 64 bits counts as a word.
     match (ours.parse::<u64>(), theirs.parse::<u64>()) {
         (Err(_), Err(_)) => ours.cmp(theirs),
         (Ok(_), Err(_)) => Ordering::Less,

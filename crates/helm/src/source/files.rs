@@ -1,4 +1,4 @@
-//! The files of a chart in Helm's order: of a folder as it is walked, of an archive as they are packed.
+//! The files of a chart in Helm's order: that of a walk for a folder, and the packed order for an archive.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The files of a chart's folder, without what `.helmignore` excludes.
 ///
-/// Errors: `unreadable-file`, and `invalid-chart` for a pattern that Helm refuses.
+/// Errors: `unreadable-file`, and `invalid-chart` for a pattern that Helm rejects.
 pub fn folder_files(files: &dyn Files, folder: &TreePath) -> Result<Vec<ChartFile>, Diagnostic> {
     let tree = read_source(files, folder)?;
     let mut found: Vec<ChartFile> = tree
         .iter()
         .map(|(path, bytes)| chart_file(path.as_str(), bytes.clone()))
         .collect();
-    // A folder is walked by the names in it, so `a/x` comes before `a-b`.
+    // A walk sorts by names in a folder, so `a/x` comes before `a-b`.
     found.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
     Ok(found)
 }
 
-/// The files of a chart's archive. `title` is what messages call it. Errors: as [`unpack`](crate::chart::unpack) gives them.
+/// The files of a chart's archive. `title` is its name in messages. Errors: as for [`unpack`](crate::chart::unpack).
 pub fn archive_files(bytes: &[u8], title: &str) -> Result<Vec<ChartFile>, Diagnostic> {
     let files = unpack_in_order(bytes, title)?;
     let file = |(path, bytes): (TreePath, Vec<u8>)| chart_file(path.as_str(), bytes.into());

@@ -1,4 +1,4 @@
-//! Sorts the files of a chart into its parts.
+//! Loads a chart from its files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::HelmVersion;
 use crate::error::{HelmError, Warnings};
 use crate::go::yaml::{YamlError, parse};
 
-/// How deep charts may be nested. No real chart comes near it; each level of an archive costs memory.
+/// The maximum depth of nested charts, because each level of archives needs memory.
 const DEPTH_MAX: usize = 32;
 
-/// Loads a chart from its files. `place` is where it lies, for spans of faults.
+/// Loads a chart from its files. `place` is its path, for spans.
 ///
-/// Errors: Helm's error for a chart that it cannot load; a chart that is nested too deep.
+/// Errors: Helm's error for a chart that it cannot load; too deeply nested charts.
 pub fn load(
     files: Vec<ChartFile>,
     place: &TreePath,
@@ -30,7 +30,7 @@ pub fn load(
     loader.chart(files, place, 0)
 }
 
-/// Helm 4 looks at `apiVersion` before all else.
+/// Helm 4 checks `apiVersion` first.
 fn detect_version(files: &[ChartFile], place: &TreePath) -> Result<(), HelmError> {
     let Some(file) = files.iter().find(|it| it.name == "Chart.yaml") else {
         return Err(HelmError::new(format!(
@@ -38,7 +38,7 @@ fn detect_version(files: &[ChartFile], place: &TreePath) -> Result<(), HelmError
         )));
     };
     let mut metadata = Metadata::default();
-    // Whatever else is wrong with the file is reported when it is loaded.
+    // Other errors in the file are reported when it is loaded.
     if let Ok(node) = parse(&file.data, &place.child("Chart.yaml")) {
         let _ = metadata.read(node.as_ref(), HelmVersion::V4);
     }
@@ -161,7 +161,7 @@ impl Loader<'_> {
         read.map_err(|error| cannot_load(&file.name, error))
     }
 
-    /// A lock is read by nobody here, but Helm refuses a chart with a broken one.
+    /// Checks a lock. Its content is not used, but Helm rejects a chart with an invalid one.
     fn check_lock(&self, file: &ChartFile, place: &TreePath) -> Result<(), HelmError> {
         let checked = parse(&file.data, &place.child(&file.name))
             .and_then(|node| super::metadata::check_lock(node.as_ref(), self.version));

@@ -1,4 +1,4 @@
-//! `Chart.yaml`: the metadata of a chart, decoded and validated as Helm does it.
+//! `Chart.yaml`: the metadata of a chart, decoded and validated as in Helm.
 
 use pleach_yaml::Node;
 use serde_json::{Map, Value as Json};
@@ -8,79 +8,79 @@ use crate::go::decode::{Field, Shape, Struct, decode};
 use crate::go::strconv;
 use crate::go::yaml::YamlError;
 
-/// The fields of `Chart.yaml`. A field that is absent is empty.
+/// The fields of `Chart.yaml`. Missing fields are empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
     /// `name`, required by Helm.
     pub name: String,
-    /// Where the project lives.
+    /// The home page of the project.
     pub home: String,
-    /// Where the sources live.
+    /// The addresses of the sources.
     pub sources: Vec<String>,
     /// `version` as written; Helm requires a SemVer version.
     pub version: String,
     /// `description`, one sentence about the chart.
     pub description: String,
-    /// Words to find it by.
+    /// Keywords for searching.
     pub keywords: Vec<String>,
     /// `maintainers` in the order of the file.
     pub maintainers: Vec<Maintainer>,
-    /// Where an icon lies.
+    /// The address of an icon.
     pub icon: String,
     /// `apiVersion` of `Chart.yaml`: `v1` or `v2`.
     pub api_version: String,
-    /// Read by nobody; kept for templates that print it.
+    /// Not used; kept for templates that print it.
     pub condition: String,
-    /// Read by nobody; kept for templates that print it.
+    /// Not used; kept for templates that print it.
     pub tags: String,
-    /// The version of what the chart installs.
+    /// The version of the application that the chart installs.
     pub app_version: String,
-    /// Whether it should no longer be used.
+    /// Whether the chart is deprecated.
     pub deprecated: bool,
     /// Free text for other programs.
     pub annotations: Vec<(String, String)>,
-    /// The versions of Kubernetes that it works on.
+    /// The supported versions of Kubernetes.
     pub kube_version: String,
-    /// The charts that it is made of.
+    /// The dependencies.
     pub dependencies: Vec<Dependency>,
-    /// `application`, `library`, or nothing.
+    /// `application`, `library`, or empty.
     pub chart_type: String,
-    /// The positions in their lists at which a null replaces a maintainer or a dependency.
+    /// The index of a null in the lists of maintainers or dependencies.
     null_maintainer: Option<usize>,
     null_dependency: Option<usize>,
-    /// Whether the field is there, be it as an empty list.
+    /// Whether the field exists, possibly as an empty list.
     lists_dependencies: bool,
 }
 
-/// Who maintains a chart.
+/// A maintainer of a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Maintainer {
     /// The maintainer's name, or the name of an organization.
     pub name: String,
-    /// The maintainer's e-mail address; empty where none is given.
+    /// The maintainer's e-mail address; empty if there is none.
     pub email: String,
-    /// The maintainer's web page; empty where none is given.
+    /// The maintainer's web page; empty if there is none.
     pub url: String,
 }
 
-/// A chart that another one is made of.
+/// A dependency of a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dependency {
     /// The name in its own `Chart.yaml`.
     pub name: String,
-    /// The versions that will do.
+    /// The version or range.
     pub version: String,
-    /// Where it is pulled from.
+    /// The repository from which it is pulled.
     pub repository: String,
-    /// Comma-separated paths of values, the first of which that is a boolean switches it.
+    /// Comma-separated paths of values; the first one that is a boolean enables or disables it.
     pub condition: String,
-    /// Names under `tags` in the values that switch it.
+    /// Names under `tags` in the values that enable or disable it.
     pub tags: Vec<String>,
-    /// What is written in the file; Helm computes it again.
+    /// The value in the file; Helm computes it.
     pub enabled: bool,
-    /// Values of the child that become values of the parent.
+    /// Values of the child that are imported into the parent.
     pub import_values: Vec<Json>,
-    /// Another name for it.
+    /// Its alias.
     pub alias: String,
 }
 
@@ -184,7 +184,7 @@ const LOCK: Struct = Struct {
     ],
 };
 
-/// Whether a lock decodes. Errors: Go's words.
+/// Checks that a lock can be decoded. Errors: Go's message.
 pub(crate) fn check_lock(node: Option<&Node>, version: HelmVersion) -> Result<(), YamlError> {
     let decoded = decode(node, &LOCK, "chart.Lock").map(|_| ());
     decoded.map_err(|error| in_version(error, version))
@@ -198,9 +198,9 @@ fn in_version(error: YamlError, version: HelmVersion) -> YamlError {
 }
 
 impl Metadata {
-    /// Takes in what a `Chart.yaml` says, or a `requirements.yaml`, which may set the same fields.
+    /// Adds the fields of a `Chart.yaml`, or of a `requirements.yaml`, which may set the same fields.
     ///
-    /// Errors: Go's words for what does not decode.
+    /// Errors: Go's message for values that cannot be decoded.
     pub(crate) fn read(
         &mut self,
         node: Option<&Node>,
@@ -214,7 +214,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// Whether `dependencies` is there, be it as an empty list.
+    /// Whether `dependencies` exists, possibly as an empty list.
     pub(crate) fn lists_dependencies(&self) -> bool {
         self.lists_dependencies
     }
@@ -262,7 +262,7 @@ impl Metadata {
 }
 
 impl Metadata {
-    /// Removes what cannot be printed from the texts, and checks what a chart must say. Errors: Helm's words.
+    /// Removes unprintable characters, and validates required fields. Errors: Helm's message.
     pub(crate) fn validate(&mut self, version: HelmVersion) -> Result<(), String> {
         self.sanitize();
         let invalid = |words: String| Err(format!("validation: chart.metadata.{words}"));
@@ -353,7 +353,7 @@ impl Metadata {
     }
 }
 
-/// White space becomes a blank; what cannot be printed goes.
+/// Replaces white space by blanks, and removes unprintable characters.
 fn sanitize(text: &mut String) {
     let is_plain = |it: u8| matches!(it, b' '..=b'~');
     if text.bytes().all(is_plain) {
@@ -379,12 +379,12 @@ fn base_name(path: &str) -> &str {
     }
 }
 
-/// Go's `%q`, for texts that hold nothing unprintable.
+/// Go's `%q`, for printable texts.
 fn quoted(text: &str) -> String {
     strconv::quote(text.as_bytes())
 }
 
-/// Whether Masterminds' semver takes it for a version: one to three numbers, a `v` before them allowed.
+/// Whether it is a version for Masterminds/semver: one to three numbers, with an optional `v`.
 fn is_version(text: &str) -> bool {
     crate::chart::Version::parse(text).is_ok()
 }

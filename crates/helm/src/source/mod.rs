@@ -1,4 +1,4 @@
-//! Charts as Helm loads them: the files of a folder or an archive, sorted into metadata, values, templates and subcharts.
+//! Charts as loaded by Helm: metadata, values, templates and subcharts from the files of a folder or archive.
 
 mod files;
 mod load;
@@ -15,33 +15,33 @@ use std::sync::Arc;
 use pleach_yaml::tree::TreePath;
 use serde_json::{Map, Value as Json};
 
-/// A chart with its subcharts, as loaded and not yet changed by any value.
+/// A loaded chart with its subcharts, before values are applied.
 #[derive(Clone, Debug)]
 pub struct LoadedChart {
     /// `Chart.yaml`, and for `apiVersion: v1` also `requirements.yaml`.
     pub metadata: Metadata,
     /// `values.yaml`; numbers are float64.
     pub values: Map<String, Json>,
-    /// The bytes of `values.yaml`, if the chart has one: the lines of its values.
+    /// The bytes of `values.yaml`, if the chart has one, for the lines of values.
     pub values_source: Option<Arc<[u8]>>,
     /// The bytes of `values.schema.json`, if the chart has one.
     pub schema: Option<Arc<[u8]>>,
     /// The files below `templates/`.
     pub templates: Vec<ChartFile>,
-    /// All other files, those of `crds/` included.
+    /// All other files, including those of `crds/`.
     pub files: Vec<ChartFile>,
-    /// Where it lies, for spans.
+    /// Its path, for spans.
     pub place: TreePath,
-    /// What is in `charts/`, by file name.
+    /// The subcharts in `charts/`, by file name.
     pub dependencies: Vec<LoadedChart>,
 }
 
 /// A file of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChartFile {
-    /// Its path within the chart.
+    /// Its path in the chart.
     pub name: String,
-    /// What it holds, without a byte order mark.
+    /// Its content, without a byte order mark.
     pub data: Arc<[u8]>,
 }
 
@@ -59,12 +59,12 @@ impl LoadedChart {
         }
     }
 
-    /// The chart's own values as JSON, as error messages and oracles need them.
+    /// The chart's own values as JSON, for error messages and oracles.
     pub fn values_text(&self) -> String {
         serde_json::to_string(&self.values).unwrap_or_default()
     }
 
-    /// The files of `crds/` that hold manifests, those of subcharts excluded.
+    /// The files of `crds/` with manifests, without those of subcharts.
     pub fn crd_files(&self) -> impl Iterator<Item = &ChartFile> {
         let extensions = ["yaml", "yml", "json"];
         self.files.iter().filter(move |file| {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use crate::HelmVersion;
 use crate::go::yaml::{YamlError, parse_map};
 
-/// Reads a values file. Helm 3 reads its first document, Helm 4 merges all of them.
+/// Parses a values file. Helm 3 reads its first document, Helm 4 merges all.
 ///
 /// Errors: Helm's words.
 pub(crate) fn parse_values(
@@ -37,7 +37,7 @@ pub(crate) fn parse_values(
     Ok(values)
 }
 
-/// Cuts a text at its `---` lines, as Kubernetes' `YAMLReader` does. A `---` before any document belongs to the one after it.
+/// Splits a text at `---` lines, like the `YAMLReader` of Kubernetes. A `---` before the first document belongs to it.
 fn split_documents(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     let (mut documents, mut start, mut at) = (Vec::new(), 0, 0);
     for line in bytes.split_inclusive(|it| *it == b'\n') {
@@ -61,7 +61,7 @@ fn split_documents(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     Ok(documents)
 }
 
-/// Lays one map over another: maps in both are merged, all else is replaced, nulls included.
+/// Merges one map over another: maps in both are merged, everything else is replaced, including nulls.
 pub(crate) fn merge_maps(base: &mut Map<String, Json>, over: Map<String, Json>) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {

@@ -51,7 +51,7 @@ pub(super) const GO: &[Function] = &[
     Function::variadic("urlquery", &[Type::Any], urlquery),
 ];
 
-/// Those that execute templates.
+/// The functions that execute templates.
 pub(super) const NESTED: &[Function] = &[
     special(
         "include",
@@ -81,7 +81,7 @@ fn not(values: &[Value], _: &[bool]) -> Returned {
     Ok(Value::Bool(!values.first().is_some_and(Value::is_true)))
 }
 
-/// What Go's reflection says where it is requested the type of no value.
+/// The message of Go's reflection for the type of a missing value.
 const NO_TYPE: &str = "reflect: call of reflect.Value.Type on zero Value";
 
 fn len(values: &[Value], boxed: &[bool]) -> Returned {
@@ -135,7 +135,7 @@ fn index(values: &[Value], _: &[bool]) -> Returned {
     Ok(item)
 }
 
-/// Go's check lets the length itself pass, on which reflection panics.
+/// The error for an index that equals the length, which Go's check accepts and for which reflection panics.
 fn out_of_range(kind: &str) -> FunctionError {
     format!("reflect: {kind} index out of range").into()
 }
@@ -209,7 +209,7 @@ fn slice(values: &[Value], _: &[bool]) -> Returned {
     })
 }
 
-/// The arguments as text, as a template prints them.
+/// The arguments as text, as printed by templates.
 fn joined(arguments: Arguments<'_>) -> Vec<u8> {
     match arguments.0 {
         [Value::String(text)] => text.to_vec(),

@@ -1,4 +1,4 @@
-//! `eq`, `lt` and the like.
+//! `eq`, `lt` and similar functions.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use super::program::shown;
 use crate::fmt::sprintf;
 use crate::value::Value;
 
-/// What can be compared with each other.
+/// The comparable types.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Basic {
     Bool,
@@ -72,7 +72,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     })
 }
 
-/// Equality of what is none of the basic types: nil, or pointers and structs.
+/// Equality of values other than basic types: nil, pointers and structs.
 fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     let text = |value: &Value| {
         let text = sprintf(b"%s", std::slice::from_ref(value));
@@ -112,7 +112,7 @@ pub(super) fn ne(values: &[Value], boxed: &[bool]) -> Returned {
     Ok(Value::Bool(!eq(values, boxed)?.is_true()))
 }
 
-/// The order of two values; nothing where a number is none.
+/// The order of two values; `None` for NaN.
 fn order(values: &[Value]) -> Result<Option<Ordering>, FunctionError> {
     let [a, b] = values else {
         return Err(BAD_TYPE.into());
@@ -145,7 +145,7 @@ pub(super) fn le(values: &[Value], _: &[bool]) -> Returned {
     )))
 }
 
-/// Whether the first value is greater: not less and not equal, which makes it true of what is not a number.
+/// Whether the first value is greater: neither less nor equal, so it is true for NaN.
 pub(super) fn gt(values: &[Value], _: &[bool]) -> Returned {
     let order = order(values)?;
     Ok(Value::Bool(!matches!(

@@ -1,4 +1,4 @@
-//! Code for one template: blocks with their jumps, scopes of variables, and expressions.
+//! Code generation for a template: blocks with jumps, scopes of variables, and expressions.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use super::program::{Op, Place, PlaceId, Source, Target, Template};
 use super::syntax::{Command, Operand, Pipe, Term};
 use crate::value::{Str, Type};
 
-/// A template whose code is being made.
+/// A template that is being compiled.
 pub(super) struct Unit {
     pub(super) name: Str,
-    /// What parse errors call it; nothing for the text itself.
+    /// Its name in parse errors; `None` for the text itself.
     pub(super) context: Option<&'static str>,
     pub(super) is_blank: bool,
-    /// The line of the last token that was read for it.
+    /// The line of its last token.
     pub(super) last_line: usize,
-    /// The line of the action that is being parsed.
+    /// The line of the current action.
     pub(super) action_line: Option<usize>,
     pub(super) blocks: Vec<Block>,
     pub(super) range_depth: usize,
-    /// The variables that Go's parser takes for defined. Those of a branch are among them in the branches after it.
+    /// The variables that are defined for Go's parser, including those of earlier branches.
     pub(super) known: Vec<String>,
-    /// The variables that exist when the code runs, and their slots.
+    /// The variables at run time, and their slots.
     scope: Vec<(String, u32)>,
     slots: u32,
     most_slots: u32,
@@ -36,34 +36,34 @@ pub(super) enum BlockKind {
     Range,
 }
 
-/// An `if`, `with` or `range` that is not at its end.
+/// An open `if`, `with` or `range`.
 pub(super) struct Block {
     pub(super) kind: BlockKind,
-    /// The instruction that jumps over the body.
+    /// The jump over the body.
     pub(super) to_else: Target,
-    /// The instruction at the head of the loop.
+    /// The head of the loop.
     pub(super) head: Target,
-    /// The slot that keeps the dot.
+    /// The slot of the saved dot.
     pub(super) saved_dot: u32,
     pub(super) in_else: bool,
-    /// Whether it is an `else if`, which ends with the block around it.
+    /// Whether it is an `else if`, which ends with its parent.
     pub(super) is_chained: bool,
-    /// How many variables there were before the body.
+    /// The number of variables before the body.
     pub(super) body_scope: usize,
-    /// The instructions that jump to the end.
+    /// The jumps to the end.
     to_end: Vec<Target>,
     scope: usize,
     known: usize,
     slots: u32,
 }
 
-/// What an argument is checked against.
+/// The parameter that an argument is checked against.
 #[derive(Clone, Copy)]
 enum Parameter {
     Typed(&'static Type),
-    /// An argument, by its index, of a method that is known when the code runs.
+    /// The argument with an index of a method that is looked up at run time.
     OfMethod(u32),
-    /// The value that fields are taken of.
+    /// The value whose fields are accessed.
     Receiver,
 }
 
@@ -104,7 +104,7 @@ impl Unit {
         index(self.code.len())
     }
 
-    /// Lets a jump lead to the next instruction.
+    /// Sets the target of a jump to the next instruction.
     fn land(&mut self, jump: Target) {
         let here = self.here();
         if let Some(
@@ -148,7 +148,7 @@ impl Unit {
         }
     }
 
-    /// The end of a block's body, before the jump away from it.
+    /// Ends the body of a block, before the jump.
     fn end_body(&mut self, block: &mut Block) {
         match block.kind {
             BlockKind::If => {}
@@ -161,7 +161,7 @@ impl Unit {
         }
     }
 
-    /// The body of the innermost block is over, its other branch begins.
+    /// Begins the other branch of the innermost block.
     pub(super) fn begin_else(&mut self) {
         let Some(mut block) = self.blocks.pop() else {
             return;
@@ -177,7 +177,7 @@ impl Unit {
         self.blocks.push(block);
     }
 
-    /// Ends the innermost block. Whether the block around it ends here too.
+    /// Ends the innermost block. Returns whether its parent also ends here.
     pub(super) fn close_block(&mut self) -> bool {
         let Some(mut block) = self.blocks.pop() else {
             return false;
@@ -195,7 +195,7 @@ impl Unit {
         block.is_chained
     }
 
-    /// `break` or `continue` of the innermost loop whose body this is.
+    /// `break` or `continue` of the innermost loop.
     pub(super) fn leave_loop(&mut self, breaks: bool) {
         let around = self
             .blocks
@@ -241,7 +241,7 @@ impl Unit {
         self.emit(Op::Template { name });
     }
 
-    /// Leaves the value of a pipeline on the stack. Gives the slots of its variables.
+    /// Compiles a pipeline, which leaves its value on the stack. Returns the slots of its variables.
     pub(super) fn pipe(&mut self, source: &mut Source, pipe: &Pipe) -> Vec<u32> {
         let place = source.pipe_place(pipe);
         self.emit(Op::At(place));
@@ -353,7 +353,7 @@ impl Unit {
         }
     }
 
-    /// A field, or a method with arguments.
+    /// Compiles a field, or a method with arguments.
     fn fields(
         &mut self,
         source: &mut Source,
@@ -485,7 +485,7 @@ impl Unit {
         });
     }
 
-    /// `and` and `or`, which evaluate no more arguments than they need.
+    /// Compiles `and` and `or`, which only evaluate the required arguments.
     fn short_circuit(
         &mut self,
         source: &mut Source,
@@ -498,7 +498,7 @@ impl Unit {
         let last = arguments.len().saturating_sub(1);
         for (index, argument) in arguments.iter().enumerate() {
             self.argument(source, argument, Parameter::Typed(&Type::Reflected));
-            // The last value is the result whatever it is.
+            // The last value is always the result.
             if index < last || piped {
                 jumps.push(self.emit(Op::ShortCircuit { on, target: 0 }));
             }
@@ -509,7 +509,7 @@ impl Unit {
             }
             return;
         }
-        // The pipeline's value is on top where no argument decided, else below the argument.
+        // The value of the pipeline is on top if no argument was decisive, otherwise below the argument.
         let end = self.emit(Op::Jump(0));
         for jump in jumps {
             self.land(jump);
@@ -575,7 +575,7 @@ impl Unit {
     }
 }
 
-/// Go's words where the number of arguments is wrong.
+/// Go's message for a wrong number of arguments.
 pub(super) fn wrong_count(
     name: &str,
     signature: &Signature,
@@ -598,7 +598,7 @@ fn index(length: usize) -> u32 {
 }
 
 impl Source {
-    /// Notes an expression that can fail.
+    /// Records an expression that can fail.
     fn place(&mut self, at: u32, write: impl FnOnce(&mut String)) -> PlaceId {
         let start = self.expressions.len();
         write(&mut self.expressions);
@@ -607,7 +607,7 @@ impl Source {
             start: index(start),
             end: index(self.expressions.len()),
         };
-        // A pipeline of one command of one operand reads the same three times.
+        // For a pipeline of one operand, pipeline, command and operand have the same text.
         if let Some(last) = self.places.last() {
             let text = self.expressions.get(start..);
             if text == self.expressions.get(last.start as usize..last.end as usize) {

@@ -1,27 +1,27 @@
-//! What a running template passes to the functions that it calls.
+//! The context that templates pass to functions.
 
 use super::FunctionError;
 use super::limits::Budget;
 use crate::HelmVersion;
 use crate::functions::State;
 
-/// The running template, as a function sees it.
+/// The context of a function call.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// What the functions keep between calls, for all templates of one rendering.
+    /// The state of functions, for all templates of a rendering.
     pub state: &'a mut State,
     pub(super) version: HelmVersion,
     pub(super) budget: &'a mut Budget,
 }
 
 impl Context<'_> {
-    /// The Helm whose behaviour is wanted.
+    /// The version of Helm whose behaviour is reproduced.
     pub fn version(&self) -> HelmVersion {
         self.version
     }
 
-    /// Counts bytes that a function is about to make, before it makes them, so that a template cannot fill the memory. What a
-    /// function returns is counted in any case; only what may be much larger than its arguments needs this.
+    /// Charges bytes before a function creates them, so that a template cannot exhaust memory. Results are always charged; this is
+    /// only needed for values that may be much larger than the arguments.
     pub fn charge(&mut self, bytes: usize) -> Result<(), FunctionError> {
         self.budget.charge(bytes).map_err(FunctionError::Message)
     }

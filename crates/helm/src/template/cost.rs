@@ -1,18 +1,18 @@
-//! What a call of a function costs before it runs: what it reads, and for some functions the time that they take by design.
+//! The cost of a function call, before it runs: the size of its input, and for some functions the time that they need by design.
 
 use super::limits::Budget;
 use crate::value::Value;
 
 /// The largest value that a function may read or print in full.
 const VALUE_BYTES_MAX: usize = 16 << 20;
-/// How deep such a value may be.
+/// The maximum depth of such a value.
 const DEPTH_MAX: usize = 1_000;
-/// What a part of a text that is split takes.
+/// The size of a part when a text is split.
 const PART_BYTES: usize = 64;
-/// What a value counts beside its text.
+/// The size of a value in addition to its text.
 const VALUE_BYTES: usize = 16;
 
-/// Functions that read all of a value, not only its first level.
+/// Functions that read all levels of a value.
 const READS_ALL: [&str; 30] = [
     "toJson",
     "mustToJson",
@@ -46,7 +46,7 @@ const READS_ALL: [&str; 30] = [
     "without",
 ];
 
-/// Charges a call. Errors: the budget is used up, or a value is too large or too deep for a function that reads all of it.
+/// Charges a call. An error if the budget is exhausted, or a value is too large or too deep for a function that reads all levels.
 pub(super) fn charge(budget: &mut Budget, name: &str, arguments: &[Value]) -> Result<(), String> {
     budget.charge(time(name, arguments))?;
     for value in arguments {
@@ -59,7 +59,7 @@ pub(super) fn charge(budget: &mut Budget, name: &str, arguments: &[Value]) -> Re
     Ok(())
 }
 
-/// Functions that are slow on purpose, or slower than what they read says.
+/// The additional cost of slow functions.
 fn time(name: &str, arguments: &[Value]) -> usize {
     let items = || match arguments.first() {
         Some(Value::List(list)) => list.len(),
@@ -85,7 +85,7 @@ fn time(name: &str, arguments: &[Value]) -> usize {
     }
 }
 
-/// Repetitions make a pattern large.
+/// The cost of a pattern, which repetitions multiply.
 fn pattern(arguments: &[Value]) -> usize {
     let Some(Value::String(text)) = arguments.first() else {
         return 0;
@@ -98,7 +98,7 @@ fn pattern(arguments: &[Value]) -> usize {
     if digits < 4 { 16 << 10 } else { 512 << 10 }
 }
 
-/// How many parts a text is split into.
+/// The number of parts that a text is split into.
 fn parts(arguments: &[Value]) -> usize {
     match arguments {
         [Value::String(separator), Value::String(text), ..] if !separator.is_empty() => {
@@ -118,13 +118,13 @@ fn shallow(value: &Value) -> usize {
     }
 }
 
-/// What a value holds, each part as often as it is reached.
+/// The size of a value, where shared parts count each time.
 fn weight(value: &Value) -> Result<usize, String> {
     let mut open = vec![(value.clone(), 0)];
     let mut bytes = 0_usize;
     while let Some((value, depth)) = open.pop() {
         bytes = bytes.saturating_add(shallow(&value).max(VALUE_BYTES));
-        // Values that wait are as many as those that are counted already, so they take no more memory than the limit.
+        // The queue is not longer than the number of counted values, so its memory is limited, too.
         if bytes.saturating_add(open.len().saturating_mul(VALUE_BYTES)) > VALUE_BYTES_MAX {
             return Err(format!(
                 "a value is larger than {} MiB",

@@ -5,14 +5,14 @@ use std::fmt;
 use super::FunctionError;
 use super::program::quoted;
 
-/// A text that is no template.
+/// A syntax error in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
-    /// The name of the template in which the parser stopped.
+    /// The name of the template.
     pub template: String,
-    /// The line at which the parser stopped, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The reason, worded as Go words it.
+    /// Go's message.
     pub message: String,
 }
 
@@ -28,36 +28,36 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// A template that failed while it was executed.
+/// An error while a template was executed.
 #[derive(Clone, Debug)]
 pub struct ExecError {
-    /// The name of the text that the template is in.
+    /// The name of the text that contains the template.
     pub source: String,
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The column in bytes, from 0, as Go counts it.
+    /// The column in bytes, counted from 0, as in Go.
     pub column: usize,
     /// The name of the template.
     pub template: String,
-    /// The expression that failed, as Go prints it.
+    /// The expression that failed, as printed by Go.
     pub expression: String,
-    /// Why the expression failed.
+    /// The cause.
     pub cause: Cause,
 }
 
-/// What is wrong with an expression.
+/// The cause of an error.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    /// A failure of the template itself, worded as Go words it.
+    /// A failure of the template itself, with Go's message.
     Message(String),
-    /// A limit was reached. Go has none.
+    /// A limit was reached, which Go does not have.
     Limit(String),
     /// A function or method failed.
     Call(String, FunctionError),
 }
 
 impl ExecError {
-    /// What the chart's author says by `fail` or `required`, if that is what stopped the template.
+    /// The message of `fail` or `required`, if it stopped the template.
     pub fn author_message(&self) -> Option<&str> {
         match &self.cause {
             Cause::Call(_, error) => error.author_message(),
@@ -65,7 +65,7 @@ impl ExecError {
         }
     }
 
-    /// The place as Go prints it: `file:line:column`.
+    /// The location, as printed by Go: `file:line:column`.
     pub fn location(&self) -> String {
         format!("{}:{}:{}", self.source, self.line, self.column)
     }

@@ -1,4 +1,4 @@
-//! Functions that templates call: what they are given, what they give back, and how they are found.
+//! Functions of templates: parameters, results and lookup.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::value::{List, Map, Str, Type, Value};
 /// The parameters of a function or method.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
-    /// The types. The last one is that of each further argument where the function is variadic.
+    /// The types. If the function is variadic, the last one applies to all further arguments.
     pub parameters: &'static [Type],
     /// Whether any number of arguments of the last type may follow.
     pub variadic: bool,
 }
 
 impl Signature {
-    /// A function that takes exactly these parameters.
+    /// A signature with exactly these parameters.
     pub const fn fixed(parameters: &'static [Type]) -> Signature {
         Signature {
             parameters,
@@ -23,7 +23,7 @@ impl Signature {
         }
     }
 
-    /// These parameters, the last one any number of times, or not at all.
+    /// A signature whose last parameter may occur any number of times, including zero.
     pub const fn variadic(parameters: &'static [Type]) -> Signature {
         Signature {
             parameters,
@@ -41,13 +41,13 @@ impl Signature {
         self.parameters.get(index).or(last).unwrap_or(&Type::Any)
     }
 
-    /// The number of arguments that must be there.
+    /// The number of required arguments.
     pub(crate) fn required(&self) -> usize {
         self.parameters.len() - usize::from(self.variadic)
     }
 }
 
-/// What a call of a function gives.
+/// The result of a function.
 pub type Returned = Result<Value, FunctionError>;
 
 /// A function of the template language.
@@ -55,18 +55,17 @@ pub type Returned = Result<Value, FunctionError>;
 pub struct Function {
     /// The name by which templates call it.
     pub name: &'static str,
-    /// Its parameters. Arguments are checked against them before the call, with Go's error texts, so that the function finds what it
-    /// declares: a `map[string]interface {}` parameter is given a plain map (nil where the template said nil), `interface {}` any
-    /// value.
+    /// Its parameters. Arguments are checked before the call, with Go's error messages, so the function gets the declared types: a
+    /// plain map for a `map[string]interface {}` parameter (nil if the template passes nil), any value for `interface {}`.
     pub signature: Signature,
     pub(crate) call: Callable,
 }
 
-/// How a function is called.
+/// The implementation of a function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Callable {
     Plain(fn(&mut Context<'_>, Arguments<'_>) -> Returned),
-    /// With values and whether each is in an interface: a nil in an interface and no value at all differ.
+    /// With the information whether each value is in an interface, because a nil in an interface and a missing value differ.
     Reflected(fn(&[Value], &[bool]) -> Returned),
     And,
     Or,
@@ -89,7 +88,7 @@ impl Function {
         }
     }
 
-    /// A function whose last parameter may be given any number of times.
+    /// A function whose last parameter may occur any number of times.
     pub const fn variadic(
         name: &'static str,
         parameters: &'static [Type],
@@ -103,15 +102,14 @@ impl Function {
     }
 }
 
-/// The arguments of a call; they fit the function's signature, so an accessor that finds another type than the declared one gives
-/// that type's empty value.
+/// The arguments of a call, which match the signature. An accessor for another type returns the empty value of that type.
 #[derive(Clone, Copy, Debug)]
 pub struct Arguments<'a>(pub &'a [Value]);
 
 const NIL: &Value = &Value::Nil;
 
 impl<'a> Arguments<'a> {
-    /// How many there are.
+    /// The number of arguments.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -121,12 +119,12 @@ impl<'a> Arguments<'a> {
         self.0.is_empty()
     }
 
-    /// An argument; nil if there is none.
+    /// An argument; nil if it does not exist.
     pub fn get(&self, index: usize) -> &'a Value {
         self.0.get(index).unwrap_or(NIL)
     }
 
-    /// The arguments from an index on.
+    /// The arguments from an index.
     pub fn rest(&self, index: usize) -> &'a [Value] {
         self.0.get(index..).unwrap_or(&[])
     }
@@ -139,7 +137,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A `string`, to share.
+    /// A `string`, shared.
     pub fn string(&self, index: usize) -> Str {
         match self.get(index) {
             Value::String(text) | Value::Bytes(text) => text.clone(),
@@ -155,7 +153,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The argument as a `float64`; 0 where it is of another type.
+    /// The argument as a `float64`; 0 for another type.
     pub fn float(&self, index: usize) -> f64 {
         match self.get(index) {
             Value::Float(value) => *value,
@@ -163,12 +161,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The argument as a `bool`; false where it is of another type.
+    /// The argument as a `bool`; false for another type.
     pub fn bool(&self, index: usize) -> bool {
         matches!(self.get(index), Value::Bool(true))
     }
 
-    /// The argument as a map; empty where it is of another type.
+    /// The argument as a map; empty for another type.
     pub fn map(&self, index: usize) -> Map {
         match self.get(index) {
             Value::Map(map) => map.clone(),
@@ -176,7 +174,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The argument as a slice; empty where it is of another type.
+    /// The argument as a slice; empty for another type.
     pub fn list(&self, index: usize) -> List {
         match self.get(index) {
             Value::List(list) => list.clone(),
@@ -185,26 +183,26 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Why a function failed. Go's text for it follows `error calling NAME: `.
+/// The error of a function. In Go's message, it follows `error calling NAME: `.
 #[derive(Clone, Debug)]
 pub enum FunctionError {
-    /// The words of the function.
+    /// The message of the function.
     Message(String),
-    /// What the chart's author says by `fail` or `required`.
+    /// The message of `fail` or `required`.
     Author(String),
     /// An error of a template that the function executed.
     Template(Box<ExecError>),
-    /// Another error with words before it, as Go wraps errors: `WORDS: ERROR`.
+    /// An error with a prefix, as Go wraps errors: `PREFIX: ERROR`.
     Wrapped(String, Box<FunctionError>),
 }
 
 impl FunctionError {
-    /// An error with words.
+    /// An error with a message.
     pub fn new(message: impl Into<String>) -> FunctionError {
         FunctionError::Message(message.into())
     }
 
-    /// The error with words before it.
+    /// The error with a prefix.
     #[must_use]
     pub fn within(self, words: impl Into<String>) -> FunctionError {
         FunctionError::Wrapped(words.into(), Box::new(self))
@@ -218,7 +216,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// The functions of several groups. A later one of the same name replaces an earlier one.
+    /// The functions of several groups. A later function replaces an earlier one with the same name.
     pub fn new<'a>(groups: impl IntoIterator<Item = &'a [Function]>) -> Functions {
         let functions = groups.into_iter().flatten();
         Functions {

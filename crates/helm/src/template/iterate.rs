@@ -1,12 +1,12 @@
-//! `range`: what can be gone over, and how.
+//! `range`: iteration over values.
 
 use super::exec::describe;
 use super::slot::Slot;
 use crate::value::{IntType, List, Str, Type, UintType, Value};
 
-/// A loop and how far it is.
+/// A loop and its state.
 pub(super) struct Loop {
-    /// The dot around the loop.
+    /// The dot outside the loop.
     pub(super) dot: Slot,
     items: Items,
     next: usize,
@@ -21,7 +21,7 @@ enum Items {
 }
 
 impl Loop {
-    /// A loop over a value; nothing where there is nothing to go over. With two variables a number cannot be gone over.
+    /// A loop over a value; `None` if it is empty. With two variables, iterating over a number is an error.
     ///
     /// Errors: Go's words.
     pub(super) fn new(value: Value, dot: Slot, two: bool) -> Result<Option<Loop>, String> {

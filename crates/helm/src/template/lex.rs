@@ -1,16 +1,16 @@
-//! The text of a template to tokens.
+//! The lexer of templates.
 
 use crate::go::strconv;
 use crate::go::unicode::{is_digit, is_letter};
 use crate::value::Value;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What is wrong, in the lexer's `error`. Nothing but [`Kind::Eof`] follows.
+    /// An error, with the message in `error` of the lexer. Only [`Kind::Eof`] follows.
     Error,
     Bool,
-    /// A printable ASCII character that means nothing by itself, such as a comma.
+    /// A printable ASCII character without its own kind, such as a comma.
     Char,
     CharConstant,
     Complex,
@@ -85,33 +85,33 @@ fn keyword(word: &[u8]) -> Option<Kind> {
     })
 }
 
-/// A piece of the template's text.
+/// A token of a template.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// The line of its first character, from 1.
+    /// The line of its first character, counted from 1.
     pub(super) line: usize,
 }
 
 const LEFT: &[u8] = b"{{";
 const RIGHT: &[u8] = b"}}";
-/// A trim marker and the space beside it.
+/// The length of a trim marker with its space.
 const MARKER: usize = 2;
 
 /// Reads tokens one by one.
 pub(super) struct Lexer<'t> {
     text: &'t [u8],
     position: usize,
-    /// The start of the token that is being read.
+    /// The start of the current token.
     start: usize,
     line: usize,
-    /// How far lines are counted.
+    /// The position up to which lines are counted.
     counted: usize,
     paren_depth: usize,
     inside_action: bool,
-    /// What is wrong, once a token says [`Kind::Error`].
+    /// The message after a token of [`Kind::Error`].
     pub(super) error: String,
 }
 
@@ -133,7 +133,7 @@ impl<'t> Lexer<'t> {
         self.text.get(token.start..token.end).unwrap_or(&[])
     }
 
-    /// The token as parse errors show it.
+    /// The token in parse errors.
     pub(super) fn describe(&self, token: Token) -> String {
         let text = self.slice(token);
         match token.kind {
@@ -170,7 +170,7 @@ impl<'t> Lexer<'t> {
         self.text.get(self.position..).unwrap_or(&[])
     }
 
-    /// Ends the token at the present position.
+    /// Ends the token at the current position.
     fn token(&mut self, kind: Kind) -> Option<Token> {
         let start = std::mem::replace(&mut self.start, self.position);
         self.count_lines(start);
@@ -186,7 +186,7 @@ impl<'t> Lexer<'t> {
         self.start = self.position;
     }
 
-    /// Brings the line up to a position.
+    /// Counts lines up to a position.
     fn count_lines(&mut self, position: usize) {
         let passed = self.text.get(self.counted..position).unwrap_or(&[]);
         self.line += memchr::memchr_iter(b'\n', passed).count();
@@ -200,7 +200,7 @@ impl<'t> Lexer<'t> {
         token
     }
 
-    /// Outside of actions: text up to the next action, and the left delimiter.
+    /// Outside of actions: reads text up to the next action, or the left delimiter.
     fn text(&mut self) -> Option<Token> {
         loop {
             let rest = self.rest();
@@ -230,7 +230,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Gives nothing where the action is a comment.
+    /// Returns `None` if the action is a comment.
     fn left_delimiter(&mut self, trims: bool) -> Option<Token> {
         let marker = if trims { MARKER } else { 0 };
         self.position += LEFT.len();
@@ -265,7 +265,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Whether a right delimiter is next, and if so, whether it has a trim marker.
+    /// Whether a right delimiter follows, and whether it has a trim marker.
     fn right_delimiter_here(&self) -> Option<bool> {
         let rest = self.rest();
         match rest {
@@ -349,7 +349,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next character; a byte that is not UTF-8 is U+FFFD.
+    /// The next character; an invalid byte is U+FFFD.
     fn peek(&self) -> Option<(char, usize)> {
         let rest = self.rest();
         let first = *rest.first()?;
@@ -370,11 +370,11 @@ impl<'t> Lexer<'t> {
         Some(letter)
     }
 
-    /// The first blank is read already.
+    /// Reads space, after the first blank.
     fn space(&mut self) -> Option<Token> {
         let blanks = self.rest();
         self.position += blanks.iter().take_while(|it| is_space(**it)).count();
-        // The last blank may belong to a right delimiter with a trim marker.
+        // The last blank may be part of a right delimiter with a trim marker.
         self.position -= 1;
         if let Some(true) = self.right_delimiter_here() {
             return match self.position > self.start {
@@ -395,7 +395,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The first character is read already.
+    /// Reads an identifier, after its first character.
     fn identifier(&mut self) -> Option<Token> {
         self.pass_alphanumeric();
         if !self.at_terminator() {
@@ -405,7 +405,7 @@ impl<'t> Lexer<'t> {
         self.token(keyword(word).unwrap_or(Kind::Identifier))
     }
 
-    /// The dot or the dollar sign is read already.
+    /// Reads a field or variable, after the dot or dollar sign.
     fn field_or_variable(&mut self, kind: Kind, alone: Kind) -> Option<Token> {
         if self.at_terminator() {
             return self.token(alone);
@@ -422,7 +422,7 @@ impl<'t> Lexer<'t> {
         self.fail(format!("bad character {}", code_point(letter)))
     }
 
-    /// Whether what comes next may follow a name.
+    /// Whether the next character may follow a name.
     fn at_terminator(&self) -> bool {
         match self.peek() {
             None => true,
@@ -431,7 +431,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The opening quote is read already.
+    /// Reads a quoted text, after the opening quote.
     fn quoted(&mut self, quote: u8, error: &str, kind: Kind) -> Option<Token> {
         loop {
             let byte = self.rest().first().copied();
@@ -552,7 +552,7 @@ fn trim_start(text: &[u8]) -> &[u8] {
     kept.and_then(|it| text.get(it..)).unwrap_or(&[])
 }
 
-/// A character as `%#U` prints it.
+/// A character in the format `%#U`.
 fn code_point(letter: char) -> String {
     let code = u32::from(letter);
     match strconv::is_print(letter) {

@@ -1,22 +1,22 @@
-//! How much a rendering may do. Go and Helm have no such limits; a chart that anybody can write must not stop a build.
+//! Limits of a rendering. Go and Helm have none, but an untrusted chart must not block a build.
 
 use super::FunctionError;
 
-/// How deep templates may call each other by `template`, as in Go.
+/// The maximum depth of `template` calls, as in Go.
 pub const MAX_TEMPLATE_DEPTH: usize = 100_000;
 
-/// How often a template may be open by `include`, as in Helm.
+/// The maximum number of nested `include` calls of a template, as in Helm.
 pub const MAX_INCLUDES: usize = 1_000;
 
-/// How much one rendering of a chart may do.
+/// The limits of one rendering of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions of template code, all files together. The default is 60 million: about a second.
+    /// The number of instructions in all files. The default is 60 million, about a second.
     pub steps: u64,
-    /// Bytes that functions read and make, and that are printed, all files together; what is let go of is counted too, and slow
-    /// functions count for more than they read. The default is 128 MiB.
+    /// The bytes that functions read and create and that are printed, in all files, including temporary values; slow functions
+    /// count more. The default is 128 MiB.
     pub bytes: u64,
-    /// Bytes of one file's output. The default is 32 MiB.
+    /// The size of the output of one file. The default is 32 MiB.
     pub output: usize,
 }
 
@@ -30,7 +30,7 @@ impl Default for Limits {
     }
 }
 
-/// What is used up of the limits.
+/// The used part of the limits.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     pub(super) limits: Limits,

@@ -1,9 +1,9 @@
-//! Constants of the template language: numbers, characters and quoted texts.
+//! Constants: numbers, characters and quoted texts.
 
 use crate::go::strconv;
 use crate::value::{IntType, Str, Type, UintType, Value};
 
-/// A constant. What value it is depends on the type that is wanted.
+/// A constant. Its value depends on the expected type.
 #[derive(Clone, Debug)]
 pub(super) enum Literal {
     Nil,
@@ -12,10 +12,10 @@ pub(super) enum Literal {
     Number(Number),
 }
 
-/// A number with all the readings that it has.
+/// A number in all types that can represent it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Number {
-    /// As it is written.
+    /// The text as written.
     pub(super) text: String,
     int: Option<i64>,
     uint: Option<u64>,
@@ -107,7 +107,7 @@ impl Number {
         Ok(number)
     }
 
-    /// The value where nothing says what type it should have: the way it is written decides.
+    /// The value without an expected type: the notation determines the type.
     fn ideal(&self) -> Result<Value, String> {
         if let Some((real, imaginary)) = self.complex {
             return Ok(Value::Complex(real, imaginary));
@@ -128,7 +128,7 @@ impl Number {
 
 fn exact_int(float: f64) -> Option<i64> {
     let int = float as i64;
-    // What is out of range is the least integer there is, when Go converts it.
+    // In Go, a value out of range is converted to the minimum integer.
     let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float);
     (fits && int as f64 == float).then_some(int)
 }
@@ -140,7 +140,7 @@ fn exact_uint(float: f64) -> Option<u64> {
 }
 
 impl Literal {
-    /// The value for a parameter of a type, or Go's words for why it is none. `shown` is the constant as written.
+    /// The value for a parameter of a type, or Go's message. `shown` is the constant as written.
     pub(super) fn for_type(&self, ty: &'static Type, shown: &str) -> Result<Value, String> {
         if let Literal::Nil = self {
             return match ty.accepts_nil() {
@@ -184,7 +184,7 @@ impl Literal {
         }
     }
 
-    /// The value where any type will do.
+    /// The value if any type is accepted.
     pub(super) fn ideal(&self) -> Result<Value, String> {
         match self {
             Literal::Nil => Err("nil is not a command".to_string()),
@@ -202,7 +202,7 @@ fn as_kind(kind: IntType, ty: &'static Type) -> IntType {
     }
 }
 
-/// An integer in the bits that its type has.
+/// An integer truncated to the bits of its type.
 fn cut(kind: UintType, value: u64) -> u64 {
     match kind {
         UintType::Uint8 => value & 0xff,
@@ -212,7 +212,7 @@ fn cut(kind: UintType, value: u64) -> u64 {
     }
 }
 
-/// The text within quotes, with escapes resolved. `None` where Go finds invalid syntax.
+/// The text within quotes, with escapes decoded. `None` if the syntax is invalid in Go.
 pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     if let [b'`', inner @ .., b'`'] = quoted {
         return Some(inner.iter().copied().filter(|it| *it != b'\r').collect());

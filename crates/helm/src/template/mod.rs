@@ -1,7 +1,7 @@
-//! Go's `text/template` as Helm uses it.
+//! Go's `text/template`, as used by Helm.
 //!
-//! [`Templates::parse`] makes code of texts, once; the set can be shared between threads. [`Renderer`] executes it. Values are
-//! [`crate::value::Value`], functions are [`Function`]. Go's error texts are kept to the letter.
+//! [`Templates::parse`] compiles texts; the set can be shared between threads. [`Renderer`] executes it. Values are
+//! [`crate::value::Value`], functions are [`Function`]. Error messages are exactly those of Go.
 
 mod builtins;
 mod compare;

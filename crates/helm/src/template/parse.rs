@@ -1,4 +1,5 @@
-//! Tokens to code. Control structures are kept on a list of open blocks and never recurse; only parentheses do, up to a limit.
+//! The parser: compiles tokens to code. Control structures are in a list of open blocks; only parentheses are parsed recursively,
+//! up to a limit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use super::syntax::{Command, Operand, Pipe, Term};
 use super::{Functions, ParseError};
 use crate::value::Str;
 
-/// How deep parentheses may be nested. Go allows 10,000.
+/// The maximum depth of parentheses. Go allows 10,000.
 pub const MAX_PARENTHESES: usize = 100;
 
-/// Parses a text into the templates that it defines, its own last, under `name`.
+/// Parses a text into the templates that it defines, and last its own under `name`.
 ///
-/// Errors: the first one, with Go's words.
+/// Errors: the first one, with Go's message.
 pub(super) fn parse(
     name: &str,
     text: &Str,
@@ -52,14 +53,14 @@ pub(super) fn parse(
 
 struct Parser<'t> {
     lexer: Lexer<'t>,
-    /// Tokens that were read ahead: the latest first.
+    /// Lookahead tokens, the latest first.
     tokens: [Option<Token>; 3],
     pending: usize,
     functions: &'t Functions,
     source: Source,
-    /// The templates around the present one, which a `define` or `block` interrupts.
+    /// The templates around the current one, which a `define` or `block` interrupts.
     units: Vec<Unit>,
-    /// The template that is being parsed.
+    /// The current template.
     unit: Unit,
     finished: Vec<Unit>,
     /// The finished templates by name.
@@ -69,7 +70,7 @@ struct Parser<'t> {
 
 type Parsed<T> = Result<T, ParseError>;
 
-/// What parse errors call a `block`.
+/// The name of a `block` in parse errors.
 const BLOCK: &str = "block clause";
 
 impl Parser<'_> {
@@ -284,12 +285,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// An `else` without a block that it could belong to.
+    /// The error for an `else` without a block.
     fn misplaced_else(&mut self) -> ParseError {
         let Some(context) = self.unit.context else {
             return self.error("unexpected {{else}}");
         };
-        // Of a `block` it is the template around it that complains, at the line that it has come to itself.
+        // For a `block`, the error is reported by the surrounding template, at its current line.
         if let (BLOCK, Some(outer)) = (context, self.units.last()) {
             self.unit.last_line = outer.last_line;
         }
@@ -351,7 +352,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Interrupts the present template by another one. Its tokens are its own, and so is the line that errors show.
+    /// Begins another template within the current one, with its own tokens and line for errors.
     fn open_unit(&mut self, name: Str, context: &'static str) {
         let mut unit = Unit::new(name);
         unit.context = Some(context);
@@ -380,7 +381,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Adds the present template to those of the text.
+    /// Completes the current template.
     fn finish(&mut self) -> Parsed<()> {
         let unit = std::mem::replace(&mut self.unit, Unit::new(Str::default()));
         let earlier = self.by_name.get(&unit.name).copied();
@@ -448,7 +449,7 @@ impl Parser<'_> {
             let name = String::from_utf8_lossy(self.lexer.slice(variable)).into_owned();
             let is_comma = next.kind == Kind::Char && self.lexer.slice(next) == b",";
             if !is_comma && !matches!(next.kind, Kind::Assign | Kind::Declare) {
-                // An argument. Space may separate it from what follows.
+                // An argument, possibly followed by space.
                 if after.kind == Kind::Space {
                     self.tokens[1] = Some(after);
                     self.tokens[2] = Some(variable);
@@ -624,18 +625,18 @@ impl Parser<'_> {
     }
 }
 
-/// A position as the code holds it; texts that are too long for that are refused at the start.
+/// A position in 32 bits; longer texts are rejected at the start.
 fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Whether a text is nothing but what Unicode calls white space.
+/// Whether a text only contains Unicode white space.
 fn is_blank(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|it| it.trim().is_empty())
 }
 
 impl Block {
-    /// Whether the block is one that `{{break}}` leaves.
+    /// Whether the block is a `range`.
     pub(super) fn is_range(&self) -> bool {
         self.kind == BlockKind::Range
     }

@@ -1,4 +1,4 @@
-//! Templates as they are executed: code for a machine with a stack.
+//! Compiled templates: code for a stack machine.
 
 use std::sync::Arc;
 
@@ -7,26 +7,26 @@ use super::literal::Literal;
 use crate::fmt::sprintf;
 use crate::value::{Str, Type, Value};
 
-/// A template, ready to be executed.
+/// A compiled template.
 #[derive(Debug)]
 pub(super) struct Template {
     pub(super) name: Str,
     pub(super) source: Arc<Source>,
     pub(super) code: Vec<Op>,
-    /// How many variables it needs, `$` included.
+    /// The number of variables, including `$`.
     pub(super) variables: usize,
-    /// Whether it prints nothing but blanks.
+    /// Whether it only prints blanks.
     pub(super) is_blank: bool,
 }
 
-/// What the templates of one text have together.
+/// The common data of the templates of a text.
 #[derive(Debug, Default)]
 pub(super) struct Source {
-    /// The name that errors show.
+    /// The name in errors.
     pub(super) name: String,
     pub(super) text: Str,
     pub(super) places: Vec<Place>,
-    /// The expressions that errors show, one after the other.
+    /// The expressions for errors, concatenated.
     pub(super) expressions: String,
     pub(super) literals: Vec<Literal>,
     pub(super) functions: Vec<Function>,
@@ -37,9 +37,9 @@ pub(super) struct Source {
 /// An expression that can fail.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// Where it begins in the text.
+    /// Its start in the text.
     pub(super) at: u32,
-    /// Its part of [`Source::expressions`].
+    /// The start of its part of [`Source::expressions`].
     pub(super) start: u32,
     pub(super) end: u32,
 }
@@ -50,7 +50,7 @@ pub(super) type PlaceId = u32;
 /// The index of an instruction.
 pub(super) type Target = u32;
 
-/// An instruction. Those that Go's executor notes as its present node set the place first.
+/// An instruction. Those that Go's executor records as its current node set the place first.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     /// Prints a part of the template's text.
@@ -65,13 +65,13 @@ pub(super) enum Op {
     /// Drops the value below the one on top.
     Nip,
     At(PlaceId),
-    /// A constant where any type will do.
+    /// A constant for any type.
     Literal(u32),
-    /// A constant for a parameter of the type.
+    /// A constant for a parameter of a type.
     TypedLiteral(u32, &'static Type),
-    /// A constant as an argument of the method that is about to be called: its number, and which argument it is.
+    /// A constant as an argument of the next method call: its number, and the index of the argument.
     MethodLiteral(u32, u32),
-    /// The nil that a template is given without a pipeline.
+    /// The nil argument of a template without a pipeline.
     Nothing,
     Dot,
     Variable(u32),
@@ -91,86 +91,86 @@ pub(super) enum Op {
         path: u32,
         place: PlaceId,
     },
-    /// Takes the value on top out of its interface, as the end of a command does.
+    /// Unwraps the top value from its interface, at the end of a command.
     Unbox,
-    /// Gives a new variable the value on top, which stays there.
+    /// Declares a variable with the top value, which stays on the stack.
     Declare(u32),
-    /// Gives a variable that exists the value on top, which stays there.
+    /// Assigns the top value, which stays on the stack, to a variable.
     Assign(u32),
-    /// Checks the argument on top against the type of its parameter.
+    /// Checks the top argument against the type of its parameter.
     Check(&'static Type),
-    /// Checks the argument on top against the parameter of the method that is about to be called.
+    /// Checks the top argument against the parameter of the next method call.
     MethodCheck(u32),
-    /// Calls a function with this many arguments. The value of a pipeline is below them and becomes the last.
+    /// Calls a function with a number of arguments. The value of a pipeline is below them and becomes the last argument.
     Call {
         function: u32,
         arguments: u16,
         piped: bool,
         place: PlaceId,
     },
-    /// `call`, with the name that errors show.
+    /// `call`, with the name for errors.
     CallValue {
         name: u32,
         arguments: u16,
         piped: bool,
         place: PlaceId,
     },
-    /// `and`, `or`: jumps if the truth of the value on top is this, and drops the value otherwise.
+    /// `and`, `or`: jumps if the top value has this truth value, and drops it otherwise.
     ShortCircuit {
         on: bool,
         target: Target,
     },
-    /// Looks a method up. Without one the field is the value, and the arguments are passed over.
+    /// Looks up a method. If there is none, the field is the value, and the arguments are skipped.
     Method {
         name: u32,
         arguments: u16,
         piped: bool,
         past: Target,
     },
-    /// Calls the method that was looked up.
+    /// Calls the looked-up method.
     CallMethod {
         arguments: u16,
         piped: bool,
         place: PlaceId,
     },
     Jump(Target),
-    /// Jumps if the value on top is false, and drops it.
+    /// Drops the top value, and jumps if it is false.
     JumpIfFalse(Target),
-    /// Makes the value on top the dot, which is kept in a variable; jumps instead if it is false.
+    /// Saves the dot in a variable and sets it to the top value; jumps instead if the value is false.
     With {
         saved: u32,
         target: Target,
     },
-    /// Takes the dot back.
+    /// Restores the dot.
     RestoreDot(u32),
-    /// Begins a loop over the value on top; jumps if there is nothing in it. The variables are given from the next instruction.
+    /// Begins a loop over the top value; jumps if it is empty. The next instruction sets the variables.
     Range {
         target: Target,
         two: bool,
     },
-    /// The next round of the loop, or its end.
+    /// Begins the next iteration of the loop, or ends it.
     Next {
         key: Option<u32>,
         value: Option<u32>,
         end: Target,
     },
-    /// Leaves the loop before its end.
+    /// Leaves the loop early.
     Leave,
     /// Fails unless there is such a template.
     FindTemplate {
         name: u32,
         place: PlaceId,
     },
-    /// Executes a template with the value on top as its dot.
+    /// Executes a template with the top value as its dot.
     Template {
         name: u32,
     },
-    /// Fails with the words.
+    /// Fails with a message.
     Fail(u32),
 }
 
 impl Source {
-    /// `file:line:column` of a place. Columns are counted in bytes, from 0.
+    /// The line and column of a place. Columns are in bytes, counted from 0.
     pub(super) fn location(&self, place: PlaceId) -> (usize, usize) {
         let at = self
             .places
@@ -193,12 +193,12 @@ impl Source {
     }
 }
 
-/// A text in quotes, as `%q` prints it.
+/// A text in the format `%q`.
 pub(super) fn quoted(text: &[u8]) -> String {
     crate::go::strconv::quote(text)
 }
 
-/// A value as `%v` prints it.
+/// A value in the format `%v`.
 pub(super) fn shown(value: &Value) -> String {
     let text = sprintf(b"%v", std::slice::from_ref(value));
     String::from_utf8_lossy(&text).into_owned()

@@ -1,4 +1,4 @@
-//! A set of templates, and rendering them.
+//! Sets of templates, and their rendering.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::HelmVersion;
 use crate::functions::State;
 use crate::value::{Str, Value};
 
-/// Parsed templates that know each other by name. It can be shared between threads.
+/// A set of parsed templates that can refer to each other by name. It can be shared between threads.
 #[derive(Debug)]
 pub struct Templates {
     functions: Arc<Functions>,
@@ -22,7 +22,7 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// An empty set, whose templates can call the functions of the groups beside those of Go, `include` and `tpl`.
+    /// An empty set, whose templates can call the functions of the groups, those of Go, `include` and `tpl`.
     pub fn new(groups: &[&[Function]]) -> Templates {
         let own = [builtins::GO].into_iter();
         let groups = own.chain(groups.iter().copied()).chain([builtins::NESTED]);
@@ -40,10 +40,10 @@ impl Templates {
         }
     }
 
-    /// Adds a text under a name, and what it defines under theirs. A later template replaces an earlier one of the same name, unless
-    /// it prints nothing but blanks.
+    /// Adds a text under a name, and the templates that it defines. A later template replaces an earlier one with the same name,
+    /// unless it only prints blanks.
     ///
-    /// Errors: the text's first fault; none of its templates is added then.
+    /// Errors: the first error of the text, of which nothing is added then.
     pub fn parse(&mut self, name: &str, text: &Str) -> Result<(), ParseError> {
         for template in parse(name, text, &self.functions)? {
             add(&mut self.by_name, template);
@@ -70,7 +70,7 @@ fn add(by_name: &mut BTreeMap<Str, Arc<Template>>, template: Arc<Template>) {
     }
 }
 
-/// The templates that a `tpl` text defines, over those around it.
+/// The templates that a `tpl` text defines, and the outer scope.
 #[derive(Debug)]
 pub(super) struct Scope {
     by_name: BTreeMap<Str, Arc<Template>>,
@@ -84,14 +84,14 @@ impl Scope {
     }
 }
 
-/// A `tpl` text, parsed.
+/// A parsed `tpl` text.
 #[derive(Debug)]
 pub(super) struct Nested {
     templates: Vec<Arc<Template>>,
 }
 
 impl Nested {
-    /// The name that `tpl` gives to every text.
+    /// The name of every `tpl` text.
     pub(super) const NAME: &str = "gotpl";
 
     pub(super) fn parse(text: &Str, functions: &Functions) -> Result<Nested, ParseError> {
@@ -99,7 +99,7 @@ impl Nested {
         Ok(Nested { templates })
     }
 
-    /// The text and all that it defines.
+    /// The template of the text and all templates that it defines.
     pub(super) fn into_all(self) -> Vec<Arc<Template>> {
         self.templates
     }
@@ -109,7 +109,7 @@ impl Nested {
         self.templates.iter().rfind(|it| it.name.as_bytes() == name)
     }
 
-    /// What templates see while the text is executed.
+    /// The scope while the text is executed.
     pub(super) fn scope(&self, outer: Option<Rc<Scope>>) -> Rc<Scope> {
         let mut by_name = BTreeMap::new();
         for template in &self.templates {
@@ -122,22 +122,22 @@ impl Nested {
     }
 }
 
-/// Renders the templates of a set one after the other, with limits for all of them together.
+/// Renders the templates of a set one after the other, with common limits.
 #[derive(Debug)]
 pub struct Renderer<'t> {
     pub(super) templates: &'t Templates,
-    /// What the functions keep between calls.
+    /// The state of functions.
     pub state: State,
-    /// What a key is that a map does not have. Helm's renderings use [`MissingKey::Zero`].
+    /// The value of missing keys. Helm uses [`MissingKey::Zero`].
     pub missing_key: MissingKey,
     pub(super) version: HelmVersion,
     pub(super) budget: Budget,
-    /// How often each template is open by `include`.
+    /// The number of open `include` calls of each template.
     pub(super) open: BTreeMap<Str, usize>,
     pub(super) nested: BTreeMap<Str, Rc<Nested>>,
 }
 
-/// The option `missingkey` of Go's `text/template`: what `.key` is if the map has no such key.
+/// The option `missingkey` of Go's `text/template`: the value of `.key` if the map has no such key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingKey {
     /// `default` or `invalid`: no value, whose fields are no values either.
@@ -149,12 +149,12 @@ pub enum MissingKey {
     Error,
 }
 
-/// Why a template could not be rendered.
+/// An error of rendering.
 #[derive(Clone, Debug)]
 pub enum RenderError {
-    /// There is no template of the name.
+    /// There is no template with this name.
     NoTemplate(String),
-    /// The template was executed and failed.
+    /// The template failed.
     Exec(Box<ExecError>),
 }
 
@@ -169,19 +169,19 @@ impl std::fmt::Display for RenderError {
 
 impl std::error::Error for RenderError {}
 
-/// Go's words for a template that does not exist.
+/// Go's message for a template that does not exist.
 pub(super) fn no_template(name: &[u8]) -> String {
     let (name, root) = (quoted(name), quoted(Nested::NAME.as_bytes()));
     format!("template: no template {name} associated with template {root}")
 }
 
 impl<'t> Renderer<'t> {
-    /// A rendering by the rules of a Helm.
+    /// A rendering with the rules of a version of Helm.
     pub fn new(templates: &'t Templates, version: HelmVersion, state: State) -> Renderer<'t> {
         Renderer::with_limits(templates, version, state, Limits::default())
     }
 
-    /// A rendering with limits of its own.
+    /// A rendering with other limits.
     pub fn with_limits(
         templates: &'t Templates,
         version: HelmVersion,
@@ -199,24 +199,24 @@ impl<'t> Renderer<'t> {
         }
     }
 
-    /// The output of a template, without each `<no value>`, which Helm removes.
+    /// The output of a template, without `<no value>`, which Helm removes.
     ///
-    /// Errors: the first one. Output that was made before it is lost, as in Helm.
+    /// Errors: the first one. The output before it is discarded, as in Helm.
     pub fn render(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
         let (out, _) = self.execute(name, data, None)?;
         Ok(without_no_value(out))
     }
 
-    /// The output as Go's `text/template` has it: `<no value>` stays if there is none.
+    /// The output of Go's `text/template`, including `<no value>`.
     ///
-    /// Errors: as [`Renderer::render`].
+    /// Errors: as for [`Renderer::render`].
     pub fn render_as_go(&mut self, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
         self.execute(name, data, None).map(|it| it.0)
     }
 
-    /// The same output, and where each part of it comes from.
+    /// The same output, with the origins of its parts.
     ///
-    /// Errors: as [`Renderer::render`].
+    /// Errors: as for [`Renderer::render`].
     pub fn render_traced(
         &mut self,
         name: &str,
@@ -244,7 +244,7 @@ impl<'t> Renderer<'t> {
     }
 }
 
-/// What Go prints where there is no value.
+/// Go's output for a missing value.
 const NO_VALUE: &[u8] = b"<no value>";
 
 /// The text without `<no value>`.

@@ -1,24 +1,24 @@
-//! Values during evaluation: with what Go's reflection knows about them beside the value.
+//! Values during evaluation, with the information that Go's reflection has about them.
 
 use super::MissingKey;
 use super::program::quoted;
 use crate::value::{Method, Type, Value};
 
-/// A value and how it was come by.
+/// A value and its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) value: Value,
     pub(super) origin: Origin,
 }
 
-/// What Go's reflection tells of where a value was.
+/// The origin of a value, for Go's reflection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A value of its own type. Nil means that there is no value.
+    /// A value with its own type. Nil means that there is no value.
     Own,
-    /// In an `interface {}`: an item of a list or map of anything. Nil is an interface without a value.
+    /// In an `interface {}`: an item of a list or map with any items. Nil is an interface without a value.
     Boxed,
-    /// A field of something a pointer points to, so that methods of the pointer type can be called.
+    /// A field of a struct behind a pointer, so that methods of the pointer type can be called.
     Addressable,
     /// The variable was never declared.
     Undeclared,
@@ -40,7 +40,7 @@ impl Slot {
         Slot { value, origin }
     }
 
-    /// An item of a list or map whose items have the type.
+    /// An item of a list or map with this type of items.
     pub(super) fn item(value: Value, ty: &Type) -> Slot {
         Slot::of_type(value, ty)
     }
@@ -72,7 +72,7 @@ impl Slot {
         methods.find(|it| it.name.as_bytes() == name && (by_pointer || !it.on_pointer))
     }
 
-    /// A field of a struct or the value of a map's key; or Go's words for why there is none.
+    /// A field of a struct or the value of a map's key, or Go's message.
     pub(super) fn field(
         &self,
         name: &[u8],
@@ -146,7 +146,7 @@ impl Slot {
         ))
     }
 
-    /// The value as an argument for a parameter of the type; or Go's words for why it does not fit.
+    /// The value as an argument for a parameter of a type, or Go's message.
     pub(super) fn check(&self, ty: &'static Type) -> Result<Value, String> {
         if self.is_invalid() {
             return match ty.accepts_nil() {

@@ -1,4 +1,4 @@
-//! Expressions as written, between the parser and the code.
+//! The syntax tree of expressions.
 
 use super::Function;
 use super::literal::Literal;
@@ -8,9 +8,9 @@ use crate::value::Str;
 #[derive(Debug)]
 pub(super) struct Pipe {
     pub(super) at: u32,
-    /// Whether the variables exist already.
+    /// Whether it is an assignment to existing variables.
     pub(super) assigns: bool,
-    /// The names of the variables that take the value, with the dollar sign.
+    /// The names of the variables, with the dollar sign.
     pub(super) variables: Vec<String>,
     pub(super) commands: Vec<Command>,
 }
@@ -42,7 +42,7 @@ pub(super) enum Term {
 }
 
 impl Pipe {
-    /// Writes it as errors show it.
+    /// Writes it for errors.
     pub(super) fn write(&self, out: &mut String) {
         if !self.variables.is_empty() {
             out.push_str(&self.variables.join(", "));
@@ -58,7 +58,7 @@ impl Pipe {
 }
 
 impl Command {
-    /// Writes it as errors show it.
+    /// Writes it for errors.
     pub(super) fn write(&self, out: &mut String) {
         for (index, operand) in self.operands.iter().enumerate() {
             if index > 0 {
@@ -70,7 +70,7 @@ impl Command {
 }
 
 impl Operand {
-    /// Writes it as errors show it: a pipeline without its parentheses.
+    /// Writes it for errors: a pipeline without its parentheses.
     pub(super) fn write(&self, out: &mut String) {
         match &self.term {
             Term::Dot => out.push('.'),

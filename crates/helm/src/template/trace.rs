@@ -1,4 +1,4 @@
-//! Where each part of an output comes from: the place in a template, and the value that was printed there.
+//! The origins of the parts of an output: the location in a template, and the printed value.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::value::{Map, Str, Value};
 /// A part of an output, up to the start of the next one.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Where it begins in the output.
+    /// Its start in the output.
     pub start: usize,
-    /// The name of the text that printed it: a template file, or `gotpl` for a text of `tpl`.
+    /// The name of the text: a template file, or `gotpl` for a text of `tpl`.
     pub template: Str,
-    /// The byte of that text: of the text itself where it was copied, of the expression where a value was printed.
+    /// The byte in that text: of the copied text, or of the expression whose value was printed.
     pub at: usize,
-    /// The value that was printed, if it was one. A string, map or list that functions returned unchanged is still the same one in
-    /// memory: see [`Str::same_as`] and [`Map::same_as`].
+    /// The printed value, if any. A string, map or list that functions returned unchanged still has the same identity: see
+    /// [`Str::same_as`] and [`Map::same_as`].
     pub value: Option<Value>,
-    /// The entry of a map that the expression read and whose value it printed whole, at most with quotes around it, or written out
-    /// where it is a map or a list. Numbers and booleans, which have no identity, are traced by this.
+    /// The map entry that the expression read and whose value it printed completely, possibly in quotes, or serialized for a map or
+    /// list. This traces numbers and booleans, which have no identity.
     pub entry: Option<Entry>,
 }
 
@@ -32,13 +32,13 @@ pub struct Entry {
     pub key: Str,
 }
 
-/// Notes the pieces while a template is executed.
+/// Records the pieces while a template is executed.
 #[derive(Debug, Default)]
 pub(super) struct Tracer {
     pieces: Vec<Piece>,
-    /// What `include` and `tpl` made since the last print, with its text: the next print may hold it, indented or cut.
+    /// The pieces from `include` and `tpl` since the last print, with their text: the next print may contain it, indented or cut.
     nested: Vec<(Piece, Vec<u8>)>,
-    /// The entry that was read last since then, and its value.
+    /// The last entry that was read since then, and its value.
     read: Option<(Entry, Value)>,
 }
 
@@ -53,7 +53,7 @@ impl Tracer {
         });
     }
 
-    /// A field was read of a map.
+    /// Records that a field of a map was read.
     pub(super) fn read(&mut self, map: &Value, key: &Str, value: &Value) {
         if let Value::Map(map) = map {
             let entry = Entry {
@@ -64,7 +64,7 @@ impl Tracer {
         }
     }
 
-    /// A value was printed: `printed` is what of the output from `start` on.
+    /// Records that a value was printed, from `start` of the output.
     pub(super) fn value(
         &mut self,
         start: usize,
@@ -112,7 +112,7 @@ impl Tracer {
         }
     }
 
-    /// The output from `start` on becomes the value of an `include` or `tpl`.
+    /// Records that the output from `start` becomes the value of an `include` or `tpl`.
     pub(super) fn nest(&mut self, start: usize, out: &[u8]) {
         let first = self.pieces.partition_point(|it| it.start < start);
         let pieces = self.pieces.split_off(first);
@@ -125,7 +125,7 @@ impl Tracer {
         self.read = None;
     }
 
-    /// The pieces, where `removed` bytes were taken out of the output at each of the places.
+    /// The pieces, after `removed` bytes were removed from the output at each of the positions.
     pub(super) fn into_pieces(mut self, places: &[usize], removed: usize) -> Vec<Piece> {
         for piece in &mut self.pieces {
             let before = places.partition_point(|it| *it < piece.start);
@@ -135,7 +135,7 @@ impl Tracer {
     }
 }
 
-/// Whether a map or a list was printed as YAML or JSON, as far as a look at its begin says.
+/// Whether a map or list was printed as YAML or JSON, judged by its beginning.
 fn is_written_out(value: &Value, printed: &[u8]) -> bool {
     match value {
         Value::Map(map) => {
@@ -148,13 +148,13 @@ fn is_written_out(value: &Value, printed: &[u8]) -> bool {
     }
 }
 
-/// Whether the value's text is everything that was printed, but for quotes around it.
+/// Whether the printed text is exactly the value, possibly in quotes.
 fn is_whole(value: &Value, printed: &[u8]) -> bool {
     let inner = match printed {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
         other => other,
     };
-    // A map such as `.Files` may be large, and its text is nearly never what was printed.
+    // A map such as `.Files` may be large and is almost never printed.
     let begin: &[u8] = match value {
         Value::Map(_) => b"map[",
         Value::List(_) | Value::Bytes(_) => b"[",

@@ -1,4 +1,4 @@
-//! Maps, slices and structs. A handle has a type of its own and shares its contents with other handles.
+//! Maps, slices and structs. A handle has its own type and shares its contents with other handles.
 
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::{NamedType, Str, Type, Value};
 
-/// The contents of a map, in the order of the keys' bytes: the order in which Go's templates range over them and print them.
+/// The entries of a map, sorted by bytes of the keys, as Go's templates iterate over and print them.
 pub type Entries = BTreeMap<Str, Value>;
 
 static ANY_MAP: Type = Type::Map(&Type::Any);
@@ -23,7 +23,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Makes a `map[string]interface {}` with these entries.
+    /// A `map[string]interface {}` with these entries.
     pub fn new(entries: Entries) -> Map {
         Map::of(&ANY_MAP, entries)
     }
@@ -46,12 +46,12 @@ impl Map {
         self.ty
     }
 
-    /// Whether its type is `map[string]interface {}` itself, not a type with a name.
+    /// Whether its type is `map[string]interface {}`, and not a named type.
     pub fn is_plain(&self) -> bool {
         *self.ty == ANY_MAP
     }
 
-    /// The same entries under another type.
+    /// The same entries with another type.
     pub fn retyped(&self, ty: &'static Type) -> Map {
         Map {
             ty,
@@ -79,14 +79,13 @@ impl Map {
         self.entries.as_ref()?.borrow().get(key).cloned()
     }
 
-    /// Whether there is such a key.
+    /// Whether the key exists.
     pub fn contains_key(&self, key: &[u8]) -> bool {
         let entries = self.entries.as_ref();
         entries.is_some_and(|it| it.borrow().contains_key(key))
     }
 
-    /// Sets a key for all who share the map. False for the nil map, which has no place for it: Go panics there with `assignment to
-    /// entry in nil map`.
+    /// Sets a key, visible through all handles. False for the nil map, for which Go panics with `assignment to entry in nil map`.
     #[must_use]
     pub fn insert(&self, key: impl Into<Str>, value: Value) -> bool {
         match &self.entries {
@@ -98,18 +97,18 @@ impl Map {
         }
     }
 
-    /// Removes a key for all who share the map.
+    /// Removes a key, visible through all handles.
     pub fn remove(&self, key: &[u8]) -> Option<Value> {
         self.entries.as_ref()?.borrow_mut().remove(key)
     }
 
-    /// The keys in byte order, as `range` visits them.
+    /// The keys in the order of `range`, sorted by bytes.
     pub fn keys(&self) -> Vec<Str> {
         let entries = self.entries.as_ref();
         entries.map_or_else(Vec::new, |it| it.borrow().keys().cloned().collect())
     }
 
-    /// The entries as they are now, sorted; changes made while the caller goes over them do no harm.
+    /// A sorted copy of the entries, so that changes during iteration are harmless.
     pub fn snapshot(&self) -> Vec<(Str, Value)> {
         let entries = self.entries.as_ref();
         entries.map_or_else(Vec::new, |it| {
@@ -121,12 +120,12 @@ impl Map {
         })
     }
 
-    /// The entries to read, `None` for the nil map. Nothing may change the map meanwhile.
+    /// Borrows the entries; `None` for the nil map. The map must not change meanwhile.
     pub fn entries(&self) -> Option<Ref<'_, Entries>> {
         self.entries.as_ref().map(|it| it.borrow())
     }
 
-    /// The entries to change, `None` for the nil map. Nothing may read the map meanwhile.
+    /// Borrows the entries mutably; `None` for the nil map. The map must not be read meanwhile.
     pub fn entries_mut(&self) -> Option<RefMut<'_, Entries>> {
         self.entries.as_ref().map(|it| it.borrow_mut())
     }
@@ -140,7 +139,7 @@ impl Map {
         }
     }
 
-    /// The address of the entries, which identifies them as long as they live; 0 for the nil map.
+    /// The address of the entries, which identifies them during their lifetime; 0 for the nil map.
     pub fn address(&self) -> usize {
         let entries = self.entries.as_ref();
         entries.map_or(0, |it| Rc::as_ptr(it).addr())
@@ -149,7 +148,7 @@ impl Map {
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A map may hold itself, so the entries are not shown.
+        // A map may contain itself, so the entries are not shown.
         write!(f, "{}(len {})", self.ty, self.len())
     }
 }
@@ -162,18 +161,18 @@ pub struct List {
 }
 
 impl List {
-    /// Makes a `[]interface {}` with these items.
+    /// A `[]interface {}` with these items.
     pub fn new(items: Vec<Value>) -> List {
         List::of(&ANY_LIST, items)
     }
 
-    /// Makes a `[]string` with these items.
+    /// A `[]string` with these items.
     pub fn strings<T: Into<Str>>(items: impl IntoIterator<Item = T>) -> List {
         let items = items.into_iter().map(|it| Value::String(it.into()));
         List::of(&STRING_LIST, items.collect())
     }
 
-    /// A slice of the given type, whose items have the type that it says.
+    /// A slice of the given type. The items must have its item type.
     pub fn of(ty: &'static Type, items: Vec<Value>) -> List {
         List {
             ty,
@@ -199,7 +198,7 @@ impl List {
         }
     }
 
-    /// The same items under another type.
+    /// The same items with another type.
     pub fn retyped(&self, ty: &'static Type) -> List {
         List {
             ty,
@@ -227,23 +226,23 @@ impl List {
         self.items.as_ref()?.borrow().get(index).cloned()
     }
 
-    /// The items as they are now.
+    /// A copy of the items.
     pub fn to_vec(&self) -> Vec<Value> {
         let items = self.items.as_ref();
         items.map_or_else(Vec::new, |it| it.borrow().clone())
     }
 
-    /// The items to read, `None` for the nil slice. Nothing may change the slice meanwhile.
+    /// Borrows the items; `None` for the nil slice. The slice must not change meanwhile.
     pub fn items(&self) -> Option<Ref<'_, Vec<Value>>> {
         self.items.as_ref().map(|it| it.borrow())
     }
 
-    /// The items to change for all who share them, `None` for the nil slice: only sorting in place does that in Helm.
+    /// Borrows the items mutably, visible through all handles; `None` for the nil slice. In Helm, only sorting in place needs this.
     pub fn items_mut(&self) -> Option<RefMut<'_, Vec<Value>>> {
         self.items.as_ref().map(|it| it.borrow_mut())
     }
 
-    /// The address of the items, which identifies them as long as they live; 0 for the nil slice.
+    /// The address of the items, which identifies them during their lifetime; 0 for the nil slice.
     pub fn address(&self) -> usize {
         let items = self.items.as_ref();
         items.map_or(0, |it| Rc::as_ptr(it).addr())
@@ -256,7 +255,7 @@ impl fmt::Debug for List {
     }
 }
 
-/// A struct, or what a pointer points to.
+/// A struct, or the target of a pointer.
 #[derive(Clone)]
 pub struct Struct {
     ty: &'static NamedType,
@@ -269,12 +268,12 @@ struct Contents {
 }
 
 impl Struct {
-    /// A struct whose type has the fields of these values, in this order.
+    /// A struct with the values of its fields, in the order of the type.
     pub fn new(ty: &'static NamedType, fields: Vec<Value>) -> Struct {
         Struct::with_data(ty, fields, ())
     }
 
-    /// A struct with Rust data for its methods beside its fields.
+    /// A struct with additional Rust data for its methods.
     pub fn with_data<T: Any>(ty: &'static NamedType, fields: Vec<Value>, data: T) -> Struct {
         let data = Box::new(data);
         Struct {
@@ -283,27 +282,27 @@ impl Struct {
         }
     }
 
-    /// What a nil pointer points to.
+    /// The target of a nil pointer.
     pub fn nil(ty: &'static NamedType) -> Struct {
         Struct { ty, contents: None }
     }
 
-    /// The named Go type, which has the fields and methods.
+    /// The named Go type, with fields and methods.
     pub fn ty(&self) -> &'static NamedType {
         self.ty
     }
 
-    /// Whether this is what a nil pointer points to.
+    /// Whether this is the target of a nil pointer.
     pub fn is_nil(&self) -> bool {
         self.contents.is_none()
     }
 
-    /// The values of the fields; none for what a nil pointer points to.
+    /// The values of the fields; none for the target of a nil pointer.
     pub fn fields(&self) -> &[Value] {
         self.contents.as_ref().map_or(&[], |it| &it.fields)
     }
 
-    /// A field by its name, those of embedded structs included.
+    /// A field by its name, including those of embedded structs.
     pub fn field(&self, name: &str) -> Option<Value> {
         let Type::Struct(types) = &self.ty.underlying else {
             return None;
@@ -320,7 +319,7 @@ impl Struct {
         })
     }
 
-    /// The Rust data that was given to [`Struct::with_data`].
+    /// The Rust data of [`Struct::with_data`].
     pub fn data<T: Any>(&self) -> Option<&T> {
         self.contents.as_ref()?.data.downcast_ref()
     }
@@ -330,7 +329,7 @@ impl Struct {
         self.address() == other.address()
     }
 
-    /// The address, which identifies the struct as long as it lives; 0 for nil.
+    /// The address, which identifies the struct during its lifetime; 0 for nil.
     pub fn address(&self) -> usize {
         let contents = self.contents.as_ref();
         contents.map_or(0, |it| Rc::as_ptr(it).addr())
@@ -343,7 +342,7 @@ impl fmt::Debug for Struct {
     }
 }
 
-/// Values that nobody else has are dropped one after another: a template can nest them so deep that the stack would not suffice.
+/// Drops values iteratively, because templates can nest them so deeply that recursion would overflow the stack.
 fn drop_nested(mut open: Vec<Value>) {
     while let Some(value) = open.pop() {
         match value {

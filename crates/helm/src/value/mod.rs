@@ -1,6 +1,6 @@
-//! The values that templates compute with: Go's dynamic values, with the Go types that templates can see.
+//! Values of templates: Go's dynamic values with their Go types.
 //!
-//! A [`Value`] is cheap to clone. Maps and lists are shared, as in Go: a change through one handle is seen through all.
+//! A [`Value`] is cheap to clone. Maps and lists are shared, as in Go: a change through one handle is visible through all.
 
 mod collections;
 mod text;
@@ -10,7 +10,7 @@ pub use collections::{Entries, List, Map, Struct};
 pub use text::Str;
 pub use types::{Display, Field, IntType, Kind, Method, NamedType, Type, UintType};
 
-/// A value as Go's templates see it: with its Go type, nil included.
+/// A value in Go's templates, with its Go type, including nil.
 #[derive(Clone, Debug, Default)]
 pub enum Value {
     /// A nil interface, or no value at all.
@@ -18,13 +18,13 @@ pub enum Value {
     Nil,
     /// A `bool`, or a named type of it.
     Bool(bool),
-    /// A signed integer. Use [`Value::int`] and [`Value::int64`] to make the common ones.
+    /// A signed integer. [`Value::int`] and [`Value::int64`] create the common ones.
     Int(IntType, i64),
     /// An unsigned integer of the given width.
     Uint(UintType, u64),
-    /// A `float64`, which every number of a values file is.
+    /// A `float64`, the type of every number in a values file.
     Float(f64),
-    /// A `complex128`: only literals of templates make one.
+    /// A `complex128`, which only literals of templates can create.
     Complex(f64, f64),
     /// `string`: bytes that need not be UTF-8.
     String(Str),
@@ -43,37 +43,37 @@ pub enum Value {
 const _: () = assert!(size_of::<Value>() == 24);
 
 impl Value {
-    /// Makes an `int`, as number literals of templates are.
+    /// An `int`, the type of number literals in templates.
     pub fn int(value: i64) -> Value {
         Value::Int(IntType::Int, value)
     }
 
-    /// Makes an `int64`, as sprig's arithmetic returns it.
+    /// An `int64`, the result type of sprig's arithmetic.
     pub fn int64(value: i64) -> Value {
         Value::Int(IntType::Int64, value)
     }
 
-    /// Makes a `uint64`, the widest unsigned integer.
+    /// A `uint64`, the widest unsigned integer.
     pub fn uint64(value: u64) -> Value {
         Value::Uint(UintType::Uint64, value)
     }
 
-    /// Makes a `string`, which need not be UTF-8.
+    /// A `string`, which need not be UTF-8.
     pub fn string(text: impl Into<Str>) -> Value {
         Value::String(text.into())
     }
 
-    /// Makes a `[]interface {}`, as lists of values files are.
+    /// A `[]interface {}`, the type of lists in values files.
     pub fn list(items: Vec<Value>) -> Value {
         Value::List(List::new(items))
     }
 
-    /// Makes a `[]string`, as functions that split text return it.
+    /// A `[]string`, the result type of functions that split text.
     pub fn strings<T: Into<Str>>(items: impl IntoIterator<Item = T>) -> Value {
         Value::List(List::strings(items))
     }
 
-    /// Makes a `map[string]interface {}`, as maps of values files are.
+    /// A `map[string]interface {}`, the type of maps in values files.
     pub fn map(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
         Value::Map(Map::new(entries.into_iter().collect()))
     }
@@ -105,7 +105,7 @@ impl Value {
         }
     }
 
-    /// The kind that Go's reflection tells; [`Kind::Invalid`] for nil.
+    /// The kind in Go's reflection; [`Kind::Invalid`] for nil.
     pub fn kind(&self) -> Kind {
         self.type_of().map_or(Kind::Invalid, |it| it.kind())
     }
@@ -121,7 +121,7 @@ impl Value {
         }
     }
 
-    /// Whether `if` takes the value for true: not the zero value of its type, and not empty. Structs are always true.
+    /// Whether the value is true for `if`: not the zero value of its type, and not empty. Structs are always true.
     pub fn is_true(&self) -> bool {
         match self {
             Value::Nil => false,
@@ -146,7 +146,7 @@ impl Value {
         }
     }
 
-    /// The map, whatever its type.
+    /// The map, of any type.
     pub fn as_map(&self) -> Option<&Map> {
         match self {
             Value::Map(map) => Some(map),
@@ -154,7 +154,7 @@ impl Value {
         }
     }
 
-    /// The list, whatever its type; `[]byte` is none.
+    /// The list, of any type except `[]byte`.
     pub fn as_list(&self) -> Option<&List> {
         match self {
             Value::List(list) => Some(list),
@@ -162,8 +162,8 @@ impl Value {
         }
     }
 
-    /// The value as Go holds it in a variable of the type `target`: a named map becomes a plain one that shares its entries. `None`
-    /// where Go's type system does not assign it.
+    /// The value after assignment to a variable of type `target`: a named map becomes a plain one that shares its entries. `None`
+    /// if the types are not assignable in Go.
     pub fn assigned_to(&self, target: &'static Type) -> Option<Value> {
         if let Type::Any | Type::Reflected = target {
             return Some(self.clone());
@@ -182,7 +182,7 @@ impl Value {
         })
     }
 
-    /// The zero value of a type: nil for interfaces, and for structs, which no template can make.
+    /// The zero value of a type: nil for interfaces, and for structs, which templates cannot create.
     pub fn zero(ty: &'static Type) -> Value {
         match ty.underlying() {
             Type::Bool => Value::Bool(false),

@@ -1,11 +1,11 @@
-//! Byte strings: Go's `string`.
+//! Go's `string`: byte strings.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A Go string: shared, immutable bytes, mostly UTF-8. Cloning shares them.
+/// A Go string: shared, immutable bytes, usually UTF-8.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Str(Arc<[u8]>);
 
@@ -20,17 +20,17 @@ impl Str {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The text, with U+FFFD in place of what is not UTF-8.
+    /// The text, with U+FFFD in place of invalid bytes.
     pub fn to_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 
-    /// Whether both are the same piece of memory: a value that was passed on unchanged.
+    /// Whether both are the same memory, because a value was passed on unchanged.
     pub fn same_as(&self, other: &Str) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The address, which identifies the text as long as it lives.
+    /// The address, which identifies the text during its lifetime.
     pub fn address(&self) -> usize {
         self.0.as_ptr().addr()
     }

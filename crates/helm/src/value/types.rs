@@ -1,16 +1,16 @@
-//! Go's types, as far as templates meet them: in error texts, in `%T` and `typeOf`, and where arguments are checked.
+//! Go types, as far as templates need them: for error messages, `%T` and `typeOf`, and for checking arguments.
 
 use std::fmt;
 
 use super::{Str, Value};
 use crate::template::{Context, FunctionError, Signature};
 
-/// A Go type, as far as templates and their functions meet it.
+/// A Go type.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
     /// The empty interface, `interface {}`.
     Any,
-    /// `reflect.Value`: the parameter of a function that takes anything and tells nil from no value. No value has this type.
+    /// `reflect.Value`: a parameter that accepts anything and distinguishes nil from a missing value. No value has this type.
     Reflected,
     /// The interface `error`, which functions return as their second result.
     Error,
@@ -32,7 +32,7 @@ pub enum Type {
     Map(&'static Type),
     /// A pointer to a struct.
     Pointer(&'static NamedType),
-    /// A struct's fields: what a named type is made of.
+    /// The fields of a struct, as underlying type of a named type.
     Struct(&'static [Field]),
     /// A type with a name.
     Named(&'static NamedType),
@@ -47,7 +47,7 @@ pub enum IntType {
     Int8,
     /// Go's `int16`, a signed 16-bit integer.
     Int16,
-    /// Go's `int32`, which `rune` is another name of.
+    /// Go's `int32`, also called `rune`.
     Int32,
     /// Go's `int64`, a signed 64-bit integer.
     Int64,
@@ -60,7 +60,7 @@ pub enum IntType {
 pub enum UintType {
     /// Go's `uint`, which has 64 bits here.
     Uint,
-    /// Go's `uint8`, which `byte` is another name of.
+    /// Go's `uint8`, also called `byte`.
     Uint8,
     /// Go's `uint16`, an unsigned 16-bit integer.
     Uint16,
@@ -70,18 +70,18 @@ pub enum UintType {
     Uint64,
 }
 
-/// A type with a name, and perhaps methods.
+/// A named type, possibly with methods.
 #[derive(Debug)]
 pub struct NamedType {
-    /// The name with its package, `chartutil.Values`; the text of the type where it has no name, `struct { chart.Metadata; … }`.
+    /// The name with its package, `chartutil.Values`, or the text of an unnamed type, `struct { chart.Metadata; … }`.
     pub name: &'static str,
-    /// What it is made of.
+    /// The underlying type.
     pub underlying: Type,
     /// The methods that templates can call.
     pub methods: &'static [Method],
-    /// The method `String` or `Error`, by which the value is printed.
+    /// The method `String` or `Error` for printing.
     pub display: Option<Display>,
-    /// The method `GoString`, by which `%#v` prints the value.
+    /// The method `GoString` for `%#v`.
     pub go_string: Option<fn(&Value) -> Str>,
 }
 
@@ -97,7 +97,7 @@ impl NamedType {
         }
     }
 
-    /// A field of the struct by its name, those of embedded structs included.
+    /// A field of the struct by its name, including those of embedded structs.
     pub(crate) fn field(&self, name: &str) -> Option<&'static Field> {
         let Type::Struct(fields) = self.underlying else {
             return None;
@@ -110,7 +110,7 @@ impl NamedType {
     }
 }
 
-/// How a type prints itself.
+/// The method by which a type prints itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Display {
     /// The method `String` or `Error`, which `fmt` calls.
@@ -122,32 +122,32 @@ pub struct Display {
 /// A field of a struct.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name; for an embedded struct the name of its type.
+    /// Its name; for an embedded struct, the name of its type.
     pub name: &'static str,
-    /// The field's type, which assignments and calls are checked against.
+    /// Its type.
     pub ty: Type,
-    /// The tag for JSON, `name,omitempty`; empty where the field has none.
+    /// The tag for JSON, `name,omitempty`; empty if there is none.
     pub json: &'static str,
-    /// Whether it is embedded, so that its own fields are reached directly.
+    /// Whether it is embedded, so that its fields are directly accessible.
     pub embedded: bool,
 }
 
 /// A method that templates can call.
 #[derive(Debug)]
 pub struct Method {
-    /// The method's name as templates call it.
+    /// Its name in templates.
     pub name: &'static str,
     /// Its parameters, without the receiver.
     pub signature: Signature,
     /// Whether only pointers have it.
     pub on_pointer: bool,
-    /// The method: receiver and arguments, which fit the signature.
+    /// The implementation, with the receiver and arguments that match the signature.
     pub call: fn(&mut Context<'_>, &Value, &[Value]) -> Result<Value, FunctionError>,
 }
 
 /// The kinds of Go's reflection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named as in Go")]
+#[expect(missing_docs, reason = "the names are those of Go")]
 pub enum Kind {
     Invalid,
     Bool,
@@ -172,7 +172,7 @@ pub enum Kind {
 }
 
 impl Type {
-    /// The type below the name; for an unnamed type the type itself.
+    /// The underlying type; for an unnamed type, the type itself.
     pub fn underlying(&self) -> &Type {
         match self {
             Type::Named(named) => named.underlying.underlying(),
@@ -198,8 +198,8 @@ impl Type {
         }
     }
 
-    /// Whether Go assigns a value of this type to a variable of the other: the types are the same, or one has no name and what they
-    /// are made of is the same.
+    /// Whether a value of this type is assignable to a variable of the other type: the types are equal, or one is unnamed and the
+    /// underlying types are equal.
     pub fn assignable_to(&self, target: &Type) -> bool {
         match (self, target) {
             (_, Type::Any | Type::Reflected) => true,
@@ -218,7 +218,7 @@ impl Type {
         }
     }
 
-    /// The methods, for a type that has some.
+    /// The named type, which may have methods.
     pub(crate) fn named(&self) -> Option<&'static NamedType> {
         match self {
             Type::Named(named) | Type::Pointer(named) | Type::Int(IntType::Named(named)) => {
@@ -310,7 +310,7 @@ impl UintType {
 }
 
 impl Kind {
-    /// Go's name of the kind, as `kindOf` prints it.
+    /// The name of the kind, for `kindOf`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Invalid => "invalid",

@@ -1,7 +1,7 @@
-//! Values laid over values: a user's over a chart's, a parent's over a child's.
+//! Coalesces values: those of the user over those of a chart, those of a parent over those of a child.
 //!
-//! Maps are shared as in Go, and changed in place as Helm changes them: what a child adds to a nested map of its globals is
-//! seen by its parent, since both hold the same map.
+//! Maps are shared as in Go, and changed in place as in Helm: additions of a child to a nested map of its globals are visible in
+//! its parent, because both refer to the same map.
 
 use super::{deep_copy, is_table, shown};
 use crate::HelmVersion;
@@ -12,16 +12,16 @@ use crate::value::{Map, Str, Value};
 
 const GLOBAL: &str = "global";
 
-/// How nulls are treated.
+/// The treatment of nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nulls {
-    /// A null removes what it is laid over.
+    /// A null removes the value that it overrides.
     Remove,
-    /// A null is a value like any other, for later.
+    /// A null is kept for a later step.
     Keep,
 }
 
-/// One run over the values of charts.
+/// The state of coalescing.
 pub(crate) struct Coalescer<'a> {
     pub(crate) charts: &'a Charts<'a>,
     pub(crate) version: HelmVersion,
@@ -30,7 +30,7 @@ pub(crate) struct Coalescer<'a> {
 }
 
 impl Coalescer<'_> {
-    /// The values of a chart and its subcharts under the given ones. Those are not changed.
+    /// Coalesces the given values, which are not changed, with those of a chart and its subcharts.
     ///
     /// Errors: a value that is not a map where a subchart has its values.
     pub(crate) fn run(&mut self, chart: ChartId, values: &Map) -> Result<Map, HelmError> {
@@ -66,7 +66,7 @@ impl Coalescer<'_> {
         Ok(())
     }
 
-    /// Passes the globals of a parent (`from`) on to a child (`into`).
+    /// Copies the globals of a parent (`from`) to a child (`into`).
     fn globals(&mut self, into: &Map, from: &Map, prefix: &str) {
         let into_globals = match into.get(GLOBAL.as_bytes()) {
             None => Map::new(Default::default()),
@@ -102,7 +102,7 @@ impl Coalescer<'_> {
             }
             return;
         };
-        // A copy of the table, but the same tables in it.
+        // A shallow copy of the table.
         let copy = Map::new(table.snapshot().into_iter().collect());
         match own {
             None => {}
@@ -119,7 +119,7 @@ impl Coalescer<'_> {
         let _ = globals.insert(key.clone(), Value::Map(copy));
     }
 
-    /// Puts a chart's own values under those given.
+    /// Adds the chart's own values under the given ones.
     fn own_values(&mut self, chart: ChartId, values: &Map, prefix: &str) {
         let prefix = joined(prefix, &self.charts.get(chart).name);
         let own = deep_copy(&self.charts.get(chart).values);
@@ -163,7 +163,7 @@ impl Coalescer<'_> {
         };
         let is_subchart = |id: &ChartId| *self.charts.get(*id).name.as_bytes() == **key;
         let nulls = match self.charts.get(chart).dependencies.iter().any(is_subchart) {
-            // The child's own defaults come later; a null must live until then.
+            // The defaults of the child are added later, so a null must be kept.
             true => Nulls::Keep,
             false => self.nulls,
         };
@@ -173,7 +173,7 @@ impl Coalescer<'_> {
         self.tables(table, default, full_key, nulls);
     }
 
-    /// Puts the entries of one table under those of another.
+    /// Adds the entries of one table under those of another.
     pub(crate) fn tables(&mut self, over: &Map, under: &Map, prefix: &str, nulls: Nulls) {
         let removed = match self.version {
             HelmVersion::V3 => None,
@@ -211,7 +211,7 @@ impl Coalescer<'_> {
     }
 }
 
-/// Helm 4: gives `under` a null for each that `over` has; the keys that had a value before.
+/// Helm 4: sets a null in `under` for each null in `over`; returns the keys that had a value before.
 fn mark_nulls(over: &Map, under: &Map) -> Vec<Str> {
     let mut had_value = Vec::new();
     for (key, value) in over.snapshot() {
@@ -225,7 +225,7 @@ fn mark_nulls(over: &Map, under: &Map) -> Vec<Str> {
     had_value
 }
 
-/// Helm 4: nulls among defaults are as good as absent.
+/// Helm 4: nulls in defaults count as absent.
 fn remove_nulls(table: &Map) {
     for (key, value) in table.snapshot() {
         match value {
@@ -243,13 +243,13 @@ fn joined(prefix: &str, key: &str) -> String {
     }
 }
 
-/// Go's `%t`: how Helm shows what is no map.
+/// Go's `%t`, which Helm uses to show values that are not maps.
 fn bool_verb(value: &Value) -> String {
     let text = crate::fmt::sprintf(b"%t", std::slice::from_ref(value));
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The map at a path. Errors: Helm's words for a part that is no map.
+/// The map at a path. Errors: Helm's message for a part that is not a map.
 pub(crate) fn table(values: &Map, path: &str) -> Result<Map, String> {
     let mut table = values.clone();
     for part in path.split('.') {
@@ -266,7 +266,7 @@ pub(crate) fn table(values: &Map, path: &str) -> Result<Map, String> {
     Ok(table)
 }
 
-/// The value at a path that is no map.
+/// The value at a path, if it is not a map.
 pub(crate) fn scalar_at(values: &Map, path: &str) -> Option<Value> {
     let found = match path.rsplit_once('.') {
         Some((before, key)) => table(values, before).ok()?.get(key.as_bytes()),

@@ -1,4 +1,4 @@
-//! Which values a chart knows: those of its `values.yaml` and its schema, and those that its templates can read.
+//! The known values of a chart: those of its `values.yaml` and schema, and those that its templates can read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +13,10 @@ use crate::source::{ChartFile, Dependency, LoadedChart};
 use crate::template::{GLOBAL, Path, ReadInput, Templates, reads};
 use crate::value::Str;
 
-/// Texts of this size and more are not given to `tpl`.
+/// Texts of this size and more are not analysed as templates.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// The values that a chart and its subcharts know.
+/// The known values of a chart and its subcharts.
 #[derive(Clone, Debug)]
 pub struct KnownValues {
     root: Known,
@@ -24,27 +24,27 @@ pub struct KnownValues {
     charts: BTreeSet<Path>,
 }
 
-/// What is known at one path.
+/// The known keys at a path.
 #[derive(Clone, Debug, Default)]
 struct Known {
-    /// Whether any key has an effect, or a schema says which have.
+    /// Whether any key may have an effect, or a schema decides which.
     is_free: bool,
     fields: BTreeMap<String, Known>,
 }
 
-/// A value that a chart does not know.
+/// An unknown value.
 #[derive(Clone, Debug)]
 pub struct UnknownValue<'n> {
-    /// The keys that lead to it.
+    /// Its path.
     pub path: Vec<String>,
     /// The last key and the value as written.
     pub entry: &'n Entry,
-    /// The keys that the chart knows beside it.
+    /// The known keys at the same level.
     pub known: Vec<String>,
 }
 
 impl KnownValues {
-    /// The values that a chart knows. Texts among the values of a user may be templates, and are read as those of the chart are.
+    /// The known values of a chart. Strings in the values of the user may be templates and are analysed like those of the chart.
     pub fn of(chart: &LoadedChart, user: &Values) -> KnownValues {
         let mut instances = Vec::new();
         add_instances(chart, Vec::new(), &mut instances);
@@ -69,7 +69,7 @@ impl KnownValues {
         known
     }
 
-    /// The values that the chart does not know. Below one of them nothing else is reported.
+    /// The unknown values. Values below an unknown one are not reported.
     pub fn unknown<'n>(&self, values: &'n Node) -> Vec<UnknownValue<'n>> {
         let mut found = Vec::new();
         self.look(&self.root, values, &mut Vec::new(), &mut found);
@@ -111,7 +111,7 @@ impl KnownValues {
         }
     }
 
-    /// What is known at a path. Globals of a subchart are those of all.
+    /// The known keys at a path. Globals of subcharts are shared.
     fn at(&mut self, path: &[Str]) -> &mut Known {
         let global = (0..path.len()).find(|at| {
             let (above, below) = path.split_at(*at);
@@ -132,7 +132,7 @@ impl KnownValues {
         }
     }
 
-    /// What `Chart.yaml` says of values: conditions, tags, imports. What a subchart would read that is not there is not known.
+    /// Adds conditions, tags and imports in `Chart.yaml`. The values of missing subcharts are unknown.
     fn add_dependencies(&mut self, path: &Path, chart: &LoadedChart) {
         let below = |keys: &str| {
             let keys = keys.split('.').filter(|it| !it.is_empty()).map(Str::from);
@@ -171,7 +171,7 @@ impl KnownValues {
         }
     }
 
-    /// Adds what templates read.
+    /// Adds the values that templates read.
     fn add_reads(&mut self, instances: &[(Path, &LoadedChart)], texts: Vec<(Str, Path)>) {
         let mut all = Vec::new();
         for (path, chart) in instances {
@@ -182,7 +182,7 @@ impl KnownValues {
             let templates = chart.templates.iter();
             all.extend(templates.map(|it| (format!("{folder}{}", it.name), path, *chart, it)));
         }
-        // Helm's order: definitions of parents replace those of children.
+        // In Helm's order, definitions of parents replace those of children.
         all.sort_by_cached_key(|it| Reverse((it.0.matches('/').count(), it.0.clone())));
         let mut templates = Templates::new(&groups());
         let mut executed = Vec::new();
@@ -192,7 +192,7 @@ impl KnownValues {
                 continue;
             }
             if templates.parse(&name, &Str::from(&*file.data)).is_err() {
-                // The chart does not render at all.
+                // The chart cannot be rendered.
                 self.root.is_free = true;
                 return;
             }
@@ -219,7 +219,7 @@ impl KnownValues {
         }
     }
 
-    /// Texts of a user with templates in them, each with the chart whose values it is among.
+    /// Strings of the user with template code, with the chart whose values contain them.
     fn add_texts_of_user(&self, user: &Values, path: &mut Path, texts: &mut Vec<(Str, Path)>) {
         for (key, value) in user {
             path.push(key.as_str().into());
@@ -239,7 +239,7 @@ impl KnownValues {
     }
 }
 
-/// A chart and all charts below it, each at the path of its values.
+/// A chart and all its subcharts, with the paths of their values.
 fn add_instances<'c>(chart: &'c LoadedChart, path: Path, found: &mut Vec<(Path, &'c LoadedChart)>) {
     for subchart in &chart.dependencies {
         let own = &subchart.metadata.name;
@@ -258,7 +258,7 @@ fn add_instances<'c>(chart: &'c LoadedChart, path: Path, found: &mut Vec<(Path, 
     found.push((path, chart));
 }
 
-/// The name under which a dependency has its values.
+/// The key of a dependency's values.
 fn name_of(dependency: &Dependency) -> &str {
     match &*dependency.alias {
         "" => &dependency.name,
@@ -270,7 +270,7 @@ fn text<'j>(json: &'j Json, key: &str) -> &'j str {
     json.get(key).and_then(Json::as_str).unwrap_or("")
 }
 
-/// A chart's own value. Any key may be set in an empty map.
+/// Adds a value of the chart. In an empty map, any key is known.
 fn add_value(known: &mut Known, value: &Json) {
     let Json::Object(map) = value else {
         return;
@@ -281,7 +281,7 @@ fn add_value(known: &mut Known, value: &Json) {
     }
 }
 
-/// The keys that are known so far, by path.
+/// The known keys so far, by path.
 fn add_keys(known: &Known, path: &mut Path, found: &mut BTreeMap<Path, Vec<Str>>) {
     if known.fields.is_empty() {
         return;
@@ -295,7 +295,7 @@ fn add_keys(known: &Known, path: &mut Path, found: &mut BTreeMap<Path, Vec<Str>>
     }
 }
 
-/// The files with templates in them that the chart's own templates name, or whose folder they name.
+/// The files with template code that the chart's templates refer to, directly or by folder.
 fn files_of_templates(chart: &LoadedChart) -> impl Iterator<Item = &ChartFile> {
     let names = |file: &ChartFile| {
         let part = file.name.split('/').next().unwrap_or(&file.name);
@@ -328,8 +328,8 @@ fn add_texts_of(chart: &Path, value: &Json, texts: &mut Vec<(Str, Path)>) {
     }
 }
 
-/// The keys that a schema names. Where it says what other keys may be, or that there are none, it is the schema that judges.
-/// `open` are the references that led here.
+/// Adds the keys of a schema. If it restricts additional keys, the schema itself validates them. `open` are the followed
+/// references.
 fn add_schema<'s>(known: &mut Known, schema: &'s Json, root: &'s Json, open: &mut Vec<&'s str>) {
     let Some(words) = schema.as_object() else {
         return;

@@ -1,4 +1,4 @@
-//! Values: what users give, and how it is laid over what charts say.
+//! Values of users and charts, and their merging.
 
 pub(crate) mod coalesce;
 mod known;
@@ -17,10 +17,10 @@ use crate::error::HelmError;
 use crate::value::{Entries, Map, Str, Value};
 use crate::version::HelmVersion;
 
-/// Values as data: what files and flags say, before any chart sees them. Numbers are float64, but for whole ones of `--set`.
+/// Values from files and flags. Numbers are float64, except whole numbers of `--set`.
 pub type Values = JsonMap<String, Json>;
 
-/// Reads a text of values, as [`UserValues`] reads files. `path` is where it lies, for spans. Errors: Helm's words.
+/// Parses values, like [`UserValues`] parses files. `path` is their path, for spans. Errors: Helm's message.
 pub fn parse(bytes: &[u8], path: &TreePath, version: HelmVersion) -> Result<Values, HelmError> {
     crate::source::parse_values(bytes, path, version).map_err(|error| HelmError {
         message: error.message,
@@ -28,12 +28,12 @@ pub fn parse(bytes: &[u8], path: &TreePath, version: HelmVersion) -> Result<Valu
     })
 }
 
-/// Lays values over others: maps in both are merged, all else is replaced, nulls included.
+/// Merges values over others: maps in both are merged, everything else is replaced, including nulls.
 pub fn merge(base: &mut Values, over: Values) {
     crate::source::merge_maps(base, over);
 }
 
-/// Sets what an argument of `--set` says, or, where `is_text`, of `--set-string`. Errors: Helm's words.
+/// Applies an argument of `--set`, or of `--set-string` if `is_text`. Errors: Helm's message.
 pub fn set(
     values: &mut Values,
     argument: &str,
@@ -47,7 +47,7 @@ pub fn set(
     strvals::set(argument, form, version, values).map_err(HelmError::new)
 }
 
-/// JSON as a value for templates. Numbers that are written as float64 in the JSON stay so; whole ones become int64.
+/// JSON as a value for templates. Floats become float64, whole numbers int64.
 pub(crate) fn to_value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Nil,
@@ -88,7 +88,7 @@ pub(crate) fn to_json(value: &Value) -> Json {
     }
 }
 
-/// A map that shares nothing with the given one.
+/// A deep copy of a map.
 pub(crate) fn deep_copy(map: &Map) -> Map {
     let entries = map.snapshot().into_iter();
     let entries: Entries = entries
@@ -109,7 +109,7 @@ pub(crate) fn is_table(value: &Value) -> bool {
     matches!(value, Value::Map(_))
 }
 
-/// Go's `%v` of a value.
+/// A value in the format `%v`.
 pub(crate) fn shown(value: &Value) -> String {
     let mut text = Vec::new();
     crate::fmt::write_value(&mut text, value);

@@ -1,7 +1,7 @@
-//! `values.schema.json`: whether values meet it, in the words of Helm.
+//! Validation by `values.schema.json`, with Helm's messages.
 //!
-//! Helm validates with santhosh-tekuri's Go library; boon is its author's port of it, with the same structure of errors. Their
-//! texts differ, so they are written here.
+//! Helm uses the Go library of santhosh-tekuri; boon is a port by the same author, with the same structure of errors. The messages
+//! differ, so those of the Go library are created here.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -16,14 +16,14 @@ use serde_json::{Number, Value as Json};
 
 use crate::go::strconv;
 
-/// The name of a chart's schema in messages.
+/// The address of a chart's schema in messages.
 const URL: &str = "file:///values.schema.json";
 
-/// What came of validating values.
+/// The result of validating values.
 pub(crate) struct Verdict {
-    /// Helm's text of what does not fit.
+    /// Helm's message about violations.
     pub(crate) fault: Option<String>,
-    /// Schemas elsewhere that the schema refers to. They are not read, so what they say was not checked.
+    /// External schemas that the schema refers to, which are not read or checked.
     pub(crate) unread: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn validate(values: &Json, schema: &[u8]) -> Verdict {
     let unread = Rc::new(RefCell::new(Vec::new()));
     let fault = check(values, schema, &unread).err();
     let unread: Vec<String> = unread.take();
-    // A reference into a schema that was not read leads nowhere; that is no fault of the values.
+    // A reference to a schema that was not read cannot be resolved, which is not an error of the values.
     let fault = match fault {
         Some(Fault::Schema(_)) if !unread.is_empty() => None,
         Some(Fault::Schema(text) | Fault::Values(text)) => Some(text),
@@ -42,7 +42,7 @@ pub(crate) fn validate(values: &Json, schema: &[u8]) -> Verdict {
 }
 
 enum Fault {
-    /// The schema itself is wrong.
+    /// The schema itself is invalid.
     Schema(String),
     Values(String),
 }
@@ -79,17 +79,16 @@ fn compile(
     Ok((schemas, index))
 }
 
-/// A value that a schema does not admit.
+/// A violation of a schema.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SchemaFault {
-    /// Keys and numbers that lead to the value.
+    /// The path of the value: keys and indexes.
     pub path: Vec<String>,
-    /// What is wrong, in the words of JSON Schema: `got string, want integer`.
+    /// The message in terms of JSON Schema: `got string, want integer`.
     pub words: String,
 }
 
-/// All values that a schema does not admit. What a schema says by references into others that are not read is not checked, and a
-/// schema that is itself wrong finds nothing here.
+/// All violations of a schema. References to external schemas are not checked, and an invalid schema has no violations.
 pub(crate) fn faults(values: &Json, schema: &[u8]) -> Vec<SchemaFault> {
     let Ok((schemas, index)) = compile(schema, &Rc::default()) else {
         return Vec::new();
@@ -130,7 +129,7 @@ fn add_faults(error: &ValidationError<'_, '_>, found: &mut Vec<SchemaFault>) {
             }),
         };
     }
-    // One place below all branches is more exact than the choice itself.
+    // A single violation below all branches is more precise than the choice itself.
     let deepest = branches.iter().map(|it| &it.path).max_by_key(|it| it.len());
     let deepest = deepest.cloned().unwrap_or_default();
     let path = match branches.iter().all(|it| deepest.starts_with(&it.path)) {
@@ -154,7 +153,7 @@ fn path_of(error: &ValidationError<'_, '_>) -> Vec<String> {
     tokens.map(token).collect()
 }
 
-/// Reads nothing: a chart must not reach the network or the file system.
+/// A loader that reads nothing, because a chart must not access the network or the file system.
 struct Elsewhere(Rc<RefCell<Vec<String>>>);
 
 impl UrlLoader for Elsewhere {
@@ -183,7 +182,7 @@ fn error_text(error: &ValidationError<'_, '_>) -> String {
     text
 }
 
-/// `inside_name`: below a property name, which has no place of its own.
+/// `inside_name`: below a property name, which has no location.
 fn write_error(out: &mut String, error: &ValidationError<'_, '_>, depth: usize, inside_name: bool) {
     let is_only_a_link =
         error.causes.len() == 1 && matches!(error.kind, ErrorKind::Reference { .. });
@@ -227,7 +226,7 @@ fn write_line(
     let _ = write!(out, "at {}: {words}", quote(&place));
 }
 
-/// boon leaves out the level of an `allOf` or its kin where only one of its schemas failed; the Go library has it always.
+/// The level of an `allOf` or similar keyword that boon omits if only one of its schemas failed; the Go library always has it.
 fn left_out(
     parent: &ValidationError<'_, '_>,
     cause: &ValidationError<'_, '_>,
@@ -395,7 +394,7 @@ fn joined(texts: &[&str]) -> String {
     quoted.join(", ")
 }
 
-/// A whole number with English separators of thousands.
+/// A whole number with commas between thousands.
 fn grouped(number: usize) -> String {
     group_digits(&number.to_string())
 }
@@ -411,7 +410,7 @@ fn group_digits(digits: &str) -> String {
     text
 }
 
-/// A number as Go's English printer shows it: `65,535`, `1.5×10⁰⁶`.
+/// A number in the format of Go's English printer: `65,535`, `1.5×10⁰⁶`.
 fn localized(number: &Number) -> String {
     let value = number.as_f64().unwrap_or(0.0);
     let text = format!("{value:e}");

@@ -1,7 +1,7 @@
-//! The little language of `--set` and its kin: `a.b[1]=x,c={d,e}`.
+//! The syntax of `--set` and similar flags: `a.b[1]=x,c={d,e}`.
 //!
-//! All flags share the syntax of keys. They differ in what a value becomes, and `--set-literal` knows neither escapes nor several
-//! pairs.
+//! The syntax of keys is the same for all flags. They differ in the type of values, and `--set-literal` supports neither escapes
+//! nor several pairs.
 
 use serde_json::{Map, Number, Value as Json};
 
@@ -10,22 +10,22 @@ use crate::go::strconv::quote;
 
 /// The largest index of a list.
 const INDEX_MAX: usize = 65_536;
-/// How many dots a key may have.
+/// The maximum number of dots in a key.
 const LEVELS_MAX: usize = 30;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Form<'a> {
-    /// `--set`: whole numbers, booleans and null where they look like it.
+    /// `--set`: whole numbers, booleans and null are recognized.
     Typed,
     Text,
     /// `--set-json`: numbers are float64.
     Json,
-    /// `--set-file`: the content of the file of that name. Errors: the system's words.
+    /// `--set-file`: the content of the file with that name. Errors: the message of the system.
     File(&'a dyn Fn(&str) -> Result<String, String>),
     Literal,
 }
 
-/// Sets what an argument says in a map. Errors: Helm's words.
+/// Applies an argument to a map. Errors: Helm's message.
 pub(crate) fn set(
     argument: &str,
     form: Form<'_>,
@@ -40,7 +40,7 @@ pub(crate) fn set(
         match parser.key(values, 0) {
             Ok(()) => {}
             Err(Stop::End) => return Ok(()),
-            // Helm 4 takes any end of the text for the end of the argument.
+            // In Helm 4, any end of the text is the end of the argument.
             Err(Stop::EndInIndex) if version == HelmVersion::V4 => return Ok(()),
             Err(Stop::EndInIndex) => return Err("error parsing index: EOF".to_string()),
             Err(Stop::Fault(words)) => return Err(words),
@@ -48,11 +48,11 @@ pub(crate) fn set(
     }
 }
 
-/// Why the parser stopped.
+/// The reason why the parser stopped.
 enum Stop {
-    /// The text is at its end, where it may be.
+    /// The end of the text at a valid position.
     End,
-    /// The text is at its end, behind a `[`.
+    /// The end of the text after a `[`.
     EndInIndex,
     Fault(String),
 }
@@ -165,7 +165,7 @@ impl Parser<'_> {
                 };
                 let length = inner.len();
                 if let Err(stop) = self.item(&mut inner, next, level) {
-                    // What was changed in place stays, at the end of the text too.
+                    // Changes in place are kept, also at the end of the text.
                     inner.truncate(length);
                     if let Some(known) = list.get_mut(at).filter(|_| length > 0) {
                         *known = Json::Array(inner);
@@ -274,7 +274,7 @@ impl Parser<'_> {
         Ok(with_floats(value))
     }
 
-    /// Skips white space, and a comma after it; whether there is nothing else before the comma or the end.
+    /// Skips white space and a following comma; returns whether there is nothing else before the comma or the end.
     fn skip_blanks(&mut self) -> bool {
         self.rest = self.rest.trim_start();
         match self.rest.strip_prefix(',') {
@@ -294,7 +294,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The text up to a character, which is taken too, with escapes undone; no character at the end of the argument.
+    /// The text up to a character, which is also consumed, with escapes decoded; without a character at the end of the argument.
     fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
         let mut text = String::new();
         let mut chars = self.rest.chars();
@@ -315,7 +315,7 @@ impl Parser<'_> {
     }
 }
 
-/// A key without a name sets nothing.
+/// Inserts a value, unless the key is empty.
 fn insert(map: &mut Map<String, Json>, key: String, value: Json) {
     if !key.is_empty() {
         map.insert(key, value);
@@ -368,7 +368,7 @@ pub(crate) fn with_floats(json: Json) -> Json {
     }
 }
 
-/// What Go panics with where a value has another type than a key needs.
+/// Go's panic if a value has a type other than the key requires.
 fn wrong_type(found: &Json, wanted: &str) -> String {
     let found = match found {
         Json::Null => "nil",

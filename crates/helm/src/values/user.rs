@@ -1,4 +1,4 @@
-//! What a user gives beside a chart's own values: files and flags, in the order of Helm.
+//! The values of a user: files and flags, in Helm's order.
 
 use pleach_yaml::tree::TreePath;
 use serde_json::{Map, Value as Json};
@@ -25,21 +25,20 @@ pub struct UserValues {
     pub set_literal: Vec<String>,
 }
 
-/// A values file, as `--values` gives it.
+/// A values file of `--values`.
 #[derive(Clone, Debug)]
 pub struct ValuesFile {
-    /// As the user named it, for messages.
+    /// Its name as given by the user, for messages.
     pub name: String,
-    /// The bytes of the file: YAML, of which JSON is a part.
+    /// Its content: YAML or JSON.
     pub content: Vec<u8>,
 }
 
 impl UserValues {
-    /// All of it as one map. Files come first, a later one over an earlier one; then `--set-json`, `--set`, `--set-string`,
-    /// `--set-file` and `--set-literal`, whatever their order on the command line. Nulls are kept: they remove defaults of charts
-    /// later on.
+    /// All values as one map: files in order, then `--set-json`, `--set`, `--set-string`, `--set-file` and `--set-literal`,
+    /// independent of their order on the command line. Nulls are kept, because they remove defaults of charts later.
     ///
-    /// `read` gives the content of a file of `--set-file`. Errors: Helm's words.
+    /// `read` returns the content of a file of `--set-file`. Errors: Helm's message.
     pub fn merged(
         &self,
         version: HelmVersion,
@@ -73,7 +72,7 @@ impl UserValues {
     }
 }
 
-/// Helm 4 also takes a whole object.
+/// Helm 4 also accepts a whole object.
 fn set_json(
     argument: &str,
     version: HelmVersion,

@@ -1,8 +1,8 @@
-//! A value as one text: equal for values that are the same data.
+//! The canonical text of a value: equal if the values contain the same data.
 
 use pleach_yaml::{Entry, Kind, Node, View};
 
-/// Keys in the order of their bytes, no spaces; strings in quotes, all else as written.
+/// Keys sorted by bytes, no spaces, strings in quotes, everything else as written.
 pub(super) fn canonical(node: &Node) -> String {
     let mut text = String::new();
     write(node, &mut text);

@@ -1,4 +1,4 @@
-//! Two objects, field by field.
+//! Compares two objects field by field.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +27,11 @@ pub(super) fn compare(
     comparison.changes
 }
 
-/// A comparison on its way.
+/// The state of a comparison.
 struct Comparison<'a> {
     schemas: &'a Schemas,
     options: &'a Options<'a>,
-    /// Whether the object is of one of Kubernetes' own kinds.
+    /// Whether the kind of the object is built into Kubernetes.
     is_builtin: bool,
     path: Path,
     changes: Vec<FieldChange>,
@@ -99,8 +99,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Compares two texts by structure, where both are YAML or JSON. If only comments or the layout differ, the difference is shown as
-    /// lines.
+    /// Compares two strings by structure if both are YAML or JSON. If only comments or the layout differ, compares them by line.
     fn texts(&mut self, before: &Node, after: &Node) {
         let known = self.changes.len();
         let documents = text::documents(before, after, self.options.salt);
@@ -123,7 +122,7 @@ impl Comparison<'_> {
             && lenient::is_same_quantity(before, after, self.path.keys_upwards())
     }
 
-    /// Whether a field of the map that is compared means the same as none.
+    /// Whether a field of the current map has the same meaning as a missing one.
     fn says_nothing(&self, key: &str, value: &Node) -> bool {
         let is_known = self.is_builtin && !self.path.is_in_text();
         let above = match self.path.is_root() {
@@ -133,7 +132,7 @@ impl Comparison<'_> {
         !self.options.exact && lenient::says_nothing(key, value, above, is_known)
     }
 
-    /// Runs a function one step further down.
+    /// Runs a function one level deeper.
     fn within(&mut self, step: Step, act: impl FnOnce(&mut Self)) {
         self.path.push(step);
         act(self);
@@ -173,12 +172,12 @@ fn is_text(node: &Node) -> bool {
     node.kind() == Kind::String
 }
 
-/// Whether a text is to be compared by its lines or its structure and not as a whole.
+/// Whether a string is compared by lines or by structure, and not as a whole.
 fn spans_lines(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n') || text.starts_with(['{', '['])
 }
 
-/// Whether a cluster reads two scalars as the same: `1.0` is `1`, and a date is text.
+/// Whether two scalars are equal for a cluster: `1.0` is `1`, and a date is a string.
 fn is_same_scalar(before: &Node, after: &Node) -> bool {
     let kind = |node: &Node| match node.kind() {
         Kind::Timestamp => Kind::String,

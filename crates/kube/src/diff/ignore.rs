@@ -1,4 +1,4 @@
-//! Fields and kinds that a comparison leaves out.
+//! Fields and kinds that a comparison ignores.
 
 use std::fmt;
 
@@ -14,20 +14,20 @@ pub struct Ignore {
     steps: Vec<Pattern>,
 }
 
-/// One step of the way.
+/// One step of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     /// A key of a map.
     Key(Box<str>),
     /// Any key or item: `*`.
     Any,
-    /// Any number of steps, also none: `**`.
+    /// Any number of steps, including none: `**`.
     Deep,
     /// The items of a list whose field has this value: `[name=app]`.
     Item(Box<str>, Box<str>),
 }
 
-/// Why a text names no field.
+/// The reason why a text is not a valid field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoreError(String);
 
@@ -74,7 +74,7 @@ impl Ignore {
     }
 }
 
-/// Whether objects like this one are left out as a whole.
+/// Whether an object is ignored as a whole.
 pub(super) fn is_ignored(object: &Object, ignore: &[Ignore]) -> bool {
     let mut whole = ignore.iter().filter(|it| it.steps.is_empty());
     whole.any(|it| it.is_about(object))
@@ -178,7 +178,7 @@ fn steps(path: &str) -> Option<Vec<Pattern>> {
             rest = after;
         }
     }
-    // What goes with everything below it names nothing.
+    // A path that ends with `**` does not name a field.
     (steps.last() != Some(&Pattern::Deep)).then_some(steps)
 }
 

@@ -3,7 +3,7 @@
 use crate::object::{Gvk, quantity};
 use pleach_yaml::{Kind, Node, View};
 
-/// Names of fields that hold quantities, and of maps whose values are quantities.
+/// Names of fields that contain quantities, and of maps whose values are quantities.
 const QUANTITIES: [&str; 6] = [
     "cpu",
     "memory",
@@ -25,8 +25,8 @@ const MAPS_OF_QUANTITIES: [&str; 10] = [
     "podFixed",
 ];
 
-/// Maps that mean the same empty and missing, in objects of Kubernetes' own kinds. Of others, such as `emptyDir` and `podSelector`,
-/// the presence counts.
+/// Maps that have the same meaning if they are empty and if they are missing, in built-in kinds. For others, such as `emptyDir` and
+/// `podSelector`, the presence matters.
 const EMPTY_MAPS: [&str; 12] = [
     "labels",
     "annotations",
@@ -42,7 +42,7 @@ const EMPTY_MAPS: [&str; 12] = [
     "data",
 ];
 
-/// Fields of `metadata` that mean the same empty and missing, in objects of every kind.
+/// Fields of `metadata` that have the same meaning if they are empty and if they are missing, in all kinds.
 const METADATA: [&str; 5] = [
     "creationTimestamp",
     "labels",
@@ -51,7 +51,7 @@ const METADATA: [&str; 5] = [
     "ownerReferences",
 ];
 
-/// Whether two different scalars are the same quantity, at a path whose last keys are `keys`, the innermost first.
+/// Whether two different scalars are the same quantity. `keys` are the last keys of their path, innermost first.
 pub(super) fn is_same_quantity<'a>(
     before: &Node,
     after: &Node,
@@ -70,8 +70,8 @@ pub(super) fn is_same_quantity<'a>(
     is_named && value(before).is_some_and(|it| value(after) == Some(it))
 }
 
-/// Whether a field with this value has the same meaning as a missing one. `above` is the key of the map around it, `None` for the
-/// object itself; `is_known` says whether the field is one of Kubernetes' own kinds.
+/// Whether a field with this value has the same meaning as a missing one. `above` is the key of the parent map, `None` for the
+/// object itself; `is_known` is whether the kind is built into Kubernetes.
 pub(super) fn says_nothing(key: &str, value: &Node, above: Option<&str>, is_known: bool) -> bool {
     match above {
         None if key == "status" => is_hollow(value),
@@ -97,7 +97,7 @@ fn is_empty(value: &Node) -> bool {
     value.is_null() || value.is_empty_collection()
 }
 
-/// Whether there is nothing but maps, lists, nulls and empty texts, as generators of CRDs write a status.
+/// Whether a value only contains maps, lists, nulls and empty strings, like a status that generators of CRDs write.
 fn is_hollow(value: &Node) -> bool {
     match value.view() {
         View::Scalar(text) => value.is_null() || text.is_empty(),

@@ -1,4 +1,4 @@
-//! Which items of two lists correspond: those of the same identity, otherwise of the same content; remaining ones by position.
+//! Pairs the items of two lists by identity, otherwise by content, and the rest by position.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use pleach_yaml::Node;
 /// Fields that identify the items of a list without a declared type.
 const NAMES: [&str; 3] = ["name", "key", "id"];
 
-/// What identifies an item: fields and their values.
+/// The identity of an item: fields and their values.
 type Identity = Vec<(Box<str>, Box<str>)>;
 
-/// The items of two lists, as they correspond.
+/// The paired items of two lists.
 #[derive(Default)]
 pub(super) struct Matched<'a> {
     pub(super) items: Vec<ItemPair<'a>>,
-    /// What identifies each item that both lists have, before and after, if it differs.
+    /// The identities of the common items in the old and the new order, if these differ.
     pub(super) order: Option<[Vec<Box<str>>; 2]>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct ItemPair<'a> {
     pub(super) after: Option<&'a Node>,
 }
 
-/// Matches the items of two lists. `keys` are the fields that identify an item according to the schema.
+/// Pairs the items of two lists. `keys` are the fields that identify an item according to the schema.
 pub(super) fn matched<'a>(before: &'a [Node], after: &'a [Node], keys: &[&str]) -> Matched<'a> {
     let mut candidates = std::iter::once(keys).chain(NAMES.chunks(1));
     let named = candidates.find_map(|keys| identities(before, keys).zip(identities(after, keys)));
@@ -39,7 +39,7 @@ pub(super) fn matched<'a>(before: &'a [Node], after: &'a [Node], keys: &[&str]) 
     }
 }
 
-/// The identity of each item; `None` where an item has none or two have the same one.
+/// The identity of each item; `None` if an item has none or two have the same one.
 fn identities(items: &[Node], keys: &[&str]) -> Option<Vec<Identity>> {
     let first = keys.first()?;
     let one = |item: &Node| {
@@ -51,8 +51,8 @@ fn identities(items: &[Node], keys: &[&str]) -> Option<Vec<Identity>> {
     all.filter(|all| all.iter().collect::<BTreeSet<_>>().len() == all.len())
 }
 
-/// The flags of a command line, each identified by the text before its `=`; other words by their text. `None` if there is no such
-/// flag, or one occurs twice.
+/// The flags of a command line, identified by the text before `=`; other words by their text. `None` if there is no such flag, or
+/// one occurs twice.
 fn flags(items: &[Node]) -> Option<Vec<Identity>> {
     let texts: Option<Vec<&str>> = items.iter().map(Node::as_string).collect();
     let flag = |text: &'_ str| text.starts_with('-') && text.contains('=');

@@ -1,4 +1,4 @@
-//! Semantic difference of two sets of objects, as plain data.
+//! The semantic difference of two sets of objects, as plain data.
 //!
 //! Not covered here: the origin of the objects, printing of changes, and dangers.
 
@@ -32,28 +32,28 @@ pub struct Change {
     pub id: ObjectId,
     /// How it changed.
     pub kind: ChangeKind,
-    /// The fields. The whole object, at the root, where it was added or removed.
+    /// The changed fields. If the object was added or removed, the whole object at the root.
     pub fields: Vec<FieldChange>,
-    /// The object as it was, what is secret in it hidden.
+    /// The object before the change, with secrets hidden.
     pub before: Option<Node>,
-    /// The object as it is now, likewise.
+    /// The object after the change, with secrets hidden.
     pub after: Option<Node>,
 }
 
-/// The sort of a change.
+/// The kind of a change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
     /// Only the new side has the object.
     Added,
     /// Only the old side has the object, so it is deleted.
     Removed,
-    /// It is gone, and an annotation has the sync engine leave it in the cluster.
+    /// It is no longer in the tree, but the sync engine leaves it in the cluster.
     Kept,
     /// Its fields differ. A generated name whose hash differs is one of the fields.
     Changed,
-    /// It has another name, and nearly the same content. A cluster deletes the one and creates the other.
+    /// It has a new name and nearly the same content. In the cluster, one object is deleted and another one created.
     Renamed {
-        /// The name it had.
+        /// The former name.
         before: Box<str>,
     },
 }
@@ -65,8 +65,8 @@ impl ChangeKind {
     }
 }
 
-/// Whether an object bears a setting of kustomize-controller, whose value may be in any case. The controller looks at annotations and
-/// at labels (`Exclusions` and `IfNotPresentSelector` of its options for apply, `Exclusions` of those for deletion).
+/// Whether an object has a setting of kustomize-controller, ignoring the case of the value. The controller reads annotations and
+/// labels (`Exclusions` and `IfNotPresentSelector` of its options for apply, `Exclusions` of those for deletion).
 pub fn has_flux_setting(object: &Object, key: &str, value: &str) -> bool {
     let mut fields = ["annotations", "labels"].iter();
     fields.any(|field| {
@@ -76,8 +76,8 @@ pub fn has_flux_setting(object: &Object, key: &str, value: &str) -> bool {
     })
 }
 
-/// Whether Flux or Argo CD keep an object in the cluster when it is removed from the tree, because of an annotation or of the unit
-/// that applies it.
+/// Whether Flux or Argo CD keep an object in the cluster when it is removed from the tree, because of an annotation or because of
+/// the unit that applies it.
 pub fn is_kept(object: &Object) -> bool {
     let flux = |key: &str, value: &str| has_flux_setting(object, key, value);
     let options = ["metadata", "annotations", "argocd.argoproj.io/sync-options"];
@@ -93,7 +93,7 @@ pub fn is_kept(object: &Object) -> bool {
 /// A change of a field.
 #[derive(Clone, Debug)]
 pub struct FieldChange {
-    /// The way from the object to the field.
+    /// The path of the field in the object.
     pub path: Path,
     /// How it changed.
     pub difference: Difference,
@@ -108,22 +108,22 @@ pub struct FieldChange {
 pub struct FieldCause {
     /// The kind of line: `claim`, `overlay`, `default`, `because of`.
     pub words: &'static str,
-    /// Where it is written.
+    /// Its location.
     pub span: Span,
 }
 
 /// How a value differs. Secrets in it are already hidden.
 #[derive(Clone, Debug)]
 pub enum Difference {
-    /// The value is new.
+    /// The value was added.
     Added(Node),
-    /// The value is gone.
+    /// The value was removed.
     Removed(Node),
-    /// There is another value.
+    /// The value was replaced.
     Changed(Node, Node),
-    /// A text of several lines differs.
+    /// A multi-line string differs.
     Text(Vec<Line>),
-    /// A list has the same items in another order. What identifies each, before and after.
+    /// A list has the same items in a different order. The identity of each item, before and after.
     Reordered(Vec<Box<str>>, Vec<Box<str>>),
 }
 
@@ -137,7 +137,8 @@ impl Difference {
         (pair::hashless(after.as_string()?)? == name).then_some(name)
     }
 
-    /// One text for differences that are equal. A hash follows from content whose change is reported itself.
+    /// A text that is the same for equal differences. Changed hashes are equal, because the change of the content is reported
+    /// separately.
     pub fn key(&self) -> String {
         if let Some(name) = self.rehashed() {
             return format!("# {name}");
@@ -151,7 +152,7 @@ impl Difference {
     }
 }
 
-/// One line of a text that differs.
+/// One line of a difference in text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A line that both texts have.
@@ -164,17 +165,16 @@ pub enum Line {
     Gap,
 }
 
-/// How objects are compared.
+/// Options of a comparison.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// The salt for digests that replace values of Secrets and values that look like keys, so that they cannot be looked up.
     pub salt: &'a Salt,
     /// Whether equal quantities in different notation (`1000m`, `1`) and fields without effect (`labels: {}`) count as differences.
     pub exact: bool,
-    /// What is left out.
+    /// Ignored fields and kinds.
     pub ignore: &'a [Ignore],
-    /// Whether only the differing fields of an object on both sides are requested, so that the change need not contain the whole
-    /// object. There may be very many.
+    /// Whether changes need only contain the differing fields, and not the whole objects, of which there may be very many.
     pub fields_only: bool,
 }
 
@@ -192,7 +192,7 @@ impl<'a> Options<'a> {
 
 /// Compares objects by identity, then field by field.
 ///
-/// List items are paired by the key that the schema declares, else by a field that names each, else by content.
+/// List items are paired by the key that the schema declares, or else by a field with a name, or else by content.
 pub fn diff(
     before: &[Object],
     after: &[Object],
@@ -224,7 +224,7 @@ pub fn change(pair: &Pair<'_>, schemas: &Schemas, options: &Options<'_>) -> Opti
     }
 }
 
-/// In what two values of one kind differ whose secrets are hidden already.
+/// The differences of two values whose secrets are already hidden.
 pub fn fields(before: &Node, after: &Node, gvk: &Gvk, schemas: &Schemas) -> Vec<FieldChange> {
     let salt = Salt::new(b"");
     fields::compare(before, after, gvk, schemas, &Options::new(&salt))

@@ -1,4 +1,4 @@
-//! Which object before is which object after.
+//! Pairs the objects of both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +8,18 @@ use crate::object::{Object, ObjectId};
 /// An object on one side or on both.
 #[derive(Clone, Copy, Debug)]
 pub enum Pair<'a> {
-    /// The same one, before and after.
+    /// The same object, before and after.
     Same(&'a Object, &'a Object),
-    /// One that has another name now.
+    /// A renamed object.
     Renamed(&'a Object, &'a Object),
-    /// One that is new.
+    /// A new object.
     Added(&'a Object),
-    /// One that is gone.
+    /// A removed object.
     Removed(&'a Object),
 }
 
 impl<'a> Pair<'a> {
-    /// The object as it was.
+    /// The object before the change.
     pub fn before(&self) -> Option<&'a Object> {
         match self {
             Pair::Same(before, _) | Pair::Renamed(before, _) | Pair::Removed(before) => {
@@ -29,7 +29,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// The object as it is now.
+    /// The object after the change.
     pub fn after(&self) -> Option<&'a Object> {
         match self {
             Pair::Same(_, after) | Pair::Renamed(_, after) | Pair::Added(after) => Some(after),
@@ -38,7 +38,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Every object once, in the order of `after`; those that are gone come last.
+/// Every object once, in the order of `after`; removed ones come last.
 pub fn pair<'a>(before: &'a [Object], after: &'a [Object]) -> Vec<Pair<'a>> {
     let mut partners: Vec<Option<usize>> = vec![None; after.len()];
     let mut gone: Vec<usize> = (0..before.len()).collect();
@@ -99,7 +99,7 @@ fn match_by(
     gone.retain(|it| taken.binary_search(it).is_err());
 }
 
-/// The identity of what a generator made, its name without the hash of its content; `None` for all else.
+/// The identity of a generated object without the hash in its name; `None` for other objects.
 pub fn generator(id: &ObjectId) -> Option<ObjectId> {
     let is_generated = id.group.is_empty() && matches!(&*id.kind, "ConfigMap" | "Secret");
     let name = hashless(&id.name).filter(|_| is_generated)?;
@@ -112,7 +112,7 @@ pub fn generator(id: &ObjectId) -> Option<ObjectId> {
 /// A generated name without its hash.
 pub(super) fn hashless(name: &str) -> Option<&str> {
     let (name, hash) = name.rsplit_once('-')?;
-    // Ten hexadecimal digits, those that could make a word replaced, as kustomize writes them.
+    // Ten hexadecimal digits, in kustomize's alphabet.
     let is_hash = hash.len() == 10 && hash.bytes().all(|it| b"2456789bcdfghkmt".contains(&it));
     is_hash.then_some(name)
 }

@@ -1,8 +1,8 @@
-//! The path of a change in an object: list items are given by identity, not by position.
+//! The path of a change in an object: list items are identified by content, not by position.
 
 use std::fmt;
 
-/// The way from an object to a field.
+/// The path from an object to a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path {
     steps: Vec<Step>,
@@ -11,13 +11,13 @@ pub struct Path {
 /// One step of a path through an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// To the value of this key of a map.
+    /// The value of a key of a map.
     Key(Box<str>),
-    /// To the list item whose fields have these values. A flag of a command line has no field, only its name.
+    /// The list item whose fields have these values. For a flag of a command line, the field is empty.
     Item(Vec<(Box<str>, Box<str>)>),
-    /// To the list item at this position after the change, or before it where the item is gone.
+    /// The list item at this position after the change, or before it if the item was removed.
     Index(usize),
-    /// Into the structure that a text has, as YAML or JSON: its n-th document.
+    /// The n-th document of a string with YAML or JSON.
     Document(usize),
 }
 
@@ -37,13 +37,13 @@ impl Path {
         self.steps.is_empty()
     }
 
-    /// Whether the path is made of just these keys.
+    /// Whether the path consists of exactly these keys.
     pub fn is_keys(&self, keys: &[&str]) -> bool {
         let is_key = |(step, key): (&Step, &&str)| matches!(step, Step::Key(it) if **it == **key);
         self.steps.len() == keys.len() && self.steps.iter().zip(keys).all(is_key)
     }
 
-    /// The keys at its end, the innermost first, up to the first step that is not a key.
+    /// The keys at its end, innermost first, up to the first step that is not a key.
     pub(super) fn keys_upwards(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().rev().map_while(|it| match it {
             Step::Key(key) => Some(&**key),
@@ -51,7 +51,7 @@ impl Path {
         })
     }
 
-    /// Whether it leads into texts, labels or the data of a ConfigMap, where whatever is written is text.
+    /// Whether it leads into strings, labels or the data of a ConfigMap, where all values are strings.
     pub(super) fn is_in_text(&self) -> bool {
         const TEXTS: [&str; 5] = ["data", "stringData", "labels", "annotations", "matchLabels"];
         let is_text = |it: &Step| match it {
@@ -71,7 +71,7 @@ impl Path {
     }
 }
 
-/// `spec.containers[name=app].image`; ` > ` goes into a text; a key that is no plain word is in brackets and quotes.
+/// `spec.containers[name=app].image`; ` > ` leads into a string; special keys are in brackets and quotes.
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut starts = true;

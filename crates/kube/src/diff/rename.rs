@@ -1,4 +1,4 @@
-//! Renames: an object that is gone and a new one of the same kind and namespace with nearly the same content.
+//! Renames: a removed object and a new one of the same kind and namespace with nearly the same content.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ const SAME_MIN: usize = 80;
 /// With more pairs than this, only identical values count, so that the time stays linear.
 const PAIRS_MAX: usize = 4096;
 
-/// Objects before and after that may be each other.
+/// Possible pairs of objects before and after.
 type Candidates = (Vec<usize>, Vec<usize>);
 
-/// For each object of `new` that is a renamed one of `gone`, which.
+/// For each renamed object in `new`, its former index in `gone`.
 pub(super) fn find(
     before: &[Object],
     gone: &[usize],
@@ -60,7 +60,7 @@ fn all_values(objects: &[Object], indexes: &[usize]) -> Valued {
     valued.collect()
 }
 
-/// The pairs with the very same values, and no other that has them.
+/// The pairs with identical values that no other object has.
 fn equal(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
     let mut by_values: BTreeMap<&[String], [Vec<usize>; 2]> = BTreeMap::new();
     for (side, valued) in [old, new].into_iter().enumerate() {
@@ -94,7 +94,7 @@ fn best(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
     mutual.collect()
 }
 
-/// The best match so far, and how good the second best is.
+/// The best match so far, and the share of the second best.
 #[derive(Clone, Default)]
 struct Best {
     score: usize,
@@ -123,8 +123,8 @@ pub(super) fn likeness(a: &[String], b: &[String]) -> usize {
     (200 * shared).checked_div(a.len() + b.len()).unwrap_or(0)
 }
 
-/// Each value of an object with its path, sorted. What follows from the identity is left out; the object's own name counts as
-/// the same everywhere.
+/// The values of an object with their paths, sorted. The identity is left out, and occurrences of the object's own name count as
+/// equal.
 pub(super) fn values(object: &Object) -> Vec<String> {
     let mut found = Vec::new();
     for entry in object.node.as_mapping().into_iter().flatten() {

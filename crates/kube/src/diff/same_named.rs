@@ -1,4 +1,4 @@
-//! Objects of one identity that a side has several times, such as one for each cluster: which one is which.
+//! Pairs objects with the same identity that a side has several times, such as one for each cluster.
 
 use crate::object::Object;
 
@@ -7,7 +7,7 @@ use super::rename::{likeness, values};
 /// With more pairs than this, they are matched in order, so that the time stays linear.
 const PAIRS_MAX: usize = 4096;
 
-/// Pairs of indexes, before and after: the same place first, then what is most alike, then what is nearest.
+/// Pairs of indexes, before and after: first by location, then by similarity, then by distance.
 pub(super) fn pair(
     before: &[Object],
     old: &[usize],

@@ -1,4 +1,4 @@
-//! Two texts of several lines: their documents, where both are YAML or JSON, and their lines.
+//! Two multi-line strings: their documents if both are YAML or JSON, and their lines.
 
 use similar::{ChangeTag, TextDiff};
 
@@ -6,10 +6,10 @@ use super::Line;
 use crate::secret::{self, Salt};
 use pleach_yaml::{Node, parse};
 
-/// Lines that are shown around a difference.
+/// The number of context lines.
 const CONTEXT: usize = 2;
 
-/// The documents of two texts in pairs, with secrets hidden. Empty if one has no structure, or another number of documents.
+/// The documents of two strings in pairs, with secrets hidden. Empty if one has no structure, or if their numbers differ.
 pub(super) fn documents(before: &Node, after: &Node, salt: &Salt) -> Vec<(Node, Node)> {
     let (Some(old), Some(new)) = (structure(before), structure(after)) else {
         return Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn documents(before: &Node, after: &Node, salt: &Salt) -> Vec<(Node, 
     old.iter().zip(&new).map(hidden).collect()
 }
 
-/// The documents of a text that has structure.
+/// The documents of a string with structure.
 fn structure(text: &Node) -> Option<Vec<Node>> {
     let documents = parse(&text.embedded_source()).ok()?;
     let structured = |it: &Node| !it.is_scalar();

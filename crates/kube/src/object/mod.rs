@@ -53,7 +53,7 @@ pub struct ObjectId {
     pub kind: Box<str>,
     /// `metadata.namespace`; empty if there is none.
     pub namespace: Box<str>,
-    /// `metadata.name`; empty where a `generateName` is used.
+    /// `metadata.name`; empty if `generateName` is used.
     pub name: Box<str>,
 }
 
@@ -76,9 +76,9 @@ impl fmt::Debug for ObjectId {
 pub struct Object {
     /// The whole object, a mapping with `apiVersion` and `kind`.
     pub node: Node,
-    /// A mark of the caller, which is kept through a build and never printed.
+    /// A mark of the caller, which is kept through a build and not printed.
     pub mark: Option<Arc<str>>,
-    /// Whether it stays in the cluster when it is removed from the tree, for a reason that is not in the object itself.
+    /// Whether it stays in the cluster when it is removed from the tree, for a reason outside of the object.
     pub stays: bool,
 }
 
@@ -128,7 +128,7 @@ impl Object {
         }
     }
 
-    /// Where the object was written.
+    /// The location of the object.
     pub fn span(&self) -> &Span {
         self.node.span()
     }

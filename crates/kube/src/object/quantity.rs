@@ -14,7 +14,7 @@ pub fn quantity(text: &str) -> Option<f64> {
     Some(number * factor(unit)?)
 }
 
-/// Whether the text is a number and a unit of bytes, as a disk's size: `50Gi`, `1.5T`.
+/// Whether the text is a number with a unit of bytes: `50Gi`, `1.5T`.
 pub fn has_unit(text: &str) -> bool {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or("");
@@ -28,15 +28,15 @@ pub fn has_unit(text: &str) -> bool {
         )
 }
 
-/// A number as a quantity, with the largest unit that leaves a whole number: of bytes' powers of 1024 where it is binary, else
-/// of 1000; what is below 1 in thousandths, rounded up as the API server does.
+/// A number as a quantity, with the largest unit that leaves a whole number: powers of 1024 if `binary`, otherwise of 1000.
+/// Fractions are in thousandths, rounded up as in the API server.
 pub fn quantity_text(value: f64, binary: bool) -> String {
     let (base, units) = match binary {
         true => (1024f64, ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"]),
         false => (1000f64, ["E", "P", "T", "G", "M", "k"]),
     };
     if value.fract() != 0.0 {
-        // 0.1 + 0.2 is a little more than 0.3, which is not meant.
+        // 0.1 + 0.2 is slightly more than 0.3.
         let thousandths = (value * 1000.0 - 1e-6).ceil();
         return match thousandths % 1000.0 == 0.0 {
             true => quantity_text(thousandths / 1000.0, binary),

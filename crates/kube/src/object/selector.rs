@@ -9,12 +9,12 @@ pub enum Label<'a> {
     Is(&'a str),
     /// The object does not have the label.
     Missing,
-    /// Whether the object has the label is not known.
+    /// It is unknown whether the object has the label.
     Unknown,
 }
 
 impl<'a> Label<'a> {
-    /// The label of an object whose labels are all known.
+    /// The state of a label, if all labels of the object are known.
     pub fn of(labels: Option<&'a Node>, key: &str) -> Label<'a> {
         let value = labels.and_then(|it| it.get(key)?.as_str());
         value.map_or(Label::Missing, Label::Is)
@@ -26,9 +26,9 @@ impl<'a> Label<'a> {
 pub enum Selects {
     /// It does not match.
     Never,
-    /// It depends on labels that are not known.
+    /// It depends on unknown labels.
     Perhaps,
-    /// It matches each object.
+    /// It matches.
     Always,
 }
 
@@ -39,7 +39,7 @@ pub fn selects<'a>(selector: Option<&Node>, label: impl Fn(&str) -> Label<'a>) -
     selects_by(labels, expressions.unwrap_or_default(), label)
 }
 
-/// The same for the parts of a selector: the labels that an object must have, as a Service writes them, and expressions.
+/// The same for the parts of a selector: required labels, as in a Service, and expressions.
 pub fn selects_by<'a>(
     labels: Option<&Node>,
     expressions: &[Node],

@@ -1,8 +1,8 @@
 //! Computes the patch from one object to another.
 //!
-//! A strategic merge patch is the normal form and only contains changes. If that is not possible, or would repeat unchanged values,
-//! the patch is JSON 6902. Each patch is applied to the object, as written in the claims form, and is only used if the result is
-//! correct: an unexpected limit of kustomize's merge only affects the form of the patch, never the result.
+//! The normal form is a strategic merge patch, which only contains changes. If that is not possible, or would repeat unchanged
+//! values, the patch is JSON 6902. Each patch is verified by applying it to the object in the claims form, so an unexpected
+//! limitation of kustomize's merge can only affect the form of the patch, not the result.
 
 use super::draft::draft;
 use super::json6902::json6902;
@@ -17,16 +17,16 @@ use pleach_yaml::{Node, View};
 /// A patch for one object.
 #[derive(Clone, Debug)]
 pub enum Patch {
-    /// A strategic-merge patch, complete with the identity of its object. It is to be written without a target.
+    /// A strategic merge patch with the identity of its object, so it needs no target.
     Strategic(Node),
-    /// A list of operations. It needs a target.
+    /// A list of operations, which needs a target.
     Json6902(Node),
 }
 
 /// The patch from one object to another with the same identity; `None` if nothing changes.
 ///
-/// The order of list items counts, the order of keys does not. Values keep the spans that they have in `after`.
-/// Errors: `patch-impossible`, at the value that no patch can bring about.
+/// The order of list items matters, the order of keys does not. Values keep their spans in `after`.
+/// Errors: `patch-impossible`, at the value that cannot be patched.
 pub fn between(
     before: &Object,
     after: &Object,
@@ -39,7 +39,7 @@ pub fn between(
         return Err(impossible("a patch cannot contain a key `<<`").at(key));
     }
     let mut written = as_emitted(&before.node);
-    // The base is applied as kustomize reads the file, where every scalar has a tag.
+    // As in kustomize, every scalar of the base has a tag.
     written.state_types();
     let makes_after = |patch: &Patch| {
         let mut node = written.clone();
@@ -62,7 +62,7 @@ pub fn between(
     if is_natural && merge.is_some() {
         return Ok(merge);
     }
-    // Also used if a merge is possible but depends on quotes in the base or repeats much: operations only contain changes.
+    // Also used if a merge would depend on quotes in the base or repeat many values.
     let operations = Patch::Json6902(operations(&before.node, &after.node));
     if makes_after(&operations) {
         return Ok(Some(operations));
@@ -87,7 +87,7 @@ fn why(before: &Object, after: &Object) -> Diagnostic {
         return impossible(message).at(node).label("above 2^53");
     }
     if before.id() != after.id() {
-        let message = format!("{} cannot be patched into {}", before.id(), after.id());
+        let message = format!("a patch cannot change {} to {}", before.id(), after.id());
         return impossible(message).at(after.span());
     }
     impossible(format!(
@@ -109,7 +109,7 @@ pub fn merge_key(node: &Node) -> Option<&Node> {
     }
 }
 
-/// The first whole number that no float is.
+/// The first whole number that a float cannot represent.
 fn big_number(node: &Node) -> Option<&Node> {
     match node.view() {
         View::Scalar(_) => is_rounded(node).then_some(node),

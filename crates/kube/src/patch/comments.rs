@@ -1,8 +1,8 @@
 //! Schemas in comments: `# {"items": {"$ref": …}, "x-kubernetes-patch-merge-key": "name", …}` at a field defines the type of its
 //! value.
 //!
-//! kyaml supports these because its setters once wrote such comments: after a value, after a key, or on the line above it. They are
-//! searched in the text of the objects, and rarely found, in which case nothing else is done.
+//! kyaml supports them because its setters once wrote such comments: after a value, after a key, or on the line above it. They are
+//! searched in the text of the objects.
 
 use crate::schema::{Schemas, TypeRef};
 use pleach_yaml::diag::{Source, Span};
@@ -58,7 +58,7 @@ impl Commented {
     }
 }
 
-/// Whether a text may hold a comment with a schema.
+/// Whether a text may contain a comment with a schema.
 fn has_schema(text: &str) -> bool {
     text.match_indices('#').any(|(at, _)| {
         let rest = text.get(at..).unwrap_or("");
@@ -85,7 +85,7 @@ fn at_key(key: &Span) -> Option<&str> {
         let line = text.get(..key.start as usize)?.rfind('\n')?;
         let mut above = text.get(..line)?.lines().rev();
         let last = comment(above.next()?)?;
-        // Of several lines kyaml makes one text, which is no schema.
+        // kyaml joins several lines, so the result is not a schema.
         let is_alone = above.next().and_then(comment).is_none();
         is_alone.then_some(last)
     })
@@ -102,7 +102,7 @@ fn schema(comment: &str) -> Option<Node> {
     is_map.then(|| parse_one(&source()).ok()).flatten()
 }
 
-/// The text of an object with the line above it, where a comment may be.
+/// The text of an object with the line above it, which may be a comment.
 fn with_line_above(span: &Span) -> &str {
     let text = &span.source.text;
     let before = text.get(..span.start as usize).unwrap_or("");

@@ -1,4 +1,4 @@
-//! The strategic-merge patch from one object to another, as good as it can be made.
+//! Drafts the strategic merge patch from one object to another.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 /// A candidate patch, which may be incorrect or not the best form.
 pub(super) struct Draft {
     pub(super) patch: Node,
-    /// It hangs on no quotes in the base file and repeats nothing that does not change.
+    /// Whether it does not depend on quotes in the base file and repeats no unchanged values.
     pub(super) is_natural: bool,
 }
 
 /// `None` if a merge patch cannot express the change.
 pub(super) fn draft(before: &Object, after: &Object, schemas: &Schemas) -> Option<Draft> {
-    // The patch finds its object by these.
+    // These identify the object of the patch.
     if before.id() != after.id() || before.api_version() != after.api_version() {
         return None;
     }
@@ -61,7 +61,7 @@ fn entry((key, value): (&'static str, Node)) -> Entry {
     }
 }
 
-/// A list of scalars up to this length is written whole: that reads better than indices.
+/// Lists of scalars up to this length are written completely, which is more readable than indexes.
 const SCALARS_MAX: usize = 8;
 
 struct Drafter<'a> {
@@ -73,7 +73,7 @@ struct Drafter<'a> {
 impl Drafter<'_> {
     /// The patch for an existing value that differs.
     fn change(&mut self, before: &Node, after: &Node, of: Option<TypeRef>) -> Option<Node> {
-        // A merge into a null puts the value there as if it were new.
+        // In a merge with null, the value is treated as new.
         if before.is_null() {
             return self.add(after);
         }
@@ -84,7 +84,7 @@ impl Drafter<'_> {
             }
             (View::Sequence(a), View::Sequence(b)) => self.change_list(before, a, after, b, of),
             (View::Scalar(_), View::Scalar(_)) if !after.is_null() => {
-                // In quotes, a number in place of a string would become a string.
+                // With the quotes of the old value, a number would become a string.
                 let is_text = |node: &Node| matches!(node.kind(), Kind::String | Kind::Timestamp);
                 self.is_natural &= !is_text(before) || is_text(after);
                 Some(after.clone())
@@ -106,7 +106,7 @@ impl Drafter<'_> {
             let of = of.and_then(|of| self.schemas.field(of, name));
             let value = match olds.remove(name) {
                 Some(before) if same(before, value) => continue,
-                // A field of this name would be read as a directive.
+                // A field with this name would be a directive.
                 _ if name == DIRECTIVE => return None,
                 Some(before) => self.change(before, value, of)?,
                 None => self.add(value)?,
@@ -125,7 +125,7 @@ impl Drafter<'_> {
         Some(patch)
     }
 
-    /// A value if there is none yet. What is lost of it in the merge shows when the patch is tried.
+    /// The patch for a new value. If the merge loses a part of it, this is found when the patch is verified.
     fn add(&self, value: &Node) -> Option<Node> {
         let is_lost = value.is_null() || value.get(DIRECTIVE).is_some();
         (!is_lost).then(|| value.clone())
@@ -156,8 +156,7 @@ impl Drafter<'_> {
         let mut tries = patch.into_iter().chain(std::iter::once_with(whole));
         tries.find_map(|items| {
             let patch = Node::sequence(items).at(after.span());
-            // Tried at once: the next form is only needed where this one does not give the wanted
-            // list.
+            // Verified immediately: the next form is only needed if this one does not give the wanted list.
             let (mut merged, mut stated) = (as_emitted(before), patch.clone());
             merged.state_types();
             stated.state_types();
@@ -166,7 +165,7 @@ impl Drafter<'_> {
         })
     }
 
-    /// Items with their keys and their changes in the wanted order, up to where the old items follow in theirs.
+    /// Items with their keys and changes in the wanted order, up to the point from which the old items follow in their order.
     fn change_keyed(
         &mut self,
         olds: &[Node],
@@ -182,14 +181,14 @@ impl Drafter<'_> {
                 .iter()
                 .zip(olds)
                 .any(|(new, old)| key_of(new, keys) != key_of(old, keys));
-        // With two keys kustomize loses the order.
+        // With two keys, kustomize does not keep the order.
         if keys.len() > 1 && moved {
             return None;
         }
         let mut listed = news.len();
         let mut next = olds.len();
-        // kustomize puts the items of the patch first, followed by the rest in their old order, so an unchanged end of the list
-        // need not be repeated.
+        // In kustomize, the items of the patch come first, followed by all others in their old order, so an unchanged end of the
+        // list need not be repeated.
         for item in news.iter().rev() {
             let Some(at) = place(item).filter(|at| *at < next && same(&olds[*at], item)) else {
                 break;
@@ -231,7 +230,7 @@ impl Drafter<'_> {
     }
 }
 
-/// The index of each item; `None` if one has no key or two have the same.
+/// The index of each item by its key; `None` if an item has no key or two have the same.
 fn index<'a>(items: &'a [Node], keys: &[Box<str>]) -> Option<BTreeMap<Vec<&'a str>, usize>> {
     let mut places = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -253,7 +252,7 @@ fn keys_only(item: &Node, keys: &[Box<str>]) -> Mapping {
     keys.iter().filter_map(|key| entry(key)).collect()
 }
 
-/// The shortest beginning of the wanted list after which the old values follow in their order.
+/// The shortest beginning of the wanted list after which the rest are old values in their order.
 fn unite(olds: &[Node], news: &[Node]) -> Vec<Node> {
     let places: BTreeMap<&str, usize> = olds
         .iter()

@@ -1,8 +1,8 @@
-//! JSON 6902, as kustomize applies it.
+//! JSON 6902 patches, as in kustomize.
 //!
-//! That differs from the RFC: `replace` of a missing key adds it, indices may be negative or begin with a zero, a path without
-//! its first slash loses its first part, `copy` of nothing gives null, `test` compares numbers as written. The object
-//! goes through JSON, even for a patch that only tests: every null is written out, and every number is the nearest float.
+//! Differences from the RFC: `replace` of a missing key adds it, indexes may be negative or begin with a zero, a path without its
+//! first slash loses its first part, `copy` of a missing value gives null, and `test` compares numbers as written. The object is
+//! converted to JSON and back, even if the patch only tests: nulls become explicit, and every number is the nearest float.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,23 +16,21 @@ use pleach_yaml::{
 /// The maximum number of values that the copies of one patch may create: the same as for aliases of a document.
 const COPIED_MAX: usize = 1_000_000;
 
-/// The maximum depth, as of documents.
+/// The maximum depth, as for documents.
 const DEPTH_MAX: usize = 1_000;
 
 /// The maximum number of operations of a patch.
 const OPERATIONS_MAX: usize = 10_000;
 
-/// This number of bytes of a long text counts as a value.
+/// This number of bytes of a long string counts as a value.
 const VALUE_BYTES: usize = 64;
 
-/// Applies a list of operations, in order. After an error the target is half changed.
+/// Applies a list of operations in order. After an error, the target is partly changed.
 pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> {
-    // kustomize marshals the object to JSON before it calls the library, so this happens even for a
-    // patch without operations.
+    // kustomize converts the object to JSON first, even for a patch without operations.
     json_round_trip(target)?;
     let mut copied = 0;
-    // Asked before the first operation, which could change the kind and so reveal what a test
-    // compares.
+    // Determined before the first operation, which could change the kind and thereby reveal the value of a test.
     let is_secret = is_secret(target);
     let list = operations.as_sequence().unwrap_or_default();
     if let Some(operation) = list.get(OPERATIONS_MAX) {
@@ -47,20 +45,20 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
             None => fault.at(operation),
         })?;
     }
-    // Once at the end: in between, numbers keep the text that `test` compares.
+    // Only at the end, because `test` compares the original text of numbers.
     through_go(target)
 }
 
-/// A patch's text, which is one or the other.
+/// A parsed patch.
 #[derive(Clone, Debug)]
 pub enum PatchText {
-    /// Strategic-merge patches, one per document, with their types stated; empty documents are left out.
+    /// Strategic merge patches, one per document, with explicit types; empty documents are left out.
     Strategic(Vec<Node>),
     /// The list of operations.
     Json6902(Node),
 }
 
-/// Reads a patch: a list is JSON 6902, anything else is for a strategic merge.
+/// Parses a patch: a list is JSON 6902, anything else is a strategic merge patch.
 pub fn parse_patch(source: &Arc<Source>) -> Result<PatchText, Diagnostic> {
     let mut documents = documents(source)?;
     if documents
@@ -70,18 +68,18 @@ pub fn parse_patch(source: &Arc<Source>) -> Result<PatchText, Diagnostic> {
         return operations(source, documents.swap_remove(0)).map(PatchText::Json6902);
     }
     documents.retain(|it| !it.is_null());
-    // Merging looks at tags, which go-yaml's reader puts on all scalars.
+    // Merging uses tags, which go-yaml sets on all scalars.
     documents.iter_mut().for_each(Node::state_types);
     Ok(PatchText::Strategic(documents))
 }
 
-/// Reads operations. A text that begins with `[` is JSON; any other is YAML 1.1, where `on` is true and dates are text.
+/// Parses operations. A text that begins with `[` is JSON, any other is YAML 1.1, where `on` is true and dates are strings.
 pub fn parse_json6902(source: &Arc<Source>) -> Result<Node, Diagnostic> {
     let first = documents(source)?.into_iter().next();
     operations(source, first.unwrap_or_else(Node::null))
 }
 
-/// Operations out of the document that was read of a source.
+/// The operations in a parsed document.
 pub fn json6902_in(source: &Source, document: Node) -> Result<Node, Diagnostic> {
     operations(source, document)
 }
@@ -107,8 +105,7 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
             .at(&node)
             .help("write a list of maps with `op`, `path` and `value`"));
     }
-    // kustomize decides by the first character: JSON goes to the library as it is, YAML through
-    // `sigs.k8s.io/yaml`.
+    // kustomize decides by the first character: JSON is passed to the library unchanged, YAML is converted by `sigs.k8s.io/yaml`.
     if source.text.trim_start().starts_with('[') {
         check_json(&node)?;
     } else {
@@ -151,7 +148,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
         return items.iter_mut().try_for_each(as_yaml_1_1);
     }
     if let Some(entries) = node.as_mapping_mut() {
-        // Only keys that were converted can collide; the others were checked by the reader.
+        // Only converted keys can collide; all others were checked by the reader.
         let mut are_strings = true;
         for entry in entries.iter_mut() {
             if let Some(it) = json_key(&entry.key) {
@@ -170,7 +167,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
         Kind::Int | Kind::Float => {
             json_number(node).map(|it| Node::scalar(it, Style::Plain, Tag::None))
         }
-        // `sigs.k8s.io/yaml` has no dates: what is written without quotes stays that text.
+        // `sigs.k8s.io/yaml` has no dates: they stay strings.
         Kind::Timestamp => node.as_str().map(Node::from),
         Kind::Null => Some(Node::null()),
         _ => node.as_old_bool().map(Node::bool),
@@ -181,7 +178,7 @@ fn as_yaml_1_1(node: &mut Node) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Refuses keys that are one and the same in JSON, such as `true` and `on`: kustomize keeps one of them silently.
+/// Rejects keys that are equal in JSON, such as `true` and `on`, of which kustomize silently keeps one.
 fn check_unique(entries: &Mapping) -> Result<(), Diagnostic> {
     let mut seen = BTreeMap::new();
     for entry in entries {
@@ -197,7 +194,7 @@ fn check_unique(entries: &Mapping) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// The text of a key that is not a string in YAML 1.1: its value as JSON has it.
+/// The text of a key that is not a string in YAML 1.1: its value in JSON.
 pub fn json_key(key: &Node) -> Option<String> {
     match key.kind() {
         Kind::Int | Kind::Float => json_number(key),
@@ -239,7 +236,7 @@ fn apply(
         "move" => {
             let value = place(root, path("from")?)?.remove()?;
             let path = path("path")?;
-            // A move adds nothing, but it can nest a value ever deeper.
+            // A move adds nothing, but can increase the depth.
             *copied += size(&value, parts(path))?;
             if *copied > COPIED_MAX {
                 return Err(too_large());
@@ -290,12 +287,12 @@ fn size(node: &Node, depth: usize) -> Result<usize, Diagnostic> {
     }
 }
 
-/// How deep a path goes.
+/// The depth of a path.
 fn parts(path: &str) -> usize {
     path.matches('/').count()
 }
 
-/// Refuses a value that would be nested too deeply.
+/// Rejects a value that would be nested too deeply.
 fn check_depth(path: &str, value: Option<&Node>) -> Result<(), Diagnostic> {
     value.map_or(Ok(()), |it| size(it, parts(path)).map(drop))
 }
@@ -311,7 +308,7 @@ fn fault(message: String) -> Diagnostic {
 
 fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic> {
     match value {
-        // The library parses the result as an object or a list; a scalar would end the program.
+        // The library requires an object or a list as result, and panics for a scalar.
         Some(value) if !value.is_scalar() => {
             *root = value.clone();
             Ok(())
@@ -334,7 +331,7 @@ fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic>
         fault(format!("`{path}` does not exist in the object"))
             .help("add the parent maps first: an operation does not create them")
     };
-    // Everything before the first slash is ignored; in the RFC this is an error.
+    // The part before the first slash is ignored; in the RFC, this is an error.
     let mut parts = path.split('/').skip(1).map(unescape);
     let mut key = parts.next().ok_or_else(missing)?;
     let mut within = root;
@@ -349,7 +346,7 @@ fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic>
 }
 
 fn unescape(part: &str) -> String {
-    // In this order: `~01` is the text `~1`.
+    // In this order, because `~01` is the text `~1`.
     part.replace("~1", "/").replace("~0", "~")
 }
 
@@ -364,11 +361,11 @@ fn child<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
     }
 }
 
-/// An index as Go reads it; negative ones count from `len` down.
+/// Parses an index like Go; negative ones count down from `len`.
 fn index(key: &str, len: usize) -> Option<usize> {
     let index: i64 = key.parse().ok()?;
     let len = i64::try_from(len).ok()?;
-    // An option of evanphx/json-patch that is on by default, and that kustomize leaves on.
+    // This option of evanphx/json-patch is enabled by default, also in kustomize.
     let index = if index < 0 { index + len } else { index };
     usize::try_from(index).ok()
 }
@@ -394,7 +391,7 @@ impl<'a> Place<'a> {
         let len = items.len();
         let at = match &*key {
             "-" => Some(len),
-            // Counted from the position after the last item, so that -1 appends.
+            // Relative to the position after the last item, so that -1 appends.
             key => index(key, len + 1).filter(|at| *at <= len),
         };
         let at = at.ok_or_else(|| bad_index(&key, path, len))?;
@@ -442,7 +439,7 @@ fn bad_index(key: &str, path: &str, len: usize) -> Diagnostic {
     .help("the index of the first item is 0; use `-` to append")
 }
 
-/// The name of the value at a path: `{name: DB_PASSWORD, value: …}` has it beside the value.
+/// The name of the value at a path; in `{name: DB_PASSWORD, value: …}`, it is next to the value.
 fn field_name(root: &mut Node, path: &str) -> String {
     let sibling = path
         .strip_suffix("/value")
@@ -466,15 +463,17 @@ fn test(found: Option<&Node>, wanted: Option<&Node>, name: &str) -> Result<(), D
         return Ok(());
     }
     let found = found.map_or("nothing".to_string(), |it| quoted(it, name));
-    Err(fault(format!("the test fails: the object has {found}")))
+    Err(fault(format!(
+        "the test fails: the object contains {found}"
+    )))
 }
 
-/// Numbers are the same if they are written the same.
+/// Whether two values are equal. Numbers are compared as text.
 fn same(found: &Node, wanted: &Node) -> bool {
     match (found.view(), wanted.view()) {
         (View::Scalar(a), View::Scalar(b)) => match (found.kind(), wanted.kind()) {
             (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => {
-                // The library compares the bytes of both JSON texts, so `1` and `1.0` differ.
+                // The library compares JSON texts, so `1` and `1.0` differ.
                 json_number(found).is_some_and(|it| it == b)
             }
             (Kind::Null, Kind::Null) => true,
@@ -495,7 +494,7 @@ fn same(found: &Node, wanted: &Node) -> bool {
     }
 }
 
-/// A number as Go writes it in JSON.
+/// A number in Go's JSON.
 fn json_number(node: &Node) -> Option<String> {
     if let Some(value) = node.as_int_wide() {
         return Some(value.to_string());
@@ -513,10 +512,10 @@ fn json_number(node: &Node) -> Option<String> {
     Some(value.to_string())
 }
 
-/// Converts every number to the nearest float, as JSON does, and every collection to the form that Go's writer gives it.
+/// Converts every number to the nearest float, as in JSON, and every collection to the form of Go's encoder.
 fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
     if !node.is_scalar() {
-        // Go writes an empty collection in brackets, and its reader remembers them.
+        // Go prints an empty collection in brackets, which sets its style.
         let style = match node.is_empty_collection() {
             true => Style::Flow,
             false => Style::Plain,
@@ -545,7 +544,7 @@ fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
                     .at(&*node)
                     .help("use a strategic merge patch"));
             };
-            // The way back from JSON is a float64 and its shortest text, whatever the number was.
+            // After JSON, every number is a float64 with its shortest text.
             let text = float_general(value);
             let tag = match resolve(&text) {
                 Kind::Int => Tag::Int,

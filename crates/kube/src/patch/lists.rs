@@ -1,8 +1,8 @@
 //! Lists whose items are merged, with kustomize's order and its treatment of invalid items.
 //!
-//! The result has the patch's items first, merged, then the other old ones. kustomize gets there in steps that show when a
-//! key is missing or occurs twice: items are looked up by text, set aside, and merged again. The steps are kept,
-//! on indices into one pool, because an item that is "the same one" in two lists is changed in both.
+//! The result contains the items of the patch first, merged, and then all other old items. kustomize does this in steps whose
+//! effects are visible if a key is missing or duplicate: items are looked up by text, set aside, and merged again. These steps are
+//! reproduced on indexes into one pool, because an item that is shared by two lists is changed in both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::schema::TypeRef;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Mapping, Node, Style, Tag};
 
-/// Merges items by their keys; without keys they are scalars, their text being the key.
+/// Merges items by their keys; without keys, they are scalars, and their text is the key.
 pub(super) fn merge(
     merge: &Merge<'_>,
     target: Vec<Node>,
@@ -22,8 +22,7 @@ pub(super) fn merge(
 ) -> Result<Vec<Node>, Diagnostic> {
     if let [key] = keys {
         let patch = patch.as_deref().unwrap_or_default();
-        // Nearly all lists: every item has its key, and no two the same. One pass gives what the
-        // steps would.
+        // The common case: all items have unique keys. A single pass gives the same result as the steps.
         if let (Some(wanted), true) = (texts(patch, key), texts(&target, key).is_some()) {
             return in_shape(merge, target, patch, key, &wanted, of);
         }
@@ -45,12 +44,12 @@ pub(super) fn merge(
     Ok(merged)
 }
 
-/// The texts of the items' keys and their places, if every item has one and no two the same.
+/// The positions of items by the text of their keys, if all items have unique keys.
 fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
     let mut texts = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
         let value = item.get(key).filter(|it| !it.is_tagged_null())?.as_str()?;
-        // An empty key counts as missing in kustomize, and such items follow other rules.
+        // In kustomize, an empty key counts as missing.
         if value.is_empty() || texts.insert(value, at).is_some() {
             return None;
         }
@@ -58,7 +57,7 @@ fn texts<'a>(items: &'a [Node], key: &str) -> Option<BTreeMap<&'a str, usize>> {
     Some(texts)
 }
 
-/// The same as the steps below for lists in shape, where no item can meet any but its like: one pass.
+/// The result of the steps below for lists with unique keys, in a single pass.
 fn in_shape(
     merge: &Merge<'_>,
     target: Vec<Node>,
@@ -72,13 +71,13 @@ fn in_shape(
     for mut item in target {
         let at = item.get(key).and_then(|it| wanted.get(text(it))).copied();
         match at.and_then(|at| Some((merged.get_mut(at)?, patch.get(at)?))) {
-            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            // A replacing item is ignored, and the old one only moves (case `replaced-item`).
             Some((place, patch)) if replaces(patch) => {
                 merge.added(patch, of)?;
                 *place = Some(item);
             }
             Some((place, patch)) => {
-                // Null marks what is to go, so that it is not taken for an item to add.
+                // Null marks items to delete, so that they are not added.
                 let kept = merge.merge(&mut item, Some(patch), of)?;
                 *place = Some(if kept { item } else { Node::null() });
             }
@@ -125,11 +124,11 @@ struct Lists<'a> {
     of: Option<TypeRef>,
     pool: Vec<Node>,
     target: Vec<usize>,
-    /// `None`: the target itself.
+    /// `None` for the target itself.
     patch: Option<Vec<usize>>,
 }
 
-/// Names of keys beside their values; one empty name for scalars.
+/// Names of keys; a single empty name for scalars.
 type Keys<'k> = Vec<&'k str>;
 type Values = Vec<String>;
 
@@ -151,7 +150,7 @@ impl<'a> Lists<'a> {
             keys.iter().map(|key| &**key).collect()
         };
         let mut wanted = self.values(&keys);
-        // A Service may list port 80 without a protocol, which is the same as 80 with TCP.
+        // In a Service, port 80 without a protocol is the same as with TCP.
         if keys.len() > 1 {
             unite(&mut wanted);
         }
@@ -163,7 +162,7 @@ impl<'a> Lists<'a> {
         Ok(taken(self.pool, &result))
     }
 
-    /// The keys' values over both lists, each once, the patch's first.
+    /// The values of the keys in both lists, without duplicates, those of the patch first.
     fn values(&self, keys: &[&str]) -> Vec<Values> {
         let mut seen = BTreeSet::new();
         let both = self.patch.iter().flatten().chain(&self.target);
@@ -214,7 +213,7 @@ impl<'a> Lists<'a> {
                 }
                 Some(patch)
             }
-            // A replacing item is laid aside for the old one, which only moves (case `replaced-item`).
+            // A replacing item is ignored, and the old one only moves (case `replaced-item`).
             (Some(_), Some(patch)) if replaces(&self.pool[patch]) => self.add(patch)?,
             (Some(target), Some(patch)) => {
                 let merged = self.keep(target, |it, node| {
@@ -228,7 +227,7 @@ impl<'a> Lists<'a> {
         Ok(at.filter(|at| !is_empty(&self.pool[*at])))
     }
 
-    /// Changes an item in its place; `None` when it is to go.
+    /// Changes an item in place; `None` if it is deleted.
     fn keep(
         &mut self,
         at: usize,
@@ -240,7 +239,7 @@ impl<'a> Lists<'a> {
         Ok(kept.then_some(at))
     }
 
-    /// The patch's item as a new one. A directive counts only once: items with a gap in their keys are met twice.
+    /// Adds an item of the patch. A directive is only applied once, although items with a missing key are visited twice.
     fn add(&mut self, patch: usize) -> Result<Option<usize>, Diagnostic> {
         let added = self.merge.added(&self.pool[patch], self.of)?;
         let kept = added.is_some();
@@ -251,7 +250,7 @@ impl<'a> Lists<'a> {
         Ok(kept.then_some(patch))
     }
 
-    /// An item that was found by a part of its keys gets the rest.
+    /// Adds missing keys to an item that was found by some of its keys.
     fn complete(&mut self, at: usize, keys: &[&str], values: &[String]) {
         let Some(entries) = self.pool[at].as_mapping_mut() else {
             return;
@@ -265,7 +264,7 @@ impl<'a> Lists<'a> {
         }
     }
 
-    /// The first item with these values; a key without a value is left out of account where another has one.
+    /// The first item with these values. A key without a value is ignored if another key has one.
     fn find(&self, list: &[usize], keys: &[&str], values: &[String]) -> Option<usize> {
         let all = values.iter().all(String::is_empty);
         let pairs = || {
@@ -288,8 +287,8 @@ impl<'a> Lists<'a> {
 
     /// Replaces the items with these values by an item, or appends it; without an item, removes them.
     ///
-    /// Fewer values than keys is what kustomize makes of an item without one of its keys: the last one said counts for the
-    /// rest, and without any nothing is kept.
+    /// If there are fewer values than keys, because an item has no value for a key, kustomize uses the last value for the rest, and
+    /// keeps nothing if there is none.
     fn set(
         &self,
         list: &mut Vec<usize>,
@@ -297,8 +296,7 @@ impl<'a> Lists<'a> {
         keys: &[&str],
         values: &[String],
     ) -> Result<(), Diagnostic> {
-        // kyaml's setter passes over items of another kind while it looks for a value, and fails on
-        // them while it looks for none.
+        // The setter of kyaml skips items of other types when it searches for a value, and fails for them otherwise.
         let maps_only = keys != [""] && values.first().is_some_and(|it| !it.is_empty());
         let mut kept = Vec::with_capacity(list.len() + 1);
         let mut found = false;
@@ -327,7 +325,7 @@ impl<'a> Lists<'a> {
         Ok(())
     }
 
-    /// Merges the remaining items of the target into the result: an item replaces the one with the same key, or is appended.
+    /// Adds the remaining items of the target to the result: an item replaces the one with the same key, or is appended.
     fn lay_over(&self, result: &mut Vec<usize>, keys: &[&str]) -> Result<(), Diagnostic> {
         for at in &self.target {
             let node = &self.pool[*at];
@@ -354,12 +352,12 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// The nodes at some places of the pool, of which one can occur twice.
+/// The nodes at some positions of the pool, which may occur twice.
 fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
     let mut uses = vec![0_usize; pool.len()];
     places.iter().for_each(|at| uses[*at] += 1);
     let take = |at: &usize| {
-        // The last use takes the node itself; only items that occur twice are copied.
+        // The last use moves the node; only items that occur twice are copied.
         uses[*at] -= 1;
         if uses[*at] > 0 {
             pool[*at].clone()
@@ -370,7 +368,7 @@ fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
     places.iter().map(take).collect()
 }
 
-/// Whether an item has these values; an empty one asks only that the key be there.
+/// Whether an item has these values. For an empty value, the key must exist.
 fn matches(node: &Node, keys: &[&str], values: &[String]) -> Result<bool, Diagnostic> {
     let mut found = false;
     for (at, key) in keys.iter().enumerate() {
@@ -394,7 +392,7 @@ fn matches(node: &Node, keys: &[&str], values: &[String]) -> Result<bool, Diagno
     Ok(true)
 }
 
-/// The text that a key's value is compared by: collections have none, and neither have null and the like.
+/// The text by which the value of a key is compared; empty for collections and null.
 fn value(item: &Node, key: &str) -> String {
     if key.is_empty() {
         return text(item).to_string();
@@ -411,7 +409,7 @@ fn is_empty(node: &Node) -> bool {
     node.is_tagged_null() || node.as_mapping().is_some_and(Mapping::is_empty)
 }
 
-/// The keys that any item has, and their places; all where no item has one.
+/// The keys that occur in any item, and their positions; all keys if none occurs.
 fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) {
     let is_used = |at: &usize| {
         wanted
@@ -425,10 +423,10 @@ fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) 
     (used.iter().map(|at| keys[*at]).collect(), used)
 }
 
-/// Fills the gaps: values that agree where both have one, and agree somewhere, are one item's.
+/// Completes missing values: two lists of values that agree in at least one key, and differ in none, belong to the same item.
 fn unite(wanted: &mut [Values]) {
     for i in 0..wanted.len() {
-        // kustomize continues with the values from before this item.
+        // kustomize continues with the values before this item.
         let first = wanted[i].clone();
         for j in 0..wanted.len() {
             if let Some(united) = united(&first, &wanted[j]) {
@@ -453,7 +451,7 @@ fn not_a_map(node: &Node) -> Diagnostic {
         format!("expected a map in a list that is merged by a key, found {is}"),
     )
     .at(node)
-    .help("write the item as a map with the list's key")
+    .help("write the item as a map with the key of the list")
 }
 
 fn wrong_item(node: &Node) -> Diagnostic {

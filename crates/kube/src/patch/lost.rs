@@ -1,4 +1,4 @@
-//! Items that a merge drops silently: those of a keyed list in which an item has no key, or two have the same.
+//! Items that a merge drops silently, because an item of a keyed list has no key, or two have the same.
 //!
 //! kustomize does not report them. Here, the item that causes the loss gets a warning.
 
@@ -40,7 +40,7 @@ impl Before {
         }
     }
 
-    /// The warning for what is not in the merged list. Code: `lost-items`.
+    /// The warning about items that are not in the merged list. Code: `lost-items`.
     pub(super) fn lost(&self, merged: &[Node], key: &str) -> Option<Diagnostic> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for node in merged {
@@ -77,7 +77,7 @@ impl Before {
         Some(warning.help("remove all but one"))
     }
 
-    /// An item whose like is in the same list too, and not in the merged one.
+    /// An item with a duplicate key that was dropped.
     fn twice(&self, counts: &BTreeMap<&str, usize>) -> Option<&Item> {
         let mut seen: BTreeMap<(bool, &str), usize> = BTreeMap::new();
         self.items
@@ -95,7 +95,7 @@ fn without_key(item: &Item, key: &str, is_gone: bool, lost: &[&str]) -> Diagnost
     let names: Vec<String> = lost.iter().map(|it| format!("`{it}`")).collect();
     let names = names.join(", ");
     let what = match (is_gone, lost.is_empty()) {
-        (true, false) => format!("it and {names}"),
+        (true, false) => format!("this item and {names}"),
         (true, true) => "it".to_string(),
         (false, _) => names,
     };

@@ -1,4 +1,4 @@
-//! Strategic merge and JSON 6902 as kustomize applies them, and the patch between two objects.
+//! Strategic merge and JSON 6902 patches as in kustomize, and the computation of patches.
 
 mod between;
 mod comments;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::same::same;
 use pleach_yaml::{FieldPath, Mapping, Node, Step, View};
 
-/// Operations that change only what differs, down to single items of lists.
+/// Minimal operations, down to single items of lists.
 pub(super) fn operations(before: &Node, after: &Node) -> Node {
     let mut writer = Writer {
         path: FieldPath::root(),
@@ -31,7 +31,7 @@ struct Writer {
 impl Writer {
     fn change(&mut self, before: &Node, after: &Node) {
         match (before.view(), after.view()) {
-            // Two equal maps have no differences: testing this beforehand would visit each level again.
+            // Testing for equality first would visit each level again.
             (View::Mapping(before), View::Mapping(after)) => self.map(before, after),
             _ if same(before, after) => {}
             (View::Sequence(before), View::Sequence(after)) => self.list(before, after),
@@ -53,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// What both ends have in common stays; between them items are changed in pairs, and the rest is removed or added.
+    /// Keeps the common beginning and end; between them, items are changed in pairs, and the rest is removed or added.
     fn list(&mut self, before: &[Node], after: &[Node]) {
         let pairs = before.iter().zip(after);
         let start = pairs.take_while(|(a, b)| same(a, b)).count();

@@ -1,8 +1,8 @@
-//! When two values print the same, and what a value is once it has been written.
+//! Whether two values print the same, and values after printing and parsing.
 
 use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, View, is_block_text, is_plain};
 
-/// Whether two values print the same: the order of keys does not count, `1.0` is `1`.
+/// Whether two values print the same: the order of keys is ignored, and `1.0` is `1`.
 pub(super) fn same(a: &Node, b: &Node) -> bool {
     match (a.view(), b.view()) {
         (View::Scalar(_), View::Scalar(_)) => same_scalar(a, b),
@@ -15,7 +15,7 @@ pub(super) fn same(a: &Node, b: &Node) -> bool {
 }
 
 fn same_entries(a: &Mapping, b: &Mapping) -> bool {
-    // Most often the keys are in the same order.
+    // Usually, the keys are in the same order.
     if a.keys().eq(b.keys()) {
         return a.iter().zip(b).all(|(a, b)| same(&a.value, &b.value));
     }
@@ -34,7 +34,7 @@ fn same_scalar(a: &Node, b: &Node) -> bool {
         (Kind::Null, Kind::Null) => true,
         (Kind::Bool, Kind::Bool) => a.as_bool() == b.as_bool(),
         (Kind::Int, Kind::Int) => a.as_int_wide() == b.as_int_wide(),
-        // A whole number that no float is was rounded on its way.
+        // Whole numbers that a float cannot represent are rounded.
         (Kind::Int, Kind::Float) if is_rounded(a) => false,
         (Kind::Float, Kind::Int) if is_rounded(b) => false,
         (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => match (a.as_float(), b.as_float()) {
@@ -45,13 +45,13 @@ fn same_scalar(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// Whether a whole number is none that a float can be.
+/// Whether a float cannot represent a whole number.
 pub(super) fn is_rounded(node: &Node) -> bool {
     node.as_int_wide()
         .is_some_and(|it| (it as f64) as i128 != it)
 }
 
-/// What a scalar is in the claims form, where a date is text.
+/// The kind of a scalar in the claims form, where a date is a string.
 fn written_kind(node: &Node) -> Kind {
     match node.kind() {
         Kind::Timestamp => Kind::String,
@@ -59,7 +59,7 @@ fn written_kind(node: &Node) -> Kind {
     }
 }
 
-/// A value as a reader of its claims form has it: with the quotes that are given to it there.
+/// A value after parsing its claims form, with the quotes of that form.
 pub fn as_emitted(node: &Node) -> Node {
     let made = match node.view() {
         View::Sequence(items) => Node::sequence(items.iter().map(as_emitted)),
@@ -81,7 +81,7 @@ pub fn as_emitted(node: &Node) -> Node {
     made.at(node.span())
 }
 
-/// The quotes that the claims form gives to a string.
+/// The quotes of a string in the claims form.
 pub(super) fn written_style(text: &str) -> Style {
     if is_block_text(text) {
         Style::Literal

@@ -1,11 +1,12 @@
-//! Strategic merge, as kustomize merges.
+//! Strategic merge, as in kustomize.
 //!
 //! The merge visits the whole object, not only the fields of the patch: any patch drops items of keyed lists without a key or with
-//! a duplicate one, and keys without a value. An added value is merged with itself, which removes its nulls and directives.
-//! kubectl's `$retainKeys`, `$setElementOrder` and `$deleteFromPrimitiveList` are plain data here, as they are to kustomize.
+//! a duplicate one, and keys without a value. An added value is merged with itself, which removes its nulls and directives. As in
+//! kustomize, `$retainKeys`, `$setElementOrder` and `$deleteFromPrimitiveList` of kubectl are plain data.
 //!
-//! A scalar has a text, a tag and a style, as in go-yaml's tree, and only the tag determines what is null. A new value takes the
-//! style of the old one, so a number in quotes becomes a string; a plain text that has another type in YAML 1.1 gets quotes.
+//! As in go-yaml, a scalar has a text, a tag and a style, and only the tag determines whether it is null. A new value takes the
+//! style of the old one, so a number becomes a string if the old value was quoted; a plain string that has another type in YAML 1.1
+//! gets quotes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use pleach_yaml::{Entry, Kind, Mapping, Node, View};
 /// The result of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It is the merged one.
+    /// The node is merged.
     Merged,
     /// The patch deletes it; the node is unchanged.
     Deleted,
@@ -28,8 +29,8 @@ pub enum Applied {
 
 /// Merges a patch into an object of the kind `gvk`.
 ///
-/// Both have their types stated (see [`Node::state_types`]). That a patch changes neither kind nor name nor namespace is for the
-/// caller to see to. After an error the target is half merged.
+/// Both must have explicit types (see [`Node::state_types`]). The caller must ensure that a patch changes neither kind nor name nor
+/// namespace. After an error, the target is partly merged.
 pub fn strategic(
     target: &mut Node,
     patch: &Node,
@@ -39,7 +40,7 @@ pub fn strategic(
     strategic_with_warnings(target, patch, schemas, gvk, &mut Diagnostics::default())
 }
 
-/// As [`strategic`], and warns of items that the merge drops silently. Code: `lost-items`.
+/// Like [`strategic`], with warnings about items that the merge drops silently. Code: `lost-items`.
 pub fn strategic_with_warnings(
     target: &mut Node,
     patch: &Node,
@@ -49,7 +50,7 @@ pub fn strategic_with_warnings(
 ) -> Result<Applied, Diagnostic> {
     match directive(patch)? {
         Some(Directive::Delete) => return Ok(Applied::Deleted),
-        // kustomize drops the replaced root and continues with the old one (case `replaced-item`).
+        // kustomize ignores a replaced root and continues with the old one (case `replaced-item`).
         Some(Directive::Replace) => return Ok(Applied::Merged),
         _ => {}
     }
@@ -133,14 +134,14 @@ impl Merge<'_> {
         of: Option<TypeRef>,
     ) -> Result<bool, Diagnostic> {
         let patch = match patch {
-            // `key:` is lost to any patch, `key: null` is not.
+            // Any patch removes `key:`, but not `key: null`.
             None if target.is_tagged_null() => return Ok(target.as_str() != Some("")),
             None => None,
             Some(patch) if patch.is_tagged_null() => return Ok(false),
             Some(patch) if target.is_tagged_null() => return self.put(target, patch, of),
             Some(patch) => Some(patch),
         };
-        // kyaml's walker compares node kinds first and refuses to merge a map into a list.
+        // kyaml compares the types of nodes first, and rejects merging a map into a list.
         if let Some(patch) = patch.filter(|it| shape(it) != shape(target)) {
             return Err(wrong_kind(target, patch));
         }
@@ -149,8 +150,7 @@ impl Merge<'_> {
             Kind::Sequence => self.merge_list(target, patch, of),
             _ => {
                 if let Some(patch) = patch {
-                    // go-yaml keeps the style of the node that is set, as written in the object and
-                    // not in the patch.
+                    // go-yaml keeps the style of the node in the object, not that of the patch.
                     *target = patch.clone().styled(target.style());
                 }
                 Ok(true)
@@ -167,7 +167,7 @@ impl Merge<'_> {
         match patch.map(directive).transpose()?.flatten() {
             Some(Directive::Delete) => return Ok(false),
             Some(Directive::Replace) => {
-                // Not merged: but the directive itself and nulls are taken out as for a new value.
+                // Not merged, but the directive itself and nulls are removed, as for a new value.
                 return patch.map_or(Ok(true), |it| self.put(target, it, of));
             }
             _ => {}
@@ -182,13 +182,13 @@ impl Merge<'_> {
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             pending.insert(entry.key.as_str().unwrap_or(""), entry);
         }
-        // Directives are already processed; in a nested object, this key is data.
+        // Directives are already processed, so in a nested object this key is data.
         pending.remove(DIRECTIVE);
-        // kyaml looks up fields by name and treats the empty name as missing, so its output would be wrong.
+        // kyaml treats the empty name as missing, so its output would be wrong.
         if pending.contains_key("") || entries.contains_key("") {
             return Err(empty_key().at(patch.map_or(span, |it| it.span().clone())));
         }
-        // `retain_mut` cannot be left early, so the first fault is returned after it.
+        // `retain_mut` cannot return early, so the first error is stored.
         let mut fault = None;
         entries.retain_mut(|entry| {
             let key = entry.key.as_str().unwrap_or("");
@@ -207,7 +207,7 @@ impl Merge<'_> {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        // New keys follow the old ones in the order of the patch, as kyaml appends them.
+        // New keys follow the old ones, in the order of the patch.
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             let key = entry.key.as_str().unwrap_or("");
             if let Some(new) = pending.remove(key) {
@@ -236,7 +236,7 @@ impl Merge<'_> {
                 return Ok(true);
             }
             ListRule::MergeBy(keys) => keys,
-            // Scalars merge as items whose whole text is the key, such as `finalizers`.
+            // In a list of scalars such as `finalizers`, the text of an item is its key.
             ListRule::Unite => &[],
         };
         let items = patch.and_then(Node::as_sequence);
@@ -264,7 +264,7 @@ impl Merge<'_> {
         }
     }
 
-    /// Replaces an old value by that of the patch, with the old style; false if nothing is left of it.
+    /// Replaces an old value by that of the patch, with the old style. Returns false if the value is removed.
     fn put(
         &self,
         target: &mut Node,
@@ -290,7 +290,7 @@ impl Merge<'_> {
             View::Scalar(_) if patch.is_tagged_null() => return Ok(None),
             View::Scalar(_) => {}
             View::Mapping(_) => {
-                // A word that is no directive is data where there is nothing to merge with.
+                // Without an old value, an unknown directive is data.
                 match directive(patch) {
                     Ok(Some(Directive::Delete)) => return Ok(None),
                     Ok(Some(_)) => strip(&mut node),
@@ -303,7 +303,7 @@ impl Merge<'_> {
         Ok(Some(node))
     }
 
-    /// Merges a value with itself; false when it is to go.
+    /// Merges a value with itself. Returns false if it is removed.
     pub(super) fn own(&self, node: &mut Node, of: Option<TypeRef>) -> Result<bool, Diagnostic> {
         match node.kind() {
             _ if node.is_tagged_null() => return Ok(false),
@@ -355,7 +355,7 @@ impl Merge<'_> {
 
     fn own_items(&self, node: &mut Node, of: Option<TypeRef>) -> Result<(), Diagnostic> {
         let keys = match self.schemas.list_rule(of) {
-            // For kyaml, a list that is replaced as a whole is data: nulls and directives in it are kept.
+            // In kyaml, a list that is replaced as a whole is data: its nulls and directives are kept.
             ListRule::Replace => return Ok(()),
             ListRule::MergeBy(keys) => keys,
             ListRule::Unite => &[],

@@ -1,10 +1,10 @@
-//! Filling in what was left out.
+//! Applies defaults.
 
 use super::Schema;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::{Mapping, Node};
 
-/// Fills in the defaults of a schema, as the API server does for a CRD.
+/// Applies the defaults of a schema, as the API server does for a CRD.
 ///
 /// A default only applies if its parent map exists (or is itself a default); defaults are completed recursively; items of lists and
 /// values of free keys are visited. A `null` that the schema does not allow counts as missing. A plain default has precedence over

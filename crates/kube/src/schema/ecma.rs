@@ -1,8 +1,8 @@
-//! Patterns and formats in the regular expressions of JSON Schema, which are ECMA-262's in Unicode mode.
+//! Converts patterns and formats to the regular expressions of JSON Schema (ECMA-262 in Unicode mode).
 
 use super::structural::Format;
 
-/// The ECMA-262 pattern with the same meaning as an RE2 pattern; `None` if there may be none.
+/// The ECMA-262 pattern with the same meaning as an RE2 pattern; `None` if it cannot be converted safely.
 pub(super) fn of_pattern(pattern: &str) -> Option<String> {
     let mut rest = pattern.chars().peekable();
     let mut in_class = false;
@@ -20,7 +20,7 @@ pub(super) fn of_pattern(pattern: &str) -> Option<String> {
                 }
             }
             ']' if in_class => in_class = false,
-            // `[[:alpha:]]` is a class of RE2 alone.
+            // `[[:alpha:]]` is only a class in RE2.
             '[' if in_class && rest.peek() == Some(&':') => return None,
             _ if in_class => {}
             '[' => {
@@ -49,7 +49,7 @@ pub(super) fn of_pattern(pattern: &str) -> Option<String> {
     (!in_class).then(|| pattern.to_string())
 }
 
-/// The pattern that all texts of a format have.
+/// The pattern of a format.
 pub(super) fn of_format(format: Format) -> Option<&'static str> {
     const QUANTITY: &str =
         r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([num]|k|[KMGTPE]i|[MGTPE]|[eE][-+]?[0-9]+)?$";
@@ -74,7 +74,7 @@ pub(super) fn of_format(format: Format) -> Option<&'static str> {
     }
 }
 
-/// The name of a format that JSON Schema has too.
+/// The name of a format in JSON Schema, if it exists there.
 pub(super) fn name_of_format(format: Format) -> Option<&'static str> {
     match format {
         Format::Ipv4 => Some("ipv4"),

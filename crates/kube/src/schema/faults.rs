@@ -1,4 +1,4 @@
-//! The message for an invalid node.
+//! The messages about invalid nodes.
 
 use super::structural::{Format, Limits, Range, Schema, Types};
 use super::trail::Trail;
@@ -88,7 +88,7 @@ pub(super) fn wrong_type(
     let wants_number = matches!(schema.types, Types::Integer | Types::Number);
     let unquoted = resolve(text);
     match (schema.types, found) {
-        // In quotes it would be refused next.
+        // Quotes alone would not make it valid.
         (Types::String, Kind::Int | Kind::Float)
             if schema.format.is_amount() && !schema.format.holds(text) =>
         {
@@ -101,10 +101,7 @@ pub(super) fn wrong_type(
         }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) if schema.example.is_some() => {
             let example = schema.example.as_ref().and_then(Node::as_str);
-            fault.help(format!(
-                "write a string such as `{}`",
-                example.unwrap_or("")
-            ))
+            fault.help(format!("use a string such as `{}`", example.unwrap_or("")))
         }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) if !fits(text, schema) => {
             fault.help(format!("write {}", allowed_words(schema)))
@@ -142,7 +139,7 @@ fn allowed_words(schema: &Schema) -> String {
     }
 }
 
-/// A value whose type is right.
+/// The error for an invalid value of the right type.
 pub(super) fn invalid(root: &str, node: &Node, expected: &str, trail: &Trail<'_>) -> Diagnostic {
     let message = format!(
         "`{}` must be {expected}, found {}",

@@ -7,7 +7,7 @@ use crate::object::quantity;
 use pleach_yaml::{Kind, resolve};
 
 impl Format {
-    /// Whether a text has the form; formats of numbers hold for every text.
+    /// Whether a text matches the format; formats of numbers match every text.
     pub(super) fn holds(self, text: &str) -> bool {
         match self {
             Format::None | Format::Int32 | Format::Int64 => true,
@@ -36,7 +36,7 @@ impl Format {
         }
     }
 
-    /// The form in a message's words.
+    /// A description of the format, for messages.
     pub(super) fn words(self) -> &'static str {
         match self {
             Format::None => "a string",
@@ -77,7 +77,7 @@ impl Format {
         match self {
             Format::Hostname | Format::WildcardHostname => {
                 let host = text.split_once("://").map_or(text, |it| it.1);
-                // The text before it may be a password.
+                // The part before it may be a password.
                 let host = (!host.contains('@')).then_some(host)?;
                 let host = host.split(['/', ':', '?', '#']).next()?.to_lowercase();
                 (host != text && self.holds(&host)).then(|| format!("write `{host}`"))
@@ -97,7 +97,7 @@ impl Format {
         let (repository, tag) = tagged(&image);
         let is_tagged = self == Format::ImageRepository && is_image(&image);
         is_tagged.then(|| match tag {
-            Some(tag) => format!("write `{repository}` here, and `{tag}` as the tag"),
+            Some(tag) => format!("use `{repository}` here, and `{tag}` as the tag"),
             None => format!("write `{repository}`"),
         })
     }
@@ -110,15 +110,15 @@ impl Format {
         if self == Format::Cpu {
             let is_large = text.chars().all(is_digit) && value > CPU_MAX;
             return is_large.then(|| {
-                format!("`{text}` means {text} whole CPUs; for millicores, write `{text}m`")
+                format!("`{text}` means {text} whole CPUs; for millicores, use `{text}m`")
             });
         }
         match unit {
             "m" => Some(format!(
-                "`m` means thousandths of a byte; for mebibytes, write `{number}Mi`"
+                "`m` means thousandths of a byte; for mebibytes, use `{number}Mi`"
             )),
             "" if value < BYTES_MIN => Some(format!(
-                "a number without a unit means bytes; write `{number}{}`",
+                "a number without a unit means bytes; use `{number}{}`",
                 if self == Format::Memory { "Mi" } else { "Gi" }
             )),
             _ => {
@@ -132,7 +132,7 @@ impl Format {
     }
 }
 
-/// Standard base64 with padding; line ends are skipped, as Go's decoder does.
+/// Standard base64 with padding; line ends are ignored, as in Go's decoder.
 fn is_base64(text: &str) -> bool {
     let symbols = || text.bytes().filter(|it| !matches!(it, b'\n' | b'\r'));
     let padding = symbols().rev().take_while(|it| *it == b'=').count();
@@ -153,7 +153,7 @@ fn is_date_time(text: &str) -> bool {
     separated && resolve(&text.replace('z', "Z")) == Kind::Timestamp
 }
 
-/// Go's durations: numbers with units, one after the other.
+/// Go durations: a sequence of numbers with units.
 fn is_duration(text: &str) -> bool {
     let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
     if rest == "0" {
@@ -177,10 +177,10 @@ fn is_duration(text: &str) -> bool {
     parts > 0
 }
 
-/// The least and the most CPU of one container. The API server counts in thousandths.
+/// The minimum and maximum CPU of one container. The API server counts in thousandths.
 const CPU_MIN: f64 = 0.001;
 const CPU_MAX: f64 = 256.0;
-/// Less memory or disk than 1 MiB is a typo: a container engine needs 6 MiB to start a process.
+/// Less than 1 MiB of memory or disk is a typo: a container engine needs 6 MiB to start a process.
 const BYTES_MIN: f64 = 1_048_576.0;
 const MEMORY_MAX: f64 = 64.0 * 1_099_511_627_776.0;
 const STORAGE_MAX: f64 = 1024.0 * 1_099_511_627_776.0;
@@ -233,12 +233,12 @@ fn is_hostname(text: &str) -> bool {
             && !it.starts_with('-')
             && !it.ends_with('-')
     };
-    // The API server refuses an address as the host of an Ingress, and no DNS record has such a name.
+    // The API server rejects an IP address as the host of an Ingress.
     let is_address = text.parse::<std::net::Ipv4Addr>().is_ok();
     text.len() <= 253 && text.split('.').all(label) && !is_address
 }
 
-/// The repository of an image and its tag, without a digest.
+/// The repository and tag of an image, without a digest.
 fn tagged(image: &str) -> (&str, Option<&str>) {
     let image = image.split('@').next().unwrap_or(image);
     let name = image.rfind('/').map_or(0, |at| at + 1);
@@ -248,7 +248,7 @@ fn tagged(image: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A reference as container runtimes parse it: a repository, and a tag, a digest or both.
+/// An image reference as container runtimes parse it: a repository, and a tag, a digest or both.
 fn is_image(text: &str) -> bool {
     let is_digest = |it: &str| {
         let parts = it.split_once(':');
@@ -271,7 +271,7 @@ fn is_image(text: &str) -> bool {
     is_image_repository(repository) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest)
 }
 
-/// Components in lower case, after the host of a registry if there is one.
+/// Lower-case components, after an optional host of a registry.
 fn is_image_repository(text: &str) -> bool {
     let is_plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
     let is_component = |it: &&str| {
@@ -279,7 +279,7 @@ fn is_image_repository(text: &str) -> bool {
         let ends = bytes.first().zip(bytes.last());
         ends.is_some_and(|(first, last)| is_plain(*first) && is_plain(*last))
             && bytes.iter().all(|it| is_plain(*it) || b"._-".contains(it))
-            // One dot, one or two underscores, or hyphens.
+            // Separators are one dot, one or two underscores, or hyphens.
             && !["..", "___", "._", "_.", ".-", "-.", "_-", "-_"].iter().any(|pair| it.contains(pair))
     };
     let parts: Vec<&str> = text.split('/').collect();

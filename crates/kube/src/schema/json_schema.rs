@@ -14,26 +14,26 @@ use pleach_yaml::{Kind, Node, View};
 /// Whether a document contains the complete value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// It does: required fields are demanded.
+    /// It does: required fields are enforced.
     Whole,
-    /// It may be laid over another document: required fields are demanded only in items of lists that are replaced as a whole.
+    /// It may be merged over another document: required fields are only enforced in items of lists, which are replaced as a whole.
     Partial,
 }
 
-/// How a schema is written as JSON Schema.
+/// A converter to JSON Schema.
 #[derive(Debug)]
 pub struct JsonSchema<'a> {
     form: Form,
-    /// Whether a field may be spelt in snake_case too.
+    /// Whether fields may also be in snake_case.
     takes_snake_case: bool,
-    /// Where the schemas of charts' values are, as `$ref`s by the chart's name.
+    /// The schemas of charts' values, as `$ref`s by name of the chart.
     charts: &'a BTreeMap<String, String>,
-    /// The root accepts numbers written as text everywhere below.
+    /// Whether the root accepts quoted numbers everywhere.
     takes_quoted_numbers: bool,
 }
 
 impl<'a> JsonSchema<'a> {
-    /// A writer for documents of a form.
+    /// A converter for documents of a form.
     pub fn new(form: Form, charts: &'a BTreeMap<String, String>) -> JsonSchema<'a> {
         JsonSchema {
             form,
@@ -148,7 +148,7 @@ impl<'a> JsonSchema<'a> {
         if !properties.is_empty() {
             out.insert("properties".into(), properties.into());
         }
-        // A required field may be written by another of its names.
+        // A required field may have another of its names.
         let has_one_name = |name: &&str| {
             let field = schema.property(name);
             field.is_none_or(|it| self.other_names(name, it).is_empty())
@@ -184,7 +184,7 @@ impl<'a> JsonSchema<'a> {
         names
     }
 
-    /// For each field that has the values of a chart: which chart, and so which schema.
+    /// Conditions for fields with the values of a chart: the chart determines the schema.
     fn chart_values(&self, schema: &Schema) -> Vec<Json> {
         let mut conditions = Vec::new();
         for (name, field) in schema.properties() {
@@ -255,7 +255,7 @@ impl<'a> JsonSchema<'a> {
         range("Properties", limits.properties, form == Form::Whole);
     }
 
-    /// What `allOf` and its like say, beside `out`. They close no map.
+    /// Adds `allOf` and similar keywords, which do not reject unknown fields.
     fn logic(
         &self,
         logic: &Logic,
@@ -274,7 +274,7 @@ impl<'a> JsonSchema<'a> {
         }
         match (one.is_empty(), is_part || null == Null::Taken) {
             (true, _) => {}
-            // Of a part, or of a null, more than one of the branches can hold.
+            // A partial document or null can match more than one branch.
             (false, true) => all.push(json!({"anyOf": one})),
             (false, false) => drop(out.insert("oneOf".into(), one.into())),
         }
@@ -295,7 +295,7 @@ impl<'a> JsonSchema<'a> {
     }
 }
 
-/// Whether a null is taken, for a field that is left out.
+/// Whether null is accepted for a missing field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Null {
     Taken,
@@ -311,7 +311,7 @@ fn demanded(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.required().filter(move |it| !has_default(it))
 }
 
-/// A part of a document still says which one it is a part of.
+/// Requires the identity even in a partial document.
 fn demand_identity(root: &mut Map<String, Json>, schema: &Schema) {
     let known = ["apiVersion", "kind", "metadata"];
     let names: Vec<&str> = known
@@ -339,7 +339,7 @@ fn put_patterns(mut patterns: Vec<String>, out: &mut Map<String, Json>) {
     out.insert("allOf".into(), patterns.collect::<Vec<_>>().into());
 }
 
-/// The snake_case name of a field, as protobuf has it.
+/// The snake_case name of a field, as in protobuf.
 fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for c in name.chars() {

@@ -1,4 +1,4 @@
-//! Which lists of a kind merge, by which keys, and which kinds are outside namespaces.
+//! The merge keys of lists in each kind, and the scope of kinds.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -8,36 +8,36 @@ use indexmap::IndexMap;
 use super::table::{self, Type, TypeRef};
 use crate::object::Gvk;
 
-/// The types of kinds that are needed for merging. The scopes of the built-in kinds always apply.
+/// The types that are needed for merging. The scopes of built-in kinds always apply.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
     pub(super) types: Types,
-    /// True for kinds that live in a namespace.
+    /// True for namespaced kinds.
     pub(super) scopes: IndexMap<Gvk, bool>,
 }
 
-/// Types, and which of them is a kind's.
+/// The types, and the type of each kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Types {
-    /// Whether the built-in ones are among them.
+    /// Whether they include the built-in types.
     pub(super) builtin: bool,
     types: Vec<Type>,
     kinds: BTreeMap<Gvk, TypeRef>,
 }
 
-/// How a merge treats a list.
+/// The merge rule of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListRule<'a> {
     /// The new list replaces the old one.
     Replace,
-    /// Items with the same values of these keys merge.
+    /// Items with the same values of these keys are merged.
     MergeBy(&'a [Box<str>]),
-    /// Scalars that are missing are added.
+    /// Missing scalars are added.
     Unite,
 }
 
 impl Schemas {
-    /// The schemas of Kubernetes' own kinds, shared by all callers; a type is read when an object first needs it.
+    /// The schemas of built-in kinds, shared by all callers; a type is parsed when an object first needs it.
     pub fn builtin() -> &'static Arc<Schemas> {
         static BUILTIN: OnceLock<Arc<Schemas>> = OnceLock::new();
         BUILTIN.get_or_init(|| {
@@ -64,7 +64,7 @@ impl Schemas {
         self.at(of)?.items
     }
 
-    /// How a merge treats a list of this type; without a type, it replaces the list.
+    /// The merge rule of a list with this type; without a type, the list is replaced.
     pub fn list_rule(&self, of: Option<TypeRef>) -> ListRule<'_> {
         let keys = of.and_then(|of| self.at(of)?.merge_keys.as_deref());
         match keys {
@@ -74,13 +74,13 @@ impl Schemas {
         }
     }
 
-    /// Whether objects of a kind are outside namespaces; `None` for a kind that is not known.
+    /// Whether a kind is cluster-scoped; `None` if it is unknown.
     pub fn is_cluster_scoped(&self, gvk: &Gvk) -> Option<bool> {
         let own = || self.scopes.get(gvk).copied();
         table::is_namespaced(gvk).or_else(own).map(|it| !it)
     }
 
-    /// Whether a group is Kubernetes' own; the table's version lacks those that came later.
+    /// Whether a group belongs to Kubernetes. Newer groups are not in the table.
     pub fn is_own_group(group: &str) -> bool {
         const LATER: [&str; 3] = [
             "internal.apiserver.k8s.io",
@@ -109,7 +109,7 @@ impl Types {
         TypeRef(table::OWN.saturating_add(at))
     }
 
-    /// Puts a type in the place of one that was added.
+    /// Replaces an added type.
     pub(super) fn set(&mut self, at: TypeRef, it: Type) {
         let at = at.0.checked_sub(table::OWN);
         if let Some(place) = at.and_then(|at| self.types.get_mut(at as usize)) {
@@ -117,7 +117,7 @@ impl Types {
         }
     }
 
-    /// Says which type a kind has.
+    /// Sets the type of a kind.
     pub(super) fn set_kind(&mut self, gvk: Gvk, of: TypeRef) {
         self.kinds.insert(gvk, of);
     }

@@ -1,4 +1,4 @@
-//! JSON Schema over nodes, the built-in list keys and scopes of Kubernetes kinds.
+//! Structural schemas for nodes, and merge keys and scopes of built-in kinds.
 
 mod defaults;
 mod ecma;

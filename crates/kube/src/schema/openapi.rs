@@ -1,4 +1,4 @@
-//! A user's OpenAPI document as [`Schemas`].
+//! Converts a user's OpenAPI document to [`Schemas`].
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use pleach_yaml::{Entry, Mapping, Node};
 impl Schemas {
     /// The schemas of an OpenAPI v2 document, which replace the built-in ones. The built-in scopes are kept.
     ///
-    /// As with kustomize's `openapi: {path: …}`. (Its `crds:` define which fields refer to names and do not affect merging.)
+    /// As for kustomize's `openapi: {path: …}`. (`crds` define name references and do not affect merging.)
     pub fn with_openapi(&self, document: &Node) -> Result<Schemas, Diagnostic> {
         let mut schemas = read_document(document, Types::default(), BTreeMap::new(), false)?;
         schemas
@@ -23,8 +23,8 @@ impl Schemas {
 
     /// The schemas of an OpenAPI v2 document in addition to the built-in ones, whose types it may use.
     ///
-    /// As in kustomize if the built-in ones were needed before the document was read. Which of two types with the same name applies
-    /// depends on what they were needed for.
+    /// As in kustomize if the built-in schemas were used before the document was read. The purpose of that use determines which of
+    /// two types with the same name applies.
     pub fn builtin_with_openapi(
         document: &Node,
         builtin_wins: bool,
@@ -39,7 +39,7 @@ impl Schemas {
 }
 
 impl Schemas {
-    /// Adds a type that is reported in place, as in a comment. It can refer to the built-in types, where there are any.
+    /// Adds an inline type, as in a comment. It can refer to built-in types, if there are any.
     pub fn add_inline(&mut self, schema: &Node) -> Option<TypeRef> {
         let types = self.types.clone();
         let names = if types.builtin {
@@ -54,7 +54,7 @@ impl Schemas {
     }
 }
 
-/// Reads definitions and paths into schemas whose types have these names. The older ones may stay as they are.
+/// Adds the definitions and paths of a document. `names` are the existing types, which may be kept.
 fn read_document(
     document: &Node,
     types: Types,

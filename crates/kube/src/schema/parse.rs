@@ -1,4 +1,4 @@
-//! Reads a schema from a node.
+//! Parses a schema from a node.
 
 use super::pattern::Pattern;
 use super::structural::{
@@ -9,16 +9,16 @@ use super::values_of::ValuesOf;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source};
 use pleach_yaml::{Mapping, Node, parse_one};
 
-/// The dialect of schemas, which determines how lenient the reader is.
+/// The dialect of schemas, which determines the strictness of the parser.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Claim kinds: unknown keywords are errors, and every pattern is compiled at once.
+    /// Schemas of claim kinds: unknown keywords are errors, and every pattern is compiled immediately.
     Claim,
-    /// One that comes with the program: a test has read it as a claim kind's.
+    /// Schemas that are part of the program: a test validates them like those of claim kinds.
     Own,
 }
 
-/// A schema that comes with the program.
+/// A schema that is part of the program.
 pub fn own_schema(name: &str, text: &str) -> Schema {
     schema_of_own(&own_document(name, text))
 }
@@ -35,12 +35,12 @@ pub fn schema_of_own(node: &Node) -> Schema {
 }
 
 impl Schema {
-    /// Reads a claim kind's schema; an error in the schema itself is a diagnostic with code `invalid-schema`.
+    /// Parses the schema of a claim kind. Errors in the schema have the code `invalid-schema`.
     pub fn parse(node: &Node) -> Result<Schema, Diagnostics> {
         Schema::parse_as(node, Dialect::Claim)
     }
 
-    /// Reads a schema that comes with the program. Its patterns are compiled when a value is validated.
+    /// Parses a schema that is part of the program. Its patterns are compiled when a value is validated.
     pub fn parse_own(node: &Node) -> Result<Schema, Diagnostics> {
         Schema::parse_as(node, Dialect::Own)
     }
@@ -238,7 +238,7 @@ impl Reader {
                 return self.faults.push(fault.did_you_mean(wrong, known));
             }
         };
-        // `format: int-or-string` may have spoken first; it says more than `type: string`.
+        // `format: int-or-string` may precede and is more specific than `type: string`.
         if schema.types == Types::Any {
             schema.types = types;
         }
@@ -348,7 +348,7 @@ impl Reader {
                 Some(chart) => schema.values_of = Some(Box::new(chart)),
                 None => self.fault(
                     value,
-                    "expected `chart`, the name of the chart, or `fields`, sibling fields of which the first one that is set contains it",
+                    "expected `chart`, the name of a chart, or `fields`, a list of sibling fields that may contain it",
                 ),
             },
             unknown => self.unknown_word(key, unknown),
@@ -417,7 +417,7 @@ impl Reader {
     }
 }
 
-/// `anyOf: [{type: integer}, {type: string}]` without a type of its own: how generators said it before the flag existed.
+/// `anyOf: [{type: integer}, {type: string}]` without a type, the form of generators before `x-kubernetes-int-or-string` existed.
 fn is_int_or_string(words: &Mapping) -> bool {
     let branches = words
         .get("anyOf")
@@ -438,7 +438,7 @@ fn schema_fault(at: &Node, words: impl Into<String>) -> Diagnostic {
 }
 
 impl EffectiveWhen {
-    /// `None` where the node is neither a text nor a map of `when` and `help`.
+    /// `None` if the node is neither a string nor a map with `when` and `help`.
     fn read(node: &Node) -> Option<EffectiveWhen> {
         let is_text = |it: &Node| it.as_string().is_some();
         if is_text(node) {

@@ -1,10 +1,10 @@
-//! Patterns of schemas, in Go's RE2 dialect.
+//! Patterns of schemas, in Go's syntax (RE2).
 
 use std::sync::{Arc, OnceLock};
 
 use pleach_re2::Regexp;
 
-/// A pattern of a schema, compiled when it is first needed: a CRD has hundreds, a build looks at few.
+/// A pattern of a schema, compiled on first use, because a CRD has hundreds and few are needed.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     text: Arc<str>,
@@ -23,12 +23,12 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether it is a pattern at all.
+    /// Whether it is a valid pattern.
     pub(crate) fn is_valid(&self) -> bool {
         self.regexp().is_some()
     }
 
-    /// Whether the text has a match anywhere. An invalid pattern matches everything, as in the API server.
+    /// Whether the pattern matches anywhere in the text. An invalid pattern matches everything, as in the API server.
     pub(crate) fn matches(&self, text: &str) -> bool {
         self.regexp().is_none_or(|it| it.is_match(text.as_bytes()))
     }

@@ -1,7 +1,7 @@
-//! Structural schemas as Kubernetes' CRDs have them, with a few extensions for claim kinds.
+//! Structural schemas as in CRDs, with a few extensions for claim kinds.
 //!
-//! A schema is read once and does not change afterwards. It is independent of the node that is validated against it: that is
-//! [`validate`](super::validate)'s, and filling in defaults is [`apply_defaults`](super::apply_defaults)'s.
+//! A schema is parsed once and does not change afterwards. [`validate`](super::validate) validates nodes, and
+//! [`apply_defaults`](super::apply_defaults) applies defaults.
 
 use indexmap::IndexMap;
 
@@ -10,7 +10,7 @@ use super::values_of::ValuesOf;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
-/// What a node may contain.
+/// A structural schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub(super) span: Span,
@@ -37,34 +37,34 @@ pub struct Schema {
 /// A default that only applies under a condition, which the caller evaluates.
 #[derive(Clone, Debug)]
 pub struct ConditionalDefault {
-    /// The default, used as it is.
+    /// The default value.
     pub value: Node,
-    /// The condition: an expression's text, with its place.
+    /// The condition: the text of an expression, with its location.
     pub when: Node,
 }
 
-/// The condition under which a field has an effect (`x-pleach-effective-when`). What the condition means is the caller's.
+/// The condition under which a field has an effect (`x-pleach-effective-when`). The caller evaluates it.
 #[derive(Clone, Debug)]
 pub struct EffectiveWhen {
-    /// The condition: an expression's text, with its place.
+    /// The condition: the text of an expression, with its location.
     pub when: Node,
-    /// What to do where it does not hold.
+    /// The help if it is not met.
     pub help: Option<Node>,
 }
 
-/// How the API server treats a list.
+/// The type of a list in the API server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListType {
     /// Replaced as a whole.
     #[default]
     Atomic,
-    /// No item occurs twice.
+    /// Items are unique.
     Set,
     /// Items are identified by their keys.
     Map,
 }
 
-/// The types that a schema allows; none named means all.
+/// The types that a schema allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Types {
     #[default]
@@ -121,7 +121,7 @@ pub(super) struct Flags {
 /// The schema of keys that are not in `properties`.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Additional {
-    /// Nothing is reported: such keys are unknown.
+    /// Not specified: such keys are unknown.
     #[default]
     Unsaid,
     Refused,
@@ -156,7 +156,7 @@ pub(super) struct Logic {
 }
 
 impl Schema {
-    /// A schema that allows everything, from which the reader starts.
+    /// A schema that allows everything; the parser starts with it.
     pub(super) fn anything(span: Span) -> Schema {
         Schema {
             span,
@@ -181,7 +181,7 @@ impl Schema {
         }
     }
 
-    /// Where the schema was written.
+    /// The location of the schema.
     pub fn span(&self) -> &Span {
         &self.span
     }
@@ -191,7 +191,7 @@ impl Schema {
         self.description.as_ref().and_then(Node::as_str)
     }
 
-    /// The schema of a named field. Other names of a field are not looked at: see [`Schema::field_of_alias`].
+    /// The schema of a field by its name, without aliases; see [`Schema::field_of_alias`].
     pub fn property(&self, key: &str) -> Option<&Schema> {
         self.properties.get(key)
     }
@@ -206,7 +206,7 @@ impl Schema {
         self.properties.keys().map(|key| &**key)
     }
 
-    /// The fields that must be there.
+    /// The required fields.
     pub fn required(&self) -> impl Iterator<Item = &str> {
         self.required.iter().map(|key| &**key)
     }
@@ -216,7 +216,7 @@ impl Schema {
         self.items.as_deref()
     }
 
-    /// The schema of what is under keys that `properties` does not name.
+    /// The schema for keys that are not in `properties`.
     pub fn additional(&self) -> Option<&Schema> {
         match &self.additional {
             Additional::Like(schema) => Some(schema),
@@ -224,7 +224,7 @@ impl Schema {
         }
     }
 
-    /// The schema of whatever is under a key: the named field's, else that of all other keys.
+    /// The schema for a key: that of the field, or else that of all other keys.
     pub fn child(&self, key: &str) -> Option<&Schema> {
         self.property(key).or_else(|| self.additional())
     }
@@ -243,12 +243,12 @@ impl Schema {
             }
     }
 
-    /// How a list is kept.
+    /// The type of the list.
     pub fn list_type(&self) -> ListType {
         self.list_type
     }
 
-    /// The keys that identify the items of a list; empty for every other list.
+    /// The keys that identify the items of a list; empty for other lists.
     pub fn list_map_keys(&self) -> impl ExactSizeIterator<Item = &str> {
         self.list_map_keys.iter().map(|key| &**key)
     }
@@ -265,17 +265,17 @@ impl Schema {
             .map(|it| it.0)
     }
 
-    /// Whether `null` is a value here.
+    /// Whether `null` is a valid value.
     pub fn is_nullable(&self) -> bool {
         self.flags.nullable
     }
 
-    /// The value of a field that does not exist.
+    /// The default of a field.
     pub fn default(&self) -> Option<&Node> {
         self.default.as_ref()
     }
 
-    /// The value of a field that does not exist, under a condition.
+    /// The conditional default of a field.
     pub fn conditional_default(&self) -> Option<&ConditionalDefault> {
         self.conditional_default.as_deref()
     }
@@ -285,17 +285,17 @@ impl Schema {
         self.effective_when.as_deref()
     }
 
-    /// The chart whose values are here, if it is a field for such.
+    /// The chart whose values the field contains, if any.
     pub fn values_of(&self) -> Option<&ValuesOf> {
         self.values_of.as_deref()
     }
 
-    /// What the field is for, and on what its default and its effect depend, in sentences.
+    /// Sentences about the purpose of the field, its default and its effect.
     pub fn sentences(&self) -> String {
         super::words::sentences(self)
     }
 
-    /// The schemas of which at least one must match, if any.
+    /// The schemas of `anyOf`.
     pub fn alternatives(&self) -> impl Iterator<Item = &Schema> {
         let logic = self.logic.as_deref();
         logic
@@ -303,28 +303,28 @@ impl Schema {
             .flat_map(|it| it.any_of.iter().chain(&it.one_of))
     }
 
-    /// The values that are allowed, if only some are.
+    /// The allowed values, if they are restricted.
     pub fn allowed_values(&self) -> &[Node] {
         self.limits.as_ref().map_or(&[], |it| &it.one_of)
     }
 
-    /// The least and the greatest number that is allowed.
+    /// The minimum and maximum.
     pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
         let limits = self.limits.as_ref();
         limits.map_or((None, None), |it| (it.minimum, it.maximum))
     }
 
-    /// Whether an allowed value may be given by its number, counted from 0.
+    /// Whether an allowed value may be given by its index.
     pub fn takes_enum_numbers(&self) -> bool {
         self.flags.enum_numbers
     }
 
-    /// Whether the whole schema (of which this is the root) accepts numbers written as text, as protojson does.
+    /// Whether quoted numbers are accepted everywhere below this root, as in protojson.
     pub fn takes_quoted_numbers(&self) -> bool {
         self.flags.quoted_numbers
     }
 
-    /// The type in one word, as a schema says it; empty if any type is allowed.
+    /// The value of `type`; empty if any type is allowed.
     pub fn type_name(&self) -> &'static str {
         match self.types {
             Types::Any => "",

@@ -1,20 +1,20 @@
-//! The built-in kinds and their types: Kubernetes 1.21 as kustomize embeds it, since its merge must be met.
+//! The built-in kinds and their types: those of Kubernetes 1.21, which kustomize embeds.
 //!
-//! It only contains types that lead to lists that are merged, because other types do not affect merging. Each type is parsed when
-//! it is first requested, because a build needs few.
+//! It only contains types with lists that are merged, because others do not affect merging. Types are parsed on first use, because
+//! a build needs few.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::object::Gvk;
 
-/// Its head says how it is written.
+/// The format is described at its beginning.
 const TABLE: &str = include_str!("kinds.txt");
 
-/// The number of a type is that of its row times this; then come the lists and maps among its fields.
+/// The number of a type is its row times this; the numbers of lists and maps among its fields follow.
 const PARTS: u32 = 256;
 
-/// Numbers from here on belong to nothing built-in.
+/// The first number that is not a built-in type.
 pub(super) const OWN: u32 = 1 << 16;
 
 /// A type in a [`Schemas`](super::Schemas).
@@ -24,10 +24,10 @@ pub struct TypeRef(pub(super) u32);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Type {
     pub(super) fields: BTreeMap<Box<str>, TypeRef>,
-    /// The type of every field that is not named: that of a map's values.
+    /// The type of all other fields: that of the values of a map.
     pub(super) others: Option<TypeRef>,
     pub(super) items: Option<TypeRef>,
-    /// The keys by which a list merges; none of them for a list that is united value by value.
+    /// The keys by which list items are merged; empty for a list whose values are united.
     pub(super) merge_keys: Option<Vec<Box<str>>>,
 }
 
@@ -65,7 +65,7 @@ fn read_kind(row: &'static str) -> Option<Kind> {
     })
 }
 
-/// The types, in the order of their names.
+/// The types, sorted by name.
 fn rows() -> &'static [Row] {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
     ROWS.get_or_init(|| {
@@ -89,17 +89,17 @@ fn kind(gvk: &Gvk) -> Option<&'static Kind> {
     kinds.get(at)
 }
 
-/// The type of a kind's objects.
+/// The type of the objects of a kind.
 pub(super) fn type_of(gvk: &Gvk) -> Option<TypeRef> {
     named(kind(gvk)?.of)
 }
 
-/// Whether a kind's objects live in a namespace.
+/// Whether a kind is namespaced.
 pub(super) fn is_namespaced(gvk: &Gvk) -> Option<bool> {
     kind(gvk)?.namespaced
 }
 
-/// Whether there is a kind of a group.
+/// Whether the table contains a group.
 pub(super) fn has_group(group: &str) -> bool {
     let kinds = kinds();
     let at = kinds.partition_point(|it| it.name[0] < group);

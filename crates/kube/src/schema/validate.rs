@@ -27,7 +27,7 @@ pub fn validate(node: &Node, schema: &Schema, root: &str) -> Vec<Diagnostic> {
 struct Walk<'a> {
     root: &'a str,
     faults: Vec<Diagnostic>,
-    /// Of the root schema: whether numbers in quotes are accepted everywhere below.
+    /// The flags of the root schema.
     flags: Flags,
     /// Whether unknown fields are errors: not within `allOf` and similar keywords, which only add constraints on known ones.
     strict: bool,
@@ -99,7 +99,7 @@ impl Walk<'_> {
         }
         for name in &schema.required {
             let field = schema.property(name);
-            // The server fills a default in before it looks for what is required.
+            // The server applies defaults before it checks required fields.
             if field.is_some_and(|it| it.default.is_some()) {
                 continue;
             }
@@ -161,7 +161,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The text of a number, without its quotes where they may be.
+    /// The text of a number, which may be quoted if the schema permits it.
     fn number_text<'n>(&self, node: &'n Node) -> Option<&'n str> {
         let plain = matches!(json_kind(node), Kind::Int | Kind::Float);
         node.as_str()
@@ -300,7 +300,7 @@ fn is_multiple(number: f64, step: f64) -> bool {
     (ratio - ratio.round()).abs() < 1e-9
 }
 
-/// The keys of a list's item, with their defaults; `None` where one has neither.
+/// The keys of a list item, with defaults; `None` if a key has neither a value nor a default.
 fn identity(item: &Node, schema: &Schema) -> Option<String> {
     let each = schema.items()?;
     let keys = schema.list_map_keys().map(|key| {

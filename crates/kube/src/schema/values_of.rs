@@ -1,16 +1,16 @@
-//! Fields that have the values of a chart (`x-pleach-values-of`): which chart it is.
+//! Fields with the values of a chart (`x-pleach-values-of`).
 
 use serde_json::{Value as Json, json};
 
 use super::structural::Schema;
 use pleach_yaml::{FieldPath, Node, Step};
 
-/// The chart whose values a field has.
+/// The chart whose values a field contains.
 #[derive(Clone, Debug)]
 pub enum ValuesOf {
-    /// Always this one, by name.
+    /// A chart by name.
     Chart(Box<str>),
-    /// The kind in an adjacent field: the first of these that is set.
+    /// The name in a sibling field: the first of these that is set.
     Fields(Vec<FieldPath>),
 }
 
@@ -29,7 +29,7 @@ impl ValuesOf {
         (!paths.is_empty()).then_some(ValuesOf::Fields(paths))
     }
 
-    /// The chart's name where `parent` is the map that has the field; `schema` is the map's, for defaults.
+    /// The name of the chart. `parent` is the map with the field, and `schema` its schema, for defaults.
     pub fn chart<'a>(&'a self, parent: &'a Node, schema: &'a Schema) -> Option<&'a str> {
         let paths = match self {
             ValuesOf::Chart(name) => return Some(name),
@@ -41,7 +41,7 @@ impl ValuesOf {
         given.next().or_else(|| paths.iter().find_map(default))
     }
 
-    /// The JSON Schema condition for a map whose field has the values of this chart; `true` if each does, `None` if none does.
+    /// The JSON Schema condition for a map whose field has the values of this chart: `true` for all maps, `None` for no map.
     pub(super) fn condition(&self, schema: &Schema, chart: &str) -> Option<Json> {
         let paths = match self {
             ValuesOf::Chart(name) => return (**name == *chart).then_some(Json::Bool(true)),
@@ -73,7 +73,7 @@ fn all(mut conditions: Vec<Json>) -> Json {
     }
 }
 
-/// A map that has a field, of which something holds.
+/// A schema for a map whose field at a path matches another schema.
 fn at(steps: &[Step], what: &Json) -> Json {
     let Some((Step::Key(key), rest)) = steps.split_first() else {
         return what.clone();

@@ -1,4 +1,4 @@
-//! Documentation in a schema, with keywords that editors support.
+//! Documentation of fields, in keywords that editors support.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -13,7 +13,7 @@ pub(super) fn describe(schema: &Schema, out: &mut Map<String, Json>) {
         out.insert("description".into(), text.into());
     }
     if let Some(default) = schema.default()
-        // An empty map is there only so that the fields in it have their defaults.
+        // An empty map as default only serves to apply the defaults of its fields.
         && (!default.is_empty_collection() || schema.properties.is_empty())
     {
         out.insert("default".into(), as_json(default));
@@ -27,7 +27,7 @@ pub(super) fn describe(schema: &Schema, out: &mut Map<String, Json>) {
     }
 }
 
-/// What the field is for, and on what its default and its effect depend.
+/// The purpose of a field, and the conditions of its default and effect.
 pub(super) fn sentences(schema: &Schema) -> String {
     let mut sentences: Vec<String> = Vec::new();
     sentences.extend(schema.description().map(str::to_string));
@@ -44,7 +44,7 @@ pub(super) fn sentences(schema: &Schema) -> String {
     sentences.join(" ")
 }
 
-/// What to do about a field that never has an effect; `None` for every other one.
+/// The help for a field that never has an effect; `None` for others.
 fn without_effect(schema: &Schema) -> Option<String> {
     let effect = schema.effective_when()?;
     let never = effect.when.as_bool() == Some(false) || effect.when.as_str() == Some("false");

@@ -1,4 +1,4 @@
-//! Diagnostics without the secrets that they met.
+//! Removes secrets from diagnostics.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use super::{CONCEALED, secret_parts, without_secrets};
 /// Shorter values may be ordinary words of a message, so they are only removed in quotes.
 const QUOTED_ONLY: usize = 4;
 
-/// A value in backticks for a message; what is secret by its look or by the name of its field is not shown.
+/// A value in backticks for a message. A value that is secret because of its form or the name of its field is not shown.
 pub fn quoted(value: &Node, field: &str) -> String {
     let text = value.as_str().unwrap_or("");
     let is_named = certainty(field) != Certainty::None && !is_reference(text);
@@ -50,9 +50,9 @@ pub fn conceal_with(diagnostics: Diagnostics, quoted: &[Arc<Source>]) -> Diagnos
 
 #[derive(Default)]
 struct Masks {
-    /// By the address of the source, which is kept so that no other source is given it.
+    /// By the address of the source, which is kept alive so that the address stays unique.
     known: BTreeMap<*const Source, (Arc<Source>, Arc<Mask>)>,
-    /// Of texts that words may quote.
+    /// The masks of texts that messages may quote.
     quoted: Vec<Arc<Mask>>,
 }
 
@@ -93,7 +93,7 @@ impl Masks {
         it
     }
 
-    /// A fix of places that are not masked.
+    /// A fix, unless one of its locations is masked.
     fn fix(&mut self, fix: Fix) -> Option<Fix> {
         let edits = fix.edits.iter().map(|edit| {
             let Edit { span, text } = edit.outermost()?;
@@ -147,7 +147,7 @@ impl Mask {
     }
 }
 
-/// A value as a message may quote it: without its quotes, the marks of an alias or a tag, and the bracket that closes its list.
+/// The forms in which a message may quote a value: with and without quotes, marks of an alias or tag, and a closing bracket.
 fn spellings(value: &str) -> [&str; 2] {
     let bare = value
         .trim()
@@ -169,7 +169,7 @@ fn masked(text: &str, ranges: &[Range<usize>]) -> String {
     out
 }
 
-/// The same place in the masked text, in which a character is one byte where it was up to four.
+/// The same location in the masked text, where each masked character has one byte.
 fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
     let text = &span.source.text;
     let place = |at: usize| {
@@ -188,7 +188,7 @@ fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
     Span::new(masked, start..place(range.end).max(start))
 }
 
-/// Removes values that must not be shown from a message.
+/// Removes secret values from a message.
 fn words(text: &str, masks: &[Arc<Mask>]) -> String {
     let mut text = without_secrets(text).into_owned();
     for value in masks.iter().flat_map(|it| &it.values) {
@@ -202,7 +202,7 @@ fn words(text: &str, masks: &[Arc<Mask>]) -> String {
     text
 }
 
-/// Removes a value from a text, except inside of words.
+/// Removes a value from a text, except within words.
 fn without(text: &str, value: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find(value) {

@@ -1,8 +1,8 @@
 //! Detects and hides secrets in objects, files and texts, by three lists: names, shapes and places.
 //!
-//! - A *name* such as `DB_PASSWORD` makes the value beside it secret.
+//! - A *name* such as `DB_PASSWORD` makes its value secret.
 //! - A *shape* such as a private key or a URL with a password is secret wherever it occurs.
-//! - A *place* such as `stringData` makes every value in it secret, whatever it looks like.
+//! - A *place* such as `stringData` makes every value in it secret, independent of its form.
 //!
 //! Placeholders, and references that another tool resolves (`op://…`, `${VAR}`), are not secret.
 
@@ -26,12 +26,12 @@ use pleach_yaml::diag::Span;
 use pleach_yaml::{Node, View, hex};
 use sha2::{Digest, Sha256};
 
-/// A salt for digests, so that values cannot be found by trying words. Digests with the same salt can be compared.
+/// A salt for digests, so that values cannot be found with a word list. Digests with the same salt can be compared.
 #[derive(Clone, Debug)]
 pub struct Salt(Box<[u8]>);
 
 impl Salt {
-    /// A salt of these bytes, which should not be guessable.
+    /// A salt from bytes, which should not be guessable.
     pub fn new(bytes: &[u8]) -> Salt {
         Salt(bytes.into())
     }
@@ -62,12 +62,12 @@ pub fn hide_text<'a>(text: &'a str, salt: &Salt) -> Cow<'a, str> {
     replace_parts(text, |part| salt.digest(part))
 }
 
-/// A text that has `(hidden)` in place of each secret in it.
+/// A text with `(hidden)` in place of each secret in it.
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
     replace_parts(text, |_| CONCEALED.to_string())
 }
 
-/// A text with something else in place of each secret in it.
+/// A text with a replacement for each secret in it.
 fn replace_parts(text: &str, replacement: impl Fn(&str) -> String) -> Cow<'_, str> {
     let parts = secret_parts(text);
     if parts.is_empty() {
@@ -83,8 +83,7 @@ fn replace_parts(text: &str, replacement: impl Fn(&str) -> String) -> Cow<'_, st
     out.into()
 }
 
-/// The first secret in a value, if there is one. What may as well be the name of an object (`secret: orders-tls`) is not taken for
-/// one.
+/// The first secret in a value, if there is one. Values that may be the name of an object (`secret: orders-tls`) do not count.
 pub fn find_secret(node: &Node) -> Option<&Node> {
     first_change(node, &places::hide_certain(node))
 }
@@ -113,8 +112,8 @@ fn all_changes<'a>(node: &'a Node, hidden: &Node, found: &mut Vec<&'a Node>) {
     }
 }
 
-/// The location of the first secret in the value of a field. Ambiguous names also count here, and for a text, the location is only
-/// its secret part.
+/// The location of the first secret in the value of a field. Ambiguous names also count here. In a string, only the secret part is
+/// located.
 pub fn find_secret_field(value: &Node, name: &str) -> Option<Span> {
     let found = first_change(value, &hide_field(value, name, &Salt::new(&[])))?;
     let parts = secret_parts(found.as_str().unwrap_or(""));

@@ -1,4 +1,4 @@
-//! The names that passwords and keys are given.
+//! Names of fields and variables with passwords and keys.
 
 /// How certainly a name indicates a secret value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,7 +10,7 @@ pub(super) enum Certainty {
     Certain,
 }
 
-/// Suffixes of names of passwords or keys, regardless of how words are joined: `dbpassword`, `DB_PASSWORD`, `dbPassword`.
+/// Suffixes of names of passwords or keys, independent of how words are joined: `dbpassword`, `DB_PASSWORD`, `dbPassword`.
 const ENDINGS: [&str; 39] = [
     "password",
     "passwd",
@@ -47,11 +47,11 @@ const ENDINGS: [&str; 39] = [
     "rootpass",
     "userpass",
     "adminpass",
-    // Of ClickHouse's encryption codecs.
+    // Encryption codecs of ClickHouse.
     "keyhex",
-    // Of Rails.
+    // Rails.
     "secretkeybase",
-    // Of a kubeconfig; of npm.
+    // kubeconfig; npm.
     "clientkeydata",
     "npmauth",
 ];
@@ -82,7 +82,7 @@ const PAIRS: [(&str, &str); 12] = [
 /// Last words that also precede the name of a Secret.
 const AMBIGUOUS: [&str; 3] = ["secret", "credential", "authorization"];
 
-/// Words before `key` that make it a secret one.
+/// Words before `key` that make it secret.
 const KEYS: [&str; 23] = [
     "encryption",
     "encrypt",
@@ -132,12 +132,12 @@ const OF_OBJECTS: [&str; 16] = [
     "credentials",
 ];
 
-/// Whether a field, variable or flag of that name holds something secret.
+/// Whether a field, variable or flag with this name contains a secret.
 pub fn is_secret_name(name: &str) -> bool {
     certainty(name) != Certainty::None
 }
 
-/// How certain it is from a name that its value is secret.
+/// How certainly a value with this name is secret.
 pub(super) fn certainty(name: &str) -> Certainty {
     let words = words(name);
     let Some(last) = words.last() else {
@@ -193,7 +193,7 @@ fn qualified_secret(before: &str, is_variable: bool) -> Certainty {
 
 /// Names that end like those of secrets but are not.
 fn is_innocent(words: &[String], before: &str, last: &str, name: &str) -> bool {
-    // Altinity's operator: `k8s_secret_password: NAMESPACE/SECRET/KEY`, also `k8s_secret_env_password`.
+    // Altinity's operator: `k8s_secret_password: NAMESPACE/SECRET/KEY`, and `k8s_secret_env_password`.
     let of_operator = words
         .windows(2)
         .any(|pair| pair[0] == "k8s" && pair[1] == "secret");
@@ -206,7 +206,7 @@ fn is_innocent(words: &[String], before: &str, last: &str, name: &str) -> bool {
         || last == "tokens" && matches!(before, "max" | "min" | "num" | "total" | "limit")
 }
 
-/// The words of a name, in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` have the same.
+/// The words of a name in lower case, which are the same for `dbPassword`, `DB_PASSWORD` and `db-password`.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before: Option<char> = None;

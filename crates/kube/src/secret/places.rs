@@ -1,4 +1,4 @@
-//! The places in objects and in kustomizations where secrets are.
+//! The places of secrets in objects and kustomizations.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub(super) trait Visitor {
     fn whole(&mut self, node: &Node) -> Node;
     /// A text that may contain secrets; `None` if it has none.
     fn text(&mut self, node: &Node, text: &str) -> Option<Node>;
-    /// A text of which one part is secret by its place.
+    /// A text with one part that is secret because of its place.
     fn part(&mut self, node: &Node, part: Range<usize>) -> Node;
     /// Whether ambiguous names count.
     fn takes(&self, certainty: Certainty, value: &str) -> bool {
@@ -25,7 +25,7 @@ pub(super) trait Visitor {
     }
 }
 
-/// Fields of a Secret that are shown. All others are hidden, including unknown ones, which may be a misspelt `data`.
+/// Fields of a Secret that are shown. All others are hidden, including unknown ones, which may be a misspelled `data`.
 const OPEN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
 
 /// The fields of a repository or cluster of Argo CD other than credentials.
@@ -47,19 +47,19 @@ const OPEN_OF_ARGO: [&str; 15] = [
     "githubAppEnterpriseBaseUrl",
 ];
 
-/// Whether a key of a Secret's `data` and `stringData` may be shown: Argo CD keeps repositories and clusters in Secrets. Of a value, such
-/// as an address, what looks like a secret is still one.
+/// Whether a key of `data` and `stringData` of a Secret may be shown, because Argo CD stores repositories and clusters in Secrets.
+/// Secrets within a value, such as in an address, are still hidden.
 pub fn is_open_key(secret: &Node, key: &str) -> bool {
     let label = ["metadata", "labels", "argocd.argoproj.io/secret-type"];
     OPEN_OF_ARGO.contains(&key) && secret.at_keys(&label).is_some()
 }
 
-/// The object with a digest in place of each value that must not be shown.
+/// The object with a digest in place of each secret value.
 pub fn hide(object: &Node, salt: &Salt) -> Node {
     walk(object, &mut Hide(salt))
 }
 
-/// A value with a digest in place of what must not be shown under the name of its field.
+/// The value of a field with a digest in place of secrets.
 pub fn hide_field(value: &Node, name: &str, salt: &Salt) -> Node {
     let mut walk = Walk {
         visitor: &mut Hide(salt),
@@ -68,12 +68,12 @@ pub fn hide_field(value: &Node, name: &str, salt: &Salt) -> Node {
     walk.value(value, name)
 }
 
-/// The object with something else in place of what is certainly secret.
+/// The object with values that are certainly secret replaced.
 pub(super) fn hide_certain(object: &Node) -> Node {
     walk(object, &mut Certain)
 }
 
-/// Visits what is secret in a document.
+/// Visits the secrets in a document.
 pub(super) fn walk(document: &Node, visitor: &mut dyn Visitor) -> Node {
     let mut walk = Walk {
         visitor,
@@ -96,7 +96,7 @@ fn kind(node: &Node) -> &str {
 
 struct Walk<'a> {
     visitor: &'a mut dyn Visitor,
-    /// Within an object that a controller makes Secrets of.
+    /// Whether the object is a template for Secrets that a controller creates.
     fills_a_secret: bool,
 }
 
@@ -126,7 +126,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Looks for secrets below a field of that name.
+    /// Searches for secrets in the value of a field.
     fn value(&mut self, node: &Node, name: &str) -> Node {
         match node.view() {
             View::Scalar(text) => self.scalar(node, text, name),
@@ -156,7 +156,7 @@ impl Walk<'_> {
         let mut mapped = Vec::with_capacity(items.len());
         for item in items {
             let text = item.as_string().unwrap_or("");
-            // `[--token, X]`, as arguments are given.
+            // Arguments: `[--token, X]`.
             let follows = std::mem::take(&mut flag);
             flag = match text {
                 "-u" | USER => USER,
@@ -184,7 +184,7 @@ impl Walk<'_> {
     fn literal(&mut self, item: &Node, text: &str) -> Node {
         match text.find('=') {
             Some(at) if self.fills_a_secret => self.visitor.part(item, at + 1..text.len()),
-            // A literal that is none may be the value itself.
+            // An invalid literal may be the value itself.
             None if self.fills_a_secret => self.visitor.whole(item),
             Some(at) => {
                 let (name, value) = (
@@ -210,7 +210,7 @@ impl Walk<'_> {
             kind,
             "SealedSecret" | "ExternalSecret" | "ClusterExternalSecret" | "SecretGenerator"
         );
-        // Also under a misspelt `secretGenerator`.
+        // Also in a misspelled `secretGenerator`.
         self.fills_a_secret |= node.get("literals").is_some()
             && name != "configMapGenerator"
             && kind != "ConfigMapGenerator";
@@ -228,7 +228,7 @@ impl Walk<'_> {
         };
         let mapped = map_entries(node, |key, node| match key {
             "data" | "stringData" if is_secret => self.all(node),
-            // A patch's own kind does not count where it has a target.
+            // With a target, the kind in the patch itself does not matter.
             "stringData" => self.all(node),
             "data" if name == "template" && self.fills_a_secret => self.template(node),
             "data" if name == "fake" => self.fake_store(node),
@@ -237,7 +237,7 @@ impl Walk<'_> {
             "patch" if is_patch_of_secret => self.all(node),
             "value" if is_operation => self.operation(node, text("path")),
             "value" => self.value(node, if variable.is_empty() { key } else { variable }),
-            // In an ExternalSecret it is the name of a key.
+            // In an ExternalSecret, it is the name of a key.
             "secretKey" if is_reference_of_key => node.clone(),
             "auth" if node.is_scalar() && text("auth").len() > 3 && name.contains('.') => {
                 self.value(node, "token")
@@ -248,7 +248,7 @@ impl Walk<'_> {
         mapped
     }
 
-    /// The operation of a JSON patch. Whether a patch in a file of its own is for a Secret cannot be seen in it.
+    /// The operation of a JSON patch. In a separate file, it is unknown whether it is for a Secret.
     fn operation(&mut self, value: &Node, path: &str) -> Node {
         let path = path.trim_start_matches('/');
         match path.split('/').next() {
@@ -272,7 +272,7 @@ impl Walk<'_> {
         })
     }
 
-    /// The store of External Secrets that holds its values itself.
+    /// The store of External Secrets that contains its values.
     fn fake_store(&mut self, data: &Node) -> Node {
         let items = data.as_sequence().unwrap_or_default().iter();
         let items = items.map(|item| {
@@ -302,7 +302,7 @@ impl Walk<'_> {
 /// The flag `--user`, whose value is a name and a password.
 const USER: &str = "--user";
 
-/// The name that describes a value: in `passwords: {ann: …}` it is the map's.
+/// The name that describes a value: in `passwords: {ann: …}`, it is that of the map.
 fn child_name<'a>(name: &'a str, key: &'a str, node: &Node) -> &'a str {
     const OF_REFERENCES: [&str; 9] = [
         "name",
@@ -326,7 +326,7 @@ fn child_name<'a>(name: &'a str, key: &'a str, node: &Node) -> &'a str {
 
 fn map_entries(node: &Node, mut map: impl FnMut(&str, &Node) -> Node) -> Node {
     let Some(entries) = node.as_mapping() else {
-        // A list or a text where a map belongs has nothing to show either.
+        // A list or string in place of a map is hidden, too.
         return map("", node);
     };
     let entries = entries.iter().map(|Entry { key, value }| Entry {

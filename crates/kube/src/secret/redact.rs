@@ -1,4 +1,4 @@
-//! The ranges of the secrets in a file.
+//! The ranges of secrets in a file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::places::{Visitor, walk};
 use super::references::is_reference;
 use super::shapes::{merged, secret_parts};
 
-/// A file's text with something else in place of each secret in it. What is secret over several lines becomes one.
+/// The text of a file with a replacement for each secret. A secret of several lines is replaced as a whole.
 pub fn redact(source: &Arc<Source>, replacement: impl Fn(&str) -> String) -> String {
     let (mut out, mut done) = (String::with_capacity(source.text.len()), 0);
     for part in secret_ranges(source) {
@@ -29,7 +29,7 @@ pub fn redact(source: &Arc<Source>, replacement: impl Fn(&str) -> String) -> Str
     out
 }
 
-/// The ranges of a source that must not be shown, in order.
+/// The ranges of the secrets in a source, in order.
 pub(super) fn secret_ranges(source: &Arc<Source>) -> Vec<Range<usize>> {
     let text = &source.text;
     let Ok((documents, _)) = parse_with_duplicates(source) else {
@@ -59,7 +59,7 @@ fn ranges_in_comments(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Of a text within a text and so on, deeper than this, all is taken for secret.
+/// The maximum depth of texts embedded in texts. Deeper ones count as secret.
 const EMBEDDED_MAX: usize = 4;
 
 fn ranges_in(documents: &[Node], depth: usize) -> Vec<Range<usize>> {
@@ -73,12 +73,12 @@ fn ranges_in(documents: &[Node], depth: usize) -> Vec<Range<usize>> {
 
 struct Found {
     ranges: Vec<Range<usize>>,
-    /// In how many other texts the text is.
+    /// The number of texts that the current text is embedded in.
     depth: usize,
 }
 
 impl Found {
-    /// The range of a scalar. The header of a block is no part of its value.
+    /// Adds the range of a scalar, without the header of a block.
     fn push(&mut self, node: &Node) {
         let span = node.span();
         let (mut range, text) = (span.range(), span.text());
@@ -131,14 +131,14 @@ impl Visitor for Found {
 }
 
 impl Found {
-    /// A manifest of a Secret within a text: its values alone, where they have a place in the file.
+    /// Adds the secrets of an embedded text: for the manifest of a Secret only its values, if they have a location in the file.
     fn embedded(&mut self, node: &Node) {
         let inner = node.embedded_source();
         let documents = match self.depth < EMBEDDED_MAX {
             true => parse_with_duplicates(&inner).map(|it| it.0),
             false => Ok(Vec::new()),
         };
-        // A text that is not a manifest is a document with one scalar.
+        // If it is not a manifest, it is a document with a single scalar.
         let mut manifests = documents.unwrap_or_default();
         manifests.retain(|it| !it.is_scalar());
         let ranges = ranges_in(&manifests, self.depth + 1);
@@ -150,13 +150,13 @@ impl Found {
     }
 }
 
-/// Leads a range of a scalar's text back to the file.
+/// Maps a range of a scalar's text to the file.
 fn lines_of(node: &Node) -> impl Fn(Range<usize>) -> Range<usize> {
     let inner = node.embedded_source();
     let whole = node.span().range();
     move |range| {
         let span = Span::new(&inner, range.clone()).outermost().range();
-        // The ends are known only on the lines that they are on.
+        // The mapping is per line.
         let end = Span::new(&inner, range.end..range.end).outermost().range();
         match span.start < whole.start || span.end > whole.end || span.is_empty() {
             true => whole.clone(),
@@ -165,7 +165,7 @@ fn lines_of(node: &Node) -> impl Fn(Range<usize>) -> Range<usize> {
     }
 }
 
-/// Of a text that cannot be read: each value of a document that has to do with Secrets.
+/// For invalid YAML: the ranges of all values in documents that may contain Secrets.
 fn ranges_in_lines(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let marks = ["secret", "stringdata"];

@@ -1,9 +1,9 @@
-//! Values that are not secret under the name of one: references that another tool resolves, and placeholders.
+//! Values that are not secret despite their name: references that another tool resolves, and placeholders.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Beginnings of references to a store, which hold no white space.
+/// Prefixes of references to a store, which contain no white space.
 const STORES: [&str; 12] = [
     // 1Password
     "op://",
@@ -24,7 +24,7 @@ const STORES: [&str; 12] = [
     "gcpsm://",
 ];
 
-/// Words in place of a password that are not passwords.
+/// Placeholders for passwords.
 const PLACEHOLDERS: [&str; 17] = [
     "changeme",
     "replaceme",
@@ -53,7 +53,7 @@ pub fn is_reference(text: &str) -> bool {
     }
     let is_word = !text.contains(char::is_whitespace);
     is_word && STORES.iter().any(|it| text.starts_with(it))
-        // SOPS, and Azure's Key Vault for app settings.
+        // SOPS, and Azure Key Vault for app settings.
         || text.starts_with("ENC[") && text.ends_with(']')
         || text.starts_with("@Microsoft.KeyVault(")
         || is_path(text)
@@ -66,7 +66,7 @@ pub fn decoded(value: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()
 }
 
-/// A file that a secret is read from.
+/// Whether a text is the path of a file that contains a secret.
 fn is_path(text: &str) -> bool {
     const ROOTS: [&str; 6] = ["/var/", "/etc/", "/run/", "/mnt/", "/opt/", "/secrets/"];
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "/._-".contains(it);
@@ -80,8 +80,8 @@ fn is_placeholder(text: &str) -> bool {
     PLACEHOLDERS.contains(&&*bare) || ['*', '.', 'x', 'X', '-', '•'].into_iter().any(masks)
 }
 
-/// Nothing but variables and templates: `$(VAR)`, `${VAR}`, `$VAR`, `{{ … }}`, `<path:…>`, `%(VAR)s`. One that brings a value along
-/// for want of another (`${VAR:-value}`) does not count.
+/// Whether a text only contains variables and templates: `$(VAR)`, `${VAR}`, `$VAR`, `{{ … }}`, `<path:…>`, `%(VAR)s`. A variable
+/// with a default value (`${VAR:-value}`) does not count.
 fn is_expression(text: &str) -> bool {
     const FORMS: [(&str, &str); 6] = [
         ("$(", ")"),
@@ -102,7 +102,7 @@ fn is_expression(text: &str) -> bool {
             Some((_, after)) => after,
             None => match rest.strip_prefix('$').map(variable) {
                 Some((true, after)) => after,
-                // What joins two references is no secret.
+                // Characters between two references are not secret.
                 _ => match rest.strip_prefix(|it: char| !it.is_alphanumeric()) {
                     Some(after) if rest.len() < text.len() => after,
                     _ => return false,
@@ -113,7 +113,7 @@ fn is_expression(text: &str) -> bool {
     true
 }
 
-/// Whether a name of capital letters follows, and what comes after it.
+/// Whether a name in capital letters follows, and the rest.
 fn variable(text: &str) -> (bool, &str) {
     let is_name = |it: char| it.is_ascii_uppercase() || it.is_ascii_digit() || it == '_';
     let after = text.trim_start_matches(is_name);
@@ -125,7 +125,7 @@ fn has_default(inside: &str) -> bool {
     default.is_some_and(|(_, value)| !value.is_empty() && !value.starts_with('$'))
 }
 
-/// Whether a text may be the name of an object: words of letters, each with few digits at its end.
+/// Whether a text may be the name of an object: words of letters, each with at most a few digits at its end.
 pub(super) fn may_be_name(text: &str) -> bool {
     let is_word = |word: &str| {
         let letters = word.trim_end_matches(|it: char| it.is_ascii_digit());

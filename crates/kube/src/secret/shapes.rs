@@ -37,7 +37,7 @@ fn group(found: &Captures<'_>) -> Option<Range<usize>> {
     Some(part.unwrap_or(found.get(0)?).range())
 }
 
-/// What is written after `Bearer` where the word only names the scheme.
+/// Whether the text after `Bearer` is an ordinary word, so that it only refers to the scheme.
 fn is_plain_word(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     [
@@ -52,14 +52,14 @@ fn is_plain_word(text: &str) -> bool {
     .contains(&text.trim_end_matches(['.', ',']))
 }
 
-/// Whether `image:TAG@sha256:…` or `mailto:NAME@…` was taken for a user's name and password.
+/// Whether the match is `image:TAG@sha256:…` or `mailto:NAME@…`, and not a user with a password.
 fn is_digest(text: &str, part: &Range<usize>) -> bool {
     let before = text.get(..part.start).unwrap_or("");
     let after = text.get(part.end..).unwrap_or("");
     after.starts_with("@sha") || before.ends_with("mailto:")
 }
 
-/// `<password>…</password>`, as in configuration files of ClickHouse.
+/// `<password>…</password>` in files of ClickHouse.
 fn elements(text: &str, parts: &mut Vec<Range<usize>>) {
     if !text.contains('<') {
         return;
@@ -78,7 +78,7 @@ fn elements(text: &str, parts: &mut Vec<Range<usize>>) {
     }
 }
 
-/// `--token X` in one text.
+/// `--token X` in one string.
 fn flags(text: &str, parts: &mut Vec<Range<usize>>) {
     if !text.contains('-') {
         return;
@@ -92,7 +92,7 @@ fn flags(text: &str, parts: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Values that are given under the name of a secret, as `name: value` or `name=value`.
+/// Values with the name of a secret: `name: value` or `name=value`.
 fn named(text: &str, parts: &mut Vec<Range<usize>>) {
     if !text.contains([':', '=']) {
         return;
@@ -112,7 +112,7 @@ fn named(text: &str, parts: &mut Vec<Range<usize>>) {
         let mut value = value_at(text, at, whole.start());
         let before = &text[..whole.start()];
         if before.ends_with(['?', '&', ';']) {
-            // A DSN with semicolons may have spaces in a password; an address ends at the first one.
+            // In a DSN with semicolons, a password may contain spaces; an address ends at the first one.
             let is_end = |c: char| match before.ends_with(';') {
                 true => "&;".contains(c),
                 false => c.is_whitespace() || "&;#\"'`<>".contains(c),
@@ -120,7 +120,7 @@ fn named(text: &str, parts: &mut Vec<Range<usize>>) {
             let inside = &text[value.clone()];
             value.end = value.start + inside.find(is_end).unwrap_or(inside.len());
         }
-        // A map has names of its own. In a message, what is in backticks is shown as it is to be written.
+        // A map has its own names. In a message, text in backticks is a suggestion.
         if !text[value.clone()].starts_with(['{', '`']) && !value.is_empty() {
             at = value.end;
             parts.push(value);
@@ -128,7 +128,7 @@ fn named(text: &str, parts: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The value that begins at a byte of a text: what is quoted, a block that is further in than its line, or the rest of the line.
+/// The value that begins at a byte of a text: a quoted string, an indented block, or the rest of the line.
 fn value_at(text: &str, at: usize, name: usize) -> Range<usize> {
     let rest = text.get(at..).unwrap_or("");
     let line = rest.split(['\n', '\r']).next().unwrap_or("");
@@ -147,7 +147,7 @@ fn value_at(text: &str, at: usize, name: usize) -> Range<usize> {
     at..at + line.trim_end().len()
 }
 
-/// The lines after `at` that are further in than the line of `name`.
+/// The lines after `at` that are indented deeper than the line of `name`.
 fn block_at(text: &str, at: usize, name: usize) -> Range<usize> {
     let indentation = |line: &str| line.len() - line.trim_start().len();
     let begin = text[..name].rfind('\n').map_or(0, |it| it + 1);
@@ -276,12 +276,12 @@ fn has_secret_word(lower: &str) -> bool {
     lower.contains([':', '=', '<', '-']) && WORDS.iter().any(|it| lower.contains(it))
 }
 
-/// Texts of which nothing is shown: private keys, and manifests of Secrets.
+/// Texts that are hidden completely: private keys, and manifests of Secrets.
 const WHOLE_TEXTS: &str = r#"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|(?is)\bkind["']?\s*:\s*["']?Secret\b.*\b(?:data|stringData)["']?\s*:|\b(?:data|stringData)["']?\s*:.*\bkind["']?\s*:\s*["']?Secret\b"#;
 
 /// Parts that are hidden; if there is a group in parentheses, only the group.
 const PART_TEXTS: &[&str] = &[
-    // Tokens with a mark of their own.
+    // Tokens with a distinctive prefix.
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     r"\bgh[pousr]_[A-Za-z0-9]{20,}",
     r"\bgithub_pat_[A-Za-z0-9_]{20,}",
@@ -306,7 +306,7 @@ const PART_TEXTS: &[&str] = &[
     // Digests of passwords, which can be cracked with a word list.
     r"\$(?:2[abxy]|5|6|apr1|argon2[a-z]*|y)\$[A-Za-z0-9./$=,+-]{12,}",
     r"\{SSHA[0-9]*\}[A-Za-z0-9+/=]{16,}",
-    // Addresses whose last parts let anybody post.
+    // Webhook addresses, which anybody could post to.
     r"hooks\.slack\.com/[a-z]+/([^\s\x22'<>]+)",
     r"discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/([^\s\x22'<>]+)",
     r"webhook\.office\.com/([^\s\x22'<>]+)",

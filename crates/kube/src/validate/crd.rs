@@ -1,4 +1,4 @@
-//! Kinds that a CustomResourceDefinition describes.
+//! Kinds that are defined by a CustomResourceDefinition.
 
 use std::sync::OnceLock;
 
@@ -29,7 +29,7 @@ pub(super) struct Version {
     schema: OnceLock<Schema>,
 }
 
-/// Where the fields of the scale subresource are, as keys.
+/// The fields of the scale subresource, as keys.
 #[derive(Debug)]
 pub(super) struct Scale {
     pub(super) spec_replicas: Vec<Box<str>>,
@@ -45,7 +45,7 @@ enum Definition {
 }
 
 impl CustomKind {
-    /// Reads a CustomResourceDefinition. `None` where it names no kind.
+    /// Parses a CustomResourceDefinition. `None` if it does not define a kind.
     pub(super) fn read(crd: &Node) -> Option<CustomKind> {
         let spec = crd.get("spec")?;
         let shared = spec.at_keys(&["validation", "openAPIV3Schema"]);
@@ -65,7 +65,7 @@ impl CustomKind {
             .map(version)
             .collect();
         if let (true, Some(_)) = (versions.is_empty(), spec.text("version")) {
-            // The form before `apiextensions.k8s.io/v1`.
+            // The format before `apiextensions.k8s.io/v1`.
             let schema = shared.map(|it| Box::new(it.clone()));
             let mut only = Version::read(
                 spec,
@@ -84,7 +84,7 @@ impl CustomKind {
         })
     }
 
-    /// Reads the built-in form: a line about the versions, then the schemas.
+    /// Parses the built-in format: a line about the versions, then the schemas.
     pub(super) fn read_packed(text: &str) -> Option<CustomKind> {
         let (head, schemas) = text.split_once('\n')?;
         let head = parse_one(&Source::internal("crd.json", head)).ok()?;
@@ -120,7 +120,7 @@ impl CustomKind {
         self.versions.iter()
     }
 
-    /// The schema of a version; read when it is first needed.
+    /// The schema of a version, parsed on first use.
     pub(super) fn schema<'k>(&'k self, version: &'k Version) -> &'k Schema {
         match &version.source {
             Definition::Packed(number) => self.pool.shared(*number),

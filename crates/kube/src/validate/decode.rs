@@ -1,4 +1,4 @@
-//! Kubernetes' own kinds: what Go's decoder takes for their types, and the fields that must be there.
+//! Built-in kinds: types as Go's decoder accepts them, and required fields.
 
 use super::fault::{Help, Report, class};
 use super::json::{Json, integral};
@@ -7,24 +7,24 @@ use super::scalars;
 use super::schema::{Additional, Format, Pool, Schema, Types};
 use pleach_yaml::{Entry, Mapping, Node};
 
-/// A Go type: a schema, and the pool of those that it refers to.
+/// A Go type: a schema, and the pool of schemas that it refers to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Type<'a> {
     pub(super) pool: &'a Pool,
     pub(super) schema: &'a Schema,
 }
 
-/// How the object reaches the server. In JSON, `1.0` is no integer; a YAML reader turns it into `1` first.
+/// The encoding of the request. In JSON, `1.0` is not an integer; in YAML, it is converted to `1` first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// YAML, as the client that applies it reads it.
+    /// YAML.
     #[default]
     Yaml,
-    /// JSON, sent as it is.
+    /// JSON, sent unchanged.
     Json,
 }
 
-/// What the decoder finds. What is missing comes apart: the server looks for it only when everything could be decoded.
+/// The errors of decoding. Missing fields are separate, because the server only checks them if decoding succeeds.
 pub(super) fn decode<'a>(
     node: &'a Node,
     of: Type<'a>,
@@ -47,7 +47,7 @@ struct Decoder<'a, 'r> {
     encoding: Encoding,
     report: &'r mut Report<'a>,
     missing: Report<'a>,
-    /// The server does not look at the status of what is created, once it is decoded.
+    /// Whether the decoder is in `status`, which the server decodes but does not validate on creation.
     in_status: bool,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Decoder<'a, '_> {
             (Types::Quantity, Json::String(_) | Json::Int(_) | Json::Float(_)) => {
                 self.quantity(node, &json);
             }
-            // `RawExtension` and its like keep whatever they are given.
+            // `RawExtension` and similar types keep any value.
             (Types::Object, _) if is_free(schema) => {}
             _ => self
                 .report
@@ -111,7 +111,7 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
-    /// `null` in a list is an object of which every field is missing.
+    /// `null` in a list is an object without any fields.
     fn null_item(&mut self, item: &'a Node, each: &'a Schema) {
         if item.is_null() && !self.in_status {
             for name in &each.required {
@@ -128,7 +128,7 @@ impl<'a> Decoder<'a, '_> {
             .help(Help::nearest(key.as_str().unwrap_or(""), names));
     }
 
-    /// For Go, an empty string is as good as a missing one.
+    /// Checks required fields. For Go, an empty string is the same as a missing one.
     fn required(&mut self, node: &'a Node, map: &'a Mapping, schema: &'a Schema) {
         for name in &schema.required {
             let is_missing = match map.get(name).map(Json::of) {
@@ -163,7 +163,7 @@ impl<'a> Decoder<'a, '_> {
         let is_small = schema.format != Format::Int64;
         match value {
             Some(value) if !is_small || i32::try_from(value).is_ok() => {}
-            Some(_) => self.report.invalid(node, "must be an integer of 32 bits"),
+            Some(_) => self.report.invalid(node, "must be a 32-bit integer"),
             None => self
                 .report
                 .wrong_type(node, schema.types.words(), json.type_name()),
@@ -179,7 +179,7 @@ impl<'a> Decoder<'a, '_> {
     }
 }
 
-/// Whether a type has no fields of its own: it holds any JSON.
+/// Whether a type accepts any JSON.
 fn is_free(schema: &Schema) -> bool {
     schema.properties.is_empty() && matches!(schema.additional, Additional::None)
 }

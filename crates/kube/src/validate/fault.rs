@@ -1,21 +1,21 @@
-//! Errors of an object, independent of its location.
+//! Validation errors, independent of the location of the object.
 
 use std::borrow::Cow;
 
 use pleach_yaml::diag::{self, Diagnostic, Edit, Severity, Span, nearest};
 use pleach_yaml::{Entry, FieldPath, Node, Step, quote};
 
-/// One error. It refers to the node instead of a path: paths are only built for errors, so that a valid object needs none.
+/// An error. It refers to the node; the path is only computed when it is reported.
 #[derive(Clone, Debug)]
 pub(super) struct Fault<'a> {
     /// The value, or the key of an unknown field.
     pub(super) at: &'a Node,
-    /// What is missing below it, or wrong deeper inside of it than there are nodes.
+    /// The path below the node, for missing fields and for values without a node.
     pub(super) below: Vec<Step>,
     pub(super) class: Class,
     /// The message, which follows the field's path: `must be …`.
     pub(super) message: Cow<'static, str>,
-    /// How to correct it.
+    /// The help.
     pub(super) help: Option<Help>,
 }
 
@@ -26,12 +26,12 @@ pub(super) struct Help {
     mend: Mend,
 }
 
-/// What a line of help says, as a replacement of the fault's node.
+/// The replacement that a line of help suggests.
 #[derive(Clone, Debug)]
 enum Mend {
-    /// The words alone say it.
+    /// None, only text.
     Words,
-    /// Another name in its place.
+    /// Another name.
     Name(String),
     /// The same text in quotes.
     Quotes,
@@ -45,7 +45,7 @@ impl Help {
         }
     }
 
-    /// Another name in place of the fault's node.
+    /// Suggests another name in place of the node.
     pub(super) fn name(words: impl Into<String>, name: impl Into<String>) -> Help {
         Help {
             words: words.into(),
@@ -53,7 +53,7 @@ impl Help {
         }
     }
 
-    /// The name that is meant.
+    /// Suggests the intended name.
     pub(super) fn did_you_mean(name: &str) -> Help {
         Help::name(format!("did you mean `{name}`?"), name)
     }
@@ -75,7 +75,7 @@ pub(super) struct Class {
 }
 
 impl Class {
-    /// Whether what is there, or is not, is of another type than the schema says.
+    /// Whether it is about a missing field or a wrong type.
     pub(super) fn is_about_types(self) -> bool {
         [
             class::UNKNOWN_FIELD,
@@ -160,7 +160,7 @@ impl<'a> Report<'a> {
         });
     }
 
-    /// A value of another type than the field has.
+    /// A value has the wrong type.
     pub(super) fn wrong_type(&mut self, at: &'a Node, expected: &str, found: &str) {
         let message = format!("must be {expected}, not {found}");
         self.push(class::WRONG_TYPE, at, message);
@@ -178,7 +178,7 @@ impl<'a> Report<'a> {
         self.below(class::MISSING_FIELD, at, key, "is required");
     }
 
-    /// A fault of a field that may be missing.
+    /// An error about a field that may be missing.
     pub(super) fn below(
         &mut self,
         class: Class,
@@ -197,12 +197,12 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A value that cannot be.
+    /// An invalid value.
     pub(super) fn invalid(&mut self, at: &'a Node, message: impl Into<Cow<'static, str>>) {
         self.push(class::INVALID_VALUE, at, message);
     }
 
-    /// A value of a field that may be missing.
+    /// An invalid value of a field that may be missing.
     pub(super) fn invalid_field(
         &mut self,
         at: &'a Node,
@@ -212,7 +212,7 @@ impl<'a> Report<'a> {
         self.below(class::INVALID_VALUE, at, key, message);
     }
 
-    /// An item or key that is there already.
+    /// A duplicate item or key.
     pub(super) fn duplicate(&mut self, at: &'a Node) {
         self.push(class::DUPLICATE_ITEM, at, "is a duplicate");
     }
@@ -227,7 +227,7 @@ impl<'a> Report<'a> {
         ));
     }
 
-    /// Adds a line of help to the last fault.
+    /// Adds a line of help to the last error.
     pub(super) fn help(&mut self, help: Option<Help>) {
         if let Some(last) = self.faults.last_mut() {
             last.help = help;
@@ -236,7 +236,7 @@ impl<'a> Report<'a> {
 }
 
 impl Fault<'_> {
-    /// The fault as a diagnostic at its own node, and the path of the field in `root`.
+    /// The error as a diagnostic at its node, and the path of the field in `root`.
     pub(super) fn diagnostic(&self, root: &Node, kind: &str) -> (Diagnostic, FieldPath) {
         let mut path = FieldPath::root();
         find(root, self.at, &mut path);
@@ -274,7 +274,7 @@ impl Fault<'_> {
     }
 }
 
-/// Finds a node by its address; true when it was found, with its path in `path`.
+/// Finds a node by its address; if it is found, `path` is its path.
 fn find(node: &Node, wanted: &Node, path: &mut FieldPath) -> bool {
     if std::ptr::eq(node, wanted) {
         return true;
@@ -296,7 +296,7 @@ fn find(node: &Node, wanted: &Node, path: &mut FieldPath) -> bool {
     false
 }
 
-/// A map or list of many lines is pointed at where it begins.
+/// The first line of a node, because a multi-line map or list is marked at its beginning.
 fn first_line(node: &Node) -> Span {
     let span = node.span();
     let length = span.text().find('\n').unwrap_or(span.range().len());
@@ -321,10 +321,10 @@ pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// Characters of a definition's text that are quoted. A message is made for each object that breaks it.
+/// The maximum number of characters quoted from a definition.
 const QUOTED_MAX: usize = 200;
 
-/// The beginning of a text of a definition, to quote.
+/// The beginning of a text of a definition, for quoting.
 pub(super) fn short(text: &str) -> String {
     match text.char_indices().nth(QUOTED_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or("")),

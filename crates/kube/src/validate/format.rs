@@ -1,9 +1,9 @@
-//! Formats of strings in custom resources, as go-openapi's `strfmt` has them.
+//! Formats of strings in custom resources, as in go-openapi's `strfmt`.
 
 use super::scalars;
 use super::schema::Format;
 
-/// Whether a text has the form. Formats of numbers hold for every text.
+/// Whether a text matches the format. Formats of numbers match every text.
 pub(super) fn holds(format: Format, text: &str) -> bool {
     match format {
         Format::None | Format::Int32 | Format::Int64 | Format::Double => true,
@@ -23,7 +23,7 @@ pub(super) fn holds(format: Format, text: &str) -> bool {
     }
 }
 
-/// The form in a message's words.
+/// A description of the format, for messages.
 pub(super) fn words(format: Format) -> &'static str {
     match format {
         Format::None | Format::Int32 | Format::Int64 | Format::Double => "a string",
@@ -52,7 +52,7 @@ fn is_date(text: &str) -> bool {
     text.len() == 10 && scalars::is_rfc3339(&format!("{text}T00:00:00Z"))
 }
 
-/// RFC 3339, in which letters may be lower-case.
+/// RFC 3339, where letters may be lower case.
 fn is_date_time(text: &str) -> bool {
     scalars::is_rfc3339(&text.to_uppercase())
 }
@@ -125,7 +125,7 @@ fn is_uuid(text: &str) -> bool {
     }) && rest.is_empty()
 }
 
-/// As Go's `mail.ParseAddress` takes the usual forms: `a@b`, `Name <a@b>`.
+/// The usual forms that Go's `mail.ParseAddress` accepts: `a@b`, `Name <a@b>`.
 fn is_email(text: &str) -> bool {
     let address = match text.trim().strip_suffix('>') {
         Some(rest) => rest.rsplit_once('<').map_or("", |it| it.1),
@@ -144,7 +144,7 @@ fn is_email(text: &str) -> bool {
     })
 }
 
-/// go-openapi's pattern: one label of any length up to 63, or labels and a top level of letters.
+/// The pattern of go-openapi: one label of up to 63 characters, or labels and a top-level domain of letters.
 fn is_hostname(text: &str) -> bool {
     let symbol = |it: char| it.is_alphanumeric() && (it.is_ascii() || it.is_alphabetic());
     let label = |it: &str| {

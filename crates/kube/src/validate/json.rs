@@ -1,4 +1,4 @@
-//! Nodes as the API server reads them: as JSON, to which its YAML reader (YAML 1.1) turns every document.
+//! Nodes as JSON values, as in the API server, which converts every YAML document to JSON by the rules of YAML 1.1.
 
 use pleach_yaml::{Kind, Mapping, Node, View};
 
@@ -35,7 +35,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The type in the words of JSON.
+    /// The name of the type in JSON.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Json::Null => "null",
@@ -58,14 +58,14 @@ impl<'a> Json<'a> {
     }
 }
 
-/// The value of a whole number, also when it is written with an empty fraction (`1.0`).
+/// The value of a whole number, including one with an empty fraction (`1.0`).
 pub(super) fn integral(number: f64) -> Option<i64> {
     let whole = number.is_finite() && number.fract() == 0.0;
-    // Every float in this range is exact enough to be an `i64`.
+    // Floats in this range can be converted to `i64`.
     (whole && number.abs() < 9.2e18).then_some(number as i64)
 }
 
-/// Reading fields as Go's decoder leaves them: `null` counts as missing.
+/// Access to fields as after Go's decoder: `null` counts as missing.
 pub(super) trait Fields {
     /// The value of a field, unless it is missing or null.
     fn field(&self, key: &str) -> Option<&Node>;

@@ -1,4 +1,4 @@
-//! Versions of kinds that go away.
+//! Deprecated and removed API versions.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 use super::builtin::Kubernetes;
 use crate::object::Gvk;
 
-/// When a version of a kind is removed, and its replacement. Numbers are minor versions of Kubernetes 1.
+/// The deprecation of an API version. Numbers are minor versions of Kubernetes 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     /// The first minor version in which it is deprecated.
     pub deprecated: Option<u32>,
-    /// Not served from this one on.
+    /// The first minor version that no longer serves it.
     pub removed: Option<u32>,
-    /// `apiVersion`, and the kind where it has another name: `networking.k8s.io/v1`.
+    /// The replacement: `apiVersion`, and the kind if its name differs: `networking.k8s.io/v1`.
     pub replacement: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn of(gvk: &Gvk) -> Option<Lifecycle> {
 fn newest(gvk: &Gvk) -> Option<String> {
     let kubernetes = Kubernetes::builtin();
     let versions = kubernetes.versions(&gvk.group, &gvk.kind, kubernetes.newest());
-    // A stable version is the last in the order of names but for those with `alpha` and `beta` in them.
+    // Without `alpha` and `beta`, the stable version is the last one in the order of names.
     let others = versions.filter(|it| it.version != gvk.version);
     let best = others.max_by_key(|it| {
         (

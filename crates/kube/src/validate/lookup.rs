@@ -1,11 +1,11 @@
-//! Finding what belongs to a name among names that do not change.
+//! A fixed map from names to values.
 
-/// Values by name, in the order of length and then of the names. A look-up mostly compares one name.
+/// Values by name, sorted by length and then by name. A lookup usually compares one name.
 #[derive(Debug)]
 pub(super) struct Lookup<T> {
     entries: Box<[(Box<str>, T)]>,
-    /// For each remainder of a digest, one more than the number of an entry; 0 where there is none. Of two with one remainder, the later
-    /// one is in the next free place.
+    /// For each remainder of a digest, one more than the index of an entry; 0 if there is none. If two have the same remainder, the
+    /// later one is in the next free slot.
     slots: Box<[u16]>,
 }
 
@@ -19,11 +19,11 @@ impl<T> Default for Lookup<T> {
 }
 
 impl<T> Lookup<T> {
-    /// Of two equal names, the first counts.
+    /// Creates the map. Of equal names, the first one is used.
     pub(super) fn new(mut list: Vec<(Box<str>, T)>) -> Lookup<T> {
         list.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.0.cmp(&b.0)));
         list.dedup_by(|later, first| later.0 == first.0);
-        // A definition of the greatest size that the server takes has fewer names; more would have no number.
+        // Definitions of the maximum size that the server accepts have fewer names.
         list.truncate(usize::from(u16::MAX) - 1);
         let mut slots = match list.len() {
             0 => Vec::new(),
@@ -77,7 +77,7 @@ fn slot(slots: &[u16], digest: usize) -> Option<u16> {
     slots.get(digest & mask).copied()
 }
 
-/// A number made of a name's length, its first bytes and its last ones.
+/// A number from the length, the first and the last bytes of a name.
 fn digest(name: &str) -> usize {
     let bytes = name.as_bytes();
     let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {

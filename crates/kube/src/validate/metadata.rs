@@ -1,4 +1,4 @@
-//! `metadata` of every object, and of resources inside of others (apimachinery's `ValidateObjectMeta`).
+//! `metadata` of objects and of embedded resources (`ValidateObjectMeta` of apimachinery).
 
 use super::decode::{self, Encoding, Type};
 use super::fault::{Report, class};
@@ -6,21 +6,21 @@ use super::json::Fields;
 use super::names::{self, NameRule};
 use pleach_yaml::{Entry, Node};
 
-/// All annotations of an object together, keys and values, in bytes.
+/// The maximum total size of annotations, keys and values, in bytes.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
 
-/// What holds for the metadata of a kind.
+/// The rules for the metadata of a kind.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
     pub(super) name: NameRule,
-    /// Whether the server makes a name up if there is none.
+    /// Whether the server generates a name if there is none.
     pub(super) is_name_optional: bool,
-    /// Kubernetes' own kinds have finalizers with a domain, or one of three.
+    /// Whether it is a built-in kind, whose finalizers must have a domain or be one of three.
     pub(super) is_core: bool,
     pub(super) is_namespaced: bool,
 }
 
-/// Judges the metadata of an object that is created.
+/// Validates the metadata of an object on creation.
 pub(super) fn validate<'a>(object: &'a Node, rules: Rules, report: &mut Report<'a>) {
     let Some(metadata) = object.field("metadata") else {
         return match rules.is_name_optional {
@@ -53,13 +53,13 @@ pub(super) fn validate<'a>(object: &'a Node, rules: Rules, report: &mut Report<'
         report.invalid_field(
             metadata,
             "resourceVersion",
-            "must not be set on an object that is created",
+            "must not be set when an object is created",
         );
     }
     common(metadata, rules.is_core, report);
 }
 
-/// What holds for metadata of created and updated objects, and of those inside of others.
+/// Validates the metadata of created, updated and embedded objects.
 pub(super) fn common<'a>(metadata: &'a Node, is_core: bool, report: &mut Report<'a>) {
     if metadata.integer("generation").is_some_and(|it| it < 0) {
         report.invalid_field(metadata, "generation", "must not be negative");
@@ -70,7 +70,7 @@ pub(super) fn common<'a>(metadata: &'a Node, is_core: bool, report: &mut Report<
     finalizers(metadata, is_core, report);
 }
 
-/// Keys and values of labels.
+/// Validates keys and values of labels.
 pub(super) fn labels<'a>(labels: &'a [Entry], report: &mut Report<'a>) {
     for Entry { key, value } in labels {
         if let Some(words) = names::qualified_name(key.as_str().unwrap_or("")) {
@@ -87,12 +87,12 @@ pub(super) fn labels<'a>(labels: &'a [Entry], report: &mut Report<'a>) {
     }
 }
 
-/// Keys of annotations, and the size of all.
+/// Validates keys of annotations, and their total size.
 pub(super) fn annotations<'a>(metadata: &'a Node, report: &mut Report<'a>) {
     let mut size = 0;
     for Entry { key, value } in metadata.map("annotations") {
         let name = key.as_str().unwrap_or("");
-        // The server takes upper-case letters in the domain of an annotation.
+        // The server accepts upper-case letters in the domain of an annotation.
         if let Some(words) = names::qualified_name(&name.to_lowercase()) {
             report.invalid(key, words);
         }
@@ -105,7 +105,7 @@ pub(super) fn annotations<'a>(metadata: &'a Node, report: &mut Report<'a>) {
     }
     if size > ANNOTATIONS_MAX {
         let message =
-            format!("must not be larger than 256 KiB in all, keys included; found {size} bytes");
+            format!("must not be larger than 256 KiB in total, including keys; found {size} bytes");
         report.invalid_field(metadata, "annotations", message);
     }
 }
@@ -132,7 +132,7 @@ fn owner_references<'a>(metadata: &'a Node, report: &mut Report<'a>) {
         }
         if owner.boolean("controller") == Some(true) && std::mem::replace(&mut has_controller, true)
         {
-            report.invalid_field(owner, "controller", "must be `true` for one owner only");
+            report.invalid_field(owner, "controller", "must be `true` for only one owner");
         }
     }
 }
@@ -165,7 +165,7 @@ fn finalizers<'a>(metadata: &'a Node, is_core: bool, report: &mut Report<'a>) {
     }
 }
 
-/// A resource inside of another one (`x-kubernetes-embedded-resource`).
+/// Validates an embedded resource (`x-kubernetes-embedded-resource`).
 pub(super) fn embedded<'a>(node: &'a Node, metadata: Type<'a>, report: &mut Report<'a>) {
     for key in ["apiVersion", "kind"] {
         let value = node.get(key).filter(|it| !it.is_null());

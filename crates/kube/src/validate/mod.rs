@@ -1,8 +1,8 @@
-//! Whether a Kubernetes API server accepts an object that is created, and why not.
+//! Validates objects as a Kubernetes API server does when they are created.
 //!
-//! The rules are those of kube-apiserver: strict decoding, structural schemas of custom resources with their rules in CEL, and
-//! the validation that Kubernetes has in code for its own kinds. Nothing is asked of a cluster, so what depends on one (a
-//! namespace that is missing, a quota, a webhook) is not judged.
+//! The rules are those of kube-apiserver: strict decoding, structural schemas and CEL rules of custom resources, and the validation
+//! code of Kubernetes for its own kinds. Everything that depends on a cluster (missing namespaces, quotas, webhooks) is not
+//! validated.
 
 mod builtin;
 mod cel;
@@ -44,15 +44,15 @@ use pleach_yaml::{FieldPath, Node};
 #[derive(Debug)]
 pub struct Catalog {
     minor: u32,
-    /// By group, and then by kind.
+    /// Custom kinds, by group and kind.
     custom: BTreeMap<Box<str>, BTreeMap<Box<str>, CustomKind>>,
     budget: RuleBudget,
 }
 
-/// One thing that the server would refuse.
+/// A reason why the server rejects an object.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What is wrong, at the object's own text.
+    /// The error, at its location in the object.
     pub diagnostic: Diagnostic,
     /// The field in the object.
     pub field: FieldPath,
@@ -62,22 +62,22 @@ pub struct Finding {
 enum Kind<'c> {
     Builtin(&'c builtin::BuiltinKind, &'c schema::Schema),
     Custom(&'c CustomKind, &'c Version),
-    /// The group is known, but not the kind or not the version.
+    /// The group is known, but not the kind or the version.
     Refused(Fault<'c>),
     Unknown,
 }
 
-/// The verdict on an object.
+/// The result of validating an object.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// Taken, or refused for these reasons.
+    /// Accepted, or rejected for these reasons.
     Judged(Vec<Finding>),
     /// The kind is unknown.
     UnknownKind,
 }
 
 impl Catalog {
-    /// The built-in kinds of a minor version of Kubernetes 1; the nearest one that is known, the newest without one.
+    /// The built-in kinds of the nearest known minor version of Kubernetes 1; by default, the newest.
     pub fn new(minor: Option<u32>) -> Catalog {
         let kubernetes = Kubernetes::builtin();
         Catalog {
@@ -87,7 +87,7 @@ impl Catalog {
         }
     }
 
-    /// Takes what rules in CEL may cost from a budget that other catalogs share.
+    /// Uses a budget for CEL rules that is shared with other catalogs.
     #[must_use]
     pub fn with_rule_budget(mut self, budget: RuleBudget) -> Catalog {
         self.budget = budget;
@@ -102,12 +102,12 @@ impl Catalog {
         }
     }
 
-    /// Judges an object that is created.
+    /// Validates the creation of an object.
     pub fn judge(&self, object: &Node, encoding: Encoding) -> Verdict {
         self.judge_change(object, None, encoding)
     }
 
-    /// Judges an object, created or put in the place of an old one.
+    /// Validates the creation of an object, or the change of an old one.
     pub fn judge_change(&self, object: &Node, old: Option<&Node>, encoding: Encoding) -> Verdict {
         let mut report = Report::default();
         let kind = object.text_or_empty("kind");
@@ -150,12 +150,12 @@ impl Catalog {
         Verdict::Judged(findings.collect())
     }
 
-    /// The minor version of Kubernetes 1 whose rules these are.
+    /// The minor version of Kubernetes 1 whose rules are used.
     pub fn minor(&self) -> u32 {
         self.minor
     }
 
-    /// When the version of a kind is removed: for built-in kinds, and for custom ones whose definition is marked as deprecated.
+    /// The deprecation of an API version: for built-in kinds, and for custom kinds whose definition marks it as deprecated.
     pub fn lifecycle(&self, gvk: &Gvk) -> Option<Lifecycle> {
         if let Some(known) = lifecycle::of(gvk) {
             return Some(known);
@@ -176,7 +176,7 @@ impl Catalog {
         own.or_else(|| BuiltinCrds::get().kind(&gvk.group, &gvk.kind))
     }
 
-    /// The kind of an object, or what is wrong with the fields that name it.
+    /// The kind of an object; errors in `apiVersion` and `kind` are reported.
     fn type_meta<'a>(&'a self, object: &'a Node, report: &mut Report<'a>) -> Option<Kind<'a>> {
         let mut is_named = true;
         for key in ["apiVersion", "kind"] {
@@ -204,7 +204,7 @@ impl Catalog {
         })
     }
 
-    /// A kind that this release of Kubernetes does not serve itself.
+    /// The kind of an object that is not built into this release of Kubernetes.
     fn other_kind<'a>(&'a self, gvk: &Gvk, object: &'a Node) -> Kind<'a> {
         let kubernetes = Kubernetes::builtin();
         if let Some(kind) = self.custom_kind(gvk) {
@@ -266,16 +266,16 @@ fn removed_version<'a>(object: &'a Node, gvk: &Gvk, known: &Lifecycle) -> Fault<
         below: Vec::new(),
         class: class::REMOVED_API,
         message: message.into(),
-        help: replacement.map(|it| Help::words(format!("use `{it}`, whose fields may differ"))),
+        help: replacement.map(|it| Help::words(format!("use `{it}`; its fields may differ"))),
     }
 }
 
 fn write_version(version: &str) -> Help {
-    Help::name(format!("write `apiVersion: {version}`"), version)
+    Help::name(format!("use `apiVersion: {version}`"), version)
 }
 
 fn unknown_version<'a>(object: &'a Node, gvk: &Gvk, help: Option<Help>) -> Fault<'a> {
-    let message = format!("is not a version of `{}` that is served", gvk.kind);
+    let message = format!("is not a served version of `{}`", gvk.kind);
     Fault {
         at: object.get("apiVersion").unwrap_or(object),
         below: Vec::new(),
@@ -299,7 +299,7 @@ fn unknown_kind<'a>(object: &'a Node, gvk: &Gvk, near: Option<&str>, minor: u32)
     }
 }
 
-/// An object of a kind of Kubernetes' own.
+/// Validates an object of a built-in kind.
 fn builtin<'a>(
     object: &'a Node,
     old: Option<&'a Node>,
@@ -329,7 +329,7 @@ fn builtin<'a>(
     }
 }
 
-/// An object of a kind that a CustomResourceDefinition describes.
+/// Validates an object of a custom kind.
 fn custom<'a>(
     object: &'a Node,
     old: Option<&'a Node>,
@@ -363,14 +363,14 @@ fn custom<'a>(
     if let Some(scale) = &version.scale {
         scale_fields(object, scale, options.encoding, report);
     }
-    // Rules cannot be relied on where fields are missing or of another type.
+    // With missing fields or wrong types, rules are not evaluated.
     let is_typed = report.faults.iter().all(|it| !it.class.is_about_types());
     if is_typed && schema.flags.has_rules {
         cel::rules(object, old, pool, schema, options, report);
     }
 }
 
-/// The server reads the numbers of the scale subresource, whatever the schema says.
+/// The server validates the numbers of the scale subresource independent of the schema.
 fn scale_fields<'a>(
     object: &'a Node,
     scale: &crd::Scale,

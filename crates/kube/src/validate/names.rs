@@ -1,6 +1,6 @@
-//! The forms of names that Kubernetes has (apimachinery's `util/validation` and `api/validation`).
+//! The rules for names in Kubernetes (`util/validation` and `api/validation` of apimachinery).
 
-/// The requirements for a name; `None` if it satisfies them.
+/// A rule for names: returns the requirements if a name violates them.
 pub(super) type NameRule = fn(&str) -> Option<&'static str>;
 
 const LABEL_MAX: usize = 63;
@@ -42,7 +42,7 @@ pub(super) fn dns_subdomain(text: &str) -> Option<&'static str> {
     (text.len() > SUBDOMAIN_MAX || !text.split('.').all(is_label_form)).then_some(WORDS)
 }
 
-/// A DNS subdomain that may contain underscores too.
+/// A DNS subdomain that may also contain underscores.
 pub(super) fn dns_subdomain_with_underscore(text: &str) -> Option<&'static str> {
     const WORDS: &str =
         "must be a DNS name of at most 253 lower-case letters, digits, `-`, `_` and `.`";
@@ -97,13 +97,13 @@ pub(super) fn label_value(text: &str) -> Option<&'static str> {
     (!holds).then_some(WORDS)
 }
 
-/// A name that needs no escape in a path of the API.
+/// A name that needs no escaping in a path of the API.
 pub(super) fn path_segment(text: &str) -> Option<&'static str> {
     const WORDS: &str = "must not be `.` or `..`, and must not contain `/` or `%`";
     (matches!(text, "." | "..") || text.contains(['/', '%'])).then_some(WORDS)
 }
 
-/// The name of an environment variable: any printable ASCII but `=` (since Kubernetes 1.30).
+/// The name of an environment variable: any printable ASCII except `=` (since Kubernetes 1.30).
 pub(super) fn env_name(text: &str) -> Option<&'static str> {
     const WORDS: &str = "must be printable ASCII without `=`";
     let printable = text
@@ -144,7 +144,7 @@ pub(super) fn header_name(text: &str) -> Option<&'static str> {
     (text.is_empty() || !form).then_some("must be a header name: letters, digits and `-`")
 }
 
-/// An identifier of C.
+/// A C identifier.
 pub(super) fn c_identifier(text: &str) -> bool {
     let first = text.bytes().next();
     first.is_some_and(|it| it.is_ascii_alphabetic() || it == b'_')
@@ -153,7 +153,7 @@ pub(super) fn c_identifier(text: &str) -> bool {
             .all(|it| it.is_ascii_alphanumeric() || it == b'_')
 }
 
-/// A name that may end in `-`, since characters are added to it.
+/// A prefix of a name, which may end with `-`, completed for validation.
 pub(super) fn as_prefix(text: &str) -> std::borrow::Cow<'_, str> {
     match text.strip_suffix('-') {
         Some(rest) if !rest.is_empty() => format!("{rest}a").into(),

@@ -1,24 +1,24 @@
-//! The Pod Security Standards, as the admission controller of Kubernetes judges them.
+//! The Pod Security Standards, as in the admission controller of Kubernetes.
 //!
-//! Source: `k8s.io/pod-security-admission/policy`, whose words these are. Versions before 1.25 are judged as 1.25.
+//! Source: `k8s.io/pod-security-admission/policy`, including the messages. Versions before 1.25 are treated as 1.25.
 
 use std::collections::BTreeSet;
 
 use pleach_yaml::Node;
 
-/// How much a pod may do.
+/// A level of the standards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// The level that allows everything.
     Privileged,
-    /// Nothing that is known to give a pod more privileges.
+    /// The level that prevents known privilege escalations.
     Baseline,
-    /// What follows the present practice of hardening pods.
+    /// The level that follows current hardening practices.
     Restricted,
 }
 
 impl Level {
-    /// The level of a label such as `pod-security.kubernetes.io/enforce`. `None` for a value that the API server refuses.
+    /// The level of a label such as `pod-security.kubernetes.io/enforce`. `None` for an invalid value.
     pub fn parse(text: &str) -> Option<Level> {
         match text {
             "privileged" => Some(Level::Privileged),
@@ -28,7 +28,7 @@ impl Level {
         }
     }
 
-    /// The level's name, as labels of namespaces have it.
+    /// The name of the level in labels.
     pub fn name(self) -> &'static str {
         match self {
             Level::Privileged => "privileged",
@@ -38,8 +38,8 @@ impl Level {
     }
 }
 
-/// What a pod violates at a level of a minor version of Kubernetes 1: `reason (detail)` each, in the admission controller's order and
-/// words. `metadata` and `spec` are those of the pod or of a template of pods.
+/// The violations of a level by a pod, for a minor version of Kubernetes 1: `reason (detail)`, in the order and words of the
+/// admission controller. `metadata` and `spec` are those of the pod or of a pod template.
 pub fn violations(level: Level, minor: u32, metadata: Option<&Node>, spec: &Node) -> Vec<String> {
     let pod = Pod {
         metadata,
@@ -68,9 +68,9 @@ pub fn violations(level: Level, minor: u32, metadata: Option<&Node>, spec: &Node
 
 struct Check {
     level: Level,
-    /// The minor version that has it first.
+    /// The first minor version with this check.
     since: u32,
-    /// The minor version since which a check of the restricted level takes its place there.
+    /// The first minor version in which a check of the restricted level replaces it there.
     overridden_since: Option<u32>,
     judge: fn(&Pod<'_>) -> Option<Violation>,
 }
@@ -106,7 +106,7 @@ const fn overridden(by: u32, judge: fn(&Pod<'_>) -> Option<Violation>) -> Check 
     }
 }
 
-/// By level, then by the names that the checks have in Kubernetes.
+/// Sorted by level, then by the names of the checks in Kubernetes.
 const CHECKS: [Check; 19] = [
     baseline(0, app_armor_profile),
     overridden(0, capabilities_baseline),
@@ -167,25 +167,25 @@ impl<'a> Pod<'a> {
         self.spec.at_keys(&["os", "name"]).and_then(Node::as_str) == Some("windows")
     }
 
-    /// Since 1.35 a pod in a user namespace may be root there.
+    /// Since 1.35, a pod in a user namespace may run as root.
     fn is_in_user_namespace(&self) -> bool {
         let users = self.spec.get("hostUsers").and_then(Node::as_bool);
         self.minor >= 35 && users == Some(false)
     }
 
-    /// The names of the containers that are bad.
+    /// The names of violating containers.
     fn bad(&self, mut is_bad: impl FnMut(&Container<'a>) -> bool) -> Vec<&'a str> {
         let bad = self.containers.iter().filter(|it| is_bad(it));
         bad.map(|it| it.name).collect()
     }
 }
 
-/// A field; null is none.
+/// A field; null counts as missing.
 fn at<'a>(node: &'a Node, keys: &[&str]) -> Option<&'a Node> {
     node.at_keys(keys).filter(|it| !it.is_null())
 }
 
-/// Initial containers first, as Kubernetes visits them.
+/// Init containers first, as in Kubernetes.
 fn containers(spec: &Node) -> Vec<Container<'_>> {
     let lists = ["initContainers", "containers", "ephemeralContainers"];
     let lists = lists
@@ -232,14 +232,14 @@ fn setters(is_pod: bool, containers: &[&str]) -> Option<String> {
     }
 }
 
-/// Profiles that are neither the runtime's own nor one of the node.
+/// Profiles other than those of the runtime and of the node.
 struct Unsafe<'a> {
     of_pod: bool,
     containers: Vec<&'a str>,
     values: BTreeSet<String>,
 }
 
-/// Where a field of security contexts sets such a profile.
+/// The security contexts that set such a profile.
 fn unsafe_profiles<'a>(pod: &Pod<'a>, key: &str) -> Unsafe<'a> {
     let mut values = BTreeSet::new();
     let mut is_bad = |profile: Option<&Node>| {
@@ -323,7 +323,7 @@ const CAPABILITIES: [&str; 13] = [
     "SYS_CHROOT",
 ];
 
-/// The containers that add other capabilities than these, and what they add.
+/// The containers that add other capabilities, and these capabilities.
 fn added<'a>(pod: &Pod<'a>, allowed: &[&str]) -> (Vec<&'a str>, BTreeSet<&'a str>) {
     let mut found = BTreeSet::new();
     let containers = pod.bad(|it| {
@@ -560,7 +560,7 @@ fn se_linux_options(pod: &Pod<'_>) -> Option<Violation> {
     violation("seLinuxOptions", detail)
 }
 
-/// The places that set another profile than these two, and the containers that have none.
+/// The security contexts with a forbidden profile, and the containers without one.
 fn seccomp<'a>(pod: &Pod<'a>) -> (Option<Violation>, Vec<&'a str>) {
     const KEY: &str = "seccompProfile";
     let Unsafe {
@@ -669,7 +669,7 @@ fn restricted_volumes(pod: &Pod<'_>) -> Option<Violation> {
         "projected",
         "secret",
     ];
-    /// In the order in which the controller looks for them.
+    /// In the order in which the controller checks them.
     const OTHERS: [&str; 21] = [
         "hostPath",
         "gcePersistentDisk",

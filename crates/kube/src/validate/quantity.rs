@@ -1,18 +1,18 @@
 //! Kubernetes quantities, exactly (apimachinery's `resource.Quantity`).
 
-/// An amount in billionths: finer ones are rounded up, as the server does.
+/// An amount in billionths, rounded up as in the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Quantity(i128);
 
 const NANO: i128 = 1_000_000_000;
-/// The greatest value that a quantity can hold; greater ones are cut down to it.
+/// The maximum value; greater values are reduced to it.
 const MAX: i128 = (i64::MAX as i128) * NANO;
 
-/// Digits after these are only counted, since they cannot change the value of a quantity.
+/// Further digits are only counted, because they cannot change the value.
 const DIGITS_MAX: i128 = 10i128.pow(27);
 
 impl Quantity {
-    /// Reads a quantity as the server does: spaces around it do not count.
+    /// Parses a quantity like the server, ignoring surrounding spaces.
     pub(crate) fn parse(text: &str) -> Option<Quantity> {
         let text = text.trim();
         if text.is_empty() {
@@ -30,13 +30,13 @@ impl Quantity {
             }
             None => ("", rest),
         };
-        // A sign alone is zero for the server, but a suffix alone is none.
+        // For the server, a lone sign is zero, but a lone suffix is invalid.
         let scale = Scale::of(suffix)?;
         let magnitude = scale.apply(whole, fraction);
         Some(Quantity(if negative { -magnitude } else { magnitude }))
     }
 
-    /// Of a whole number.
+    /// The quantity of a whole number.
     pub(crate) fn of(value: i64) -> Quantity {
         Quantity(i128::from(value) * NANO)
     }
@@ -54,7 +54,7 @@ impl Quantity {
         self.0 % NANO == 0
     }
 
-    /// Whether it has no fraction once it is rounded up to thousandths.
+    /// Whether it is whole in thousandths, after rounding up.
     pub(crate) fn is_whole_at_milli(self) -> bool {
         let milli = NANO / 1000;
         let rounded = self.0.div_euclid(milli) + i128::from(self.0.rem_euclid(milli) != 0);
@@ -85,7 +85,7 @@ impl Quantity {
     }
 }
 
-/// What a suffix multiplies by.
+/// The factor of a suffix.
 enum Scale {
     Decimal(i64),
     Binary(u32),
@@ -123,7 +123,7 @@ impl Scale {
                 .map(|it| i128::from(it - b'0'))
         };
         let mut value: i128 = 0;
-        // Digits beyond what an i128 holds are below a billionth or beyond the greatest value.
+        // Digits that do not fit into an i128 are below a billionth or above the maximum.
         let mut dropped: i64 = 0;
         let mut is_inexact = false;
         for digit in digits() {
@@ -169,7 +169,7 @@ fn scaled(value: i128, power: i64, is_inexact: bool) -> i128 {
             let up = i128::from(value % divisor != 0 || is_inexact);
             (value / divisor + up).min(MAX)
         }
-        // Less than a billionth, but not nothing.
+        // Less than a billionth, but not zero.
         None => 1,
     }
 }

@@ -1,4 +1,4 @@
-//! Schemas out of their JSON form: a CRD's `openAPIV3Schema`, or a line of the built-in ones.
+//! Parses schemas: `openAPIV3Schema` of a CRD, or a line of the built-in schemas.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use crate::schema::pattern::Pattern;
 use pleach_yaml::diag::Source;
 use pleach_yaml::{Entry, Mapping, Node, parse_one};
 
-/// Reads the JSON text of a built-in schema. These are made by the project's own tool; one that cannot be read allows everything.
+/// Parses the JSON text of a built-in schema. An invalid one, which the generator never creates, allows everything.
 pub(super) fn read_text(text: &str) -> Schema {
     let source = Source::internal("schema.json", text);
     parse_one(&source).map_or_else(|_| anything(), |node| read(&node))
@@ -23,7 +23,7 @@ fn anything() -> Schema {
     schema
 }
 
-/// Reads a schema. Words that the server does not heed when it judges objects (descriptions, examples) are skipped.
+/// Parses a schema. Keywords without an effect on validation (descriptions, examples) are skipped.
 pub(super) fn read(node: &Node) -> Schema {
     let mut schema = Schema::default();
     let Some(words) = node.as_mapping() else {
@@ -39,13 +39,13 @@ pub(super) fn read(node: &Node) -> Schema {
         || words.get("format").and_then(Node::as_str) == Some("int-or-string")
     {
         schema.types = Types::IntOrString;
-        // What generators wrote before the flag existed says no more than the flag.
+        // The form of older generators is equivalent to the flag.
         if let Some(logic) = schema.logic.as_mut().filter(|_| is_int_or_string(words)) {
             logic.any_of.clear();
         }
     }
     if schema.types == Types::Any && schema.properties.is_empty() {
-        // A schema without a type is not structural; the server refuses the definition, or keeps whatever is there.
+        // A schema without a type is not structural: the server rejects the definition or keeps any value.
         match is_int_or_string(words) {
             true => schema.types = Types::IntOrString,
             false => schema.flags.preserve_unknown = true,
@@ -56,7 +56,7 @@ pub(super) fn read(node: &Node) -> Schema {
 }
 
 fn below_has_rules(schema: &Schema) -> bool {
-    // A shared schema is not read for this: it may have rules.
+    // A shared schema is not parsed here, so it may have rules.
     let may = |child: &Child| match child {
         Child::Own(own) => own.flags.has_rules,
         Child::Shared(_) => true,
@@ -149,7 +149,7 @@ fn types(word: &str) -> Types {
     }
 }
 
-/// go-openapi drops the dashes of a format's name.
+/// go-openapi ignores dashes in names of formats.
 fn format(word: &str) -> Format {
     match word.replace('-', "").as_str() {
         "int32" => Format::Int32,
@@ -178,7 +178,7 @@ fn properties(value: &Node) -> Properties {
     Properties::new(list.collect())
 }
 
-/// `{"$": 12}` is the built-in form's way to share a schema.
+/// `{"$": 12}` refers to a shared schema in the built-in form.
 fn child(value: &Node) -> Child {
     let shared = value.get("$").and_then(super::json::integer);
     match shared.and_then(|it| u32::try_from(it).ok()) {

@@ -1,8 +1,8 @@
-//! Texts that mean something: times, durations, addresses, base64, as Go's standard library reads them.
+//! Times, durations, addresses and base64, as in Go's standard library.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A time of RFC 3339 as Go's `time.Parse` takes it.
+/// Whether a text is a time of RFC 3339 for Go's `time.Parse`.
 pub(super) fn is_rfc3339(text: &str) -> bool {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<u32> {
@@ -46,7 +46,7 @@ pub(super) fn unix_time(text: &str) -> Option<(i64, i32)> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    // Days of the civil calendar, counted from March so that leap days come last.
+    // Days of the calendar, counted from March, so that leap days come last.
     let (y, m) = if month > 2 {
         (year, month - 3)
     } else {
@@ -106,7 +106,7 @@ pub(super) fn days_in(year: u32, month: u32) -> u32 {
     }
 }
 
-/// A duration as Go's `time.ParseDuration` reads it, in nanoseconds.
+/// A duration in nanoseconds, as parsed by Go's `time.ParseDuration`.
 pub(super) fn go_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -158,7 +158,7 @@ pub(super) fn go_duration(text: &str) -> Option<i64> {
     i64::try_from(signed).ok()
 }
 
-/// Go's duration, or the looser form of go-openapi (`3 days`), which `format: duration` means in a CRD.
+/// A Go duration, or the more lenient form of go-openapi (`3 days`), for `format: duration` in a CRD.
 pub(super) fn openapi_duration(text: &str) -> bool {
     if go_duration(text).is_some() {
         return true;
@@ -195,7 +195,7 @@ fn is_openapi_unit(unit: &str) -> bool {
     EXACT.contains(&unit) || unit == "wk" || BEGINNINGS.iter().any(|it| unit.starts_with(it))
 }
 
-/// Standard base64 with padding, line ends skipped, as Go's decoder reads it. Gives the length of what it means.
+/// The decoded length of standard base64 with padding; line ends are ignored, as in Go's decoder.
 pub(super) fn base64_length(text: &str) -> Option<usize> {
     let mut symbols = 0usize;
     let mut padding = 0usize;
@@ -235,7 +235,7 @@ pub(super) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// An IP address as Kubernetes reads it in its older fields: numbers may have leading zeros.
+/// An IP address in older fields of Kubernetes, where numbers may have leading zeros.
 pub(super) fn ip_sloppy(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         return ipv6_sloppy(text).map(IpAddr::V6);
@@ -262,7 +262,7 @@ fn ipv6_sloppy(text: &str) -> Option<Ipv6Addr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
-    // The last 32 bits may be an IPv4 address with zeros before its numbers.
+    // The last 32 bits may be an IPv4 address with leading zeros.
     let (head, tail) = text.rsplit_once(':')?;
     format!("{head}:{}", ipv4_sloppy(tail)?).parse().ok()
 }
@@ -277,7 +277,7 @@ pub(super) fn cidr_sloppy(text: &str) -> Option<(IpAddr, u8)> {
     (bits <= max).then_some((address, bits))
 }
 
-/// An IP address without zeros before its numbers.
+/// An IP address without leading zeros.
 pub(super) fn ip(text: &str) -> Option<IpAddr> {
     text.parse().ok()
 }

@@ -27,15 +27,15 @@ pub(super) struct Schema {
     pub(super) rules: Box<[Rule]>,
 }
 
-/// A schema below another: its own, or one that several share.
+/// A subschema, possibly shared.
 #[derive(Debug)]
 pub(super) enum Child {
     Own(Box<Schema>),
-    /// Its number in the [`Pool`].
+    /// The number in the [`Pool`].
     Shared(u32),
 }
 
-/// The type of a JSON value, or of a Go value for Kubernetes' own kinds.
+/// The type of a JSON value, or of a Go value for built-in kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Types {
     #[default]
@@ -52,7 +52,7 @@ pub(super) enum Types {
 }
 
 impl Types {
-    /// The type as messages name it.
+    /// A description of the type, for messages.
     pub(super) fn words(self) -> &'static str {
         match self {
             Types::Any => "a value",
@@ -68,7 +68,7 @@ impl Types {
     }
 }
 
-/// Formats that the server knows; it ignores all others.
+/// The formats that the server supports; others are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Format {
     #[default]
@@ -99,7 +99,7 @@ pub(super) struct Flags {
     pub(super) unique_items: bool,
     pub(super) exclusive_minimum: bool,
     pub(super) exclusive_maximum: bool,
-    /// Something below, or here, has a rule in CEL.
+    /// Whether this schema or a subschema has CEL rules.
     pub(super) has_rules: bool,
 }
 
@@ -111,10 +111,10 @@ pub(super) enum ListType {
     Map,
 }
 
-/// What is below keys that no property names.
+/// The schema of additional properties.
 #[derive(Debug, Default)]
 pub(super) enum Additional {
-    /// Nothing is reported: such keys are unknown.
+    /// Not specified: such keys are unknown.
     #[default]
     None,
     Anything,
@@ -140,13 +140,13 @@ pub(super) struct Range {
     pub(super) max: Option<u64>,
 }
 
-/// The values that a field may have.
+/// The allowed values of a field.
 #[derive(Debug, Default)]
 pub(super) struct Enumeration {
     texts: Vec<Box<str>>,
-    /// The same, in order.
+    /// The same, sorted.
     sorted: BTreeSet<Box<str>>,
-    /// The bits of the numbers.
+    /// The allowed numbers, as bits.
     numbers: BTreeSet<u64>,
     others: Vec<Node>,
 }
@@ -183,7 +183,7 @@ impl Enumeration {
         }
     }
 
-    /// The texts among them.
+    /// The allowed strings.
     pub(super) fn texts(&self) -> Vec<&str> {
         self.texts.iter().map(|it| &**it).collect()
     }
@@ -207,7 +207,7 @@ pub(super) struct Rule {
     pub(super) expression: Box<str>,
     pub(super) message: Option<Box<str>>,
     pub(super) message_expression: Option<Box<str>>,
-    /// Evaluated also when there is no old value (`optionalOldSelf`).
+    /// Whether it is also evaluated without an old value (`optionalOldSelf`).
     pub(super) optional_old_self: bool,
     pub(super) program: OnceLock<super::cel::Compiled>,
 }
@@ -236,7 +236,7 @@ impl Range {
     }
 }
 
-/// Schemas that others refer to by number. Each is read when it is first needed.
+/// Shared schemas, by number. Each is parsed on first use.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     /// The text of a schema, as JSON.
@@ -267,7 +267,7 @@ impl Pool {
         }
     }
 
-    /// The schema below a key: the property's, else that of all other keys.
+    /// The schema of a key: that of the property, or else that of additional properties.
     pub(super) fn child<'s>(&'s self, schema: &'s Schema, key: &str) -> Option<&'s Schema> {
         match (schema.properties.get(key), &schema.additional) {
             (Some(child), _) | (None, Additional::Like(child)) => Some(self.get(child)),

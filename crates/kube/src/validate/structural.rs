@@ -1,4 +1,4 @@
-//! Custom resources: unknown fields, types, limits and list types, as apiextensions-apiserver judges them on creation.
+//! Custom resources: unknown fields, types, limits and list types, as in apiextensions-apiserver on creation.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,19 +14,19 @@ use pleach_yaml::{Entry, Mapping, Node};
 pub(super) struct Structural<'a, 'r> {
     pub(super) pool: &'a Pool,
     pub(super) report: &'r mut Report<'a>,
-    /// The type of `metadata`, for resources inside of others.
+    /// The type of `metadata`, for embedded resources.
     pub(super) metadata: decode::Type<'a>,
     /// Whether the server drops `status` when it creates the object.
     pub(super) drops_status: bool,
 }
 
-/// Fields that every object has without its schema naming them.
+/// Fields that every object has, independent of its schema.
 fn is_meta_field(name: &str) -> bool {
     matches!(name, "apiVersion" | "kind" | "metadata")
 }
 
 impl<'a> Structural<'a, '_> {
-    /// Judges the whole object, but for its own metadata.
+    /// Validates the whole object, except its metadata.
     pub(super) fn root(&mut self, node: &'a Node, schema: &'a Schema) {
         self.unknown_fields(node, Some(schema), true);
         if let Some(map) = node.as_mapping() {
@@ -70,7 +70,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// Unknown fields, which the server would drop. Without a schema, all fields are unknown.
+    /// Reports unknown fields, which the server would drop. Without a schema, all fields are unknown.
     fn unknown_fields(&mut self, node: &'a Node, schema: Option<&'a Schema>, is_resource: bool) {
         let keeps = schema.is_some_and(|it| it.flags.preserve_unknown);
         if let Some(map) = node.as_mapping() {
@@ -98,7 +98,7 @@ impl<'a> Structural<'a, '_> {
         let each = each.map(|it| self.pool.get(it));
         for item in node.as_sequence().unwrap_or_default() {
             match each {
-                // Below a field that keeps all, lists of no schema are kept too.
+                // If a field preserves unknown fields, lists without a schema are also kept.
                 None if keeps => {}
                 Some(each) if keeps && !each.flags.preserve_unknown => {
                     self.known_fields_only(item, each);
@@ -108,7 +108,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// Items of a list whose schema keeps unknown fields are looked into, but may have any.
+    /// Checks only known fields, for items of a list whose schema preserves unknown fields.
     fn known_fields_only(&mut self, node: &'a Node, schema: &'a Schema) {
         for Entry { key, value } in node.as_mapping().into_iter().flatten() {
             if let Some(below) = self.below(schema, key.as_str().unwrap_or("")) {
@@ -117,7 +117,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// The schema below a key if the key is known; it may have none itself.
+    /// Whether a key is known, and its schema, if it has one.
     fn below(&self, schema: &'a Schema, name: &str) -> Option<Option<&'a Schema>> {
         if let Some(child) = schema.properties.get(name) {
             return Some(Some(self.pool.get(child)));
@@ -137,7 +137,7 @@ impl<'a> Structural<'a, '_> {
             .help(Help::nearest(key.as_str().unwrap_or(""), known));
     }
 
-    /// Validates a value itself against a schema. `whole` is the schema with the defaults, if this one is a part of it.
+    /// Validates a value against a schema. `whole` is the enclosing schema with the defaults, if this one is a part of it.
     fn assertions(&mut self, node: &'a Node, schema: &'a Schema, whole: &'a Schema) {
         let json = Json::of(node);
         if !self.has_type(&json, schema) {
@@ -165,7 +165,7 @@ impl<'a> Structural<'a, '_> {
     fn has_type(&self, json: &Json<'_>, schema: &Schema) -> bool {
         let is_whole = || match json {
             Json::Int(value) => i64::try_from(*value).is_ok(),
-            // go-openapi takes a float for an integer only as far as JavaScript would.
+            // go-openapi accepts a float as an integer only within the safe range of JavaScript.
             Json::Float(value) => integral(*value).is_some_and(|it| it.abs() < 1 << 53),
             _ => false,
         };
@@ -185,7 +185,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// Whether a field is there once defaults are filled in and nulls dropped.
+    /// Whether a field exists after defaults are set and nulls are removed.
     fn is_present(&self, map: &Mapping, name: &str, whole: &Schema) -> bool {
         let field = self.pool.child(whole, name);
         let has_default = || {
@@ -362,7 +362,7 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    /// Sets without duplicates, and maps without two items of the same keys.
+    /// Checks that the items of sets and the keys of maps are unique.
     fn list_type(&mut self, items: &'a [Node], schema: &'a Schema) {
         if schema.list == ListType::Atomic || items.len() < 2 {
             return;
@@ -396,7 +396,7 @@ impl<'a> Structural<'a, '_> {
     }
 }
 
-/// A text that two values share when they are the same JSON.
+/// The canonical text of a JSON value.
 pub(super) fn canonical(node: &Node, text: &mut String) {
     match Json::of(node) {
         Json::Null => text.push_str("null"),
@@ -426,7 +426,7 @@ pub(super) fn canonical(node: &Node, text: &mut String) {
     }
 }
 
-/// Whether two values are the same JSON.
+/// Whether two JSON values are equal.
 pub(super) fn same(a: &Node, b: &Node) -> bool {
     match (Json::of(a), Json::of(b)) {
         (Json::Null, Json::Null) => true,

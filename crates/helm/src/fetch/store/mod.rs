@@ -1,7 +1,7 @@
-//! Bytes by name: a repository of an OCI registry, or a folder of an S3 bucket.
+//! Stores of bytes by name: a repository in an OCI registry, or a folder in an S3 bucket.
 //!
-//! A name gets its new bytes in one step, so a reader finds the old or the new ones, and of several writers the last one wins. Whoever
-//! asks can do without: a server that is slow or away is given up sooner than one that has a chart.
+//! Writes are atomic: a reader gets either the old or the new bytes, and the last writer wins. The data is optional, so time limits
+//! are shorter than for charts.
 
 mod oci;
 mod s3;
@@ -15,10 +15,10 @@ use super::http::Client;
 use super::url::Url;
 use pleach_yaml::diag::Diagnostic;
 
-/// The bytes of one name. Larger ones are not fetched.
+/// The maximum size of the bytes of a name.
 const BYTES_MAX: u64 = 128 << 20;
 
-/// Where a store is: `oci://host/repository` or `s3://bucket/folder`.
+/// The address of a store: `oci://host/repository` or `s3://bucket/folder`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreAddress {
     text: String,
@@ -66,7 +66,7 @@ impl fmt::Display for StoreAddress {
     }
 }
 
-/// As the distribution specification has names: lower case, digits, and separators between them.
+/// Whether a path is a valid name (distribution specification): lower case, digits, and separators between them.
 fn is_repository(path: &str) -> bool {
     let is_part = |part: &str| {
         let is_inner = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
@@ -82,36 +82,36 @@ fn is_bucket(name: &str) -> bool {
     (3..=63).contains(&name.len()) && name.bytes().all(is_inner) && !name.starts_with('.')
 }
 
-/// A folder in a bucket; a segment of dots would lead elsewhere.
+/// Whether a path is a folder in a bucket, without segments of dots.
 fn is_folder(path: &str) -> bool {
     let is_inner = |it: u8| it.is_ascii_alphanumeric() || b"!_.*'()-@=+".contains(&it);
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(is_inner);
     path.is_empty() || path.split('/').all(is_part)
 }
 
-/// How S3 is reached, as the environment of AWS's own tools says it.
+/// The settings for S3, from the environment variables of the AWS tools.
 #[derive(Clone, Default)]
 pub struct S3Access {
-    /// Without keys, requests are not signed.
+    /// The keys; without them, requests are not signed.
     pub keys: Option<S3Keys>,
-    /// The region that the bucket is in.
+    /// The region of the bucket.
     pub region: Option<String>,
-    /// The server; AWS's own where there is none.
+    /// The server; by default that of AWS.
     pub endpoint: Option<String>,
 }
 
-/// What requests are signed with.
+/// The keys for signing requests.
 #[derive(Clone)]
 pub struct S3Keys {
     /// `AWS_ACCESS_KEY_ID`
     pub id: String,
     /// `AWS_SECRET_ACCESS_KEY`
     pub secret: String,
-    /// `AWS_SESSION_TOKEN`, of temporary keys.
+    /// `AWS_SESSION_TOKEN`, for temporary keys.
     pub token: Option<String>,
 }
 
-/// A store that can be asked.
+/// A client for a store.
 pub struct Store {
     address: StoreAddress,
     access: Access,
@@ -119,7 +119,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Nothing is read or asked yet.
+    /// Creates a client. Files and servers are only accessed on first use.
     pub fn new(address: StoreAddress, files: CredentialFiles, s3: S3Access) -> Store {
         Store {
             address,
@@ -128,12 +128,12 @@ impl Store {
         }
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn address(&self) -> &StoreAddress {
         &self.address
     }
 
-    /// The bytes of a name; `None` where it has none. Errors: `unreachable`, `access-denied`, `unexpected-answer`, `wrong-digest`.
+    /// The bytes of a name; `None` if it does not exist. Errors: `unreachable`, `access-denied`, `unexpected-answer`, `wrong-digest`.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         match &self.address.kind {
             Kind::Registry(address) => oci::get(&self.access, address, name),

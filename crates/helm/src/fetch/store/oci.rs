@@ -1,4 +1,4 @@
-//! A store in an OCI registry: each name is a tag, whose manifest has one layer.
+//! A store in an OCI registry: each name is a tag with a manifest of one layer.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use super::BYTES_MAX;
 use crate::chart::digest;
 use pleach_yaml::diag::Diagnostic;
 
-/// What the artifact is, and its layer.
+/// The type of the artifact and its layer.
 const ARTIFACT: &str = "application/vnd.pleach.run.v1";
 const LAYER: &str = "application/vnd.pleach.run.layer.v1";
-/// What the image specification has for an artifact without a configuration.
+/// The type of an empty configuration in the image specification.
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY_BYTES: &[u8] = b"{}";
 
@@ -38,7 +38,7 @@ pub(super) fn get(
     }
 }
 
-/// The manifest comes last: until then the tag has what it had.
+/// Pushes the manifest last, so that the tag keeps its old content until then.
 pub(super) fn put(
     access: &Access,
     address: &Url,

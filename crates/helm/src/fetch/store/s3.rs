@@ -1,4 +1,4 @@
-//! A store in a bucket of S3 or of a server that speaks like it: each name is an object.
+//! A store in a bucket of S3 or a compatible server: each name is an object.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::super::url::Url;
 use super::{BYTES_MAX, S3Access};
 use pleach_yaml::diag::Diagnostic;
 
-/// AWS's own tools need a region too, and most other servers take any.
+/// The default region. Most other servers accept any.
 const REGION: &str = "us-east-1";
 
-/// How long a signature counts: longer than a request takes, by clocks that differ a little.
+/// The validity of a signature, with a margin for slow requests and clock differences.
 const SIGNED_FOR: Duration = Duration::from_secs(600);
 
-/// What an answer to a request that stores something may have.
+/// The maximum size of a response to a write.
 const WORDS_BYTES_MAX: u64 = 1 << 20;
 
 /// A folder of a bucket.
@@ -36,7 +36,7 @@ impl<'a> Folder<'a> {
         folder: &'a str,
     ) -> Result<Folder<'a>, Diagnostic> {
         let region = access.region.as_deref().unwrap_or(REGION);
-        // A name with a dot has no certificate as a host, and another server may have no name for each bucket.
+        // A bucket name with a dot has no valid certificate as host name, and other servers may not support host names for buckets.
         let style = match access.endpoint.is_some() || bucket.contains('.') {
             true => UrlStyle::Path,
             false => UrlStyle::VirtualHost,
@@ -46,7 +46,7 @@ impl<'a> Folder<'a> {
         let wrong = || {
             let message = format!("`{endpoint}` is not the address of an S3 server");
             let fault = Diagnostic::error("invalid-value", message);
-            fault.help("set `AWS_ENDPOINT_URL` to an address such as `https://minio.example.com`, and `AWS_REGION` to the name of a region")
+            fault.help("set `AWS_ENDPOINT_URL` to an address such as `https://minio.example.com`, and `AWS_REGION` to a region")
         };
         let address = url::Url::parse(endpoint).map_err(|_| wrong())?;
         let name = bucket.to_string();
@@ -101,7 +101,7 @@ impl<'a> Folder<'a> {
         let (name, help) = match status {
             401 | 403 => (
                 "access-denied",
-                "set `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` to keys that may do this; without `s3:ListBucket`, S3 also denies what is not there",
+                "set `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` to keys with the required permissions; without `s3:ListBucket`, S3 also denies what is not there",
             ),
             301 | 307 | 400 => (
                 "unexpected-answer",
@@ -118,7 +118,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// What S3 calls an error: the text of `<Code>`.
+/// The error code of S3: the text of `<Code>`.
 fn code(body: &[u8]) -> Option<&str> {
     let (_, rest) = str::from_utf8(body).ok()?.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;

@@ -1,11 +1,11 @@
-//! The curve P-256 and signatures with it. Slow and not hardened: keys that are made from a release's name are no secret.
+//! The curve P-256 and signatures. Slow and not hardened, because keys that are derived from the name of a release are not secret.
 
 use std::sync::LazyLock;
 
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256};
 
-/// What the curve is computed with.
+/// The parameters of the curve.
 struct Curve {
     prime: BigUint,
     order: BigUint,
@@ -66,14 +66,14 @@ pub(super) fn sign(private: &BigUint, message: &[u8]) -> (BigUint, BigUint) {
     }
 }
 
-/// Big-endian bytes, filled up in front.
+/// Big-endian bytes, padded at the beginning.
 pub(super) fn fixed(number: &BigUint, length: usize) -> Vec<u8> {
     let bytes = number.to_bytes_be();
     let missing = length.saturating_sub(bytes.len());
     [vec![0; missing], bytes].concat()
 }
 
-/// By Fermat: the modulus is prime.
+/// The inverse by Fermat's theorem, because the modulus is prime.
 fn inverse(number: &BigUint, prime: &BigUint) -> BigUint {
     number.modpow(&(prime - 2_u32), prime)
 }
@@ -100,7 +100,7 @@ fn add(a: &Point, b: &Point) -> Point {
         if (y1 + y2) % prime == BigUint::default() {
             return None;
         }
-        // The curve's other coefficient is -3.
+        // The other coefficient of the curve is -3.
         let above = minus(&(x1 * x1 * 3_u32), &BigUint::from(3_u32));
         above * inverse(&(y1 * 2_u32 % prime), prime) % prime
     } else {

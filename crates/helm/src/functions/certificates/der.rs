@@ -1,4 +1,4 @@
-//! ASN.1 in its distinguished encoding, as far as keys and certificates need it.
+//! ASN.1 in DER, as far as keys and certificates need it.
 
 use num_bigint::BigUint;
 
@@ -29,7 +29,7 @@ pub(super) fn sequence(elements: &[Vec<u8>]) -> Vec<u8> {
     element(SEQUENCE, &elements.concat())
 }
 
-/// A number that is not negative.
+/// A non-negative integer.
 pub(super) fn integer(value: &BigUint) -> Vec<u8> {
     let mut bytes = value.to_bytes_be();
     if bytes.first().is_some_and(|it| *it >= 0x80) {
@@ -42,7 +42,7 @@ pub(super) fn small(value: u8) -> Vec<u8> {
     integer(&BigUint::from(value))
 }
 
-/// Whole bytes as a string of bits.
+/// A bit string of whole bytes.
 pub(super) fn bits(bytes: &[u8]) -> Vec<u8> {
     element(BIT_STRING, &[&[0], bytes].concat())
 }
@@ -51,12 +51,12 @@ pub(super) fn octets(bytes: &[u8]) -> Vec<u8> {
     element(OCTET_STRING, bytes)
 }
 
-/// An object identifier, of its encoded bytes.
+/// An object identifier from its encoded bytes.
 pub(super) fn identifier(bytes: &[u8]) -> Vec<u8> {
     element(0x06, bytes)
 }
 
-/// What is left of an encoded text.
+/// The rest of an encoded text.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'t>(pub(super) &'t [u8]);
 

@@ -1,7 +1,7 @@
-//! Private keys: made, written and read.
+//! Private keys.
 //!
-//! A key that is made from the name of a release is no secret. So its primes are taken from a list, which costs nothing, where a
-//! search would take seconds: it shows what a chart makes, and must never be applied to a cluster.
+//! A key that is derived from the name of a release is not secret, so its primes come from a list, because a search would take
+//! seconds. It only shows what a chart creates, and must never be applied to a cluster.
 
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256};
@@ -31,9 +31,9 @@ const NULL: &[u8] = &[5, 0];
 pub(super) enum PrivateKey {
     /// The two primes and the private exponent.
     Rsa(Box<[BigUint; 3]>),
-    /// A number on P-256.
+    /// The private number on P-256.
     Ec(BigUint),
-    /// The seed of Ed25519, and all that it was read from.
+    /// The seed of Ed25519.
     Ed25519(Vec<u8>),
     /// A DSA key, which signs no certificates.
     Dsa(Vec<u8>),
@@ -64,7 +64,7 @@ fn hexadecimal(line: &str) -> Option<BigUint> {
     BigUint::parse_bytes(line.trim().as_bytes(), 16)
 }
 
-/// A new key of a kind that `genPrivateKey` knows, in PEM.
+/// A new key of a kind of `genPrivateKey`, in PEM.
 pub(super) fn new_pem(generator: &mut Generator, kind: &[u8]) -> Option<String> {
     let mut bytes = [0; 32];
     let key = match kind {
@@ -94,7 +94,7 @@ pub(super) fn new_pem(generator: &mut Generator, kind: &[u8]) -> Option<String> 
 }
 
 impl PrivateKey {
-    /// The text of the key as sprig writes it.
+    /// The key in PEM, as in sprig.
     pub(super) fn to_pem(&self) -> String {
         match self {
             PrivateKey::Rsa(key) => {
@@ -151,7 +151,7 @@ impl PrivateKey {
         key.ok_or_else(|| format!("parsing {kind} private key from PEM: {malformed}"))
     }
 
-    /// The public key as a certificate has it, and its bits alone.
+    /// The public key as in a certificate, and only its bits.
     ///
     /// Errors: Go's text, for a key that no certificate can have.
     pub(super) fn public(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
@@ -221,7 +221,7 @@ fn pkcs_1(bytes: &[u8]) -> Option<PrivateKey> {
     let exponent = fields.number()?;
     let private = fields.number()?;
     let (p, q) = (fields.number()?, fields.number()?);
-    // The exponent that certificates are written with.
+    // The public exponent.
     let is_sound = &p * &q == modulus && exponent == BigUint::from(65_537_u32);
     is_sound.then(|| PrivateKey::Rsa(Box::new([p, q, private])))
 }

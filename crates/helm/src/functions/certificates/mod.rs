@@ -84,7 +84,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-/// Where a certificate's key comes from, and the function that wants it.
+/// The source of a certificate's key, and the requesting function.
 #[derive(Clone, Copy)]
 enum Key<'a> {
     New(&'static str),
@@ -123,7 +123,7 @@ fn private_key(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned 
     Ok(Value::String(key))
 }
 
-/// Makes a certificate from a request, which depends on the release and the arguments.
+/// Creates a certificate, which depends on the release and the arguments.
 fn generate(
     context: &mut Context<'_>,
     arguments: Arguments<'_>,
@@ -153,7 +153,7 @@ fn certificate_value(certificate: Str, key: Str) -> Value {
     Value::Struct(Struct::new(&CERTIFICATE, fields))
 }
 
-/// A certificate for a server and a client: name, addresses, further names, days.
+/// A request for a server and client certificate: name, addresses, further names, days.
 fn request(arguments: Arguments<'_>) -> Result<Request, FunctionError> {
     let shown = |value: &Value| runes(&super::convert::display(value)).collect::<String>();
     let mut addresses = Vec::new();
@@ -213,7 +213,7 @@ fn signer(value: &Value) -> Result<(Certificate, PrivateKey), FunctionError> {
     }
 }
 
-/// A certificate and a key that are given in base64.
+/// A certificate and a key in base64.
 fn build_custom(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let Ok(certificate) = decode_64(arguments.text(0)) else {
         return fail("unable to decode base64 certificate");

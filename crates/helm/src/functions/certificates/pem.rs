@@ -1,8 +1,8 @@
-//! PEM: base64 between lines that name what it is.
+//! PEM: base64 between lines with the type of the data.
 
 use crate::go::base64::{decode_64, encode_64};
 
-/// Writes bytes under a name, 64 letters a line.
+/// Encodes bytes with a type, 64 characters per line.
 pub(super) fn encode(name: &str, bytes: &[u8]) -> String {
     let body = encode_64(bytes);
     let mut out = format!("-----BEGIN {name}-----\n");
@@ -13,7 +13,7 @@ pub(super) fn encode(name: &str, bytes: &[u8]) -> String {
     out + &format!("-----END {name}-----\n")
 }
 
-/// The name and the bytes of the first block.
+/// The type and the bytes of the first block.
 pub(super) fn decode(text: &[u8]) -> Option<(String, Vec<u8>)> {
     let text = String::from_utf8_lossy(text);
     let mut rest = &*text;

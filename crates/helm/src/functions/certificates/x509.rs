@@ -1,4 +1,4 @@
-//! Certificates, with the parts and in the order in which Go writes them.
+//! Certificates, with the fields and in the order of Go.
 
 use std::net::IpAddr;
 
@@ -24,19 +24,19 @@ const EXTENDED_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const SERVER: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
 const CLIENT: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 
-/// What a certificate is to say.
+/// The content of a certificate.
 pub(super) struct Request {
     pub(super) name: Vec<u8>,
     pub(super) days: i64,
     pub(super) addresses: Vec<IpAddr>,
     pub(super) names: Vec<Vec<u8>>,
     pub(super) is_authority: bool,
-    /// Who signs it, if it is not itself.
+    /// The signer, unless it is self-signed.
     pub(super) signer: Option<(Certificate, PrivateKey)>,
 }
 
 impl Request {
-    /// Of an authority that signs itself.
+    /// A request for a self-signed authority.
     pub(super) fn authority(name: &[u8], days: i64) -> Request {
         Request {
             name: name.to_vec(),
@@ -54,7 +54,7 @@ impl Request {
     }
 }
 
-/// What is needed of a certificate that signs others.
+/// The required parts of a certificate that signs others.
 pub(super) struct Certificate {
     subject: Vec<u8>,
     /// The public key, encoded.
@@ -63,7 +63,7 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate; `None` if it is none.
+    /// Parses a certificate; `None` if it is invalid.
     pub(super) fn read(bytes: &[u8]) -> Option<Certificate> {
         let mut outer = Reader(Reader(bytes).expect(SEQUENCE)?);
         let mut fields = Reader(outer.expect(SEQUENCE)?);
@@ -99,9 +99,9 @@ fn key_identifier(mut extensions: Reader<'_>) -> Option<&[u8]> {
     }
 }
 
-/// Makes a certificate that is valid from `now` on, in seconds since 1970.
+/// Creates a certificate that is valid from `now`, in seconds since 1970.
 ///
-/// Errors: Go's text, for keys that cannot sign or do not belong to the signer.
+/// Errors: Go's message for keys that cannot sign or do not belong to the signer.
 pub(super) fn make(
     request: &Request,
     key: &PrivateKey,
@@ -147,7 +147,7 @@ pub(super) fn make(
     Ok(sequence(&[body, signing_key.algorithm(), signature]))
 }
 
-/// A name of one part, or of none where it is empty.
+/// A name with one part, or without parts if it is empty.
 fn name(common: &[u8]) -> Vec<u8> {
     if common.is_empty() {
         return sequence(&[]);
@@ -162,7 +162,7 @@ fn name(common: &[u8]) -> Vec<u8> {
     sequence(&[element(0x31, &part)])
 }
 
-/// With two digits of the year up to 2049.
+/// A time, with two digits of the year up to 2049.
 fn time(seconds: i64) -> Vec<u8> {
     let time = Time::unix(seconds);
     match time.civil().year {
@@ -176,7 +176,7 @@ fn extensions(
     own_identifier: Option<Vec<u8>>,
     signer_identifier: Option<Vec<u8>>,
 ) -> Vec<Vec<u8>> {
-    // Digital signature and key encipherment; an authority signs certificates too.
+    // Digital signature and key encipherment; for an authority also certificate signing.
     let usage: [u8; 2] = if request.is_authority {
         [2, 0xa4]
     } else {
@@ -209,7 +209,7 @@ fn extensions(
     });
     let names: Vec<Vec<u8>> = names.chain(addresses).collect();
     if !names.is_empty() {
-        // Without a subject the names must be heeded.
+        // Without a subject, the alternative names are critical.
         let is_critical = request.name.is_empty();
         all.push(extension(ALTERNATIVE_NAMES, is_critical, &sequence(&names)));
     }

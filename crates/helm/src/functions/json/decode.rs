@@ -1,4 +1,4 @@
-//! JSON as `encoding/json` decodes it into `interface {}`, with its error texts.
+//! Decodes JSON like `encoding/json` into `interface {}`, with its error messages.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use crate::go::strconv::push_escaped;
 use crate::go::unicode::runes;
 use crate::value::{Map, Str, Value};
 
-/// How deep a text may nest. Go's limit is ten times this, but no manifest comes near either.
+/// The maximum depth. Go's limit is ten times higher.
 const MAX_DEPTH: usize = 1000;
 
 /// Decodes a text.
 ///
-/// Errors: Go's text; with it comes what could be decoded, if the text is JSON but has a number that is too large.
+/// Errors: Go's message. If the text is valid JSON with a number that is too large, the decoded value is also returned.
 pub(super) fn decode(text: &[u8]) -> Result<Value, (Value, String)> {
     let mut decoder = Decoder {
         rest: text,
@@ -27,7 +27,7 @@ pub(super) fn decode(text: &[u8]) -> Result<Value, (Value, String)> {
     }
 }
 
-/// Go's name of what JSON value it was, for an error about its type.
+/// Go's name for the type of a JSON value, for errors.
 pub(in crate::functions) fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Map(_) => "object",
@@ -41,7 +41,7 @@ pub(in crate::functions) fn json_kind(value: &Value) -> &'static str {
 
 struct Decoder<'t> {
     rest: &'t [u8],
-    /// A value that does not fit; decoding goes on after it.
+    /// The error for a value out of range; decoding continues.
     saved: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl Decoder<'_> {
         let value = self.value(0)?;
         self.skip_space();
         match self.rest.first() {
-            // A number as the whole text is never converted where a map or a list is wanted; it only has to be one.
+            // If a map or list is expected, a number as the whole text is not converted.
             None if self.saved.is_some() && matches!(value, Value::Nil) => {
                 Ok(Value::Float(f64::INFINITY))
             }
@@ -65,7 +65,7 @@ impl Decoder<'_> {
         self.rest = self.rest.get(length..).unwrap_or_default();
     }
 
-    /// The next byte after spaces, which stays.
+    /// The next byte after spaces, without consuming it.
     fn peek(&mut self) -> Option<u8> {
         self.skip_space();
         self.rest.first().copied()
@@ -75,7 +75,7 @@ impl Decoder<'_> {
         self.rest = self.rest.get(1..).unwrap_or_default();
     }
 
-    /// The error of a byte that does not belong between values, or of the end.
+    /// The error for an unexpected byte between values, or the end.
     fn unexpected(&self, context: &str) -> String {
         match self.rest.is_empty() {
             true => "unexpected end of JSON input".to_string(),
@@ -83,7 +83,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// The error of a byte that does not belong inside a word, a number or an escape. Go takes the end for a blank there.
+    /// The error for an unexpected byte within a literal, a number or an escape, where Go treats the end as a blank.
     fn unexpected_inside(&self, context: &str) -> String {
         let byte = self.rest.first().unwrap_or(&b' ');
         let mut shown = String::new();
@@ -245,7 +245,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// What follows a backslash.
+    /// Decodes an escape, after the backslash.
     fn escape(&mut self) -> Result<char, String> {
         let letter = match self.rest.first() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
@@ -269,7 +269,7 @@ impl Decoder<'_> {
         if !(0xd800..0xdc00).contains(&code) {
             return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
-        // The second half of a pair counts only if it is one.
+        // The second part is only used if it is a low surrogate.
         let after = self.rest;
         if let Some(rest) = self.rest.strip_prefix(b"\\u") {
             self.rest = rest;

@@ -1,4 +1,4 @@
-//! JSON as `encoding/json` writes it.
+//! Encodes JSON like `encoding/json`.
 
 use crate::go::base64::encode_64;
 use crate::go::strconv::float_json;
@@ -6,12 +6,12 @@ use crate::go::time::Time;
 use crate::semver::Version;
 use crate::value::{Struct, Type, Value};
 
-/// From this depth on a value is taken for one that holds itself.
+/// The depth from which on a value is treated as containing itself.
 const MAX_DEPTH: usize = 1000;
 
 /// Writes a value without blanks. `escapes_html`: whether `<`, `>` and `&` are escaped.
 ///
-/// Errors: Go's text, for numbers and types that JSON does not have.
+/// Errors: Go's message for numbers and types that JSON cannot represent.
 pub(super) fn encode(value: &Value, escapes_html: bool) -> Result<Vec<u8>, String> {
     let mut encoder = Encoder {
         out: Vec::new(),
@@ -21,7 +21,7 @@ pub(super) fn encode(value: &Value, escapes_html: bool) -> Result<Vec<u8>, Strin
     Ok(encoder.out)
 }
 
-/// Lays JSON without blanks out over lines, indented by two.
+/// Formats compact JSON with an indentation of two.
 pub(super) fn indent(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
@@ -197,7 +197,7 @@ impl Encoder {
     }
 }
 
-/// The fields that JSON shows, those of embedded structs included, by their names there.
+/// The fields in JSON by their JSON names, including those of embedded structs.
 pub(in crate::functions) fn json_fields(object: &Struct) -> Vec<(&'static str, Value)> {
     let Type::Struct(fields) = &object.ty().underlying else {
         return Vec::new();

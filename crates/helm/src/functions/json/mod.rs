@@ -50,7 +50,7 @@ fn pretty(context: &mut Context<'_>, arguments: Arguments<'_>) -> Encoded {
     Ok(encoded)
 }
 
-/// An error is in the map, under `Error`.
+/// An error is returned in the map under `Error`.
 fn from_json(arguments: Arguments<'_>) -> Value {
     let (value, error) = match decode::decode(arguments.text(0)) {
         Ok(value) => (value, None),
@@ -70,7 +70,7 @@ fn from_json(arguments: Arguments<'_>) -> Value {
     Value::Map(map)
 }
 
-/// An error is the only item.
+/// An error is returned as the only item.
 fn from_json_array(arguments: Arguments<'_>) -> Value {
     let error = match decode::decode(arguments.text(0)) {
         Ok(Value::List(list)) => return Value::List(list),

@@ -1,4 +1,4 @@
-//! Reading.
+//! Decoding.
 
 use super::document::{Document, item};
 use super::lexer::{Fault, Lexer, quoted};
@@ -8,7 +8,7 @@ use crate::go::strconv::{NumberError, parse_int};
 use crate::go::time::{Zone, parse as parse_time};
 use crate::value::{Entries, Map, Str, Value};
 
-/// The layouts of dates, and the zones by which the library knows dates without a zone again.
+/// The layouts of dates, and the zones by which the library recognizes dates without a zone.
 pub(super) const DATES: [(&str, &str); 4] = [
     ("2006-01-02T15:04:05.999999999Z07:00", ""),
     ("2006-01-02T15:04:05.999999999", "datetime-local"),
@@ -16,10 +16,10 @@ pub(super) const DATES: [(&str, &str); 4] = [
     ("15:04:05.999999999", "time-local"),
 ];
 
-/// How deep arrays and inline tables may nest.
+/// The maximum depth of arrays and inline tables.
 const MAX_DEPTH: usize = 200;
 
-/// Reads a document.
+/// Decodes a document.
 ///
 /// Errors: the library's text.
 pub(super) fn decode(bytes: &[u8]) -> Result<Entries, String> {
@@ -53,9 +53,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entries, String> {
 struct Decoder<'t> {
     lexer: Lexer<'t>,
     document: Document,
-    /// The path of the table that is being read.
+    /// The path of the current table.
     context: Vec<Str>,
-    /// The key that is being read.
+    /// The current key.
     key: Str,
 }
 
@@ -110,7 +110,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// `[a.b]` or `[[a.b]]`, whose first bracket has been read.
+    /// `[a.b]` or `[[a.b]]`, after the first bracket.
     fn header(&mut self) -> Result<(), Fault> {
         let is_array = self.lexer.accept("[");
         let line = self.lexer.line();
@@ -170,7 +170,7 @@ impl Decoder<'_> {
         Ok(self.lexer.take(is_bare).into())
     }
 
-    /// The parts of a key up to its `=`, which is read too.
+    /// The parts of a key, up to and including its `=`.
     fn key(&mut self) -> Result<Vec<Str>, Fault> {
         self.lexer.skip_blanks();
         match self.lexer.peek() {
@@ -273,7 +273,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// Passes over blanks, line breaks and comments in an array.
+    /// Skips blanks, line breaks and comments in an array.
     fn skip_space(&mut self) -> Result<(), Fault> {
         loop {
             match self.lexer.peek() {
@@ -324,7 +324,7 @@ impl Decoder<'_> {
         Ok(Value::Map(Map::new(table.finish())))
     }
 
-    /// The entries up to the closing brace, which is read too.
+    /// The entries up to and including the closing brace.
     fn inline_entries(&mut self, table: &mut Document, depth: usize) -> Result<(), Fault> {
         const LINE_BREAK: &str = "newlines not allowed within inline tables";
         let mut is_first = true;
@@ -462,7 +462,7 @@ fn date(text: &str) -> Option<Value> {
         Some((layout, zone, time))
     });
     let (layout, zone, time) = found?;
-    // Go's parser takes numbers without their leading zero, TOML does not.
+    // Go's parser accepts floats without a leading zero, TOML does not.
     let is_padded = layout
         .bytes()
         .zip(text.bytes())

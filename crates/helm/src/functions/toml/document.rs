@@ -1,4 +1,4 @@
-//! A document that grows while it is read: what is defined where, and how.
+//! A document during decoding: the definitions and their kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +18,14 @@ pub(super) enum Item {
 #[derive(Debug, Default)]
 pub(super) struct Document {
     root: BTreeMap<Str, Item>,
-    /// Tables that were only named on the way to others, so that they may still be defined.
+    /// Tables that were only created as parents of others, so they may still be defined.
     implicit: BTreeSet<Vec<u8>>,
     /// The path of an inline table, for messages.
     place: Vec<Str>,
 }
 
 impl Document {
-    /// The document that an inline table is by itself.
+    /// The document of an inline table.
     pub(super) fn within(place: Vec<Str>) -> Document {
         Document {
             place,
@@ -38,7 +38,7 @@ impl Document {
         String::from_utf8_lossy(&path_text(&path)).into_owned()
     }
 
-    /// Makes the tables on the way to a path that do not exist yet.
+    /// Creates the missing parent tables of a path.
     ///
     /// Errors: the library's text.
     pub(super) fn open_parents(&mut self, path: &[Str]) -> Result<(), String> {
@@ -51,7 +51,7 @@ impl Document {
         Ok(())
     }
 
-    /// Begins a table or the next one of an array of tables, whose parents are open.
+    /// Begins a table, or the next one of an array of tables. Its parents must exist.
     ///
     /// Errors: the library's text.
     pub(super) fn open(&mut self, path: &[Str], is_array: bool) -> Result<(), String> {
@@ -75,7 +75,7 @@ impl Document {
         ))
     }
 
-    /// Makes a table on the way to a dotted key.
+    /// Creates a parent table of a dotted key.
     pub(super) fn open_implicit(&mut self, path: &[Str]) -> Result<(), String> {
         self.implicit.insert(path_text(path));
         self.open_parents(path)?;
@@ -100,7 +100,7 @@ impl Document {
         Ok(())
     }
 
-    /// Adds a table where there is nothing; true if it did.
+    /// Adds a table if the path is free; returns whether it did.
     fn add_table(&mut self, path: &[Str]) -> Result<bool, String> {
         let Some((last, parents)) = path.split_last() else {
             return Ok(false);
@@ -119,7 +119,7 @@ impl Document {
         }
     }
 
-    /// The entries of a table; of an array of tables those of the last one.
+    /// The entries of a table; for an array of tables, those of the last one.
     fn table(&mut self, path: &[Str]) -> Result<&mut BTreeMap<Str, Item>, String> {
         let defined = |at: usize| {
             let path = path.get(..=at).unwrap_or(path);
@@ -157,7 +157,7 @@ fn entries(table: BTreeMap<Str, Item>) -> Entries {
         .collect()
 }
 
-/// An inline table can be added to like any other table.
+/// An item for a value; inline tables can be extended like others.
 pub(super) fn item(value: Value) -> Item {
     match value {
         Value::Map(map) => {

@@ -1,4 +1,4 @@
-//! Writing.
+//! Encoding.
 
 use super::super::dates::time_of;
 use super::decode::DATES;
@@ -10,7 +10,7 @@ use crate::value::{Kind, Str, Struct, Type, Value};
 
 const MAX_DEPTH: usize = 1000;
 
-/// Writes a value.
+/// Encodes a value.
 ///
 /// Errors: the library's text.
 pub(super) fn encode(value: &Value, version: HelmVersion) -> Result<Vec<u8>, String> {
@@ -20,7 +20,7 @@ pub(super) fn encode(value: &Value, version: HelmVersion) -> Result<Vec<u8>, Str
     Ok(encoder.out)
 }
 
-/// What a value is in TOML.
+/// The form of a value in TOML.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Table,
@@ -51,7 +51,7 @@ impl Encoder {
         self.out.resize(self.out.len() + 2 * depth, b' ');
     }
 
-    /// A value under its path, as a line of its own or as a table.
+    /// Writes a value under its path, as a line or as a table.
     fn entry(&mut self, path: &[Str], value: &Value) -> Result<(), String> {
         if path.len() > MAX_DEPTH {
             return Err("toml: the value contains itself".to_string());
@@ -110,7 +110,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// The entries of a table: first those that are lines, then tables.
+    /// Writes the entries of a table: first lines, then tables.
     fn table(&mut self, path: &[Str], value: &Value) -> Result<(), String> {
         let (lines, tables) = parted(value)?;
         for (key, value) in lines.into_iter().chain(tables) {
@@ -132,7 +132,7 @@ impl Encoder {
                     self.push(&value.to_string());
                 }
             }
-            // `time.Duration`, the only named one of this size.
+            // `time.Duration`, the only named type of this size.
             Value::Int(_, value) => {
                 let text = crate::go::time::Duration(*value).to_string();
                 self.quoted(text.as_bytes());
@@ -178,7 +178,8 @@ impl Encoder {
         self.out.push(b'"');
     }
 
-    /// A comma follows each entry that is not the last of its kind, even where what follows is left out.
+    /// Writes an inline table. A comma follows each entry except the last one of its kind, even if the following entries are
+    /// omitted.
     fn inline_table(&mut self, value: &Value, depth: usize) -> Result<(), String> {
         let (lines, tables) = parted(value)?;
         self.push("{");
@@ -218,7 +219,7 @@ fn is_named(value: &Value) -> bool {
     value.type_name().contains('.')
 }
 
-/// Whether the library writes a struct as a text.
+/// Whether the library writes a struct as a string.
 fn is_text(value: &Value) -> bool {
     match value {
         Value::Struct(object) | Value::Pointer(object) => {
@@ -230,7 +231,7 @@ fn is_text(value: &Value) -> bool {
 
 type Entries = Vec<(Str, Value)>;
 
-/// The entries of a map or struct: those that are lines, and those that are tables.
+/// The entries of a map or struct, separated into lines and tables.
 fn parted(value: &Value) -> Result<(Entries, Entries), String> {
     let entries = match value {
         Value::Map(map) => map.snapshot(),
@@ -247,7 +248,7 @@ fn parted(value: &Value) -> Result<(Entries, Entries), String> {
     Ok((lines, tables))
 }
 
-/// Fields under their own names, those of embedded structs among them.
+/// Fields by their own names, including those of embedded structs.
 fn fields(object: &Struct) -> Entries {
     let Type::Struct(types) = &object.ty().underlying else {
         return Vec::new();
@@ -297,7 +298,7 @@ fn form_at(value: &Value, depth: usize) -> Result<Form, String> {
     })
 }
 
-/// With a point. Helm 4 writes very large and very small ones with an exponent instead, Helm 3 none.
+/// A float with a point. Helm 4 writes very large and very small numbers with an exponent, Helm 3 does not.
 fn float(value: f64, version: HelmVersion) -> String {
     let sign = if value.is_sign_negative() { "-" } else { "" };
     match value {

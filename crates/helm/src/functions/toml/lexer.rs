@@ -1,13 +1,13 @@
-//! Characters with their lines, and the tokens of keys and simple values.
+//! The lexer: characters with lines, and tokens of keys and simple values.
 
-/// A fault: the line, and what is wrong.
+/// An error with its line.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub(super) line: i64,
     pub(super) message: String,
 }
 
-/// What is left of a text.
+/// The rest of a text.
 pub(super) struct Lexer<'t> {
     rest: &'t str,
     line: i64,
@@ -32,12 +32,12 @@ impl<'t> Lexer<'t> {
         self.rest
     }
 
-    /// The next character, which stays.
+    /// The next character, without consuming it.
     pub(super) fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }
 
-    /// Reads a character; control characters are refused.
+    /// Reads a character; control characters are rejected.
     pub(super) fn next(&mut self) -> Result<Option<char>, Fault> {
         let mut chars = self.rest.chars();
         let Some(letter) = chars.next() else {
@@ -60,7 +60,7 @@ impl<'t> Lexer<'t> {
         Ok(Some(letter))
     }
 
-    /// Takes a text off, if it is there; it has no line feed.
+    /// Consumes a text without line feeds, if it follows.
     pub(super) fn accept(&mut self, text: &str) -> bool {
         match self.rest.strip_prefix(text) {
             Some(rest) => {
@@ -72,7 +72,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Takes characters off as long as they are of a kind, which has no line feed.
+    /// Consumes characters of a kind, which must not include line feeds.
     pub(super) fn take(&mut self, is_part: impl Fn(char) -> bool) -> &'t str {
         let end = self.rest.find(|it| !is_part(it)).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
@@ -85,7 +85,7 @@ impl<'t> Lexer<'t> {
         self.take(|it| matches!(it, ' ' | '\t'));
     }
 
-    /// A fault here. At the end the line before the last line feed counts.
+    /// An error at the current position. At the end of the text, it is in the line before the last line feed.
     pub(super) fn fault(&self, message: impl Into<String>) -> Fault {
         let back = i64::from(self.rest.is_empty() && self.after_break);
         Fault {
@@ -94,7 +94,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A fault of a character that was read; a line feed belongs to the line that it ends.
+    /// An error about the last character; a line feed belongs to the line that it ends.
     pub(super) fn unexpected(&self, before: &str, letter: char, after: &str) -> Fault {
         Fault {
             line: self.line - i64::from(letter == '\n'),
@@ -102,7 +102,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A comment up to the end of its line, which stays.
+    /// Skips a comment, up to the end of its line.
     pub(super) fn comment(&mut self) -> Result<(), Fault> {
         while !matches!(self.peek(), None | Some('\n')) && !self.rest.starts_with("\r\n") {
             self.next()?;
@@ -110,7 +110,7 @@ impl<'t> Lexer<'t> {
         Ok(())
     }
 
-    /// A text in single or double quotes, of which the first has been read.
+    /// Reads a string in single or double quotes, after the opening quote.
     pub(super) fn string(&mut self, quote: char) -> Result<String, Fault> {
         let mut out = String::new();
         loop {
@@ -132,7 +132,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// A text in three quotes, which have been read.
+    /// Reads a string in triple quotes, after the opening quotes.
     pub(super) fn long_string(&mut self, quote: char) -> Result<String, Fault> {
         let fence = String::from(quote).repeat(3);
         if self.peek() == Some('\n') || self.rest.starts_with("\r\n") {
@@ -141,7 +141,7 @@ impl<'t> Lexer<'t> {
         let mut out = String::new();
         loop {
             if self.accept(&fence) {
-                // Up to two quotes may come right before the closing ones.
+                // Up to two quotes may directly precede the closing ones.
                 for _ in 0..2 {
                     if self.accept(&fence[..1]) {
                         out.push(quote);
@@ -219,7 +219,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// A character in single quotes, as `%q` prints it.
+/// A character in single quotes, in the format `%q`.
 pub(super) fn quoted(letter: char) -> String {
     let mut out = String::from("'");
     crate::go::strconv::push_escaped(&mut out, letter, '\'');

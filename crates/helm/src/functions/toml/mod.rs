@@ -1,4 +1,4 @@
-//! TOML as the library BurntSushi/toml writes and reads it.
+//! TOML, as in the library BurntSushi/toml.
 
 mod decode;
 mod document;
@@ -14,7 +14,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("toToml", &[ANY], to_toml),
 ];
 
-/// An error is the result, but nil is a fault of the caller.
+/// An error is returned as the result, but nil fails.
 fn to_toml(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     if matches!(arguments.get(0), Value::Nil) {
         return fail("reflect: call of reflect.Value.Type on zero Value");
@@ -25,7 +25,7 @@ fn to_toml(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     text(written)
 }
 
-/// An error is in the map, under `Error`.
+/// An error is returned in the map under `Error`.
 fn from_toml(arguments: Arguments<'_>) -> Value {
     match decode::decode(arguments.text(0)) {
         Ok(entries) => Value::Map(Map::new(entries)),
@@ -33,7 +33,7 @@ fn from_toml(arguments: Arguments<'_>) -> Value {
     }
 }
 
-/// A text with what double quotes do not allow escaped.
+/// Writes a text with escapes for double quotes.
 fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
     for byte in text {
         match byte {
@@ -50,7 +50,7 @@ fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// A key, in quotes where it needs them.
+/// Writes a key, in quotes if necessary.
 fn push_key(out: &mut Vec<u8>, key: &[u8]) {
     let is_bare = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'-');
     if !key.is_empty() && key.iter().all(is_bare) {
@@ -62,7 +62,7 @@ fn push_key(out: &mut Vec<u8>, key: &[u8]) {
     out.push(b'"');
 }
 
-/// A path of keys with dots between.
+/// A path of keys, separated by dots.
 fn path_text(path: &[Str]) -> Vec<u8> {
     let mut out = Vec::new();
     for (at, key) in path.iter().enumerate() {

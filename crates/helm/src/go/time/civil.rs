@@ -1,9 +1,9 @@
-//! Dates of the Gregorian calendar, which Go extends over all years.
+//! Dates of the proleptic Gregorian calendar.
 
 const DAY: i64 = 86_400;
-/// Days from the first of March of year 0 to 1970.
+/// Days from 1 March of year 0 to 1970.
 const MARCH_TO_UNIX: i128 = 719_468;
-/// Go counts seconds without sign from the first of March of this many years before year 0; what is earlier wraps around.
+/// Go counts unsigned seconds from 1 March of this many years before year 0; earlier times wrap around.
 const ABSOLUTE_YEARS: i128 = 292_277_022_400;
 /// The days of 400 years.
 const ERA: i128 = 146_097;
@@ -21,12 +21,12 @@ pub(crate) struct Civil {
     pub(crate) second: i64,
     pub(crate) nanosecond: i64,
     pub(crate) year_day: i64,
-    /// From Sunday, which is 0.
+    /// The day of the week; Sunday is 0.
     pub(crate) week_day: usize,
 }
 
 impl Civil {
-    /// Of seconds since 1970 in local time.
+    /// From seconds since 1970 in local time.
     pub(super) fn at(seconds: i64, nanosecond: i64) -> Civil {
         let start = -(ABSOLUTE_YEARS / 400 * ERA + MARCH_TO_UNIX) * i128::from(DAY);
         let absolute = (i128::from(seconds) - start).rem_euclid(1 << 64);
@@ -56,7 +56,7 @@ impl Civil {
         wrapped
     }
 
-    /// Later by years, months and days; a day that the month does not have runs over into the next.
+    /// Adds years, months and days; a day after the end of the month overflows into the next one.
     pub(super) fn plus(&self, years: i64, months: i64, days: i64) -> Civil {
         let month = i128::from(self.month) - 1 + i128::from(months);
         let year = i128::from(self.year) + i128::from(years) + month.div_euclid(12);
@@ -94,11 +94,11 @@ pub(super) fn days_before(month: i64, is_leap: bool) -> i64 {
     before.sum::<i64>() + i64::from(is_leap && month > 2)
 }
 
-/// Year, month and day of a day, counted from 1970.
+/// Year, month and day of a day since 1970.
 fn date(days: i128) -> (i64, i64, i64) {
     let days = days + MARCH_TO_UNIX;
     let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
-    // Years are counted from March, so that the day of the leap year is the last one.
+    // Years are counted from March, so that the leap day is the last one.
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let march_month = (5 * day + 2) / 153;

@@ -20,7 +20,7 @@ const UNITS: [(&[u8], u64); 8] = [
 const LIMIT: u64 = 1 << 63;
 
 impl Duration {
-    /// Reads a duration such as `-1h30m`.
+    /// Parses a duration such as `-1h30m`.
     ///
     /// Errors: Go's text.
     pub(crate) fn parse(text: &[u8]) -> Result<Duration, String> {
@@ -116,7 +116,7 @@ fn part<'t>(text: &'t [u8], whole: &[u8]) -> Result<(u64, &'t [u8]), String> {
     }
 }
 
-/// The digits after the point, what they are divided by, and what follows; digits that no longer fit are dropped.
+/// The digits after the point, their divisor, and the rest; digits out of range are dropped.
 fn leading_fraction(text: &[u8]) -> (u64, f64, &[u8]) {
     let (mut value, mut scale, mut is_full) = (0_u64, 1.0, false);
     let length = text.iter().take_while(|it| it.is_ascii_digit()).count();
@@ -157,7 +157,7 @@ impl std::fmt::Display for Duration {
     }
 }
 
-/// A quotient by a power of ten, without trailing zeros.
+/// A number divided by a power of ten, without trailing zeros.
 fn decimal(value: u64, unit: u64) -> String {
     let (whole, rest) = (value / unit, value % unit);
     if rest == 0 {

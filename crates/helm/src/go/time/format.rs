@@ -1,4 +1,4 @@
-//! Writing a time by a layout.
+//! Formats a time with a layout.
 
 use super::Time;
 use super::civil::Civil;

@@ -1,6 +1,6 @@
-//! The parts of a layout: a text that shows how Go would write Monday, the second of January 2006, 15:04:05 MST.
+//! Layouts of times: Go's reference time is Monday, 2 January 2006, 15:04:05 MST.
 
-/// A part of a layout that represents a part of the time.
+/// A field of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     LongMonth,
@@ -27,21 +27,21 @@ pub(super) enum Field {
     LowerPm,
     ZoneName,
     Offset(OffsetForm),
-    /// A fraction of a second: its separator, the number of digits, and whether trailing zeros are left out.
+    /// A fraction of a second: its separator, the number of digits, and whether trailing zeros are omitted.
     Fraction(u8, usize, bool),
 }
 
-/// How an offset from UTC is written.
+/// The format of an offset from UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OffsetForm {
-    /// `Z` means no offset.
+    /// Whether `Z` means UTC.
     pub(super) zulu: bool,
     pub(super) colons: bool,
-    /// Hours, minutes, seconds: how many of them.
+    /// The number of parts: hours, minutes, seconds.
     pub(super) parts: usize,
 }
 
-/// Texts that represent a field whatever follows them; longer ones first.
+/// Texts that are always a field, longer ones first.
 const FIXED: &[(&[u8], Field)] = &[
     (b"January", Field::LongMonth),
     (b"Monday", Field::LongWeekDay),
@@ -65,7 +65,7 @@ const FIXED: &[(&[u8], Field)] = &[
     (b"pm", Field::LowerPm),
 ];
 
-/// Offsets behind their `-` or `Z`, in the order in which they are tried.
+/// Offsets after their `-` or `Z`, in the order in which they are tried.
 const OFFSETS: &[(&[u8], bool, usize)] = &[
     (b"070000", false, 3),
     (b"07:00:00", true, 3),
@@ -74,16 +74,16 @@ const OFFSETS: &[(&[u8], bool, usize)] = &[
     (b"07", false, 1),
 ];
 
-/// A layout up to its next field, the field and its length in the layout, and the rest.
+/// The part of a layout up to the next field, the field, and the rest.
 pub(super) struct Chunk<'l> {
     pub(super) prefix: &'l [u8],
     pub(super) field: Option<Field>,
-    /// The field as the layout has it.
+    /// The text of the field in the layout.
     pub(super) text: &'l [u8],
     pub(super) rest: &'l [u8],
 }
 
-/// Cuts a layout after its first field.
+/// Splits a layout after its first field.
 pub(super) fn next_chunk(layout: &[u8]) -> Chunk<'_> {
     for at in 0..layout.len() {
         let (prefix, from) = layout.split_at(at);
@@ -105,7 +105,7 @@ pub(super) fn next_chunk(layout: &[u8]) -> Chunk<'_> {
     }
 }
 
-/// The field that a text begins with, and its length.
+/// The field at the beginning of a text, and its length.
 fn field_at(text: &[u8]) -> Option<(Field, usize)> {
     if let Some(rest) = text.strip_prefix(b"_2") {
         // `_2006` is an underscore and a year.

@@ -1,4 +1,4 @@
-//! Points in time as Go's package `time` has them: its layouts, its parsing with its error texts, durations and zones.
+//! Go's package `time`: layouts, parsing with its error messages, durations and zones.
 
 mod civil;
 mod duration;
@@ -15,11 +15,11 @@ use std::cmp::Ordering;
 
 use civil::Civil;
 
-/// Seconds from Go's zero time, the first of January of year 1, to 1970.
+/// Seconds from Go's zero time, 1 January of year 1, to 1970.
 const ZERO_TO_UNIX: i64 = 62_135_596_800;
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// A point in time and the zone that it is shown in.
+/// A point in time with a zone.
 #[derive(Clone, Debug)]
 pub(crate) struct Time {
     seconds: i64,
@@ -32,12 +32,12 @@ impl Time {
         Time::unix(-ZERO_TO_UNIX)
     }
 
-    /// Seconds since 1970, in UTC.
+    /// From seconds since 1970, in UTC.
     pub(crate) fn unix(seconds: i64) -> Time {
         Time::new(seconds, 0, Zone::Utc)
     }
 
-    /// `nanoseconds` is below a thousand million.
+    /// `nanoseconds` must be below 1,000,000,000.
     fn new(seconds: i64, nanoseconds: i64, zone: Zone) -> Time {
         Time {
             seconds,
@@ -46,7 +46,7 @@ impl Time {
         }
     }
 
-    /// Of a date and a time of day in a zone. Around a change of the clock the offset is chosen as Go does.
+    /// From a date and a time of day in a zone. Around changes of the clock, the offset is chosen as in Go.
     fn of(civil: &Civil, zone: Zone) -> Time {
         let seconds = civil.seconds();
         let (_, guess) = zone.at(seconds);
@@ -58,7 +58,7 @@ impl Time {
         )
     }
 
-    /// The same point in another zone.
+    /// The same time in another zone.
     pub(crate) fn with_zone(&self, zone: Zone) -> Time {
         Time {
             zone,
@@ -75,7 +75,7 @@ impl Time {
         self.nanoseconds
     }
 
-    /// The zone that it is shown in.
+    /// The zone.
     pub(crate) fn zone(&self) -> &Zone {
         &self.zone
     }
@@ -85,7 +85,7 @@ impl Time {
         self.seconds == -ZERO_TO_UNIX && self.nanoseconds == 0
     }
 
-    /// Later by a duration.
+    /// Adds a duration.
     pub(crate) fn add(&self, duration: Duration) -> Time {
         let Duration(nanoseconds) = duration;
         let sum = self.nanoseconds + nanoseconds % NANOSECONDS;
@@ -97,14 +97,14 @@ impl Time {
         )
     }
 
-    /// Later by calendar years, months and days.
+    /// Adds years, months and days.
     pub(crate) fn add_date(&self, years: i64, months: i64, days: i64) -> Time {
         let civil = self.civil();
         let moved = civil.plus(years, months, days);
         Time::of(&moved, self.zone.clone())
     }
 
-    /// The duration since an earlier time; the longest that there is where it does not fit.
+    /// The duration since an earlier time, limited to the maximum.
     pub(crate) fn since(&self, earlier: &Time) -> Duration {
         let seconds = i128::from(self.seconds) - i128::from(earlier.seconds);
         let nanoseconds = i128::from(self.nanoseconds - earlier.nanoseconds);
@@ -113,7 +113,7 @@ impl Time {
         Duration(i64::try_from(all).unwrap_or(limit))
     }
 
-    /// Earlier, equal or later; the zone does not count.
+    /// Compares two times, independent of zones.
     pub(crate) fn compare(&self, other: &Time) -> Ordering {
         let parts = |it: &Time| (it.seconds, it.nanoseconds);
         parts(self).cmp(&parts(other))
@@ -128,18 +128,18 @@ impl Time {
         )
     }
 
-    /// The text by a layout of Go.
+    /// Formats the time with a Go layout.
     pub(crate) fn format(&self, layout: &[u8]) -> Vec<u8> {
         format::format(self, layout)
     }
 
-    /// The text that Go prints of it.
+    /// The text as printed by Go.
     pub(crate) fn text(&self) -> String {
         let text = self.format(b"2006-01-02 15:04:05.999999999 -0700 MST");
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// By RFC 3339, as JSON, YAML and TOML write it.
+    /// The format of RFC 3339, for JSON, YAML and TOML.
     pub(crate) fn rfc_3339(&self) -> String {
         let text = self.format(b"2006-01-02T15:04:05.999999999Z07:00");
         String::from_utf8_lossy(&text).into_owned()

@@ -1,14 +1,14 @@
-//! Reading a time by a layout.
+//! Parses a time with a layout.
 
 use super::civil::{Civil, days_before, days_in, is_leap};
 use super::format::{MONTHS, WEEK_DAYS};
 use super::layout::{Field, OffsetForm, next_chunk};
 use super::{Time, Zone};
 
-/// The value does not fit the field.
+/// The value does not match the field.
 struct Mismatch;
 
-/// What is known of the time so far.
+/// The fields parsed so far.
 #[derive(Default)]
 struct Parsed {
     year: i64,
@@ -24,11 +24,11 @@ struct Parsed {
     is_utc: bool,
     offset: Option<i32>,
     zone: Vec<u8>,
-    /// What is out of its range.
+    /// The field that is out of range.
     out_of_range: Option<&'static str>,
 }
 
-/// Reads a time; one without zone is in UTC.
+/// Parses a time; without a zone, it is in UTC.
 ///
 /// Errors: Go's text.
 pub(crate) fn parse(layout: &[u8], value: &[u8]) -> Result<Time, String> {
@@ -195,7 +195,7 @@ impl Parsed {
         Ok(rest)
     }
 
-    /// A fraction may follow the seconds even where the layout has none.
+    /// A fraction may follow the seconds even if the layout has none.
     fn implied_fraction<'v>(
         &mut self,
         value: &'v [u8],
@@ -242,7 +242,7 @@ impl Parsed {
             b'-' => Some(-offset),
             _ => return Err(Mismatch),
         };
-        // Go takes an offset of one second west for none at all.
+        // Go treats an offset of -1 second as missing.
         self.offset = self.offset.filter(|it| *it != -1);
         if is_sound { Ok(rest) } else { Err(Mismatch) }
     }
@@ -297,7 +297,7 @@ impl Parsed {
         if name.is_empty() {
             return Ok(time);
         }
-        // A zone that is only known by name has no offset, but `GMT+3` has.
+        // A zone with only a name has no offset, except `GMT+3` and the like.
         let hours = name
             .strip_prefix("GMT")
             .and_then(|it| it.parse::<i32>().ok());
@@ -326,7 +326,7 @@ impl Parsed {
     }
 }
 
-/// Takes the layout's own text off the value; a blank matches any number of them. The error is what is left of the value.
+/// Skips literal text of the layout in the value; a blank matches any number of blanks. The error is the rest of the value.
 fn skip<'v>(mut value: &'v [u8], mut prefix: &[u8]) -> Result<&'v [u8], &'v [u8]> {
     let cut = |text: &mut &[u8]| {
         while let Some(rest) = text.strip_prefix(b" ") {
@@ -353,7 +353,7 @@ fn skip<'v>(mut value: &'v [u8], mut prefix: &[u8]) -> Result<&'v [u8], &'v [u8]
     Ok(value)
 }
 
-/// The place of a name in a list; case does not count.
+/// The index of a name in a list, ignoring case.
 fn name<'v>(names: &[&str], short: bool, value: &'v [u8]) -> Result<(i64, &'v [u8]), Mismatch> {
     for (at, name) in names.iter().enumerate() {
         let name = name.as_bytes();
@@ -383,7 +383,7 @@ fn number(value: &[u8], is_padded: bool) -> Result<(i64, &[u8]), Mismatch> {
     }
 }
 
-/// All of a text as a number.
+/// Parses a whole text as a number.
 fn signed_number(text: &[u8]) -> Result<i64, Mismatch> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -407,7 +407,7 @@ fn fraction(value: &[u8]) -> Option<(&[u8], &[u8])> {
     is_fraction.then(|| value.split_at(length + 1))
 }
 
-/// The nanoseconds of a fraction with its separator; digits after the ninth do not count.
+/// The nanoseconds of a fraction with its separator; digits after the ninth are ignored.
 fn nanoseconds(text: &[u8]) -> Result<i64, Mismatch> {
     let (separator, digits) = text.split_first().ok_or(Mismatch)?;
     if !matches!(separator, b'.' | b',') {
@@ -419,7 +419,7 @@ fn nanoseconds(text: &[u8]) -> Result<i64, Mismatch> {
     Ok(value * 10_i64.pow(missing))
 }
 
-/// The length of what looks like the abbreviation of a zone.
+/// The length of a text that looks like the abbreviation of a zone.
 fn zone_name_length(value: &[u8]) -> Option<usize> {
     let first = value.get(..3)?;
     if value.starts_with(b"ChST") || value.starts_with(b"MeST") {
@@ -452,7 +452,7 @@ fn signed_offset(value: &[u8]) -> Option<usize> {
     is_offset.then_some(value.len() - rest.len())
 }
 
-/// The digits that a text begins with, as a number up to 2^63; `None` if it is larger.
+/// The leading digits of a text as a number up to 2^63; `None` if it is larger.
 pub(super) fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
     let length = text.iter().take_while(|it| it.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(length);
@@ -465,7 +465,7 @@ pub(super) fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
     (value <= 1 << 63).then_some((value, rest))
 }
 
-/// In quotes, as error texts of the package show it.
+/// A quoted text, for error messages.
 pub(super) fn quote(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');

@@ -1,4 +1,4 @@
-//! Time zones, with the zones that come with the program: those of the machine are no input.
+//! Time zones, from a database in the program, because that of the machine is not an input.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,13 +9,12 @@ pub(crate) enum Zone {
     Utc,
     /// A name, which may be empty, and an offset in seconds.
     Fixed(String, i32),
-    /// A zone of the time zone database.
+    /// A zone from the time zone database.
     Named(TimeZone),
 }
 
 impl Zone {
-    /// The zone of a name of the database; `None` if it has no such name. Names are compared with their case, as by Go, which
-    /// looks for files.
+    /// The zone with a name in the database, if it exists. Names are case-sensitive, as in Go, which looks for files.
     pub(crate) fn load(name: &str) -> Option<Zone> {
         if matches!(name, "" | "UTC" | "Local") {
             return Some(Zone::Utc);

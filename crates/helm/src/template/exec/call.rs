@@ -29,7 +29,7 @@ impl Machine<'_, '_> {
         self.returned(method.name, returned, place)
     }
 
-    /// What a function gave: its value, which is counted, or its error, at the call.
+    /// Handles the result of a function: its value, which is charged, or its error.
     fn returned(&mut self, name: &str, returned: Returned, place: PlaceId) -> Step<Slot> {
         match returned {
             Ok(value) => {
@@ -63,7 +63,7 @@ impl Machine<'_, '_> {
         let slot = self.pop();
         let name = name_of(template, name);
         let Some(method) = slot.method(&name) else {
-            // Only where there is no value this is no error; the arguments are not evaluated then.
+            // Without a value, this is not an error, and the arguments are not evaluated.
             let field = slot.field(&name, true, self.renderer.missing_key);
             let field = field.map_err(|it| Box::new(Cause::Message(it)))?;
             if piped {
@@ -92,7 +92,7 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
-    /// Takes the arguments of a call off the stack. The pipeline's value, which is below them, becomes the last, checked.
+    /// Pops the arguments of a call. The value of the pipeline, which is below them, becomes the last one, and is checked.
     fn take_arguments(
         &mut self,
         count: usize,
@@ -154,7 +154,7 @@ impl Machine<'_, '_> {
         Ok(false)
     }
 
-    /// `call`: no value that a chart can get at is a function.
+    /// `call`: charts have no function values.
     pub(super) fn call_value(
         &mut self,
         template: &Template,

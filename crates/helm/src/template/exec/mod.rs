@@ -1,4 +1,4 @@
-//! The machine that executes templates. All nesting is on its own stacks, so no template can overflow the program's.
+//! The machine that executes templates. It has its own stacks, so templates cannot overflow that of the program.
 
 mod call;
 mod step;
@@ -16,19 +16,19 @@ use super::{Cause, ExecError, FunctionError};
 use crate::fmt::write_value;
 use crate::value::{Method, Str, Value};
 
-/// Executes one template and those that it calls.
+/// The state of executing a template and those that it calls.
 pub(super) struct Machine<'r, 't> {
     renderer: &'r mut Renderer<'t>,
     frame: Frame,
-    /// The templates that wait for the present one.
+    /// The calling templates.
     callers: Vec<Frame>,
     out: Vec<u8>,
     stack: Vec<Slot>,
     variables: Vec<Slot>,
     loops: Vec<Loop>,
-    /// Methods whose arguments are being evaluated, and what they are called on.
+    /// Methods whose arguments are being evaluated, with their receivers.
     methods: Vec<(&'static Method, Value)>,
-    /// The arguments of the function that is being called.
+    /// The arguments of the current function call.
     arguments: Vec<Value>,
     tracer: Option<Tracer>,
 }
@@ -37,18 +37,18 @@ pub(super) struct Machine<'r, 't> {
 struct Frame {
     template: Arc<Template>,
     next: usize,
-    /// The present expression, for errors.
+    /// The current expression, for errors.
     place: PlaceId,
     dot: Slot,
-    /// Where its variables begin.
+    /// The index of its first variable.
     variables: usize,
-    /// How deep it is by `template`.
+    /// Its depth of `template` calls.
     depth: usize,
     scope: Option<Rc<Scope>>,
     kind: FrameKind,
 }
 
-/// How a template was called.
+/// The kind of a call.
 enum FrameKind {
     /// By `template`, or as the file itself.
     Template,
@@ -58,7 +58,7 @@ enum FrameKind {
     Tpl(Str, usize, PlaceId),
 }
 
-/// What a failing instruction gives; it is boxed since it hardly ever happens.
+/// The result of an instruction; the error is boxed because it is rare.
 type Step<T = ()> = Result<T, Box<Cause>>;
 
 fn fault<T>(words: impl Into<String>) -> Step<T> {
@@ -122,7 +122,7 @@ impl<'r, 't> Machine<'r, 't> {
         }
     }
 
-    /// The output, and the tracer with what it noted.
+    /// Runs the machine; returns the output, and the tracer with its records.
     pub(super) fn run(mut self) -> Result<(Vec<u8>, Option<Tracer>), Box<ExecError>> {
         loop {
             let template = self.frame.template.clone();
@@ -134,7 +134,7 @@ impl<'r, 't> Machine<'r, 't> {
         }
     }
 
-    /// Executes a template up to a call of another one, or to its end. False at the end of all.
+    /// Executes a template up to a call of another one, or to its end. Returns false at the end of the outermost one.
     fn run_frame(&mut self, template: &Template) -> Step<bool> {
         while let Some(op) = template.code.get(self.frame.next).copied() {
             self.frame.next += 1;
@@ -150,7 +150,7 @@ impl<'r, 't> Machine<'r, 't> {
         self.leave()
     }
 
-    /// The end of the present template. False where it was the file itself.
+    /// Ends the current template. Returns false if it was the outermost one.
     fn leave(&mut self) -> Step<bool> {
         let Some(caller) = self.callers.pop() else {
             return Ok(false);
@@ -184,7 +184,7 @@ impl<'r, 't> Machine<'r, 't> {
         }
     }
 
-    /// The error of the present expression, and of all calls that led to it.
+    /// The error for the current expression, wrapped for all calls.
     fn unwind(mut self, cause: Cause) -> Box<ExecError> {
         let mut error = Box::new(self.error(cause));
         while let Some(caller) = self.callers.pop() {
@@ -229,7 +229,7 @@ impl<'r, 't> Machine<'r, 't> {
         self.stack.push(slot);
     }
 
-    /// The value on top. The compiler sees to it that there is one.
+    /// Pops the top value. The compiler ensures that there is one.
     fn pop(&mut self) -> Slot {
         self.stack.pop().unwrap_or(Slot::own(Value::Nil))
     }
@@ -261,7 +261,7 @@ impl<'r, 't> Machine<'r, 't> {
         match self.variables.get(self.frame.variables + slot as usize) {
             Some(variable) if variable.origin != Origin::Undeclared => Ok(variable),
             _ => {
-                // Only an argument that `and`, `or` or a method passed over can have been meant to declare it.
+                // Only if the declaration was in an argument that `and`, `or` or a method skipped.
                 let expression = template.source.expression(self.frame.place);
                 let name = expression.split('.').next().unwrap_or(expression);
                 fault(format!("undefined variable: {name}"))
@@ -281,7 +281,7 @@ impl<'r, 't> Machine<'r, 't> {
         self.check_output(before)
     }
 
-    /// Takes fields of a value, one after the other, and leaves the last one on the stack.
+    /// Accesses fields of a value one after the other, and pushes the last one.
     fn walk(&mut self, template: &Template, mut slot: Slot, path: u32, place: PlaceId) -> Step {
         let path = template.source.paths.get(path as usize);
         for name in path.into_iter().flatten() {
@@ -337,7 +337,7 @@ fn name_of(template: &Template, index: u32) -> Str {
     path.and_then(|it| it.first()).cloned().unwrap_or_default()
 }
 
-/// What the method is called on: its pointer, if only pointers have it.
+/// The receiver of a method: its pointer, if only pointers have the method.
 fn receiver(method: &Method, value: Value) -> Value {
     match value {
         Value::Struct(object) if method.on_pointer => Value::Pointer(object),
@@ -346,7 +346,7 @@ fn receiver(method: &Method, value: Value) -> Value {
     }
 }
 
-/// Writes a value as a template prints it: without pointers, and `<no value>` if there is none.
+/// Writes a value as printed by templates: with pointers dereferenced, and `<no value>` if there is none.
 pub(super) fn write_printable(out: &mut Vec<u8>, slot: &Slot) {
     match &slot.value {
         Value::Nil => out.extend_from_slice(b"<no value>"),
@@ -363,7 +363,7 @@ pub(super) fn write_printable(out: &mut Vec<u8>, slot: &Slot) {
     }
 }
 
-/// A value as errors show it.
+/// A value in error messages.
 pub(super) fn describe(value: &Value) -> String {
     shown(value)
 }

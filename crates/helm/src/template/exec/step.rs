@@ -1,4 +1,4 @@
-//! The instructions, one by one.
+//! The execution of instructions.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::template::slot::{Origin, Slot};
 use crate::value::{Type, Value};
 
 impl Machine<'_, '_> {
-    /// Executes an instruction. True if another template is to be executed next.
+    /// Executes an instruction. Returns true if another template is executed next.
     pub(super) fn step(&mut self, template: &Template, op: Op) -> Step<bool> {
         let source = &template.source;
         match op {
@@ -124,7 +124,7 @@ impl Machine<'_, '_> {
         Ok(false)
     }
 
-    /// Executes an instruction that decides which one comes next.
+    /// Executes a branching instruction.
     fn branch(&mut self, op: Op) -> Step {
         match op {
             Op::ShortCircuit { on, target } => {
@@ -182,7 +182,7 @@ impl Machine<'_, '_> {
         self.check_output(before)
     }
 
-    /// A literal that is an argument of a method. Its type is only known when the method is.
+    /// A literal as an argument of a method, which determines its type.
     fn method_literal(&mut self, source: &Source, literal: u32, index: u32) -> Step {
         let ty = self.method_parameter(index);
         if let (Some(ty), Some(literal)) = (ty, source.literals.get(literal as usize)) {
@@ -225,7 +225,7 @@ impl Machine<'_, '_> {
         }
     }
 
-    /// Go looks a template up before it evaluates what is passed to it.
+    /// Go looks up a template before it evaluates its argument.
     fn check_template(&mut self, template: &Template, name: u32, place: PlaceId) -> Step {
         self.frame.place = place;
         let name = name_of(template, name);
@@ -240,7 +240,7 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
-    /// True if the template is there, which an instruction before this one has checked.
+    /// Enters a template; true if it exists, which an earlier instruction has checked.
     fn enter_template(&mut self, template: &Template, name: u32) -> bool {
         let dot = self.pop();
         let Some(found) = self.find(&name_of(template, name)).cloned() else {

@@ -1,26 +1,26 @@
-//! What functions read of their arguments, and what their results are made of.
+//! The values that functions read of their arguments, and the origins of their results.
 
 use super::{Abstract, DEPTH_MAX, Place, Reading};
 use crate::value::Str;
 
-/// With how many dots the texts among values are executed.
+/// The maximum number of dots with which texts in values are analysed.
 const DOTS_MAX: usize = 64;
 
 impl Reading<'_> {
-    /// Calls a function. What is not listed here reads its arguments whole.
+    /// Analyses a call. Functions that are not listed read their arguments completely.
     pub(super) fn call(&mut self, name: &str, arguments: Vec<Abstract>) -> Abstract {
         let name = name.strip_prefix("must").unwrap_or(name);
         match name {
             "include" => self.include(&arguments),
             "tpl" => self.tpl(&arguments),
-            // One of the arguments, or a list of them, or of what they are lists of.
+            // One of the arguments, or a list of them, or of their items.
             "default" | "coalesce" | "ternary" | "required" | "deepCopy" | "DeepCopy"
             | "append" | "Append" | "prepend" | "Prepend" | "concat" | "uniq" | "Uniq"
             | "compact" | "Compact" | "reverse" | "Reverse" | "rest" | "Rest" | "initial"
             | "Initial" | "slice" | "Slice" | "without" | "Without" => {
                 let is_list = name.to_lowercase().ends_with("append") || name.ends_with("repend");
                 let mut all = Abstract::union(arguments);
-                // The numbers of its items may change.
+                // The indexes of items may change.
                 if all.element.is_some() {
                     all.fields.clear();
                 }
@@ -36,7 +36,7 @@ impl Reading<'_> {
             "list" | "tuple" => self.bounded(list(arguments)),
             "dict" => self.dict(arguments),
             "merge" | "Merge" | "mergeOverwrite" | "MergeOverwrite" => {
-                // The first map takes the values of the others in.
+                // The values of the other maps are merged into the first one.
                 arguments.iter().skip(1).for_each(|it| self.free_values(it));
                 Abstract::union(arguments)
             }
@@ -75,7 +75,7 @@ impl Reading<'_> {
                 self.free_places(&value);
                 list([value.elements()])
             }
-            // These look at a value and not into it.
+            // These only read the value itself, not its content.
             "not" | "empty" | "kindIs" | "kindOf" | "typeIs" | "typeOf" | "typeIsLike" | "eq"
             | "ne" => Abstract::result(&arguments),
             "keys" => {
@@ -89,7 +89,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Everything below the places of a value is read, whatever else it is made of.
+    /// Marks everything below the places of a value as read.
     fn free_places(&mut self, value: &Abstract) {
         self.free(&Abstract {
             places: value.places.clone(),
@@ -97,7 +97,7 @@ impl Reading<'_> {
         });
     }
 
-    /// Everything below the values in it is read; the dot of a chart that is merged is still found by its fields.
+    /// Marks everything below its values as read; fields of a chart's dot are still distinguished.
     fn free_values(&mut self, value: &Abstract) {
         let is_values = |it: &&Place| matches!(it, Place::Values(_));
         self.free(&Abstract {
@@ -108,7 +108,7 @@ impl Reading<'_> {
         inner.for_each(|it| self.free_values(it));
     }
 
-    /// A value that is not too deep to be followed.
+    /// A value, limited to the maximum depth.
     fn bounded(&mut self, value: Abstract) -> Abstract {
         if value.depth() <= DEPTH_MAX {
             return value;

@@ -1,4 +1,4 @@
-//! Goes through the instructions of one template.
+//! Analyses the instructions of a template.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,36 @@ use crate::template::literal::Literal;
 use crate::template::program::{Op, Target, Template};
 use crate::value::Str;
 
-/// How often a template is gone through for what loops leave in variables.
+/// The maximum number of passes over a template, for variables that loops change.
 const ROUNDS_MAX: usize = 4;
 
 /// A template and the state at one of its instructions.
 struct Scan<'r, 'a, 't> {
     reading: &'r mut Reading<'a>,
     template: &'t Template,
-    /// The number of the instruction.
+    /// The index of the instruction.
     at: usize,
     stack: Vec<Abstract>,
     dot: Abstract,
     variables: BTreeMap<u32, Abstract>,
     /// The instruction that last declared each variable.
     declared: BTreeMap<u32, usize>,
-    /// What is assigned to the variables that an instruction declares.
+    /// The values assigned to variables, by the declaring instruction.
     assigned: BTreeMap<usize, Abstract>,
-    /// The dots around `with`, by the variable that keeps them.
+    /// The dots outside of `with`, by the variable in which they are saved.
     saved: BTreeMap<u32, Abstract>,
-    /// The ends of loops, and the dots around them.
+    /// The ends of loops, and the dots outside of them.
     loops: Vec<(Target, Abstract)>,
-    /// What the loop that begins goes over.
+    /// The value that the next loop iterates over.
     looped: Abstract,
-    /// The ends of `and` and `or`, the height of the stack there, and what they may be.
+    /// The ends of `and` and `or`, the height of the stack there, and their possible values.
     decided: Vec<(Target, usize, Abstract)>,
     /// The names of the methods that are being called.
     methods: Vec<Str>,
 }
 
 impl Reading<'_> {
-    /// Goes through a template until its variables do not grow any more.
+    /// Analyses a template until its variables no longer change.
     pub(super) fn scan(&mut self, template: &Template, dot: &Abstract) {
         let mut assigned = BTreeMap::new();
         for _ in 0..ROUNDS_MAX {
@@ -76,7 +76,7 @@ impl Scan<'_, '_, '_> {
         }
     }
 
-    /// Loops and operators that end before this instruction.
+    /// Handles loops and operators that end before this instruction.
     fn land(&mut self) {
         let is_here = |target: Target| target as usize == self.at;
         while let Some((_, dot)) = self.loops.pop_if(|it| is_here(it.0)) {
@@ -185,7 +185,7 @@ impl Scan<'_, '_, '_> {
             Op::CallMethod {
                 arguments, piped, ..
             } => self.call_method(arguments, piped),
-            // The value decides where it is the result, and is dropped where it is not.
+            // The value is either the result or dropped.
             Op::ShortCircuit { target, .. } => {
                 let height = self.stack.len();
                 let value = self.pop();
@@ -230,7 +230,7 @@ impl Scan<'_, '_, '_> {
         if let Some(at) = self.declared.get(&slot) {
             let known = self.assigned.entry(*at).or_default();
             known.join(value.clone());
-            // A variable that grows with each round would do so for ever.
+            // A variable that grows with each pass would never become stable.
             if known.depth() > super::DEPTH_MAX {
                 let deep = std::mem::replace(known, Abstract::other());
                 self.reading.free(&deep);
@@ -249,7 +249,7 @@ impl Scan<'_, '_, '_> {
             is_given: looped.is_given || !looped.places.is_empty(),
             ..Abstract::default()
         };
-        // Whatever keys or items a user writes there are gone over.
+        // The loop reads all keys or items.
         self.reading.free(&Abstract {
             places: looped.places,
             ..Abstract::default()
@@ -263,7 +263,7 @@ impl Scan<'_, '_, '_> {
         self.dot = element;
     }
 
-    /// `.Values.PathValue "a.b"`, or a field that is no method, whose arguments are passed over.
+    /// `.Values.PathValue "a.b"`, or a field that is not a method, whose arguments are skipped.
     fn call_method(&mut self, arguments: u16, piped: bool) {
         let name = self.methods.pop().unwrap_or_default();
         let mut given = self.arguments(arguments, false);

@@ -1,8 +1,8 @@
-//! Which values templates can read, found without executing them.
+//! Static analysis of the values that templates can read.
 //!
-//! The code of each template is gone through once from its start to its end, with abstract values instead of values: places among
-//! the data of charts, and what `dict` and `list` put together. Both branches of a condition count. What cannot be followed, such as
-//! a map that is printed, makes everything below its place count as read: too much is found, never too little.
+//! The code of each template is analysed from start to end with abstract values: places in the data of charts, and the results of
+//! `dict` and `list`. Both branches of a condition count. If a value cannot be followed, such as a printed map, everything below
+//! its place counts as read. The result may contain too much, but never too little.
 
 mod functions;
 mod machine;
@@ -15,30 +15,30 @@ use super::render::Nested;
 use super::{Functions, Templates};
 use crate::value::Str;
 
-/// Keys that lead to a value from the values of the outermost chart, or names of subcharts.
+/// The path of a value in the values of the outermost chart, or names of subcharts.
 pub(crate) type Path = Vec<Str>;
 
-/// The key of the values that all charts have together.
+/// The key of global values.
 pub(crate) const GLOBAL: &str = "global";
 
-/// How many instructions are gone through. The templates of large charts have some 100,000.
+/// The maximum number of analysed instructions. The templates of large charts have about 100,000.
 const STEPS_MAX: usize = 4_000_000;
-/// How deep `dict` and `list` are followed.
+/// The maximum depth of `dict` and `list` that is followed.
 const DEPTH_MAX: usize = 8;
-/// How long the paths are that are followed.
+/// The maximum length of followed paths.
 const PATH_MAX: usize = 24;
 
 /// The templates of a chart and its subcharts.
 pub(crate) struct ReadInput<'a> {
     /// The templates of the chart and of its subcharts.
     pub(crate) templates: &'a Templates,
-    /// The names of those that are executed, with the chart whose dot they are given.
+    /// The names of executed templates, with the chart whose dot they get.
     pub(crate) executed: Vec<(String, Path)>,
     /// The paths of the chart and its subcharts.
     pub(crate) charts: &'a BTreeSet<Path>,
-    /// Texts among values that may be given to `tpl`, with the chart that has them.
+    /// Texts in values that may be passed to `tpl`, with their chart.
     pub(crate) texts: Vec<(Str, Path)>,
-    /// Texts of files that may be given to `tpl`.
+    /// Texts of files that may be passed to `tpl`.
     pub(crate) files: Vec<Str>,
     /// The keys of the charts' own values, by path.
     pub(crate) own: BTreeMap<Path, Vec<Str>>,
@@ -47,13 +47,13 @@ pub(crate) struct ReadInput<'a> {
 /// The values that templates read.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
-    /// Paths of values, and whether everything below is read too.
+    /// Paths of values, and whether everything below is also read.
     pub(crate) values: BTreeMap<Path, bool>,
-    /// Whether there were more instructions than are gone through, so that anything may be read.
+    /// Whether the analysis was stopped at the limit, so that anything may be read.
     pub(crate) is_cut: bool,
 }
 
-/// Finds what the templates of charts can read of their values.
+/// Finds the values that the templates of charts can read.
 pub(crate) fn reads(input: &ReadInput<'_>) -> Reads {
     let functions = input.templates.functions();
     let mut reading = Reading {
@@ -88,7 +88,7 @@ pub(crate) fn reads(input: &ReadInput<'_>) -> Reads {
     reading.found
 }
 
-/// The templates of each text; none of one that does not parse, since `tpl` would fail.
+/// The templates of each text; none for a text that does not parse, because `tpl` would fail.
 fn parsed<'a>(
     texts: impl IntoIterator<Item = &'a Str>,
     functions: &Functions,
@@ -97,7 +97,7 @@ fn parsed<'a>(
     texts.into_iter().map(parse).collect()
 }
 
-/// Data that a chart gives its templates.
+/// A place in the data of templates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     /// The dot of a chart.
@@ -108,19 +108,19 @@ enum Place {
     Values(Path),
 }
 
-/// What is known of a value before anything is executed: it may be any of these.
+/// An abstract value: it may be any of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Abstract {
     places: BTreeSet<Place>,
-    /// The texts that it may be, where they are constants.
+    /// The constant texts that it may be.
     texts: BTreeSet<Str>,
-    /// Fields of maps that templates put together; of lists, by their numbers.
+    /// Fields of maps that templates create; for lists, by index.
     fields: BTreeMap<Str, Abstract>,
-    /// An element of a list that templates put together.
+    /// An element of a list that templates create.
     element: Option<Box<Abstract>>,
-    /// Whether it may be something that is not followed.
+    /// Whether it may be something else, which is not followed.
     is_other: bool,
-    /// Whether what is not followed may depend on values, or on what a release is called.
+    /// Whether the part that is not followed may depend on values or on the release.
     is_given: bool,
 }
 
@@ -139,7 +139,7 @@ impl Abstract {
         }
     }
 
-    /// Something that no value of a chart can be reached through.
+    /// A value through which no chart value is reachable.
     fn other() -> Abstract {
         Abstract {
             is_other: true,
@@ -184,7 +184,7 @@ impl Abstract {
         union
     }
 
-    /// The texts that it can be, where it can be nothing else.
+    /// The possible texts, if it can only be a constant text.
     fn constants(&self) -> Option<&BTreeSet<Str>> {
         let is_text = !self.texts.is_empty()
             && !self.is_other
@@ -194,7 +194,7 @@ impl Abstract {
         is_text.then_some(&self.texts)
     }
 
-    /// An element of it, where it is a list or a map that a template put together.
+    /// An element, if it is a list or map that a template creates.
     fn elements(&self) -> Abstract {
         let mut all = Abstract::union(self.fields.values().cloned());
         match &self.element {
@@ -212,21 +212,21 @@ impl Abstract {
     }
 }
 
-/// The state of reading one template.
+/// The state of the analysis.
 struct Reading<'a> {
     templates: &'a Templates,
     charts: &'a BTreeSet<Path>,
     own: &'a BTreeMap<Path, Vec<Str>>,
-    /// The templates of each text among values, and of each file.
+    /// The templates of each text in values, and of each file.
     texts: Vec<Vec<Arc<Template>>>,
     files: Vec<Vec<Arc<Template>>>,
     /// The templates that the texts and files define, by name.
     defined: BTreeMap<Str, Arc<Template>>,
     found: Reads,
-    /// Templates by address, and what they were given.
+    /// Analysed templates by address, with their dots.
     seen: BTreeSet<(usize, Abstract)>,
     open: Vec<(Arc<Template>, Abstract)>,
-    /// What `tpl` is given.
+    /// The dots that are passed to `tpl`.
     dots: BTreeSet<Abstract>,
     steps: usize,
 }
@@ -242,7 +242,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Goes through a template that is given this dot, unless it was done.
+    /// Analyses a template with a dot, unless already done.
     fn enter(&mut self, template: Arc<Template>, dot: Abstract) {
         let key = (Arc::as_ptr(&template).addr(), dot.clone());
         if self.seen.insert(key) {
@@ -250,7 +250,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A template is executed by its name.
+    /// Analyses a template by name.
     fn enter_named(&mut self, name: &Str, dot: Abstract) {
         let known = self.templates.get(name).or_else(|| self.defined.get(name));
         if let Some(template) = known.cloned() {
@@ -258,14 +258,14 @@ impl Reading<'_> {
         }
     }
 
-    /// One of all templates is executed.
+    /// Analyses all templates, because any of them may be executed.
     fn enter_any(&mut self, dot: &Abstract) {
         let all = self.templates.all().chain(self.defined.values());
         let all: Vec<Arc<Template>> = all.cloned().collect();
         all.into_iter().for_each(|it| self.enter(it, dot.clone()));
     }
 
-    /// The path of values as users write it: globals are those of the outermost chart.
+    /// The path of values for users: globals belong to the outermost chart.
     fn normal(&self, path: &Path) -> Path {
         let is_global = |at: &usize| {
             path[*at] == *GLOBAL && self.charts.contains(path.get(..*at).unwrap_or(&[]))
@@ -289,7 +289,7 @@ impl Reading<'_> {
         self.found.values.insert(path, true);
     }
 
-    /// Everything below is read.
+    /// Marks everything below as read.
     fn free(&mut self, value: &Abstract) {
         for place in &value.places {
             match place {
@@ -340,13 +340,13 @@ impl Reading<'_> {
         found
     }
 
-    /// What keys lead to, one after the other.
+    /// The value at a path of keys.
     fn fields<'k>(&mut self, value: Abstract, keys: impl IntoIterator<Item = &'k Str>) -> Abstract {
         keys.into_iter()
             .fold(value, |value, key| self.field(&value, key))
     }
 
-    /// What a key leads to that a template computes. One that the template alone decides is a key of the chart's own values.
+    /// The value of a computed key. If it only depends on the template, it is a key of the chart's own values.
     fn indexed(&mut self, value: &Abstract, key: &Abstract) -> Abstract {
         if let Some(keys) = key.constants() {
             let found = keys.iter().map(|it| self.field(value, it));
@@ -371,7 +371,7 @@ impl Reading<'_> {
         found
     }
 
-    /// The keys that charts have themselves at a path.
+    /// The keys of the charts' own values at a path.
     fn own_keys(&self, path: &Path) -> Vec<Str> {
         let path = self.normal(path);
         self.own.get(&path).cloned().unwrap_or_default()

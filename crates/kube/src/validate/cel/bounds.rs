@@ -1,18 +1,18 @@
-//! Limits for the length and depth of an expression. The parser and the evaluator are recursive, and the macros of CEL repeat the
-//! expression that they are called on, so this is checked in the text before parsing.
+//! Limits for the length and depth of an expression. The parser and the evaluator are recursive, and macros of CEL repeat the
+//! expression that they are called on, so the text is checked before parsing.
 
-/// Characters of an expression, as in cel-go.
+/// The maximum length of an expression in characters, as in cel-go.
 const LENGTH_MAX: usize = 100_000;
-/// Brackets and operators in each other. An operator takes what is on its left one level deeper.
+/// The maximum depth of brackets and operators. An operator increases the depth of its left operand.
 const DEPTH_MAX: usize = 250;
-/// A bracket is read by as many functions in each other as there are kinds of operators.
+/// The depth of a bracket: the parser recurses through all levels of operators.
 const BRACKET_LEVELS: usize = 4;
-/// Characters times levels: a macro in another keeps the text once more for each level.
+/// The maximum product of length and depth, because nested macros copy the text for each level.
 const LENGTH_TIMES_DEPTH_MAX: usize = 1_000_000;
-/// Characters of what the macros come to that repeat the expression that they are called on.
+/// The maximum size of expanded macros that repeat the expression that they are called on.
 const REPEATED_MAX: usize = 1 << 20;
 
-/// Checks the form of an expression. Errors: it is longer or deeper than it may be.
+/// Checks an expression. An error if it is too long or too deep.
 pub(super) fn check(text: &str) -> Result<(), String> {
     if text.len() > LENGTH_MAX {
         return Err(format!("it is longer than {LENGTH_MAX} characters"));
@@ -24,7 +24,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     }
     if scan.deepest > DEPTH_MAX || scan.deepest * text.len() > LENGTH_TIMES_DEPTH_MAX {
         return Err(format!(
-            "its operators and brackets are {} levels deep, which is too much",
+            "its operators and brackets are nested too deeply ({} levels)",
             scan.deepest
         ));
     }
@@ -36,22 +36,22 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What was seen of a text.
+/// The state of the scan.
 #[derive(Default)]
 struct Scan {
-    /// The operators of each bracket that is open, since the last comma.
+    /// The operators in each open bracket, since the last comma.
     open: Vec<usize>,
-    /// Those outside of all brackets.
+    /// The operators outside of brackets.
     own: usize,
-    /// All of them together.
+    /// The total depth.
     depth: usize,
     deepest: usize,
-    /// Calls of macros that repeat the expression that they are called on.
+    /// The number of calls of macros that repeat the expression that they are called on.
     repeating: usize,
 }
 
 impl Scan {
-    /// Takes the token at the beginning, and gives its length; `None` at the end.
+    /// Consumes the next token and returns its length; `None` at the end.
     fn token(&mut self, text: &[u8]) -> Option<usize> {
         let first = *text.first()?;
         Some(match first {
@@ -63,7 +63,7 @@ impl Scan {
                 1
             }
             b')' | b']' | b'}' => {
-                // A call or an index of what comes before it is a level of that.
+                // A call or an index adds a level to the expression before it.
                 let inside = self.open.pop().unwrap_or(0);
                 self.depth = self.depth.saturating_sub(inside + BRACKET_LEVELS);
                 self.operator();
@@ -77,7 +77,7 @@ impl Scan {
             b'.' | b'!' | b'-' | b'+' | b'*' | b'/' | b'%' | b'<' | b'>' | b'=' | b'&' | b'|'
             | b'?' | b':' => {
                 self.operator();
-                // `&&`, `||`, `==`, `<=` are one; each `!` and `-` is one by itself.
+                // `&&`, `||`, `==`, `<=` are one operator; each `!` and `-` is a separate one.
                 let is_pair = matches!(first, b'&' | b'|' | b'=' | b'<' | b'>' | b'!');
                 let second = text.get(1);
                 let is_double = second == Some(&first) && first != b'!';
@@ -92,7 +92,7 @@ impl Scan {
         let length = length_while(text, is_word);
         let (word, rest) = text.split_at_checked(length).unwrap_or((text, &[]));
         match (word, rest.first()) {
-            // A prefix of a text: raw, bytes, or both.
+            // A prefix of a string: raw, bytes, or both.
             (
                 b"r" | b"R" | b"b" | b"B" | b"rb" | b"br" | b"Rb" | b"bR" | b"rB" | b"Br" | b"RB"
                 | b"BR",
@@ -133,7 +133,7 @@ fn length_while(text: &[u8], holds: impl Fn(u8) -> bool) -> usize {
     text.iter().take_while(|it| holds(**it)).count().max(1)
 }
 
-/// The length of a text in quotes, one or three; to the end of the line, or of everything, where it is not closed.
+/// The length of a string in single or triple quotes; to the end of the line or of the text if it is not closed.
 fn string(text: &[u8], is_raw: bool) -> usize {
     let Some(quote) = text.first() else {
         return 1;

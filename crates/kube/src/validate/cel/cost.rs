@@ -1,4 +1,4 @@
-//! The cost of evaluating an expression. An API server limits it; `cel-core` does not. So the expression is instrumented before
+//! The cost of evaluating an expression. The API server limits it, but `cel-core` does not, so expressions are instrumented before
 //! evaluation: operands and results are charged by size, and each iteration of a loop by its contents.
 
 use std::any::Any;
@@ -14,11 +14,11 @@ use super::library;
 
 /// The maximum cost of one evaluation of a rule, as in kube-apiserver (`PerCallLimit`). A part of an expression costs about 1.
 pub(super) const CALL_MAX: u64 = 1_000_000;
-/// Up to here an evaluation is not counted for the budget.
+/// Evaluations up to this cost do not use the budget.
 const FREE: u64 = 2_000;
-/// Bytes of a text that count as one part.
+/// The number of bytes of a string that count as one part.
 const BYTES: u64 = 64;
-/// Characters of a text that a function may make of short ones.
+/// The maximum length of a string that a function creates from short ones.
 const TEXT_MAX: usize = 4 << 20;
 
 /// The variable with the meter. Users cannot write this name, nor those of the functions.
@@ -26,7 +26,7 @@ pub(super) const METER: &str = "@meter";
 const CHARGE: &str = "@charge";
 const CHARGE_ADDED: &str = "@chargeAdded";
 const TURN: &str = "@turn";
-/// Functions that take a pattern, and the names that they are called by here.
+/// Functions with a pattern, and their instrumented names.
 const PATTERNS: [(&str, &str); 3] = [
     ("matches", "@matches"),
     ("find", "@find"),
@@ -45,7 +45,7 @@ impl RuleBudget {
 }
 
 impl Default for RuleBudget {
-    /// 10 million, as an API server gives to one object.
+    /// 10 million, the budget of the API server for one object.
     fn default() -> RuleBudget {
         RuleBudget::new(10_000_000)
     }
@@ -71,7 +71,7 @@ impl Meter {
         Value::Message(Box::new(self.clone()))
     }
 
-    /// Takes what was used out of the budget. Whether it was enough.
+    /// Subtracts the used cost from the budget. Returns whether it was enough.
     pub(super) fn close(&self, budget: &RuleBudget) -> bool {
         let left = self.left.load(Ordering::Relaxed);
         let used = (self.given - left).saturating_sub(FREE);
@@ -82,7 +82,7 @@ impl Meter {
         left > 0
     }
 
-    /// Whether as much was left.
+    /// Charges a cost. Returns whether enough was left.
     fn charge(&self, units: u64) -> bool {
         let left = self.left.load(Ordering::Relaxed);
         self.left
@@ -121,12 +121,12 @@ impl MessageValue for Meter {
 }
 
 fn too_much() -> Value {
-    Value::error(EvalError::invalid_argument("it costs too much"))
+    Value::error(EvalError::invalid_argument("the cost limit is exceeded"))
 }
 
 type Implementation = fn(&[Value]) -> Value;
 
-/// The functions that a metered expression calls.
+/// The functions that an instrumented expression calls.
 pub(super) fn functions() -> Vec<FunctionDecl> {
     let declare = |name: &str, arity: usize, run: Implementation| {
         let types = vec![CelType::Dyn; arity];
@@ -148,7 +148,7 @@ pub(super) fn functions() -> Vec<FunctionDecl> {
     all
 }
 
-/// `(meter, value)`: the value, if as much is left as it weighs.
+/// `(meter, value)`: returns the value if its cost can be charged.
 fn charge(args: &[Value], weight: fn(&Value, u64) -> u64) -> Value {
     match (Meter::of(args), args.get(1)) {
         (Some(meter), Some(value)) if meter.charge(weight(value, meter.left())) => value.clone(),
@@ -156,7 +156,7 @@ fn charge(args: &[Value], weight: fn(&Value, u64) -> u64) -> Value {
     }
 }
 
-/// `(meter, collected, parts)`: whether a loop may go on, of which so much is collected and which has so many parts.
+/// `(meter, collected, parts)`: whether a loop may continue, given its collected result and the number of its parts.
 fn turn(args: &[Value]) -> Value {
     let (Some(meter), Some(collected), Some(Value::Int(parts))) =
         (Meter::of(args), args.get(1), args.get(2))
@@ -167,7 +167,8 @@ fn turn(args: &[Value]) -> Value {
     Value::Bool(meter.charge(weight_added(collected, 0).saturating_add(parts)))
 }
 
-/// `(meter, text, pattern, …)`: a pattern is compiled for each call, and read once for each part of a text in the worst case.
+/// `(meter, text, pattern, …)`: a pattern is compiled for each call, and in the worst case processed once for each part of the
+/// text.
 fn pattern(args: &[Value], run: fn(&[Value]) -> Value) -> Value {
     let (Some(meter), Some(Value::String(text)), Some(Value::String(pattern))) =
         (Meter::of(args), args.get(1), args.get(2))
@@ -191,7 +192,7 @@ fn pattern(args: &[Value], run: fn(&[Value]) -> Value) -> Value {
     }
 }
 
-/// The parts of a value, each as often as it is reached; no more than a little above `max`.
+/// The number of parts of a value, where shared parts count each time. Stops shortly above `max`.
 fn weight(value: &Value, max: u64) -> u64 {
     let mut open = vec![value];
     let mut weight = 0_u64;
@@ -215,7 +216,7 @@ fn weight(value: &Value, max: u64) -> u64 {
     weight
 }
 
-/// What it takes to copy a value: the items of a list are shared.
+/// The cost of copying a value, whose list items are shared.
 fn weight_added(value: &Value, _: u64) -> u64 {
     1 + match value {
         Value::String(text) => text.len() as u64 / BYTES,
@@ -226,7 +227,7 @@ fn weight_added(value: &Value, _: u64) -> u64 {
     }
 }
 
-/// The function with a limit for its result, because some produce large results from small inputs.
+/// A function with a limit for its result, because some create large results from small inputs.
 pub(super) fn bounded(mut function: FunctionDecl) -> FunctionDecl {
     let estimate: fn(&[Value]) -> usize = match &*function.name {
         "replace" => replaced,
@@ -269,7 +270,7 @@ fn joined(args: &[Value]) -> usize {
     items.saturating_mul(length(args.get(1)))
 }
 
-/// `text.format(list)`: a precision says how many digits are made.
+/// `text.format(list)`: a precision determines the number of digits.
 fn formatted(args: &[Value]) -> usize {
     let Some(Value::String(text)) = args.first() else {
         return 0;
@@ -284,7 +285,7 @@ fn formatted(args: &[Value]) -> usize {
     precisions.fold(0, usize::saturating_add)
 }
 
-/// The expression with its charges.
+/// The instrumented expression.
 pub(super) fn metered(ast: &Ast) -> Ast {
     let mut writer = Writer {
         scope: vec!["self".to_owned(), "oldSelf".to_owned()],
@@ -295,9 +296,9 @@ pub(super) fn metered(ast: &Ast) -> Ast {
 }
 
 struct Writer {
-    /// The variables that are bound; any other name may be a part of a function's name.
+    /// The bound variables; any other name may be part of the name of a function.
     scope: Vec<String>,
-    /// The parts of the loop that is written.
+    /// The number of parts of the current loop.
     parts: i64,
 }
 
@@ -398,10 +399,7 @@ impl Writer {
         }
     }
 
-    #[expect(
-        clippy::boxed_local,
-        reason = "the parts of an expression come in boxes"
-    )]
+    #[expect(clippy::boxed_local, reason = "the parts of an expression are boxed")]
     fn boxed(&mut self, expr: Box<SpannedExpr>) -> Box<SpannedExpr> {
         Box::new(self.expr(*expr))
     }
@@ -429,7 +427,7 @@ impl Writer {
             Expr::Ident(name) | Expr::Member { field: name, .. } => name.clone(),
             _ => String::new(),
         };
-        // It does not look into what it is called on.
+        // It does not depend on the size of its operand.
         let is_shallow = name == "size";
         let mut operand = |it: SpannedExpr| {
             let it = self.expr(it);
@@ -483,7 +481,7 @@ impl Writer {
         }
     }
 
-    /// Whether what a function is called on is a value, and not the beginning of the function's name.
+    /// Whether the target of a call is a value, and not the beginning of the function's name.
     fn is_value(&self, expr: &SpannedExpr) -> bool {
         match &expr.node {
             Expr::Ident(name) => self.scope.contains(name),
@@ -525,7 +523,7 @@ fn part(node: Expr) -> SpannedExpr {
     Spanned::new(0, node, 0..0)
 }
 
-/// A call of one of these functions, whose first argument is the meter.
+/// A call of one of these functions, with the meter as first argument.
 fn call(function: &str, args: impl IntoIterator<Item = SpannedExpr>) -> Expr {
     let meter = part(Expr::Ident(METER.to_owned()));
     Expr::Call {
@@ -539,7 +537,7 @@ fn with(function: &str, expr: SpannedExpr) -> SpannedExpr {
     Spanned::new(0, call(function, [expr]), span)
 }
 
-/// An operand with its charge, where it has none by itself.
+/// An operand with a charge, unless it already has one.
 fn charged(function: &str, expr: SpannedExpr) -> SpannedExpr {
     match &expr.node {
         Expr::Null | Expr::Bool(_) | Expr::Int(_) | Expr::UInt(_) | Expr::Float(_) => expr,

@@ -1,4 +1,4 @@
-//! What expressions may use: variables with their types, and functions.
+//! The environment of expressions: variables with their types, and functions.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -23,12 +23,12 @@ pub(in crate::validate) enum Expected {
     StringOrNull,
 }
 
-/// What expressions of a policy may use.
+/// The environment of a policy's expressions.
 #[derive(Clone, Debug)]
 pub(in crate::validate) struct Environment {
     has_params: bool,
     has_authorizer: bool,
-    /// Variables of the policy with their types; none where it has none.
+    /// The variables of the policy with their types; `None` if it cannot have any.
     variables: Option<BTreeMap<String, CelType>>,
 }
 
@@ -48,7 +48,7 @@ impl Environment {
         }
     }
 
-    /// From here on, a variable of the policy can be used.
+    /// Adds a variable of the policy, which following expressions can use.
     pub(in crate::validate) fn add_variable(&mut self, name: &str, expression: &str) {
         let compile = || self.env().compile(expression).ok();
         let known = bounds::check(expression).ok().and_then(|()| compile());
@@ -57,7 +57,7 @@ impl Environment {
         variables.insert(name.to_owned(), result.unwrap_or(CelType::Dyn));
     }
 
-    /// For messages, which cannot ask the authorizer.
+    /// The environment for messages, which cannot use the authorizer.
     pub(in crate::validate) fn without_authorizer(&self) -> Environment {
         Environment {
             has_authorizer: false,
@@ -124,20 +124,20 @@ pub(in crate::validate) fn compile(
     match holds {
         true => Ok(()),
         false => Err(format!(
-            "it must be of the type {wanted}, not {}",
+            "it must be of type {wanted}, not {}",
             result.display_name()
         )),
     }
 }
 
-/// Whether the checker only failed to find out types: it leaves a type variable (`V#7`) where the
-/// server's has `dyn`, as for what an index of a `dyn` gives, and knows no function for it.
+/// Whether the checker only failed to infer a type: where the server's checker has `dyn`, for example for an element of a `dyn`,
+/// this one has a type variable (`V#7`) and finds no function for it.
 fn is_guess(error: &str) -> bool {
     let faults = error.strip_prefix("check errors: ");
     faults.is_some_and(|it| it.split("; ").all(|it| it.contains("(V#")))
 }
 
-/// The environment of rules in CRDs: `self` and `oldSelf` of any type.
+/// The environment of rules in CRDs: `self` and `oldSelf` with any type.
 pub(super) fn rules() -> &'static Env {
     static ENV: OnceLock<Env> = OnceLock::new();
     ENV.get_or_init(|| {
@@ -149,9 +149,9 @@ pub(super) fn rules() -> &'static Env {
     })
 }
 
-/// CEL with all that Kubernetes adds to it.
+/// CEL with Kubernetes' extensions.
 fn base() -> Env {
-    // `split` of this crate gives empty texts at both ends for an empty separator; ours takes its place.
+    // With an empty separator, `split` of the crate returns empty strings at both ends, so it is replaced.
     let strings = string_extension()
         .into_iter()
         .filter(|it| it.name != "split")
@@ -165,7 +165,7 @@ fn base() -> Env {
     env
 }
 
-/// Patterns that are written out must be regular expressions of RE2.
+/// Checks that literal patterns are valid regular expressions (RE2).
 fn literal_patterns(expr: &SpannedExpr) -> Result<(), String> {
     let mut result = Ok(());
     walk(expr, &mut |expr| {
@@ -180,7 +180,7 @@ fn literal_patterns(expr: &SpannedExpr) -> Result<(), String> {
         if let (true, Some(Expr::String(pattern))) = (is_match, args.last().map(|it| &it.node))
             && !Pattern::new(pattern).is_valid()
         {
-            result = Err(format!("`{pattern}` is not a regular expression"));
+            result = Err(format!("`{pattern}` is not a valid regular expression"));
         }
     });
     result
@@ -397,7 +397,7 @@ impl ProtoRegistry for AdmissionTypes {
     }
 }
 
-/// An expression that was read, but not checked: the definition that has it was.
+/// Parses an expression without type checking, which the definition has already passed.
 pub(super) fn parse(text: &str) -> Result<Ast, String> {
     bounds::check(text)?;
     rules().parse_only(text).map_err(|it| it.to_string())

@@ -1,4 +1,4 @@
-//! Functions that Kubernetes adds to CEL (apiserver's `pkg/cel/library`).
+//! Kubernetes' functions for CEL (`pkg/cel/library` of apiserver).
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -32,7 +32,7 @@ fn function(name: &str, overloads: &[(&[CelType], CelType)], run: Implementation
     declare(name, overloads, false, run)
 }
 
-/// A method: the first type is the receiver's.
+/// A method: the first type is that of the receiver.
 fn method(name: &str, overloads: &[(&[CelType], CelType)], run: Implementation) -> FunctionDecl {
     declare(name, overloads, true, run)
 }
@@ -142,7 +142,7 @@ fn quantities() -> Vec<FunctionDecl> {
     ]
 }
 
-/// Order of quantities and of versions.
+/// The order of quantities and versions.
 fn ordering(args: &[Value]) -> Option<Ordering> {
     match (opaque(args, 0)?, opaque(args, 1)?) {
         (Opaque::Quantity(a), Opaque::Quantity(b)) => Some(a.cmp(b)),
@@ -282,7 +282,7 @@ fn ip_of(args: &[Value]) -> Value {
     }
 }
 
-/// IPv4 addresses written as IPv6 are taken for neither.
+/// Whether an address is not an IPv4 address in IPv6 form, which is rejected.
 fn is_plain(address: IpAddr) -> bool {
     !matches!(address, IpAddr::V6(it) if it.to_ipv4_mapped().is_some())
 }
@@ -472,7 +472,7 @@ fn version_number(args: &[Value], index: usize) -> Value {
 
 // Formats.
 
-/// A named format, and whether a text has it.
+/// A named format, and its validation.
 type Format = (&'static str, fn(&str) -> bool);
 
 const FORMATS: [Format; 14] = [
@@ -539,7 +539,7 @@ fn formats() -> Vec<FunctionDecl> {
         ),
     ];
     for (name, _) in FORMATS {
-        // An implementation is a function without captures, so that each name needs its own: `format.named` finds it.
+        // An implementation is a function without captures, so each name needs its own; `format.named` finds it.
         let overload =
             OverloadDecl::function(format!("format_{name}"), Vec::new(), type_of(FORMAT))
                 .with_impl(move |_| Opaque::Format(name).value());
@@ -635,7 +635,7 @@ fn sum(items: &[Value]) -> Value {
     total
 }
 
-// Texts.
+// Strings.
 
 fn texts() -> Vec<FunctionDecl> {
     let two = [CelType::String, CelType::String];
@@ -656,7 +656,7 @@ fn texts() -> Vec<FunctionDecl> {
     ]
 }
 
-/// `text.matches(pattern)`, in RE2's dialect.
+/// `text.matches(pattern)`, in the syntax of RE2.
 pub(super) fn matches(args: &[Value]) -> Value {
     let (Some(text), Some(pattern)) = (text(args, 0), text(args, 1)) else {
         return no_overload();
@@ -668,7 +668,7 @@ pub(super) fn matches(args: &[Value]) -> Value {
     }
 }
 
-/// `text.find(pattern)`: the first match, or an empty text.
+/// `text.find(pattern)`: the first match, or an empty string.
 pub(super) fn find(args: &[Value]) -> Value {
     let found = found(args, Some(1));
     found.map_or_else(
@@ -692,7 +692,7 @@ pub(super) fn find_all(args: &[Value]) -> Value {
 
 const NO_PATTERN: &str = "not a regular expression";
 
-/// Go's `strings.SplitN`: an empty separator splits after each character, a negative limit is none.
+/// `strings.SplitN` of Go: an empty separator splits after each character, a negative limit means no limit.
 fn split(args: &[Value]) -> Value {
     let (Some(text), Some(separator)) = (text(args, 0), text(args, 1)) else {
         return no_overload();

@@ -1,4 +1,4 @@
-//! Rules in CEL: those of custom resources are evaluated, those of admission policies compiled.
+//! CEL expressions: rules of custom resources and expressions of policies.
 //!
 //! The evaluator is `cel-core`, with Kubernetes' own functions; nothing outside this folder depends on it.
 
@@ -26,10 +26,10 @@ use super::fault::{Report, class, short};
 use super::schema::{ListType, Pool, Rule, Schema};
 use pleach_yaml::{Entry, Node};
 
-/// Bytes of a message that an expression makes.
+/// The maximum length of a computed message in bytes.
 const COMPUTED_MAX: usize = 5 << 10;
 
-/// An expression that is ready to be evaluated, or why it cannot be.
+/// A compiled expression, or the reason why it cannot be evaluated.
 pub(super) struct Compiled(Result<Program, String>);
 
 impl std::fmt::Debug for Compiled {
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
-/// Words that CEL keeps for itself, so that no variable has such a name and fields of these names are escaped.
+/// Reserved words of CEL, which cannot be variables, and are escaped in names of fields.
 pub(super) fn is_reserved(name: &str) -> bool {
     const WORDS: [&str; 21] = [
         "true",
@@ -96,12 +96,12 @@ pub(super) fn rules<'a>(
     }
 }
 
-/// How an object reaches the server, and what it does with it first.
+/// Options for the evaluation of rules.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
     pub(super) encoding: Encoding,
     pub(super) drops_status: bool,
-    /// What all rules may cost together.
+    /// The total cost limit of all rules.
     pub(super) budget: &'a RuleBudget,
 }
 
@@ -167,7 +167,8 @@ impl<'a> Walk<'a, '_> {
             Err(fault) => return self.unevaluated(node, rule, fault),
         };
         let Some(result) = result else {
-            let fault = format!("it costs more than {CALL_MAX} steps, or too much with others");
+            let fault =
+                format!("it costs more than {CALL_MAX} steps, or all rules together cost too much");
             return self.unevaluated(node, rule, &fault);
         };
         match result {
@@ -177,7 +178,7 @@ impl<'a> Walk<'a, '_> {
             }
             Value::Error(fault) => {
                 let message = format!(
-                    "breaks the rule `{}` of its definition: {}",
+                    "violates the rule `{}` of its definition: {}",
                     short(rule.expression.trim()),
                     computed(&fault.message).unwrap_or("it fails")
                 );
@@ -188,7 +189,7 @@ impl<'a> Walk<'a, '_> {
                 self.report.push(
                     class::BROKEN_RULE,
                     node,
-                    format!("breaks a rule of its definition: {message}"),
+                    format!("violates a rule of its definition: {message}"),
                 );
             }
         }
@@ -231,7 +232,7 @@ pub(super) enum Answer {
     Unknown(String),
 }
 
-/// The expressions of policies, each compiled when it is first evaluated.
+/// The expressions of policies, compiled on first use.
 #[derive(Debug, Default)]
 pub(super) struct Programs(RefCell<BTreeMap<String, Rc<Compiled>>>);
 
@@ -261,7 +262,7 @@ pub(super) fn answer(
     };
     match evaluate(program, activation, budget) {
         None => Answer::Unknown(format!(
-            "it costs more than {CALL_MAX} steps, or too much with others"
+            "it costs more than {CALL_MAX} steps, or all expressions together cost too much"
         )),
         Some(Value::Error(fault)) => {
             let words = computed(&fault.message).unwrap_or("it fails").to_owned();
@@ -274,7 +275,7 @@ pub(super) fn answer(
     }
 }
 
-/// A value that is not known: an expression that uses it is not evaluated.
+/// An unknown value: an expression that uses it is not evaluated.
 pub(super) fn unknown(reason: String) -> Value {
     let kind = EvalErrorKind::UnknownIdentifier;
     Value::Error(Arc::new(EvalError {
@@ -289,7 +290,7 @@ pub(super) fn value(node: &Node, encoding: Encoding) -> Value {
     Values { pool, encoding }.of(node, None)
 }
 
-/// Errors of this evaluator and not of the object.
+/// Whether an error is a limitation of this evaluator, and not caused by the object.
 fn is_unsupported(kind: EvalErrorKind) -> bool {
     matches!(
         kind,
@@ -311,12 +312,12 @@ fn message(rule: &Rule, activation: &MapActivation, budget: &RuleBudget) -> Stri
         .unwrap_or_else(|| format!("`{}`", short(&rule.expression)))
 }
 
-/// A text that an expression made, unless it is longer than kube-apiserver takes. It is whole, so that what is secret in it is found.
+/// A computed message, unless it is longer than kube-apiserver permits. It is not cut, so that secrets in it are detected.
 fn computed(text: &str) -> Option<&str> {
     (text.len() <= COMPUTED_MAX).then_some(text)
 }
 
-/// The same item of the old list: the one of the same keys, where the list is a map.
+/// The corresponding item of the old list, which has the same keys if the list is a map.
 fn counterpart<'a>(item: &Node, old: Option<&'a Node>, schema: &Schema) -> Option<&'a Node> {
     if schema.list != ListType::Map {
         return None;

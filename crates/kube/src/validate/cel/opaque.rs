@@ -1,4 +1,4 @@
-//! Kubernetes' own values in CEL: quantities, addresses, URLs, versions, formats.
+//! Kubernetes' types for CEL: quantities, addresses, URLs, versions, formats.
 
 use std::any::Any;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use cel_core::{CelType, MessageValue, Value};
 
 use crate::validate::quantity::Quantity;
 
-/// A value that CEL itself does not have.
+/// A value of such a type.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Opaque {
     Quantity(Quantity),
@@ -15,7 +15,7 @@ pub(super) enum Opaque {
     Cidr(IpAddr, u8),
     Url(Url),
     Semver(Semver),
-    /// A format of Kubernetes, by its name.
+    /// A named format.
     Format(&'static str),
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Url {
     pub(super) query: String,
 }
 
-/// A version of semver 2: build metadata counts for nothing.
+/// A semantic version; build metadata is ignored.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Semver {
     pub(super) numbers: [u64; 3],
@@ -42,7 +42,7 @@ pub(super) const URL: &str = "kubernetes.URL";
 pub(super) const SEMVER: &str = "kubernetes.Semver";
 pub(super) const FORMAT: &str = "kubernetes.NamedFormat";
 
-/// A type that CEL itself does not have.
+/// The CEL type with a name.
 pub(super) fn type_of(name: &str) -> CelType {
     CelType::message(name)
 }
@@ -162,7 +162,7 @@ impl Semver {
         holds.then_some(Semver { numbers, pre })
     }
 
-    /// Takes `v1.2`, too: what is missing is zero.
+    /// Also accepts `v1.2`; missing numbers are zero.
     pub(super) fn parse_loosely(text: &str) -> Option<Semver> {
         let text = text.strip_prefix('v').unwrap_or(text);
         let end = text.find(['-', '+']).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! Nodes as values of CEL: with defaults filled in, nulls dropped, and names escaped, as the server has them.
+//! Converts nodes to CEL values like the API server: with defaults, without nulls, and with escaped names.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::validate::scalars;
 use crate::validate::schema::{Additional, Format, Pool, Schema, Types};
 use pleach_yaml::{Entry, Node};
 
-/// Turns nodes into values.
+/// Converts nodes to values.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'p> {
     pub(super) pool: &'p Pool,
@@ -43,7 +43,7 @@ impl Values<'_> {
     }
 
     fn float(self, value: f64, schema: Option<&Schema>) -> Value {
-        // In JSON that is sent as it is, `1.0` is no integer.
+        // In JSON that is sent unchanged, `1.0` is not an integer.
         let is_integer = schema.is_some_and(|it| it.types == Types::Integer);
         match integral(value).filter(|_| self.encoding == Encoding::Yaml && !is_number(schema)) {
             Some(whole) => Value::Int(whole),
@@ -52,7 +52,7 @@ impl Values<'_> {
         }
     }
 
-    /// The value of the object itself: of its metadata, only the names can be seen.
+    /// The value of the object itself, with only the names of its metadata.
     pub(super) fn root(self, object: &Node, schema: &Schema) -> Value {
         let entries = object.as_mapping().map_or(&[][..], |it| it.as_slice());
         self.map(entries, Some(schema), true)
@@ -71,7 +71,7 @@ impl Values<'_> {
             if value.is_null() && below.is_some_and(|it| !it.flags.nullable) {
                 continue;
             }
-            // Fields that no schema names cannot be seen, but in maps.
+            // Fields that are not in the schema are not visible, except in maps.
             if below.is_some() || schema.is_none() || keeps(schema) {
                 map.insert(
                     MapKey::String(key_of(name, schema).into()),
@@ -102,7 +102,7 @@ impl Values<'_> {
                 .and_then(Node::as_str)
                 .filter(|it| !it.is_empty())
         };
-        // The server makes the name before it looks at the rules: the prefix, cut to 58 characters, and five more.
+        // The server generates the name before it evaluates rules: the prefix, cut to 58 characters, and five more.
         let prefix = text("generateName");
         let made = prefix.map(|it| {
             it.chars()
@@ -121,7 +121,7 @@ impl Values<'_> {
 }
 
 fn keeps(schema: Option<&Schema>) -> bool {
-    // Unknown fields that are kept still have no type, so that rules cannot see them; fields of free maps can be seen.
+    // Preserved unknown fields have no type, so rules cannot see them; entries of free maps are visible.
     schema.is_some_and(|it| matches!(it.additional, Additional::Anything))
 }
 
@@ -151,7 +151,7 @@ fn text_value(text: &str, schema: Option<&Schema>) -> Value {
     }
 }
 
-/// Names of fields as identifiers; keys of free maps as they are.
+/// Names of fields as identifiers; keys of free maps unchanged.
 fn key_of<'n>(name: &'n str, schema: Option<&Schema>) -> Cow<'n, str> {
     match schema.is_some_and(|it| it.properties.get(name).is_some()) {
         true => escaped(name),

@@ -34,7 +34,7 @@ pub(super) fn policy<'a>(object: &'a Node, report: &mut Report<'a>) {
     for variable in spec.list("variables") {
         let name = variable.text_or_empty("name");
         if !names::c_identifier(name) || cel::is_reserved(name) {
-            report.invalid_field(variable, "name", "must be an identifier of CEL");
+            report.invalid_field(variable, "name", "must be a CEL identifier");
         }
         expression(
             variable,
@@ -92,7 +92,7 @@ fn validations<'a>(
         .map_or("", |it| it.text_or_empty("name"));
     let mut keys = BTreeSet::new();
     if audit.len() > 20 {
-        report.invalid_field(spec, "auditAnnotations", "must have at most 20");
+        report.invalid_field(spec, "auditAnnotations", "must have at most 20 entries");
     }
     for annotation in audit {
         let key = annotation.text_or_empty("key");
@@ -116,7 +116,7 @@ fn validations<'a>(
     }
 }
 
-/// An expression that must compile, and give a value of some type.
+/// Checks that an expression compiles and has the right type.
 fn expression<'a>(
     node: &'a Node,
     key: &str,
@@ -137,14 +137,14 @@ fn expression<'a>(
 fn conditions<'a>(node: &'a Node, environment: &Environment, report: &mut Report<'a>) {
     let list = node.list("matchConditions");
     if list.len() > 64 {
-        report.invalid_field(node, "matchConditions", "must have at most 64");
+        report.invalid_field(node, "matchConditions", "must have at most 64 entries");
     }
     let mut seen = BTreeSet::new();
     for condition in list {
         required_name(condition, "name", names::qualified_name, report);
         let name = condition.text_or_empty("name");
         if !name.is_empty() && !seen.insert(name) {
-            report.invalid_field(condition, "name", "must not be used twice");
+            report.invalid_field(condition, "name", "must be unique");
         }
         expression(condition, "expression", Expected::Bool, environment, report);
     }
@@ -201,7 +201,7 @@ fn resource_rule<'a>(rule: &'a Node, report: &mut Report<'a>) {
     for key in ["operations", "apiGroups", "apiVersions"] {
         let list = rule.list(key);
         if list.len() > 1 && list.iter().any(|it| text_of(it) == "*") {
-            report.invalid_field(rule, key, "must have no other value together with `*`");
+            report.invalid_field(rule, key, "must not contain other values together with `*`");
         }
     }
     for item in rule
@@ -217,7 +217,7 @@ fn resource_rule<'a>(rule: &'a Node, report: &mut Report<'a>) {
     exactly_one_of(rule, "scope", &["Cluster", "Namespaced", "*"], report);
 }
 
-/// Wildcards in `resources` next to what they cover already.
+/// Checks wildcards in `resources` that make other entries redundant.
 fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
     let list = rule.list("resources");
     let has = |wanted: &str| list.iter().any(|it| text_of(it) == wanted);
@@ -225,7 +225,7 @@ fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             rule,
             "resources",
-            "must have no other value together with `*/*`",
+            "must not contain other values together with `*/*`",
         );
     }
     let is_plain = |it: &Node| !text_of(it).contains('/') && text_of(it) != "*";
@@ -238,7 +238,7 @@ fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             rule,
             "resources",
-            "must have no other resource together with `*`",
+            "must not contain other resources together with `*`",
         );
     }
     for (index, item) in list.iter().enumerate() {
@@ -250,7 +250,7 @@ fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
             text_of(it) == format!("{resource}/*") || text_of(it) == format!("*/{part}")
         };
         if earlier.iter().any(covers) {
-            report.invalid(item, "is covered by a wildcard before it");
+            report.invalid(item, "is already covered by a wildcard");
         }
     }
 }
@@ -318,10 +318,10 @@ pub(super) fn webhooks<'a>(object: &'a Node, report: &mut Report<'a>) {
     for hook in object.list("webhooks") {
         let name = hook.text_or_empty("name");
         if names::dns_subdomain(name).is_some() || name.matches('.').count() < 2 {
-            report.invalid_field(hook, "name", "must be a DNS name of three parts at least");
+            report.invalid_field(hook, "name", "must be a DNS name with at least three parts");
         }
         if !seen.insert(name) {
-            report.invalid_field(hook, "name", "must not be used twice");
+            report.invalid_field(hook, "name", "must be unique");
         }
         for rule in hook.list("rules") {
             resource_rule(rule, report);

@@ -11,7 +11,7 @@ pub(super) fn autoscaler<'a>(object: &'a Node, report: &mut Report<'a>) {
     let Some(spec) = spec_of(object, report) else {
         return;
     };
-    // None is possible with a metric that needs no pods: since Kubernetes 1.37, before with the feature gate HPAScaleToZero.
+    // 0 is valid with a metric that needs no pods: from Kubernetes 1.37, or earlier with the feature gate HPAScaleToZero.
     let is_outer = |it: &Node| matches!(it.text("type"), Some("Object" | "External"));
     let least = i64::from(!spec.list("metrics").iter().any(is_outer));
     within(spec, "minReplicas", least, i64::MAX, report);
@@ -30,7 +30,7 @@ pub(super) fn autoscaler<'a>(object: &'a Node, report: &mut Report<'a>) {
             report.invalid_field(target, "apiVersion", "must have a group, as in `apps/v1`");
         }
     }
-    // `autoscaling/v1` knows the use of CPU only.
+    // `autoscaling/v1` only supports CPU utilization.
     within(spec, "targetCPUUtilizationPercentage", 1, i64::MAX, report);
     for metric in spec.list("metrics") {
         validate_metric(metric, report);
@@ -44,7 +44,7 @@ pub(super) fn autoscaler<'a>(object: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// What is scaled or measured.
+/// A reference to the scaled or measured object.
 fn reference<'a>(reference: &'a Node, report: &mut Report<'a>) {
     for key in ["kind", "name"] {
         required_name(reference, key, names::path_segment, report);
@@ -67,7 +67,7 @@ fn scaling_rules<'a>(rules: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Types of metrics and the fields in which they are described.
+/// Types of metrics and their fields.
 const METRICS: [(&str, &str); 5] = [
     ("ContainerResource", "containerResource"),
     ("External", "external"),

@@ -28,13 +28,13 @@ pub(super) fn job<'a>(object: &'a Node, report: &mut Report<'a>) {
             }
         }
     } else if let Some(selector) = spec.field("selector") {
-        // The server generates the selector from the object's UID, which is not known before.
+        // The server generates the selector from the UID of the object.
         report.invalid(selector, "must not be set unless `manualSelector` is true");
     }
     indexed_name(object, spec, report);
 }
 
-/// Pods of an indexed job are named after it, with their number.
+/// The names of pods of an indexed Job consist of its name and their index.
 fn indexed_name<'a>(object: &'a Node, spec: &Node, report: &mut Report<'a>) {
     let completions = spec.integer("completions").unwrap_or(0);
     if spec.text("completionMode") != Some("Indexed") || completions < 1 {
@@ -48,7 +48,7 @@ fn indexed_name<'a>(object: &'a Node, spec: &Node, report: &mut Report<'a>) {
         report.invalid_field(
             metadata,
             "name",
-            "must leave room for the number of a pod in a DNS label of 63 characters",
+            "must be short enough for names of pods with an index (63 characters)",
         );
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn cron_job<'a>(object: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             metadata,
             "name",
-            "must be at most 52 characters: a job adds 11 more",
+            "must be at most 52 characters, because names of Jobs have 11 more",
         );
     }
     if let Some(words) = cron::schedule(spec.text_or_empty("schedule")) {
@@ -95,7 +95,11 @@ pub(super) fn cron_job<'a>(object: &'a Node, report: &mut Report<'a>) {
     };
     job_spec(job, report);
     if job.field("selector").is_some() {
-        report.invalid_field(job, "selector", "must not be set: it is made for each job");
+        report.invalid_field(
+            job,
+            "selector",
+            "must not be set, because it is generated for each Job",
+        );
     }
     if job.boolean("manualSelector") == Some(true) {
         report.invalid_field(job, "manualSelector", "must not be true in a CronJob");
@@ -275,7 +279,7 @@ fn exit_codes<'a>(codes: &'a Node, known: &BTreeSet<&str>, report: &mut Report<'
             report.invalid(value, "must not be 0 for `In`");
         }
         if last.is_some_and(|it| it >= code) {
-            report.invalid(value, "must be greater than the value before it");
+            report.invalid(value, "must be greater than the previous value");
         }
         last = Some(code);
     }
@@ -299,7 +303,7 @@ fn success_policy<'a>(spec: &'a Node, report: &mut Report<'a>) {
         if let (Some(indexes), Some(None)) = (indexes, total) {
             report.invalid(
                 indexes,
-                "must be rising numbers and ranges below `completions`, such as `0,2-5`",
+                "must be increasing numbers and ranges below `completions`, such as `0,2-5`",
             );
         }
         let most = total.flatten().unwrap_or(completions).min(completions);
@@ -312,7 +316,7 @@ fn success_policy<'a>(spec: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// How many indexes `0,2-5` means; `None` where the text is wrong.
+/// The number of indexes in `0,2-5`; `None` if it is invalid.
 fn indexes_in(text: &str, completions: i64) -> Option<i64> {
     let (mut total, mut last) = (0i64, -1i64);
     if text.is_empty() {

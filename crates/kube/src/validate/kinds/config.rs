@@ -11,7 +11,7 @@ use crate::validate::scalars::{base64_decode, base64_length};
 use pleach_yaml::diag::Source;
 use pleach_yaml::{Entry, Node, parse_one};
 
-/// All values together, in bytes.
+/// The maximum total size of values in bytes.
 const SIZE_MAX: usize = 1024 * 1024;
 
 pub(super) fn config_map<'a>(object: &'a Node, report: &mut Report<'a>) {
@@ -26,11 +26,11 @@ pub(super) fn config_map<'a>(object: &'a Node, report: &mut Report<'a>) {
         config_key(key, report);
         size += base64_length(text_of(value)).unwrap_or(0);
         if key.as_str().is_some_and(|it| texts.contains(it)) {
-            report.invalid(key, "must not be in `data` too");
+            report.invalid(key, "must not also be in `data`");
         }
     }
     if size > SIZE_MAX {
-        let message = format!("must not be larger than 1 MiB in all; found {size} bytes");
+        let message = format!("must not be larger than 1 MiB in total; found {size} bytes");
         report.invalid_field(object, "data", message);
     }
 }
@@ -55,15 +55,15 @@ pub(super) fn secret<'a>(object: &'a Node, report: &mut Report<'a>) {
         config_key(&entry.key, report);
     }
     if size > SIZE_MAX {
-        let message = format!("must not be larger than 1 MiB in all; found {size} bytes");
+        let message = format!("must not be larger than 1 MiB in total; found {size} bytes");
         report.invalid_field(object, "data", message);
     }
     typed_secret(object, report);
 }
 
-/// Secrets of Kubernetes' own types need certain keys.
+/// Checks the required keys of Secrets with built-in types.
 fn typed_secret<'a>(object: &'a Node, report: &mut Report<'a>) {
-    // The Flux operator fills in the data of another Secret before it applies this one.
+    // The Flux operator copies the data of another Secret before it applies this one.
     let annotation = ["metadata", "annotations", "fluxcd.controlplane.io/copyFrom"];
     if object.at_keys(&annotation).is_some() {
         return;
@@ -83,7 +83,7 @@ fn typed_secret<'a>(object: &'a Node, report: &mut Report<'a>) {
                 missing_key(object, kind, key, report);
             }
             Some(text) if kind.contains("docker") && !is_json_object(&text) => {
-                let message = format!("must have JSON under `{key}`");
+                let message = format!("must contain JSON in `{key}`");
                 report.invalid_field(object, "data", message);
             }
             Some(_) => {}
@@ -114,7 +114,7 @@ fn missing_key<'a>(object: &'a Node, kind: &str, key: &str, report: &mut Report<
     report.invalid_field(object, "type", format!("`{kind}` needs the key `{key}`"));
 }
 
-/// What the server stores under a key.
+/// The value of a key as the server stores it.
 fn value<'a>(object: &'a Node, key: &str) -> Option<Cow<'a, [u8]>> {
     let find = |entries: &'a [Entry]| entries.iter().find(|it| it.key.as_str() == Some(key));
     if let Some(entry) = find(object.map("stringData")) {
@@ -133,7 +133,7 @@ fn is_json_object(bytes: &[u8]) -> bool {
         return false;
     };
     let text = text.trim();
-    // JSON is YAML, but not the other way round: quotes and braces make the difference here.
+    // Not all YAML is JSON: quotes and braces are required.
     let looks = text.starts_with('{') && text.ends_with('}') || text == "null";
     looks && parse_one(&Source::internal("docker.json", text)).is_ok()
 }

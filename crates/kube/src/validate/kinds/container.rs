@@ -88,7 +88,7 @@ pub(super) fn validate<'a>(
     restart_policy(container, role, report);
 }
 
-/// Before Kubernetes 1.35, the server drops the policies of containers that are no sidecars.
+/// Before Kubernetes 1.35, the server drops the policies of containers that are not sidecars.
 fn restart_policy<'a>(container: &'a Node, role: Role, report: &mut Report<'a>) {
     match (role, container.field("restartPolicy")) {
         (Role::Ephemeral, Some(policy)) => {
@@ -132,7 +132,7 @@ fn ports<'a>(container: &'a Node, report: &mut Report<'a>) {
         let name = port.text_or_empty("name");
         fields::name(port, "name", names::port_name, report);
         if !name.is_empty() && !seen.insert(name) {
-            report.invalid_field(port, "name", "must not be used by two ports");
+            report.invalid_field(port, "name", "must be unique");
         }
         if !is_port(port.integer("containerPort").unwrap_or(0)) {
             report.invalid_field(port, "containerPort", PORT_WORDS);
@@ -147,7 +147,7 @@ fn ports<'a>(container: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Ports of the node that containers take twice.
+/// Duplicate ports of the node.
 pub(super) fn host_ports<'a>(containers: &'a [Node], report: &mut Report<'a>) {
     let mut seen = BTreeSet::new();
     for port in containers.iter().flat_map(|it| it.list("ports")) {
@@ -159,7 +159,7 @@ pub(super) fn host_ports<'a>(containers: &'a [Node], report: &mut Report<'a>) {
             number,
         );
         if number != 0 && !seen.insert(key) {
-            report.invalid_field(port, "hostPort", "must not be used by two ports");
+            report.invalid_field(port, "hostPort", "must be unique");
         }
     }
 }
@@ -190,12 +190,12 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
     };
     let sources = fields::set(from, &SOURCES);
     match sources.len() {
-        0 => report.invalid(from, "must have one source"),
+        0 => report.invalid(from, "must have a source"),
         _ if !variable.text_or_empty("value").is_empty() => {
             report.invalid(from, "must not be set together with a `value`");
         }
         1 => {}
-        _ => report.invalid(from, "must have one source only"),
+        _ => report.invalid(from, "must have only one source"),
     }
     for source in sources {
         let Some(reference) = from.field(source) else {
@@ -222,7 +222,7 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
 
 /// A field of the pod (`metadata.labels['a']`).
 pub(super) fn object_field<'a>(reference: &'a Node, known: &[&str], report: &mut Report<'a>) {
-    // The server knows the fields of `v1` only.
+    // The server only supports the fields of `v1`.
     exactly_one_of(reference, "apiVersion", &["v1", ""], report);
     let path = reference.text_or_empty("fieldPath");
     if path.is_empty() {
@@ -241,7 +241,7 @@ pub(super) fn object_field<'a>(reference: &'a Node, known: &[&str], report: &mut
     }
 }
 
-/// An amount of a resource of a container.
+/// A reference to a resource of a container.
 pub(super) fn resource_field<'a>(
     reference: &'a Node,
     needs_container: bool,
@@ -303,7 +303,7 @@ fn environment_source<'a>(source: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Hooks and probes of a container that keeps running.
+/// Hooks and probes of a long-running container.
 fn running<'a>(container: &'a Node, pod: &PodFacts<'a>, report: &mut Report<'a>) {
     if let Some(lifecycle) = container.field("lifecycle") {
         for key in ["postStart", "preStop"] {
@@ -384,7 +384,7 @@ fn validate_probe<'a>(
     }
 }
 
-/// What is done in a probe or a hook.
+/// The action of a probe or hook.
 fn handler<'a>(holder: &'a Node, kinds: &[&str], pod: &PodFacts<'a>, report: &mut Report<'a>) {
     let set = fields::set(holder, kinds);
     if set.len() != 1 {

@@ -1,13 +1,13 @@
-//! Schedules of CronJobs, as robfig/cron's `ParseStandard` reads them, and time zones.
+//! Schedules of CronJobs, as in `ParseStandard` of robfig/cron, and time zones.
 
 use crate::validate::scalars::go_duration;
 
-/// What a field of a schedule may be: the least and the greatest number, and names of numbers.
+/// A field of a schedule: minimum, maximum, and names of numbers.
 struct Field {
     min: u32,
     max: u32,
     names: &'static [&'static str],
-    /// The number of the first name.
+    /// The number that the first name stands for.
     first: u32,
 }
 
@@ -131,7 +131,7 @@ fn whole(text: &str) -> Option<u32> {
 
 /// The error of a time zone name, if any.
 pub(super) fn time_zone(text: &str) -> Option<&'static str> {
-    // Of the IANA database; the server has one of its own.
+    // From the IANA database; the server has its own copy.
     const ZONES: &str = include_str!("zones.txt");
     let known = ZONES.lines().any(|it| it == text);
     (!known).then_some("must be a time zone of the IANA database, such as `Europe/Berlin`")

@@ -6,7 +6,7 @@ use crate::validate::names::{self, NameRule};
 use crate::validate::quantity::Quantity;
 use pleach_yaml::Node;
 
-/// One of some words; an empty one gets its default.
+/// Checks an enumeration; an empty value gets its default.
 pub(super) fn one_of<'a>(node: &'a Node, key: &str, allowed: &[&str], report: &mut Report<'a>) {
     if let Some(value) = node.field(key)
         && !matches!(value.as_str(), Some(text) if text.is_empty() || allowed.contains(&text))
@@ -15,7 +15,7 @@ pub(super) fn one_of<'a>(node: &'a Node, key: &str, allowed: &[&str], report: &m
     }
 }
 
-/// One of some words; an empty one is none.
+/// Checks an enumeration; an empty value is invalid.
 pub(super) fn exactly_one_of<'a>(
     node: &'a Node,
     key: &str,
@@ -29,7 +29,7 @@ pub(super) fn exactly_one_of<'a>(
     }
 }
 
-/// A number within bounds, if there is one.
+/// Checks the range of a number, if it is set.
 pub(super) fn within<'a>(node: &'a Node, key: &str, min: i64, max: i64, report: &mut Report<'a>) {
     if let Some(value) = node.integer(key)
         && !(min..=max).contains(&value)
@@ -42,14 +42,14 @@ pub(super) fn within<'a>(node: &'a Node, key: &str, min: i64, max: i64, report: 
     }
 }
 
-/// A number that is not negative, if there is one.
+/// Checks that numbers are not negative, if they are set.
 pub(super) fn not_negative<'a>(node: &'a Node, keys: &[&str], report: &mut Report<'a>) {
     for key in keys {
         within(node, key, 0, i64::MAX, report);
     }
 }
 
-/// A name of some form, unless it is empty.
+/// Checks a name, unless it is empty.
 pub(super) fn name<'a>(node: &'a Node, key: &str, rule: NameRule, report: &mut Report<'a>) {
     let text = node.text_or_empty(key);
     if let Some(words) = rule(text).filter(|_| !text.is_empty()) {
@@ -57,7 +57,7 @@ pub(super) fn name<'a>(node: &'a Node, key: &str, rule: NameRule, report: &mut R
     }
 }
 
-/// A name of some form that must be there.
+/// Checks a required name.
 pub(super) fn required_name<'a>(
     node: &'a Node,
     key: &str,
@@ -71,7 +71,7 @@ pub(super) fn required_name<'a>(
     }
 }
 
-/// A field that must be there, unless that was said already.
+/// Checks a required field, unless already reported.
 pub(super) fn required<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     let said = report.faults.iter().any(|it| {
         std::ptr::eq(it.at, node)
@@ -84,7 +84,7 @@ pub(super) fn required<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     }
 }
 
-/// Each item of a list of texts has a form.
+/// Checks each item of a list of strings.
 pub(super) fn each<'a>(node: &'a Node, key: &str, rule: NameRule, report: &mut Report<'a>) {
     for item in node.list(key) {
         if let Some(words) = rule(text_of(item)) {
@@ -93,7 +93,7 @@ pub(super) fn each<'a>(node: &'a Node, key: &str, rule: NameRule, report: &mut R
     }
 }
 
-/// The text of a string; that of null is empty.
+/// The text of a string; empty for null.
 pub(super) fn text_of(node: &Node) -> &str {
     match node.is_null() {
         true => "",
@@ -103,12 +103,12 @@ pub(super) fn text_of(node: &Node) -> &str {
 
 pub(super) const PORT_WORDS: &str = "must be a port from 1 to 65535";
 
-/// A number of a port.
+/// Whether a number is a port.
 pub(super) fn is_port(number: i64) -> bool {
     (1..=65535).contains(&number)
 }
 
-/// A port by its number or name.
+/// Checks a port number or name.
 pub(super) fn port_or_name<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     match node.field(key).map(Json::of) {
         Some(Json::String(text)) => {
@@ -124,14 +124,14 @@ pub(super) fn port_or_name<'a>(node: &'a Node, key: &str, report: &mut Report<'a
     }
 }
 
-/// The number of percent, where a text is one.
+/// The number of a percentage.
 pub(super) fn percent(text: &str) -> Option<i64> {
     let digits = text.strip_suffix('%')?;
     let holds = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
     holds.then(|| digits.parse().unwrap_or(i64::MAX))
 }
 
-/// A number that is not negative, or percent.
+/// Checks a non-negative number or a percentage.
 pub(super) fn count_or_percent<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     let Some(value) = node.field(key) else { return };
     match Json::of(value) {
@@ -143,7 +143,7 @@ pub(super) fn count_or_percent<'a>(node: &'a Node, key: &str, report: &mut Repor
     }
 }
 
-/// Percent, if it is that, of 100 at most.
+/// Checks that a percentage is at most 100.
 pub(super) fn at_most_all<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     let text = node.field(key).and_then(Node::as_str).unwrap_or("");
     if percent(text).is_some_and(|it| it > 100) {
@@ -151,7 +151,7 @@ pub(super) fn at_most_all<'a>(node: &'a Node, key: &str, report: &mut Report<'a>
     }
 }
 
-/// The number of a count or percentage; the default where it is missing.
+/// The number of a count or percentage, or the default if it is missing.
 pub(super) fn count(node: Option<&Node>, key: &str, default: i64) -> i64 {
     let Some(value) = node.and_then(|it| it.field(key)) else {
         return default;
@@ -167,7 +167,7 @@ pub(super) fn quantity(node: &Node, key: &str) -> Option<Quantity> {
     quantity_of(node.field(key)?)
 }
 
-/// The quantity that a value is.
+/// The quantity of a value.
 pub(super) fn quantity_of(value: &Node) -> Option<Quantity> {
     match Json::of(value) {
         Json::Null => Some(Quantity::default()),
@@ -176,7 +176,7 @@ pub(super) fn quantity_of(value: &Node) -> Option<Quantity> {
     }
 }
 
-/// Of several fields, those that are set.
+/// The fields that are set.
 pub(super) fn set<'k>(node: &Node, keys: &[&'k str]) -> Vec<&'k str> {
     let set = keys.iter().filter(|it| node.field(it).is_some());
     set.copied().collect()

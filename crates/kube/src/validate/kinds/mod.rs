@@ -1,6 +1,6 @@
-//! The validation that Kubernetes has in code for its own kinds (`pkg/apis/*/validation`), one file for a group of kinds.
+//! The validation code of Kubernetes for its own kinds (`pkg/apis/*/validation`), one file per group of kinds.
 //!
-//! Fields that the server fills in when they are empty are judged as if they were filled.
+//! Empty fields with a default are treated as if the default was set.
 
 mod admission;
 mod autoscaling;
@@ -28,20 +28,20 @@ use super::names::{self, NameRule};
 use crate::object::Gvk;
 use pleach_yaml::Node;
 
-/// The rules of a kind in addition to types.
+/// The rules of a kind beyond types.
 #[derive(Debug)]
 pub(super) struct Rules {
     group: &'static str,
     kind: &'static str,
-    /// The form of its name.
+    /// The rule for its name.
     pub(super) name: NameRule,
-    /// Whether its finalizers need a domain.
+    /// Whether its finalizers require a domain.
     pub(super) has_core_finalizers: bool,
-    /// Whether the server makes a name up if there is none.
+    /// Whether the server generates a name if there is none.
     pub(super) is_name_optional: bool,
-    /// Errors of an object.
+    /// Validates an object.
     pub(super) validate: Validate,
-    /// Errors of a change.
+    /// Validates a change.
     pub(super) update: Update,
 }
 
@@ -83,7 +83,7 @@ impl Rules {
         }
     }
 
-    /// Kinds whose metadata is judged as that of custom resources.
+    /// A kind whose metadata is validated like that of custom resources.
     const fn generic(self) -> Rules {
         Rules {
             has_core_finalizers: false,

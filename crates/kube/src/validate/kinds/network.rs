@@ -47,7 +47,7 @@ pub(super) fn ingress<'a>(object: &'a Node, report: &mut Report<'a>) {
     if annotation.is_some_and(|it| text_of(&it.value) != text_of(class)) {
         report.invalid(
             class,
-            "must be the class of the annotation `kubernetes.io/ingress.class`",
+            "must be equal to the annotation `kubernetes.io/ingress.class`",
         );
     }
 }
@@ -220,7 +220,7 @@ fn policy_port<'a>(port: &'a Node, report: &mut Report<'a>) {
         Some(Json::Int(first)) => {
             let last = port.integer("endPort").unwrap_or(0);
             if i128::from(last) < first || !is_port(last) {
-                report.invalid(end, "must be a port that is not less than `port`");
+                report.invalid(end, "must not be less than `port`");
             }
         }
         _ => report.invalid(end, "must not be set unless `port` is a number"),
@@ -255,7 +255,7 @@ fn policy_peer<'a>(peer: &'a Node, report: &mut Report<'a>) {
         match cidr_sloppy(text_of(except)) {
             None => report.invalid(except, "must be a network such as `10.0.0.0/8`"),
             Some(inner) if !is_within(inner, network) => {
-                report.invalid(except, "must be a smaller network inside of `cidr`");
+                report.invalid(except, "must be a smaller network within `cidr`");
             }
             Some(_) => {}
         }

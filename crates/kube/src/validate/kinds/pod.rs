@@ -1,4 +1,4 @@
-//! Specifications of pods, in pods and in templates of workloads.
+//! Pod specs, in pods and in templates of workloads.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::validate::names;
 use crate::validate::scalars;
 use pleach_yaml::Node;
 
-/// A template of pods: its labels, annotations and specification. `claims` are volumes that the workload adds.
+/// Validates a pod template: labels, annotations and spec. `claims` are volumes that the workload adds.
 pub(super) fn template<'a>(
     template: &'a Node,
     claims: impl IntoIterator<Item = &'a str>,
@@ -37,7 +37,7 @@ pub(super) fn template<'a>(
     }
 }
 
-/// The specification of a pod. Of an identified one (StatefulSet), the controller sets host name and subdomain.
+/// Validates a pod spec. For an identified pod (StatefulSet), the controller sets host name and subdomain.
 pub(super) fn validate<'a>(
     spec: &'a Node,
     claims: impl IntoIterator<Item = &'a str>,
@@ -98,9 +98,9 @@ pub(super) fn validate<'a>(
     }
 }
 
-/// Fields that mean something on Linux only.
+/// Fields that only apply to Linux.
 fn windows<'a>(spec: &'a Node, report: &mut Report<'a>) {
-    const WORDS: &str = "must not be set for a pod of Windows";
+    const WORDS: &str = "must not be set for a Windows pod";
     const POD: [&str; 4] = ["hostPID", "hostIPC", "shareProcessNamespace", "resources"];
     const CONTEXT: [&str; 13] = [
         "appArmorProfile",
@@ -194,7 +194,7 @@ fn containers<'a>(spec: &'a Node, pod: &PodFacts<'a>, report: &mut Report<'a>) {
             container::validate(container, role, pod, report);
             let name = container.text_or_empty("name");
             if !name.is_empty() && !seen.insert(name) {
-                report.invalid_field(container, "name", "must not be used by two containers");
+                report.invalid_field(container, "name", "must be unique");
             }
             file_keys(container, pod, report);
         }
@@ -205,7 +205,7 @@ fn containers<'a>(spec: &'a Node, pod: &PodFacts<'a>, report: &mut Report<'a>) {
     }
 }
 
-/// Variables from files need an `emptyDir` that holds them.
+/// Variables from files require an `emptyDir` volume.
 fn file_keys<'a>(container: &'a Node, pod: &PodFacts<'a>, report: &mut Report<'a>) {
     for variable in container.list("env") {
         let from = variable
@@ -250,7 +250,7 @@ fn dns<'a>(spec: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             config,
             "searches",
-            "must have at most 32 names of 2048 characters in all",
+            "must have at most 32 names with 2048 characters in total",
         );
     }
     for search in searches {
@@ -280,7 +280,7 @@ fn gates<'a>(spec: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Names of and in a pod.
+/// Names in a pod.
 fn identity<'a>(spec: &'a Node, is_identified: bool, report: &mut Report<'a>) {
     for key in [
         "serviceAccountName",
@@ -304,7 +304,7 @@ fn identity<'a>(spec: &'a Node, is_identified: bool, report: &mut Report<'a>) {
     }
 }
 
-/// What the network and the users of the node make impossible.
+/// Restrictions of pods in the network or user namespace of the node.
 fn host_namespaces<'a>(spec: &'a Node, report: &mut Report<'a>) {
     if spec.boolean("hostNetwork") == Some(true) {
         for port in spec

@@ -22,7 +22,7 @@ pub(super) fn limit_range<'a>(object: &'a Node, report: &mut Report<'a>) {
             report.invalid_field(limit, "type", words);
         }
         if !kinds.insert(kind) {
-            report.invalid_field(limit, "type", "must not be used twice");
+            report.invalid_field(limit, "type", "must be unique");
         }
         limit_item(limit, kind, report);
     }
@@ -46,7 +46,7 @@ fn limit_item<'a>(limit: &'a Node, kind: &str, report: &mut Report<'a>) {
         let entries = limit.map(list);
         if kind == "Pod" && list.starts_with("default") {
             if !entries.is_empty() {
-                report.invalid_field(limit, list, "must not be set for the type `Pod`");
+                report.invalid_field(limit, list, "must not be set for type `Pod`");
             }
             continue;
         }
@@ -202,12 +202,12 @@ fn scope_requirement<'a>(requirement: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             requirement,
             "operator",
-            format!("must be `Exists` for the scope `{scope}`"),
+            format!("must be `Exists` for scope `{scope}`"),
         );
     }
 }
 
-/// Whether a scope says anything of a resource that Kubernetes knows.
+/// Whether a scope applies to a standard resource.
 fn is_scope_of(scope: &str, resource: &str) -> bool {
     if !resources::is_quota(resource) || resource.contains('/') {
         return true;
@@ -253,7 +253,7 @@ pub(super) fn priority_class<'a>(object: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             metadata,
             "name",
-            "must not begin with `system-`, which is kept for Kubernetes' own",
+            "must not begin with `system-`, which is reserved for Kubernetes",
         );
     } else if !name.starts_with("system-") && value > USER_MAX {
         report.invalid_field(object, "value", format!("must be at most {USER_MAX}"));

@@ -30,7 +30,7 @@ const STANDARD: [&str; 20] = [
     "services.loadbalancers",
 ];
 
-/// Resources of which only whole numbers can be.
+/// Resources with whole numbers only.
 const WHOLE: [&str; 9] = [
     "pods",
     "resourcequotas",
@@ -43,7 +43,7 @@ const WHOLE: [&str; 9] = [
     "services.loadbalancers",
 ];
 
-/// Whether a name without a domain is one that Kubernetes knows.
+/// Whether a name without a domain is a standard resource.
 fn is_standard(name: &str) -> bool {
     name.starts_with("hugepages-")
         || name.starts_with("requests.hugepages-")
@@ -51,7 +51,7 @@ fn is_standard(name: &str) -> bool {
         || STANDARD.contains(&name)
 }
 
-/// Whether it is a native one: without a domain, or with one of Kubernetes.
+/// Whether it is a native resource: without a domain, or with a domain of Kubernetes.
 fn is_native(name: &str) -> bool {
     !name.contains('/') || name.contains("kubernetes.io/")
 }
@@ -60,29 +60,27 @@ fn is_hugepages(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
-/// A resource that a vendor names: with a domain, and usable in a quota.
+/// Whether it is an extended resource: with a domain, and usable in a quota.
 fn is_extended(name: &str) -> bool {
     !is_native(name)
         && !name.starts_with("requests.")
         && names::qualified_name(&format!("requests.{name}")).is_none()
 }
 
-/// Whether more of it can be requested than there is.
+/// Whether the resource can be overcommitted.
 pub(super) fn allows_overcommit(name: &str) -> bool {
     is_native(name) && !is_hugepages(name)
 }
 
-/// A resource name anywhere.
+/// Validates the name of a resource.
 pub(super) fn any_name(name: &str) -> Option<&'static str> {
     names::qualified_name(name).or_else(|| {
         let known = name.contains('/') || is_standard(name);
-        (!known).then_some(
-            "must be a resource that Kubernetes knows, or have a domain as in `example.org/gpu`",
-        )
+        (!known).then_some("must be a standard resource, or have a domain as in `example.org/gpu`")
     })
 }
 
-/// The name of a resource that containers use.
+/// Validates the name of a resource of containers.
 pub(super) fn container_name(name: &str) -> Option<&'static str> {
     any_name(name).or_else(|| {
         let known = match name.contains('/') {
@@ -93,7 +91,7 @@ pub(super) fn container_name(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The name of a resource in a quota.
+/// Validates the name of a resource in a quota.
 pub(super) fn quota_name(name: &str) -> Option<&'static str> {
     any_name(name).or_else(|| {
         let known = name.contains('/') || is_standard(name) && is_quota(name);
@@ -101,7 +99,7 @@ pub(super) fn quota_name(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a quota knows a resource without a domain.
+/// Whether a resource without a domain can be in a quota.
 pub(super) fn is_quota(name: &str) -> bool {
     name != "storage" && is_standard(name)
 }
@@ -120,7 +118,7 @@ pub(super) fn list<'a>(
     }
 }
 
-/// An amount of a resource.
+/// Validates an amount of a resource.
 pub(super) fn amount<'a>(name: &str, value: &'a Node, report: &mut Report<'a>) {
     let Some(amount) = quantity_of(value) else {
         return;
@@ -132,7 +130,7 @@ pub(super) fn amount<'a>(name: &str, value: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// What a container asks for and may use.
+/// Validates the requests and limits of a container.
 pub(super) fn requirements<'a>(
     resources: &'a Node,
     claims: &[&str],
@@ -147,7 +145,7 @@ pub(super) fn requirements<'a>(
         }
         amount(name, value, report);
         if is_hugepages(name) && !is_divisible(name, value) {
-            report.invalid(value, "must be a multiple of the size of the pages");
+            report.invalid(value, "must be a multiple of the page size");
         }
     }
     for Entry { key, value } in requests {
@@ -167,7 +165,7 @@ pub(super) fn requirements<'a>(
                 );
             }
             (None, _) if !allows_overcommit(name) => {
-                report.invalid(value, format!("needs an equal limit of {name}"));
+                report.invalid(value, format!("requires an equal limit of {name}"));
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Where pods may run: affinity, tolerations, topology spread.
+//! Scheduling of pods: affinity, tolerations, topology spread.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ fn weight<'a>(term: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Terms of which one must hold for a node.
+/// Terms of which at least one must match a node.
 pub(super) fn node_selector<'a>(node: &'a Node, report: &mut Report<'a>) {
     let terms = node.list("nodeSelectorTerms");
     if terms.is_empty() {
@@ -202,7 +202,7 @@ fn label_keys_of_spread<'a>(constraint: &'a Node, report: &mut Report<'a>) {
         }
         return;
     };
-    // The server adds an expression for each key when it makes a pod, and takes a key that is in two of them for that.
+    // The server adds an expression for each key when it creates a pod, and treats a key with two expressions as already added.
     let labels = selector.map("matchLabels");
     let uses = |key: &str| {
         let expressions = selector.list("matchExpressions").iter();
@@ -221,7 +221,7 @@ fn label_keys_of_spread<'a>(constraint: &'a Node, report: &mut Report<'a>) {
             report.invalid(item, words);
         }
         if uses(text_of(item)) > 1 {
-            report.invalid(item, "must not be in `labelSelector` too");
+            report.invalid(item, "must not also be in `labelSelector`");
         }
     }
 }

@@ -100,7 +100,7 @@ fn profiles<'a>(context: &'a Node, report: &mut Report<'a>) {
                 if text.is_empty() || text.trim() != text || text.len() > 4095 {
                     report.invalid(
                         file,
-                        "must be at most 4095 characters without blanks around them",
+                        "must have at most 4095 characters, without blanks at both ends",
                     );
                 }
             }
@@ -141,7 +141,7 @@ fn sysctls<'a>(pod: &'a Node, context: &'a Node, report: &mut Report<'a>) {
             report.invalid_field(
                 sysctl,
                 "name",
-                "must not be of the network with `hostNetwork`",
+                "must not be a network parameter with `hostNetwork`",
             );
         }
         let of_ipc = dotted.starts_with("kernel.shm")
@@ -149,12 +149,16 @@ fn sysctls<'a>(pod: &'a Node, context: &'a Node, report: &mut Report<'a>) {
             || dotted.starts_with("fs.mqueue.")
             || dotted == "kernel.sem";
         if of_ipc && pod.boolean("hostIPC") == Some(true) {
-            report.invalid_field(sysctl, "name", "must not be of IPC with `hostIPC`");
+            report.invalid_field(
+                sysctl,
+                "name",
+                "must not be an IPC parameter with `hostIPC`",
+            );
         }
     }
 }
 
-/// `^([a-z0-9][-_a-z0-9]*[a-z0-9]?[./])*[a-z0-9][-_a-z0-9]*[a-z0-9]?$`, roughly: parts that begin with a letter or digit.
+/// `^([a-z0-9][-_a-z0-9]*[a-z0-9]?[./])*[a-z0-9][-_a-z0-9]*[a-z0-9]?$`, simplified: parts that begin with a letter or digit.
 fn is_sysctl(name: &str) -> bool {
     let part = |it: &str| {
         it.bytes()

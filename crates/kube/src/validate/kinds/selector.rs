@@ -1,4 +1,4 @@
-//! Label selectors, and whether they select labels.
+//! Label selectors: validation and matching.
 
 use super::fields::{required, text_of};
 use crate::validate::fault::Report;
@@ -7,7 +7,7 @@ use crate::validate::metadata::labels;
 use crate::validate::names;
 use pleach_yaml::{Entry, Node};
 
-/// Errors of a label selector.
+/// Validates a label selector.
 pub(super) fn validate<'a>(selector: &'a Node, report: &mut Report<'a>) {
     labels(selector.map("matchLabels"), report);
     for requirement in selector.list("matchExpressions") {
@@ -45,7 +45,7 @@ pub(super) fn validate<'a>(selector: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// The label that a requirement is about.
+/// Validates the key of a requirement.
 pub(super) fn key<'a>(requirement: &'a Node, report: &mut Report<'a>) {
     match requirement.text_or_empty("key") {
         "" => required(requirement, "key", report),
@@ -57,7 +57,7 @@ pub(super) fn key<'a>(requirement: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// The selector of a field, if there is one.
+/// Validates the selector in a field, if there is one.
 pub(super) fn field<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     if let Some(selector) = node.field(key) {
         validate(selector, report);

@@ -35,7 +35,7 @@ pub(super) fn service<'a>(object: &'a Node, report: &mut Report<'a>) {
             report.invalid_field(
                 spec,
                 "clusterIP",
-                format!("must not be `None` for the type `{kind}`"),
+                format!("must not be `None` for type `{kind}`"),
             );
         }
         "ExternalName" => external_name(spec, report),
@@ -57,7 +57,7 @@ fn external_name<'a>(spec: &'a Node, report: &mut Report<'a>) {
             .field(key)
             .is_some_and(|it| !it.is_empty_collection() && it.as_str() != Some(""));
         if is_set {
-            report.invalid_field(spec, key, "must not be set for the type `ExternalName`");
+            report.invalid_field(spec, key, "must not be set for type `ExternalName`");
         }
     }
     let name = spec.text_or_empty("externalName");
@@ -109,7 +109,7 @@ fn cluster_ips<'a>(spec: &'a Node, is_headless: bool, report: &mut Report<'a>) {
         report.invalid_field(
             spec,
             "clusterIPs",
-            "must have one address of each family at most",
+            "must have at most one address of each family",
         );
     }
     for address in list.iter().filter(|it| text_of(it) != "None") {
@@ -127,7 +127,7 @@ fn cluster_ips<'a>(spec: &'a Node, is_headless: bool, report: &mut Report<'a>) {
         report.invalid_field(
             spec,
             "clusterIPs",
-            "must have one address of each family at most",
+            "must have at most one address of each family",
         );
     }
     let only = ip_sloppy(first)
@@ -135,7 +135,10 @@ fn cluster_ips<'a>(spec: &'a Node, is_headless: bool, report: &mut Report<'a>) {
         .take(usize::from(addresses.is_empty()));
     for (address, family) in addresses.iter().copied().chain(only).zip(families) {
         if address.is_ipv4() != (text_of(family) == "IPv4") {
-            report.invalid(family, "must be the family of the address in `clusterIPs`");
+            report.invalid(
+                family,
+                "must match the family of the address in `clusterIPs`",
+            );
         }
     }
 }
@@ -150,7 +153,7 @@ fn validate_ports<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
         }
         fields::name(port, "name", names::dns_label, report);
         if !name.is_empty() && !seen.insert(name) {
-            report.invalid_field(port, "name", "must not be used by two ports");
+            report.invalid_field(port, "name", "must be unique");
         }
         let number = port.integer("port").unwrap_or(0);
         if !is_port(number) {
@@ -164,7 +167,7 @@ fn validate_ports<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
         if !used.insert((protocol, number)) {
             report.duplicate(port);
         }
-        // Nothing, 0 and an empty name mean the port itself.
+        // A missing value, 0 and an empty name mean the port itself.
         let target = port.field("targetPort").map(Json::of);
         if !matches!(target, None | Some(Json::Int(0) | Json::String(""))) {
             port_or_name(port, "targetPort", report);
@@ -176,12 +179,12 @@ fn validate_ports<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
         }
         let node = port.integer("nodePort").unwrap_or(0);
         if node != 0 && kind == "ClusterIP" {
-            report.invalid_field(port, "nodePort", "must not be set for the type `ClusterIP`");
+            report.invalid_field(port, "nodePort", "must not be set for type `ClusterIP`");
         } else if node != 0 && !is_port(node) {
             report.invalid_field(port, "nodePort", PORT_WORDS);
         }
         if node != 0 && !of_nodes.insert((protocol, node)) {
-            report.invalid_field(port, "nodePort", "must not be used by two ports");
+            report.invalid_field(port, "nodePort", "must be unique");
         }
     }
 }
@@ -199,7 +202,7 @@ fn affinity<'a>(spec: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Addresses of this machine or this link reach no service.
+/// Validates an external IP address: unspecified, loopback and link-local addresses are invalid.
 fn external_ip<'a>(address: &'a Node, report: &mut Report<'a>) {
     let Some(ip) = ip_sloppy(text_of(address)) else {
         return report.invalid(address, "must be an IP address");
@@ -277,7 +280,7 @@ fn traffic<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
         report.invalid_field(
             spec,
             "externalTrafficPolicy",
-            "must not be set unless the service can be reached from outside",
+            "must not be set unless the service is reachable from outside the cluster",
         );
     } else {
         one_of(spec, "externalTrafficPolicy", &["Cluster", "Local"], report);

@@ -1,4 +1,4 @@
-//! Claims of persistent volumes, and classes of storage.
+//! PersistentVolumeClaims and StorageClasses.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(super) fn claim<'a>(object: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// The specification of a claim; `holder` is what has it.
+/// Validates the spec of a claim.
 pub(super) fn claim_spec<'a>(spec: &'a Node, _holder: &'a Node, report: &mut Report<'a>) {
     let modes = spec.list("accessModes");
     if modes.is_empty() {
@@ -71,7 +71,7 @@ fn data_source<'a>(spec: &'a Node, report: &mut Report<'a>) {
     let (source, reference) = (spec.field("dataSource"), spec.field("dataSourceRef"));
     let has_namespace = reference.is_some_and(|it| !it.text_or_empty("namespace").is_empty());
     let is_volume_group = |it: &Node| it.text_or_empty("apiGroup").is_empty();
-    // The server drops every other source, but not a reference.
+    // The server drops other sources, but not references.
     let kept = source.filter(|it| match it.text_or_empty("kind") {
         "PersistentVolumeClaim" => is_volume_group(it),
         "VolumeSnapshot" => it.text("apiGroup") == Some("snapshot.storage.k8s.io"),
@@ -109,7 +109,7 @@ fn data_source<'a>(spec: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// The name of a CSI driver: a DNS name of at most 63 characters, in which capitals may be.
+/// The name of a CSI driver: a DNS name of at most 63 characters, possibly with capitals.
 pub(super) fn csi_driver_name<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     let name = node.text_or_empty(key).to_lowercase();
     if !name.is_empty() && (name.len() > 63 || names::dns_subdomain(&name).is_some()) {
@@ -128,7 +128,7 @@ pub(super) fn storage_class<'a>(object: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             object,
             "parameters",
-            "must be at most 512 of 256 KiB in all",
+            "must have at most 512 entries with 256 KiB in total",
         );
     }
     for entry in parameters.iter().filter(|it| it.key.as_str() == Some("")) {
@@ -157,7 +157,7 @@ fn topologies<'a>(object: &'a Node, report: &mut Report<'a>) {
             selector::key(requirement, report);
             let key = requirement.text_or_empty("key");
             if !keys.insert(key) {
-                report.invalid_field(requirement, "key", "must not be used twice in a term");
+                report.invalid_field(requirement, "key", "must be unique in a term");
             }
             let values = requirement.list("values");
             if values.is_empty() {

@@ -13,8 +13,7 @@ pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) 
     report.help(Some(Help::words(words)));
 }
 
-/// Fields of the object itself, or of what is below `spec`, that stay as they are. A value that the server filled in counts as
-/// the same as none.
+/// Reports immutable fields of the object or of `spec` that change. A default that the server has set counts as missing.
 fn unchanged<'a>(
     node: Option<&'a Node>,
     old: Option<&Node>,
@@ -39,7 +38,7 @@ fn unchanged<'a>(
     }
 }
 
-/// Whether two values mean the same: quantities may be written differently.
+/// Whether two values have the same meaning: quantities may have different notations.
 fn alike(a: &Node, b: &Node) -> bool {
     if let (Some(one), Some(other)) = (a.as_mapping(), b.as_mapping()) {
         let other_of = |key: &str| other.get(key).filter(|it| !it.is_null());
@@ -102,7 +101,7 @@ pub(super) fn service<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'
             immutable(node, key, report);
         }
     }
-    // The server gave the address itself where none was written: it is hardly the one that is written now.
+    // If no address was set, the server has assigned one, which most likely differs from the new one.
     let has_address = |it: &Node| !it.text_or_empty("clusterIP").is_empty();
     if keeps_address && has_address(node) && !has_address(before) {
         immutable(node, "clusterIP", report);
@@ -118,7 +117,7 @@ pub(super) fn service<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'
     }
 }
 
-/// Data of what is immutable, and the type of a Secret.
+/// The data of immutable objects, and the type of a Secret.
 pub(super) fn config<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
     unchanged(Some(object), Some(old), &[("type", "Opaque")], report);
     if old.boolean("immutable") != Some(true) {
@@ -145,7 +144,7 @@ pub(super) fn claim<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>
         ("dataSource", ""),
     ];
     unchanged(spec(object), spec(old), &fields, report);
-    // A claim that is not bound yet cannot grow, and none can shrink.
+    // An unbound claim cannot grow, and no claim can shrink.
     let (Some(resources), Some(before)) = (
         spec(object).and_then(|it| it.field("resources")),
         spec(old).and_then(|it| it.field("resources")),
@@ -183,5 +182,5 @@ pub(super) fn ingress_class<'a>(object: &'a Node, old: &'a Node, report: &mut Re
     unchanged(spec(object), spec(old), &[("controller", "")], report);
 }
 
-/// Nothing that the server compares.
+/// For kinds without immutable fields.
 pub(super) fn nothing<'a>(_: &'a Node, _: &'a Node, _: &mut Report<'a>) {}

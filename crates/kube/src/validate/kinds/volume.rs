@@ -1,4 +1,4 @@
-//! Volumes of pods, and the claims that they are made from.
+//! Volumes of pods, and templates of claims.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::validate::json::Fields;
 use crate::validate::names;
 use pleach_yaml::Node;
 
-/// Where a volume comes from, as the fields of a volume name it.
+/// The sources of a volume: fields.
 const SOURCES: [&str; 30] = [
     "emptyDir",
     "hostPath",
@@ -43,7 +43,7 @@ const SOURCES: [&str; 30] = [
     "image",
 ];
 
-/// The volumes of a pod by name; the value tells whether it is a claim of a persistent volume.
+/// The volumes of a pod by name.
 pub(super) type Volumes<'a> = BTreeMap<&'a str, Volume>;
 
 #[derive(Clone, Copy, Default)]
@@ -66,7 +66,7 @@ pub(super) fn validate<'a>(pod: &'a Node, report: &mut Report<'a>) -> Volumes<'a
         }
         let sources = fields::set(volume, &SOURCES);
         match sources.as_slice() {
-            [] => {} // The server makes it an `emptyDir`.
+            [] => {} // The default is an `emptyDir`.
             [only] => {
                 if let Some(source) = volume.field(only) {
                     validate_source(only, source, report);
@@ -162,14 +162,14 @@ fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// A field that must be there.
+/// A required field.
 fn needed<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     if node.text_or_empty(key).is_empty() {
         required(node, key, report);
     }
 }
 
-/// Labels and annotations are everything that the template of a claim has of metadata.
+/// The metadata of a claim template can only contain labels and annotations.
 fn template_metadata<'a>(metadata: &'a Node, report: &mut Report<'a>) {
     crate::validate::metadata::labels(metadata.map("labels"), report);
     crate::validate::metadata::annotations(metadata, report);
@@ -205,7 +205,7 @@ fn host_path<'a>(source: &'a Node, report: &mut Report<'a>) {
     exactly_one_of(source, "type", &KINDS, report);
 }
 
-/// The mode of files, and which of them there are.
+/// The mode of files, and the selected files.
 fn files<'a>(source: &'a Node, report: &mut Report<'a>) {
     mode(source, "defaultMode", report);
     for item in source.list("items") {
@@ -296,7 +296,7 @@ fn projected<'a>(source: &'a Node, report: &mut Report<'a>) {
     for part in source.list("sources") {
         let kinds = fields::set(part, &KINDS);
         if kinds.len() > 1 {
-            report.invalid(part, "must have one source only");
+            report.invalid(part, "must have only one source");
         }
         for kind in kinds {
             if let Some(inner) = part.field(kind) {
@@ -315,7 +315,7 @@ fn projected_part<'a>(
     let mut add = |node: &'a Node, report: &mut Report<'a>| {
         let path = node.text_or_empty("path");
         if !path.is_empty() && !paths.insert(path) {
-            report.invalid_field(node, "path", "must not be used by two sources");
+            report.invalid_field(node, "path", "must be unique");
         }
     };
     match kind {
@@ -353,7 +353,7 @@ fn projected_part<'a>(
     }
 }
 
-/// How a container uses volumes.
+/// The mounts and devices of a container.
 pub(super) fn mounts<'a>(container: &'a Node, volumes: &Volumes<'_>, report: &mut Report<'a>) {
     let devices = container.list("volumeDevices");
     let mut seen = BTreeSet::new();
@@ -373,14 +373,14 @@ pub(super) fn mounts<'a>(container: &'a Node, volumes: &Volumes<'_>, report: &mu
             report.help(Help::nearest(name, volumes.keys().copied()));
         }
         if !seen.insert(path) {
-            report.invalid_field(mount, "mountPath", "must not be used by two mounts");
+            report.invalid_field(mount, "mountPath", "must be unique");
         }
         for device in devices {
             if device.text("name") == Some(name) {
-                report.invalid_field(mount, "name", "must not be in `volumeDevices` too");
+                report.invalid_field(mount, "name", "must not also be in `volumeDevices`");
             }
             if device.text("devicePath") == Some(path) {
-                report.invalid_field(mount, "mountPath", "must not be in `volumeDevices` too");
+                report.invalid_field(mount, "mountPath", "must not also be in `volumeDevices`");
             }
         }
         sub_paths(mount, report);
@@ -464,10 +464,10 @@ fn block_devices<'a>(devices: &'a [Node], volumes: &Volumes<'_>, report: &mut Re
             Some(_) => {}
         }
         if !names.insert(name) {
-            report.invalid_field(device, "name", "must not be used by two devices");
+            report.invalid_field(device, "name", "must be unique");
         }
         if !paths.insert(path) {
-            report.invalid_field(device, "devicePath", "must not be used by two devices");
+            report.invalid_field(device, "devicePath", "must be unique");
         }
         no_steps_back(device, "devicePath", report);
     }

@@ -100,7 +100,7 @@ pub(super) fn daemon_set<'a>(object: &'a Node, report: &mut Report<'a>) {
         count_or_percent(rolling, key, report);
         at_most_all(rolling, key, report);
     }
-    // The server sets `maxUnavailable` to 1 where it is missing.
+    // The default of `maxUnavailable` is 1.
     match (
         count(Some(rolling), "maxUnavailable", 1),
         count(Some(rolling), "maxSurge", 0),
@@ -180,7 +180,7 @@ pub(super) fn single_pod<'a>(object: &'a Node, report: &mut Report<'a>) {
         for container in spec.list(list) {
             let image = container.text_or_empty("image");
             if image.trim() != image {
-                report.invalid_field(container, "image", "must not have blanks around it");
+                report.invalid_field(container, "image", "must not have blanks at both ends");
             }
         }
     }
@@ -193,7 +193,7 @@ pub(super) fn pod_template<'a>(object: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// The specification of an object, which must be there.
+/// The spec of an object, which is required.
 pub(super) fn spec_of<'a>(object: &'a Node, report: &mut Report<'a>) -> Option<&'a Node> {
     let spec = object.field("spec");
     if spec.is_none() {
@@ -202,7 +202,7 @@ pub(super) fn spec_of<'a>(object: &'a Node, report: &mut Report<'a>) -> Option<&
     spec
 }
 
-/// A selector that is not empty and selects the pods of the template.
+/// Checks that the selector is not empty and selects the pods of the template.
 fn selected<'a>(spec: &'a Node, report: &mut Report<'a>) {
     let Some(selector) = spec.field("selector") else {
         return required(spec, "selector", report);
@@ -221,7 +221,7 @@ fn selected<'a>(spec: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             at,
             "labels",
-            "must have the labels that the selector asks for",
+            "must have the labels that the selector requires",
         );
     }
 }
@@ -237,7 +237,7 @@ fn always_restarted<'a>(spec: &'a Node, report: &mut Report<'a>) {
         report.invalid_field(
             pod,
             "activeDeadlineSeconds",
-            "must not be set for pods that are always restarted",
+            "must not be set with `restartPolicy: Always`",
         );
     }
 }

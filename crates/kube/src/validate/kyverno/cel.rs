@@ -1,11 +1,12 @@
-//! Rules in CEL, which Kyverno evaluates as a ValidatingAdmissionPolicy.
+//! Rules in CEL, which Kyverno evaluates like a ValidatingAdmissionPolicy.
 //!
 //! Source: `pkg/engine/handlers/validation/validate_cel.go` of Kyverno 1.19.
 
 use pleach_yaml::{Mapping, Node};
 
-/// The `spec` of the policy that a rule with `validate.cel` represents, without what it matches: the rule itself decides that.
-/// Errors: why the rule is not evaluated.
+/// The `spec` of the equivalent ValidatingAdmissionPolicy of a rule with `validate.cel`, without match conditions on resources,
+/// which the rule itself has.
+/// Errors: the reason why the rule is not evaluated.
 pub(super) fn spec(rule: &Node) -> Result<Node, String> {
     let cel = |key: &str| rule.at_keys(&["validate", "cel", key]);
     let parameters = ["paramKind", "paramRef"];

@@ -1,7 +1,7 @@
-//! Policies of Kyverno, as far as they validate objects by patterns or in CEL.
+//! Kyverno policies that validate objects by patterns or in CEL.
 //!
-//! Source: `pkg/engine` of Kyverno 1.19. Everything else that a rule may ask for (conditions, context, variables, loops, images,
-//! changes of objects) is not evaluated, and [`KyvernoPolicies::unevaluated`] says so.
+//! Source: `pkg/engine` of Kyverno 1.19. All other features of rules (conditions, context, variables, loops, images, mutations) are
+//! not evaluated; [`KyvernoPolicies::unevaluated`] lists them.
 
 mod cel;
 mod pattern;
@@ -17,7 +17,7 @@ use pattern::{Match, matches, wildcard};
 /// The API group of Kyverno's policies.
 pub const GROUP: &str = "kyverno.io";
 
-/// The policies of Kyverno among the objects of a cluster.
+/// The Kyverno policies among the objects of a cluster.
 #[derive(Debug)]
 pub struct KyvernoPolicies<'a> {
     rules: Vec<Rule<'a>>,
@@ -35,16 +35,16 @@ struct Rule<'a> {
     outcome: Outcome,
 }
 
-/// How a rule validates objects.
+/// The validation of a rule.
 #[derive(Debug)]
 enum Validation<'a> {
     /// One of the patterns must match.
     Patterns(Vec<&'a Node>),
-    /// By the `spec` of a ValidatingAdmissionPolicy.
+    /// The `spec` of a ValidatingAdmissionPolicy.
     Cel(Node),
 }
 
-/// An object that does not satisfy a rule, or a rule that could not be evaluated for it.
+/// A violated rule, or a rule that could not be evaluated for an object.
 #[derive(Clone, Debug)]
 pub struct KyvernoFinding<'a> {
     /// The policy, as an object of the cluster.
@@ -53,11 +53,11 @@ pub struct KyvernoFinding<'a> {
     pub rule: &'a str,
     /// The action for a violation.
     pub outcome: Outcome,
-    /// The message that the rule gives, or why it was not evaluated.
+    /// The message of the rule, or the reason why it was not evaluated.
     pub message: String,
     /// The first field that does not match a pattern, or that an expression reads.
     pub field: FieldPath,
-    /// The place of the rule.
+    /// The location of the rule.
     pub span: Span,
 }
 
@@ -88,7 +88,7 @@ impl<'a> KyvernoPolicies<'a> {
         found
     }
 
-    /// The policies with rules that are not evaluated, and why.
+    /// The policies with rules that are not evaluated, and the reasons.
     pub fn unevaluated(&self) -> impl Iterator<Item = (&'a Object, &str)> {
         self.unevaluated.iter().map(|it| (it.0, it.1.as_str()))
     }
@@ -98,7 +98,7 @@ impl<'a> KyvernoPolicies<'a> {
         self.rules.is_empty()
     }
 
-    /// The rules that an object does not satisfy. The cost of their expressions is taken from the budget.
+    /// The rules that an object violates. The cost of their expressions is subtracted from the budget.
     pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<KyvernoFinding<'a>> {
         let mut found = Vec::new();
         for rule in self.rules.iter().filter(|it| it.is_about(created)) {
@@ -120,7 +120,7 @@ fn name(rule: &Node) -> &str {
     rule.get("name").and_then(Node::as_str).unwrap_or("")
 }
 
-/// A rule that can be evaluated. Errors: why not.
+/// A rule that can be evaluated, or the reason why not.
 fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
     let is_set = |node: &Node, key: &str| node.get(key).is_some_and(|it| !it.is_null());
     let other = ["mutate", "generate", "verifyImages", "imageExtractors"];
@@ -168,7 +168,7 @@ fn rule<'a>(policy: &'a Object, node: &'a Node) -> Result<Rule<'a>, String> {
     })
 }
 
-/// The patterns of a rule. Errors: why they are not evaluated.
+/// The patterns of a rule, or the reason why they are not evaluated.
 fn patterns(validate: &Node) -> Result<Vec<&Node>, String> {
     let patterns: Vec<&Node> = match (validate.get("pattern"), validate.get("anyPattern")) {
         (Some(pattern), _) if !pattern.is_null() => vec![pattern],
@@ -204,7 +204,7 @@ fn has_variable(node: &Node) -> bool {
     }
 }
 
-/// The filters of a `match` or `exclude`, and whether all of them must fit.
+/// The filters of a `match` or `exclude`, and whether all of them must match.
 fn filters(node: &Node) -> (Vec<&Node>, bool) {
     let list = |key: &str| node.get(key).and_then(Node::as_sequence);
     match (list("any"), list("all")) {
@@ -266,7 +266,7 @@ impl<'a> Rule<'a> {
             }
         }
         let message = match self.message {
-            "" => format!("rule `{}` does not admit the object", self.name),
+            "" => format!("rule `{}` rejects the object", self.name),
             message => message.trim().to_string(),
         };
         Some(KyvernoFinding {
@@ -333,7 +333,7 @@ fn fits_resources(filter: &Node, created: &Created<'_>) -> bool {
         })
     };
     let name = filter.get("name").and_then(Node::as_str).unwrap_or("");
-    // Of a Namespace, its own name counts.
+    // For a Namespace, its own name is used.
     let namespace = match &*created.gvk.kind {
         "Namespace" => created.name,
         _ => created.namespace,
@@ -385,7 +385,7 @@ fn fits_kind(pattern: &str, created: &Created<'_>) -> bool {
                 && wildcard(version, &gvk.version)
                 && wildcard(kind, &gvk.kind)
         }
-        // A subresource, which is not created.
+        // Subresources are not created.
         _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! Patterns of Kyverno: a tree that an object must match, with anchors and operators.
+//! Kyverno patterns: trees that an object must match, with anchors and operators.
 //!
 //! Source: `pkg/engine/validate`, `pkg/engine/anchor` and `pkg/engine/pattern` of Kyverno 1.19.
 
@@ -13,7 +13,7 @@ use crate::validate::scalars::go_duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Match {
     Matches,
-    /// A condition in the pattern is not met: the rule is not about the object.
+    /// A condition in the pattern is not met, so the rule does not apply to the object.
     Skipped,
     /// The first field that does not match.
     Differs(FieldPath),
@@ -38,7 +38,7 @@ enum FaultKind {
 #[derive(Clone, Debug)]
 struct Fault {
     kind: FaultKind,
-    /// Whether conditions further down were not met, not the condition of a sibling.
+    /// Whether the unmet conditions are at a deeper level, and not a condition of a sibling.
     is_below: bool,
     field: FieldPath,
 }
@@ -81,7 +81,7 @@ enum Anchor {
     Existence,
 }
 
-/// Takes a key apart.
+/// Parses a key.
 fn anchor(key: &str) -> (Anchor, &str) {
     let trimmed = key.trim();
     let inner = |open: &str| {
@@ -137,7 +137,7 @@ fn map(value: &Node, pattern: &Node, at: &FieldPath) -> Result<(), Fault> {
         match entry(value, key, pattern, at) {
             Ok(()) => applied += 1,
             Err(fault) if fault.is_skip() => skips.push(fault),
-            // A sibling has decided already that the rule is not about the object.
+            // A sibling has already decided that the rule does not apply.
             Err(_) if skips.iter().any(|it: &Fault| !it.is_below) => {}
             Err(fault) => return Err(fault),
         }
@@ -145,7 +145,7 @@ fn map(value: &Node, pattern: &Node, at: &FieldPath) -> Result<(), Fault> {
     if !skips.is_empty() && (applied == 0 || skips.iter().any(|it| !it.is_below)) {
         return Err(Fault::condition(at, true));
     }
-    // Conditions first, wherever they are, and of these the last one first.
+    // Conditions first, in reverse order.
     let rest = keys.iter().filter(|it| !is_anchor(it));
     let (first, last): (Vec<_>, Vec<_>) =
         rest.partition(|it| anchor(it.0).0 == Anchor::Global || has_anchors(it.1));
@@ -188,7 +188,7 @@ fn entry(value: &Node, key: &str, pattern: &Node, at: &FieldPath) -> Result<(), 
     }
 }
 
-/// A field of an object. Names of labels and annotations may have wildcards.
+/// A field of an object. Names of labels and annotations may contain wildcards.
 fn field<'k, 'n: 'k>(value: &'n Node, key: &'k str, at: &FieldPath) -> (&'k str, Option<&'n Node>) {
     let above = at.steps();
     let is_names = above.len() >= 2
@@ -259,7 +259,7 @@ fn each<'n>(
     }
 }
 
-/// Whether a value matches a pattern that is a scalar.
+/// Whether a value matches a scalar pattern.
 fn scalar(value: Option<&Node>, pattern: &Node) -> bool {
     let kind = |node: &Node| Some(node.kind()).filter(|_| node.is_scalar());
     let value_kind = value.map_or(Some(Kind::Null), kind);
@@ -299,7 +299,7 @@ fn scalar(value: Option<&Node>, pattern: &Node) -> bool {
     }
 }
 
-/// `a | b & c`. A null is given as no value.
+/// `a | b & c`. `value` is `None` for null.
 fn text_pattern(value: Option<&str>, is_bool: bool, pattern: &str) -> bool {
     let all = |it: &str| {
         let mut parts = it.split('&').map(str::trim);
@@ -386,7 +386,7 @@ fn compare(value: Option<&str>, is_bool: bool, operand: &str, operator: Operator
     }
 }
 
-/// `*` is any text, `?` is any character.
+/// `*` matches any text, `?` any character.
 pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());

@@ -1,10 +1,10 @@
-//! The defaults that an API server fills in before admission, as far as policies commonly read them.
+//! The defaults that the API server sets before admission, as far as policies commonly need them.
 //!
 //! Source: `pkg/apis/{core,apps,batch,autoscaling,networking}/v1/defaults.go` of Kubernetes.
 
 use pleach_yaml::{Mapping, Node};
 
-/// An object with the defaults of its kind. Nulls are dropped, as the server drops them.
+/// An object with the defaults of its kind, and without nulls, as in the server.
 pub fn defaulted(mut object: Node) -> Node {
     drop_nulls(&mut object);
     let text = |key: &str| object.get(key).and_then(Node::as_str).unwrap_or("");
@@ -48,7 +48,7 @@ fn set(map: Option<&mut Mapping>, key: &'static str, value: impl Into<Node>) {
     }
 }
 
-/// The map at a key, made where it is missing.
+/// The map at a key, created if it is missing.
 fn map<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Mapping> {
     let map = node.as_mapping_mut()?;
     map.get_or_insert_with(key, || Node::mapping(Mapping::new()))
@@ -169,7 +169,7 @@ fn protocols(node: &mut Node) {
     }
 }
 
-/// A pod requests what it may use at most, unless it says otherwise.
+/// Sets missing requests to the limits.
 fn requests(spec: &mut Node) {
     let containers = spec.get_mut("containers").and_then(Node::as_sequence_mut);
     for container in containers.into_iter().flatten() {

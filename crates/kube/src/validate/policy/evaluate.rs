@@ -18,16 +18,16 @@ pub(in crate::validate) struct Evaluation<'a> {
     activation: MapActivation,
     programs: &'a Programs,
     budget: &'a RuleBudget,
-    /// Whether an expression that fails is taken for true.
+    /// Whether an expression that fails counts as true.
     ignores_failures: bool,
 }
 
-/// The result of an expression of a policy for an object.
+/// The violation of an expression, or the reason why it was not evaluated.
 pub(in crate::validate) struct Said {
     pub(in crate::validate) is_unevaluated: bool,
     pub(in crate::validate) message: String,
     pub(in crate::validate) field: FieldPath,
-    /// The place of the expression.
+    /// The location of the expression.
     pub(in crate::validate) span: Span,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Evaluation<'a> {
 
     /// The violations of the policy by the object; empty if the object satisfies it.
     pub(in crate::validate) fn run(mut self) -> Vec<Said> {
-        // One condition that is false decides, whatever the others come to.
+        // A single false condition decides.
         let mut undecided = None;
         for condition in self.items("matchConditions") {
             match self.answer(condition, "expression") {
@@ -177,8 +177,8 @@ fn text(of: &Node) -> &str {
     text.unwrap_or("").trim()
 }
 
-/// The first field of `object` that an expression names: `spec.replicas` in `object.spec.replicas > 1`. What follows may be a macro
-/// or a function, which no object has as a field.
+/// The first field of `object` in an expression: `spec.replicas` in `object.spec.replicas > 1`. The last part may be the name of a
+/// macro or function.
 fn field(expression: &str) -> FieldPath {
     let is_part = |it: char| it.is_ascii_alphanumeric() || it == '_';
     let starts = expression.match_indices("object.");
@@ -196,12 +196,12 @@ fn field(expression: &str) -> FieldPath {
     keys.fold(FieldPath::root(), |path, key| path.key(key))
 }
 
-/// An object without a type: the server evaluates policies on its JSON form.
+/// The value of an object in its JSON form, as in the server.
 fn value(node: &Node) -> Value {
     cel::value(node, Encoding::Yaml)
 }
 
-/// `request` as far as it is known. The user is not.
+/// The known parts of `request`. The user is unknown.
 fn request(created: &Created<'_>) -> Value {
     let string = |text: &str| Value::String(text.into());
     let map = |entries: Vec<(&str, Value)>| {
@@ -235,7 +235,7 @@ fn request(created: &Created<'_>) -> Value {
         ("dryRun", Value::Bool(false)),
         (
             "userInfo",
-            cel::unknown("who applies the object is not known".to_owned()),
+            cel::unknown("the user who applies the object is unknown".to_owned()),
         ),
     ])
 }

@@ -1,11 +1,11 @@
-//! Which objects a policy and its binding are about, and which parameters they have.
+//! The objects that a policy and its binding match, and their parameters.
 
 use pleach_yaml::Node;
 
 use super::{Bound, Created};
 use crate::object::{Label, Object, Selects, selects};
 
-/// Whether a policy and its binding match an object that is created.
+/// Whether a policy and its binding match the creation of an object.
 pub(super) fn matches(bound: &Bound<'_>, created: &Created<'_>) -> Selects {
     let of_policy = bound.policy.node.at_keys(&["spec", "matchConstraints"]);
     let of_binding = bound.binding;
@@ -14,7 +14,7 @@ pub(super) fn matches(bound: &Bound<'_>, created: &Created<'_>) -> Selects {
     of_policy.min(matches_resources(of_binding, created))
 }
 
-/// `MatchResources` of the API. Without rules it matches all resources, which only a binding may say.
+/// `MatchResources` of the API. Without rules, which is only allowed in a binding, it matches all resources.
 fn matches_resources(resources: Option<&Node>, created: &Created<'_>) -> Selects {
     let Some(resources) = resources else {
         return Selects::Always;
@@ -41,7 +41,7 @@ fn matches_resources(resources: Option<&Node>, created: &Created<'_>) -> Selects
     ))
 }
 
-/// Objects of the cluster match every namespace selector, but for Namespaces, which are matched by their own labels.
+/// Cluster-scoped objects match every namespace selector, except Namespaces, which are matched by their own labels.
 fn matches_namespace(selector: Option<&Node>, created: &Created<'_>) -> Selects {
     let is_namespace = &*created.gvk.kind == "Namespace" && created.gvk.group.is_empty();
     let (name, object) = match (is_namespace, created.namespace) {
@@ -56,7 +56,7 @@ fn matches_namespace(selector: Option<&Node>, created: &Created<'_>) -> Selects 
     })
 }
 
-/// Whether a rule covers the creation of an object. `Equivalent` rules match other versions of the group too.
+/// Whether a rule covers the creation of an object. `Equivalent` rules also match other versions of the group.
 fn covers(rule: &Node, created: &Created<'_>, is_exact: bool) -> bool {
     let lists = |key: &str, value: &str| {
         let items = rule.get(key).and_then(Node::as_sequence);
@@ -79,7 +79,7 @@ fn covers(rule: &Node, created: &Created<'_>, is_exact: bool) -> bool {
         }
 }
 
-/// The parameters that a policy is evaluated with: none, or each object that the binding refers to. Errors: why they are not known.
+/// The parameters of a policy: none, or each object that the binding refers to. An error if they are unknown.
 pub(super) fn parameters<'a>(
     bound: &Bound<'_>,
     created: &Created<'_>,

@@ -1,7 +1,7 @@
-//! ValidatingAdmissionPolicies, evaluated as an API server does when an object is created.
+//! ValidatingAdmissionPolicies, evaluated as in the API server when an object is created.
 //!
-//! Source: `k8s.io/apiserver/pkg/admission/plugin/policy/validating`. Users and the authorizer are not known here: an expression that
-//! asks for them is not evaluated, and says so.
+//! Source: `k8s.io/apiserver/pkg/admission/plugin/policy/validating`. The user and the authorizer are unknown: an expression that
+//! uses them is not evaluated, which is reported.
 
 mod defaults;
 mod evaluate;
@@ -23,7 +23,7 @@ pub const GROUP: &str = "admissionregistration.k8s.io";
 /// The API group of Kyverno's policies in CEL.
 pub const KYVERNO_GROUP: &str = "policies.kyverno.io";
 
-/// Kyverno's policies that are evaluated as ValidatingAdmissionPolicies are; they need no binding.
+/// Kyverno policies that are evaluated like ValidatingAdmissionPolicies; they need no binding.
 const KYVERNO_KINDS: [&str; 2] = ["ValidatingPolicy", "NamespacedValidatingPolicy"];
 
 /// The policies of a cluster with their bindings.
@@ -35,14 +35,14 @@ pub struct Policies<'a> {
     programs: Programs,
 }
 
-/// A policy and one of its bindings; without one, it refuses everything that it matches.
+/// A policy and one of its bindings. Without a binding, it applies to everything that it matches.
 #[derive(Clone, Copy, Debug)]
 struct Bound<'a> {
     policy: &'a Object,
     binding: Option<&'a Object>,
 }
 
-/// An object that is to be created, as admission sees it.
+/// The creation of an object, as input of admission.
 #[derive(Clone, Debug)]
 pub struct Created<'a> {
     /// The object, with the defaults of its kind.
@@ -51,45 +51,45 @@ pub struct Created<'a> {
     pub gvk: Gvk,
     /// The resource of the kind: `deployments`.
     pub resource: Cow<'a, str>,
-    /// `metadata.name`; empty where the server makes a name.
+    /// `metadata.name`; empty if the server generates the name.
     pub name: &'a str,
-    /// Its namespace; empty for an object of the cluster.
+    /// Its namespace; empty for a cluster-scoped object.
     pub namespace: &'a str,
-    /// The Namespace that it is in, if that is known.
+    /// Its Namespace object, if known.
     pub namespace_object: Option<&'a Node>,
 }
 
 /// The action of an API server for an object that violates a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// It refuses the object.
+    /// It rejects the object.
     Deny,
     /// It creates the object and returns a warning.
     Warn,
-    /// It creates the object and notes it in its audit log.
+    /// It creates the object and writes to the audit log.
     Audit,
-    /// Nothing is known: the policy could not be evaluated.
+    /// Unknown, because the policy could not be evaluated.
     Unevaluated,
 }
 
 /// The result of a policy for an object.
 #[derive(Clone, Debug)]
 pub struct PolicyFinding<'a> {
-    /// The policy that the object breaks, or that could not be evaluated.
+    /// The policy that was violated or could not be evaluated.
     pub policy: &'a Object,
     /// The action for a violation.
     pub outcome: Outcome,
     /// The policy's message, or the reason why it was not evaluated.
     pub message: String,
-    /// The field that the expression reads first, as far as it names one; else the root.
+    /// The first field in the expression; the root if there is none.
     pub field: FieldPath,
-    /// The place of the expression in the policy; of the policy itself if no expression was evaluated.
+    /// The location of the expression, or of the policy if no expression was evaluated.
     pub span: Span,
 }
 
 impl<'a> Policies<'a> {
-    /// The policies among the objects of a cluster, each once for each of its bindings there. A policy without a binding has no
-    /// effect, unless it is one of `unbound`. Parameters are looked up among the same objects.
+    /// The policies among the objects of a cluster, once for each of their bindings. A policy without a binding has no effect,
+    /// unless it is in `unbound`. Parameters are looked up among the same objects.
     pub fn among(objects: Vec<&'a Object>, unbound: &'a [Object]) -> Policies<'a> {
         let objects: Vec<&Object> = objects.into_iter().chain(unbound).collect();
         let of_kind = |kind: &'static str| {
@@ -132,7 +132,7 @@ impl<'a> Policies<'a> {
         self.bound.is_empty()
     }
 
-    /// The results of all policies for an object. The cost of their expressions is taken from the budget.
+    /// The results of all policies for an object. The cost of their expressions is subtracted from the budget.
     pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<PolicyFinding<'a>> {
         let mut found = Vec::new();
         for bound in &self.bound {
@@ -166,7 +166,7 @@ impl<'a> Policies<'a> {
             Selects::Never => return,
             Selects::Perhaps => {
                 let message = format!(
-                    "the labels of the namespace `{}` are not known",
+                    "the labels of namespace `{}` are unknown",
                     created.namespace
                 );
                 return report(Outcome::Unevaluated, message, FieldPath::root(), whole());
@@ -196,7 +196,7 @@ impl<'a> Policies<'a> {
     }
 }
 
-/// The resource of a kind by the rules of English, which those of Kubernetes follow.
+/// The resource of a kind: its plural, by the rules that Kubernetes follows.
 pub fn resource_of(kind: &str) -> String {
     let kind = kind.to_lowercase();
     let before_y = kind.strip_suffix('y');
@@ -208,12 +208,12 @@ pub fn resource_of(kind: &str) -> String {
     }
 }
 
-/// Whether an object is a policy of Kyverno that validates in CEL.
+/// Whether an object is a Kyverno policy in CEL.
 pub fn is_kyverno(object: &Object) -> bool {
     &*object.gvk().group == KYVERNO_GROUP && KYVERNO_KINDS.contains(&object.kind())
 }
 
-/// Why a policy of Kyverno that validates in CEL is not evaluated.
+/// The reason why a Kyverno policy in CEL is not evaluated.
 pub fn kyverno_reason(policy: &Object) -> Option<&'static str> {
     let spec = |keys: &[&str]| {
         policy
@@ -223,10 +223,10 @@ pub fn kyverno_reason(policy: &Object) -> Option<&'static str> {
             .and_then(Node::as_str)
     };
     if spec(&["evaluation", "mode"]).is_some_and(|it| it != "Kubernetes") {
-        return Some("it is about other data than objects of Kubernetes");
+        return Some("it applies to other JSON data, not to Kubernetes objects");
     }
     if spec(&["evaluation", "admission", "enabled"]) == Some("false") {
-        return Some("it is switched off for admission");
+        return Some("it is disabled for admission");
     }
     let constraints = policy.node.at_keys(&["spec", "matchConstraints"]);
     constraints
@@ -234,7 +234,7 @@ pub fn kyverno_reason(policy: &Object) -> Option<&'static str> {
         .then_some("it has no `matchConstraints`")
 }
 
-/// The gravest of the binding's `validationActions`; of a policy of Kyverno, its own.
+/// The most severe of the `validationActions` of the binding, or of a Kyverno policy itself.
 fn action(bound: &Bound<'_>) -> Outcome {
     let actions = |object: &'_ Object| {
         let actions = object.node.at_keys(&["spec", "validationActions"]);
