@@ -61,21 +61,27 @@ fn standard_input_holds_yaml_or_json() {
 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}, "datum": {}}"#;
     let found = "<stdin>:2:70: error[unknown-field]: ConfigMap b: `datum`";
     check(folder.path(), &["-", "--format", "short"], json, 1, found);
-    check(folder.path(), &["-"], b"", 0, "there is nothing to judge");
+    check(
+        folder.path(),
+        &["-"],
+        b"",
+        0,
+        "no Kubernetes objects found here",
+    );
     check(
         folder.path(),
         &["-", "--strict"],
         b"",
         1,
-        "there is nothing to judge",
+        "no Kubernetes objects found here",
     );
-    check(folder.path(), &["-"], b"a: \xff", 2, "byte 4 is wrong");
+    check(folder.path(), &["-"], b"a: \xff", 2, "byte 4 is invalid");
     check(
         folder.path(),
         &["-", "-"],
         b"",
         2,
-        "standard input is named twice",
+        "standard input is given twice",
     );
     let fine = SERVICE.replace(", extra: 1", "");
     check(
@@ -105,8 +111,8 @@ fn what_cannot_be_read_is_reported() {
     huge.set_len(65 << 20).unwrap();
     for (path, code, words) in [
         ("gone", 2, "cannot read `gone`"),
-        ("empty", 0, "there is nothing to judge"),
-        ("values", 0, "there is nothing to judge"),
+        ("empty", 0, "no Kubernetes objects found here"),
+        ("values", 0, "no Kubernetes objects found here"),
         ("binary.yaml", 1, "binary.yaml:1:13: error[not-utf8]"),
         (
             "huge.yaml",
@@ -161,7 +167,7 @@ fn flags_that_do_not_fit_are_refused() {
         (&["--kubernetes-version", "1.30"], "<PATH>..."),
         (
             &["web.yaml", "--kubernetes-version", "new"],
-            "is no version of Kubernetes; write `1.33`",
+            "use the form `1.33`",
         ),
         (
             &["web.yaml", "--policy", "request=error"],
@@ -200,7 +206,7 @@ spec: {containers: [{name: a, image: example/a}]}
         &ancient,
         b"",
         0,
-        "there are no schemas of Kubernetes 1.20",
+        "no schemas for Kubernetes 1.20",
     );
     let policies = [&old[..], &["--policy", "pinnedImages=error"]].concat();
     check(folder.path(), &policies, b"", 1, "error[unpinned-image]");

@@ -234,7 +234,7 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
     assert!(git(root, &["commit", "--quiet", "--all", "-m", "a"]));
     let said = printed(root, &["diff", "HEAD", "--env", "enviroments/prod"], 2);
     assert!(
-        said.contains("there is no folder `enviroments/prod`"),
+        said.contains("folder `enviroments/prod` does not exist"),
         "{said}"
     );
     printed(root, &["diff", "HEAD", "--env", "environments/prod"], 0);

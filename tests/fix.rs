@@ -26,16 +26,16 @@ fn a_dry_run_shows_and_writes_nothing() {
     assert!(shown.contains("+kind: OperatorInstall"), "{shown}");
     assert!(shown.contains("+    name: redis"), "{shown}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("would write 3 mends to"), "{said}");
+    assert!(said.contains("would write 3 fixes to"), "{said}");
     assert_eq!(fs::read(top.path().join(CLAIM)).unwrap(), before);
 }
 
 #[test]
-fn all_is_mended_and_checked_again() {
+fn all_is_fixed_and_checked_again() {
     let top = with_slips();
     // The tree lacks the new claim, which is all that is found.
     let shown = run(top.path(), &["check", "--fix"], 1);
-    assert!(shown.contains("3 mends written to"), "{shown}");
+    assert!(shown.contains("3 fixes written to"), "{shown}");
     assert!(shown.contains("the tree is out of date"), "{shown}");
     let text = fs::read_to_string(top.path().join(CLAIM)).unwrap();
     assert!(text.contains("kind: OperatorInstall\r\n"), "{text}");
@@ -44,7 +44,7 @@ fn all_is_mended_and_checked_again() {
     assert!(text.contains("namespace: redis # kept\r\n"), "{text}");
     run(top.path(), &["render"], 0);
     let shown = run(top.path(), &["check", "--fix"], 0);
-    assert!(shown.contains("nothing to mend"), "{shown}");
+    assert!(shown.contains("nothing to fix"), "{shown}");
 }
 
 #[test]
