@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How fast `pleach build` is beside a real kustomize: `bench/build.py [--sizes 1,10,100,1000,…] [--shape NAME]`.
+"""Speed of `pleach build` compared with kustomize: `bench/build.py [--sizes 1,10,100,1000,…] [--shape NAME]`.
 
-Makes a base and an overlay of N apps (Deployment, Service, generated ConfigMap: 3 N objects), builds it with both programs in
-turn, best of several, and prints times, ratios, peak memory, and whether both printed the same bytes.
+Makes a base and an overlay of N apps (Deployment, Service, generated ConfigMap: 3 N objects), builds it with both programs
+alternately, and prints the best times, ratios, peak memory, and whether the outputs are equal.
 
-    KUSTOMIZE=…   the peer (default: `kustomize` on the PATH, else `kubectl kustomize`)
-    PLEACH=…      the program (default: target/release/pleach; the figures for N=1 are those of `cargo static`, target/dist/pleach)
+    KUSTOMIZE=…   the other program (default: `kustomize` on the PATH, else `kubectl kustomize`)
+    PLEACH=…      the program (default: target/release/pleach; for published figures of N=1 use `cargo static`, target/dist/pleach)
 """
 
 import argparse
@@ -136,7 +136,7 @@ def overlay(root, text):
 
 
 def apps(root, number):
-    """The overlay that most write: prefix, namespace, labels, an image, one JSON 6902 patch for every Deployment."""
+    """A common overlay: prefix, namespace, labels, an image, one JSON 6902 patch for every Deployment."""
     base(root, number)
     folder = overlay(root, OVERLAY + "patches:\n- path: replicas.yaml\n  target: {kind: Deployment}\n")
     (folder / "replicas.yaml").write_text(REPLICAS_PATCH)
@@ -155,7 +155,7 @@ def patches(root, number):
 
 
 def merges(root, number):
-    """A strategic-merge patch for each app, one document each in one file."""
+    """A strategic merge patch for each app, all in one file."""
     base(root, number)
     folder = overlay(root, OVERLAY + "patches:\n- path: patches.yaml\n")
     patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app{0}\nspec:\n  template:\n    spec:\n      containers:\n      - name: app{0}\n        env:\n        - name: REGION\n          value: north\n"
@@ -164,7 +164,7 @@ def merges(root, number):
 
 
 def images(root, number):
-    """An image and a count of replicas for each app."""
+    """An image and a replica count for each app."""
     base(root, number)
     lines = ["images:"]
     for at in range(number):
@@ -176,7 +176,7 @@ def images(root, number):
 
 
 def replacements(root, number):
-    """A replacement for each app, from its Service into its Deployment."""
+    """A replacement for each app, from its Service to its Deployment."""
     base(root, number)
     lines = ["replacements:"]
     for at in range(number):
@@ -190,7 +190,7 @@ def replacements(root, number):
 
 
 def documents(root, number):
-    """One file that holds all objects, none of which is generated."""
+    """All objects in one file, without generators."""
     folder = root / "base"
     folder.mkdir()
     one = lambda app: "---\n".join(it.format(app=app) for it in (DEPLOYMENT, SERVICE, CONFIG_MAP))
@@ -200,7 +200,7 @@ def documents(root, number):
 
 
 def spaces(root, number):
-    """The objects of each app in a namespace of its own, from a base of its own, all in one overlay."""
+    """A base and a namespace for each app, all in one overlay."""
     (root / "apps").mkdir()
     lines = ["resources:"]
     for at in range(number):
@@ -216,7 +216,7 @@ def spaces(root, number):
 
 
 def keys(root, number):
-    """A ConfigMap of N keys, merged in the overlay with another of as many."""
+    """A ConfigMap of N keys, which the overlay merges with another of N keys."""
     folder = root / "base"
     folder.mkdir()
     literal = lambda first: "".join(f"  - key{at}=value {at}\n" for at in range(first, first + number))
@@ -229,7 +229,7 @@ SHAPES = {it.__name__: it for it in (apps, patches, merges, images, replacements
 
 
 class Run:
-    """Best time and least peak of several runs of a command."""
+    """Best time and lowest peak memory of several runs of a command."""
 
     def __init__(self, command):
         self.command = command
@@ -239,7 +239,7 @@ class Run:
         self.failed = None
 
     def measure_peak(self):
-        """Peak memory, from a start by a small process: a child of ours begins with our own peak on its account."""
+        """Peak memory. Started by a small process, because the peak of a child includes that of its parent at fork."""
         if Path(TIME).exists():
             command = [TIME, "-f", "%M", *self.command]
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -275,7 +275,7 @@ def peer():
 
 
 def with_subcommand(command):
-    """`KUSTOMIZE=/path/kustomize` means its `build`."""
+    """Adds `build` to `KUSTOMIZE=/path/kustomize`."""
     if command and len(command) == 1:
         return command + (["kustomize"] if Path(command[0]).name == "kubectl" else ["build"])
     return command
@@ -283,11 +283,11 @@ def with_subcommand(command):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="1,10,100,1000,2000,4000,8000,16000", help="apps, one run for each")
-    parser.add_argument("--shape", default="apps", choices=[*SHAPES, "all"], help="the overlay that is made")
-    parser.add_argument("--peer-limit", type=int, default=1000, help="the largest N that the peer builds; it is quadratic")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each; the best counts")
-    parser.add_argument("--keep", type=Path, help="write the trees here and build nothing")
+    parser.add_argument("--sizes", default="1,10,100,1000,2000,4000,8000,16000", help="numbers of apps")
+    parser.add_argument("--shape", default="apps", choices=[*SHAPES, "all"], help="the kind of overlay")
+    parser.add_argument("--peer-limit", type=int, default=1000, help="the largest N for kustomize, whose time is quadratic")
+    parser.add_argument("--runs", type=int, default=5, help="number of runs, of which the best counts")
+    parser.add_argument("--keep", type=Path, help="write the trees to this folder, and build nothing")
     return parser.parse_args()
 
 
@@ -306,7 +306,7 @@ def measure(shape, sizes, given, ours, other):
                 if theirs and (at == 0 or theirs.seconds < 5):
                     theirs.once()
             mine.measure_peak()
-            # A run that takes long uses far more memory than this script: what was measured beside the time is right.
+            # A long run uses far more memory than this script, so the peak measured with the time is right.
             if theirs and theirs.seconds < 5:
                 theirs.measure_peak()
         known[number] = mine.seconds

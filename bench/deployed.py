@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""How fast charts and whole repositories are rendered: `bench/deployed.py [--runs 5]`.
+"""Speed of rendering charts and whole repositories: `bench/deployed.py [--runs 5]`.
 
-- A small chart (what `helm create` writes), and a chart of 1.9 MB of output, beside `helm template`.
-- A chart's bump that 100 environments see: `pleach diff --depth objects`.
-- A repository of 60 HelmReleases and 80 Kustomizations: `pleach diff --depth objects` after a change of one chart, beside `flate`
-  where it is installed.
+- The chart of `helm create`, and a chart with 1.9 MB of output, compared with `helm template`.
+- A new version of a chart in 100 environments: `pleach diff --depth objects`.
+- A repository of 60 HelmReleases and 80 Kustomizations: `pleach diff --depth objects` after a change of one chart, compared
+  with `flate` if it is installed.
 
-CPU seconds (user and system) and elapsed seconds are the medians of the runs; each pair of programs runs in turn.
+CPU seconds (user and system) and elapsed seconds are medians of the runs; both programs of a pair run alternately.
 
     PLEACH=…      the program (default: target/release/pleach)
-    HELM=…        the peer (default: `helm` on the PATH or in target/tools)
-    FLATE=…       the other peer (default: `flate` on the PATH or in target/tools); it is left out where it is not installed
+    HELM=…        Helm (default: `helm` on the PATH or in target/tools)
+    FLATE=…       flate (default: `flate` on the PATH or in target/tools); skipped if it is not installed
 """
 
 import argparse
@@ -96,7 +96,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 
 def program(variable, name):
-    """The path of a program; `None` where it is not installed."""
+    """The path of a program; `None` if it is not installed."""
     given = os.environ.get(variable) or shutil.which(name) or str(ROOT / "target/tools" / name)
     return given if Path(given).exists() else None
 
@@ -150,7 +150,7 @@ def git(folder, *arguments):
 
 
 def repository(folder, helm, clusters, releases, plain):
-    """A repository of Flux, committed; each cluster has these units."""
+    """A committed repository for Flux; each cluster has these units."""
     (folder / "charts").mkdir(parents=True)
     subprocess.run([helm, "create", "charts/web"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     for cluster in range(clusters):
@@ -168,7 +168,7 @@ def repository(folder, helm, clusters, releases, plain):
 
 
 def bump(folder):
-    """A new version of the chart, which changes each Deployment."""
+    """Writes a new version of the chart, which changes all Deployments."""
     chart = folder / "charts/web/Chart.yaml"
     chart.write_text(chart.read_text().replace("version: 0.1.0", "version: 0.2.0"))
     template = folder / "charts/web/templates/deployment.yaml"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Kills every command that writes, at random moments, and lets it meet a full disk.
+"""Kills all commands that write files at random moments, and runs them on full disks.
 
     bench/kills.py PROGRAM [KILLS]
 
-After each kill every file is as it was before or as it is to be, and the same command, run again, does what was left to do and leaves
-nothing behind. With a full disk the command ends with exit code 2 and says so. Needs git; the full disks need root, for a tmpfs.
+After each kill, every file must have its old or its new content, and the same command must complete the work and leave no temporary
+files. On a full disk the command must report it with exit code 2. Needs git, and root to mount a tmpfs for the full disks.
 """
 
 import http.server
@@ -62,10 +62,10 @@ def git(place, *arguments):
 
 
 def snapshot(place):
-    """Every file, but for what git keeps for itself: of that, what the index holds."""
+    """All files; of Git's own files only the entries of the index."""
     files = {}
     for folder, folders, names in os.walk(place):
-        # What a run is remembered by has the workspace's place in its name, and times in it.
+        # Cached runs have the path of the workspace in their names, and contain times.
         for own in (".git", "unchanged"):
             if own in folders:
                 folders.remove(own)
@@ -83,7 +83,7 @@ def snapshot(place):
 
 
 def is_leftover(path):
-    """Whether it is a temporary file, or in a temporary folder."""
+    """Whether a path is a temporary file, or in a temporary folder."""
     is_temporary = lambda part: part.startswith(".pleach-") and part.endswith(".tmp")
     return any(map(is_temporary, path.split("/"))) or path.startswith("tmp/")
 
@@ -96,7 +96,7 @@ def made(name, prepare):
     return place
 
 
-# What each command finds.
+# The workspaces of the commands.
 
 
 def starter(place):
@@ -109,7 +109,7 @@ def rendered(place):
 
 
 def edit(place):
-    """Changes what every rendered file comes from; gives the files as they were."""
+    """Changes the sources of all rendered files; returns the previous files."""
     before = {}
     for file in (place / "workspace/environments").glob("*/environment.yaml"):
         before[file] = file.read_text()
@@ -120,7 +120,7 @@ def edit(place):
 
 
 def changed(place):
-    """A rendered workspace in which much is out of date."""
+    """A rendered workspace with many outdated files."""
     rendered(place)
     edit(place)
 
@@ -206,7 +206,7 @@ SERVER = ""
 
 
 def serve():
-    """A repository of charts on loopback."""
+    """Starts a chart repository on loopback."""
     global SERVER
     place = made("charts", lambda place: None)
     entries = "apiVersion: v1\nentries:\n"
@@ -227,13 +227,13 @@ def serve():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    # Those that are killed break their downloads off.
+    # Killed commands abort their downloads.
     server.handle_error = lambda *_: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     SERVER = f"http://127.0.0.1:{server.server_address[1]}"
 
 
-# The name, what it finds, the command, and the commands after it that finish what it began.
+# The name, the workspace, the command, and the commands that complete its work.
 COMMANDS = [
     ("init", lambda place: None, ["init"], []),
     ("render", starter, ["render"], []),
@@ -258,7 +258,7 @@ def kill(name, prepare, command, finish, count):
     must(after, *command)
     took = time.monotonic() - begun
     wanted = snapshot(after)
-    assert wanted != old, f"{name}: writes nothing"
+    assert wanted != old, f"{name}: changed no files"
     killed = 0
     while killed < count:
         place = TOP / "now"
@@ -268,7 +268,7 @@ def kill(name, prepare, command, finish, count):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
-        # What git's configuration still allows.
+        # Git's configuration allows this too.
         lock = place / "workspace/.git/index.lock"
         for _ in range(100):
             if not lock.exists():
@@ -276,7 +276,7 @@ def kill(name, prepare, command, finish, count):
             time.sleep(0.02)
         for path, content in snapshot(place).items():
             whole = (old.get(path), wanted.get(path))
-            assert is_leftover(path) or content in whole, f"{name}: {path} is neither old nor new"
+            assert is_leftover(path) or content in whole, f"{name}: {path} is neither the old nor the new file"
         code, said = run(place, command)
         for more in finish:
             run(place, more)
@@ -289,7 +289,7 @@ def kill(name, prepare, command, finish, count):
 
 
 def fill(name, prepare, command, finish):
-    """Runs the command on a disk that is full at some moment, then with room."""
+    """Runs the command until the disk is full, then with free space."""
     before = made(f"{name} full", prepare)
     disk = TOP / "disk"
     disk.mkdir(exist_ok=True)
@@ -315,7 +315,7 @@ def fill(name, prepare, command, finish):
                 run(place, more)
             wanted = snapshot(place)
             for path, content in now.items():
-                assert is_leftover(path) or content in (old.get(path), wanted.get(path)), f"{name}: {path}: half of a file"
+                assert is_leftover(path) or content in (old.get(path), wanted.get(path)), f"{name}: {path}: incomplete file"
             assert not any(map(is_leftover, wanted)), f"{name}: {[it for it in wanted if is_leftover(it)]}"
         finally:
             subprocess.run(["umount", disk], check=True)
@@ -333,7 +333,7 @@ def main():
         subprocess.run(["umount", TOP / "probe"], check=True)
         print(sum(fill(*command) for command in COMMANDS), "full disks")
     else:
-        print("skipped: full disks need a tmpfs, and so root")
+        print("skipped full disks: mounting a tmpfs needs root")
 
 
 try:

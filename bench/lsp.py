@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""How fast diagnostics follow a keystroke: `bench/lsp.py [--environments 3] [--claims 5000] [--keystrokes 60]`.
+"""Time from a keystroke to its diagnostics: `bench/lsp.py [--environments 3] [--claims 5000] [--keystrokes 60]`.
 
 Starts the language server on a workspace, opens a claim of an environment and one of base, and types into them. Prints the median and the
-slowest time from a change to its diagnostics, over stdio as an editor measures it. The bar: a median below 50 ms.
+longest time from a change to its diagnostics over stdio. Required: a median below 50 ms.
 
     PLEACH=…      the program (default: target/release/pleach)
 """
@@ -76,14 +76,14 @@ def diagnostics_of(uri, version):
 
 
 def typed(server, path, keystrokes):
-    """The times of changes of a file to their diagnostics, in milliseconds."""
+    """The times from changes of a file to their diagnostics, in milliseconds."""
     uri = path.as_uri()
     text = path.read_text()
     document = {"uri": uri, "languageId": "yaml", "version": 1, "text": text}
     server.send("textDocument/didOpen", {"textDocument": document})
     times = []
     for number in range(2, keystrokes + 3):
-        # A misspelled key and a right one in turn: the server publishes only what has changed.
+        # Alternates between a misspelled and a correct key, because the server only publishes changed diagnostics.
         changed = text if number % 2 else text.replace("diskSize", "diskSiz")
         start = time.perf_counter()
         server.send(
@@ -92,7 +92,7 @@ def typed(server, path, keystrokes):
         )
         at, _ = server.wait(diagnostics_of(uri, number))
         times.append((at - start) * 1000)
-    # The first one also waits for the workspace to be read.
+    # The first time includes reading the workspace.
     return times[1:]
 
 

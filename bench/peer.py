@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Random kustomizations, built by kustomize and by pleach, until they differ: `bench/peer.py [--count N] [--seed S] [--keep DIR]`.
+"""Compares kustomize and pleach on random kustomizations: `bench/peer.py [--count N] [--seed S] [--keep DIR]`.
 
-Each case is a base and an overlay of nulls, flow and block styles, JSON 6902 patches, merges, labels, images, prefixes and
-replacements, also into YAML and JSON texts of a ConfigMap. Both programs must print the same bytes, or both must refuse.
-Most cases are careful: what they change is there and of the right shape, so that kustomize refuses few of them.
-A case that differs is kept as a folder below DIR, with both outputs.
+Each case is a base and an overlay with nulls, flow and block styles, JSON 6902 patches, merges, labels, images, prefixes and
+replacements, also in YAML and JSON strings of a ConfigMap. Both programs must print the same bytes, or both must fail.
+Most cases are careful: they change existing fields of the right type, so that kustomize refuses few of them.
+Cases with differences are kept in folders below DIR, with both outputs.
 
-    KUSTOMIZE=…   the peer (default: `kustomize` on the PATH)
+    KUSTOMIZE=…   kustomize (default: `kustomize` on the PATH)
     PLEACH=…      the program (default: target/debug/pleach)
 
-With `--batch` both are programs that read folders, one a line, and answer a line of JSON each: `{"out": …}` or `{"error": …}`.
+With `--batch`, both programs read one folder per line from standard input, and print one line of JSON for each: `{"out": …}` or `{"error": …}`.
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Case:
         self.random = random.Random(seed)
         self.files = {}
         self.careful = self.chance(0.8)
-        # What is known of the fields of the Thing: their paths, and "map", "list" or "scalar".
+        # The known fields of the Thing: their paths, and "map", "list" or "scalar".
         self.shapes = {}
 
     def one(self, items):
@@ -77,7 +77,7 @@ class Case:
         return self.one(SCALARS)
 
     def shape(self, path, depth):
-        """The shape of a field: the one that it has, where the case is careful."""
+        """The shape of a field; in a careful case the shape that it already has."""
         known = self.shapes.get(path) if self.careful else None
         if known:
             return known
@@ -107,7 +107,7 @@ class Case:
         return f" {value}" if value else ""
 
     def keys(self, path):
-        """Keys for a map; in a careful case none that a patch has given an unknown shape."""
+        """Keys for a map; in a careful case without those whose shape a patch made unknown."""
         return [key for key in self.some(WORDS, 4) if not self.careful or self.shapes.get(f"{path}.{key}") != "unknown"]
 
     def fields(self, indent):
@@ -183,7 +183,7 @@ class Case:
         return text
 
     def path(self, kind):
-        """A field of an object, as a JSON pointer that mostly leads somewhere."""
+        """A JSON pointer to a field of an object, which usually exists."""
         if kind == "Deployment":
             return self.one(["/spec/replicas", "/spec/template/metadata/labels/v", "/spec/template/spec/containers/0/image",
                              "/spec/template/spec/containers/0/env", "/spec/template/spec/containers/0/args", "/spec/template/spec/volumes"])
@@ -191,7 +191,7 @@ class Case:
         return "/" + "/".join([field, *self.some(WORDS, 1)])
 
     def careful_patch(self, kind):
-        """Operations on what is there."""
+        """Operations on existing fields."""
         paths = {
             "Deployment": ["/spec/replicas", "/spec/template/metadata/labels/v", "/spec/template/spec/containers/0/image"],
             "Thing": ["/spec/" + word for word in WORDS], "ConfigMap": ["/data/" + word for word in WORDS], "Service": ["/spec/type"],
@@ -258,7 +258,7 @@ class Case:
         return "patches:\n" + text if text else ""
 
     def careful_path(self, kind):
-        """A field that is there or can be made."""
+        """A field that exists or can be created."""
         paths = ["metadata.annotations.new", "metadata.labels.k", "metadata.labels.new"]
         if kind == "ConfigMap":
             paths += ["data.a", "data.b", "data.c", "data.new"] * 2 + ["data.a\\.yaml.a", "data.b\\.json.b.c", "data.plain.list.[name=two].value"]
@@ -312,7 +312,7 @@ class Case:
             kind, name = self.one(kinds)
             path = self.target_path(kind)
             text += f"  targets:\n  - select: {{{self.one([f'kind: {kind}', f'name: {name}'])}}}\n    fieldPaths: ['{path}']\n"
-            # kustomize never ends where the item that it creates does not match the path's own pattern.
+            # kustomize loops forever if the item that it creates does not match the pattern in the path.
             if "^" not in path and (self.careful or self.chance(0.9)):
                 options = self.one(["create: true"] * 8 + ["delimiter: '-', index: 1", "delimiter: '/', index: -1"])
                 if self.careful and "create" not in options:
@@ -360,7 +360,7 @@ def write(folder, files):
 
 
 def built(program, folders, batch):
-    """What a program makes of folders: a text, or an error."""
+    """The results of a program for folders: an output or an error for each."""
     if batch:
         lines = "".join(f"{folder}//over\n" for folder in folders)
         run = subprocess.run(program, input=lines, capture_output=True, text=True)
@@ -376,8 +376,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--count", type=int, default=1000)
     arguments.add_argument("--seed", type=int, default=0, help="the seed of the first case; each case has its own")
-    arguments.add_argument("--keep", type=Path, default=Path("differences"), help="where cases that differ are kept")
-    arguments.add_argument("--batch", action="store_true", help="the programs read folders from standard input")
+    arguments.add_argument("--keep", type=Path, default=Path("differences"), help="the folder for cases with differences")
+    arguments.add_argument("--batch", action="store_true", help="the programs read folders from standard input, one per line")
     options = arguments.parse_args()
     peer = shlex.split(os.environ.get("KUSTOMIZE", "kustomize"))
     program = shlex.split(os.environ.get("PLEACH", str(ROOT / "target/debug/pleach")))

@@ -1,6 +1,6 @@
-"""What other programs do beside pleach, for `bench/results.py`: each task is done by both, in turn.
+"""Comparisons of pleach with other programs, for `bench/results.py`: both run each task alternately.
 
-A program is found on the PATH or by a variable of its name (`KUSTOMIZE=…`, `KUBECTL=…`, `HELM=…`, `FLATE=…`, `KUBECONFORM=…`, `DYFF=…`).
+Programs are found on the PATH or by variables of their names (`KUSTOMIZE=…`, `KUBECTL=…`, `HELM=…`, `FLATE=…`, `KUBECONFORM=…`, `DYFF=…`).
 """
 
 import os
@@ -22,13 +22,13 @@ VERSIONS = {
     "dyff": ["version"],
 }
 
-# So many apps of three objects each: for this kustomize takes many seconds.
+# The number of apps, of three objects each. kustomize takes many seconds for them.
 APPS = 1000
 OBJECTS = 1000
 
 
 def find(name):
-    """The path of a program; `None` where it is not installed."""
+    """The path of a program; `None` if it is not installed."""
     given = os.environ.get(name.upper()) or shutil.which(name)
     return given if given and Path(given).exists() else None
 
@@ -40,7 +40,7 @@ def version(name, path):
 
 
 def tasks(folder, pleach, found, swagger):
-    """A name of each task, the commands, where they run, and what the bar is; a text in place of a task that cannot be done here."""
+    """The name, commands, folder and required ratio of each task; or a message for a task that cannot run here."""
     yield from builds(folder / "builds", pleach, found)
     yield from charts(folder / "charts", pleach, found)
     yield from repositories(folder / "repository", pleach, found)
@@ -77,7 +77,7 @@ def validations(folder, pleach, found, swagger):
     if not found["kubeconform"]:
         return
     if swagger is None:
-        yield "kubeconform is not measured without `--swagger`"
+        yield "kubeconform is only measured with `--swagger`"
         return
     folder.mkdir()
     objects = folder / "objects"

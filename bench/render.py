@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""How fast `pleach render` and `pleach check` are: `bench/render.py [--environments 4] [--claims 50,100,…]`.
+"""Speed of `pleach render` and `pleach check`: `bench/render.py [--environments 4] [--claims 50,100,…]`.
 
-Makes a workspace of C claims in base, each of which every environment changes, renders it into an empty folder, renders it again
-(nothing to do), and checks it. Prints times, objects a second, the growth from C to 2 C, and peak memory.
+Makes a workspace of C claims in base, all changed by each environment, renders it into an empty folder, renders it again (nothing to
+do), and checks it. Prints times, objects per second, the growth from C to 2 C, and peak memory.
 
     PLEACH=…      the program (default: target/release/pleach)
 """
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(command, root):
-    """Seconds and peak MiB. `time` starts the program from a small process, so that the peak is the program's own."""
+    """Seconds and peak memory in MiB. The program is started by `time`, because the peak of a child includes that of its parent at fork."""
     timed = ["/usr/bin/time", "-f", "%M"] if Path("/usr/bin/time").exists() else []
     start = time.perf_counter()
     done = subprocess.run([*timed, *command], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -36,7 +36,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--environments", type=int, default=4)
     parser.add_argument("--claims", default="25,50,100,200,400")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each; the best counts")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs, of which the best counts")
     given = parser.parse_args()
     program = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     print(f"{given.environments} environments")

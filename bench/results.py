@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""All ratios of whole runs in one: `bench/results.py [--runs 5] [--write]`.
+"""All ratios of whole runs: `bench/results.py [--runs 5] [--write]`.
 
-Two workspaces, one of many environments and one of many claims, each in a Git repository with its rendered tree. Each command runs in
-turn with what it is compared with, after one run that is not counted. CPU seconds (user and system) of the finished process are
-compared, so that a busy machine disturbs less; the median of the runs and of the ratios pair by pair is printed. Then the same for
-what kustomize, kubectl, helm, flate, kubeconform and dyff do, as far as they are installed (`bench/programs.py`).
+Uses two workspaces, one with many environments and one with many claims, each in a Git repository with its rendered tree. Each command
+runs alternately with the command that it is compared with, after one run that does not count. It compares CPU seconds (user and system)
+of the processes, which depend less on other load, and prints the medians of the runs and of the ratios of pairs. Then it compares with
+kustomize, kubectl, helm, flate, kubeconform and dyff if they are installed (`bench/programs.py`).
 
     PLEACH=…      the program (default: target/release/pleach)
-    --swagger     Kubernetes' `swagger.json`, which kubeconform's schemas are made of
+    --swagger     `swagger.json` of Kubernetes, from which schemas for kubeconform are made
     --write       writes the table to bench/RESULTS.md
 """
 
@@ -43,7 +43,7 @@ def cpu(command, root, codes):
 
 
 def peak(command, root):
-    """Peak MiB of one run, started from a small process."""
+    """Peak memory of one run in MiB, started from a small process."""
     if not Path("/usr/bin/time").exists():
         return None
     done = subprocess.run(["/usr/bin/time", "-f", "%M", *command], cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -51,7 +51,7 @@ def peak(command, root):
 
 
 def compare(root, runs, mine, theirs, codes=(0,), prepare=lambda: None):
-    """The medians of both and of the ratio. A command can be a function of the number of the run."""
+    """The medians of both commands and of the ratio. A command can be a function of the number of the run."""
     pairs = []
     command = lambda it, run: it(run) if callable(it) else it
     for run in range(runs + 1):
@@ -77,7 +77,7 @@ def version(command):
 
 
 class Table:
-    """Lines that are printed as soon as they are known."""
+    """A table whose lines are printed at once."""
 
     def __init__(self, *heads):
         self.lines = []
@@ -94,10 +94,10 @@ class Table:
 
 
 def many_environments(root, program, given, table):
-    """Renders from nothing, finds nothing changed, checks."""
+    """Renders into an empty folder, renders again without changes, and checks."""
     workspace(root, given.environments, given.claims)
     where = f"{given.environments} × {given.claims}"
-    # Each run writes to a new folder: after many files were removed, ext4 takes seconds to find free inodes.
+    # Each run writes to a new folder, because ext4 takes seconds to find free inodes after many files were removed.
     trees, copies = root.parent / "trees", root.parent / "copies"
     trees.mkdir()
     copies.mkdir()
@@ -118,13 +118,13 @@ def many_environments(root, program, given, table):
 
 
 def one_claim(root, program, given, table, where):
-    """Renders and checks after a change of a claim, beside a run that then finds nothing changed."""
+    """Renders and checks after a change of a claim, compared with a run without changes."""
     sizes = itertools.count(1000)
     claim = root / "environments" / "env001" / "database3.yaml"
 
     def edit():
         claim.write_text(CLAIM.format(name="database3", size=next(sizes), memory=4))
-        # What changed a moment ago may change again with the same times.
+        # A file changed a moment ago could change again with the same modification time.
         time.sleep(0.2)
 
     def edit_and_render():
@@ -139,7 +139,7 @@ def one_claim(root, program, given, table, where):
 
 
 def many_claims(root, program, given, table):
-    """The hook and the diff of one claim of base."""
+    """The hook and the diff of a change of one claim of base."""
     workspace(root, 3, given.large)
     where = f"3 × {given.large}"
     subprocess.run([program, "render"], cwd=root, check=True, stderr=subprocess.DEVNULL)
@@ -157,7 +157,7 @@ def many_claims(root, program, given, table):
 
 
 def fresh_diffs(root, program, runs, folder):
-    """Compares a commit with the one before: each is new, so that no comparison can know anything of it."""
+    """Compares a commit with the previous one. Each commit is new, so no comparison has cached results of it."""
     claim = root / "environments" / folder / "database3.yaml"
     sizes = itertools.count(2000)
 
@@ -170,7 +170,7 @@ def fresh_diffs(root, program, runs, folder):
 
 
 def other_programs(folder, program, given):
-    """How many times the CPU seconds of pleach other programs take, and their versions."""
+    """The CPU seconds of other programs as multiples of those of pleach, and the versions of the programs."""
     found = {name: programs.find(name) for name in programs.VERSIONS}
     versions = [f"{name} {programs.version(name, path) if path else 'not found'}" for name, path in found.items()]
     table = Table("command", "CPU s", "beside", "CPU s", "times", "bar")

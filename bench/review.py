@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How fast a review is: `bench/review.py [--environments 100] [--claims 20] [--runs 15]`.
+"""Speed of the commands for reviews: `bench/review.py [--environments 100] [--claims 20] [--runs 15]`.
 
-Makes a Git repository of a workspace and its rendered tree, changes one claim of one environment in a second commit, and prints,
-best of several runs in turn:
+Makes a Git repository of a workspace and its rendered tree, changes one claim of one environment in a second commit, and prints the
+best of several alternate runs:
 
-    pleach diff A B           beside  git diff --stat A B     the bar: less than 3 times
-    the hook, claim staged    beside  git status              the bar: less than 2 times
+    pleach diff A B           compared with  git diff --stat A B     required: less than 3 times
+    the hook, claim staged    compared with  git status              required: less than 2 times
     pleach render and check of everything, pleach affected
 
     PLEACH=…      the program (default: target/release/pleach)
@@ -45,7 +45,7 @@ def git(root, *arguments):
 
 
 def best(root, runs, **commands):
-    """The least time of each command; they take turns, so that a busy machine is busy for all of them."""
+    """The shortest time of each command. They run alternately, so that other load affects all of them."""
     least = {}
     for _ in range(runs):
         for name, command in commands.items():
@@ -63,8 +63,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--environments", type=int, default=100)
     parser.add_argument("--claims", type=int, default=20)
-    parser.add_argument("--runs", type=int, default=15, help="runs of each; the best counts")
-    parser.add_argument("--keep", metavar="DIR", help="make the repository there and leave it")
+    parser.add_argument("--runs", type=int, default=15, help="number of runs, of which the best counts")
+    parser.add_argument("--keep", metavar="DIR", help="make the repository in this folder, and keep it")
     given = parser.parse_args()
     program = os.path.abspath(os.environ.get("PLEACH", ROOT / "target/release/pleach"))
     with tempfile.TemporaryDirectory() as folder:

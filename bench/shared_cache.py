@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""What a fresh clone's check costs with and without the shared cache: `bench/shared_cache.py [--runs 5]`.
+"""Time of a check in a fresh clone with and without the shared cache: `bench/shared_cache.py [--runs 5]`.
 
-One workspace in a Git repository, with its rendered tree. Each run is of a clone of its own with an empty cache, with and without a store
-in turn; the store is an S3 server in this process, whose time does not count. CPU seconds (user and system) of the finished process are
-compared; the medians of the runs are printed.
+Uses a workspace in a Git repository with its rendered tree. Each run uses a new clone and an empty cache, alternately with and without a
+shared cache, which is an S3 server in this process, whose time does not count. Prints the medians of CPU seconds (user and system).
 
     PLEACH=…      the program (default: target/release/pleach)
 """
@@ -26,7 +25,7 @@ URL = "s3://bench/cache"
 
 
 class Store(BaseHTTPRequestHandler):
-    """Objects by path."""
+    """An S3 server that keeps objects in memory."""
 
     protocol_version = "HTTP/1.1"
     objects = {}
@@ -57,7 +56,7 @@ def serve():
 
 
 def of_clones(folder, root, commands, runs):
-    """The medians of CPU and wall seconds of each command, each time in a clone of its own with an empty cache."""
+    """The medians of CPU and wall seconds of each command, each run in a new clone with an empty cache."""
     found = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
@@ -100,7 +99,7 @@ def main():
         (root / "environments" / "env001" / "database3.yaml").write_text(CLAIM.format(name="database3", size=777, memory=4))
         subprocess.run([program, "render"], cwd=root, check=True, stderr=subprocess.DEVNULL)
         subprocess.run([*GIT, "commit", "--quiet", "--all", "-m", "one"], cwd=root, check=True)
-        # Only main writes.
+        # Only the main branch writes to the shared cache.
         del commands["check, stored"]
         report("a claim changed", of_clones(folder, root, commands, given.runs))
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Validation of 10,000 objects beside kubeconform: `bench/validate.py SWAGGER`.
+"""Validation of 10,000 objects compared with kubeconform: `bench/validate.py SWAGGER`.
 
-SWAGGER is Kubernetes' `swagger.json`, plain or as `.gz`; `tools/schemas.py fetch` downloads it. Both programs read the same file of
-Deployments, Services, Ingresses and ConfigMaps with the same schemas. kubeconform's figure is the CPU time of the process, the median of
-three runs; pleach's is that of `crates/kube/benches/validate.rs`, which reads the file and validates it on one core.
+SWAGGER is `swagger.json` of Kubernetes, plain or compressed (`.gz`); `tools/schemas.py fetch` downloads it. Both programs read the same file of
+Deployments, Services, Ingresses and ConfigMaps with the same schemas. For kubeconform it prints the median CPU time of
+three runs; for pleach the time of `crates/kube/benches/validate.rs`, which reads the file and validates it on one core.
 
-    KUBECONFORM=…   the peer (default: `kubeconform` on the PATH)
+    KUBECONFORM=…   kubeconform (default: `kubeconform` on the PATH)
 """
 
 import gzip
@@ -85,11 +85,11 @@ spec:
 
 
 def schemas(swagger, folder):
-    """JSON Schemas of the kinds, as kubeconform looks for them, on a shared file of definitions."""
+    """Writes JSON Schemas of the kinds under the names that kubeconform expects, and a shared file of definitions."""
     opened = gzip.open(swagger) if swagger.suffix == ".gz" else open(swagger, "rb")
     with opened as file:
         definitions = json.load(file)["definitions"]
-    # Such values are a number or a text, and a schema for both replaces `type: string`.
+    # These values are numbers or strings, so a schema for both replaces `type: string`.
     definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
     definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"] = {"oneOf": [{"type": "string"}, {"type": "number"}]}
     (folder / "definitions.json").write_text(json.dumps({"definitions": definitions}))

@@ -1,4 +1,4 @@
-"""The workspace that the benches render: two operators and databases, in base and changed by each environment."""
+"""The workspace of the benchmarks: two operators and many databases in base, changed by each environment."""
 
 
 WORKSPACE = """\
@@ -65,7 +65,7 @@ commonAnnotations:
 
 
 def workspace(root, environments, claims):
-    """Two operators and the rest databases, in base and changed by each environment; every tenth environment has an overlay."""
+    """Writes two operators and `claims - 2` databases in base, changed by each environment; every tenth environment has an overlay."""
     (root / "pleach.yaml").write_text(WORKSPACE)
     folder = root / "environments" / "base"
     folder.mkdir(parents=True)

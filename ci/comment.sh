@@ -1,26 +1,26 @@
 #!/bin/sh
-# Keeps one comment of a pull request or merge request up to date: makes it, and edits that one from then on. Needs curl and awk.
+# Keeps one comment on a pull request or merge request up to date: creates it, and later edits it. Needs curl and awk.
 #
-#   comment.sh github|gitlab FOLDER FILE        edits the comment, or makes it
+#   comment.sh github|gitlab FOLDER FILE        edits or creates the comment
 #   comment.sh github|gitlab FOLDER FILE edit   edits the comment if there is one
 #
-# The comment is found again by a hidden line, which carries the workspace's folder: two workspaces have two comments. Forgejo and Gitea
-# answer as GitHub does.
+# The comment is found by a hidden line that contains the workspace's folder, so each workspace has its own comment. Forgejo and Gitea
+# have the API of GitHub.
 #
-#   PLEACH_TOKEN    who comments
+#   PLEACH_TOKEN    the token of the author
 #   PLEACH_REQUEST  the number of the pull or merge request
 #   and GITHUB_API_URL, GITHUB_REPOSITORY, or CI_API_V4_URL, CI_PROJECT_ID
 #
-# Exit codes: 0 done, 1 failed, 3 the token must not.
+# Exit codes: 0 success, 1 failure, 3 the token has no permission.
 set -eu
 
 forge=$1 folder=$2 file=$3 only_edit=${4:-}
-# No program that is run here needs it in its environment.
+# No program needs the token in its environment.
 token=${PLEACH_TOKEN:-}
 unset PLEACH_TOKEN
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The folder in digits, so that it reads the same in every JSON. Its name is for people.
+# The folder in hexadecimal, which no JSON encoder escapes. The readable name is only for people.
 key=pleach-comment-$(printf %s "$folder" | od -An -v -tx1 | tr -d ' \n')
 shown=$(printf %s "$folder" | tr -c 'A-Za-z0-9._/' _)
 
@@ -43,7 +43,8 @@ gitlab)
     ;;
 esac
 
-# Asks METHOD URL, and gives the body in $work/answer. The token goes in by standard input, where no list of processes shows it.
+# Sends a request METHOD URL and writes the response to $work/answer. The token is passed on standard input to keep it out of the process
+# list.
 ask() {
     method=$1 url=$2
     shift 2
@@ -63,14 +64,14 @@ ask() {
     esac
 }
 
-# Reads a list of comments: prints `id N` for the one that begins with the key, and `count N` for how many there are. Records end at
-# quotes, so that they are by turns what lies between texts and a text.
+# Reads a list of comments: prints `id N` for the comment that begins with the key, and `count N` for their number. Records are separated
+# by quotes, so they are alternately outside and inside of strings.
 read_comments() {
     LC_ALL=C awk -v key="$key" '
         BEGIN { RS = "\"" }
         inside {
             text = text $0
-            # A quote behind an odd number of backslashes is part of the text.
+            # A quote after an odd number of backslashes is part of the string.
             if (match($0, /\\+$/) && RLENGTH % 2) { text = text RS; next }
             inside = 0
             if (field == "body" && depth == 2) body = text
@@ -85,7 +86,7 @@ read_comments() {
                 else if (sign == "]" || sign == "}") {
                     if (depth-- != 2) continue
                     count++
-                    # Behind `<!-- `, whose first sign some services write as six.
+                    # After `<!-- `, whose `<` some services escape as six characters.
                     begin = index(body, key " ")
                     if (begin > 0 && begin < 12) print "id " id
                     body = ""
@@ -97,14 +98,14 @@ read_comments() {
         END { print "count " count + 0 }'
 }
 
-# Sets id: the comment, or nothing.
+# Sets id to that of the comment, or to nothing.
 find_comment() {
     id='' page=1
     while [ -z "$id" ]; do
         ask GET "$comments?per_page=100&page=$page" --retry 2
         read_comments <"$work/answer" >"$work/found"
         id=$(sed -n 's/^id //p' "$work/found" | head -n 1)
-        # A hundred pages are more than anybody reads, and end a server that gives the same one again and again.
+        # The limit of 100 pages protects against servers that repeat the same page.
         if [ "$(sed -n 's/^count //p' "$work/found")" -lt 100 ] || [ "$page" -ge 100 ]; then
             break
         fi
@@ -112,7 +113,7 @@ find_comment() {
     done
 }
 
-# The file, below the hidden line, as the value of a JSON object.
+# Prints the hidden line and the file as a JSON object.
 body() {
     printf '{"body":"'
     { printf '<!-- %s %s -->\n' "$key" "$shown" && cat "$file"; } | LC_ALL=C tr -d '\000-\010\013-\037\177' |
@@ -121,7 +122,7 @@ body() {
 }
 
 [ -n "$token" ] || {
-    echo 'no token to write the comment is set' >&2
+    echo 'no token for the comment is set' >&2
     exit 3
 }
 find_comment
@@ -131,5 +132,5 @@ if [ -n "$id" ]; then
     echo "comment $id updated"
 elif [ -z "$only_edit" ]; then
     ask POST "$comments" --data-binary "@$work/body"
-    echo 'a comment is made'
+    echo 'comment created'
 fi

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Sourced by the scripts beside it: the one way in which they start Git.
+# Sourced by the other scripts in this folder, which run Git only through these functions.
 #
-# A checkout holds what a stranger wrote. A folder of it can look like a bare repository, whose configuration names programs, and Git
-# that is started in there takes it for the repository. So Git is started at the top of the real one, takes no bare repository that it
-# comes across, and runs no file system monitor and no hook.
+# The content of a checkout is not trusted. A folder of it can look like a bare repository whose configuration names programs to run, and
+# Git started in that folder would use it. So Git is started at the top of the real repository, ignores bare repositories, and runs no
+# file system monitor and no hooks.
 
-# Sets top: the nearest folder upwards of a folder that has `.git`, which no commit can hold.
+# Sets top: the nearest parent of a folder that contains `.git`. No commit can contain `.git`.
 find_top() {
     top=$(cd -P -- "$1" && pwd) || return
     until [ -e "$top/.git" ]; do
@@ -14,12 +14,12 @@ find_top() {
     done
 }
 
-# Git, at the top. It reads what is there, and asks no server for what is missing.
+# Runs Git at the top, without fetching missing objects from a server.
 safe_git() {
     GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL='' run_git "$@"
 }
 
-# Git without the filters that are configured, for what writes files.
+# Runs Git without configured filters, for commands that write files.
 safe_git_without_filters() (
     keys=$(safe_git config --name-only --get-regexp '^filter\.') || [ $? -eq 1 ] || exit
     IFS='
@@ -35,7 +35,7 @@ safe_git_without_filters() (
     safe_git "$@"
 )
 
-# Fetches a commit that a shallow clone has left away.
+# Fetches a commit that is missing in a shallow clone.
 fetch_commit() {
     run_git fetch --quiet --no-tags --no-recurse-submodules "$@" >&2
 }
@@ -45,20 +45,20 @@ run_git() {
         -c core.hooksPath=/dev/null -c maintenance.auto=false -c gc.auto=0 "$@"
 }
 
-# Adds to the configuration of every Git that is started from here on.
-# shellcheck disable=SC2030,SC2031 # In a subshell it is for that one alone.
+# Adds a setting to the configuration of all later Git commands.
+# shellcheck disable=SC2030,SC2031 # A change in a subshell is meant to be local.
 add_setting() {
     count=${GIT_CONFIG_COUNT:-0}
     export "GIT_CONFIG_KEY_$count=$1" "GIT_CONFIG_VALUE_$count=$2" GIT_CONFIG_COUNT=$((count + 1))
 }
 
-# Has Git trust the checkout, whoever it belongs to: in a container that is often another user.
+# Makes Git trust the checkout, whose owner is often another user in a container.
 trust_top() { add_setting safe.directory "$top"; }
 
-# The commit of a revision, if it is there. Exit code 1 says that it is not, any other that Git can't tell.
+# Prints the commit of a revision. Exit code 1: it does not exist; any other: Git failed.
 find_commit() { safe_git rev-parse --verify --quiet "$1^{commit}"; }
 
-# The commit of a revision, fetched where it is missing.
+# Prints the commit of a revision, and fetches it if it is missing.
 have_commit() {
     code=0
     find_commit "$1" || code=$?
@@ -70,22 +70,22 @@ have_commit() {
 
 is_shallow() { [ "$(safe_git rev-parse --is-shallow-repository)" = true ]; }
 
-# Where HEAD parted from a commit, for which the second argument, such as fetch_commit, deepens a shallow clone as far as it takes.
-# Exit code 1 says that there is no such place, or that it can't be had.
-find_parting() {
+# Prints the merge base of HEAD and a commit. The second argument is the command that deepens a shallow clone, such as fetch_commit.
+# Exit code 1: there is no merge base, or it cannot be fetched.
+find_merge_base() {
     head=$(safe_git rev-parse HEAD) || return 2
     depth=64
     until safe_git merge-base "$1" "$head"; do
         is_shallow || return 1
         further=--deepen=$depth
         [ "$depth" -le 4096 ] || further=--unshallow
-        # A server may not have HEAD; then its branches have to do.
+        # The server may not have HEAD; then its branches are fetched.
         "$2" "$further" origin "$1" "$head" 2>/dev/null || "$2" "$further" origin || return 1
         depth=$((depth * 4))
     done
 }
 
-# Whether no link that lies in the repository is on the way to a path: a stranger's link leads where the stranger wants.
+# Whether a path is reached without symbolic links of the repository: such links are not trusted.
 has_no_link() {
     path=$(printf '%s' "$1" | sed 's:\(.\)/*$:\1:')
     while [ -n "$top" ]; do

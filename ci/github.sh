@@ -1,6 +1,6 @@
 #!/bin/sh
-# What action.yml runs: `pleach.sh` between the right commits, then annotations, the comment, the job's summary and the outputs. What is
-# found does not fail it: the action's last step does, when the reports are where they belong.
+# Run by action.yml: runs `pleach.sh` on the right commits, then writes annotations, the comment, the job summary and the outputs. Findings
+# do not fail this script but the action's last step, after all reports are uploaded.
 #
 #   INPUT_DIRECTORY INPUT_BASE INPUT_CHECK INPUT_DIFF INPUT_VENDOR INPUT_COMMENT INPUT_SUMMARY INPUT_ANNOTATIONS INPUT_FAIL_ON
 #   INPUT_ALLOW_NO_BASE INPUT_CACHE_FROM INPUT_CACHE_TO                                                            inputs
@@ -22,20 +22,20 @@ give_up() {
 
 # shellcheck source=ci/git.sh
 . "$here/git.sh"
-# A command has the token in its environment only if it needs it.
+# Only commands that need the token have it in their environment.
 # shellcheck disable=SC2153 # TOKEN is set by action.yml.
 token=$TOKEN
 unset TOKEN
 
-# Fetches a commit, with the token where the server asks for one.
+# Fetches a commit, with the token if the server asks for credentials.
 fetch() (
     export TOKEN="$token"
-    # shellcheck disable=SC2016 # It is Git that runs it.
+    # shellcheck disable=SC2016 # Git expands it.
     add_setting "credential.$GITHUB_SERVER_URL.helper" '!printf "username=x-access-token\npassword=%s\n" "$TOKEN" #'
     fetch_commit "$@"
 )
 
-# The commit that the change starts from; nothing where the event has none.
+# Prints the commit to compare with; nothing if the event has none.
 base() {
     if [ "$INPUT_DIFF" = false ]; then
         return
@@ -46,23 +46,23 @@ base() {
     elif [ "$EVENT" = merge_group ]; then
         echo "$QUEUE_BASE"
     elif [ "$EVENT" = push ]; then
-        # A new branch has none, and one that was pushed over may not be there any more.
+        # A new branch has none; after a force push it may no longer exist.
         case $BEFORE in *[!0]*) fetched "$BEFORE" || [ $? -eq 1 ] ;; esac
     fi
 }
 
-# Where HEAD parted from the revision that the user names, so that what others merged there since is not shown.
+# The merge base of HEAD and the input `base`, so that later merges of others are not shown.
 base_of_input() {
     commit=$(find_commit "$INPUT_BASE") || commit=''
     if [ -z "$commit" ]; then
         fetch --depth=1 origin "${INPUT_BASE#origin/}" && commit=$(find_commit FETCH_HEAD) || return 2
     fi
-    # What can't be found here, pleach.sh explains.
-    find_parting "$commit" fetch || echo "$commit"
+    # If there is no merge base, pleach.sh reports it.
+    find_merge_base "$commit" fetch || echo "$commit"
 }
 
-# What actions/checkout checks out is the merge of the pull request into its base, whose first parent is the base as it is now. For
-# another checkout it is where the two have parted.
+# actions/checkout checks out the merge of the pull request into its base, whose first parent is the current base. For other checkouts it
+# is the merge base.
 base_of_pull() {
     commit=$(safe_git cat-file commit HEAD) && head=$(safe_git rev-parse HEAD) || return 2
     parents=$(printf '%s\n' "$commit" | sed -n -e '/^$/q' -e 's/^parent //p')
@@ -71,16 +71,16 @@ base_of_pull() {
         return
     fi
     fetched "$BASE_SHA" >/dev/null || return 2
-    parting && return
-    # A shallow clone does not know it, and a server may not give the rest.
+    merge_base_of_pull && return
+    # It is missing in a shallow clone, and the server may refuse to send the rest.
     fetch --unshallow origin "$BASE_SHA" || :
-    parting || echo "$BASE_SHA"
+    merge_base_of_pull || echo "$BASE_SHA"
 }
 
-# Where the pull request and its base have parted.
-parting() { safe_git merge-base "$BASE_SHA" HEAD; }
+# The merge base of the pull request and its base branch.
+merge_base_of_pull() { safe_git merge-base "$BASE_SHA" HEAD; }
 
-# A commit, if it is there or can be had. Exit code 1 says that it can't.
+# Prints a commit, and fetches it if it is missing. Exit code 1: it cannot be fetched.
 fetched() {
     code=0
     find_commit "$1" >/dev/null || code=$?
@@ -94,7 +94,7 @@ fetched() {
 
 value() { sed -n "s/^$1=//p" "$reports/result"; }
 
-# Adds to the job's summary, which takes 1 MiB of a step.
+# Adds to the job summary, which is limited to 1 MiB per step.
 summarize() { cat "$reports/summary.md" >>"$GITHUB_STEP_SUMMARY"; }
 
 comment() {
@@ -105,7 +105,7 @@ comment() {
     case $said in
     0) return ;;
     3) notice "the token has no permission to comment (a pull request from a fork, or no \`pull-requests: write\`); see the job summary" ;;
-    *) warning "the comment could not be written; see the job summary" ;;
+    *) warning "writing the comment failed; see the job summary" ;;
     esac
     [ "$INPUT_SUMMARY" = true ] || summarize
 }
@@ -114,11 +114,11 @@ cd "$GITHUB_WORKSPACE"
 [ -d "$directory" ] || give_up "\`working-directory\` is not a directory"
 find_top "$directory" || give_up "\`working-directory\` is not in a Git repository: use actions/checkout first"
 trust_top
-# Nothing of the repository's own words may be taken for a command to the runner.
+# Text of the repository must not be interpreted as commands to the runner.
 stop=$(od -An -v -N16 -tx1 /dev/urandom | tr -d ' \n')
 echo "::stop-commands::$stop"
 failed=''
-safe_git rev-parse --git-dir >/dev/null || failed='Git cannot read the repository: it says why above'
+safe_git rev-parse --git-dir >/dev/null || failed='Git cannot read the repository; see the output of Git above'
 [ -n "$failed" ] || base=$(base) || failed='the commit to compare with is not available; see the output of Git above'
 echo "::$stop::"
 [ -z "$failed" ] || give_up "$failed"
@@ -132,10 +132,10 @@ if [ -z "$base" ] && [ "$INPUT_DIFF" != false ]; then
 fi
 echo "::stop-commands::$stop"
 code=0
-# Others begin from what is stored, so only what was merged is.
+# Other runs reuse the cache, so only merged commits are stored.
 cache_to=''
 [ -n "$PULL" ] || [ "${GITHUB_REF:-}" != "refs/heads/$DEFAULT_BRANCH" ] || cache_to=$INPUT_CACHE_TO
-# What was pushed over is compared with as it is.
+# A push is compared with the previous commit itself, not with a merge base.
 merge_base=true
 [ "$EVENT" != push ] || [ -n "$INPUT_BASE" ] || merge_base=false
 PLEACH_DIRECTORY=$directory PLEACH_BASE=$base PLEACH_MERGE_BASE=$merge_base PLEACH_CHECK=$INPUT_CHECK PLEACH_VENDOR=$INPUT_VENDOR PLEACH_FAIL_ON=$INPUT_FAIL_ON \
@@ -146,7 +146,7 @@ echo "::$stop::"
 [ "$code" -lt 2 ] || exit "$code"
 
 if [ "$INPUT_ANNOTATIONS" = true ]; then
-    # There are none where nothing was checked or compared.
+    # These files exist only if something was checked or compared.
     for file in "$reports"/*.github; do
         [ ! -f "$file" ] || cat "$file"
     done

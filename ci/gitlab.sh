@@ -1,9 +1,9 @@
 #!/bin/sh
-# What the template gitlab.yml runs: `pleach.sh` between the right commits, one Code Quality report, and the merge request's note.
+# Run by the template gitlab.yml: runs `pleach.sh` on the right commits, writes a Code Quality report, and comments on the merge request.
 #
-#   PLEACH_DIRECTORY PLEACH_BASE PLEACH_FAIL_ON PLEACH_ALLOW_NO_BASE PLEACH_VENDOR PLEACH_CACHE_FROM   as pleach.sh has them
-#   PLEACH_CACHE_TO  the same; only jobs on the default branch write
-#   PLEACH_TOKEN   a token with the scope `api`, to write the note with; without it there are only the reports
+#   PLEACH_DIRECTORY PLEACH_BASE PLEACH_FAIL_ON PLEACH_ALLOW_NO_BASE PLEACH_VENDOR PLEACH_CACHE_FROM   as in pleach.sh
+#   PLEACH_CACHE_TO  as in pleach.sh; only used by jobs on the default branch
+#   PLEACH_TOKEN   a token with the scope `api` for the comment; without it there are only the reports
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ directory=${PLEACH_DIRECTORY:-.}
 reports=$CI_PROJECT_DIR/pleach-reports
 # shellcheck source=ci/git.sh
 . "$here/git.sh"
-# A command has the token in its environment only if it needs it.
+# Only commands that need the token have it in their environment.
 token=${PLEACH_TOKEN:-}
 unset PLEACH_TOKEN
 
@@ -20,8 +20,8 @@ give_up() {
     exit 2
 }
 
-# The commit that the change starts from: of a merge request, what it is merged into, or where the two have parted; else what was pushed
-# before. Nothing, where there is none.
+# Prints the commit to compare with: for a merge request, the target branch or else the merge base; otherwise the commit before the push.
+# Prints nothing if there is none.
 base() {
     if [ -n "${PLEACH_BASE:-}" ]; then
         echo "$PLEACH_BASE"
@@ -30,12 +30,12 @@ base() {
     elif [ -n "${CI_MERGE_REQUEST_DIFF_BASE_SHA:-}" ]; then
         echo "$CI_MERGE_REQUEST_DIFF_BASE_SHA"
     else
-        # What was pushed over may not be there any more.
+        # After a force push the previous commit may no longer exist.
         case ${CI_COMMIT_BEFORE_SHA:-} in *[!0]*) have_commit "$CI_COMMIT_BEFORE_SHA" || [ $? -eq 1 ] ;; esac
     fi
 }
 
-# Both lists in one: an item is a line. That a claim changes is no fault.
+# Merges both lists; each item is one line. A changed claim alone (`info`) is left out.
 code_quality() {
     for list in check diff; do
         [ ! -f "$reports/$list.codequality.json" ] || cat "$reports/$list.codequality.json"
@@ -50,8 +50,8 @@ note() {
     PLEACH_TOKEN=$token PLEACH_REQUEST=$CI_MERGE_REQUEST_IID "$here/comment.sh" gitlab "$directory" "$reports/comment.md" $only_edit || said=$?
     case $said in
     0) ;;
-    3) echo "PLEACH_TOKEN has no permission to write a note; see pleach-reports/comment.md" ;;
-    *) echo "the note could not be written; see pleach-reports/comment.md" ;;
+    3) echo "PLEACH_TOKEN has no permission to comment; see pleach-reports/comment.md" ;;
+    *) echo "writing the comment failed; see pleach-reports/comment.md" ;;
     esac
 }
 
@@ -61,11 +61,11 @@ find_top "$directory" || give_up "\`$directory\` is not in a Git repository"
 trust_top
 safe_git rev-parse --git-dir >/dev/null || give_up 'Git cannot read the repository'
 base=$(base) || give_up 'the commit to compare with is not available; see the output of Git above'
-# What a commit has there are no reports of this run.
+# Files of the commit in this folder are not reports of this run.
 [ -L "$reports" ] || rm -rf "$reports"
-# Others begin from what is stored, so only what was merged is.
+# Other runs reuse the cache, so only merged commits are stored.
 [ "${CI_COMMIT_BRANCH:-}" = "${CI_DEFAULT_BRANCH:-main}" ] || unset PLEACH_CACHE_TO
-# What was pushed over is compared with as it is.
+# A push is compared with the previous commit itself, not with a merge base.
 merge_base=true
 [ -n "${PLEACH_BASE:-}${CI_MERGE_REQUEST_IID:-}" ] || merge_base=false
 code=0

@@ -1,21 +1,21 @@
 #!/bin/sh
-# Installs a release of pleach, if it is the one that is meant: its archive's SHA-256 is one of those given, or one of those in
-# `checksums` beside this script, or GitHub attests that the project's own release workflow built it from that version's tag. Sums that
-# lie beside the archive are worth nothing: whoever could replace the one could replace the other. Needs curl and tar.
+# Installs a release of pleach after verifying its archive: its SHA-256 must be given, or be in the file `checksums` in this folder, or
+# GitHub must attest that the project's release workflow built it from the tag of the version. Checksums on the download server are not
+# used: whoever can replace the archive there can replace them too. Needs curl and tar.
 #
-#   PLEACH_VERSION   which release: 0.1.0
-#   PLEACH_SHA256    SHA-256 of its archive; several, for several platforms, are parted by spaces
+#   PLEACH_VERSION   the release, such as 0.1.0
+#   PLEACH_SHA256    SHA-256 of its archive; for several platforms, several sums separated by spaces
 #   PLEACH_BIN       the folder to install into                     [~/.local/bin]
-#   PLEACH_RELEASES  where archives are, for a mirror               [https://github.com/pleach/pleach/releases/download]
+#   PLEACH_RELEASES  the address of the archives, for mirrors       [https://github.com/pleach/pleach/releases/download]
 #
-# Without sums it needs GitHub's `gh`, and GH_TOKEN for it.
+# Without checksums, GitHub's `gh` and GH_TOKEN are needed.
 set -eu
 
 # Only gh has the token in its environment.
 gh_token=${GH_TOKEN:-}
 unset GH_TOKEN
 releases=${PLEACH_RELEASES:-https://github.com/pleach/pleach/releases/download}
-version=${PLEACH_VERSION:?names the release to install}
+version=${PLEACH_VERSION:?must be set to the release to install}
 version=${version#v}
 bin=${PLEACH_BIN:-$HOME/.local/bin}
 
@@ -55,7 +55,7 @@ sum() {
     if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
 }
 
-# The sums that an archive may have.
+# Prints the accepted checksums of an archive.
 pinned() {
     if [ -n "${PLEACH_SHA256:-}" ]; then
         printf '%s\n' "$PLEACH_SHA256" | tr -s ' ,' '\n' | tr A-F a-f | sed 's/^sha256://'
@@ -68,8 +68,8 @@ verify() {
     sums=$(pinned "$1")
     found=$(sum "$work/$1")
     if [ -n "$sums" ]; then
-        printf '%s\n' "$sums" | grep -qx "$found" || refuse "$1 has the SHA-256 $found, which does not match the pinned one"
-        echo "$1: its SHA-256 matches the pinned one"
+        printf '%s\n' "$sums" | grep -qx "$found" || refuse "$1 has the SHA-256 $found, which does not match the pinned checksum"
+        echo "$1: the SHA-256 matches the pinned checksum"
     elif command -v gh >/dev/null; then
         GH_TOKEN=$gh_token gh attestation verify "$work/$1" --repo pleach/pleach --source-ref "refs/tags/v$version" --deny-self-hosted-runners \
             --signer-workflow pleach/pleach/.github/workflows/release.yml >&2 ||
@@ -91,6 +91,6 @@ tar -xzf "$work/$name.tar.gz" -C "$work"
 mkdir -p "$bin"
 mv "$work/$name/pleach" "$bin/.pleach.$$"
 mv -f "$bin/.pleach.$$" "$bin/pleach"
-# GitHub's way to put a folder on the PATH of later steps.
+# Adds the folder to the PATH of later steps.
 [ -z "${GITHUB_PATH:-}" ] || printf '%s\n' "$bin" >>"$GITHUB_PATH"
 echo "pleach $version installed in $bin"

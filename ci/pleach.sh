@@ -1,23 +1,23 @@
 #!/bin/sh
-# Checks a workspace and says what a change will do, in any CI. Needs a POSIX shell, Git and pleach, which is looked for on the PATH and
-# beside this folder, where a release's archive has it.
+# Checks a workspace and reports the effect of a change, in any CI. Needs a POSIX shell, Git, and pleach on the PATH or in the parent
+# folder, where it is in release archives.
 #
 #   PLEACH_DIRECTORY  the folder of the workspace                                                    [.]
-#   PLEACH_BASE       the revision that the change is compared with; without it nothing is compared
-#   PLEACH_MERGE_BASE whether the comparison begins where HEAD parted from PLEACH_BASE, so that it does not show what others merged
-#                     since: true or false. A shallow clone is deepened as far as it takes                    [true]
-#   PLEACH_CHECK      whether `pleach check` runs: true or false                                     [true]
-#   PLEACH_FAIL_ON    what fails the run: never, check, or danger, which is check too                [check]
-#   PLEACH_ALLOW_NO_BASE  whether a run with PLEACH_FAIL_ON=danger passes where there is nothing to compare with: true or false  [false]
-#   PLEACH_VENDOR     whether charts are pulled first, as pleach.lock pins them: true or false       [false]
-#   PLEACH_CACHE_FROM, PLEACH_CACHE_TO  stores of runs, as `pleach check` reads them; only jobs on the main branch are to write
-#   PLEACH_FORMATS    in which findings are written: sarif, junit, gitlab, github                    [sarif junit]
-#   PLEACH_REPORTS    the folder that reports are written to                                         [pleach-reports]
-#   PLEACH_REST       where a reader of the comment finds what does not fit into it
+#   PLEACH_BASE       the revision to compare with; if unset, nothing is compared
+#   PLEACH_MERGE_BASE whether to compare with the merge base of HEAD and PLEACH_BASE, so that later merges of others are not shown:
+#                     true or false. A shallow clone is deepened as needed                           [true]
+#   PLEACH_CHECK      whether to run `pleach check`: true or false                                   [true]
+#   PLEACH_FAIL_ON    what fails the run: never, check, or danger, which includes check              [check]
+#   PLEACH_ALLOW_NO_BASE  whether a run with PLEACH_FAIL_ON=danger passes without PLEACH_BASE: true or false  [false]
+#   PLEACH_VENDOR     whether to pull the charts pinned in pleach.lock first: true or false          [false]
+#   PLEACH_CACHE_FROM, PLEACH_CACHE_TO  caches of runs, as for `pleach check`; set PLEACH_CACHE_TO only for jobs on the main branch
+#   PLEACH_FORMATS    the formats of findings: sarif, junit, gitlab, github                          [sarif junit]
+#   PLEACH_REPORTS    the folder for reports                                                         [pleach-reports]
+#   PLEACH_REST       where to find what does not fit into the comment
 #
-# Reports: check.* and diff.* in these formats, diff.html (one page, to look at), comment.md (for a pull request: at most 65,536 bytes),
-# summary.md (the same with more room), and `result`, lines of name=value: check (passed, failed, skipped), diff (compared, failed,
-# skipped), changed, dangers, comment (whether there is anything to say), reason (why the run fails).
+# Reports: check.* and diff.* in these formats, diff.html (a page for browsers), comment.md (for a pull request, at most 65,536 bytes),
+# summary.md (the same with a higher limit), and `result` with lines name=value: check (passed, failed, skipped), diff (compared, failed,
+# skipped), changed, dangers, comment (whether there is anything to report), reason (why the run fails).
 #
 # Exit codes: 0 for success, 1 for what PLEACH_FAIL_ON names, 2 if the command failed.
 set -eu
@@ -39,14 +39,14 @@ give_up() {
     exit 2
 }
 
-no_parting() {
+no_merge_base() {
     ! is_shallow || give_up "the clone is shallow, and the merge base of HEAD and \`$PLEACH_BASE\` is missing and cannot be fetched: run \`git fetch --unshallow\` first, or clone with the full history (\`fetch-depth: 0\`, \`GIT_DEPTH: 0\`)"
     give_up "HEAD and \`$PLEACH_BASE\` have no common commit: set PLEACH_MERGE_BASE=false to compare with it anyway"
 }
 
 workspace() { pleach -C "$directory" --color never "$@"; }
 
-# Pulls what pleach.lock pins. What it does not pin is not for CI to choose.
+# Pulls the charts pinned in pleach.lock. CI must not choose versions of others.
 vendor() {
     lock=$(lock_sum)
     workspace vendor || return
@@ -56,10 +56,10 @@ vendor() {
     }
 }
 
-# The checksum of pleach.lock, which may be missing. A link may lead to what has no end.
+# The checksum of pleach.lock, which may be missing. Links are not followed, because they may lead to endless files.
 lock_sum() { [ -L "$directory/pleach.lock" ] || [ ! -f "$directory/pleach.lock" ] || cksum <"$directory/pleach.lock"; }
 
-# Pulls what was pinned at the base, to render that too.
+# Pulls the charts pinned at the base, to render it too.
 vendor_base() {
     below=$(cd -P -- "$directory" && pwd)
     below=${below#"$top"}
@@ -75,7 +75,7 @@ vendor_base() {
     return "$code"
 }
 
-# Makes the folder of the reports empty of reports. Those of a checkout may be links, and would lead what is written elsewhere.
+# Removes old reports. Those of a checkout may be links to other files, which must not be overwritten.
 prepare_reports() {
     has_no_link "$reports" || give_up "\`$reports\` is reached through a symbolic link in the repository; no reports are written"
     mkdir -p -- "$reports"
@@ -92,7 +92,7 @@ file() {
     esac
 }
 
-# Runs a command that reports: its exit code 1 says that there is something, any other that it could not do it.
+# Runs a command that reports: exit code 1 means findings, any other a failure.
 reported() {
     code=0
     "$@" || code=$?
@@ -110,7 +110,7 @@ check() {
     done
 }
 
-# Sets diff (compared or failed), changed, dangers and unknown: how many parts of the change could not be compared.
+# Sets diff (compared or failed), changed, dangers and unknown, the number of parts of the change that could not be compared.
 compare() {
     from=$(safe_git rev-parse --short "$base") && to=$(safe_git rev-parse --short HEAD) || exit 2
     range=$from..$to
@@ -119,7 +119,7 @@ compare() {
     code=0
     form md --exit-code --max-bytes 60000 >"$reports/diff.md" || code=$?
     if [ "$code" -gt 1 ]; then
-        # A change that does not render can be talked about; a repository that can't be read says nothing of the change.
+        # A change that does not render is reported in the comment; an unreadable repository is an error of the run.
         ! grep -q '^error: cannot read the Git repository' "$reports/diff.txt" || exit 2
         diff=failed
         return
@@ -133,7 +133,7 @@ compare() {
     for format in html github $formats; do
         [ -f "$(file diff "$format")" ] || reported form "$format" >"$(file diff "$format")"
     done
-    # A file name or a message may look like a title. The first colon that is written plainly ends the real one.
+    # A file name or a message may look like a title. The first unescaped colon ends the real title.
     dangers=$(grep -E '^::(error|warning) ' "$reports/diff.github" | grep -cvE "$not_compared" || :)
     unknown=$(grep -cE "$not_compared" "$reports/diff.github" || :)
 }
@@ -144,14 +144,14 @@ form() {
     workspace diff "$range" --format short --rest "${PLEACH_REST:-pleach diff $range}" --output "$@" 2>"$reports/diff.txt"
 }
 
-# What a reviewer reads: what is wrong with the tree, then what the change does. The argument is the report of the change.
+# Prints the text for reviewers: the findings of check, then the effect of the change. The argument is the report of the change.
 page() {
     [ "$directory" = . ] || printf '### pleach in %s\n\n' "$directory"
     if [ "$check" = failed ]; then
         printf '🛑 **pleach check found faults.**\n\n'
         quoted "$reports/check.txt"
         if grep -qE 'error\[(outdated|missing|unwanted)-file\]' "$reports/check.txt"; then
-            printf 'Run "pleach render", and commit what it writes.\n\n'
+            printf 'Run "pleach render", and commit the result.\n\n'
         fi
     fi
     if [ "$diff" = failed ]; then
@@ -162,7 +162,7 @@ page() {
     fi
 }
 
-# The beginning of a file as an indented block, out of which no text breaks.
+# Prints the beginning of a file as an indented block, which no text can end.
 quoted() {
     LC_ALL=C awk '
         { bytes += length($0) + 5 }
@@ -171,7 +171,7 @@ quoted() {
         END { if (more) print "    … " more " more lines" ; print "" }' "$1"
 }
 
-# Why the run fails, or nothing.
+# Prints why the run fails, or nothing.
 reason() {
     if [ "$fail_on" = never ]; then
         return
@@ -193,16 +193,16 @@ case $fail_on in never | check | danger) ;; *) give_up "PLEACH_FAIL_ON must be n
 [ -n "${PLEACH_BASE:-}" ] || [ "$fail_on" != danger ] || [ "${PLEACH_ALLOW_NO_BASE:-false}" = true ] ||
     give_up "there is no commit to compare with, so the dangers of the change are unknown: set PLEACH_BASE, or PLEACH_ALLOW_NO_BASE=true"
 find_top "$directory" || top=
-has_no_link "$directory" || give_up "\`$directory\` is reached through a symbolic link in the repository: name the folder itself"
+has_no_link "$directory" || give_up "\`$directory\` is reached through a symbolic link in the repository: use the path of the folder itself"
 prepare_reports
 check=skipped diff=skipped changed=false dangers=0 unknown=0 comment=false base=
 if [ -n "${PLEACH_BASE:-}" ]; then
     [ -n "$top" ] || give_up "\`$directory\` is not in a Git repository, so nothing can be compared"
-    safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git cannot read the commit that is checked out'
+    safe_git cat-file -e 'HEAD^{tree}' || give_up 'Git cannot read the checked-out commit'
     base=$(have_commit "$PLEACH_BASE") || give_up "revision \`$PLEACH_BASE\` not found, and it cannot be fetched"
     if [ "${PLEACH_MERGE_BASE:-true}" = true ]; then
-        parting=$(find_parting "$base" fetch_commit) || no_parting
-        base=$parting
+        merge_base=$(find_merge_base "$base" fetch_commit) || no_merge_base
+        base=$merge_base
     fi
 fi
 if [ "${PLEACH_VENDOR:-false}" = true ]; then

@@ -4,9 +4,9 @@ pre-commit mirror.
 
     packaging/manifests.py VERSION CHECKSUMS FOLDER
 
-CHECKSUMS has lines `SHA256  pleach-VERSION-TARGET.tar.gz`, as the release publishes them. A manager is written if the release has an
-archive for at least one of its platforms; the others are named on standard error. Everything follows from the tables below, so a new
-target is one line.
+CHECKSUMS has lines `SHA256  pleach-VERSION-TARGET.tar.gz`, as published with the release. A manifest is written if the release has an
+archive for at least one platform of the package manager; skipped ones are listed on standard error. A new target needs one line in the
+table below.
 """
 import json
 import pathlib
@@ -18,7 +18,7 @@ REPOSITORY = "https://github.com/pleach/pleach"
 SUMMARY = "GitOps manifest renderer and kustomize-style generator"
 LICENSE = "MIT OR Apache-2.0"
 
-# Rust target -> operating system and processor in Go's words, the operating system in Homebrew's, and Nix's system.
+# Rust target -> GOOS, GOARCH, Homebrew's operating system, and Nix system.
 TARGETS = {
     "x86_64-unknown-linux-gnu": ("linux", "amd64", "linux", "x86_64-linux"),
     "aarch64-unknown-linux-gnu": ("linux", "arm64", "linux", "aarch64-linux"),
@@ -40,7 +40,7 @@ class Archive:
 
 
 def read_archives(version, checksums):
-    """The archives of a version that a file of checksums lists, in the order of TARGETS."""
+    """The archives of a version in a file of checksums, in the order of TARGETS."""
     found = {}
     for line in checksums.read_text().splitlines():
         match = re.fullmatch(r"([0-9a-f]{64}) [ *]pleach-(.+)\.tar\.gz", line.strip())
@@ -154,7 +154,7 @@ pkgs.stdenvNoCC.mkDerivation {{
 
 
 def aqua(version, archives):
-    """Also what mise installs: it reads the aqua registry."""
+    """The manifests for aqua and for mise, which reads the aqua registry."""
     replacements = {"linux": "unknown-linux-gnu", "darwin": "apple-darwin", "windows": "pc-windows-msvc"}
     systems = sorted({it.os for it in archives})
     lines = "".join(f"    {system}: {replacements[system]}\n" for system in systems)
@@ -177,7 +177,7 @@ def flux(version, archives):
 
 
 def pre_commit(version, _):
-    """The content of a mirror repository: pre-commit installs the wheel instead of compiling, as the mirrors of ruff and typos do."""
+    """The content of a mirror repository: pre-commit installs the wheel instead of compiling, like with the mirrors of ruff and typos."""
     hooks = pathlib.Path(__file__).parent.parent / ".pre-commit-hooks.yaml"
     return {
         "pre-commit/.pre-commit-hooks.yaml": hooks.read_text().replace("language: rust", "language: python"),

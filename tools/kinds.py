@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Restates Kubernetes' OpenAPI as crates/kube/src/schema/kinds.txt: scopes of kinds, and the types that lead to lists that merge.
+"""Makes crates/kube/src/schema/kinds.txt from the OpenAPI of Kubernetes: scopes of kinds, and types that contain merge lists.
 
     tools/kinds.py BUNDLE.json SWAGGER.json OPENAPI.go > crates/kube/src/schema/kinds.txt
 
-The inputs are kustomize's: the unpacked bundle below kyaml/openapi/kubernetesapi/data, kustomizationapi/swagger.json and
-openapi.go, whose table of scopes goes before the bundle's.
+The inputs are files of kustomize: the unpacked bundle below kyaml/openapi/kubernetesapi/data, kustomizationapi/swagger.json and
+openapi.go, whose table of scopes takes precedence over the bundle.
 """
 import json, re, sys
 

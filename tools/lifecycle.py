@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes crates/kube/src/validate/lifecycle.txt: since when versions of Kubernetes' kinds are deprecated and removed.
+"""Makes crates/kube/src/validate/lifecycle.txt: the releases in which versions of Kubernetes kinds are deprecated and removed.
 
     tools/lifecycle.py DIR... > crates/kube/src/validate/lifecycle.txt
 
-Each DIR is a release of the Go module k8s.io/api (`go mod download -json k8s.io/api@v0.36.3` prints where it is): v0.21.14,
-v0.29.15, v0.34.4 and v0.36.3. A later one wins.
+Each DIR is a release of the Go module k8s.io/api (`go mod download -json k8s.io/api@v0.36.3` prints its folder): v0.21.14,
+v0.29.15, v0.34.4 and v0.36.3. Later ones take precedence.
 """
 import collections, pathlib, re, sys
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measures the Rust code of one or more trees and prints a table: one row a tree, a folder or a Git revision of this repository.
+"""Measures the Rust code of one or more trees and prints a table with one row for each tree: a folder or a Git revision of this repository.
 
     tools/measure_code.py                  # this tree
-    tools/measure_code.py HEAD~50 .        # how it has changed
-    tools/measure_code.py . ../ripgrep     # beside another project
+    tools/measure_code.py HEAD~50 .        # compared with an earlier revision
+    tools/measure_code.py . ../ripgrep     # compared with another project
 
-Tests are left out: folders `tests`, `benches` and `examples`, files `tests.rs`, and items below `#[cfg(test)]`.
+Excludes tests: folders `tests`, `benches` and `examples`, files `tests.rs`, and items with `#[cfg(test)]`.
 """
 
 import io
@@ -20,7 +20,7 @@ FUNCTION = re.compile(
     r"^\s*(?:pub(?:\([^)]*\))? )?(?:default )?(?:const )?(?:async )?(?:unsafe )?(?:extern \"[^\"]*\" )?fn ([a-z_][a-z0-9_]*)",
     re.M,
 )
-# Strings, characters and comments, whose braces do not count. A lifetime is no character.
+# Strings, characters and comments, whose braces do not count. Lifetimes are not characters.
 OPAQUE = re.compile(
     r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?\'(?:\\[^\n]|[^\\\'\n])[^\'\n]{0,8}\'(?!\w)', re.S
 )
@@ -51,12 +51,12 @@ def texts(tree: str) -> list[str]:
 
 
 def blank(text: str) -> str:
-    """The text with strings and comments blanked, byte for byte, so that braces can be counted."""
+    """The text with strings and comments replaced by spaces, so that braces can be counted."""
     return OPAQUE.sub(lambda it: re.sub(r"[^\n]", " ", it.group()), text)
 
 
 def end_of_block(code: str, start: int) -> int:
-    """Where the item ends that begins at `start`: after its braces, or at a semicolon before any."""
+    """The end of the item that begins at `start`: after its braces, or at a semicolon before any brace."""
     depth = 0
     for at in range(start, len(code)):
         match code[at]:
@@ -78,7 +78,7 @@ def without_tests(text: str) -> str:
 
 
 def parameters(code: str, start: int) -> int:
-    """How many parameters a function has, `self` among them."""
+    """The number of parameters of a function, including `self`."""
     at = code.find("(", start)
     depth, count, has_any = 0, 0, False
     for at in range(at, len(code)):

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Makes the built-in schemas: Kubernetes' own types and some CRDs, without descriptions, shared parts once, compressed.
+"""Makes the built-in schemas: types of Kubernetes and some CRDs, without descriptions, deduplicated and compressed.
 
-    tools/schemas.py fetch DIR          downloads what tools/schemas.tsv lists
-    tools/schemas.py pack DIR OUT       makes OUT from it (src/validate/builtin.pack)
+    tools/schemas.py fetch DIR          downloads the files listed in tools/schemas.tsv
+    tools/schemas.py pack DIR OUT       makes OUT from DIR (crates/kube/src/validate/builtin.pack)
 
 DIR holds `kubernetes/MINOR.json`, the OpenAPI v2 documents, and `crds/**/*.yaml`. `pack` needs PyYAML.
 
-OUT begins with lines of text, one a part, and an empty line; then the parts follow, each compressed with deflate:
+OUT begins with one line of text for each part and an empty line. The parts follow, each compressed with deflate:
     kubernetes OFFSET LENGTH
     crd OFFSET LENGTH GROUP KIND VERSION,VERSION
-The part `kubernetes` has a line for each kind, `API-VERSION KIND SCOPE MINOR:NUMBER …` (the schema from that minor version on; `-`
-is none), `meta NUMBER…` for ObjectMeta, an empty line, and then the schemas: the one of number 0 first. A part of a CRD
-has one line of JSON about the versions, and then its schemas. `{"$": 3}` in a schema means the schema of that number.
+The part `kubernetes` has a line for each kind, `API-VERSION KIND SCOPE MINOR:NUMBER …` (the schema since that minor version; `-`
+for none), `meta NUMBER…` for ObjectMeta, an empty line, and the schemas in order of their numbers. A part of a CRD has one
+line of JSON about the versions, and then its schemas. `{"$": 3}` in a schema is a reference to schema 3.
 """
 import collections, json, pathlib, sys, urllib.request, zlib
 
@@ -20,7 +20,7 @@ exclusiveMaximum multipleOf minLength maxLength minItems maxItems minProperties 
 x-kubernetes-int-or-string x-kubernetes-preserve-unknown-fields x-kubernetes-embedded-resource x-kubernetes-list-type
 x-kubernetes-list-map-keys x-kubernetes-validations""".split()
 
-# Required by the document, but the server fills them in or takes an object without them.
+# Required in the OpenAPI document, but defaulted or not enforced by the server.
 NOT_ENFORCED = {
     "io.k8s.api.apps.v1.ControllerRevision": ["revision"],
     "io.k8s.api.apps.v1.StatefulSetSpec": ["serviceName"],
@@ -53,7 +53,7 @@ def compact(value):
 
 
 class Kubernetes:
-    """Definitions of several releases, of which equal ones are kept once."""
+    """The definitions of several releases, deduplicated."""
 
     def __init__(self):
         self.numbers, self.texts, self.kinds, self.meta = {}, [], collections.defaultdict(dict), {}
@@ -78,7 +78,7 @@ class Kubernetes:
     def number(self, name):
         if name in self.known:
             return self.known[name]
-        if name in self.open:  # A type that has itself somewhere below.
+        if name in self.open:  # A recursive type.
             return {"self": name}
         self.open.append(name)
         definition = self.definitions[name]
@@ -128,7 +128,7 @@ class Kubernetes:
 
 
 def trimmed(schema):
-    """A schema of a CRD with the words that the server heeds."""
+    """A schema of a CRD, reduced to the keywords that the server enforces."""
     made = {key: value for key, value in schema.items() if key in KEPT}
     for key in ("items", "additionalProperties", "not"):
         if isinstance(made.get(key), dict):
@@ -153,7 +153,7 @@ def children(schema):
 
 
 def share(roots):
-    """The texts of schemas, of which those that occur more than once are listed apart."""
+    """The texts of schemas; subschemas that occur more than once become separate texts."""
     counts = collections.Counter()
 
     def count(schema):
@@ -186,7 +186,7 @@ def share(roots):
     return [add(root) for root in roots], texts
 
 
-# The Flux operator adds its kinds to the sources of alerts and the resources of receivers in the definitions that it installs.
+# The Flux operator installs definitions that also allow its own kinds as sources of alerts and resources of receivers.
 FLUX_OPERATOR_KINDS = ["FluxInstance", "ResourceSet", "ResourceSetInputProvider"]
 AMENDED = {"Alert": "eventSources", "Receiver": "resources"}
 
@@ -226,7 +226,7 @@ def pack(folder, out):
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        """A plain `=` is a string, as everywhere but in YAML 1.1."""
+        """Reads a plain `=` as a string. In YAML 1.1 it has a special meaning."""
 
     Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_yaml_str)
     kubernetes = Kubernetes()

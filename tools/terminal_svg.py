@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Draws the pictures of the README from real output: docs/images/diff.svg (a diff) and docs/images/tour.svg (an animated session).
+"""Draws the images of the README from real output: docs/images/diff.svg (a diff) and docs/images/tour.svg (an animated session).
 
     tools/terminal_svg.py [PLEACH]
 
-Works in a temporary copy of the starter. PLEACH is the program (default: target/release/pleach). The output holds no paths or times, so
-running it again gives the same files.
+Works in a temporary copy of the starter. PLEACH is the program (default: target/release/pleach). The output contains no paths or times, so
+the images are reproducible.
 """
 import html
 import pathlib
@@ -23,7 +23,7 @@ CHANGE = ("environments/prod/databases.yaml", "diskSize: 200Gi", "diskSize: 100G
 
 
 def spans(line):
-    """The pieces of a line with ANSI escapes, each with its colour and whether it is bold."""
+    """The segments of a line with ANSI escapes, each with its colour and whether it is bold."""
     colour, bold, at = None, False, 0
     for match in re.finditer(r"\x1b\[([0-9;]*)m", line + "\x1b[m"):
         if match.start() > at:
@@ -55,7 +55,7 @@ def run(folder, *command):
 
 
 def session(pleach, folder):
-    """A copy of the starter in a repository, with a change in its work tree; gives the commands with what they print."""
+    """Copies the starter to a repository and changes its work tree; yields commands and their output."""
     for name in ("pleach.yaml", "environments", "overlays", "golden/starter"):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

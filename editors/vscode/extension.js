@@ -1,4 +1,4 @@
-// Starts `pleach lsp` and shows the texts that it makes.
+// Starts `pleach lsp` and shows its documents.
 const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
 
@@ -13,7 +13,7 @@ async function activate(context) {
     {
       documentSelector: [...selector, { scheme: "file", pattern: "**/*.{yaml,yml,j2}" }],
       middleware: {
-        // A code lens shows the text that its command answers with.
+        // A code lens shows the result of its command.
         executeCommand: async (name, values, next) => show(await next(name, values)),
       },
     },
@@ -30,7 +30,7 @@ async function activate(context) {
   await client.start();
 }
 
-// The claim under the cursor.
+// Sends a request for the claim at the cursor.
 async function ask(method) {
   const editor = vscode.window.activeTextEditor;
   if (!editor) return;

@@ -159,7 +159,7 @@ fn a_release_is_installed_by_its_sum() {
         .expect(0);
     assert_tells(
         &printed,
-        &["its SHA-256 matches the pinned one", " installed in"],
+        &["the SHA-256 matches the pinned checksum", " installed in"],
     );
     release.assert_installed();
     // Several sums, as one writes them; `v` before the version; over an existing file.
@@ -190,7 +190,7 @@ fn sums_come_with_the_action_too() {
     };
     sums(&"0".repeat(64));
     let printed = release.install_by(scripts.path(), &server, &[]).expect(1);
-    assert_tells(&printed, &[&release.sum, "does not match the pinned one"]);
+    assert_tells(&printed, &[&release.sum, "does not match the pinned checksum"]);
     release.assert_nothing();
     sums(&release.sum);
     release.install_by(scripts.path(), &server, &[]).expect(0);
@@ -242,7 +242,7 @@ fn what_is_not_the_release_is_refused() {
     refused(
         &server,
         &[("PLEACH_SHA256", &zeros)],
-        &["does not match the pinned one"],
+        &["does not match the pinned checksum"],
     );
     // Half of an archive, even where the server says that it is whole.
     let half = release.serve(Some(release.archive.len() / 2));

@@ -1,7 +1,7 @@
-// Applications of ApplicationSets as Argo CD's own controller generates them.
+// Command application-set-oracle generates the Applications of ApplicationSets with Argo CD's own controller.
 //
-// Each line of standard input is a JSON object: `set` (an ApplicationSet), `files` (the text of each file of the repository by its
-// path) and `secrets` (those that register clusters). Each line of standard output answers one: `applications`, or `error`.
+// Each line of standard input is a JSON object: `set` (an ApplicationSet), `files` (the content of each file of the repository by path)
+// and `secrets` (the cluster Secrets). Each line of standard output is the result for one line: `applications` or `error`.
 package main
 
 import (
@@ -42,7 +42,7 @@ type answer struct {
 	Error        string                 `json:"error,omitempty"`
 }
 
-// repository is a work tree of Git, read as the repository server does.
+// repository is a Git work tree, read like in the repository server.
 type repository struct{ root string }
 
 func (r repository) GetFiles(_ context.Context, _, _, _, pattern string, _, _ bool) (map[string][]byte, error) {
@@ -82,7 +82,7 @@ func (r repository) GetDirectories(_ context.Context, _, _, _ string, _, _ bool)
 	return found, err
 }
 
-// repositories keeps a work tree for each set of files.
+// repositories contains a work tree for each set of files.
 type repositories struct {
 	folder string
 	known  map[string]repository

@@ -3,8 +3,8 @@
 
     tools/helm-oracle/calls.py SEED COUNT > calls.jsonl
 
-Each line is a vector as crates/helm/tests/vectors.rs describes it, without output; helm-oracle adds what Helm makes of it.
-Functions whose results differ in each rendering are left out.
+Each line is a vector as described in crates/helm/tests/vectors.rs, without output; helm-oracle adds the output of Helm.
+Functions with random or time-dependent results are excluded.
 """
 
 import json
@@ -54,7 +54,7 @@ ONE_LIST = "reverse uniq rest initial compact sortAlpha first last".split()
 
 
 class Calls:
-    """Random expressions by the type that they are to have; no deeper than four calls."""
+    """Random expressions of a given type, at most four calls deep."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -67,7 +67,7 @@ class Calls:
         return str(self.random.randint(low, high))
 
     def nested(self, plain, calls):
-        """One of the calls in parentheses, or where that would be too deep, one of the plain texts."""
+        """One of the calls in parentheses, or one of the literals if the call would be too deep."""
         if self.depth > 3 or self.random.random() < 0.7:
             return self.one_of(plain)
         self.depth += 1

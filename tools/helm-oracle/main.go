@@ -1,8 +1,8 @@
 // Command helm-oracle renders one-template charts with Helm's own engine, for tests that compare with it.
 //
-// It reads vectors from standard input, one JSON object a line, and writes each of them with the output or the error that Helm
-// gives. What a vector holds is described in crates/helm/tests/vectors.rs. It is linked with one Helm only, since two in one program
-// would share the newer libraries of both.
+// It reads vectors from standard input, one JSON object per line, and writes each of them with the output or the error of Helm. Vectors
+// are described in crates/helm/tests/vectors.rs. Each build contains only one Helm version, because two versions in one program would
+// share the newer libraries of both.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// A vector is one template with its surroundings, and what Helm made of it.
+// A vector is one template with its input, and Helm's output.
 type vector struct {
 	ID        string   `json:"id,omitempty"`
 	Group     string   `json:"group,omitempty"`
@@ -65,7 +65,7 @@ const templatePath = "vec/templates/t.yaml"
 // A file of the chart.
 type file struct{ name, data string }
 
-// The files of the vector's chart, in the order of their names.
+// The files of the vector's chart, sorted by name.
 func (v *vector) files() []file {
 	files := map[string]string{"Chart.yaml": chartYAML, "templates/t.yaml": v.Template}
 	if v.Values != "" {
@@ -116,7 +116,7 @@ func (v *vector) context() context {
 	return *v.Context
 }
 
-// Sets what Helm gave.
+// Sets Helm's output or error.
 func (v *vector) record(output string, err error) {
 	v.Output, v.OutputB64, v.Error = nil, "", ""
 	switch {
@@ -129,7 +129,7 @@ func (v *vector) record(output string, err error) {
 	}
 }
 
-// What the user gives: values files, and `--set` and its kin.
+// The user's values: values files, and flags such as `--set`.
 func (c context) values() (map[string]any, error) {
 	values := map[string]any{}
 	for _, text := range c.UserValues {
@@ -164,7 +164,7 @@ func (c context) values() (map[string]any, error) {
 	return values, nil
 }
 
-// Values files over each other: maps are merged, a later file wins.
+// Merges values files; later files take precedence.
 func merged(a, b map[string]any) map[string]any {
 	out := make(map[string]any, len(a))
 	for key, value := range a {

@@ -1,6 +1,6 @@
-// Command kyverno-oracle matches objects against patterns as Kyverno does, for a test that compares with it.
+// Command kyverno-oracle matches objects against patterns with Kyverno's own code, for tests that compare with it.
 //
-// It reads `{"object": …, "pattern": …}` a line from standard input, and writes `"matches"`, `"skipped"` or `"differs"` for each.
+// It reads one `{"object": …, "pattern": …}` per line from standard input, and writes `"matches"`, `"skipped"` or `"differs"` for each.
 package main
 
 import (
@@ -32,7 +32,7 @@ func answer(line []byte) (result string) {
 			result = fmt.Sprintf("panic: %v", fault)
 		}
 	}()
-	// Numbers are read as Kyverno reads those of objects and policies.
+	// Kyverno reads numbers of objects and policies in this way.
 	question := map[string]any{}
 	if err := kubernetes.Unmarshal(line, &question); err != nil {
 		return "unreadable: " + err.Error()

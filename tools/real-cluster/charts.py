@@ -1,8 +1,8 @@
-"""Small charts in place of the operators' own, which are not Go modules: what a release of them creates and what Helm keeps.
+"""Small charts that replace the charts of the operators, which are not Go modules and cannot be downloaded.
 
-Each has the CustomResourceDefinitions that the starter's claims need, without a schema, and a Deployment that uses the values which the
-claims set. Two ways to bring a CustomResourceDefinition matter for a removal, so each chart uses the way of its original: Altinity's and
-Pulumi's charts have a folder `crds/`, which Helm never deletes from; External Secrets' are templates, which go with the release.
+Each has the CustomResourceDefinitions of the starter's claims, without schemas, and a Deployment that uses the values set by the claims.
+Each chart installs its CustomResourceDefinitions like the original, because this decides whether they are removed: the charts of Altinity
+and Pulumi have a folder `crds/`, from which Helm never deletes; those of External Secrets are templates, deleted with the release.
 """
 import hashlib
 import io
@@ -115,7 +115,7 @@ metadata:
   annotations: {{{annotations}}}
 data: {{version: "{{{{ .Chart.Version }}}}"}}
 """
-# What an upgrade of this chart drops, keeps and adds: names and annotations of ConfigMaps by version.
+# The ConfigMaps of each version of a chart, with their annotations: an upgrade drops, keeps and adds some.
 OF_VERSION = {
     "2.9.0": [("settings", ""), ("dropped", ""), ("retained", "helm.sh/resource-policy: keep"), ("of-a-hook", "helm.sh/hook: post-install")],
     "2.9.1": [("settings", ""), ("added", "")],
@@ -149,7 +149,7 @@ CHARTS = [
 ]
 
 
-# Where the starter's claims get these charts from.
+# The repositories of these charts in the starter's claims.
 ORIGINS = [
     "https://docs.altinity.com/clickhouse-operator",
     "https://charts.external-secrets.io",
@@ -158,7 +158,7 @@ ORIGINS = [
 
 
 def archive(name, tree):
-    """A chart as a `.tgz`, with the same bytes in each run."""
+    """A chart as a `.tgz`, reproducible byte for byte."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w:gz") as out:
         for path, text in sorted(tree.items()):
@@ -169,7 +169,7 @@ def archive(name, tree):
 
 
 def write_repository(folder: pathlib.Path, address: str):
-    """Writes archives and `index.yaml` of a Helm repository that is served at `address`."""
+    """Writes the archives and `index.yaml` of a Helm repository served at `address`."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = {}
     for name, version, *rest in CHARTS:

@@ -17,7 +17,7 @@ FLUX = "flux-system"
 
 
 class Refused(Exception):
-    """An answer of the API server other than 2xx."""
+    """A response of the API server with a status other than 2xx."""
 
     def __init__(self, status, text):
         super().__init__(f"{status}: {text[:400]}")
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 class Api:
-    """The API server over HTTP, as an administrator. One connection for each thread."""
+    """An administrator's client of the API server, with one connection for each thread."""
 
     def __init__(self, port, token, certificate):
         self.port, self.token = port, token
@@ -50,7 +50,7 @@ class Api:
                 if attempt:
                     raise
                 continue
-            # A kind that was just defined.
+            # The kind was just defined.
             if answer.status != 429:
                 break
             time.sleep(1)
@@ -62,7 +62,7 @@ class Api:
         return self.request("GET", path)
 
     def items(self, path):
-        """The objects of a list; none where the kind is not installed."""
+        """The objects of a list; none if the kind is not installed."""
         try:
             return self.get(path)["items"]
         except Refused as refused:
@@ -74,7 +74,7 @@ class Api:
         return self.request("PATCH", path, body, MERGE)
 
     def apply(self, path, body):
-        """Applies an object, JSON or a text of YAML, and owns its fields."""
+        """Applies an object (JSON or YAML text) with server-side apply."""
         return self.request("PATCH", f"{path}?fieldManager=real-cluster&force=true", body, APPLY)
 
     def delete(self, path, body=None):
@@ -85,7 +85,7 @@ class Api:
                 raise
 
     def resources(self):
-        """Group, kind and the path of the list of everything that can be listed."""
+        """The group, kind and list path of all resources that can be listed."""
         found = []
         versions = [("", "/api/v1")]
         for group in self.get("/apis")["groups"]:
@@ -94,7 +94,7 @@ class Api:
             try:
                 resources = self.get(path)["resources"]
             except Refused:
-                # A CustomResourceDefinition that was deleted since.
+                # The CustomResourceDefinition was deleted since.
                 continue
             for it in resources:
                 if "list" in it["verbs"] and "/" not in it["name"]:
@@ -128,7 +128,7 @@ class Cluster:
         self.processes.append((name, process))
 
     def check(self):
-        """Raises if one of the programs has ended."""
+        """Raises an error if one of the programs has ended."""
         for name, process in self.processes:
             if process.poll() is not None:
                 log = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
@@ -207,7 +207,7 @@ class Cluster:
             "--leader-elect=false",
             "--secure-port=0",
             f"--service-account-private-key-file={key}",
-            # Nobody renews the lease of the one node.
+            # Nothing renews the lease of the node.
             "--controllers=*,-node-lifecycle-controller",
         )
         return api
@@ -244,7 +244,7 @@ class Cluster:
             )
 
     def wait(self, is_so, what, seconds=120):
-        """Until something is so. Errors: it is not in time, or a program has ended."""
+        """Waits for a condition. Raises an error after a timeout, or if a program has ended."""
         end = time.monotonic() + seconds
         last = None
         while time.monotonic() < end:

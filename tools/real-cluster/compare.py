@@ -1,4 +1,4 @@
-"""What happened in the cluster, what `pleach diff` had announced, and the difference."""
+"""Compares what happened in the cluster with the output of `pleach diff`."""
 import hashlib
 import json
 
@@ -10,27 +10,27 @@ OWN_KINDS = {
     ("", "ComponentStatus"), ("", "Endpoints"), ("", "Event"), ("", "Node"), ("events.k8s.io", "Event"), ("discovery.k8s.io", "EndpointSlice"),
     ("coordination.k8s.io", "Lease"), ("apiregistration.k8s.io", "APIService"), ("apps", "ControllerRevision"),
     ("flowcontrol.apiserver.k8s.io", "FlowSchema"), ("networking.k8s.io", "IPAddress"),
-    # helm-controller makes one of each HelmRelease.
+    # Made by helm-controller for each HelmRelease.
     ("source.toolkit.fluxcd.io", "HelmChart"),
 }  # fmt: skip
-# Written by controllers, not by who applies the object.
+# Written by controllers, not by the author of the object.
 OWN_ANNOTATIONS = ("deployment.kubernetes.io/", "reconcile.fluxcd.io/", "meta.helm.sh/")
 
 
 def is_counted(group, kind, it):
-    """Whether an object is one that Git or a chart asks for."""
+    """Whether an object comes from Git or from a chart."""
     meta = it["metadata"]
     owned = bool(meta.get("ownerReferences"))
     in_each_namespace = (kind, meta["name"]) in {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
     of_helm = kind == "Secret" and it.get("type") == "helm.sh/release.v1"
     of_server = meta.get("labels", {}).get("kubernetes.io/bootstrapping") == "rbac-defaults"
-    # Claims of StatefulSets stay when these go, as volumes are meant to.
+    # PersistentVolumeClaims of StatefulSets are kept when these are deleted.
     of_set = kind == "PersistentVolumeClaim"
     return not (owned or in_each_namespace or of_helm or of_server or of_set or (group, kind) in OWN_KINDS)
 
 
 def digest(it):
-    """What of an object its writers determine."""
+    """The parts of an object that its author determines."""
     meta = it["metadata"]
     annotations = {key: value for key, value in meta.get("annotations", {}).items() if not key.startswith(OWN_ANNOTATIONS)}
     rest = {key: value for key, value in it.items() if key not in ("metadata", "status")}
@@ -56,7 +56,7 @@ def snapshot(api):
 def happened(before, after):
     """Sets of keys: created, changed, deleted, and stuck (a deletion that does not end).
 
-    An object whose deletion was under way before is not deleted once more.
+    An object that was already being deleted does not count as deleted.
     """
     stuck = {key for key, (_, _, deleting) in after.items() if deleting}
     gone = {key for key in before if key not in after}
@@ -71,7 +71,7 @@ def happened(before, after):
 
 
 def announced(report, environment):
-    """The same of what `pleach diff -o json` printed, with what it says stays (`kept`)."""
+    """The same sets from the output of `pleach diff -o json`, and the kept objects (`kept`)."""
     names = {"added": ["created"], "removed": ["deleted"], "changed": ["changed"], "kept": ["kept"], "renamed": ["created"]}
     found = {"created": set(), "changed": set(), "deleted": set(), "kept": set(), "stuck": set()}
     for group in report["groups"]:
@@ -85,13 +85,13 @@ def announced(report, environment):
                 found["deleted"].add((*key[:3], it["nameBefore"]))
     for it in report["dangers"]:
         if it["code"] == "removed-operator" and environment in it["environments"]:
-            # The message names the objects that are stuck.
+            # The message contains the names of stuck objects.
             found["stuck"] |= {key for key in found["deleted"] if f" {title(key)}" in it["message"]}
     return found
 
 
 def early(api, created):
-    """Databases among the created objects that their operator has not completed."""
+    """The created databases that their operator has not completed."""
     lines = []
     for group, plural, kind, _ in DATABASES:
         for it in api.items(f"{group}/{plural}"):
@@ -108,7 +108,7 @@ def title(key):
 
 
 def differences(announced, happened, after):
-    """Lines that say what differs; none if everything happened as announced."""
+    """The differences as lines; none if everything happened as announced."""
     lines = []
     for name in ("created", "changed", "deleted", "stuck"):
         only_announced = announced[name] - happened[name]
@@ -127,7 +127,7 @@ def counts(found):
 
 
 def unready(api, commit):
-    """What Flux has not finished: lines; none when all of a commit is applied and ready."""
+    """The units that Flux has not finished, as lines; none if the whole commit is applied and ready."""
     lines = []
     git = api.get(f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{FLUX}/gitrepositories/{FLUX}")
     if commit not in git.get("status", {}).get("artifact", {}).get("revision", ""):

@@ -1,7 +1,7 @@
-"""What a control plane alone does not have: a node that runs pods, and the operators in those pods.
+"""Replacements for the missing parts of a control plane: a node that runs pods, and the operators in those pods.
 
-Pods are bound to one Node and become ready at once; no image is pulled. Where a pod of an operator runs, its work is done here: as long
-as it runs, and no longer. Without it, finalizers remain and nothing becomes ready.
+Pods are bound to one Node and become ready at once; no image is pulled. While a pod of an operator runs, this program does the operator's
+work. Without such a pod, finalizers remain and nothing becomes ready.
 """
 import base64
 import http.client
@@ -24,7 +24,7 @@ def finalizer(kind):
 
 
 class Substitutes(threading.Thread):
-    """Looks at everything about twice a second, until the program ends."""
+    """Polls all objects about twice a second, until the program ends."""
 
     def __init__(self, api):
         super().__init__(daemon=True)
@@ -41,7 +41,7 @@ class Substitutes(threading.Thread):
                 if "external-secrets" in running:
                     self.external_secrets()
             except Refused as refused:
-                # Objects change and go while this looks at them.
+                # Objects may change or be deleted at the same time.
                 if refused.status not in (404, 409):
                     self.failures.append(traceback.format_exc())
             except (OSError, http.client.HTTPException):
@@ -61,7 +61,7 @@ class Substitutes(threading.Thread):
         self.api.patch(f"/api/v1/nodes/{NODE}/status", {"status": status})
 
     def pods(self):
-        """Runs the pods; the names of the images that run."""
+        """Runs the pods. Returns the names of running images."""
         running = set()
         for pod in self.api.items("/api/v1/pods"):
             meta = pod["metadata"]

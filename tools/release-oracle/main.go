@@ -1,6 +1,6 @@
-// Command release-oracle renders HelmReleases as helm-controller does, for a test that compares with it.
+// Command release-oracle renders HelmReleases like helm-controller, for tests that compare with it.
 //
-// It reads one release a line from standard input, and writes the objects or the error of each. The values come from the
+// It reads one release per line from standard input, and writes the objects or the error of each. The values come from the
 // controller's own library, the rendering from Helm's install action, and the post-renderers from kustomize.
 package main
 
@@ -95,7 +95,7 @@ func (c cluster) Get(_ context.Context, key client.ObjectKey, into client.Object
 }
 
 func (q *question) answer() (made []any, err error) {
-	// kustomize panics where patches give two objects one name.
+	// kustomize panics if patches give two objects the same name.
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("panic: %v", fault)

@@ -37,7 +37,7 @@ type commonMetadata struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// A chain of steps, each of which gets what the one before it gave.
+// A chain of steps; the output of each is the input of the next.
 type chain []func(*bytes.Buffer) (*bytes.Buffer, error)
 
 func (c chain) Run(manifests *bytes.Buffer) (*bytes.Buffer, error) {
@@ -140,7 +140,7 @@ func printed(resources resmap.ResMap) (*bytes.Buffer, error) {
 	return bytes.NewBuffer(text), err
 }
 
-// The name of a release, shortened with a hash as the controller does.
+// The name of a release, shortened with a hash like in helm-controller.
 func shortened(name string) string {
 	if len(name) <= 53 {
 		return name
@@ -165,7 +165,7 @@ func dependencies(c *chart.Chart) []ci.Dependency {
 	return all
 }
 
-// The objects of a file of CRDs, its words such as `n` read as texts.
+// The objects of a CRD file, with scalars such as `n` read as strings.
 func definitions(text string) ([]map[string]any, error) {
 	reader := kio.ByteReader{Reader: strings.NewReader(text), OmitReaderAnnotations: true}
 	nodes, err := reader.Read()
@@ -183,7 +183,7 @@ func definitions(text string) ([]map[string]any, error) {
 	return all, nil
 }
 
-// The objects of a text of YAML documents; a list is its items.
+// The objects of YAML documents; a list is replaced by its items.
 func documents(text string) ([]map[string]any, error) {
 	var all []map[string]any
 	decoder := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
