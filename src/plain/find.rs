@@ -33,7 +33,7 @@ pub(super) struct Found {
 pub(super) fn find(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Found {
     match files.kind(place) {
         Ok(Some(EntryKind::Folder)) => folder(files, place, faults),
-        // A kustomization file stands for its folder.
+        // A kustomization file means its folder.
         Ok(_) if FILE_NAMES.contains(&place.name()) => Found {
             kustomizations: place.parent().into_iter().collect(),
             ..Found::default()

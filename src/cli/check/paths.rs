@@ -26,7 +26,7 @@ use pleach::remote::WithRemotes;
 use pleach::report::{Format, counted, printable};
 use pleach::tree::TreePath;
 
-/// The path that stands for standard input.
+/// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
 /// The maximum number of bytes read from a stream.
 const TEXT_BYTES_MAX: u64 = 256 << 20;

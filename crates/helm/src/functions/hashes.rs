@@ -179,7 +179,7 @@ const TEMPLATES: &[(&str, &[&str])] = &[
     ("pin", &["nnnn"]),
 ];
 
-/// The characters that a letter of a template stands for.
+/// The characters of a letter in a template.
 fn characters(class: char) -> &'static [u8] {
     match class {
         'V' => b"AEIOU",

@@ -7,7 +7,7 @@ struct Field {
     min: u32,
     max: u32,
     names: &'static [&'static str],
-    /// The number that the first name stands for.
+    /// The number of the first name.
     first: u32,
 }
 
