@@ -173,7 +173,10 @@ fn another_archive_is_not_run() {
     let sum = "0".repeat(64);
     let run = |inputs: &[(&str, &str)]| run(&checkout, (&release, &server), &forge, inputs, &[]);
     let printed = run(&[("sha256", &sum)]).expect(1);
-    assert_tells(&printed, &[&release.sum, "does not match the pinned checksum"]);
+    assert_tells(
+        &printed,
+        &[&release.sum, "does not match the pinned checksum"],
+    );
     let printed = run(&[("version", "99.0.0")]);
     assert_ne!(printed.code, Some(0));
     assert_tells(&printed.printed, &["404"]);

@@ -190,7 +190,10 @@ fn sums_come_with_the_action_too() {
     };
     sums(&"0".repeat(64));
     let printed = release.install_by(scripts.path(), &server, &[]).expect(1);
-    assert_tells(&printed, &[&release.sum, "does not match the pinned checksum"]);
+    assert_tells(
+        &printed,
+        &[&release.sum, "does not match the pinned checksum"],
+    );
     release.assert_nothing();
     sums(&release.sum);
     release.install_by(scripts.path(), &server, &[]).expect(0);

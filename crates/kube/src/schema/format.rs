@@ -97,7 +97,7 @@ impl Format {
         let (repository, tag) = tagged(&image);
         let is_tagged = self == Format::ImageRepository && is_image(&image);
         is_tagged.then(|| match tag {
-            Some(tag) => format!("use `{repository}` here, and `{tag}` as the tag"),
+            Some(tag) => format!("write `{repository}` here, and `{tag}` as the tag"),
             None => format!("write `{repository}`"),
         })
     }
