@@ -1,7 +1,7 @@
-//! Feeds changed texts to everything that reads text: `cargo run --release --example fuzz -- [SECONDS [SEED]]`.
+//! Fuzzes all parsers with mutated texts: `cargo run --release --example fuzz -- [SECONDS [SEED]]`.
 //!
-//! Each input is made from a small seed by a few changes, and goes to one target in this process. A panic or an overflow of the stack
-//! ends the run, and the input is printed first; a target that takes longer than a second is reported. `bench/fuzz.sh` runs it.
+//! Each input is a small seed text with a few mutations, which one target in this process parses. A panic or a stack overflow ends the
+//! run, after the input is printed; a target that takes longer than a second is reported. `bench/fuzz.sh` runs it.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use targets::{TARGETS, Target};
 
-/// What is put into a text.
+/// Strings that mutations insert.
 const PARTS: &[&str] = &[
     "\n",
     "  ",
@@ -89,13 +89,13 @@ fn main() -> ExitCode {
     let (start, end) = (Instant::now(), Duration::from_secs(seconds));
     let mut counts = vec![0_u64; TARGETS.len()];
     let mut slowest = Duration::ZERO;
-    // The turns of the targets, one after another.
+    // The target of each turn in a round.
     let turns = TARGETS.iter().enumerate();
     let turns: Vec<usize> = turns
         .flat_map(|(at, target)| std::iter::repeat_n(at, target.turns))
         .collect();
     while start.elapsed() < end {
-        // Rounds between glances at the clock.
+        // A whole round, so that the clock is read rarely.
         for at in turns.iter().copied() {
             let Some(Target {
                 name, seeds, run, ..
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The numbers of SplitMix64.
+/// The random number generator SplitMix64.
 struct Random(u64);
 
 impl Random {
@@ -147,7 +147,7 @@ impl Random {
         texts.get(at).copied().unwrap_or("")
     }
 
-    /// A seed with up to six changes.
+    /// A seed text with up to six mutations.
     fn text(&mut self, seeds: &[&str]) -> String {
         let mut text = self.one(seeds).to_string();
         for _ in 0..=self.below(6) {

@@ -1,4 +1,4 @@
-//! What is fed, and with what.
+//! The targets and their seed texts.
 
 use pleach::chart::{pack, read_archive, unpack};
 use pleach::diag::{Diagnostic, Source, Span};
@@ -17,12 +17,12 @@ use pleach::validate::{Catalog, Encoding};
 use pleach::yaml;
 use pleach_re2::Regexp;
 
-/// Something that reads text.
+/// A parser, or other code that reads text.
 pub(super) struct Target {
     pub(super) name: &'static str,
-    /// How many inputs it gets in a round: the slower, the fewer.
+    /// The number of inputs per round; lower for slow targets.
     pub(super) turns: usize,
-    /// What inputs are made from.
+    /// The texts to mutate.
     pub(super) seeds: &'static [&'static str],
     pub(super) run: fn(&str),
 }
@@ -239,7 +239,7 @@ fn judge_object(text: &str) {
     }
 }
 
-/// A custom resource with the text as its rule.
+/// Validates a custom resource with the text as a rule of its definition.
 fn judge_by_rule(text: &str) {
     let rule = text.replace('\'', "''").replace('\n', " ");
     let crd = format!(
@@ -254,7 +254,7 @@ fn judge_by_rule(text: &str) {
     }
 }
 
-/// A chart's archive in which bytes are changed by a text.
+/// Unpacks a chart archive whose bytes are changed by a text.
 fn unpack_archive(text: &str) {
     let (name, content) = text.split_once('|').unwrap_or(("a", text));
     let mut tree = Tree::new();

@@ -1,14 +1,14 @@
 #!/bin/sh
-# A KRM function: takes a ResourceList from standard input and gives one with all objects that an environment applies.
-# The environment and the folder of the workspace are in the functionConfig:
+# A KRM function: reads a ResourceList from standard input, and prints one with all objects that an environment applies.
+# The functionConfig specifies the environment and the folder of the workspace:
 #
 #   spec:
 #     environment: prod
-#     workspace: ../platform     # relative to where the function runs; default: .
+#     workspace: ../platform     # relative to the working directory; default: .
 set -eu
 
 list=$(cat)
-# The fields of `functionConfig:`, the last of its name counts.
+# The fields of `functionConfig:`; the last one of a name takes precedence.
 field() {
     printf '%s\n' "$list" | awk -v name="$1" '
         /^functionConfig:/ { inside = 1; next }
@@ -28,7 +28,7 @@ objects=$("${PLEACH:-pleach}" -C "${workspace:-.}" tree "$environment" --output 
 echo "apiVersion: config.kubernetes.io/v1"
 echo "kind: ResourceList"
 echo "items:"
-# Each document becomes an item of the list: its first line gets a dash, and all lines the same indentation.
+# Makes each document an item of the list: adds a dash to the first line, and indents the others.
 printf '%s\n' "$objects" | awk '
     /^---/ { is_first = 1; next }
     is_first && /^#/ { next }

@@ -1,4 +1,4 @@
-//! Renders a template with a function of its own: `cargo run -p pleach-helm --example templates`.
+//! Renders a template with a custom function: `cargo run -p pleach-helm --example templates`.
 #![allow(clippy::print_stdout, reason = "an example shows what it makes")]
 
 use pleach_helm::HelmVersion;
@@ -6,7 +6,7 @@ use pleach_helm::functions::{State, groups};
 use pleach_helm::template::{Function, Renderer, Templates};
 use pleach_helm::value::{Type, Value};
 
-/// Functions are tables of names, parameter types and closures. Arguments are checked before the call, with Go's error texts.
+/// Functions are tables of names, parameter types and closures. Arguments are checked before the call, with Go's error messages.
 const OWN: &[Function] = &[Function::fixed("shout", &[Type::String], |_, arguments| {
     let text = arguments.text(0).to_ascii_uppercase();
     Ok(Value::string([&text[..], b"!"].concat()))

@@ -1,7 +1,7 @@
-//! How fast objects are validated: `cargo bench -p pleach-kube --bench validate [-- FILE…]`.
+//! Speed of validation: `cargo bench -p pleach-kube --bench validate [-- FILE…]`.
 //!
-//! Without files it validates made Deployments, Services, Ingresses and HelmReleases. CPU time of one core, the median of several runs;
-//! megabytes of YAML a second, with and without reading it.
+//! Without files, it validates generated Deployments, Services, Ingresses and HelmReleases. Prints megabytes of YAML per second with and
+//! without parsing, from the median CPU time of several runs on one core.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -80,13 +80,13 @@ fn measure(name: &str, size: usize, objects: usize, mut run: impl FnMut() -> usi
     );
 }
 
-/// What this thread has used so far: what other programs do at the same time has little part in it.
+/// The CPU time of this thread, on which other programs have little effect.
 fn cpu_seconds() -> f64 {
     let used = clock_gettime(ClockId::ThreadCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
-/// One application: four objects as they are in many repositories.
+/// The four objects of a typical application.
 fn made(number: usize) -> String {
     TEMPLATE.replace("NAME", &format!("app-{number}"))
 }

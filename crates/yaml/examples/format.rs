@@ -1,4 +1,4 @@
-//! Prints a document in the claims form and in the form of `kustomize build`, and says where a value was written.
+//! Prints a document in the styles of claims and of `kustomize build`, and the location of a value.
 #![allow(clippy::print_stdout)]
 
 use pleach_yaml::diag::{Diagnostics, Source};

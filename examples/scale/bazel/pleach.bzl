@@ -1,6 +1,6 @@
-"""Renders a workspace of pleach as an action: all inputs are declared, and the output is one folder."""
+"""Renders a pleach workspace as an action with declared inputs and one output folder."""
 
-# Bazel lays out inputs as links to files elsewhere, which pleach does not follow out of a workspace.
+# Bazel provides inputs as symbolic links, and pleach does not follow links that lead out of the workspace.
 _RENDER = """
 set -eu
 pleach=$PWD/$1 tree=$PWD/$2 package=$3 list=$PWD/$4
@@ -42,9 +42,9 @@ pleach_tree = rule(
             allow_files = True,
             mandatory = True,
         ),
-        "environments": attr.string_list(doc = "The environments to render; all of them if it is empty."),
+        "environments": attr.string_list(doc = "The environments to render; default: all."),
         "pleach": attr.label(
-            doc = "The program.",
+            doc = "The pleach program.",
             allow_single_file = True,
             cfg = "exec",
             executable = True,
