@@ -43,7 +43,7 @@ const STATE: &[(&str, &str, &str)] = &[
     (
         "apps",
         "StatefulSet",
-        "its pods are deleted, and its volumes if its retention policy says so",
+        "its pods are deleted, and its volumes depending on its retention policy",
     ),
     (
         "helm.toolkit.fluxcd.io",

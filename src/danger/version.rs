@@ -130,7 +130,8 @@ const OPEN: u64 = 999_999_999;
 /// The maximum length of a range.
 const RANGE_BYTES_MAX: usize = 256;
 
-/// What a text deploys: `24.8.4.13-alpine` is 24, 8, 4, 13, and `^4 || ^5` is 5. A bare number is none: it may be a date or a build.
+/// The version that a string deploys: `24.8.4.13-alpine` is 24, 8, 4, 13, and `^4 || ^5` is 5. `None` for a single number, which may
+/// be a date or a build number.
 pub(super) fn newest(text: &str) -> Option<Newest> {
     let is_range = text.contains([' ', ',', '|', '^', '~', '<', '>', '=', '*'])
         || text.split('.').any(|it| matches!(it, "x" | "X"));

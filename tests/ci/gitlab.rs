@@ -152,7 +152,7 @@ fn without_a_token_there_are_only_reports() {
     let printed = run(&checkout, from, &forge, &[], &[]).expect(0);
     assert_tells(
         &printed,
-        &["PLEACH_TOKEN has no permission to write a note"],
+        &["PLEACH_TOKEN has no permission to comment"],
     );
     // A branch's pipeline compares with what was pushed before.
     let branch = [

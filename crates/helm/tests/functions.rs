@@ -1,4 +1,4 @@
-//! Calls of the functions beside what Helm 3.19 makes of them.
+//! Calls of template functions, compared with the results of Helm 3.19.
 #![allow(clippy::unwrap_used)]
 
 use pleach_helm::HelmVersion;
@@ -6,7 +6,7 @@ use pleach_helm::functions::{State, groups};
 use pleach_helm::template::{Limits, Renderer, Templates};
 use pleach_helm::value::{Str, Value};
 
-/// The output of a template, or the words after `error calling NAME: `.
+/// The output of a template, or the text after `error calling NAME: `.
 fn rendered(template: &str, identity: &str) -> Result<String, String> {
     let mut set = Templates::new(&groups());
     set.parse("t", &Str::from(template)).unwrap();

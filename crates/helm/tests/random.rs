@@ -1,6 +1,7 @@
-//! Random templates beside a real Helm 4.
+//! Random templates, compared with a real Helm 4.
 //!
-//! Needs the program of `tools/helm-oracle`, whose path `HELM_ORACLE` says. `RANDOM_TEMPLATES` is how many templates are tried, `RANDOM_SEED` where to begin.
+//! Needs the program of `tools/helm-oracle`; `HELM_ORACLE` is its path. `RANDOM_TEMPLATES` is the number of templates, `RANDOM_SEED` the
+//! first seed.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -87,7 +88,7 @@ fn random_templates_render_as_with_helm_4() {
     assert_eq!(different, 0);
 }
 
-/// Whether Go printed the address of a pointer: that of `.Capabilities`, where a template printed the whole root.
+/// Whether Go printed the address of a pointer: that of `.Capabilities`, if a template printed the whole root.
 fn prints_address(outcome: &Outcome) -> bool {
     let text = match outcome {
         Ok(output) => String::from_utf8_lossy(output).into_owned(),
@@ -103,7 +104,7 @@ fn prints_address(outcome: &Outcome) -> bool {
     keys.iter().any(|it| text.contains(it))
 }
 
-/// A generator of templates, with Marsaglia's xorshift for chance.
+/// A generator of templates, with Marsaglia's xorshift as random number generator.
 struct Random(u64);
 
 impl Random {
@@ -136,7 +137,7 @@ impl Random {
         out
     }
 
-    /// The variables that expressions read, mostly.
+    /// The usual variables of expressions.
     fn variables(&mut self) -> String {
         if self.below(20) == 0 {
             return String::new();
@@ -319,7 +320,7 @@ impl Random {
         out
     }
 
-    /// A command that mostly has the arguments it needs.
+    /// A command, usually with the required arguments.
     fn command(&mut self, depth: usize) -> String {
         if self.below(6) > 0 {
             let shape = self.pick(&[

@@ -1,15 +1,16 @@
-//! One-template charts beside what Helm's own engine made of them.
+//! Charts with one template, compared with the output of Helm's own engine.
 //!
-//! The vectors are not part of the repository: `../shared/conformance/helm/vectors.jsonl` holds those of Helm 3, and
-//! `target/vectors-helm4.jsonl`, if it is there, the same ones as `tools/helm-oracle` recorded them from Helm 4:
+//! The vectors are not part of the repository: `../shared/conformance/helm/vectors.jsonl` contains those of Helm 3. The optional file
+//! `target/vectors-helm4.jsonl` contains the same vectors with the output of Helm 4:
 //!
 //! ```text
 //! cd tools/helm-oracle && go run . < VECTORS > ../../target/vectors-helm4.jsonl
 //! ```
 //!
-//! A vector is a JSON object a line: `template` is the text of `templates/t.yaml`, `values` that of `values.yaml`, `context` holds
-//! other files and flags; `output`, `output_b64` or `error` is what Helm gives. `vectors/*.txt` says how many vectors of each group
-//! agree; none may fall below that. `vectors/known.txt` has the vectors that differ, each with the reason. `UPDATE_VECTORS=1` writes the files again, `VECTOR_GROUP=errors` shows what differs in a group.
+//! A vector is a line with a JSON object: `template` is the content of `templates/t.yaml`, `values` that of `values.yaml`, `context`
+//! contains other files and flags; `output`, `output_b64` or `error` is the result of Helm. `vectors/*.txt` contains the number of
+//! passing vectors of each group; fewer are a failure. `vectors/known.txt` contains the vectors with differences, each with the
+//! reason. `UPDATE_VECTORS=1` updates the files, `VECTOR_GROUP=errors` shows the differences of a group.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -1,4 +1,4 @@
-//! Patterns beside what Go 1.26 makes of them.
+//! Patterns, compared with the results of Go 1.26.
 
 #![allow(clippy::unwrap_used)]
 

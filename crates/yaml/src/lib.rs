@@ -13,9 +13,9 @@ mod hex;
 #[doc(hidden)]
 pub mod literal;
 mod mapping;
-mod mend;
 mod node;
 mod path;
+mod quoting;
 mod read;
 mod scalar;
 mod text;
@@ -30,9 +30,9 @@ pub use edit::{remove_from_text, set_in_text};
 pub use float::{FloatDigits, shortest_exponential};
 pub use hex::hex;
 pub use mapping::{Entry, KeyIndex, Mapping};
-pub use mend::{quote, unquote};
 pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
+pub use quoting::{quote, unquote};
 pub use read::{
     Written, duplicate_key, parse, parse_as_go_yaml_v2, parse_as_kustomize, parse_as_written,
     parse_one, parse_one_with_duplicates, parse_with_duplicates, parse_within,

@@ -119,10 +119,10 @@ impl Lock {
         })?;
         let source = pleach_yaml::text_source(&path, &bytes)?;
         let faults = |faults: Diagnostics| {
-            let mend = |it: Diagnostic| {
+            let with_help = |it: Diagnostic| {
                 it.help("remove the file and run `pleach vendor` to write it again")
             };
-            faults.into_iter().map(mend).collect::<Diagnostics>()
+            faults.into_iter().map(with_help).collect::<Diagnostics>()
         };
         if let Some(marker) = conflict_marker(source.text.as_bytes()) {
             let message = format!("`{LOCK}` contains merge conflict markers");

@@ -254,8 +254,7 @@ fn run(text: &[char], begin: usize, first: char, is_part: impl Fn(char) -> bool)
     length
 }
 
-/// A capital and the following lower-case letters, or a run of capitals, of which the last one before a lower-case letter begins
-/// the next word.
+/// A capital and the following lower-case letters, or a run of capitals. A capital before a lower-case letter begins the next word.
 fn upper_word(text: &[char], begin: usize, first: char) -> usize {
     let Some(rest) = text.get(begin..).filter(|it| !it.is_empty()) else {
         return begin;

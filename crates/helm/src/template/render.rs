@@ -43,7 +43,7 @@ impl Templates {
     /// Adds a text under a name, and the templates that it defines. A later template replaces an earlier one with the same name,
     /// unless it only prints blanks.
     ///
-    /// Errors: the first error of the text, of which nothing is added then.
+    /// Errors: the first error of the text. Then none of its templates is added.
     pub fn parse(&mut self, name: &str, text: &Str) -> Result<(), ParseError> {
         for template in parse(name, text, &self.functions)? {
             add(&mut self.by_name, template);

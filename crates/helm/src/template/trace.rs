@@ -135,7 +135,7 @@ impl Tracer {
     }
 }
 
-/// Whether a map or list was printed as YAML or JSON, judged by its beginning.
+/// Whether a map or list was printed as YAML or JSON, determined by its beginning.
 fn is_written_out(value: &Value, printed: &[u8]) -> bool {
     match value {
         Value::Map(map) => {

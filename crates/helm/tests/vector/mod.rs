@@ -1,4 +1,4 @@
-//! A vector: one template with its surroundings, and the output of Helm.
+//! A vector: one template with its input, and the output of Helm.
 #![allow(clippy::unwrap_used, reason = "a vector that is none fails the test")]
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 /// An output or an error.
 pub(crate) type Outcome = Result<Vec<u8>, String>;
 
-/// What Helm gave.
+/// The result of Helm.
 pub(crate) fn expected(vector: &Json) -> Outcome {
     if let Some(error) = vector.get("error") {
         return Err(error.as_str().unwrap().to_string());
@@ -44,7 +44,7 @@ description: one template
 type: application
 ";
 
-/// What this crate gives.
+/// The result of this crate.
 pub(crate) fn rendered(vector: &Json, version: HelmVersion) -> Outcome {
     let context = vector.get("context").cloned().unwrap_or_default();
     let mut warnings = Warnings::default();
@@ -57,7 +57,7 @@ pub(crate) fn rendered(vector: &Json, version: HelmVersion) -> Outcome {
     let mut capabilities = Capabilities::defaults(version);
     if let Some(text) = context["kube_version"].as_str() {
         let parsed = KubeVersion::parse(text, version);
-        // The vectors come from the library, which does not say what it was given.
+        // The vectors come from the library, whose error does not contain the input.
         let prefix = format!("invalid kube version '{text}': ");
         capabilities.kube_version = parsed.map_err(|it| it.replace(&prefix, ""))?;
     }
@@ -91,7 +91,7 @@ pub(crate) fn rendered(vector: &Json, version: HelmVersion) -> Outcome {
     Ok(file.unwrap().content)
 }
 
-/// The vectors come from the libraries, which do not name the flag that a text was given to.
+/// The vectors come from the libraries, whose errors do not name the flag.
 fn without_flag(message: &str) -> String {
     let flagged = message.strip_prefix("failed parsing --");
     let words = flagged.and_then(|it| it.split_once(" data: "));

@@ -80,7 +80,7 @@ impl Format {
                 // The part before it may be a password.
                 let host = (!host.contains('@')).then_some(host)?;
                 let host = host.split(['/', ':', '?', '#']).next()?.to_lowercase();
-                (host != text && self.holds(&host)).then(|| format!("write `{host}`"))
+                (host != text && self.holds(&host)).then(|| format!("use `{host}`"))
             }
             Format::Cpu | Format::Memory | Format::Storage => self.amount_advice(text),
             Format::Image | Format::ImageRepository => self.image_advice(text),
@@ -92,13 +92,13 @@ impl Format {
         let image = text.split_once("://").map_or(text, |it| it.1);
         let image = image.trim().trim_end_matches('/').to_lowercase();
         if self.holds(&image) {
-            return Some(format!("write `{image}`"));
+            return Some(format!("use `{image}`"));
         }
         let (repository, tag) = tagged(&image);
         let is_tagged = self == Format::ImageRepository && is_image(&image);
         is_tagged.then(|| match tag {
-            Some(tag) => format!("write `{repository}` here, and `{tag}` as the tag"),
-            None => format!("write `{repository}`"),
+            Some(tag) => format!("use `{repository}` here, and `{tag}` as the tag"),
+            None => format!("use `{repository}`"),
         })
     }
 
@@ -126,7 +126,7 @@ impl Format {
                 let bare = unit.trim_end_matches(['b', 'B']);
                 let known = units.iter().find(|it| it.eq_ignore_ascii_case(bare))?;
                 let meant = format!("{number}{known}");
-                self.holds(&meant).then(|| format!("write `{meant}`"))
+                self.holds(&meant).then(|| format!("use `{meant}`"))
             }
         }
     }
@@ -311,43 +311,43 @@ mod tests {
     #[test]
     fn advice() {
         for (format, text, advice) in [
-            (Format::Hostname, "https://a.b/", Some("write `a.b`")),
+            (Format::Hostname, "https://a.b/", Some("use `a.b`")),
             (Format::Hostname, "a_b", None),
-            (Format::Image, "https://x.io/a", Some("write `x.io/a`")),
+            (Format::Image, "https://x.io/a", Some("use `x.io/a`")),
             (
                 Format::ImageRepository,
                 "X.io/Web",
-                Some("write `x.io/web`"),
+                Some("use `x.io/web`"),
             ),
             (
                 Format::ImageRepository,
                 "x/web:1.0",
-                Some("write `x/web` here, and `1.0` as the tag"),
+                Some("use `x/web` here, and `1.0` as the tag"),
             ),
             (Format::Image, "a b", None),
             (
                 Format::Cpu,
                 "500",
-                Some("`500` means 500 whole CPUs; for millicores, write `500m`"),
+                Some("`500` means 500 whole CPUs; for millicores, use `500m`"),
             ),
             (
                 Format::Memory,
                 "500m",
-                Some("`m` means thousandths of a byte; for mebibytes, write `500Mi`"),
+                Some("`m` means thousandths of a byte; for mebibytes, use `500Mi`"),
             ),
             (
                 Format::Memory,
                 "512",
-                Some("a number without a unit means bytes; write `512Mi`"),
+                Some("a number without a unit means bytes; use `512Mi`"),
             ),
             (Format::Memory, "0", None),
             (
                 Format::Storage,
                 "500",
-                Some("a number without a unit means bytes; write `500Gi`"),
+                Some("a number without a unit means bytes; use `500Gi`"),
             ),
-            (Format::Storage, "50 Gi", Some("write `50Gi`")),
-            (Format::Storage, "50GB", Some("write `50G`")),
+            (Format::Storage, "50 Gi", Some("use `50Gi`")),
+            (Format::Storage, "50GB", Some("use `50G`")),
         ] {
             assert_eq!(format.advice(text).as_deref(), advice, "{text}");
         }

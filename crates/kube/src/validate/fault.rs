@@ -23,12 +23,12 @@ pub(super) struct Fault<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Help {
     words: String,
-    mend: Mend,
+    fix: Fix,
 }
 
 /// The replacement that a line of help suggests.
 #[derive(Clone, Debug)]
-enum Mend {
+enum Fix {
     /// None, only text.
     Words,
     /// Another name.
@@ -41,7 +41,7 @@ impl Help {
     pub(super) fn words(words: impl Into<String>) -> Help {
         Help {
             words: words.into(),
-            mend: Mend::Words,
+            fix: Fix::Words,
         }
     }
 
@@ -49,7 +49,7 @@ impl Help {
     pub(super) fn name(words: impl Into<String>, name: impl Into<String>) -> Help {
         Help {
             words: words.into(),
-            mend: Mend::Name(name.into()),
+            fix: Fix::Name(name.into()),
         }
     }
 
@@ -169,7 +169,7 @@ impl<'a> Report<'a> {
             .filter(|_| expected == "a string" && found != "null");
         self.help(text.map(|it| Help {
             words: format!("write it in quotes: `\"{it}\"`"),
-            mend: Mend::Quotes,
+            fix: Fix::Quotes,
         }));
     }
 
@@ -259,13 +259,13 @@ impl Fault<'_> {
             ..Diagnostic::error(self.class.code, message)
         };
         let diagnostic = diagnostic.at(first_line(self.at));
-        let Some(Help { words, mend }) = &self.help else {
+        let Some(Help { words, fix }) = &self.help else {
             return (diagnostic, path);
         };
-        let edit = match mend {
-            Mend::Words => None,
-            Mend::Quotes => quote(self.at),
-            Mend::Name(name) => {
+        let edit = match fix {
+            Fix::Words => None,
+            Fix::Quotes => quote(self.at),
+            Fix::Name(name) => {
                 let wrong = self.at.as_str();
                 wrong.and_then(|it| Edit::rename(self.at.span(), it, name))
             }

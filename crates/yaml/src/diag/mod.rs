@@ -23,7 +23,7 @@ pub struct Diagnostic {
     pub class: Class,
     /// Error, warning or note.
     pub severity: Severity,
-    /// What was found and what was expected: lower case, no full stop.
+    /// What is wrong, in lower case and without a full stop.
     pub message: String,
     /// The location in an input file.
     pub span: Option<Span>,

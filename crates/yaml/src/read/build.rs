@@ -13,8 +13,8 @@ use crate::{Entry, Mapping, Node, Style, Tag, View};
 // This limits memory: each value takes about 50 bytes, and derived data takes more.
 const NODES_MAX: usize = 2_000_000;
 /// The maximum number of values that aliases may repeat in a file; each 64 bytes of a long string count as one.
-// The "billion laughs": ten levels that repeat the one below ten times, in a file of 500 bytes. go-
-// yaml has such a limit too.
+// Protects against the "billion laughs" attack: ten levels that each repeat the next one ten times, in a file of 500 bytes. go-yaml has
+// a similar limit.
 const ALIAS_NODES_MAX: usize = 1_000_000;
 
 /// This number of bytes of a long repeated text counts as a value.

@@ -268,7 +268,7 @@ mod tests {
         Source::internal("t.yaml", text)
     }
 
-    /// What a text reads as, as Rust's debug form shows it.
+    /// Compares parsed documents in Rust's debug format.
     fn check(text: &str, expected: &str) {
         let documents = parse(&source(text)).expect(text);
         let shown: Vec<String> = documents.iter().map(|it| format!("{it:?}")).collect();

@@ -101,7 +101,7 @@ impl<'a> Folder<'a> {
         let (name, help) = match status {
             401 | 403 => (
                 "access-denied",
-                "set `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` to keys with the required permissions; without `s3:ListBucket`, S3 also denies what is not there",
+                "set `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` to keys with the required permissions; without `s3:ListBucket`, S3 also denies access to missing objects",
             ),
             301 | 307 | 400 => (
                 "unexpected-answer",
