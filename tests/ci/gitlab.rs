@@ -150,10 +150,7 @@ fn without_a_token_there_are_only_reports() {
     );
     let forge = Forge::new(Vec::new(), false);
     let printed = run(&checkout, from, &forge, &[], &[]).expect(0);
-    assert_tells(
-        &printed,
-        &["PLEACH_TOKEN has no permission to comment"],
-    );
+    assert_tells(&printed, &["PLEACH_TOKEN has no permission to comment"]);
     // A branch's pipeline compares with what was pushed before.
     let branch = [
         ("CI_MERGE_REQUEST_IID", ""),

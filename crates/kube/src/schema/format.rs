@@ -314,11 +314,7 @@ mod tests {
             (Format::Hostname, "https://a.b/", Some("use `a.b`")),
             (Format::Hostname, "a_b", None),
             (Format::Image, "https://x.io/a", Some("use `x.io/a`")),
-            (
-                Format::ImageRepository,
-                "X.io/Web",
-                Some("use `x.io/web`"),
-            ),
+            (Format::ImageRepository, "X.io/Web", Some("use `x.io/web`")),
             (
                 Format::ImageRepository,
                 "x/web:1.0",

@@ -177,8 +177,8 @@ pub(super) fn merged(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// Compiling a pattern takes longer than rendering a small chart, so each is compiled when a text first has the characters that every
-/// match contains.
+/// A compiled pattern. Compiling takes longer than rendering a small chart, so each pattern is compiled when a text first contains the
+/// characters required by all its matches.
 fn compiled(pattern: &'static OnceLock<Regex>, text: &str) -> &'static Regex {
     pattern.get_or_init(|| Regex::new(text).expect("the pattern is a constant"))
 }
@@ -199,7 +199,7 @@ fn may_be_whole(lower: &str) -> bool {
     has("private key") || has("secret") && has("kind") && has("data")
 }
 
-/// Whether a text may match one of `PART_TEXTS`: it contains what all matches of one of them contain.
+/// Whether a text may match one of `PART_TEXTS`, because it contains the strings that all matches of one of them contain.
 fn has_mark(text: &str) -> bool {
     const MARKS: [&str; 39] = [
         "AKIA",
