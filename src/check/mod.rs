@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use crate::compare::{DeployedOrigins, Origins};
 use crate::danger::{DANGERS, is_single_tree, judge_tree};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::Object;
 use crate::rules::{self, Page, Rule};
 use crate::tree::Tree;
@@ -51,9 +51,24 @@ pub use determinism::twice;
 pub use groups::{ObjectGroup, check_groups};
 use lines::Lines;
 pub use lines::check_workspace;
-pub use objects::{Demands, is_applied};
+pub use objects::is_applied;
 pub use policy_documents::PolicyDocuments;
 use scene::{EnvironmentObjects, SourcedObject, scenes};
+
+/// How strictly the objects of an environment are validated.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands {
+    /// The severity of a kind without a schema.
+    pub unknown_kind: Severity,
+}
+
+impl Default for Demands {
+    fn default() -> Demands {
+        Demands {
+            unknown_kind: Severity::Note,
+        }
+    }
+}
 
 /// A rule about the objects of one environment.
 pub type Check = Rule<Judge>;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Demands;
 use super::cluster::Cluster;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span};
@@ -10,21 +11,6 @@ use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
 use crate::validate::{Catalog, Encoding, Finding, Lifecycle, RuleBudget, Verdict};
 use crate::yaml::{FieldPath, Node, View, parse};
-
-/// How strictly the objects of an environment are validated.
-#[derive(Clone, Copy, Debug)]
-pub struct Demands {
-    /// The severity of a kind without a schema.
-    pub unknown_kind: Severity,
-}
-
-impl Default for Demands {
-    fn default() -> Demands {
-        Demands {
-            unknown_kind: Severity::Note,
-        }
-    }
-}
 
 /// Objects that the API server of the environment's cluster rejects, or that a later version will reject.
 pub(super) fn findings(

@@ -58,7 +58,7 @@ use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
 use environment::{Draft, EnvironmentReader};
-use kind::Wanted;
+use kind::{Kinds, Wanted};
 
 /// Everything that a run reads, except the user's overlays, which the kustomize engine reads itself.
 pub struct Workspace<'a> {
@@ -150,7 +150,7 @@ pub fn load<'a>(
     let mut workspace = WorkspaceConfig::read(files)
         .map_err(|faults| diagnostics.extend(faults))
         .ok()?;
-    workspace.trace = trace.clone();
+    workspace.trace = trace;
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let names = environment_names(files, diagnostics);
     unread::check_root(files, diagnostics);
@@ -162,55 +162,30 @@ pub fn load<'a>(
         engines,
     };
     let drafts = read_drafts(&reader, &names, scope, diagnostics);
-    let read = |wanted: Wanted<'_>| {
-        let (mut templates, mut faults) = (Templates::new(trace.as_ref()), Diagnostics::default());
-        let charts = charts.clone();
-        templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
-        let workspace = Some(&workspace);
-        let kinds = kind::read_all(files, workspace, wanted, &mut templates, &mut faults);
-        (kinds, templates, faults)
-    };
     let words: BTreeSet<String> = drafts.iter().flat_map(Draft::kinds).collect();
-    let mut found = read(match scope.is_whole() {
-        true => Wanted::Own(&words),
-        false => Wanted::Named(&words),
-    });
-    if !words.iter().all(|it| found.0.knows(it)) {
-        // The message about an invalid word lists the valid ones.
-        found = read(Wanted::All);
-    }
+    let found = read_kinds(&reader, &words, scope.is_whole(), &charts);
     let (kinds, mut templates, faults) = found;
     templates.take_from(&shelf);
     diagnostics.extend(faults);
     let finished = each(drafts, diagnostics, |draft, diagnostics| {
         draft.finish(&kinds, diagnostics)
     });
-    let (mut base, mut environments) = (Environment::base(engines), Vec::new());
-    for environment in finished {
-        if environment.name == BASE {
-            base = environment
-        } else {
-            environments.push(environment)
-        }
-    }
+    let (base, environments): (Vec<Environment>, Vec<Environment>) =
+        finished.into_iter().partition(|it| it.name == BASE);
+    let base = base.into_iter().next();
+    let base = base.unwrap_or_else(|| Environment::base(engines));
     if scope.is_whole() && environments.is_empty() && !diagnostics.has_errors() {
         let fault = Diagnostic::error("no-environment", "the workspace has no environments");
         diagnostics.push(fault.at(&workspace.span).help(
             "create `environments/<name>/environment.yaml`; `pleach init` creates an example",
         ));
     }
-    let is_overlaid = |engine: &&Engine| {
-        let mut environments = environments.iter();
-        environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
-    };
-    let bases = engines.iter().filter(is_overlaid);
-    let bases = bases.map(|it| base.for_engine(it, &environments));
     Some(Workspace {
         values: values(&workspace, &environments, &others),
         workspace,
         kinds: kinds.sound,
         templates,
-        bases: bases.collect(),
+        bases: bases(engines, &base, &environments),
         charts,
         base,
         environments,
@@ -219,6 +194,46 @@ pub fn load<'a>(
         engines,
         files,
     })
+}
+
+/// The base of each engine whose environments have overlays on it.
+fn bases(engines: &Engines, base: &Environment, environments: &[Environment]) -> Vec<Environment> {
+    let is_overlaid = |engine: &&Engine| {
+        let mut environments = environments.iter();
+        environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
+    };
+    let engines = engines.iter().filter(is_overlaid);
+    engines
+        .map(|it| base.for_engine(it, environments))
+        .collect()
+}
+
+/// The kinds of claims with some words as `kind`, their templates, and the errors in them. In a whole run, also all other kinds of the
+/// workspace.
+fn read_kinds<'a>(
+    reader: &EnvironmentReader<'_>,
+    words: &BTreeSet<String>,
+    is_whole: bool,
+    charts: &Arc<Charts<'a>>,
+) -> (Kinds, Templates<'a>, Diagnostics) {
+    let (files, workspace) = (reader.files, reader.workspace);
+    let read = |wanted: Wanted<'_>| {
+        let trace = workspace.trace.as_ref();
+        let (mut templates, mut faults) = (Templates::new(trace), Diagnostics::default());
+        let charts = charts.clone();
+        templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
+        let kinds = kind::read_all(files, Some(workspace), wanted, &mut templates, &mut faults);
+        (kinds, templates, faults)
+    };
+    let found = read(match is_whole {
+        true => Wanted::Own(words),
+        false => Wanted::Named(words),
+    });
+    match words.iter().all(|it| found.0.knows(it)) {
+        true => found,
+        // The message about an invalid word lists the valid ones.
+        false => read(Wanted::All),
+    }
 }
 
 /// `others` receives the environments that are not read.

@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::selection::Selection;
 use super::session::Session;
 use super::timings::Timings;
-use super::unchanged::State;
+use super::unchanged::{RunCache, State};
 use super::{Global, Outcome, cache, earlier, output, removed, test};
 use pleach::diag::{Diagnostics, Severity, Source};
 use pleach::disk::{Folder, read_output};
@@ -89,13 +89,23 @@ fn check_all(
     if !session.is_workspace() {
         return repository::check(&session, &arguments.selection, global);
     }
+    check_workspace(arguments, &session, global, timings)
+}
+
+fn check_workspace(
+    arguments: &Arguments,
+    session: &Session<'_>,
+    global: &Global,
+    timings: Option<&Arc<Timings>>,
+) -> Result<Outcome> {
     let Selection {
         environments, out, ..
     } = &arguments.selection;
     let progress = Progress::timed(global, "looking for changes", timings);
     let run_cache = arguments
         .selection
-        .run_cache("check", &session, global, timings);
+        .run_cache("check", session, global, timings);
+    let is_deep = arguments.depth == Depth::Objects;
     let run_cache = run_cache.filter(|_| !arguments.twice && !is_deep);
     let options = Options {
         observer: progress.observer(),
@@ -105,15 +115,9 @@ fn check_all(
         below_top: session.below_top(),
         ..Options::default()
     };
-    if let Some(run_cache) = &run_cache {
-        let mut states = run_cache.states(&session);
-        let is_clean = states.any(|it| match it {
-            State::Same(_) => true,
-            State::Changed(changed) => change::is_clean(run_cache, *changed, &session, &options),
-        });
-        if is_clean {
-            return Ok(session.report(&Diagnostics::default()));
-        }
+    let is_known = |it: &RunCache| is_known_as_clean(it, session, &options);
+    if run_cache.as_ref().is_some_and(is_known) {
+        return Ok(session.report(&Diagnostics::default()));
     }
     progress.set("reading the workspace");
     let compiled = compile(&session.files, &options);
@@ -131,14 +135,14 @@ fn check_all(
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
     }
     let files = Recorded::new(&session.files);
-    found.extend(test::findings(&session, &files));
+    found.extend(test::findings(session, &files));
     let earlier = match out {
-        None => earlier::find(&session, &compiled)?,
+        None => earlier::find(session, &compiled)?,
         Some(_) => Vec::new(),
     };
-    found.extend(earlier::findings(&session, &earlier));
-    let is_human = global.format == Format::Human;
-    let is_clean = !is_human || session.report(&found) == Outcome::Clean;
+    found.extend(earlier::findings(session, &earlier));
+    // People read on while the tree is compared.
+    let reported = (global.format == Format::Human).then(|| session.report(&found));
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
     let existing = earlier::without(read_output(&folder)?, &earlier, &output_path);
@@ -147,23 +151,47 @@ fn check_all(
     let is_silent = found.is_empty() && earlier.is_empty() && plan.is_clean();
     if let Some(run_cache) = run_cache.filter(|_| is_silent) {
         let compiled = (&compiled, files.finish());
-        run_cache.keep(&session, compiled, &existing, &plan);
+        run_cache.keep(session, compiled, &existing, &plan);
     }
-    let of_removed = || removed::findings(&session, &compiled, &plan);
-    let is_clean = match is_human {
-        true => {
-            report_plan(&session, &plan, &output_path, of_removed)?;
-            is_clean
+    let of_removed = || removed::findings(session, &compiled, &plan);
+    report_all(
+        session,
+        (found, reported),
+        (&plan, &output_path),
+        of_removed,
+    )
+}
+
+/// Whether an earlier run has found that this state, or one that differs in nothing that matters, is clean.
+fn is_known_as_clean(run_cache: &RunCache, session: &Session<'_>, options: &Options) -> bool {
+    let mut states = run_cache.states(session);
+    states.any(|it| match it {
+        State::Same(_) => true,
+        State::Changed(changed) => change::is_clean(run_cache, *changed, session, options),
+    })
+}
+
+/// Reports how the tree differs from what it should be, and what was found, unless that is `reported`.
+fn report_all(
+    session: &Session<'_>,
+    (mut found, reported): (Diagnostics, Option<Outcome>),
+    (plan, output): (&Plan, &TreePath),
+    of_removed: impl FnOnce() -> Diagnostics,
+) -> Result<Outcome> {
+    let outcome = match reported {
+        Some(outcome) => {
+            report_plan(session, plan, output, of_removed)?;
+            outcome
         }
         // Programs expect one document.
-        false => {
-            found.extend(plan.findings(&output_path));
+        None => {
+            found.extend(plan.findings(output));
             found.extend(of_removed());
-            session.report(&found) == Outcome::Clean
+            session.report(&found)
         }
     };
-    Ok(match plan.is_clean() && is_clean {
-        true => Outcome::Clean,
+    Ok(match plan.is_clean() {
+        true => outcome,
         false => Outcome::Findings,
     })
 }
