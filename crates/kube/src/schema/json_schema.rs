@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::json::as_json;
 use super::structural::{Additional, Limits, ListType, Logic, Range, Schema, Types};
 use super::{ecma, words};
-use pleach_yaml::{Kind, Node, View};
 
 /// Whether a document contains the complete value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,29 +356,6 @@ fn whole_or_float(value: f64) -> Json {
     match value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
         true => Json::from(value as i64),
         false => Json::from(value),
-    }
-}
-
-/// A node as JSON. A number that JSON cannot represent becomes a string.
-pub fn as_json(node: &Node) -> Json {
-    match node.view() {
-        View::Mapping(mapping) => {
-            let entries = mapping.iter();
-            let key = |it: &Node| it.as_str().unwrap_or("").to_string();
-            Json::Object(
-                entries
-                    .map(|it| (key(&it.key), as_json(&it.value)))
-                    .collect(),
-            )
-        }
-        View::Sequence(items) => items.iter().map(as_json).collect(),
-        View::Scalar(text) => match node.kind() {
-            Kind::Null => Json::Null,
-            Kind::Bool => node.as_bool().unwrap_or(false).into(),
-            Kind::Int => node.as_int().map_or_else(|| text.into(), Json::from),
-            Kind::Float => node.as_float().map_or_else(|| text.into(), Json::from),
-            _ => text.into(),
-        },
     }
 }
 

@@ -4,6 +4,7 @@ mod defaults;
 mod ecma;
 mod faults;
 mod format;
+mod json;
 mod json_schema;
 mod kinds;
 mod openapi;
@@ -17,7 +18,8 @@ mod values_of;
 mod words;
 
 pub use defaults::apply_defaults;
-pub use json_schema::{Form, JsonSchema, as_json};
+pub use json::as_json;
+pub use json_schema::{Form, JsonSchema};
 pub use kinds::{ListRule, Schemas};
 pub use parse::{own_document, own_schema, schema_of_own, schema_words};
 pub use structural::{ConditionalDefault, EffectiveWhen, ListType, Schema};

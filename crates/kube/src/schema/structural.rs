@@ -290,11 +290,6 @@ impl Schema {
         self.values_of.as_deref()
     }
 
-    /// Sentences about the purpose of the field, its default and its effect.
-    pub fn sentences(&self) -> String {
-        super::words::sentences(self)
-    }
-
     /// The schemas of `anyOf`.
     pub fn alternatives(&self) -> impl Iterator<Item = &Schema> {
         let logic = self.logic.as_deref();

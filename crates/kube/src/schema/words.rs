@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::json_schema::as_json;
+use super::json::as_json;
 use super::structural::Schema;
 use pleach_yaml::Node;
 
 /// The description, the default and an example of a field.
 pub(super) fn describe(schema: &Schema, out: &mut Map<String, Json>) {
-    let text = sentences(schema);
+    let text = schema.sentences();
     if !text.is_empty() {
         out.insert("description".into(), text.into());
     }
@@ -27,21 +27,23 @@ pub(super) fn describe(schema: &Schema, out: &mut Map<String, Json>) {
     }
 }
 
-/// The purpose of a field, and the conditions of its default and effect.
-pub(super) fn sentences(schema: &Schema) -> String {
-    let mut sentences: Vec<String> = Vec::new();
-    sentences.extend(schema.description().map(str::to_string));
-    if let Some(default) = schema.conditional_default() {
-        let (value, when) = (as_json(&default.value), default.when.as_str().unwrap_or(""));
-        sentences.push(format!("Default {value} when `{when}`."));
+impl Schema {
+    /// Sentences about the purpose of the field, its default and its effect.
+    pub fn sentences(&self) -> String {
+        let mut sentences: Vec<String> = Vec::new();
+        sentences.extend(self.description().map(str::to_string));
+        if let Some(default) = self.conditional_default() {
+            let (value, when) = (as_json(&default.value), default.when.as_str().unwrap_or(""));
+            sentences.push(format!("Default {value} when `{when}`."));
+        }
+        if let Some(effect) = self.effective_when()
+            && without_effect(self).is_none()
+        {
+            let when = effect.when.as_str().unwrap_or("");
+            sentences.push(format!("Has an effect when `{when}`."));
+        }
+        sentences.join(" ")
     }
-    if let Some(effect) = schema.effective_when()
-        && without_effect(schema).is_none()
-    {
-        let when = effect.when.as_str().unwrap_or("");
-        sentences.push(format!("Has an effect when `{when}`."));
-    }
-    sentences.join(" ")
 }
 
 /// The help for a field that never has an effect; `None` for others.

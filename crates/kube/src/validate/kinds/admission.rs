@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::fields::{self, exactly_one_of, required, required_name, text_of};
+use super::fields::{self, exactly_one_of, required, required_name, spec_of, text_of};
 use super::selector;
-use super::workload::spec_of;
 use crate::validate::cel::{self, Environment, Expected};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;

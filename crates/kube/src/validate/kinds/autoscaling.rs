@@ -1,7 +1,6 @@
 //! HorizontalPodAutoscalers.
 
-use super::fields::{self, exactly_one_of, quantity, required_name, within};
-use super::workload::spec_of;
+use super::fields::{self, exactly_one_of, quantity, required_name, spec_of, within};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::names;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fields::{exactly_one_of, name, not_negative, one_of, required, set, text_of};
-use super::workload::spec_of;
+use super::fields::{exactly_one_of, name, not_negative, one_of, required, set, spec_of, text_of};
 use super::{cron, pod, selector};
 use crate::validate::fault::{Help, Report};
 use crate::validate::json::{Fields, integer};

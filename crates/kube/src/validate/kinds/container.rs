@@ -7,7 +7,7 @@ use super::fields::{
     text_of,
 };
 use super::volume::{self, Volumes};
-use super::{resources, security};
+use super::{pod_fields, resources, security};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::names;
@@ -202,12 +202,12 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
             continue;
         };
         match source {
-            "fieldRef" => object_field(reference, &ENV_FIELDS, report),
-            "resourceFieldRef" => resource_field(reference, false, report),
+            "fieldRef" => pod_fields::object_field(reference, &ENV_FIELDS, report),
+            "resourceFieldRef" => pod_fields::resource_field(reference, false, report),
             "fileKeyRef" => {
                 required_name(reference, "key", names::env_name, report);
                 required_name(reference, "volumeName", names::dns_label, report);
-                volume::no_steps_back(reference, "path", report);
+                fields::no_steps_back(reference, "path", report);
             }
             _ => {
                 let name = reference.text_or_empty("name");
@@ -217,73 +217,6 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
                 required_name(reference, "key", names::config_key, report);
             }
         }
-    }
-}
-
-/// A field of the pod (`metadata.labels['a']`).
-pub(super) fn object_field<'a>(reference: &'a Node, known: &[&str], report: &mut Report<'a>) {
-    // The server only supports the fields of `v1`.
-    exactly_one_of(reference, "apiVersion", &["v1", ""], report);
-    let path = reference.text_or_empty("fieldPath");
-    if path.is_empty() {
-        return required(reference, "fieldPath", report);
-    }
-    let subscript = path.strip_suffix("']").and_then(|it| it.split_once("['"));
-    let holds = match subscript {
-        Some(("metadata.annotations", key)) => names::qualified_name(&key.to_lowercase()).is_none(),
-        Some(("metadata.labels", key)) => names::qualified_name(key).is_none(),
-        Some(_) => false,
-        None => known.contains(&path),
-    };
-    if !holds {
-        let value = reference.field("fieldPath").unwrap_or(reference);
-        report.unsupported(value, known);
-    }
-}
-
-/// A reference to a resource of a container.
-pub(super) fn resource_field<'a>(
-    reference: &'a Node,
-    needs_container: bool,
-    report: &mut Report<'a>,
-) {
-    const KNOWN: [&str; 6] = [
-        "limits.cpu",
-        "limits.memory",
-        "limits.ephemeral-storage",
-        "requests.cpu",
-        "requests.memory",
-        "requests.ephemeral-storage",
-    ];
-    let name = reference.text_or_empty("resource");
-    if needs_container && reference.text_or_empty("containerName").is_empty() {
-        required(reference, "containerName", report);
-    } else if name.is_empty() {
-        required(reference, "resource", report);
-    } else if !KNOWN.contains(&name)
-        && !name.starts_with("requests.hugepages-")
-        && !name.starts_with("limits.hugepages-")
-    {
-        let value = reference.field("resource").unwrap_or(reference);
-        report.unsupported(value, &KNOWN);
-    }
-    divisor(reference, name, report);
-}
-
-fn divisor<'a>(reference: &'a Node, name: &str, report: &mut Report<'a>) {
-    const UNITS: [&str; 13] = [
-        "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei",
-    ];
-    let amount = fields::quantity(reference, "divisor").filter(|it| !it.is_zero());
-    let Some(amount) = amount else { return };
-    let allowed: &[&str] = match name.ends_with(".cpu") {
-        true => &["1m", "1"],
-        false => &UNITS,
-    };
-    let quantity = crate::validate::quantity::Quantity::parse;
-    if !allowed.iter().any(|it| quantity(it) == Some(amount)) {
-        let message = format!("must be one of {}", allowed.join(", "));
-        report.invalid_field(reference, "divisor", message);
     }
 }
 

@@ -181,3 +181,26 @@ pub(super) fn set<'k>(node: &Node, keys: &[&'k str]) -> Vec<&'k str> {
     let set = keys.iter().filter(|it| node.field(it).is_some());
     set.copied().collect()
 }
+
+/// The spec of an object, which is required.
+pub(super) fn spec_of<'a>(object: &'a Node, report: &mut Report<'a>) -> Option<&'a Node> {
+    let spec = object.field("spec");
+    if spec.is_none() {
+        required(object, "spec", report);
+    }
+    spec
+}
+
+/// A relative path without `..`.
+pub(super) fn relative_path<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
+    if node.text_or_empty(key).starts_with('/') {
+        report.invalid_field(node, key, "must be a relative path");
+    }
+    no_steps_back(node, key, report);
+}
+
+pub(super) fn no_steps_back<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
+    if node.text_or_empty(key).split('/').any(|it| it == "..") {
+        report.invalid_field(node, key, "must not contain `..`");
+    }
+}

@@ -11,6 +11,7 @@ mod cron;
 mod fields;
 mod network;
 mod pod;
+mod pod_fields;
 mod quota;
 mod rbac;
 mod resources;

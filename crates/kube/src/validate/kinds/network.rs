@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::fields::{self, exactly_one_of, is_port, port_or_name, required, text_of};
+use super::fields::{self, exactly_one_of, is_port, port_or_name, required, spec_of, text_of};
 use super::selector;
-use super::workload::spec_of;
 use crate::validate::fault::Report;
 use crate::validate::json::{Fields, Json};
 use crate::validate::names;

@@ -93,7 +93,7 @@ fn profiles<'a>(context: &'a Node, report: &mut Report<'a>) {
             ("", _) => required(profile, "type", report),
             ("Localhost", None) => required(profile, "localhostProfile", report),
             ("Localhost", Some(_)) if is_path => {
-                super::volume::relative_path(profile, "localhostProfile", report);
+                fields::relative_path(profile, "localhostProfile", report);
             }
             ("Localhost", Some(file)) => {
                 let text = text_of(file);

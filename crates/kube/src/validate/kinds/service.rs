@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::fields::{
-    self, PORT_WORDS, exactly_one_of, is_port, one_of, port_or_name, required, text_of, within,
+    self, PORT_WORDS, exactly_one_of, is_port, one_of, port_or_name, required, spec_of, text_of,
+    within,
 };
-use super::workload::spec_of;
 use crate::validate::fault::Report;
 use crate::validate::json::{Fields, Json};
 use crate::validate::metadata::labels;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::{self, exactly_one_of, one_of, quantity_of, required, required_name, text_of};
-use super::{selector, workload};
+use super::selector;
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::names;
@@ -17,7 +17,7 @@ const MODES: [&str; 4] = [
 ];
 
 pub(super) fn claim<'a>(object: &'a Node, report: &mut Report<'a>) {
-    if let Some(spec) = workload::spec_of(object, report) {
+    if let Some(spec) = fields::spec_of(object, report) {
         claim_spec(spec, object, report);
     }
 }

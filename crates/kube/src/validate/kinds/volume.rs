@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::{self, exactly_one_of, quantity, required, within};
-use super::storage;
+use super::fields::{
+    self, exactly_one_of, no_steps_back, quantity, relative_path, required, within,
+};
+use super::{pod_fields, storage};
 use crate::validate::fault::{Help, Report};
 use crate::validate::json::Fields;
 use crate::validate::names;
@@ -242,20 +244,6 @@ fn local_path<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     }
 }
 
-/// A relative path without `..`.
-pub(super) fn relative_path<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
-    if node.text_or_empty(key).starts_with('/') {
-        report.invalid_field(node, key, "must be a relative path");
-    }
-    no_steps_back(node, key, report);
-}
-
-pub(super) fn no_steps_back<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
-    if node.text_or_empty(key).split('/').any(|it| it == "..") {
-        report.invalid_field(node, key, "must not contain `..`");
-    }
-}
-
 fn downward_file<'a>(item: &'a Node, report: &mut Report<'a>) {
     const FIELDS: [&str; 5] = [
         "metadata.name",
@@ -267,7 +255,7 @@ fn downward_file<'a>(item: &'a Node, report: &mut Report<'a>) {
     local_path(item, "path", report);
     match (item.field("fieldRef"), item.field("resourceFieldRef")) {
         (Some(field), other) => {
-            super::container::object_field(field, &FIELDS, report);
+            pod_fields::object_field(field, &FIELDS, report);
             if other.is_some() {
                 report.invalid_field(
                     item,
@@ -276,7 +264,7 @@ fn downward_file<'a>(item: &'a Node, report: &mut Report<'a>) {
                 );
             }
         }
-        (None, Some(resource)) => super::container::resource_field(resource, true, report),
+        (None, Some(resource)) => pod_fields::resource_field(resource, true, report),
         (None, None) => report.invalid(item, "must have `fieldRef` or `resourceFieldRef`"),
     }
     mode(item, "mode", report);

@@ -2,6 +2,7 @@
 
 use super::fields::{
     at_most_all, count, count_or_percent, exactly_one_of, name, not_negative, one_of, required,
+    spec_of,
 };
 use super::{pod, selector, storage};
 use crate::validate::fault::Report;
@@ -191,15 +192,6 @@ pub(super) fn pod_template<'a>(object: &'a Node, report: &mut Report<'a>) {
         Some(template) => pod::template(template, [], false, report),
         None => required(object, "template", report),
     }
-}
-
-/// The spec of an object, which is required.
-pub(super) fn spec_of<'a>(object: &'a Node, report: &mut Report<'a>) -> Option<&'a Node> {
-    let spec = object.field("spec");
-    if spec.is_none() {
-        required(object, "spec", report);
-    }
-    spec
 }
 
 /// Checks that the selector is not empty and selects the pods of the template.
