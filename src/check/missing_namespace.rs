@@ -6,6 +6,7 @@ use super::made::{is_custom, names};
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, Judge};
 use crate::diag::Severity;
+use crate::engine::ENGINES;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
@@ -40,7 +41,7 @@ fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     // The namespaces of the sync engine exist before anything is applied.
     let of_engine = scene.objects.iter().filter(|it| it.is_of_environment());
     known.extend(of_engine.map(|it| it.object.namespace()));
-    known.extend(["flux-system", "argocd"]);
+    known.extend(ENGINES.iter().map(|it| it.namespace));
     let mut missing: BTreeMap<&str, Vec<&SourcedObject<'_>>> = BTreeMap::new();
     for placed in &scene.objects {
         let namespace = placed.object.namespace();
