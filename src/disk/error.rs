@@ -49,7 +49,7 @@ impl fmt::Display for DiskError {
     }
 }
 
-// The reason is in the message, so that a chain of causes does not tell it twice.
+// The reason is part of the message, so a chain of causes must not repeat it.
 impl std::error::Error for DiskError {}
 
 /// Common reasons, without error numbers.

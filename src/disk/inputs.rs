@@ -11,7 +11,7 @@ use super::Folder;
 use super::store_private;
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, ReadSet, TreePath, Unlisted};
 
-/// The first bytes of the file. Another version's is not read.
+/// The first bytes of the file. Files of other versions are not read.
 const HEAD: &[u8] = b"pleach inputs 2\n";
 
 /// The bytes of a larger file are not kept, and this is also the limit for all files together: charts are large and rarely change.
@@ -21,27 +21,27 @@ const BYTES_MAX: usize = 64 << 20;
 /// The inputs of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// Those of a run before, which are most of them.
+    /// The inputs of an earlier run, usually most of them.
     loaded: Arc<Loaded>,
-    /// What was looked at since, which counts in their place.
+    /// Inputs that were read since, which replace the loaded ones.
     files: BTreeMap<TreePath, Known>,
     folders: BTreeMap<TreePath, Vec<Entry>>,
     /// The bytes of these files, one after the other.
     text: Vec<u8>,
 }
 
-/// What was at a path.
+/// The entry at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Known {
     Nothing,
     Folder,
-    /// A file, and where its bytes are in the text.
+    /// A file, and the range of its bytes in the text.
     File(Range<usize>),
-    /// A file of which no bytes are kept.
+    /// A file whose bytes are not kept.
     Large,
 }
 
-/// What was at a path, with the bytes.
+/// The entry at a path, with its bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     Nothing,
@@ -51,7 +51,7 @@ pub(super) enum Found<'a> {
 }
 
 impl Inputs {
-    /// What a run has read, read once more. `None` where something can't be read, or is too much to keep.
+    /// Reads the inputs of a run again. `None` if something cannot be read or is too large.
     pub fn of(files: &Folder, read: &ReadSet) -> Option<Inputs> {
         Inputs::default().with(files, read)
     }
@@ -76,7 +76,7 @@ impl Inputs {
         (all <= BYTES_MAX).then_some(Known::File(start..self.text.len()))
     }
 
-    /// A folder that is not there has no entry among the folders: its path says so.
+    /// Lists a folder. A missing folder has no entry among the folders, only one for its path.
     fn list(&mut self, files: &Folder, folder: &TreePath) -> Option<()> {
         match files.list(folder) {
             Ok(entries) => drop(self.folders.insert(folder.clone(), entries)),
@@ -86,8 +86,8 @@ impl Inputs {
         Some(())
     }
 
-    /// The inputs as they are now, and what has changed. `changed` are the paths whose stat data are not as they were. `None` where
-    /// folders come or go, and where a large file changes.
+    /// The current inputs, and the changes. `changed` are the paths whose stat data differ. `None` if folders were added or
+    /// removed, or if a large file changed.
     pub fn now(&self, files: &Folder, changed: &BTreeSet<TreePath>) -> Option<(Inputs, Changes)> {
         let (mut now, mut changes) = (self.clone(), Changes::new());
         for path in changed {
@@ -114,7 +114,7 @@ impl Inputs {
                 changes.mention(&inner);
             }
         }
-        // A name that cannot be read changes no list, and only a run of the whole workspace reports it.
+        // A name that cannot be read does not change the list; only a complete run reports it.
         files.unlisted().is_empty().then_some((now, changes))
     }
 
@@ -134,7 +134,7 @@ impl Inputs {
         Some(())
     }
 
-    /// Adds what a later run has read besides.
+    /// Adds further inputs of a later run.
     pub fn with(mut self, files: &Folder, read: &ReadSet) -> Option<Inputs> {
         for path in &read.files {
             if self.file(path).is_none() {
@@ -149,7 +149,7 @@ impl Inputs {
         Some(self)
     }
 
-    /// Whether any file holds a text.
+    /// Whether any file contains a text.
     pub fn has_text(&self, text: &str) -> bool {
         let has = |bytes: &[u8]| memchr::memmem::find(bytes, text.as_bytes()).is_some();
         has(&self.loaded.bytes) || has(&self.text)
@@ -174,7 +174,7 @@ impl Inputs {
         self.folders.contains_key(path) || self.loaded.folder(path).is_some()
     }
 
-    /// Whether a folder whose names are known has one of that name.
+    /// Whether a listed folder contains a name; `None` if the folder was not listed.
     fn has_name(&self, folder: &TreePath, name: &str) -> Option<bool> {
         match self.folders.get(folder) {
             Some(entries) => Some(entries.iter().any(|it| *it.name == *name)),
@@ -182,7 +182,7 @@ impl Inputs {
         }
     }
 
-    /// Writes them to a file. `id` names the run that they belong to.
+    /// Writes the inputs to a file. `id` identifies their run.
     pub fn store(&self, file: &Path, id: &str) -> Option<()> {
         store_private(file, &self.bytes(id)?).ok()
     }
@@ -198,7 +198,7 @@ impl Inputs {
         Some(bytes)
     }
 
-    /// All paths that were looked at, with what was there, in the order of the paths' bytes.
+    /// All paths that were read, with their entries, sorted by the bytes of the paths.
     pub(super) fn files(&self) -> Vec<(&[u8], Found<'_>)> {
         let loaded = self.loaded.files.iter();
         let loaded =
@@ -250,7 +250,7 @@ impl Inputs {
         Some(())
     }
 
-    /// Reads them; `None` where they are of another run, or not whole.
+    /// Reads the inputs; `None` if they belong to another run or are incomplete.
     #[allow(clippy::disallowed_methods, reason = "a file of the cache")]
     pub fn load(file: &Path, id: &str) -> Option<Inputs> {
         Inputs::read(std::fs::read(file).ok()?, id)
@@ -275,7 +275,7 @@ impl Known {
     }
 }
 
-/// Two lists in one order, of which the second one counts where both have an item.
+/// Merges two sorted lists. If both contain an item, that of the second list is used.
 fn merged<'a, T: Clone>(first: Vec<T>, second: Vec<T>, key: impl Fn(&T) -> &'a [u8]) -> Vec<T> {
     let mut all = Vec::with_capacity(first.len() + second.len());
     let mut rest = second.into_iter().peekable();
@@ -289,13 +289,13 @@ fn merged<'a, T: Clone>(first: Vec<T>, second: Vec<T>, key: impl Fn(&T) -> &'a [
     all
 }
 
-/// Inputs as they are in a file: nothing is copied from it, for few of them are asked for.
+/// The inputs in a file. Nothing is copied, because few of them are needed.
 #[derive(Debug, Default)]
 struct Loaded {
     bytes: Vec<u8>,
-    /// Where each path is, in the order of the paths.
+    /// The range of each path, sorted by path.
     files: Vec<(Range<usize>, Known)>,
-    /// Where each path and the names of its entries are.
+    /// The ranges of each path and of the names of its entries.
     folders: Vec<(Range<usize>, Range<usize>)>,
 }
 
@@ -347,7 +347,7 @@ impl Loaded {
         (self.text(found) == path).then_some(known)
     }
 
-    /// The kinds and names of a folder's entries, as they are written.
+    /// The kinds and names of a folder's entries, as stored.
     fn folder(&self, path: &TreePath) -> Option<impl Iterator<Item = &[u8]>> {
         let path = path.as_str().as_bytes();
         let at = self.folders.partition_point(|it| self.text(&it.0) < path);
@@ -390,7 +390,7 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// A letter and a name for each, with a zero byte, which no name has, behind it.
+    /// Writes a letter and a name for each entry, followed by a zero byte, which names cannot contain.
     fn entries(&mut self, entries: &[Entry]) -> Option<()> {
         let mut text = Vec::new();
         for entry in entries {
@@ -435,21 +435,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The files of a workspace at a time: what is known of that time is answered from memory, and all else is read from the disk.
+/// The files of a workspace at the time of a run: stored inputs are read from memory, other files from disk.
 pub struct Remembered<'a> {
     inputs: &'a Inputs,
     files: &'a Folder,
 }
 
 impl<'a> Remembered<'a> {
-    /// `files` is where what is not known is read.
+    /// `files` is used for everything that is not stored.
     pub fn new(inputs: &'a Inputs, files: &'a Folder) -> Remembered<'a> {
         Remembered { inputs, files }
     }
 }
 
 impl Remembered<'_> {
-    /// What was at a path. If the run did not look for it, the listing of its folder may still show that it did not exist.
+    /// The entry at a path. If the run did not read it, the listing of its folder may still show that it did not exist.
     fn known(&self, path: &TreePath) -> Option<Found<'_>> {
         let is_missing = || {
             let is_there = self.inputs.has_name(&path.parent()?, path.name())?;
@@ -489,7 +489,7 @@ impl Files for Remembered<'_> {
         }
     }
 
-    /// No link leads to what is known.
+    /// Stored paths contain no links.
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         match self.kind(path)? {
             Some(_) if self.inputs.file(path).is_some() => Ok(path.clone()),

@@ -1,4 +1,4 @@
-//! Folders that are written to are reached through no link.
+//! Ensures that folders are not written to through links.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,8 @@ use std::path::Path;
 use super::error::DiskError;
 use crate::tree::TreePath;
 
-/// An error at the first link on the way from a folder to a path below it. What a link in a repository leads to is for whoever made
-/// it to choose: what is read there may have no end, and what is written or removed there is somebody else's.
+/// An error at the first link between a folder and a path below it. Links of a repository are not trusted: the target may be an
+/// endless file, or files of somebody else that would be overwritten or removed.
 pub fn refuse_links(root: &Path, path: &TreePath) -> Result<(), DiskError> {
     let mut place = root.to_path_buf();
     for part in path.parts() {

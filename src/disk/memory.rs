@@ -16,12 +16,12 @@ const BYTES_MAX: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Memory {
     folder: PathBuf,
-    /// What all names begin with: the repository.
+    /// The prefix of all names, which identifies the repository.
     place: String,
 }
 
 impl Memory {
-    /// The store of one place below a folder of the cache.
+    /// The store for one repository below a folder of the cache.
     pub fn new(folder: &Path, place: &Path) -> Memory {
         Memory {
             folder: folder.to_path_buf(),
@@ -56,7 +56,7 @@ impl workspace_diff::Memory for Memory {
         opened(&bytes).map(<[u8]>::to_vec)
     }
 
-    /// A failure only costs time.
+    /// Failures are ignored, because they only cost time.
     fn keep(&self, name: &str, bytes: Vec<u8>) {
         let bytes = sealed(bytes);
         self.make_room(bytes.len() as u64);

@@ -42,13 +42,13 @@ use std::path::{Path, PathBuf};
 
 use crate::tree::{EntryKind, Files, FilesError, Tree, TreePath, Walk};
 
-/// The largest file that is read. etcd takes objects of 1.5 MiB, and charts are pulled up to 100 MiB.
+/// The maximum size of a file. For comparison: etcd accepts objects of 1.5 MiB, and charts may have 100 MiB.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// The longest path that is followed through links, as in Linux.
 const PATH_BYTES_MAX: usize = 4_096;
 
-/// How many folders of a revision are listed: a few small objects of Git can say any number.
+/// The maximum number of listed folders of a revision, because a few small Git objects can represent any number of folders.
 const FOLDERS_MAX: usize = 20_000;
 
 fn too_large() -> FilesError {
@@ -61,12 +61,13 @@ pub fn find_upwards(start: &Path, name: &str) -> Option<PathBuf> {
     let start = std::path::absolute(start).ok()?;
     let mut folders = start.ancestors();
     folders
-        // A broken link counts: reading it says what is wrong.
+        // A broken link counts, because reading it reports the error.
         .find(|folder| fs::symlink_metadata(folder.join(name)).is_ok_and(|it| !it.is_dir()))
         .map(Path::to_path_buf)
 }
 
-/// Everything below a folder of `files`, dot files left out, with paths relative to it. A folder that links lead to is read once.
+/// All files below a folder of `files`, except dot files, with paths relative to it. A folder with several links to it is read
+/// once.
 pub fn read(files: &dyn Files, folder: &TreePath) -> Result<Tree, (TreePath, FilesError)> {
     let mut tree = Tree::new();
     let mut open = Walk::new(files, folder.clone());

@@ -1,4 +1,4 @@
-//! The output folder: its files, for planning, and the names of those that are not yet in place.
+//! The output folder: its files, and the names of temporary files.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use crate::tree::{Tree, TreePath};
 
 use super::error::DiskError;
 
-/// The name of a file that is not yet in place: these two around six letters or digits.
+/// The beginning and the end of the name of a temporary file, with six letters or digits in between.
 pub(super) const ASIDE: (&str, &str) = (".pleach-", ".tmp");
 
 /// Whether an interrupted run may have left this file. The test is exact, because the file is removed.

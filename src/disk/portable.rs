@@ -1,7 +1,7 @@
-//! A run as another machine can know it: by what its files held, and not by their stat data.
+//! A run in a form for other machines: identified by the content of files, not by their stat data.
 //!
-//! It says of every input what was there, with its bytes, and of every output the digest. A fresh clone has the same files with other
-//! inodes and times: where they are still what the run has read and written, the clone gets a stamp of its own.
+//! It contains every input with its bytes, and the digest of every output. A fresh clone has the same files with other inodes and
+//! times: if they are equal to those of the run, the clone gets its own stamp.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,31 +19,31 @@ use super::stamp::{Begin, Difference, Stamp, add_above, place};
 use crate::tree::TreePath;
 use crate::yaml::parallel;
 
-/// What it begins with. Another version's is not read.
+/// The first bytes. Data of other versions is not read.
 const HEAD: &[u8] = b"pleach run 1\n";
 
-/// More than any run that is kept comes to, unpacked: inputs are at most 64 MiB, and the rest is paths and digests.
+/// The maximum size of an unpacked run. Inputs are at most 64 MiB, and the rest are paths and digests.
 const BYTES_MAX: u64 = 128 << 20;
 
-/// From so many files on, they are read on all processors.
+/// From this number of files on, all processors read them.
 const MANY: usize = 64;
 
-/// The inputs are of the run that they are packed with.
+/// The run ID of the inputs: they belong to the run that they are packed with.
 const ID: &str = "portable";
 
 /// The files that a run has read and written.
 #[derive(Clone, Debug)]
 pub struct Portable {
-    /// What was kept with the stamp.
+    /// The text stored with the stamp.
     pub words: String,
     inputs: Inputs,
-    /// Inputs of which no bytes are kept.
+    /// Inputs whose bytes are not kept.
     large: BTreeMap<TreePath, Digest>,
     outputs: BTreeMap<TreePath, Digest>,
 }
 
 impl Portable {
-    /// What a stamp and its inputs say of a workspace and its output folder. `None` where a file is no longer what they say.
+    /// Makes a run from a stamp and its inputs. `None` if a file has changed since.
     pub fn of(
         stamp: &Stamp,
         inputs: &Inputs,
@@ -51,7 +51,7 @@ impl Portable {
         out: &Path,
         words: &str,
     ) -> Option<Portable> {
-        // What is below the output folder counts as output.
+        // Files below the output folder count as output.
         if root.starts_with(out) {
             return None;
         }
@@ -70,7 +70,7 @@ impl Portable {
         })
     }
 
-    /// As they are stored. `key` is what else the run depends on. The same run has the same bytes on every machine.
+    /// Serializes the run. `key` represents everything else that it depends on. The same run has the same bytes on every machine.
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
         let mut bytes = HEAD.to_vec();
         let mut writer = Writer(&mut bytes);
@@ -92,7 +92,7 @@ impl Portable {
         Some(sealed(packed.finish().ok()?))
     }
 
-    /// Reads what [`Portable::bytes`] wrote; `None` for anything else, and for another key.
+    /// Parses the output of [`Portable::bytes`]; `None` for other data, and for another key.
     pub fn read(packed: &[u8], key: &str) -> Option<Portable> {
         let mut bytes = Vec::new();
         let mut unpacked = ZlibDecoder::new(opened(packed)?).take(BYTES_MAX + 1);
@@ -124,8 +124,8 @@ impl Portable {
         &self.inputs
     }
 
-    /// What differs now, with the stamp of a run on this machine. Each folder that was listed counts as changed, for only its names say
-    /// whether it is. `None` where that cannot be known: a link, a folder that is gone, what cannot be read.
+    /// The current differences, with the stamp of a run on this machine. Every listed folder counts as changed, because only its
+    /// names show whether it is. `None` if this cannot be determined: for links, missing folders and unreadable files.
     pub fn difference(&self, root: &Path, out: &Path, begin: Begin) -> Option<Difference> {
         let mut stamp = Stamp::default();
         let mut changed = Vec::new();
@@ -164,7 +164,7 @@ impl Portable {
             if !is_same {
                 changed.push(place.clone());
             }
-            // A folder that was both listed and looked at has been seen.
+            // The folder has already been added.
             stamp.entries.insert(place, seen);
         }
         changed.extend(output_folders(&mut stamp, out, &folders, begin)?);
@@ -178,7 +178,7 @@ impl Portable {
     }
 }
 
-/// Adds the folders of the output to a stamp, and gives those that hold other names than the stamp knows.
+/// Adds the folders of the output to a stamp, and returns those that contain other names than the stamp.
 fn output_folders(
     stamp: &mut Stamp,
     out: &Path,
@@ -200,7 +200,7 @@ fn output_folders(
     Some(places)
 }
 
-/// What is expected at a path.
+/// The expected entry at a path.
 enum Expected<'a> {
     Nothing,
     Folder,
@@ -209,7 +209,7 @@ enum Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// What is there, and whether it is that; `None` where it cannot be known.
+    /// The actual entry, and whether it is the expected one; `None` if this cannot be determined.
     fn look(&self, place: &Path, begin: Begin) -> Option<(Seen, bool)> {
         let seen = see(place)?;
         let stat = match (self, seen) {
@@ -230,7 +230,7 @@ impl Expected<'_> {
     }
 }
 
-/// The digests of files that are as a stamp has seen them.
+/// The digests of files that are unchanged according to a stamp.
 fn digests(stamp: &Stamp, root: &Path, paths: Vec<TreePath>) -> Option<BTreeMap<TreePath, Digest>> {
     let read = parallel::map(MANY, &paths, |path| {
         let place = place(root, path)?;
@@ -265,7 +265,7 @@ fn read_digests(reader: &mut Reader<'_>) -> Option<BTreeMap<TreePath, Digest>> {
     Some(files)
 }
 
-/// A path below a folder, as it is written: one that leads elsewhere is none.
+/// Parses a path below a folder; `None` if it leads outside.
 fn path(bytes: &[u8]) -> Option<TreePath> {
     let text = str::from_utf8(bytes).ok()?;
     TreePath::new(text).filter(|it| it.as_str() == text)

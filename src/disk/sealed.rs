@@ -13,14 +13,14 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
-/// The bytes with their digest behind them.
+/// The bytes, followed by their digest.
 pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let whole = digest(&bytes);
     bytes.extend(whole);
     bytes
 }
 
-/// What [`sealed`] was given; `None` for anything else.
+/// The argument of [`sealed`]; `None` for other data.
 pub(super) fn opened(bytes: &[u8]) -> Option<&[u8]> {
     let (body, whole) = bytes.split_last_chunk()?;
     (digest(body) == *whole).then_some(body)

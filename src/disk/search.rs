@@ -1,4 +1,4 @@
-//! Finds folders of a work tree by a folder that they hold.
+//! Finds folders of a work tree by a folder in them.
 
 use std::fs;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use super::output::place;
 use crate::tree::TreePath;
 
-/// How deep below the root is looked, and in how many folders: the search must not take longer than a rendering.
+/// Limits of the search, in depth and in folders, because it must not take longer than a rendering.
 const DEPTH_MAX: usize = 5;
 const FOLDERS_MAX: usize = 10_000;
 
-/// Folders of other programs that hold many files and no work of a person.
+/// Folders with many files of other programs.
 const PASSED_OVER: [&str; 3] = ["node_modules", "target", "vendor"];
 
-/// The folders below `root` that hold a folder of that name, in order. Links, hidden folders, what `is_foreign` names and folders
-/// that cannot be read are passed over.
+/// The folders below `root` that contain a folder with this name, sorted. Skips links, hidden folders, folders for which
+/// `is_foreign` is true, and unreadable folders.
 pub fn folders_with(
     root: &Path,
     name: &str,
@@ -60,7 +60,7 @@ fn entries(folder: &Path) -> (Vec<String>, Vec<String>) {
     (files, folders)
 }
 
-/// Removes a folder that holds nothing; any other stays.
+/// Removes a folder if it is empty.
 pub fn remove_empty(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }

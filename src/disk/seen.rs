@@ -1,4 +1,4 @@
-//! What was at paths: thousands of them, read in one go and written in one go, and few of them changed in between.
+//! The recorded entries of thousands of paths, which are read and written at once, with few changes in between.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,13 +7,13 @@ use std::path::Path;
 
 use super::sealed::Digest;
 
-/// What is at a path.
+/// The entry at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Nothing,
-    /// With the digest of its bytes if it may have changed since.
+    /// A file, with the digest of its bytes if it may have changed since.
     File(Stat, Option<Digest>),
-    /// With whether it may have changed since; then its names are those of the entries below it.
+    /// A folder, and whether it may have changed since. In that case, its names are compared with the entries below it.
     Folder(Stat, bool),
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Stat {
     pub(super) times: [i64; 2],
 }
 
-/// What is at a path; `None` for a link, for what is neither file nor folder, and where it cannot be known.
+/// The entry at a path; `None` for links and special files, and if it cannot be read.
 pub(super) fn see(path: &Path) -> Option<Seen> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
@@ -58,19 +58,19 @@ fn stat(metadata: &fs::Metadata) -> Option<Stat> {
     })
 }
 
-/// Elsewhere nothing but the bytes says whether a file is the same.
+/// On other systems, only the bytes show whether a file has changed.
 #[cfg(not(unix))]
 fn stat(_metadata: &fs::Metadata) -> Option<Stat> {
     None
 }
 
-/// What was seen at absolute paths, in the order of the paths' bytes.
+/// The entries of absolute paths, sorted by the bytes of the paths.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SeenPaths {
-    /// The paths of what was read, one after the other: a text of its own for each would take longer than all else.
+    /// The paths, one after the other. A separate string for each would take most of the time.
     text: String,
     read: Vec<(Range<u32>, Seen)>,
-    /// What was added or removed since.
+    /// Entries that were added or removed since.
     changed: BTreeMap<String, Option<Seen>>,
 }
 
@@ -94,12 +94,12 @@ impl SeenPaths {
         self.changed.insert(path.to_string(), None);
     }
 
-    /// All of them, in order.
+    /// All entries, sorted.
     pub(super) fn all(&self) -> Vec<(&str, &Seen)> {
         self.merged(0, "")
     }
 
-    /// Those below a folder.
+    /// The entries below a folder.
     pub(super) fn below(&self, folder: &str) -> Vec<(&str, &Seen)> {
         let prefix = format!("{folder}/");
         self.merged(self.start(&prefix), &prefix)
@@ -128,7 +128,7 @@ impl SeenPaths {
         all
     }
 
-    /// Where a path is among those that were read, or would be.
+    /// The position of a path among those that were read, or its insertion position.
     fn start(&self, path: &str) -> usize {
         self.read.partition_point(|it| self.path(&it.0) < path)
     }
@@ -138,7 +138,7 @@ impl SeenPaths {
         self.text.get(range).unwrap_or("")
     }
 
-    /// Appends them to bytes: each path as what it shares with the one before it and the rest.
+    /// Serializes the entries: each path as the length of the prefix that it shares with the previous one, and the rest.
     pub(super) fn write(&self, bytes: &mut Vec<u8>) -> Option<()> {
         let mut last = "";
         for (path, seen) in self.all() {
@@ -154,7 +154,7 @@ impl SeenPaths {
         Some(())
     }
 
-    /// Reads what [`SeenPaths::write`] wrote; `None` for anything else.
+    /// Parses the output of [`SeenPaths::write`]; `None` for other data.
     pub(super) fn read(bytes: &[u8]) -> Option<SeenPaths> {
         let (mut text, mut read) = (Vec::with_capacity(bytes.len()), Vec::new());
         let (mut rest, mut last) = (bytes, 0..0);

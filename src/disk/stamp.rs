@@ -1,9 +1,9 @@
 //! Stat data of files and folders: as long as they are unchanged, the files need not be read again.
 //!
-//! Git's index detects unchanged files in the same way. A file that changes without a change of size, times and inode would be
-//! taken for unchanged; the kernel sets the time of a change itself, so this needs a clock that was set back. What changed about
-//! the time at which the stamp was made may change again within the same tick of the clock: such a file is identified by its bytes
-//! and such a folder by its names, and an unknown one makes no stamp.
+//! Git's index detects unchanged files in the same way. A change that affects neither size, times nor inode would not be detected;
+//! because the kernel sets the change time, this is only possible if the clock was set back. A file that changed shortly before the
+//! stamp was made may change again within the same tick of the clock: such files are identified by their bytes, such folders by
+//! their names. If these are unknown, no stamp is made.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,11 +17,11 @@ use super::seen::{Seen, SeenPaths, Stat, see};
 use super::store;
 use crate::tree::TreePath;
 
-/// The first line of the file of a stamp. Another version's is not read.
+/// The first line of a stamp's file. Files of other versions are not read.
 const HEAD: &str = "pleach stamp 2";
 
-/// What changed in so short a time before a run begins may change again with the same times. Clocks of file systems tick in
-/// milliseconds; those that count whole seconds are known by it.
+/// A file that changed within this time before a run may change again with the same times. Clocks of file systems tick in
+/// milliseconds; those that only have whole seconds are detected.
 const TICK: Duration = Duration::from_millis(100);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
@@ -31,22 +31,22 @@ const STAMPS_MAX: usize = 64;
 /// The files that a run has read and written.
 #[derive(Debug, Default)]
 pub struct Stamp {
-    /// By absolute paths.
+    /// The entries by absolute path.
     pub(super) entries: SeenPaths,
 }
 
-/// When a run began: what changed later may be newer than what the run has read.
+/// The time when a run began. Files that changed later may be newer than what the run has read.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin(i128);
 
 impl Begin {
-    /// Marks the present moment as the beginning of a run.
+    /// The current time.
     pub fn now() -> Begin {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Begin(nanoseconds(now.unwrap_or_default()))
     }
 
-    /// Whether something may have changed since then.
+    /// Whether an entry may have changed since then.
     pub(super) fn is_before(self, stat: &Stat) -> bool {
         let [modified, changed] = stat.times.map(i128::from);
         let is_coarse = |it: i128| it % nanoseconds(Duration::from_secs(1)) == 0;
@@ -63,8 +63,8 @@ fn nanoseconds(duration: Duration) -> i128 {
 }
 
 impl Stamp {
-    /// Adds inputs below a folder: paths that were read or looked for, and folders that were listed. `None` where it cannot be known
-    /// that they are what the run has read, or where a link leads to them.
+    /// Adds inputs below a folder: paths that were read or requested, and folders that were listed. `None` if they may differ from
+    /// what the run has read, or if they are reached through a link.
     pub fn inputs(
         &mut self,
         root: &Path,
@@ -86,7 +86,7 @@ impl Stamp {
         Some(())
     }
 
-    /// The folders that lead to a path are no links.
+    /// Ensures that the parent folders of a path are not links.
     pub(super) fn folders_to(&self, root: &Path, path: &TreePath) -> Option<()> {
         let above = std::iter::successors(path.parent(), TreePath::parent);
         for folder in above.filter(|it| *it != TreePath::root()) {
@@ -102,7 +102,7 @@ impl Stamp {
         Some(())
     }
 
-    /// Adds all of an output folder. `files` are those that it holds now, with their bytes; `None` where it holds others.
+    /// Adds an output folder. `files` are its current files with their bytes; `None` if it contains others.
     pub fn output<'a>(
         &mut self,
         root: &Path,
@@ -134,7 +134,7 @@ impl Stamp {
         new.all(|it| self.has_names(it.0)).then_some(())
     }
 
-    /// Whether a folder holds what is known of it, and nothing else.
+    /// Whether a folder contains exactly the recorded names.
     pub(super) fn has_names(&self, folder: &str) -> bool {
         let Ok(entries) = fs::read_dir(folder) else {
             return false;
@@ -157,8 +157,8 @@ impl Stamp {
         own.count() == names
     }
 
-    /// The changed paths; `None` if unknown. What had to be looked at is from now on known by its stat data, if it is old enough by
-    /// then; with whether there was such a thing.
+    /// The changed paths; `None` if unknown. Entries whose content had to be read are identified by stat data from now on, if they
+    /// are old enough; the boolean says whether there were any.
     fn changed(&mut self, begin: Begin) -> Option<(Vec<PathBuf>, bool)> {
         let (mut changed, mut learned) = (Vec::new(), Vec::new());
         for (path, seen) in self.entries.all() {
@@ -195,7 +195,7 @@ impl Stamp {
         }
     }
 
-    /// Keeps the stamp, with words that come back with it. A stamp that cannot be kept costs time, and nothing else.
+    /// Stores the stamp together with a text. Failures are ignored, because they only cost time.
     pub fn keep(&self, file: &Path, key: &str, words: &str) {
         let Some(bytes) = self.bytes(key, words) else {
             return;
@@ -224,7 +224,7 @@ impl Stamp {
     }
 }
 
-/// The path of a file or folder below another, which must be text.
+/// The path of a file or folder below another one; `None` if it is not UTF-8.
 pub(super) fn place(root: &Path, path: &TreePath) -> Option<String> {
     let root = root.to_str()?;
     match path.as_str() {
@@ -233,7 +233,7 @@ pub(super) fn place(root: &Path, path: &TreePath) -> Option<String> {
     }
 }
 
-/// The folders that lead to a path.
+/// Adds the parent folders of a path.
 pub(super) fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
     for folder in std::iter::successors(path.parent(), TreePath::parent) {
         if !folders.insert(folder) {
@@ -242,17 +242,17 @@ pub(super) fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
     }
 }
 
-/// What a stamp has seen, looked at again.
+/// The differences from a stamp.
 #[derive(Debug)]
 pub struct Difference {
-    /// The words that were kept with the stamp.
+    /// The text stored with the stamp.
     pub words: String,
-    /// The paths that are not as they were: files, and folders that may hold other names.
+    /// The changed paths: files, and folders that may contain other names.
     pub changed: Vec<PathBuf>,
     pub(super) stamp: Stamp,
 }
 
-/// Looks again at what a stamp has seen; `None` where there is no stamp that can be used. `key` is what else the run depends on.
+/// Compares a stamp with the disk; `None` if there is no usable stamp. `key` represents everything else that the run depends on.
 pub fn difference(file: &Path, key: &str, begin: Begin) -> Option<Difference> {
     let (mut stamp, words) = Stamp::read(file, key)?;
     let (changed, has_learned) = stamp.changed(begin)?;
@@ -266,20 +266,20 @@ pub fn difference(file: &Path, key: &str, begin: Begin) -> Option<Difference> {
     })
 }
 
-/// The words of a stamp, if all that it has seen is as it was.
+/// The text of a stamp, if nothing has changed.
 pub fn unchanged(file: &Path, key: &str, begin: Begin) -> Option<String> {
     let found = difference(file, key, begin)?;
     found.changed.is_empty().then_some(found.words)
 }
 
 impl Difference {
-    /// Whether the stamp has seen something at a path.
+    /// Whether the stamp contains a path.
     pub fn has(&self, path: &Path) -> bool {
         let seen = path.to_str().and_then(|it| self.stamp.entries.get(it));
         seen.is_some_and(|it| *it != Seen::Nothing)
     }
 
-    /// The stamp, with other inputs below a folder, as [`Stamp::inputs`] adds them.
+    /// Replaces the inputs below a folder, like [`Stamp::inputs`].
     pub fn inputs(
         &mut self,
         root: &Path,
@@ -289,7 +289,7 @@ impl Difference {
         self.stamp.inputs(root, paths, begin)
     }
 
-    /// What the stamp has seen.
+    /// The stamp.
     pub fn into_stamp(self) -> Stamp {
         self.stamp
     }
@@ -300,8 +300,8 @@ impl Difference {
             .is_some_and(|it| self.stamp.entries.get(it).is_some())
     }
 
-    /// The stamp after some files of the output folder were written or removed. `None` where one of their folders holds what nobody
-    /// knows.
+    /// The stamp after some files of the output folder were written or removed. `None` if one of their folders contains unknown
+    /// entries.
     pub fn output(
         mut self,
         root: &Path,

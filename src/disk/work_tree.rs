@@ -9,7 +9,7 @@ use super::error::DiskError;
 use super::folder::Folder;
 use super::git::Repository;
 
-/// The work tree's top folder. What Git ignores is not listed; who knows its name may read it.
+/// The work tree's top folder. Ignored files are not listed, but can be read by name.
 pub struct WorkTree {
     folder: Folder,
     repository: Arc<Repository>,
@@ -34,7 +34,7 @@ impl WorkTree {
         ignored.as_ref().map_err(FilesError::clone)
     }
 
-    /// Whether an entry is a repository of its own, such as a submodule: a commit has none of its files.
+    /// Whether an entry is a separate repository, such as a submodule, whose files are not part of a commit.
     fn is_repository(&self, entry: &Entry, path: &TreePath) -> bool {
         let git = path.child(".git");
         entry.kind == EntryKind::Folder && matches!(self.folder.kind(&git), Ok(Some(_)))

@@ -35,7 +35,7 @@ impl Revision {
         if self.root == after.root {
             return Ok(Changes::new());
         }
-        // Most trees are read to learn that there is no link in them.
+        // Most trees are only read to find out that they contain no links.
         let mut seen = BTreeSet::new();
         let (walked, links) = join(|| self.walk(after), || self.links(inputs, &mut seen));
         let (mut changes, mut links) = (walked?, links?);

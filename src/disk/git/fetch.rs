@@ -16,7 +16,7 @@ use crate::disk::error::DiskError;
 /// The protocols of addresses of kustomize. `ext::` and the like would run programs.
 const PROTOCOLS: &str = "file:http:https:ssh";
 
-/// Where the commit is noted.
+/// The ref that stores the fetched commit.
 const FETCHED: &str = "refs/pleach/fetched";
 
 /// The default timeout of git.
@@ -28,8 +28,8 @@ const BYTES_MAX: u64 = 1 << 30;
 /// The interval for checking time and size.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Fetches a commit into a folder, which becomes a repository without a checkout, and gives its id. `reference` is a branch, a tag
-/// or a commit; empty for HEAD.
+/// Fetches a commit into a folder, which becomes a repository without a checkout, and returns its ID. `reference` is a branch, a
+/// tag or a commit; empty for HEAD.
 pub fn fetch(
     folder: &Path,
     address: &str,
@@ -82,7 +82,7 @@ pub fn submodules(folder: &Path, commit: &str) -> Result<Vec<(String, String)>, 
     Ok(both.collect())
 }
 
-/// The commit of a submodule in a commit; `None` where there is no submodule at the path.
+/// The commit of a submodule in a commit; `None` if there is no submodule at the path.
 pub fn submodule_commit(
     folder: &Path,
     commit: &str,
@@ -136,7 +136,7 @@ fn run(
     let stderr = child.stderr.take();
     let reader = std::thread::spawn(move || {
         let mut words = Vec::new();
-        // What goes beyond is no message for people.
+        // Longer output is not a message for people.
         let _ = stderr.map(|it| it.take(1 << 16).read_to_end(&mut words));
         String::from_utf8_lossy(&words).into_owned()
     });
@@ -153,7 +153,7 @@ fn run(
     }
 }
 
-/// Whether a process succeeded. Errors: why it has to be ended.
+/// Whether a process succeeded. Errors: why it must be terminated.
 fn wait(child: &mut Child, folder: &Path, patience: Duration) -> Result<bool, String> {
     let until = Instant::now() + patience;
     let mut ticks = 0_usize;
@@ -186,7 +186,7 @@ fn packs(folder: &Path) -> u64 {
 fn refused(address: &str, words: &str) -> DiskError {
     let has = |part: &str| words.contains(part);
     let mut lines = words.lines().map(str::trim).filter(|it| !it.is_empty());
-    let line = lines.next().unwrap_or("git ended without a word");
+    let line = lines.next().unwrap_or("git failed without a message");
     let line = line
         .trim_start_matches("fatal: ")
         .trim_start_matches("error: ");

@@ -1,10 +1,10 @@
-//! The names of objects.
+//! Object IDs.
 
 use std::fmt;
 
 use crate::yaml::hex;
 
-/// The name of an object: the digest of what it holds. Trees that are in no object, the index's, have made-up ones.
+/// The ID of an object: the digest of its content. Trees of the index, which are not stored as objects, have artificial IDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
     length: u8,
@@ -29,7 +29,7 @@ impl Id {
         Id::new(&pairs.collect::<Option<Vec<u8>>>()?)
     }
 
-    /// A name that no object has; others for other numbers.
+    /// An artificial ID, which no object has; unique for each number.
     pub(super) fn made_up(number: usize) -> Id {
         let mut bytes = [0; 32];
         let number = number.to_le_bytes();
@@ -40,7 +40,7 @@ impl Id {
         Id { length: 0, bytes }
     }
 
-    /// The digest; nothing for a made-up name.
+    /// The digest; empty for an artificial ID.
     pub(super) fn digest(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or(&[])
     }

@@ -26,14 +26,14 @@ pub struct Index {
 }
 
 impl Repository {
-    /// Reads the index, with the stat data that it holds for each file.
+    /// Reads the index.
     pub fn index(&self) -> Result<Index, DiskError> {
         let objects = self.objects();
-        // While git lists, the other git finds HEAD.
+        // Both git processes run at the same time.
         // `diff-index` reads the index in whatever form it has (split, sparse, with extensions), and prints only what differs.
         let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
         let mut list = command(&self.root);
-        // What is dirty inside a submodule cannot be committed here, and looking for it would start git in each of them.
+        // Changes inside a submodule cannot be committed here, and detecting them would start git in each submodule.
         list.args(arguments)
             .args(["--ignore-submodules=dirty", "HEAD", "--"]);
         list.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -46,7 +46,7 @@ impl Repository {
                 let listed = finished(&self.root, listed)?;
                 (head, changed(&listed, &mut unmerged))
             }
-            // Before the first commit there is nothing that git could compare the index with.
+            // Before the first commit, git has nothing to compare the index with.
             None => {
                 let root = Id::made_up(0);
                 let head = Revision::new(objects, root);
@@ -84,7 +84,7 @@ impl Repository {
     }
 }
 
-/// Reads `:<mode> <mode> <id> <id> <status>\0<path>\0` again and again.
+/// Reads repetitions of `:<mode> <mode> <id> <id> <status>\0<path>\0`.
 fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
     let text = String::from_utf8_lossy(listed);
     let mut fields = text.split('\0');
@@ -116,7 +116,7 @@ fn of_path(mode: Mode, path: &str) -> Mode {
 }
 
 impl Revision {
-    /// The same files with some of them put in, replaced or taken away.
+    /// The revision with some files added, replaced or removed.
     fn with(&self, entries: &Entries) -> Result<Revision, FilesError> {
         if entries.is_empty() {
             return Ok(Revision::new(self.objects.clone(), self.root));
@@ -136,7 +136,7 @@ impl Revision {
         Ok(index)
     }
 
-    /// Makes the folder at a path again: with what changes in it, and with the folders below it in which something changes.
+    /// Rebuilds the tree of a folder with its changed entries and subfolders.
     fn graft(
         &self,
         below: &Revision,
@@ -176,10 +176,10 @@ impl Revision {
             }
         }
         let items: Vec<Item> = items.into_values().collect();
-        // Git has no empty trees in a commit: a folder is gone with its last file.
+        // A commit has no empty trees: a folder is removed with its last file.
         let is_empty = items.is_empty();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        // No object has these names: Git writes trees when it commits, and this tree is only read.
+        // These trees are not stored as objects: Git writes trees when it commits, and this tree is only read.
         let id = match folder.as_str() {
             "" => self.root,
             _ => Id::made_up(trees.len() + 2),

@@ -1,4 +1,4 @@
-//! zlib's form, in which Git keeps every object.
+//! Decompression of zlib data, the format of Git's objects.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -8,18 +8,18 @@ use flate2::{Decompress, FlushDecompress, Status};
 /// Larger objects are left to Git.
 pub(super) const SIZE_MAX: usize = 1 << 24;
 
-/// The bytes that a text in zlib's form represents, about `size` of them. `more` gives what follows, again and again.
+/// Decompresses zlib data to about `size` bytes. `more` returns the next part of the data on each call.
 pub(super) fn inflate<'a>(
     start: &'a [u8],
     mut more: impl FnMut() -> Option<Cow<'a, [u8]>>,
     size: usize,
 ) -> Option<Vec<u8>> {
     thread_local! {
-        // Its tables are many times larger than most objects.
+        // The tables of the decompressor are many times larger than most objects.
         static TABLES: RefCell<Decompress> = RefCell::new(Decompress::new(true));
     }
     let (mut text, mut at) = (Cow::Borrowed(start), 0);
-    // One more, so that the end is seen in the same go.
+    // One byte more, so that the end is detected in the same call.
     let mut bytes = Vec::with_capacity(size.min(SIZE_MAX) + 1);
     TABLES.with_borrow_mut(|tables| {
         tables.reset(true);

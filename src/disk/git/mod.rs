@@ -1,10 +1,10 @@
 //! Git revisions and the index as [`Files`](crate::tree::Files), read from the object database: no checkout, no worktree.
 //!
-//! Objects are read where they lie, in the repository's own folder, since starting git takes longer than most comparisons. Their
-//! names are the digests of what they hold, so there is one answer only. What is less plain (alternates, other formats, replaced
-//! objects, names that are expressions) is asked of one `git cat-file --batch`, and so is whatever is not found: who compares
-//! revisions has Git, and it knows every form that a repository may have. A tree is read when somebody lists it, a file when
-//! somebody reads it, and what two revisions have in common once.
+//! Objects are read directly from the repository's folder, because starting git takes longer than most comparisons. The ID of an
+//! object is the digest of its content, so the result cannot differ. Everything else (alternates, other formats, replaced objects,
+//! revision expressions, and objects that are not found) is read through one `git cat-file --batch` process: to compare revisions,
+//! Git must be installed, and it supports every form of repository. Trees and files are read on demand, and objects that two
+//! revisions have in common are read once.
 
 mod changes;
 mod command;
@@ -48,7 +48,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository that a folder lies in.
+    /// The repository of a folder.
     pub fn find(folder: &Path) -> Result<Repository, DiskError> {
         let root = match top(folder) {
             Some(root) => root,
@@ -67,23 +67,23 @@ impl Repository {
         &self.root
     }
 
-    /// The first failure of git while files of revisions were read, which were then taken for missing. Whoever has read some asks
-    /// this before saying what was found.
+    /// The first failure of git while it read files of revisions, which then counted as missing. Callers must check it before they
+    /// use results of reads.
     pub fn failure(&self) -> Result<(), DiskError> {
         self.failures.first(&self.root)
     }
 
-    /// The commit that two revisions last had in common, if there is one.
+    /// The merge base of two revisions, if there is one.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
         self.ask(&["merge-base", "--", a, b])
     }
 
-    /// The answer to a question; `None` where git says no.
+    /// The answer of a query; `None` if the answer is negative.
     pub fn ask(&self, arguments: &[&str]) -> Result<Option<String>, DiskError> {
         answer(&self.root, command(&self.root).args(arguments))
     }
 
-    /// The folder that hooks lie in, by `core.hooksPath` too.
+    /// The folder of the hooks, which `core.hooksPath` may set.
     pub fn hooks(&self) -> Result<PathBuf, DiskError> {
         let mut ask = command_with_hooks(&self.root);
         let folder = output(&self.root, ask.args(["rev-parse", "--git-path", "hooks"]))?;
@@ -91,10 +91,10 @@ impl Repository {
         Ok(self.root.join(folder.trim_end_matches(['\r', '\n'])))
     }
 
-    /// Lets git note which files of the work tree are as the index has them.
+    /// Lets git refresh the stat data of the index.
     pub fn refresh(&self) -> Result<(), DiskError> {
         let mut refresh = command_on_files(&self.root)?;
-        // Files that differ make it say no, which is no failure.
+        // Its exit code is 1 if files differ, which is not a failure.
         answer(
             &self.root,
             refresh.args(["update-index", "-q", "--refresh"]),
@@ -102,7 +102,7 @@ impl Repository {
         .map(drop)
     }
 
-    /// What differs between a revision and the work tree, what Git ignores left out. A file that was only touched may count.
+    /// The differences between a revision and the work tree, without ignored files. A file that was only touched may be included.
     pub fn work_tree_changes(&self, revision: &str) -> Result<Changes, DiskError> {
         let tracked = || {
             let mut list = command_on_files(&self.root)?;
@@ -123,7 +123,7 @@ impl Repository {
         while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
             match (TreePath::new(path), status) {
                 (None, _) => {}
-                // Of a submodule it is known that another commit is checked out.
+                // For a submodule, only another checked-out commit is reported.
                 (Some(path), "M") if self.root.join(path.as_str()).is_dir() => {
                     changes.change_all(&path);
                 }
@@ -146,7 +146,7 @@ impl Repository {
         Ok(paths.split('\0').filter_map(TreePath::new).collect())
     }
 
-    /// Opens a revision: a commit by any of its names, or a tree. `None` if there is none of that name.
+    /// Opens a revision: a commit by any of its names, or a tree. `None` if it does not exist.
     pub fn revision(&self, name: &str) -> Result<Option<Revision>, DiskError> {
         let objects = self.objects();
         let tree = objects.tree(name)?;
@@ -156,18 +156,17 @@ impl Repository {
         Ok(tree.map(|it| Revision::new(objects, it)))
     }
 
-    /// An error where a name has a meaning, and the objects that it leads to are missing or damaged. An object ID means itself,
-    /// whether it is there or not.
+    /// An error if a name can be resolved, but its objects are missing or damaged. An object ID can always be resolved.
     fn check_objects(&self, name: &str) -> Result<(), DiskError> {
         let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
         let Some(id) = self.ask(&verify)? else {
-            // What it is counted from may be missing.
+            // The commit that the expression begins with may be missing.
             let end = name.find(['~', '^', ':', '@']).filter(|it| *it > 0);
             return end
                 .and_then(|it| name.get(..it))
                 .map_or(Ok(()), |it| self.check_objects(it));
         };
-        // Git takes nothing shorter for the beginning of an object ID.
+        // Git does not accept shorter abbreviations of object IDs.
         if name.len() >= ABBREVIATION_MIN && id.starts_with(&name.to_ascii_lowercase()) {
             return Ok(());
         }
@@ -184,7 +183,7 @@ impl Repository {
 /// `MINIMUM_ABBREV` of Git.
 const ABBREVIATION_MIN: usize = 4;
 
-/// The nearest folder upwards with a `.git` that is one. Git would find the same, but takes a process to say so.
+/// The nearest parent folder with a valid `.git`. Git would find the same folder, but needs a process.
 fn top(folder: &Path) -> Option<PathBuf> {
     let folder = fs::canonicalize(folder).ok()?;
     let mut above = folder.ancestors();
@@ -195,7 +194,7 @@ fn top(folder: &Path) -> Option<PathBuf> {
     found.map(Path::to_path_buf)
 }
 
-/// What a git command prints, without the line end.
+/// The output of a git command, without the line ending.
 fn git(folder: &Path, arguments: &[&str]) -> Result<String, DiskError> {
     output(folder, command(folder).args(arguments)).map(text)
 }

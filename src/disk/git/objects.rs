@@ -1,4 +1,4 @@
-//! The objects of a repository, each looked for once: in its own folder, and else by a running `git cat-file --batch`.
+//! The objects of a repository, each looked up once: in its folder, or else by a running `git cat-file --batch`.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -27,9 +27,9 @@ pub(super) struct Objects {
     root: PathBuf,
     store: Option<Store>,
     known: Mutex<BTreeMap<Id, Arc<[u8]>>>,
-    /// Of trees in which names were looked up; `None` for one that has to be looked at as a whole.
+    /// The layouts of trees in which names were looked up; `None` for a tree that must be read completely.
     layouts: Mutex<BTreeMap<Id, Option<Arc<Layout>>>>,
-    /// Started when it is first needed.
+    /// Started on first use.
     git: Mutex<Option<Batch>>,
     failures: Arc<Failures>,
 }
@@ -46,7 +46,7 @@ impl Objects {
         }
     }
 
-    /// The tree that a name resolves to. `None` where it resolves to none.
+    /// The tree that a name resolves to, if any.
     pub(super) fn tree(&self, name: &str) -> Result<Option<Id>, DiskError> {
         if name.contains(['\n', '\0']) {
             return Ok(None);
@@ -71,7 +71,7 @@ impl Objects {
         })
     }
 
-    /// Where the entries of a tree are, whose bytes are these.
+    /// The layout of a tree with these bytes.
     pub(super) fn layout(&self, id: &Id, bytes: &[u8]) -> Option<Arc<Layout>> {
         let layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = layouts.get(id) {
@@ -90,12 +90,12 @@ impl Objects {
         error
     }
 
-    /// A failure that git would not see, or not survive.
+    /// A failure that git would not detect, or that would crash it.
     pub(super) fn damaged(&self, words: &str) -> DiskError {
         self.failed(failure(&self.root, words))
     }
 
-    /// Reads many at once, so that git, where it is needed, and this program wait for each other once and not each time.
+    /// Reads many objects at once, so that git (if it is needed) and this program only wait for each other once.
     pub(super) fn prefetch(&self, ids: &[Id]) -> Result<(), DiskError> {
         let found = map(LOOKS_MANY, ids, |it| self.has(it));
         let missing: Vec<&Id> = ids
@@ -113,7 +113,7 @@ impl Objects {
         Ok(())
     }
 
-    /// Whether an object lies in the repository's own folder.
+    /// Whether an object is in the repository's folder.
     pub(super) fn has(&self, id: &Id) -> bool {
         self.is_known(id) || self.find(id)
     }
@@ -123,7 +123,7 @@ impl Objects {
         known.contains_key(id)
     }
 
-    /// Looks into the repository's folder.
+    /// Looks up an object in the repository's folder.
     fn find(&self, id: &Id) -> bool {
         let found = self.store.as_ref().and_then(|it| it.object(id));
         let is_found = found.is_some();
@@ -136,9 +136,9 @@ impl Objects {
         known.insert(id, bytes);
     }
 
-    /// Asks git, which gives an object or nothing for each question.
+    /// Requests objects from git. The result for each name is an object, or nothing.
     fn ask(&self, names: &[String]) -> Result<Vec<Answer>, DiskError> {
-        // Git does not find such a cycle, and runs until its stack overflows.
+        // Git does not detect such a cycle, and runs until its stack overflows.
         if let Some(words) = self.store.as_ref().and_then(Store::damage) {
             return Err(self.damaged(words));
         }
@@ -160,19 +160,19 @@ impl Objects {
     }
 }
 
-/// An object with its name, or nothing.
+/// An object with its ID, or nothing.
 type Answer = Option<(Id, Arc<[u8]>)>;
 
 struct Batch {
     child: Child,
-    /// `None` once it is to end.
+    /// `None` when git is to exit.
     questions: Option<io::BufWriter<ChildStdin>>,
     answers: BufReader<ChildStdout>,
-    /// Reads standard error, so that git never waits for it; gives the beginning of it.
+    /// Reads standard error, so that git never blocks on it; returns its beginning.
     words: Option<JoinHandle<String>>,
 }
 
-/// So much of what git says is kept.
+/// The maximum length of git's message.
 const WORDS_MAX: u64 = 1 << 16;
 
 impl Batch {
@@ -225,18 +225,18 @@ impl Batch {
             return Ok(None);
         };
         if size > FILE_BYTES_MAX {
-            // The rest of the answer is in the way of all others.
+            // The rest of the answer would be read as the next answer.
             let _ = self.child.kill();
             return Err(io::Error::other(too_large().to_string()));
         }
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
         self.answers.read_exact(&mut bytes)?;
-        // The line end, which belongs to the protocol and not to the object.
+        // The line ending belongs to the protocol, not to the object.
         self.answers.read_exact(&mut [0])?;
         Ok(Id::read(id).map(|it| (it, bytes.into())))
     }
 
-    /// Ends git, and gives what it said.
+    /// Ends git, and returns its message.
     fn words(&mut self) -> String {
         self.questions = None;
         let _ = self.child.kill();
@@ -247,7 +247,7 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        // Git ends when there is nothing more to ask.
+        // Git exits at the end of its input.
         self.questions = None;
         let _ = self.child.wait();
     }

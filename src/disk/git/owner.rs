@@ -1,15 +1,15 @@
 //! Checks the owner of the repository.
 //!
-//! Git refuses a repository that belongs to another user, since its configuration can name programs. Objects that are read without
-//! git must be refused where git would refuse them, or the same command would work or fail by what it happens to ask.
+//! Git refuses a repository of another user, because its configuration can name programs. Objects that are read without git must be
+//! refused too; otherwise, the result of a command would depend on which objects it happens to read.
 
 use std::path::Path;
 
 use super::command::{command, output};
 use crate::disk::error::DiskError;
 
-/// An error where git does not trust the owner of a repository. Git decides about those that are not our own: `safe.directory`
-/// counts, and who called `sudo`.
+/// An error if git does not trust the owner of a repository. For repositories of other users, git decides: it considers
+/// `safe.directory`, and the user who called `sudo`.
 pub(super) fn check(root: &Path) -> Result<(), DiskError> {
     if is_own(root) && is_own(&root.join(".git")) {
         return Ok(());
@@ -20,13 +20,13 @@ pub(super) fn check(root: &Path) -> Result<(), DiskError> {
 #[cfg(unix)]
 fn is_own(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    // A link is for git to follow.
+    // Only git follows a link.
     let metadata = std::fs::symlink_metadata(path).ok();
     let user = rustix::process::geteuid().as_raw();
     metadata.is_some_and(|it| it.is_dir() && it.uid() == user)
 }
 
-/// Git knows who owns what on every system.
+/// On other systems, git checks the owner.
 #[cfg(not(unix))]
 fn is_own(_path: &Path) -> bool {
     false

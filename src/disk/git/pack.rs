@@ -1,6 +1,6 @@
-//! A pack: many objects in one file, some said as what differs from others, and an index of where each one begins.
+//! A pack: many objects in one file, some as deltas of others, and an index with the offset of each object.
 //!
-//! What cannot be read here is no fault: [`None`] says that Git is to be asked.
+//! If something cannot be read here, this is not an error: with [`None`], Git is used instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -12,7 +12,7 @@ use super::id::Id;
 use super::inflate::{SIZE_MAX, inflate};
 use super::parts_file::PartsFile;
 
-/// So much is read at once; most objects are smaller.
+/// The size of a read. Most objects are smaller.
 const CHUNK: usize = 4096;
 
 /// The signature and version of an index, and a number for each first byte of a name.
@@ -22,7 +22,7 @@ const TABLE: usize = 256 * 4;
 /// The number of names read at once at the end of a search.
 const NAMES: u64 = 64;
 
-/// An object's kind as a pack says it, and its bytes.
+/// The kind of an object in a pack, and its bytes.
 #[derive(Clone)]
 pub(super) struct Object {
     pub(super) kind: Kind,
@@ -39,23 +39,23 @@ pub(super) enum Kind {
 
 pub(super) struct Pack {
     index: PartsFile,
-    /// How many names begin with each byte or one before it.
+    /// For each first byte, the number of IDs that begin with it or a smaller one.
     counts: Vec<u8>,
     data: PartsFile,
-    /// What was read, by place: others may be said by it.
+    /// Objects that were read, by offset, because they may be bases of deltas.
     known: Mutex<BTreeMap<u64, Object>>,
     has_cycle: AtomicBool,
 }
 
-/// How an entry of a pack says an object.
+/// An entry of a pack.
 enum Entry {
     Whole(Kind, Vec<u8>),
-    /// What differs from the object at another place.
+    /// A delta of the object at another offset.
     Delta(u64, Vec<u8>),
 }
 
 impl Pack {
-    /// Opens the pack of an index.
+    /// Opens the pack that belongs to an index.
     pub(super) fn open(index: &Path) -> Option<Pack> {
         // Git writes a pack before its index: an index without a pack was left over when the pack
         // was removed, and has no objects.
@@ -63,7 +63,7 @@ impl Pack {
         let index = PartsFile::new(File::open(index).ok()?);
         let mut counts = index.read(0, HEAD + TABLE)?.into_owned();
         let head = counts.drain(..HEAD.min(counts.len()));
-        // Version 2, which Git has written since 1.6. Version 1 has no signature, and Git itself is asked.
+        // Version 2, which Git has written since 1.6. Version 1 has no signature and is left to Git.
         let is_known = head.as_slice() == b"\xfftOc\0\0\0\x02";
         drop(head);
         (is_known && counts.len() == TABLE).then(|| Pack {
@@ -75,12 +75,12 @@ impl Pack {
         })
     }
 
-    /// An object of that name.
+    /// An object by its ID.
     pub(super) fn object(&self, id: &Id) -> Option<Object> {
         self.at(self.find(id)?)
     }
 
-    /// What is wrong with the pack, where git would not notice it: it follows objects that are said by each other forever.
+    /// A fault of the pack that git would not detect: git follows cycles of deltas forever.
     pub(super) fn damage(&self) -> Option<&'static str> {
         let has_cycle = self.has_cycle.load(Ordering::Relaxed);
         has_cycle.then_some("a pack is corrupt: its objects are deltas of each other")
@@ -91,19 +91,19 @@ impl Pack {
         Some(u64::from(number(self.counts.get(at..at + 4)?)?))
     }
 
-    /// Where an object of that name begins.
+    /// The offset of an object.
     fn find(&self, id: &Id) -> Option<u64> {
-        // An index of SHA-256 has names and checksums of other lengths.
+        // An index of SHA-256 has IDs and checksums of other lengths.
         let name = Some(id.digest()).filter(|it| it.len() == 20)?;
         let (first, size) = (*name.first()?, name.len() as u64);
         let names = (HEAD + TABLE) as u64;
         let mut start = first.checked_sub(1).map_or(Some(0), |it| self.count(it))?;
         let mut end = self.count(first)?;
-        // Each step is a read of the file, so the last names are read together and not bisected further.
+        // Each step reads from the file, so the last IDs are read together and not bisected further.
         while end.checked_sub(start)? > NAMES {
             let middle = start + (end - start) / 2;
             let found = self.index.read(names + middle * size, name.len())?;
-            // Keeps the name between both ends, also where it is the one in the middle.
+            // Keeps the ID between both ends, even if it is the one in the middle.
             match *found <= *name {
                 true => start = middle,
                 false => end = middle,
@@ -115,7 +115,7 @@ impl Pack {
         self.place(start + at as u64, size)
     }
 
-    /// After the names come checksums, then offsets; large offsets are in a table of their own.
+    /// After the IDs follow checksums, then offsets; large offsets are in a separate table.
     fn place(&self, at: u64, size: u64) -> Option<u64> {
         let count = self.count(u8::MAX)?;
         let places = (HEAD + TABLE) as u64 + count * (size + 4);
@@ -129,9 +129,9 @@ impl Pack {
         Some(u64::from_be_bytes((*bytes).try_into().ok()?))
     }
 
-    /// The object that begins at a place.
+    /// The object at an offset.
     fn at(&self, place: u64) -> Option<Object> {
-        // A loop and not a recursion: nothing limits the length of a chain of deltas in a pack that other programs wrote.
+        // A loop instead of a recursion, because packs of other programs may contain delta chains of any length.
         let (mut deltas, mut seen) = (Vec::new(), BTreeSet::new());
         let mut base = place;
         let mut object = loop {
@@ -171,7 +171,7 @@ impl Pack {
         object
     }
 
-    /// The kind and the size, seven bits a byte behind the first four; what it is reported by; and what it says, compressed.
+    /// Reads the kind and the size (four bits, then seven bits per byte), the base of a delta, and the compressed data.
     fn entry(&self, place: u64) -> Option<Entry> {
         let chunk = self.data.read(place, CHUNK)?;
         let mut bytes = chunk.iter().copied();
@@ -201,7 +201,7 @@ impl Pack {
             Some(more)
         };
         let said = inflate(chunk.get(start..)?, more, size)?;
-        // A damaged entry: Git has the better message.
+        // A damaged entry: Git's message is better.
         if said.len() != size {
             return None;
         }
@@ -216,7 +216,7 @@ impl Pack {
     }
 }
 
-/// How far back the other object begins: seven bits a byte, and one more for each byte that follows.
+/// The distance back to the base: seven bits per byte, plus one for each further byte.
 fn distance(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     let mut byte = bytes.next()?;
     let mut distance = u64::from(byte & 0x7f);
@@ -228,11 +228,11 @@ fn distance(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
     (distance > 0).then_some(distance)
 }
 
-/// The sizes of the two objects, then what to take: a part of the base, or bytes that follow.
+/// Applies a delta: the sizes of both objects, then instructions to copy a part of the base or to insert bytes.
 fn applied(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
     let mut rest = delta.iter().copied();
     let (from, to) = (size(&mut rest)?, size(&mut rest)?);
-    // A delta for another base would give other bytes without any error.
+    // A delta for another base would produce wrong bytes without an error.
     if from != base.len() || to > SIZE_MAX {
         return None;
     }

@@ -1,12 +1,12 @@
-//! A file of which parts are read: a few at a time, or all at once where many are wanted.
+//! A file that is read in parts, or completely if many parts are needed.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// From so many reads on, the file is read as a whole: the index and the pack of a workspace's claims are small, and a system call for
-/// each part of each claim takes most of the time of a comparison.
+/// After this number of reads, the file is read as a whole: the index and the pack of a workspace's claims are small, and system
+/// calls for each part of each claim would take most of the time of a comparison.
 const READS_MAX: usize = 256;
 
 /// Larger files are never read as a whole.
@@ -15,7 +15,7 @@ const WHOLE_BYTES_MAX: u64 = 64 << 20;
 pub(super) struct PartsFile {
     file: File,
     reads: AtomicUsize,
-    /// All bytes; `None` where the file is too large.
+    /// All bytes; `None` if the file is too large.
     whole: OnceLock<Option<Vec<u8>>>,
 }
 
@@ -28,7 +28,7 @@ impl PartsFile {
         }
     }
 
-    /// The bytes at an offset, as far as the file is that long. `None` where it cannot be read.
+    /// The bytes at an offset; fewer at the end of the file. `None` if it cannot be read.
     pub(super) fn read(&self, place: u64, length: usize) -> Option<Cow<'_, [u8]>> {
         if self.reads.fetch_add(1, Ordering::Relaxed) >= READS_MAX
             && let Some(whole) = self.whole.get_or_init(|| self.read_whole())

@@ -10,19 +10,19 @@ use super::tree_object::{Item, Mode, items};
 use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
-/// Links that lead to links are followed so often.
+/// The maximum length of a chain of links.
 const LINKS_MAX: usize = 40;
 
-/// The files of one revision. Links are followed where they stay inside; submodules are not listed.
+/// The files of one revision. Links are followed if they stay inside; submodules are not listed.
 pub struct Revision {
     pub(super) objects: Arc<Objects>,
     pub(super) root: Id,
-    /// Where folders really are, and their trees.
+    /// The real paths of folders, and their trees.
     folders: Mutex<BTreeMap<TreePath, (TreePath, Id)>>,
     unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
-    /// How many folders were listed.
+    /// The number of listed folders.
     listed_folders: AtomicUsize,
-    /// Those that were looked at, and those that are in no object: the index's.
+    /// The trees that were read, and those of the index, which are not stored as objects.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
 }
 
@@ -46,7 +46,7 @@ impl Revision {
         read.map_err(|it| FilesError::Other(it.source.to_string()))
     }
 
-    /// Whether a folder holds a folder or a link, without a look at each name.
+    /// Whether a folder contains a folder or a link, without reading each name.
     pub(super) fn has_more_than_files(&self, id: &Id) -> Result<bool, FilesError> {
         let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(items) = trees.get(id) {
@@ -62,7 +62,7 @@ impl Revision {
             .any(|it| memchr::memmem::find(&bytes, it).is_some()))
     }
 
-    /// What a folder holds, links as they are, in the order of the names.
+    /// The entries of a folder, sorted by name. Links are not followed.
     pub(super) fn tree(&self, id: &Id) -> Result<Arc<[Item]>, FilesError> {
         let known = |trees: &BTreeMap<Id, Arc<[Item]>>| trees.get(id).cloned();
         if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
@@ -97,7 +97,7 @@ impl Revision {
         }
     }
 
-    /// Where a folder really is, and its tree.
+    /// The real path of a folder, and its tree.
     fn folder(&self, path: &TreePath, links: usize) -> Result<(TreePath, Id), FilesError> {
         let known = |folders: &BTreeMap<TreePath, (TreePath, Id)>| folders.get(path).cloned();
         if let Some(found) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
@@ -113,7 +113,7 @@ impl Revision {
         }
     }
 
-    /// What is at a path, with links followed, and at which path it really is.
+    /// The entry at a path, with links followed, and its real path.
     fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, TreePath, Id), FilesError> {
         if path.as_str().len() > PATH_BYTES_MAX {
             let message = format!("a link leads to a path of more than {PATH_BYTES_MAX} bytes");
@@ -153,8 +153,8 @@ impl Revision {
         unlisted.insert(path, why);
     }
 
-    /// What a name in a folder is; `None` for one that is not valid UTF-8, and for a link that leads back to a folder on the way to
-    /// it, so that a walk always ends.
+    /// The entry of a name in a folder. `None` if the name is not valid UTF-8, and for a link that leads back to a parent folder,
+    /// so that a walk always ends.
     fn listed(&self, folder: &TreePath, item: &Item) -> Option<Entry> {
         let kind = match item.mode {
             Mode::File => EntryKind::File,
@@ -190,7 +190,7 @@ impl Files for Revision {
     fn expect(&self, paths: &[TreePath]) {
         let ids = paths.iter().filter_map(|it| Some(self.find(it, 0).ok()?.2));
         let ids: Vec<Id> = ids.collect();
-        // What fails here fails again where it is read, and is reported there.
+        // An error here occurs again when the entry is read, and is reported then.
         let _ = self.objects.prefetch(&ids);
     }
 

@@ -16,7 +16,7 @@ pub struct Staged {
 }
 
 impl Repository {
-    /// Changes the index, all at once.
+    /// Changes the index atomically.
     pub fn stage(&self, files: &[Staged]) -> Result<(), DiskError> {
         let ids = self.store(files)?;
         let nothing = "0".repeat(ids.first().map_or(40, String::len));
@@ -29,14 +29,14 @@ impl Repository {
             };
             lines.push_str(&format!("{mode} {id}\t{}\0", file.path));
         }
-        // Writing the index, git reads files that changed just before.
+        // When git writes the index, it reads files that have just changed.
         let mut update = command_on_files(self.root())?;
         update.args(["update-index", "--add", "--remove", "-z", "--index-info"]);
         with_input(self.root(), &mut update, lines.as_bytes()).map(drop)
     }
 
-    /// Writes the bytes as objects, and gives their names. They go through a pipe, so that a run that is killed leaves no files but
-    /// git's own, which it removes in time.
+    /// Writes the bytes as objects, and returns their IDs. Uses a pipe, so that a killed run only leaves git's own temporary files,
+    /// which git removes later.
     fn store(&self, files: &[Staged]) -> Result<Vec<String>, DiskError> {
         let blobs: Vec<_> = files.iter().filter_map(|it| it.bytes.as_ref()).collect();
         let mut input = Vec::new();
@@ -46,7 +46,7 @@ impl Repository {
         }
         let marks = 1..=blobs.len();
         input.extend(marks.flat_map(|it| format!("get-mark :{it}\n").into_bytes()));
-        // Without this word, what is there is a part.
+        // Without this line, the input is incomplete.
         input.extend(b"done\n");
         let mut import = command(self.root());
         import.args(["fast-import", "--quiet", "--done"]);

@@ -1,7 +1,7 @@
-//! The objects of a repository as they lie in its own folder: each in a file, or many in a pack.
+//! The objects in a repository's folder: loose files and packs.
 //!
-//! An object's name is the digest of what it holds, so what is found here under a name is what Git would find. Everything that is less
-//! plain is left to Git: other places to look in, other formats, replaced objects, names that are expressions.
+//! The ID of an object is the digest of its content, so the result is the same as Git's. Everything else is left to Git:
+//! alternates, other formats, replaced objects, revision expressions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::id::Id;
 use super::inflate::inflate;
 use super::pack::{Kind, Object, Pack};
 
-/// What in the environment makes Git look elsewhere.
+/// Environment variables that make Git use other folders.
 const ELSEWHERE: [&str; 4] = [
     "GIT_DIR",
     "GIT_COMMON_DIR",
@@ -21,19 +21,19 @@ const ELSEWHERE: [&str; 4] = [
     "GIT_REPLACE_REF_BASE",
 ];
 
-/// Names that lead from one to the next are followed so far.
+/// The maximum length of a chain of symbolic refs.
 const STEPS_MAX: usize = 5;
 
-/// A repository's own folder, `.git`.
+/// The folder `.git` of a repository.
 pub(super) struct Store {
     folder: PathBuf,
-    /// The names that are together in one file.
+    /// The content of `packed-refs`.
     packed_refs: Vec<u8>,
     packs: OnceLock<Vec<Pack>>,
 }
 
 impl Store {
-    /// `None` for a repository that Git alone knows how to read.
+    /// `None` for a repository that only Git can read.
     pub(super) fn open(root: &Path) -> Option<Store> {
         let folder = root.join(".git");
         let is_elsewhere = |it: &&str| std::env::var_os(it).is_some();
@@ -53,7 +53,7 @@ impl Store {
         })
     }
 
-    /// An object by its name.
+    /// An object by its ID.
     pub(super) fn object(&self, id: &Id) -> Option<Object> {
         let mut packs = self.packs.get_or_init(|| self.packs()).iter();
         packs
@@ -61,7 +61,7 @@ impl Store {
             .or_else(|| self.loose(id))
     }
 
-    /// What is wrong with a pack that was read, where git must not be asked about it.
+    /// A fault of a pack that git must not read.
     pub(super) fn damage(&self) -> Option<&'static str> {
         let packs = self.packs.get()?;
         packs.iter().find_map(Pack::damage)
@@ -93,13 +93,13 @@ impl Store {
             "tag" => Kind::Tag,
             _ => return None,
         };
-        // A file that was cut off in a crash inflates without an error up to where it ends.
+        // A file that was truncated in a crash decompresses without an error up to its end.
         let is_whole = size.parse() == Ok(bytes.len());
         let bytes: Arc<[u8]> = bytes.into();
         is_whole.then_some(Object { kind, bytes })
     }
 
-    /// The tree that a plain name represents: a branch, a tag, a commit, and a parent of one.
+    /// The tree of a plain name: a branch, a tag, a commit, or a parent of one.
     pub(super) fn tree(&self, name: &str) -> Option<Id> {
         let end = name.find(['~', '^']).unwrap_or(name.len());
         let (start, mut steps) = name.split_at(end);
@@ -112,7 +112,7 @@ impl Store {
                 (count, true) if count.bytes().all(|it| it.is_ascii_digit()) => {
                     count.parse().ok()?
                 }
-                // Another parent than the first.
+                // A parent other than the first.
                 _ => return None,
             };
             for _ in 0..count {
@@ -133,7 +133,7 @@ impl Store {
     }
 
     fn parent(&self, id: Id) -> Option<Id> {
-        // In such a repository the parents that a commit names need not be those that Git sees.
+        // In such a repository, the parents in a commit may differ from those that Git uses.
         let is_cut = ["shallow", "info/grafts"]
             .iter()
             .any(|it| self.folder.join(it).exists());
@@ -144,7 +144,7 @@ impl Store {
         Id::read(str::from_utf8(head).ok()?.strip_prefix("parent ")?)
     }
 
-    /// The object of a name that is an object ID, or the single ref that it can mean.
+    /// The object of a name that is an object ID or an unambiguous ref.
     fn named(&self, name: &str) -> Option<Id> {
         if let Some(id) = Id::read(name) {
             return Some(id);
@@ -160,11 +160,11 @@ impl Store {
         let head = format!("refs/remotes/{name}/HEAD");
         let mut found = places.chain([head]).filter_map(|it| self.read_ref(&it));
         let first = found.next()?;
-        // Of several meanings Git takes one, and warns.
+        // If a name is ambiguous, Git chooses one meaning, and warns.
         found.next().is_none().then_some(first)
     }
 
-    /// What a ref represents, by its whole name. A name that only looks like a ref is left to Git.
+    /// The object of a ref, by its full name. A name that only looks like a ref is left to Git.
     fn read_ref(&self, name: &str) -> Option<Id> {
         let mut name = name.to_string();
         for _ in 0..STEPS_MAX {

@@ -1,6 +1,6 @@
-//! Tree objects: `<mode> <name>\0<id>` again and again, in an order in which the names of folders end in `/`.
+//! Tree objects: repetitions of `<mode> <name>\0<id>`, sorted as if the names of folders ended with `/`.
 //!
-//! A folder of thousands of names is read in each comparison and few of its names are asked for, so most entries are only passed over.
+//! A comparison reads folders with thousands of names but needs few of them, so most entries are skipped.
 
 use std::cmp::Ordering;
 
@@ -19,14 +19,14 @@ pub(super) enum Mode {
     File,
     Folder,
     Link,
-    /// A commit of another repository, whose files are not here.
+    /// A commit of another repository, whose files are not in this one.
     Submodule,
-    /// A name that is not valid UTF-8, whatever it is of.
+    /// An entry of any kind whose name is not valid UTF-8.
     NotUtf8,
 }
 
 impl Mode {
-    /// As Git writes it.
+    /// Parses the mode in Git's notation.
     pub(super) fn read(octal: &str) -> Mode {
         match octal {
             "40000" => Mode::Folder,
@@ -40,7 +40,7 @@ impl Mode {
 /// The mode of a folder.
 const FOLDER: &[u8] = b"40000";
 
-/// An entry as it is written.
+/// An entry as stored.
 #[derive(Clone, Copy)]
 struct RawEntry<'a> {
     mode: &'a [u8],
@@ -78,13 +78,13 @@ impl RawEntry<'_> {
     }
 }
 
-/// The entries of a tree, up to its end or to what git would not write: a part of an entry, or a name that is no plain name.
+/// The entries of a tree, up to its end or to the first invalid entry: an incomplete one, or one with an invalid name.
 struct RawEntries<'a> {
     rest: &'a [u8],
     id_bytes: usize,
     is_corrupt: bool,
     last: Option<RawEntry<'a>>,
-    /// Whether each entry came after the one before it.
+    /// Whether the entries so far are sorted.
     is_ordered: bool,
 }
 
@@ -134,8 +134,8 @@ impl<'a> Iterator for RawEntries<'a> {
     }
 }
 
-/// Reads a tree object; in the order of the names. `None` for what git would not write, and for the same name twice, of which a
-/// checkout would have either.
+/// Reads a tree object, and sorts its entries by name. `None` if it is invalid, or contains a name twice: a checkout could have
+/// either.
 pub(super) fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
     let mut entries = RawEntries::new(bytes, id_bytes);
     let mut found: Vec<RawEntry<'_>> = entries.by_ref().collect();
@@ -146,19 +146,19 @@ pub(super) fn items(bytes: &[u8], id_bytes: usize) -> Option<Vec<Item>> {
     }
     let items: Option<Vec<Item>> = found.iter().map(RawEntry::item).collect();
     let mut items = items?;
-    // What is in place of bytes that are no text may sort otherwise.
+    // The replacements of invalid bytes may change the order.
     items.sort_by(|a, b| a.name.cmp(&b.name));
     Some(items)
 }
 
-/// Where the entries of a tree begin, which is enough to find one by its name.
+/// The offsets of the entries of a tree, with which one is found by its name.
 pub(super) struct Layout {
     starts: Vec<u32>,
     id_bytes: usize,
 }
 
 impl Layout {
-    /// `None` where the whole tree has to be looked at: its order is not Git's, or it is corrupt.
+    /// `None` if the whole tree must be read, because it is corrupt or not sorted like in Git.
     pub(super) fn of(bytes: &[u8], id_bytes: usize) -> Option<Layout> {
         let mut entries = RawEntries::new(bytes, id_bytes);
         let mut starts = Vec::with_capacity(bytes.len() / 40);
@@ -169,13 +169,13 @@ impl Layout {
         entries.is_sound().then_some(Layout { starts, id_bytes })
     }
 
-    /// The entry of a name, or that there is none; `None` where the whole tree has to be looked at.
+    /// The entry of a name, if any; the outer `None` if the whole tree must be read.
     pub(super) fn find(&self, bytes: &[u8], name: &str) -> Option<Option<Item>> {
         let entry = |start: u32| {
             let rest = bytes.get(start as usize..)?;
             RawEntries::new(rest, self.id_bytes).next()
         };
-        // Its place is another one if it is a folder.
+        // A folder has another position.
         let find = |mode: &'static [u8]| {
             let wanted = RawEntry {
                 mode,
@@ -197,10 +197,10 @@ impl Layout {
     }
 }
 
-/// If more entries differ, the whole trees are looked at, which then takes no longer.
+/// If more entries differ, the whole trees are read, which then takes no longer.
 const DIFFERING_MAX: usize = 256;
 
-/// The entries that two trees do not have in common; `None` where the whole trees have to be looked at.
+/// The entries that differ between two trees; `None` if the whole trees must be read.
 pub(super) fn differing(trees: [&[u8]; 2], id_bytes: usize) -> Option<[Vec<Item>; 2]> {
     let [mut before, mut after] = trees.map(|it| RawEntries::new(it, id_bytes));
     let (mut old, mut new) = (before.next(), after.next());
@@ -236,7 +236,7 @@ pub(super) fn differing(trees: [&[u8]; 2], id_bytes: usize) -> Option<[Vec<Item>
     (before.is_sound() && after.is_sound()).then_some(found)
 }
 
-/// Whether a name may be that of a file and of a folder.
+/// Whether a tree may contain both a file and a folder with this name.
 fn is_twice(name: &str, bytes: &[u8]) -> bool {
     let entry = format!(" {name}\0");
     memchr::memmem::find_iter(bytes, &entry).nth(1).is_some()
