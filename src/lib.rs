@@ -156,8 +156,8 @@ impl Compiled {
     }
 
     /// The part of an existing tree that it covers.
-    pub fn covered(&self, standing: Tree) -> Tree {
-        let files = standing.iter().filter(|it| self.covers(it.0));
+    pub fn covered(&self, existing: Tree) -> Tree {
+        let files = existing.iter().filter(|it| self.covers(it.0));
         files
             .map(|(path, bytes)| (path.clone(), bytes.clone()))
             .collect()

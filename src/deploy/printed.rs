@@ -1,4 +1,4 @@
-//! Where the objects of a chart have their values from: the line of a template, and the values of the release that it prints.
+//! The origins of values in objects of a chart: the line of a template, and the values of the release that it prints.
 
 use super::trial::Trial;
 use crate::diag::{Source, Span};
@@ -7,14 +7,14 @@ use crate::yaml::{FieldPath, Node, Step, parse_one};
 use pleach_helm::manifests::{RenderedObject, TemplatePlace, ValueOrigin};
 use pleach_helm::source::LoadedChart;
 
-/// An object of a chart, rendered once more so that all its parts know their templates.
+/// An object of a chart, rendered again so that all its parts have the locations of their templates.
 pub struct PrintedObject<'a> {
     trial: &'a Trial,
     rendered: RenderedObject,
     defaults: Defaults<'a>,
 }
 
-/// Where a field of an object comes from.
+/// The origin of a field of an object.
 #[derive(Clone, Debug, Default)]
 pub struct Printed {
     /// The place in a template of the chart.
@@ -28,14 +28,14 @@ pub struct Printed {
 pub struct PrintedValue {
     /// The keys that lead to it below `.Values` of the outermost chart.
     pub path: Vec<String>,
-    /// Where the user wrote it.
+    /// Its location in the user's values.
     pub written: Option<Span>,
-    /// Where the chart, or a subchart, has it in its own values.
+    /// Its location in the values of the chart or a subchart.
     pub default: Option<Span>,
 }
 
 impl Trial {
-    /// One of the objects that it was rendered to; what the sync engine has changed of it does not count.
+    /// The rendered object, without changes by the sync engine.
     pub fn printed(&self, object: &Object) -> Option<PrintedObject<'_>> {
         let is_it = |it: &RenderedObject| {
             it.head.kind == object.kind()
@@ -57,7 +57,7 @@ impl PrintedObject<'_> {
         self.rendered.node.as_ref()
     }
 
-    /// Where a field comes from; `None` for one that the chart does not print.
+    /// The origin of a field; `None` if the chart does not print it.
     pub fn field(&self, field: &FieldPath) -> Option<Printed> {
         let node = self.rendered.node.as_ref()?.at_path(field)?;
         let range = node.span().range();

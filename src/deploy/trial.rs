@@ -20,7 +20,7 @@ const TRIED_MAX: usize = 50;
 pub struct Trial {
     chart: Arc<LoadedChart>,
     values: Values,
-    /// The values as written; what goes before others is last.
+    /// The values as written, in ascending order of precedence.
     written: Vec<Node>,
     name: String,
     namespace: String,
@@ -40,7 +40,7 @@ impl fmt::Debug for Trial {
 pub struct ReleaseValue {
     /// Its path.
     pub path: Vec<String>,
-    /// Where it is written.
+    /// Its location.
     pub span: Span,
 }
 
@@ -81,7 +81,7 @@ impl Trial {
         &self.written
     }
 
-    /// The objects, each with the places of all its parts; `None` where the chart does not render.
+    /// The objects with the locations of all their parts; `None` if the chart does not render.
     pub(super) fn traced(&self) -> Option<Vec<RenderedObject>> {
         let options = RenderOptions {
             version: self.version,

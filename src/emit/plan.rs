@@ -56,15 +56,15 @@ struct Kept {
 /// Compares the rendered tree with the current one.
 ///
 /// Edited files are kept unless `force` is set; files that are not generated are never changed.
-pub fn plan(wanted: &Tree, standing: &Tree, force: bool) -> Plan {
+pub fn plan(wanted: &Tree, existing: &Tree, force: bool) -> Plan {
     let mut plan = Plan::default();
     let mut written = Vec::new();
     for (path, bytes) in wanted {
-        written.extend(plan.want(path, bytes, standing, force));
+        written.extend(plan.want(path, bytes, existing, force));
     }
     let mut removed = Vec::new();
     let mut remain = BTreeSet::new();
-    for (path, bytes) in standing {
+    for (path, bytes) in existing {
         if wanted.get(path).is_none() {
             match plan.abandon(path, bytes, force) {
                 Some(step) => removed.push(step),
@@ -125,10 +125,10 @@ impl Plan {
         &mut self,
         path: &TreePath,
         bytes: &Arc<[u8]>,
-        standing: &Tree,
+        existing: &Tree,
         force: bool,
     ) -> Option<Step> {
-        let before = standing.get(path);
+        let before = existing.get(path);
         let change = match before {
             None => Change::Create,
             Some(before) if same_but_for_line_ends(before, bytes) => {

@@ -140,9 +140,9 @@ impl Schemas {
         }
         let used = values::used(&root, &self.charts);
         if !used.is_empty() {
-            let standing = root.entry("definitions").or_insert_with(|| json!({}));
-            if let Some(standing) = standing.as_object_mut() {
-                standing.extend(used);
+            let existing = root.entry("definitions").or_insert_with(|| json!({}));
+            if let Some(existing) = existing.as_object_mut() {
+                existing.extend(used);
             }
         }
         Json::Object(root)

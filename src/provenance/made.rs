@@ -1,4 +1,4 @@
-//! Where values of objects come from that no claim renders by itself: what charts and kustomizations make where they are deployed.
+//! The origins of values in objects that charts and kustomizations create at deployment.
 
 use super::{Cause, Explained, Role, Writer, scalars};
 use crate::deploy::{Printed, PrintedObject, Unit};
@@ -6,8 +6,8 @@ use crate::diag::Span;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
-/// Where the values of a field come from of an object that a unit deploys. `generated` gives what a place in a generated file comes from,
-/// and nothing for any other place.
+/// The origins of the values in a field of an object that a unit deploys. `generated` returns the origin of a location in a
+/// generated file, and nothing for other locations.
 pub fn explain_made(
     object: &Object,
     field: &FieldPath,
@@ -25,7 +25,7 @@ pub fn explain_made(
             Some(printed) => chain(&printed, generated),
             None => written(value, generated),
         };
-        // What the sync engine sets, such as the namespace of a release.
+        // The sync engine sets it, such as the namespace of a release.
         let causes = match (causes.is_empty(), &unit.span) {
             (true, Some(place)) => vec![Cause::by(Writer::Other, Role::Value, place.outermost())],
             _ => causes,
@@ -39,7 +39,7 @@ pub fn explain_made(
     found.into_iter().map(explain).collect()
 }
 
-/// What the chart says of a field; `None` where something else has changed the value since.
+/// The value and the origin of a field in the chart; `None` if something else has changed the value since.
 fn of_chart(object: &PrintedObject<'_>, field: &FieldPath, value: &Node) -> Option<Printed> {
     let same = object.node()?.at_path(field)?;
     (same.as_str() == value.as_str()).then(|| object.field(field))?

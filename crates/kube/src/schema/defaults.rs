@@ -39,8 +39,8 @@ fn fill(
         if field.default().is_none() && field.conditional_default().is_none() {
             continue;
         }
-        let standing = mapping.get(key);
-        if standing.is_some_and(|it| field.is_nullable() || !it.is_null()) {
+        let existing = mapping.get(key);
+        if existing.is_some_and(|it| field.is_nullable() || !it.is_null()) {
             continue;
         }
         if let Some(value) = default_of(field, when)? {

@@ -286,8 +286,8 @@ impl<'a> JsonSchema<'a> {
             });
         }
         if !all.is_empty() {
-            let standing = out.remove("allOf");
-            let before = standing.and_then(|it| it.as_array().cloned());
+            let existing = out.remove("allOf");
+            let before = existing.and_then(|it| it.as_array().cloned());
             let all: Vec<Json> = before.into_iter().flatten().chain(all).collect();
             out.insert("allOf".into(), all.into());
         }

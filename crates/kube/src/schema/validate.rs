@@ -104,9 +104,9 @@ impl Walk<'_> {
                 continue;
             }
             let nullable = || field.is_some_and(Schema::is_nullable);
-            let standing = mapping.entry(name);
-            if standing.is_none_or(|it| it.value.is_null() && !nullable()) {
-                let at = standing.map_or(node, |it| &it.key);
+            let existing = mapping.entry(name);
+            if existing.is_none_or(|it| it.value.is_null() && !nullable()) {
+                let at = existing.map_or(node, |it| &it.key);
                 let fault = faults::missing_field(self.root, at, name, schema, trail);
                 self.faults.push(fault);
             }
