@@ -176,25 +176,7 @@ impl WorkspaceConfig {
             let found = text(&["spec", "sync", key]).and_then(Node::as_str);
             found.map(str::to_string)
         };
-        let list = |key: &str| {
-            text(&["spec", "charts", key])
-                .and_then(Node::as_sequence)
-                .unwrap_or_default()
-        };
-        let word = |node: &Node, key: &str| {
-            node.get(key)
-                .and_then(Node::as_str)
-                .unwrap_or("")
-                .to_string()
-        };
         let copies = text(&["spec", "charts", "vendor"]);
-        let source = |node: &Node| {
-            Ok(ChartSource {
-                prefix: word(node, "prefix"),
-                access: without_prefix(node),
-                folder: node.get("folder").map(folder).transpose()?,
-            })
-        };
         Ok(WorkspaceConfig {
             trace: None,
             chart_copies: match copies {
@@ -209,33 +191,52 @@ impl WorkspaceConfig {
             sync_url: sync("url"),
             sync_revision: sync("revision"),
             layout: Layout::of(text(&["spec", "layout"])).unwrap_or_default(),
-            environment_order: texts(node, &["spec", "environments"])
+            environment_order: items(node, &["spec", "environments"])
                 .map(|it| (it.as_str().unwrap_or("").to_string(), Span::from(it)))
                 .collect(),
-            ignored_differences: texts(node, &["spec", "diff", "ignore"])
+            ignored_differences: items(node, &["spec", "diff", "ignore"])
                 .map(ignored)
                 .collect::<Result<_, _>>()?,
             policies: BuiltinPolicies::of(text(&["spec", "policies"])),
             templates,
             template_places: written.into_iter().flatten().map(Span::from).collect(),
             chart_repository: text(&["spec", "charts", "repository"]).cloned(),
-            mirrors: list("mirrors")
-                .iter()
-                .map(|it| Mirror {
-                    prefix: word(it, "prefix"),
-                    mirror: word(it, "mirror"),
-                })
+            mirrors: items(node, &["spec", "charts", "mirrors"])
+                .map(Mirror::of)
                 .collect(),
-            sources: list("sources")
-                .iter()
-                .map(source)
-                .collect::<Result<_, Diagnostic>>()?,
+            sources: items(node, &["spec", "charts", "sources"])
+                .map(ChartSource::of)
+                .collect::<Result<_, _>>()?,
             span: node.span().clone(),
         })
     }
 }
 
-fn texts<'a>(node: &'a Node, keys: &[&str]) -> impl Iterator<Item = &'a Node> {
+impl Mirror {
+    fn of(node: &Node) -> Mirror {
+        Mirror {
+            prefix: word(node, "prefix"),
+            mirror: word(node, "mirror"),
+        }
+    }
+}
+
+impl ChartSource {
+    fn of(node: &Node) -> Result<ChartSource, Diagnostic> {
+        Ok(ChartSource {
+            prefix: word(node, "prefix"),
+            access: without_prefix(node),
+            folder: node.get("folder").map(folder).transpose()?,
+        })
+    }
+}
+
+fn word(node: &Node, key: &str) -> String {
+    let text = node.get(key).and_then(Node::as_str);
+    text.unwrap_or("").to_string()
+}
+
+fn items<'a>(node: &'a Node, keys: &[&str]) -> impl Iterator<Item = &'a Node> {
     let list = node.at_keys(keys).and_then(Node::as_sequence);
     list.unwrap_or_default().iter()
 }

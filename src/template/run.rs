@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, ErrorKind, Template};
 
 use super::memo::Cost;
 use super::{Context, Templates, meter, placeholder, trace};
@@ -40,21 +40,9 @@ impl Templates<'_> {
         let (mut failed, mut faults) = (Vec::new(), Vec::new());
         let mut cost = Cost { steps: 0, bytes: 0 };
         loop {
-            let mut steps = meter::FAILED_STEPS;
-            let render = || match template.render_captured(context.to_value()) {
-                Ok(rendered) => {
-                    steps = rendered.state().fuel_levels().map_or(0, |it| it.0);
-                    Ok(rendered.into_output())
-                }
-                Err(error) => {
-                    if error.kind() == ErrorKind::OutOfFuel {
-                        steps = FUEL;
-                    }
-                    Err(error)
-                }
-            };
-            let trace = self.trace.as_ref();
+            let (trace, render) = (self.trace.as_ref(), || render(&template, context));
             let rendered = placeholder::collect(context, trace, is_kept, &failed, render);
+            let (result, steps) = rendered.result;
             let steps = meter::run_steps(steps);
             cost.steps += steps;
             self.charge(name, Cost { steps, bytes: 0 })?;
@@ -70,7 +58,7 @@ impl Templates<'_> {
             if let Some(missing) = missing {
                 return Err(self.missing_output(name, &missing));
             }
-            match (rendered.result, rendered.question) {
+            match (result, rendered.question) {
                 (Ok(text), _) => {
                     cost.bytes = meter::kept_bytes(&text, &rendered.values);
                     self.charge(name, Cost { steps: 0, ..cost })?;
@@ -116,5 +104,22 @@ impl Templates<'_> {
 
     pub(super) fn is_too_large(&self) -> bool {
         self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
+    }
+}
+
+/// Renders a template, and counts its steps.
+fn render(template: &Template<'_, '_>, context: &Context) -> (Result<String, Error>, u64) {
+    match template.render_captured(context.to_value()) {
+        Ok(rendered) => {
+            let steps = rendered.state().fuel_levels().map_or(0, |it| it.0);
+            (Ok(rendered.into_output()), steps)
+        }
+        Err(error) => {
+            let steps = match error.kind() {
+                ErrorKind::OutOfFuel => FUEL,
+                _ => meter::FAILED_STEPS,
+            };
+            (Err(error), steps)
+        }
     }
 }

@@ -84,25 +84,7 @@ impl Reader<'_> {
                 .collect::<Vec<_>>()
         };
         self.add_templates();
-        let mut when = Vec::new();
-        conditions(spec.get("schema")?, &mut when);
-        for condition in when {
-            let name = condition_name(self.kind, condition.as_str().unwrap_or(""));
-            self.texts.add_expression(&name, condition);
-        }
-        let whole = with_envelope(spec.get("schema")?);
-        let schema = match self.is_builtin {
-            true => Schema::parse_own(&whole),
-            false => Schema::parse(&whole),
-        };
-        let schema = match schema {
-            Ok(schema) => Some(schema),
-            Err(faults) => {
-                self.faults.extend(faults);
-                None
-            }
-        };
-        let schema = schema?;
+        let schema = self.schema(spec.get("schema")?)?;
         let effects = effects::read(&schema, self.kind, &mut self.texts);
         Some(ClaimKind {
             name: self.kind.to_string(),
@@ -142,6 +124,22 @@ impl Reader<'_> {
             effects,
             schema,
         })
+    }
+
+    /// The schema of a whole claim. Conditions in it are added to the kind's texts.
+    fn schema(&mut self, written: &Node) -> Option<Schema> {
+        let mut when = Vec::new();
+        conditions(written, &mut when);
+        for condition in when {
+            let name = condition_name(self.kind, condition.as_str().unwrap_or(""));
+            self.texts.add_expression(&name, condition);
+        }
+        let whole = with_envelope(written);
+        let schema = match self.is_builtin {
+            true => Schema::parse_own(&whole),
+            false => Schema::parse(&whole),
+        };
+        schema.map_err(|faults| self.faults.extend(faults)).ok()
     }
 
     /// Adds the templates of the folder, so that they can include and import each other by their names.
