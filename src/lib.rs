@@ -307,7 +307,7 @@ fn compile_sides(
 
 /// The result of rendering some claims separately.
 #[derive(Debug, Default)]
-pub struct JudgedClaims {
+pub struct CheckedClaims {
     /// The objects of each claim, by environment. The folder of a claim is that of the tree.
     pub origins: Origins,
     /// The CRDs that each claim of each environment installs and needs.
@@ -331,7 +331,7 @@ pub struct ClaimCapabilities {
 
 /// Renders claims for an editor: without overlays, without the proof, and without the checks of a whole environment. With a closed
 /// scope, the time only depends on its claims and not on the rest of the workspace.
-pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
+pub fn check_claims(files: &dyn Files, options: &Options) -> CheckedClaims {
     let mut diagnostics = Diagnostics::default();
     let reading = load::Options {
         cache: options.cache.clone(),
@@ -339,9 +339,9 @@ pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
     };
     let loaded = load::load(files, reading, &mut diagnostics);
     let Some(repository) = loaded else {
-        return JudgedClaims {
+        return CheckedClaims {
             diagnostics: secret::conceal(diagnostics),
-            ..JudgedClaims::default()
+            ..CheckedClaims::default()
         };
     };
     let resolution = resolve::resolve(&repository, &mut diagnostics);
@@ -375,7 +375,7 @@ pub fn judge_claims(files: &dyn Files, options: &Options) -> JudgedClaims {
             requires: it.requires.clone(),
         })
     });
-    JudgedClaims {
+    CheckedClaims {
         capabilities: capabilities.collect(),
         origins,
         diagnostics: secret::conceal(diagnostics),

@@ -52,7 +52,7 @@ fn api_verdicts() {
 fn wrong(case: &Value, catalog: &Catalog) -> Option<Wrong> {
     let text = |key: &str| case[key].as_str().unwrap_or("").to_owned();
     let is_accepted = text("verdict") == "accepted";
-    let faults = judge(case, catalog);
+    let faults = faults_of(case, catalog);
     (is_accepted != faults.is_empty()).then(|| Wrong {
         is_accepted,
         rule: text("rule"),
@@ -65,7 +65,7 @@ fn wrong(case: &Value, catalog: &Catalog) -> Option<Wrong> {
 }
 
 /// What is wrong with an object; nothing if it is taken.
-fn judge(case: &Value, catalog: &Catalog) -> Vec<String> {
+fn faults_of(case: &Value, catalog: &Catalog) -> Vec<String> {
     let (text, encoding) = match case["text"].as_str() {
         Some(text) => (text.to_owned(), Encoding::Yaml),
         None => (case["object"].to_string(), Encoding::Json),
@@ -82,9 +82,9 @@ fn judge(case: &Value, catalog: &Catalog) -> Vec<String> {
         let source = Source::internal("old", case["old"].to_string());
         parse(&source).unwrap().remove(0)
     });
-    match catalog.judge_change(object, old.as_ref(), encoding) {
+    match catalog.validate_change(object, old.as_ref(), encoding) {
         Verdict::UnknownKind => vec!["unknown kind".to_owned()],
-        Verdict::Judged(findings) => findings
+        Verdict::Checked(findings) => findings
             .into_iter()
             .map(|it| it.diagnostic.message)
             .collect(),

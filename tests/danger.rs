@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pleach::danger::{DANGERS, is_single_tree, judge_tree};
+use pleach::danger::{DANGERS, check_tree, is_single_tree};
 use pleach::diag::Source;
 use pleach::object::Object;
 use pleach::tree::TreePath;
@@ -49,7 +49,7 @@ fn rules_of_one_tree_need_no_other() {
             objects.extend(parse(&source).unwrap().into_iter().map(Object::new));
         }
         let objects: Vec<&Object> = objects.iter().collect();
-        let found = judge_tree(&objects);
+        let found = check_tree(&objects);
         assert!(
             found.iter().any(|it| it.danger.code == danger.code),
             "{}",

@@ -44,8 +44,8 @@ fn what_is_wrong_is_seen() {
 pub(crate) fn validate_objects(objects: &[Object]) -> Vec<Diagnostic> {
     let catalog = Catalog::new(None);
     let faults = objects.iter().flat_map(|object| {
-        let faults = match catalog.judge(&object.node, Encoding::Yaml) {
-            Verdict::Judged(findings) => findings.into_iter().map(|it| it.diagnostic).collect(),
+        let faults = match catalog.validate(&object.node, Encoding::Yaml) {
+            Verdict::Checked(findings) => findings.into_iter().map(|it| it.diagnostic).collect(),
             Verdict::UnknownKind => Vec::new(),
         };
         faults

@@ -50,7 +50,7 @@ pub(super) const TARGETS: &[Target] = &[
     target("values flag", 100, SETS, merge_values),
     target("regular expression", 20, PATTERNS, match_pattern),
     target("secrets", 40, SECRETS, hide_secrets),
-    target("object", 40, OBJECTS, judge_object),
+    target("object", 40, OBJECTS, validate_object),
     target("CEL", 10, RULES, judge_by_rule),
     target("archive", 10, ARCHIVES, unpack_archive),
     target("workspace", 4, CLAIMS, compile_workspace),
@@ -229,13 +229,13 @@ fn hide_secrets(text: &str) {
     }
 }
 
-fn judge_object(text: &str) {
+fn validate_object(text: &str) {
     let catalog = Catalog::new(None);
     for document in yaml::parse(&Source::internal("fuzz", text))
         .iter()
         .flatten()
     {
-        let _ = catalog.judge(document, Encoding::Json);
+        let _ = catalog.validate(document, Encoding::Json);
     }
 }
 
@@ -250,7 +250,7 @@ fn judge_by_rule(text: &str) {
     let mut catalog = Catalog::new(None);
     if let (Ok(crd), Ok(object)) = (parse(&crd), parse(object)) {
         catalog.add_crd(&crd);
-        let _ = catalog.judge(&object, Encoding::Json);
+        let _ = catalog.validate(&object, Encoding::Json);
     }
 }
 

@@ -59,16 +59,16 @@ pub(super) fn findings(
     let is_judged = |it: &Object| is_applied(it) && !is_policy(it);
     for placed in scene.objects.iter().filter(|it| is_judged(&it.object)) {
         let object = &*placed.object;
-        let whole = Judged {
+        let whole = PolicySubject {
             title: object.id().to_string(),
             node: object.node.clone(),
             path: FieldPath::root(),
         };
-        for mut judged in [whole].into_iter().chain(pods_of(object)) {
-            judged.node = defaulted(judged.node);
-            let created = known.created(object, &judged.node);
-            evaluation.kyverno(placed, &judged, &created);
-            evaluation.admission(placed, &judged, &created);
+        for mut subject in [whole].into_iter().chain(pods_of(object)) {
+            subject.node = defaulted(subject.node);
+            let created = known.created(object, &subject.node);
+            evaluation.kyverno(placed, &subject, &created);
+            evaluation.admission(placed, &subject, &created);
         }
     }
     evaluation.finish()
@@ -87,8 +87,13 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    fn kyverno(&mut self, placed: &'a SourcedObject<'a>, judged: &Judged, created: &Created<'_>) {
-        for finding in self.kyverno.judge(created, self.budget) {
+    fn kyverno(
+        &mut self,
+        placed: &'a SourcedObject<'a>,
+        subject: &PolicySubject,
+        created: &Created<'_>,
+    ) {
+        for finding in self.kyverno.evaluate(created, self.budget) {
             let title = format!("{}/{}", finding.policy.name(), finding.rule);
             match finding.outcome {
                 Outcome::Unevaluated if is_in_workspace(&finding.span) => {
@@ -99,13 +104,18 @@ impl<'a> Evaluation<'a> {
                     let key = (format!("Kyverno's rule `{title}`"), finding.message);
                     self.unevaluated.entry(key).or_default().push(placed);
                 }
-                _ => self.found.push(broken_rule(placed, judged, &finding)),
+                _ => self.found.push(broken_rule(placed, subject, &finding)),
             }
         }
     }
 
-    fn admission(&mut self, placed: &'a SourcedObject<'a>, judged: &Judged, created: &Created<'_>) {
-        for finding in self.policies.judge(created, self.budget) {
+    fn admission(
+        &mut self,
+        placed: &'a SourcedObject<'a>,
+        subject: &PolicySubject,
+        created: &Created<'_>,
+    ) {
+        for finding in self.policies.evaluate(created, self.budget) {
             let name = finding.policy.name();
             match finding.outcome {
                 Outcome::Unevaluated if is_own(&finding) => {
@@ -119,7 +129,7 @@ impl<'a> Evaluation<'a> {
                 }
                 _ => {
                     let own = self.help.iter().find(|it| it.0 == finding.span);
-                    let fault = broken(placed, judged, &finding);
+                    let fault = broken(placed, subject, &finding);
                     self.found.push(match own {
                         Some((_, help)) => fault.help(help.clone()),
                         None => fault,
@@ -140,7 +150,7 @@ impl<'a> Evaluation<'a> {
 /// An object that a rule of Kyverno rejects.
 fn broken_rule(
     placed: &SourcedObject<'_>,
-    judged: &Judged,
+    subject: &PolicySubject,
     finding: &KyvernoFinding<'_>,
 ) -> Diagnostic {
     let policy = format!(
@@ -148,8 +158,8 @@ fn broken_rule(
         finding.rule,
         finding.policy.name()
     );
-    let field = judged.path.join(&finding.field);
-    let fault = violation(&judged.title, &policy, &finding.message, finding.outcome);
+    let field = subject.path.join(&finding.field);
+    let fault = violation(&subject.title, &policy, &finding.message, finding.outcome);
     let fault = fault.at(place(placed, &field));
     match finding.outcome {
         Outcome::Deny => fault.help("change the object; Kyverno rejects it"),
@@ -189,17 +199,21 @@ fn not_evaluated_kyverno(
 }
 
 /// An object, or a pod that its controller would create.
-struct Judged {
+struct PolicySubject {
     title: String,
     node: Node,
     /// The path of the pod template in the object; the root for the object itself.
     path: FieldPath,
 }
 
-fn broken(placed: &SourcedObject<'_>, judged: &Judged, finding: &PolicyFinding<'_>) -> Diagnostic {
+fn broken(
+    placed: &SourcedObject<'_>,
+    subject: &PolicySubject,
+    finding: &PolicyFinding<'_>,
+) -> Diagnostic {
     let policy = format!("{} `{}`", kind_of(finding), finding.policy.name());
-    let field = judged.path.join(&finding.field);
-    let fault = violation(&judged.title, &policy, &finding.message, finding.outcome);
+    let field = subject.path.join(&finding.field);
+    let fault = violation(&subject.title, &policy, &finding.message, finding.outcome);
     let fault = fault.at(place(placed, &field));
     match finding.outcome {
         _ if is_own(finding) => fault.related(&finding.span, "the policy's rule"),
@@ -285,7 +299,7 @@ fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
 }
 
 /// The pods of a Kubernetes workload, as its controller would create them.
-fn pods_of(object: &Object) -> Vec<Judged> {
+fn pods_of(object: &Object) -> Vec<PolicySubject> {
     let is_workload = matches!(&*object.gvk().group, "apps" | "batch");
     if !is_workload {
         return Vec::new();
@@ -308,7 +322,7 @@ fn pods_of(object: &Object) -> Vec<Judged> {
         ]));
         let mut path = pod.path;
         path.pop();
-        Judged {
+        PolicySubject {
             title: format!("a pod of {}", object.id()),
             node,
             path,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::substitution::{is_settable, substitutions, texts, words};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::deploy::envsubst::{Fault, mentions};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
@@ -22,10 +22,10 @@ scripts and configuration files. It supports less than a shell: `${NAME}`, `${NA
 Write `$${` instead of `${` to keep the text, or exclude the whole object with the annotation \
 `kustomize.toolkit.fluxcd.io/substitute: disabled`. Names of variables consist of letters, digits and `_`, and do not begin with \
 a digit.",
-    judge: Judge::Objects(judge),
+    check: RuleKind::Objects(check),
 };
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for substitution in substitutions(scene) {
         check_names(substitution.kustomization, faults);
         for target in &substitution.targets {

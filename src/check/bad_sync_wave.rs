@@ -1,7 +1,7 @@
 //! Sync waves that are not integers.
 
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
 
@@ -14,12 +14,12 @@ Argo CD applies objects in the order of the annotation `argocd.argoproj.io/sync-
 an integer, and the object is in wave 0.
 
 As in all annotations, the value must be a string: `argocd.argoproj.io/sync-wave: \"-1\"`.",
-    judge: Judge::Each(judge),
+    check: RuleKind::Each(check),
 };
 
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for placed in &scene.objects {
         let path = FieldPath::dotted("metadata.annotations").key(WAVE);
         let wave = placed.object.node.at_path(&path).and_then(Node::as_str);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use self::policy::Policy;
 use self::target::{Client, Target, targets};
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::{Object, Selects};
 use crate::yaml::FieldPath;
@@ -33,10 +33,10 @@ Elastic's operator 9200. Without it the database never becomes ready. Allow the 
 them. Allow their networks with `ipBlock`.
 
 Nothing is reported where a chart or another kind of network policy may allow the traffic.",
-    judge: Judge::Objects(judge),
+    check: RuleKind::Objects(check),
 };
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let mut policies: BTreeMap<&str, Vec<(&SourcedObject<'_>, Policy<'_>)>> = BTreeMap::new();
     for placed in &scene.objects {
         if let Some(policy) = Policy::of(&placed.object) {

@@ -1,7 +1,7 @@
 //! `dependsOn` with an object that does not exist.
 
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
@@ -19,10 +19,10 @@ default of `namespace` is the namespace of the object.
 
 If it is created elsewhere, for example by `flux bootstrap`, add a comment: `# pleach: allow[dangling-dependency] made by flux \
 bootstrap`.",
-    judge: Judge::Whole(judge),
+    check: RuleKind::Whole(check),
 };
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = super::dependency_circle::waiting(scene);
     for placed in &scene.objects {
         for (index, (namespace, name)) in dependencies(&placed.object).into_iter().enumerate() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::made::Made;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::layout::Output;
 use crate::object::Object;
@@ -26,12 +26,12 @@ to ConfigMaps with variables, in a namespace without any ConfigMap. A path is on
 rendered tree.
 
 If it is created by other means, add a comment to the reference: `# pleach: allow[dangling-source] made by Terraform`.",
-    judge: Judge::Whole(judge),
+    check: RuleKind::Whole(check),
 };
 
 const HELP: &str = "correct the name, or add the object; if it is created by other means, add `# pleach: allow[dangling-source] REASON`";
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = Referable::of(scene);
     for placed in &scene.objects {
         let object = &*placed.object;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dangling_dependency::dependencies;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
 
@@ -17,7 +17,7 @@ Flux applies an object when all its dependencies are ready. In a cycle, each obj
 applied.
 
 Remove one of the dependencies. If two parts really need each other, merge them, or move what both need into a third part.",
-    judge: Judge::Objects(judge),
+    check: RuleKind::Objects(check),
 };
 
 /// Kind, namespace and name.
@@ -39,7 +39,7 @@ pub(super) fn waiting<'a, 'b>(
         .collect()
 }
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = waiting(scene);
     let mut done = BTreeSet::new();
     for start in known.keys() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cluster::Cluster;
 use super::lines::Lines;
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Demands, Judge, judge};
+use super::{Demands, RuleKind, run_checks};
 use crate::deploy::ChartInputs;
 use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::object::{Object, ObjectId};
@@ -63,8 +63,8 @@ pub fn check_groups(
             is_partial: true,
             ..EnvironmentObjects::default()
         };
-        let is_wanted = |it: &Judge| matches!(it, Judge::Each(_));
-        let faults = judge(name, &scene, cluster, demands, &budget, is_wanted).into_iter();
+        let is_wanted = |it: &RuleKind| matches!(it, RuleKind::Each(_));
+        let faults = run_checks(name, &scene, cluster, demands, &budget, is_wanted).into_iter();
         found.extend(faults.map(|it| at_request(it, &group.inputs)));
     }
     found.move_outermost();

@@ -1,7 +1,7 @@
 //! ConfigMaps and Secrets that contain a Git LFS pointer instead of a file.
 
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
 
@@ -15,14 +15,14 @@ only the pointer, and so does Flux unless its source is configured otherwise. A 
 ConfigMap.
 
 Run `git lfs pull` before `pleach render`, or do not use LFS for files that are deployed. An object can hold 1 MiB at most.",
-    judge: Judge::Each(judge),
+    check: RuleKind::Each(check),
 };
 
 /// The beginning of a pointer, and the same in base64, without the last characters, which depend on what follows.
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1";
 const ENCODED: &str = "dmVyc2lvbiBodHRwczovL2dpdC1sZnMuZ2l0aHViLmNvbS9zcGVj";
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let holders = scene.objects.iter().filter(|it| {
         let kind = it.object.kind();
         it.object.api_version() == "v1" && ["ConfigMap", "Secret"].contains(&kind)

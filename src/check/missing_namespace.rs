@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::made::{is_custom, names};
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::engine::ENGINES;
 use crate::object::Object;
@@ -24,13 +24,13 @@ and nothing is reported.
 Add the Namespace, or correct the name. If it is created by other means, list it in environment.yaml:
 
     provides: [namespaces/monitoring]",
-    judge: Judge::Whole(judge),
+    check: RuleKind::Whole(check),
 };
 
 /// Namespaces that every cluster has.
 const OF_CLUSTER: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let objects = || scene.objects.iter().map(|it| &*it.object);
     if !objects().any(is_namespace) {
         return;

@@ -2,7 +2,7 @@
 
 use super::applications::applications;
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 
 pub(super) const CHECK: Check = Check {
@@ -14,10 +14,10 @@ Argo CD does not sync an Application whose project does not exist, and reports `
 
 The AppProjects of all environments count, and `default`, which exists in every Argo CD. If the project is created by other \
 means, add a comment to the reference: `# pleach: allow[missing-project] made by Terraform`.",
-    judge: Judge::Whole(judge),
+    check: RuleKind::Whole(check),
 };
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     // The project of the root Application is created together with Argo CD.
     let all = applications(scene).filter(|it| !it.placed.is_of_environment());
     for application in all {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::made::Made;
 use super::pods::{Pod, pods};
 use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::ObjectId;
 use crate::yaml::{FieldPath, Node};
@@ -25,7 +25,7 @@ the chart creates. If an environment contains no Secrets at all, they are create
 checked.
 
 If it is created by other means, add a comment to the reference: `# pleach: allow[missing-reference] made by Terraform`.",
-    judge: Judge::Whole(judge),
+    check: RuleKind::Whole(check),
 };
 
 /// A reference of a pod.
@@ -35,7 +35,7 @@ struct Reference<'a> {
     path: FieldPath,
 }
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let made = Made::of(scene);
     let mut users: BTreeMap<_, Vec<(&SourcedObject<'_>, FieldPath)>> = BTreeMap::new();
     for placed in &scene.objects {

@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::compare::{DeployedOrigins, Origins};
-use crate::danger::{DANGERS, is_single_tree, judge_tree};
+use crate::danger::{DANGERS, check_tree, is_single_tree};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::object::Object;
 use crate::rules::{self, Page, Rule};
@@ -71,10 +71,10 @@ impl Default for Demands {
 }
 
 /// A rule about the objects of one environment.
-pub type Check = Rule<Judge>;
+pub type Check = Rule<RuleKind>;
 
 /// The input of a check.
-pub enum Judge {
+pub enum RuleKind {
     /// Each object by itself, also outside of an environment.
     Each(fn(&EnvironmentObjects<'_>, &mut Faults)),
     /// The objects of an environment, possibly without unknown ones.
@@ -83,15 +83,15 @@ pub enum Judge {
     Whole(fn(&EnvironmentObjects<'_>, &mut Faults)),
 }
 
-impl Judge {
+impl RuleKind {
     /// The function, if the check can run on these objects.
     fn of(
         &self,
         scene: &EnvironmentObjects<'_>,
     ) -> Option<fn(&EnvironmentObjects<'_>, &mut Faults)> {
         match self {
-            Judge::Each(judge) | Judge::Objects(judge) => Some(*judge),
-            Judge::Whole(judge) => (!scene.is_partial).then_some(*judge),
+            RuleKind::Each(check) | RuleKind::Objects(check) => Some(*check),
+            RuleKind::Whole(check) => (!scene.is_partial).then_some(*check),
         }
     }
 }
@@ -101,15 +101,18 @@ fn run(check: &'static Check, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic>
         check,
         found: Vec::new(),
     };
-    if let Some(judge) = check.judge.of(scene) {
-        judge(scene, &mut faults);
+    if let Some(find) = check.check.of(scene) {
+        find(scene, &mut faults);
     }
     faults.found
 }
 
 /// The findings of the checks with a wanted input.
-fn run_each(scene: &EnvironmentObjects<'_>, is_wanted: impl Fn(&Judge) -> bool) -> Vec<Diagnostic> {
-    let checks = CHECKS.iter().filter(|it| is_wanted(&it.judge));
+fn run_each(
+    scene: &EnvironmentObjects<'_>,
+    is_wanted: impl Fn(&RuleKind) -> bool,
+) -> Vec<Diagnostic> {
+    let checks = CHECKS.iter().filter(|it| is_wanted(&it.check));
     checks.flat_map(|it| run(it, scene)).collect()
 }
 
@@ -169,7 +172,7 @@ fn check_at(
             scene.inputs = cluster.inputs.clone();
         }
     }
-    judge_all(scenes, clusters, demands)
+    check_all(scenes, clusters, demands)
 }
 
 /// The findings of all checks in a deployment, including the objects of charts and remote bases.
@@ -191,10 +194,10 @@ pub fn check_deployed(
             scene.inputs = inputs.clone();
         }
     }
-    judge_all(scenes, clusters, demands)
+    check_all(scenes, clusters, demands)
 }
 
-fn judge_all(
+fn check_all(
     scenes: BTreeMap<String, EnvironmentObjects<'_>>,
     clusters: &BTreeMap<String, Cluster>,
     demands: Demands,
@@ -204,20 +207,22 @@ fn judge_all(
     for (name, mut scene) in scenes {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         scene.given_namespaces = cluster.namespaces.clone();
-        found.extend(judge(&name, &scene, cluster, demands, &budget, |_| true));
+        found.extend(run_checks(&name, &scene, cluster, demands, &budget, |_| {
+            true
+        }));
     }
     found.sort_and_dedup();
     found
 }
 
 /// The findings about the objects of an environment. `is_wanted` selects checks by their input.
-fn judge(
+fn run_checks(
     name: &str,
     scene: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     demands: Demands,
     budget: &RuleBudget,
-    is_wanted: fn(&Judge) -> bool,
+    is_wanted: fn(&RuleKind) -> bool,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
     found.extend(run_each(scene, is_wanted));
@@ -261,7 +266,7 @@ fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
         .iter()
         .map(|it| (it.object.id(), it))
         .collect();
-    let diagnostics = judge_tree(&objects).into_iter().map(|finding| {
+    let diagnostics = check_tree(&objects).into_iter().map(|finding| {
         let placed = places.get(&finding.id);
         let place = placed.and_then(|it| it.place(&finding.field));
         let template = placed.and_then(|it| it.template(&finding.field));

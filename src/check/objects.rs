@@ -25,11 +25,11 @@ pub(super) fn findings(
     let mut leaving: BTreeMap<Gvk, (Lifecycle, Vec<&SourcedObject<'_>>)> = BTreeMap::new();
     for sourced in scene.objects.iter().filter(|it| is_applied(&it.object)) {
         let gvk = sourced.object.gvk();
-        match catalog.judge(&sourced.object.node, Encoding::Yaml) {
+        match catalog.validate(&sourced.object.node, Encoding::Yaml) {
             Verdict::UnknownKind => {
                 unknown.entry(gvk.clone()).or_insert(sourced);
             }
-            Verdict::Judged(findings) => {
+            Verdict::Checked(findings) => {
                 let findings = findings
                     .into_iter()
                     .filter(|it| !is_substituted(&sourced.object, it))
@@ -267,8 +267,8 @@ fn newer_version(
     let mut newer = object.node.clone();
     newer.as_mapping_mut()?.insert("apiVersion", replacement);
     let is_fine = |it: &Finding| it.diagnostic.severity != Severity::Error;
-    match catalog.judge(&newer, Encoding::Yaml) {
-        Verdict::Judged(findings) => findings.iter().all(is_fine).then_some(edit),
+    match catalog.validate(&newer, Encoding::Yaml) {
+        Verdict::Checked(findings) => findings.iter().all(is_fine).then_some(edit),
         Verdict::UnknownKind => None,
     }
 }

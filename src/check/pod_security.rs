@@ -24,7 +24,7 @@ pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagno
         let is_pod = object.kind() == "Pod" && object.gvk().group.is_empty();
         let namespace = namespaces.get(object.namespace());
         let namespace = namespace.filter(|_| is_workload || is_pod)?;
-        judge(
+        check(
             placed,
             namespace.node.at_keys(&["metadata", "labels"])?,
             minor,
@@ -34,7 +34,7 @@ pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagno
 }
 
 /// The first mode that the pods of an object violate.
-fn judge(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagnostic> {
+fn check(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagnostic> {
     let object = &*placed.object;
     let text = |key: String| labels.get(&key).and_then(Node::as_str);
     MODES.iter().find_map(|(mode, severity)| {

@@ -2,7 +2,7 @@
 
 use super::applications::{Application, applications};
 use super::scene::{EnvironmentObjects, projects};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::danger::{Destination, permits, permits_source};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -19,10 +19,10 @@ The AppProject that pleach writes for an environment permits the sources of its 
 an Application of an overlay uses another source or cluster, add an AppProject for it, or set `project: default`. Only \
 AppProjects of the same environment are checked. A destination is only checked if the Application and the AppProject both use \
 `server`, or both use `name`.",
-    judge: Judge::Objects(judge),
+    check: RuleKind::Objects(check),
 };
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for application in applications(scene) {
         let name = application.text(&["project"]);
         let mut named = projects(scene).filter(|it| Some(it.name()) == name);

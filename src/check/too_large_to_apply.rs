@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::applications::applications;
 use super::scene::{EnvironmentObjects, SourcedObject, SyncOptions};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::ObjectId;
 use crate::tree::TreePath;
@@ -23,7 +23,7 @@ and the Applications that pleach writes use server-side apply, which stores no s
 Add `ServerSideApply=true` to `spec.syncPolicy.syncOptions` of the Application, or add the annotation \
 `argocd.argoproj.io/sync-options: ServerSideApply=true` to the object. With `Replace=true`, Argo CD also stores no annotation, but it \
 overwrites what controllers have set. No option helps a ConfigMap or Secret with more than 1 MiB: the API server rejects it.",
-    judge: Judge::Objects(judge),
+    check: RuleKind::Objects(check),
 };
 
 /// The maximum total size of an object's annotations, keys and values, in bytes.
@@ -36,7 +36,7 @@ const OPTIONS: &str = "argocd.argoproj.io/sync-options";
 /// The option for server-side apply.
 const SERVER_SIDE: &str = "ServerSideApply=true";
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let known = sync_options(scene);
     for placed in &scene.objects {
         let Some((application, options)) = known.get(&placed.folder) else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::made::is_custom;
 use super::pods::pods;
 use super::scene::EnvironmentObjects;
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::{Label, Object, Selects, selects_by};
 use crate::yaml::{FieldPath, Node};
@@ -22,13 +22,13 @@ misspelled label.
 The labels of all pod templates in the same namespace are compared. A selector is not checked if its pods may be created by an \
 operator or a chart: if it uses a label of an operator (`clickhouse.altinity.com/chi`), contains the name of a custom resource, \
 or is in a namespace with a chart.",
-    judge: Judge::Whole(judge),
+    check: RuleKind::Whole(check),
 };
 
 /// The maximum number of comparisons of a selector with a pod in one environment.
 const PAIRS_MAX: usize = 2_000_000;
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let opaque = scene.opaque();
     let objects = || scene.objects.iter().map(|it| &*it.object);
     let mut pods_of: BTreeMap<&str, Vec<Option<&Node>>> = BTreeMap::new();

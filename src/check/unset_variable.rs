@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::scene::{EnvironmentObjects, SourcedObject};
 use super::substitution::{is_settable, substitutions, texts, words};
-use super::{Check, Faults, Judge};
+use super::{Check, Faults, RuleKind};
 use crate::deploy::envsubst::mentions;
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
@@ -21,10 +21,10 @@ feature gate StrictPostBuildSubstitutions is off, it is silently replaced by an 
 Set it under `postBuild.substitute`, or give it a default (`${NAME:=value}`). To keep the text, write `$${NAME}`, or exclude the \
 whole object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`. If variables come from a ConfigMap or \
 Secret outside the repository, nothing is reported.",
-    judge: Judge::Objects(judge),
+    check: RuleKind::Objects(check),
 };
 
-fn judge(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     for substitution in substitutions(scene) {
         for target in &substitution.targets {
             let mut reported = BTreeSet::new();

@@ -8,7 +8,7 @@ use super::objects::{all_after, objects};
 use super::part::Part;
 use super::rollout::Rollout;
 use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
-use crate::danger::{ChangeSet, Finding, judge, wants_rest};
+use crate::danger::{ChangeSet, Finding, check, wants_rest};
 use crate::diag::{Diagnostics, Span};
 use crate::diff::{Change, ChangeKind, Options, Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
@@ -38,12 +38,12 @@ pub(super) fn compare(
     let rest = || parts.iter().flat_map(|it| all_after(after, it)).collect();
     Environment {
         sets,
-        ..judged(name, [&old, &new], &rest, [before, after], options)
+        ..with_findings(name, [&old, &new], &rest, [before, after], options)
     }
 }
 
 /// Compares objects and applies the danger rules to the changes. `rest` returns all objects after the change.
-pub(super) fn judged(
+pub(super) fn with_findings(
     name: String,
     [old, new]: [&[Object]; 2],
     rest: &dyn Fn() -> Vec<Object>,
@@ -79,7 +79,7 @@ pub(super) fn judged(
         rest: &rest,
     };
     let known = by_id(&scene);
-    let found = judge(&scene).into_iter();
+    let found = check(&scene).into_iter();
     environment.findings = found
         .map(|it| placed(it, &known, sides, options.salt))
         .collect();

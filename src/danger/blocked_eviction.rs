@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::yaml::{Entry, FieldPath, Mapping, Node, emit_canonical};
@@ -17,10 +17,10 @@ and repairs wait until somebody deletes the pods manually.
 
 Allow at least one eviction: set `maxUnavailable: 1`, or a `minAvailable` below the number of replicas. If a workload runs as a \
 single pod and must not be disturbed, remove its budget or add a second replica.",
-    judge: Judge::Tree(judge),
+    check: RuleKind::Tree(check),
 };
 
-fn judge(objects: &[&Object], faults: &mut Faults) {
+fn check(objects: &[&Object], faults: &mut Faults) {
     let mut scene = None;
     for budget in objects
         .iter()

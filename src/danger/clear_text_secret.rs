@@ -1,6 +1,6 @@
 //! Secrets whose values are in the tree.
 
-use super::{Danger, Faults, Judge, some};
+use super::{Danger, Faults, RuleKind, some};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::secret::{decoded, is_open_key, is_reference, secret_parts};
@@ -17,10 +17,10 @@ encryption. Treat a value that was committed once as compromised, and change it 
 Let the cluster fetch the Secret (External Secrets), seal it (Sealed Secrets), or encrypt it with SOPS. Not reported are values \
 encrypted by SOPS, empty values, placeholders, and values that another tool replaces (variables of Flux, `op://…`, \
 `ref+vault://…`, `vault:…`, `<path:…>`).",
-    judge: Judge::Tree(judge),
+    check: RuleKind::Tree(check),
 };
 
-fn judge(objects: &[&Object], faults: &mut Faults) {
+fn check(objects: &[&Object], faults: &mut Faults) {
     for secret in objects
         .iter()
         .filter(|it| it.kind().eq_ignore_ascii_case("Secret"))

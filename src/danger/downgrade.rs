@@ -1,7 +1,7 @@
 //! Charts and images that change to an older version.
 
 use super::version::{newest, steps};
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 
@@ -15,10 +15,10 @@ ClickHouse does not guarantee that a version can read the parts and metadata of 
 fields that are in use.
 
 Read the release notes of all versions between the two, and make a backup.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     for step in steps(pair) {
         let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
             continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::dropped_version::{Users, crds, served};
-use super::{ChangeSet, Danger, Faults, Judge};
+use super::{ChangeSet, Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node, Step, View};
 
@@ -16,10 +16,10 @@ The API server silently drops fields that are not in the schema of a CRD, so the
 if they had never been set. Settings disappear although nobody changed them.
 
 Find out from the release notes of the operator what replaces the field, and set that before or with the upgrade.",
-    judge: Judge::ChangeSet(judge),
+    check: RuleKind::ChangeSet(check),
 };
 
-fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let users = Users::new(scene);
     for (before, after) in crds(scene) {
         let new: BTreeMap<&str, &Node> = served(after).into_iter().collect();

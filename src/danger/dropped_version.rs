@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangeSet, Danger, Faults, Judge, SHOWN, some_of};
+use super::{ChangeSet, Danger, Faults, RuleKind, SHOWN, some_of};
 use crate::diag::Severity;
 use crate::object::{Gvk, Object};
 use crate::yaml::{FieldPath, Node};
@@ -18,10 +18,10 @@ kind`. This happens when the upgrade of an operator brings new CRDs.
 Write the objects in a version that both the old and the new CRD serve, wait until that is applied, and then upgrade the CRD. \
 Objects in the cluster that are not in this tree are not checked. To see the stored versions, run `kubectl get crd NAME -o \
 jsonpath='{.status.storedVersions}'`.",
-    judge: Judge::ChangeSet(judge),
+    check: RuleKind::ChangeSet(check),
 };
 
-fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let users = Users::new(scene);
     for (before, after) in crds(scene) {
         let (old, new) = (served(before), served(after));

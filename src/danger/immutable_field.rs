@@ -1,6 +1,6 @@
 //! Fields that are immutable after the object is created.
 
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -22,7 +22,7 @@ the object and its pods and creates it again.
 
 If the release name or namespace of a HelmRelease changes, the change is not rejected: the old release is uninstalled, and a new \
 one is installed.",
-    judge: Judge::ChangeOrSecret(judge),
+    check: RuleKind::ChangeOrSecret(check),
 };
 
 const REFUSED: &str = "the API server rejects it";
@@ -116,7 +116,7 @@ const FIELDS: &[(&str, &str, &[&str], &str)] = &[
 /// The data of an object with `immutable: true`.
 const DATA: &[&str] = &["data", "stringData", "binaryData"];
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

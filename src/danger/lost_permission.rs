@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::app_project::{Destination, fits, list, permits};
-use super::{ChangeSet, Danger, Faults, Judge, some};
+use super::{ChangeSet, Danger, Faults, RuleKind, some};
 use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
@@ -20,16 +20,16 @@ ServiceAccount. If it no longer exists, the objects stay; if it has lost its rig
 
 Everything that is removed from the tree is deleted at once, or, in Argo CD, the AppProject is changed first. Use two changes: \
 remove what is deployed, wait until it is gone from the cluster, then remove the permission.",
-    judge: Judge::ChangeSet(judge),
+    check: RuleKind::ChangeSet(check),
 };
 
-fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let lost = Lost::of(scene);
     for unit in &lost.gone {
         match (&*unit.gvk().group, unit.kind()) {
             ("kustomize.toolkit.fluxcd.io", "Kustomization")
-            | ("helm.toolkit.fluxcd.io", "HelmRelease") => judge_flux(unit, &lost, faults),
-            ("argoproj.io", "Application") => judge_application(unit, &lost, faults),
+            | ("helm.toolkit.fluxcd.io", "HelmRelease") => check_flux(unit, &lost, faults),
+            ("argoproj.io", "Application") => check_application(unit, &lost, faults),
             _ => {}
         }
     }
@@ -37,7 +37,7 @@ fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
         if let Pair::Same(before, after) = pair
             && is_project(after)
         {
-            judge_kinds(before, after, &lost.gone, faults);
+            check_kinds(before, after, &lost.gone, faults);
         }
     }
 }
@@ -96,7 +96,7 @@ fn removed<'a>(pair: &Pair<'a>) -> Option<&'a Object> {
 }
 
 /// A Kustomization or HelmRelease, with its ServiceAccount and the bindings of that.
-fn judge_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
+fn check_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
     let flag = |key: &str| unit.node.at_keys(&["spec", key]).and_then(Node::as_bool);
     let (name, namespace) = (
         text(unit, &["spec", "serviceAccountName"]),
@@ -125,7 +125,7 @@ fn judge_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
 }
 
 /// An Application and its AppProject.
-fn judge_application(application: &Object, lost: &Lost<'_>, faults: &mut Faults) {
+fn check_application(application: &Object, lost: &Lost<'_>, faults: &mut Faults) {
     let Some(pair) = lost.projects.get(text(application, &["spec", "project"])) else {
         return;
     };
@@ -166,7 +166,7 @@ fn destination(application: &Object) -> Option<Destination<'_>> {
 }
 
 /// Cluster-scoped kinds that an AppProject no longer permits, and objects of them that are to be deleted.
-fn judge_kinds(before: &Object, after: &Object, gone: &[&Object], faults: &mut Faults) {
+fn check_kinds(before: &Object, after: &Object, gone: &[&Object], faults: &mut Faults) {
     const FIELD: &str = "clusterResourceWhitelist";
     // For most projects, no search is needed.
     let is_same = |(before, after): (&Node, &Node)| before.same_data(after);

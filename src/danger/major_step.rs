@@ -1,7 +1,7 @@
 //! Charts and images that change to a higher major version.
 
 use super::version::{newest, steps};
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 
@@ -15,10 +15,10 @@ between 24.8 and 25.3, the defaults of some settings changed. The changelog of e
 changes.
 
 Read the release notes of all versions between the two. Upgrade one environment first.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     for step in steps(pair) {
         let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
             continue;

@@ -34,7 +34,7 @@ use crate::rules::run;
 use crate::yaml::Node;
 
 pub use crate::rules::{ChangeSet, Danger, Finding};
-use crate::rules::{Faults, Judge};
+use crate::rules::{Faults, RuleKind};
 pub use app_project::{Destination, permits, permits_source};
 pub use pruned_application::{GitPath, git_paths, lost_names, lost_path, names_from_file};
 
@@ -83,23 +83,25 @@ pub fn wants_rest(pairs: &[Pair<'_>]) -> bool {
 }
 
 /// The findings of all rules in a change. A finding about a single tree is reported if it did not exist before.
-pub fn judge(scene: &ChangeSet<'_>) -> Vec<Finding> {
+pub fn check(scene: &ChangeSet<'_>) -> Vec<Finding> {
     let before: Vec<&Object> = scene.pairs.iter().filter_map(Pair::before).collect();
     let after: Vec<&Object> = scene.pairs.iter().filter_map(Pair::after).collect();
     let mut findings = Vec::new();
     for danger in DANGERS {
-        match danger.judge {
-            Judge::Change(judge) => findings.extend(run(danger, |faults| {
+        match danger.check {
+            RuleKind::Change(check) => findings.extend(run(danger, |faults| {
                 let pairs = scene.pairs.iter().filter(|it| !is_secret(it));
-                pairs.for_each(|it| judge(it, faults));
+                pairs.for_each(|it| check(it, faults));
             })),
-            Judge::ChangeOrSecret(judge) => findings.extend(run(danger, |faults| {
-                scene.pairs.iter().for_each(|it| judge(it, faults));
+            RuleKind::ChangeOrSecret(check) => findings.extend(run(danger, |faults| {
+                scene.pairs.iter().for_each(|it| check(it, faults));
             })),
-            Judge::ChangeSet(judge) => findings.extend(run(danger, |faults| judge(scene, faults))),
-            Judge::Tree(judge) => {
-                let known = run(danger, |faults| judge(&before, faults));
-                let mut found = run(danger, |faults| judge(&after, faults));
+            RuleKind::ChangeSet(check) => {
+                findings.extend(run(danger, |faults| check(scene, faults)))
+            }
+            RuleKind::Tree(check) => {
+                let known = run(danger, |faults| check(&before, faults));
+                let mut found = run(danger, |faults| check(&after, faults));
                 let known: BTreeSet<_> = known.iter().map(|it| (&it.id, &*it.message)).collect();
                 found.retain(|it| !known.contains(&(&it.id, &*it.message)));
                 findings.extend(found);
@@ -110,9 +112,9 @@ pub fn judge(scene: &ChangeSet<'_>) -> Vec<Finding> {
 }
 
 /// The findings of rules that only need one side.
-pub fn judge_tree(objects: &[&Object]) -> Vec<Finding> {
-    let rules = DANGERS.iter().filter_map(|danger| match danger.judge {
-        Judge::Tree(judge) => Some(run(danger, |faults| judge(objects, faults))),
+pub fn check_tree(objects: &[&Object]) -> Vec<Finding> {
+    let rules = DANGERS.iter().filter_map(|danger| match danger.check {
+        RuleKind::Tree(check) => Some(run(danger, |faults| check(objects, faults))),
         _ => None,
     });
     rules.flatten().collect()
@@ -120,7 +122,7 @@ pub fn judge_tree(objects: &[&Object]) -> Vec<Finding> {
 
 /// Whether `pleach check` can run a rule on one tree.
 pub fn is_single_tree(danger: &Danger) -> bool {
-    matches!(danger.judge, Judge::Tree(_))
+    matches!(danger.check, RuleKind::Tree(_))
 }
 
 /// Whether it is or creates a Secret on either side.

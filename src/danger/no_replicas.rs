@@ -1,6 +1,6 @@
 //! Workloads without a pod.
 
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::products::clusters;
@@ -14,10 +14,10 @@ pub(super) const DANGER: Danger = Danger {
 A workload with `replicas: 0` serves no requests. This is a way to stop something for a while, and is easily forgotten. An \
 autoscaler does not scale up from zero. `stop: \"yes\"` in a ClickHouseInstallation has the same effect: its volumes are kept, \
 its servers are removed.",
-    judge: Judge::Tree(judge),
+    check: RuleKind::Tree(check),
 };
 
-fn judge(objects: &[&Object], faults: &mut Faults) {
+fn check(objects: &[&Object], faults: &mut Faults) {
     for object in objects {
         let path = FieldPath::dotted("spec.replicas");
         let replicas = object.node.at_path(&path).and_then(Node::as_int);

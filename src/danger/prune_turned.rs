@@ -1,6 +1,6 @@
 //! Pruning turned on or off.
 
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -16,10 +16,10 @@ were left behind before may be deleted at once. If it is turned off, objects tha
 
 Before you turn it on, check what would be deleted: use `flux diff kustomization NAME --path FOLDER`, or the diff of the \
 Application in Argo CD.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Danger, Faults, Finding, Judge, some};
+use super::{Danger, Faults, Finding, RuleKind, some};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -19,7 +19,7 @@ changes. A renamed Application is a new one: the old one is deleted with its obj
 
 To keep the objects, set `spec.syncPolicy.preserveResourcesOnDeletion: true` in an earlier change. To keep the Applications, set \
 `spec.syncPolicy.applicationsSync: create-update`. ApplicationSets with either setting are not reported.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
 /// The location of the name in the template.
@@ -36,7 +36,7 @@ pub struct GitPath {
     pub is_excluded: bool,
 }
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

@@ -1,7 +1,7 @@
 //! Deleted objects that carry state or that contain others.
 
 use super::pruned_application::keeps_objects;
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
@@ -23,7 +23,7 @@ Renaming an object also deletes it.
 If the deletion is intended, make a backup first. To keep the object in the cluster and remove it only from the tree, add the \
 annotation `kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in an earlier \
 change. Objects with this annotation are not reported.",
-    judge: Judge::ChangeOrSecret(judge),
+    check: RuleKind::ChangeOrSecret(check),
 };
 
 /// API group, kind, and what is deleted with an object; those of products are in their packs.
@@ -77,7 +77,7 @@ const STATE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let (gone, now) = match pair {
         Pair::Removed(before) => (before, None),
         Pair::Renamed(before, after) => (before, Some(after)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangeSet, Danger, Faults, Judge};
+use super::{ChangeSet, Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -20,13 +20,13 @@ earlier name.
 
 Change the reference together with the key, or keep both keys until nothing refers to the earlier one. References with \
 `optional: true` are not reported.",
-    judge: Judge::ChangeSet(judge),
+    check: RuleKind::ChangeSet(check),
 };
 
 /// The kind, namespace and name of a ConfigMap or Secret.
 type Holder = (String, String, String);
 
-fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let mut lost: BTreeMap<Holder, BTreeSet<String>> = BTreeMap::new();
     for pair in scene.pairs {
         let keys = lost_keys(pair);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeSet, Danger, Faults, Judge, SHOWN, some_of};
+use super::{ChangeSet, Danger, Faults, RuleKind, SHOWN, some_of};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -25,10 +25,10 @@ If it has already happened, install the operator again and let it finish, or rem
 
 An operator is recognised by its chart, or by a Deployment whose ServiceAccount has a role that can change objects of the API \
 group.",
-    judge: Judge::ChangeSet(judge),
+    check: RuleKind::ChangeSet(check),
 };
 
-fn judge(scene: &ChangeSet<'_>, faults: &mut Faults) {
+fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
     let gone: Vec<&Object> = scene.pairs.iter().filter_map(removed).collect();
     // An object with a new name or namespace is a different one; the old one has finalizers, too.
     let renamed = scene.pairs.iter().filter_map(|it| match it {

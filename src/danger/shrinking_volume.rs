@@ -1,7 +1,7 @@
 //! Volumes that shrink.
 
 use super::scalar_fields::{both, item};
-use super::{Danger, Faults, Judge, shown};
+use super::{Danger, Faults, RuleKind, shown};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::quantity;
@@ -15,10 +15,10 @@ A volume can grow but not shrink: Kubernetes rejects a smaller size in a Persist
 an operator either reports an error, or creates new volumes and leaves the data on the old ones.
 
 To move to smaller volumes, create a new cluster or a new replica next to the old one, copy the data, and remove the old one.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

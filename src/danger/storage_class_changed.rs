@@ -1,7 +1,7 @@
 //! Volumes with a changed storage class.
 
 use super::scalar_fields::{Leaf, item, leaves};
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::yaml::FieldPath;
@@ -16,10 +16,10 @@ StatefulSet. An operator keeps the old volumes of existing servers, or creates n
 the default class of the cluster, which may be a different one.
 
 To move data to another class, create new replicas with it, let them fetch the data, and remove the old ones.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

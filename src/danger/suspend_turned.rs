@@ -1,6 +1,6 @@
 //! Objects that are suspended or resumed.
 
-use super::{Danger, Faults, Judge};
+use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -14,10 +14,10 @@ pub(super) const DANGER: Danger = Danger {
 A suspended Flux object, or an Application without automated sync, is not reconciled: changes of the tree do not reach the \
 cluster through it, and drift is not corrected. When it is resumed, all changes made meanwhile are applied at once. A suspended \
 CronJob does not start.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Danger, Faults, Judge, some};
+use super::{Danger, Faults, RuleKind, some};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -19,10 +19,10 @@ become privileged, allow privilege escalation or get capabilities; hostPath volu
 namespace.
 
 Ask what needs the privileges, and whether narrower ones are enough: fewer verbs, one resource, one namespace.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Some(after) = pair.after() else {
         return;
     };

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Place};
-use super::diagnostics::{judge, judged};
+use super::diagnostics::{check_environments, check_file};
 use super::index::{ClaimDocument, environment_of};
 use super::reference::{Site, environment_sites, named_at, range_of, sites, template_texts};
 use super::state::{DocumentKind, Workspace};
@@ -109,7 +109,7 @@ fn is_crd(word: &str) -> bool {
 /// The claims that install the CRDs of a claim.
 fn required(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) -> Vec<Target> {
     let names = BTreeSet::from([&*document.name]);
-    let Some(found) = judged(workspace, path, &names) else {
+    let Some(found) = check_file(workspace, path, &names) else {
         return Vec::new();
     };
     let own = found
@@ -150,7 +150,7 @@ fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> V
         if names.is_empty() {
             continue;
         }
-        let found = judge(workspace, std::slice::from_ref(environment), &names, []);
+        let found = check_environments(workspace, std::slice::from_ref(environment), &names, []);
         let mut bringing: Vec<String> = Vec::new();
         for it in &found.capabilities {
             if it.provides.iter().any(|it| crds.contains(it.as_str())) {
@@ -253,7 +253,7 @@ pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<
         return Vec::new();
     };
     let names = BTreeSet::from([&*document.name]);
-    let Some(found) = judged(workspace, path, &names) else {
+    let Some(found) = check_file(workspace, path, &names) else {
         return Vec::new();
     };
     let Ok(config) = WorkspaceConfig::read(&workspace.files) else {

@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::layout::{BASE, ENVIRONMENT, KIND, WORKSPACE};
 use crate::load::{self, Scope, WorkspaceConfig};
 use crate::tree::{Files, TreePath};
-use crate::{JudgedClaims, Options, judge_claims};
+use crate::{CheckedClaims, Options, check_claims};
 
 /// The maximum number of environments in which a claim of base is checked while typing.
 const ENVIRONMENTS_MAX: usize = 8;
@@ -27,9 +27,9 @@ pub fn diagnostics(workspace: &Workspace, path: &TreePath) -> Option<Vec<Diagnos
             .iter()
             .map(|it| &*it.name)
             .collect();
-        judged(workspace, path, &names)?.diagnostics
+        check_file(workspace, path, &names)?.diagnostics
     } else if path.name() == ENVIRONMENT && environment_of(path).is_some() {
-        judged(workspace, path, &BTreeSet::new())?.diagnostics
+        check_file(workspace, path, &BTreeSet::new())?.diagnostics
     } else if path.as_str() == WORKSPACE {
         WorkspaceConfig::read(&workspace.files)
             .err()
@@ -65,11 +65,11 @@ fn is_in_folder_of(kind: &TreePath, path: &TreePath) -> bool {
 }
 
 /// Checks claims of a file by their names; `None` if the file belongs to no environment.
-pub(super) fn judged(
+pub(super) fn check_file(
     workspace: &Workspace,
     path: &TreePath,
     names: &BTreeSet<&str>,
-) -> Option<JudgedClaims> {
+) -> Option<CheckedClaims> {
     let environment = environment_of(path)?;
     let environments: Vec<String> = match environment {
         BASE => {
@@ -78,16 +78,21 @@ pub(super) fn judged(
         }
         own => vec![own.to_string()],
     };
-    Some(judge(workspace, &environments, names, [path.clone()]))
+    Some(check_environments(
+        workspace,
+        &environments,
+        names,
+        [path.clone()],
+    ))
 }
 
 /// Checks claims in some environments, with all that they may refer to. `files` are always read.
-pub(super) fn judge(
+pub(super) fn check_environments(
     workspace: &Workspace,
     environments: &[String],
     names: &BTreeSet<&str>,
     files: impl IntoIterator<Item = TreePath>,
-) -> JudgedClaims {
+) -> CheckedClaims {
     let mut kept = BTreeSet::from_iter(files);
     let mut scope = Scope {
         environments: environments.to_vec(),
@@ -112,7 +117,7 @@ pub(super) fn judge(
         with_clusters: true,
         ..Options::default()
     };
-    judge_claims(&narrowed as &dyn Files, &options)
+    check_claims(&narrowed as &dyn Files, &options)
 }
 
 /// The names of claims and of all that they may refer to: claims whose names they contain, and those of kinds that their kinds look

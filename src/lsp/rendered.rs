@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use similar::TextDiff;
 
-use super::diagnostics::judge;
+use super::diagnostics::check_environments;
 use super::state::Workspace;
 use crate::diag::Severity;
 use crate::load::widen_entangled;
@@ -12,7 +12,7 @@ use crate::secret::without_secrets;
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{Files, TreePath};
 use crate::yaml::emit_canonical;
-use crate::{JudgedClaims, Options, Scope, judge_claims};
+use crate::{CheckedClaims, Options, Scope, check_claims};
 
 /// The URI scheme of virtual documents.
 pub const SCHEME: &str = "pleach";
@@ -40,11 +40,11 @@ pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Cla
 /// The objects of a claim in an environment, before overlays; errors are comments.
 pub fn rendered(workspace: &Workspace, environment: &str, claim: &str) -> String {
     let environments = [environment.to_string()];
-    let found = judge(workspace, &environments, &BTreeSet::from([claim]), []);
+    let found = check_environments(workspace, &environments, &BTreeSet::from([claim]), []);
     text(&found, claim)
 }
 
-fn text(found: &JudgedClaims, claim: &str) -> String {
+fn text(found: &CheckedClaims, claim: &str) -> String {
     let mut text = String::new();
     let errors = found
         .diagnostics
@@ -89,7 +89,7 @@ pub fn difference(
         .iter()
         .any(|it| it == environment)
     {
-        true => text(&judge_claims(before, &options), claim),
+        true => text(&check_claims(before, &options), claim),
         false => String::new(),
     };
     let new = rendered(workspace, environment, claim);

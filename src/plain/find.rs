@@ -146,6 +146,6 @@ fn chart(folder: &TreePath) -> Diagnostic {
         folder.name()
     );
     let place = Span::new(&Source::new(folder.child("Chart.yaml"), ""), 0..0);
-    let fault = Diagnostic::error("nothing-judged", message).at(place);
+    let fault = Diagnostic::error("nothing-checked", message).at(place);
     fault.help("run `pleach template CHART | pleach check -`")
 }

@@ -161,13 +161,13 @@ fn start_of(path: &TreePath) -> Span {
 
 fn nothing(place: Span) -> Diagnostic {
     let message = "no Kubernetes objects found here";
-    let fault = Diagnostic::warning("nothing-judged", message).at(place);
+    let fault = Diagnostic::warning("nothing-checked", message).at(place);
     fault.help("name a file or folder of manifests, or `-` for standard input")
 }
 
 /// The findings about objects, without those that comments allow. `environment` is the environment whose cluster is used; empty for
 /// none.
-pub fn judge(
+pub fn check_objects(
     objects: &Objects,
     environment: &str,
     cluster: &Cluster,
@@ -175,8 +175,8 @@ pub fn judge(
 ) -> Diagnostics {
     let mut found = objects.found.clone();
     let Objects { plain, built, .. } = objects;
-    let judged = check::check_groups(environment, plain, built, cluster, demands);
-    found.extend(judged.into_iter().map(without_workspace));
+    let checked = check::check_groups(environment, plain, built, cluster, demands);
+    found.extend(checked.into_iter().map(without_workspace));
     found.sort_and_dedup();
     check::allow(found, &objects.sources, &|_| false)
 }

@@ -7,10 +7,10 @@ use crate::object::{Object, ObjectId};
 use crate::yaml::FieldPath;
 
 /// A rule about changes of an environment.
-pub type Danger = Rule<Judge>;
+pub type Danger = Rule<RuleKind>;
 
 /// The input of a rule.
-pub enum Judge {
+pub enum RuleKind {
     /// One object before and after the change, except Secrets.
     Change(fn(&Pair<'_>, &mut Faults)),
     /// The same with Secrets: the message must not contain values.
@@ -66,12 +66,12 @@ pub struct ChangeSet<'a> {
 }
 
 /// The findings of a rule.
-pub fn run(danger: &'static Danger, judge: impl FnOnce(&mut Faults)) -> Vec<Finding> {
+pub fn run(danger: &'static Danger, check: impl FnOnce(&mut Faults)) -> Vec<Finding> {
     let mut faults = Faults {
         danger,
         found: Vec::new(),
     };
-    judge(&mut faults);
+    check(&mut faults);
     faults.found
 }
 

@@ -1,17 +1,17 @@
 //! What a rule is, and the manual pages of all codes.
 //!
-//! A rule consists of data and a judge. The type of the judge determines its input: a change or a tree in `danger`, an environment
-//! in `check`.
+//! A rule consists of data and a function. The type of the function determines its input: a change or a tree in `danger`, an
+//! environment in `check`.
 
 mod change;
 mod page;
 
 use crate::diag::Severity;
-pub use change::{ChangeSet, Danger, Faults, Finding, Judge, run};
+pub use change::{ChangeSet, Danger, Faults, Finding, RuleKind, run};
 pub use page::{Page, written};
 
-/// A rule with its manual page and its judge.
-pub struct Rule<J: 'static> {
+/// A rule with its manual page and its function.
+pub struct Rule<C: 'static> {
     /// Stable name that reads after "allow".
     pub code: &'static str,
     /// An error if data is certainly lost or an object certainly rejected, otherwise a warning.
@@ -21,10 +21,10 @@ pub struct Rule<J: 'static> {
     /// The manual page: the reason and what to do.
     pub explain: &'static str,
     /// The function that finds violations.
-    pub judge: J,
+    pub check: C,
 }
 
-impl<J> Rule<J> {
+impl<C> Rule<C> {
     /// Its manual page.
     pub fn page(&self) -> Page {
         Page {
@@ -36,7 +36,7 @@ impl<J> Rule<J> {
     }
 }
 
-impl<J> std::fmt::Debug for Rule<J> {
+impl<C> std::fmt::Debug for Rule<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.code)
     }

@@ -3,7 +3,7 @@
 use pleach::check::{Cluster, Demands};
 use pleach::inflate::Inflater;
 use pleach::kustomize::Options;
-use pleach::plain::{Building, Objects, judge};
+use pleach::plain::{Building, Objects, check_objects};
 use pleach::report::human;
 use pleach::tree::{Below, Tree, TreePath};
 
@@ -33,7 +33,7 @@ pub(crate) fn make(tree: &mut Tree) {
     for path in &named {
         objects.add_path(&files, path, &building);
     }
-    let found = judge(&objects, "", &Cluster::default(), Demands::default());
+    let found = check_objects(&objects, "", &Cluster::default(), Demands::default());
     let report = human(&found, &VIEW);
     tree.insert(TreePath::new("report").unwrap(), report.into_bytes());
 }

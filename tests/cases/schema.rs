@@ -11,7 +11,7 @@ use pleach::yaml::{Node, parse_one};
 
 pub(crate) fn make(tree: &mut Tree) {
     let verdict = TreePath::new("verdict").unwrap();
-    let diagnostics = judge(tree);
+    let diagnostics = faults(tree);
     let view = View {
         display: &TreePath::to_string,
         color: false,
@@ -19,12 +19,12 @@ pub(crate) fn make(tree: &mut Tree) {
     tree.insert(verdict.clone(), human(&diagnostics, &view).into_bytes());
 }
 
-fn judge(tree: &Tree) -> Diagnostics {
+fn faults(tree: &Tree) -> Diagnostics {
     let input = section(tree, "input.yaml").unwrap_or_else(Node::null);
     if let Some(crd) = section(tree, "crd.yaml") {
         let mut catalog = Catalog::new(None);
         catalog.add_crd(&crd);
-        let Verdict::Judged(findings) = catalog.judge(&input, Encoding::Yaml) else {
+        let Verdict::Checked(findings) = catalog.validate(&input, Encoding::Yaml) else {
             panic!("the definition does not describe the input");
         };
         return findings.into_iter().map(|it| it.diagnostic).collect();

@@ -134,7 +134,9 @@ fn is_admitted(object: &Json, pattern: &Json) -> bool {
         namespace: "",
         namespace_object: None,
     };
-    policies.judge(&created, &RuleBudget::default()).is_empty()
+    policies
+        .evaluate(&created, &RuleBudget::default())
+        .is_empty()
 }
 
 fn node(value: &Json) -> Node {

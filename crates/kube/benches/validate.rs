@@ -45,19 +45,19 @@ fn main() {
         .collect();
     println!("{} objects, {:.1} MB", objects.len(), size as f64 / 1e6);
     let catalog = Catalog::new(Some(34));
-    let refused = judge(&objects, &catalog);
+    let refused = invalid_objects(&objects, &catalog);
     println!("{refused} refused");
     measure("validate", size, objects.len(), || {
-        judge(&objects, &catalog)
+        invalid_objects(&objects, &catalog)
     });
     measure("read and validate", size, objects.len(), || {
-        judge(&parse(&source).unwrap(), &catalog)
+        invalid_objects(&parse(&source).unwrap(), &catalog)
     });
 }
 
-fn judge(objects: &[Node], catalog: &Catalog) -> usize {
-    let is_refused = |it: &&Node| match catalog.judge(it, Encoding::Yaml) {
-        Verdict::Judged(findings) => !findings.is_empty(),
+fn invalid_objects(objects: &[Node], catalog: &Catalog) -> usize {
+    let is_refused = |it: &&Node| match catalog.validate(it, Encoding::Yaml) {
+        Verdict::Checked(findings) => !findings.is_empty(),
         Verdict::UnknownKind => true,
     };
     objects.iter().filter(is_refused).count()

@@ -29,7 +29,7 @@ pub(super) fn findings(
                 pod,
                 found: &mut found,
             };
-            of_pod.judge();
+            of_pod.check();
         }
     }
     found
@@ -94,7 +94,7 @@ impl OfPod<'_, '_> {
         self.found.push(fault.help(help));
     }
 
-    fn judge(&mut self) {
+    fn check(&mut self) {
         self.host_namespaces();
         for key in ["initContainers", "containers"] {
             let list = self.pod.spec.get(key).and_then(Node::as_sequence);

@@ -1,6 +1,6 @@
 //! A check of the changes since the last check.
 
-use super::judged;
+use super::lint;
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::unchanged::{Changed, Part, RunCache};
@@ -41,7 +41,7 @@ fn is_silent(changed: &Changed, part: &Part, session: &Session<'_>, options: &Op
         return false;
     }
     if compiled.scope.claims.is_empty() {
-        return judged(compiled, &session.files, Depth::Sync, session.global).is_empty();
+        return lint(compiled, &session.files, Depth::Sync, session.global).is_empty();
     }
     let whole = Options {
         scope: Scope::of(&compiled.scope.environments),
@@ -49,5 +49,5 @@ fn is_silent(changed: &Changed, part: &Part, session: &Session<'_>, options: &Op
         ..options.clone()
     };
     let whole = compile(&session.files, &whole);
-    judged(&whole, &session.files, Depth::Sync, session.global).is_empty()
+    lint(&whole, &session.files, Depth::Sync, session.global).is_empty()
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::super::diff::salt;
 use super::super::output;
 use super::super::session::Session;
-use super::judged;
+use super::lint;
 use crate::cli::Global;
 use crate::cli::diff::Depth;
 use pleach::diag::{Diagnostics, Edit, apply_edits};
@@ -45,7 +45,7 @@ pub(super) fn run(
     let _lock = session.lock()?;
     let find = |files: &dyn Files| {
         let compiled = compile(files, options);
-        judged(&compiled, files, depth, global)
+        lint(&compiled, files, depth, global)
     };
     let Some((changed, count)) = fixed(&session.files, &find) else {
         output::note("nothing to fix: no finding has a replacement\n");

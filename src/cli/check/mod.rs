@@ -129,7 +129,7 @@ fn check_workspace(
         return Ok(session.report(&compiled.diagnostics));
     }
     progress.set(format!("checking {} files", compiled.tree.len()));
-    let mut found = judged(&compiled, &session.files, arguments.depth, global);
+    let mut found = lint(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
         found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
@@ -245,7 +245,7 @@ fn fix_all(
 }
 
 /// The findings of rendering and of all checks, without those that inputs allow. With `Depth::Objects`, deployed objects are included.
-pub(super) fn judged(
+pub(super) fn lint(
     compiled: &Compiled,
     files: &dyn Files,
     depth: Depth,

@@ -21,7 +21,7 @@ use pleach::disk::Folder;
 use pleach::inflate::Inflater;
 use pleach::kustomize::{FILE_NAMES, Options};
 use pleach::layout::{Folder as InputFolder, WORKSPACE};
-use pleach::plain::{Building, Objects, judge};
+use pleach::plain::{Building, Objects, check_objects};
 use pleach::remote::WithRemotes;
 use pleach::report::{Format, counted, printable};
 use pleach::tree::TreePath;
@@ -57,7 +57,7 @@ pub(super) fn check(
         cluster,
         ..
     } = &target;
-    let found = judge(&objects, environment, cluster, demands(global));
+    let found = check_objects(&objects, environment, cluster, demands(global));
     let outcome = report(&found, workspace.as_ref(), &current, global);
     if global.format == Format::Human && outcome == Outcome::Clean {
         output::status(&summary(&objects, &target));

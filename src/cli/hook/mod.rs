@@ -1,7 +1,7 @@
 //! `pleach hook`: the index is checked before it is committed.
 
 mod install;
-mod judge;
+mod findings;
 mod run;
 mod stage;
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::judge::{is_too_large, judge};
+use super::findings::{is_too_large, new_findings};
 use super::stage::stage;
 use crate::cli::check::with_allow_comments;
 use crate::cli::diff::Depth;
@@ -75,7 +75,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let mut found = with_allow_comments(&compiled, &after);
     let is_rendered = !found.has_errors();
     if is_rendered {
-        found.extend(judge([&before, &after], &compiled, arguments.depth, global));
+        found.extend(new_findings(
+            [&before, &after],
+            &compiled,
+            arguments.depth,
+            global,
+        ));
     }
     repository.failure()?;
     let brought = session.report(&found);

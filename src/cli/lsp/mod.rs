@@ -81,7 +81,7 @@ fn serve(server: &mut Server, events: &Receiver<Event>) -> Outcome {
             }
         }
         if events.is_empty() {
-            server.judge_typed();
+            server.check_typed();
         }
     }
     Outcome::Findings

@@ -507,7 +507,7 @@ impl Server {
     }
 
     /// Checks the files that were changed since the last time.
-    pub(super) fn judge_typed(&mut self) {
+    pub(super) fn check_typed(&mut self) {
         let typed = std::mem::take(&mut self.typed);
         let mut roots = BTreeSet::new();
         for (root, path) in typed {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::STACK_BYTES;
 use crate::cli::Global;
-use crate::cli::check::judged;
+use crate::cli::check::lint;
 use crate::cli::diff::Depth;
 use crate::cli::session::repository_top;
 use pleach::chart::Cache;
@@ -46,7 +46,7 @@ fn check(root: &Path, snapshot: &Snapshot, cache: Option<Cache>, global: &Global
     let compiled = compile(snapshot, &options);
     let mut found = Found::new();
     let workspace = TreePath::root().child(WORKSPACE);
-    for diagnostic in judged(&compiled, snapshot, Depth::Sync, global) {
+    for diagnostic in lint(&compiled, snapshot, Depth::Sync, global) {
         let diagnostic = diagnostic.outermost();
         let place = diagnostic.span.as_ref().map(|it| it.path().clone());
         // Built-in content is not a file.

@@ -10,7 +10,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::environment::judged;
+use super::environment::with_findings;
 use super::rollout::Step;
 use super::{Changed, Comparison, Origin, Origins, Side, presence};
 use crate::deploy::{Status, Unit};
@@ -59,7 +59,7 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
             keep_crds(&mut old, &mut new, &keeping, notes);
             keep_present(&old, &mut new, notes);
             let rest = || new.clone();
-            judged(
+            with_findings(
                 name.clone(),
                 [&old, &new],
                 &rest,

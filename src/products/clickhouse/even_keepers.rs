@@ -3,7 +3,7 @@
 use super::clusters;
 use crate::diag::Severity;
 use crate::object::Object;
-use crate::rules::{Danger, Faults, Judge};
+use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
 /// The rule.
@@ -14,10 +14,10 @@ pub const DANGER: Danger = Danger {
     explain: "\
 Keeper needs more than half of its nodes. Two nodes tolerate no failure and four nodes tolerate one, the same as one and three \
 nodes. The additional node costs resources and is only one more node that can fail. Use 1, 3 or 5.",
-    judge: Judge::Tree(judge),
+    check: RuleKind::Tree(check),
 };
 
-fn judge(objects: &[&Object], faults: &mut Faults) {
+fn check(objects: &[&Object], faults: &mut Faults) {
     for object in objects {
         for (at, cluster) in clusters(object).iter().enumerate() {
             let nodes = cluster.shards.first().map_or(0, |it| it.replica_count);

@@ -4,7 +4,7 @@ use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::products::{Cluster, by_name};
-use crate::rules::{Danger, Faults, Judge};
+use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
 /// The rule.
@@ -17,10 +17,10 @@ Keeper decides by majority. While nodes are removed, the remaining ones must sti
 it stops accepting writes and every replicated table becomes read-only. From three nodes to one, no such step exists.
 
 Remove one node at a time, and wait until `echo mntr | nc HOST 2181` shows one leader and all others as followers.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

@@ -4,7 +4,7 @@ use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::products::by_name;
-use crate::rules::{Danger, Faults, Judge};
+use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
 /// The rule.
@@ -19,10 +19,10 @@ fetched yet.
 
 Before the change, run `SYSTEM SYNC REPLICA` on the remaining replicas, and check `system.tables` for engines that do not begin \
 with `Replicated`. After the change, run `SYSTEM DROP REPLICA` for the deleted ones, so that Keeper forgets them.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

@@ -4,7 +4,7 @@ use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::products::by_name;
-use crate::rules::{Danger, Faults, Judge};
+use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
 /// The rule.
@@ -18,10 +18,10 @@ rows are not moved to the remaining shards, and distributed queries continue wit
 
 Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the remaining shards, or with \
 clickhouse-backup. Compare the row counts before the shards are deleted.",
-    judge: Judge::Change(judge),
+    check: RuleKind::Change(check),
 };
 
-fn judge(pair: &Pair<'_>, faults: &mut Faults) {
+fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };

@@ -71,7 +71,7 @@ enum Kind<'c> {
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// Accepted, or rejected for these reasons.
-    Judged(Vec<Finding>),
+    Checked(Vec<Finding>),
     /// The kind is unknown.
     UnknownKind,
 }
@@ -103,12 +103,17 @@ impl Catalog {
     }
 
     /// Validates the creation of an object.
-    pub fn judge(&self, object: &Node, encoding: Encoding) -> Verdict {
-        self.judge_change(object, None, encoding)
+    pub fn validate(&self, object: &Node, encoding: Encoding) -> Verdict {
+        self.validate_change(object, None, encoding)
     }
 
     /// Validates the creation of an object, or the change of an old one.
-    pub fn judge_change(&self, object: &Node, old: Option<&Node>, encoding: Encoding) -> Verdict {
+    pub fn validate_change(
+        &self,
+        object: &Node,
+        old: Option<&Node>,
+        encoding: Encoding,
+    ) -> Verdict {
         let mut report = Report::default();
         let kind = object.text_or_empty("kind");
         let known = self.type_meta(object, &mut report);
@@ -147,7 +152,7 @@ impl Catalog {
             let (diagnostic, field) = it.diagnostic(object, kind);
             Finding { diagnostic, field }
         });
-        Verdict::Judged(findings.collect())
+        Verdict::Checked(findings.collect())
     }
 
     /// The minor version of Kubernetes 1 whose rules are used.

@@ -57,7 +57,7 @@ pub fn violations(level: Level, minor: u32, metadata: Option<&Node>, spec: &Node
         })
         .filter(|it| it.since <= minor)
         .collect();
-    let violations = checks.into_iter().filter_map(|it| (it.judge)(&pod));
+    let violations = checks.into_iter().filter_map(|it| (it.check)(&pod));
     violations
         .map(|it| match it.detail.is_empty() {
             true => it.reason.to_owned(),
@@ -72,7 +72,7 @@ struct Check {
     since: u32,
     /// The first minor version in which a check of the restricted level replaces it there.
     overridden_since: Option<u32>,
-    judge: fn(&Pod<'_>) -> Option<Violation>,
+    check: fn(&Pod<'_>) -> Option<Violation>,
 }
 
 impl Check {
@@ -81,28 +81,28 @@ impl Check {
     }
 }
 
-const fn baseline(since: u32, judge: fn(&Pod<'_>) -> Option<Violation>) -> Check {
+const fn baseline(since: u32, check: fn(&Pod<'_>) -> Option<Violation>) -> Check {
     Check {
         level: Level::Baseline,
         since,
         overridden_since: None,
-        judge,
+        check,
     }
 }
 
-const fn restricted(since: u32, judge: fn(&Pod<'_>) -> Option<Violation>) -> Check {
+const fn restricted(since: u32, check: fn(&Pod<'_>) -> Option<Violation>) -> Check {
     Check {
         level: Level::Restricted,
         since,
         overridden_since: None,
-        judge,
+        check,
     }
 }
 
-const fn overridden(by: u32, judge: fn(&Pod<'_>) -> Option<Violation>) -> Check {
+const fn overridden(by: u32, check: fn(&Pod<'_>) -> Option<Violation>) -> Check {
     Check {
         overridden_since: Some(by),
-        ..baseline(0, judge)
+        ..baseline(0, check)
     }
 }
 

@@ -99,7 +99,7 @@ impl<'a> KyvernoPolicies<'a> {
     }
 
     /// The rules that an object violates. The cost of their expressions is subtracted from the budget.
-    pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<KyvernoFinding<'a>> {
+    pub fn evaluate(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<KyvernoFinding<'a>> {
         let mut found = Vec::new();
         for rule in self.rules.iter().filter(|it| it.is_about(created)) {
             match &rule.validation {

@@ -133,15 +133,15 @@ impl<'a> Policies<'a> {
     }
 
     /// The results of all policies for an object. The cost of their expressions is subtracted from the budget.
-    pub fn judge(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<PolicyFinding<'a>> {
+    pub fn evaluate(&self, created: &Created<'_>, budget: &RuleBudget) -> Vec<PolicyFinding<'a>> {
         let mut found = Vec::new();
         for bound in &self.bound {
-            self.judge_by(bound, created, budget, &mut found);
+            self.evaluate_bound(bound, created, budget, &mut found);
         }
         found
     }
 
-    fn judge_by(
+    fn evaluate_bound(
         &self,
         bound: &Bound<'a>,
         created: &Created<'_>,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::check::judged;
+use crate::cli::check::lint;
 use crate::cli::diff::Depth;
 use crate::cli::{Global, cache};
 use pleach::diag::Diagnostics;
@@ -33,7 +33,7 @@ pub(super) fn is_too_large(files: &dyn Files, environments: &[String]) -> bool {
 }
 
 /// The findings of the commit. `compiled` is the affected part, rendered from the index.
-pub(super) fn judge(
+pub(super) fn new_findings(
     [before, after]: [&dyn Files; 2],
     compiled: &Compiled,
     depth: Depth,
@@ -59,11 +59,11 @@ pub(super) fn judge(
         is_there.then(|| compile(files, &options))
     };
     let rendered = (!is_whole).then(|| render(after)).flatten();
-    let found = judged(rendered.as_ref().unwrap_or(compiled), after, depth, global);
+    let found = lint(rendered.as_ref().unwrap_or(compiled), after, depth, global);
     if found.is_empty() {
         return found;
     }
-    let known = render(before).map(|it| judged(&it, before, depth, global));
+    let known = render(before).map(|it| lint(&it, before, depth, global));
     let known: BTreeSet<_> = known
         .iter()
         .flatten()
