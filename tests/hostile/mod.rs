@@ -21,15 +21,10 @@ use std::process::{Command, Output, Stdio};
 
 use regex::Regex;
 
-/// Seconds of CPU time. Without optimization everything takes many times as long.
-const CPU_SECONDS: u32 = if cfg!(debug_assertions) { 30 } else { 2 };
-/// KiB of address space. It bounds memory from above: what is reserved and never used counts too. A program that is not optimized is
-/// larger itself by more than 100 MiB.
-const ADDRESSES: u32 = if cfg!(debug_assertions) {
-    400 << 10
-} else {
-    300 << 10
-};
+/// Seconds of CPU time, and KiB of address space, which bounds memory from above: what is reserved and never used counts too.
+const BOUNDS: (u32, u32) = (2, 300 << 10);
+/// The same for a program that is not optimized: everything takes many times as long, and it is larger itself by more than 100 MiB.
+const BOUNDS_OF_DEBUG: (u32, u32) = (30, 400 << 10);
 
 /// One hostile input and what must become of it.
 pub(super) struct Case {
@@ -139,9 +134,10 @@ fn prepare(root: &Path, script: &str) {
 }
 
 fn run(root: &Path, command: &[String]) -> Output {
-    let (seconds, addresses) = match std::env::var("HOSTILE_PROGRAM") {
-        Ok(_) => (2, 300 << 10),
-        Err(_) => (CPU_SECONDS, ADDRESSES),
+    // Debug assertions are off in both profiles, so the folder of the program says which one it is of.
+    let (seconds, addresses) = match program().contains("/debug/") {
+        true => BOUNDS_OF_DEBUG,
+        false => BOUNDS,
     };
     let limits = format!("ulimit -t {seconds} && ulimit -v {addresses} && exec \"$@\"");
     let mut child = Command::new("sh");
