@@ -1,5 +1,6 @@
 //! Runs that find nothing changed, and what makes them look again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -210,6 +211,7 @@ fn edits_give_the_bytes_of_a_run_without_the_cache() {
         );
     }
     let stamps = fs::read_dir(Path::new(cache).join("unchanged")).unwrap();
+    let stamps = stamps.filter(|it| it.as_ref().unwrap().path().extension().is_none());
     assert_eq!(stamps.count(), 1);
 }
 
@@ -295,4 +297,50 @@ fn what_was_edited_in_the_tree_is_seen_beside_a_change_of_a_claim() {
     std::thread::sleep(TICK);
     run(root, PLEACH, &["render", "--cache", cache], true);
     assert!(cluster.join("apps.yaml").is_file());
+}
+
+/// The files of a folder of the cache, by name.
+fn stored(cache: &Path, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(cache.join(folder)).unwrap();
+    let files = entries.map(|it| it.unwrap().path());
+    let name = |it: &Path| it.file_name().unwrap().to_str().unwrap().to_string();
+    files
+        .map(|it| (name(&it), fs::read(&it).unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_change_is_stored_without_what_stays() {
+    let (folder, cache) = starter();
+    let (root, cache) = (folder.path(), cache.path());
+    let render = || {
+        std::thread::sleep(TICK);
+        said(root, cache.to_str().unwrap(), &["render"]).1
+    };
+    render();
+    // Now stat data identify what the first run has written.
+    assert!(render().is_empty());
+    let whole = ["unchanged", "inputs"].map(|it| stored(cache, it));
+    for size in ["201Gi", "202Gi"] {
+        change(root, size);
+        assert!(!render().is_empty());
+        assert!(render().is_empty());
+    }
+    let [mut stamps, inputs] = ["unchanged", "inputs"].map(|it| stored(cache, it));
+    let is_change = |it: &String| it.ends_with(".changes");
+    let name = stamps.keys().find(|it| is_change(it)).unwrap().clone();
+    let changes = stamps.remove(&name).unwrap();
+    assert_eq!([stamps, inputs], whole);
+    // Damaged or missing changes are like a tree that was changed by others.
+    for bytes in [None, Some(&b""[..]), changes.get(..changes.len() - 1)] {
+        let file = cache.join("unchanged").join(&name);
+        match bytes {
+            None => fs::remove_file(file).unwrap(),
+            Some(bytes) => fs::write(file, bytes).unwrap(),
+        }
+        render();
+        assert!(render().is_empty());
+        let plain = run(root, PLEACH, &["render", "--no-cache"], true);
+        assert!(plain.contains("0 files written, 0 removed"), "{plain}");
+    }
 }

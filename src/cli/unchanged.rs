@@ -87,13 +87,23 @@ impl RunCache {
             return None;
         }
         if difference.changed.is_empty() {
-            let inputs = || Inputs::load(&self.files[1], &summary.id);
-            self.share(session, &difference.into_stamp(), inputs, &summary);
+            let inputs = || self.inputs(&difference, &summary);
+            self.share(session, difference.stamp(), inputs, &summary);
             return Some(State::Same(summary.files));
         }
-        let old = Inputs::load(&self.files[1], &summary.id)?;
+        let old = self.inputs(&difference, &summary)?;
         let changed = self.changed(session, difference, old, summary)?;
         Some(State::Changed(Box::new(changed)))
+    }
+
+    /// The stored inputs of the last run.
+    fn inputs(&self, difference: &Difference, summary: &RunSummary) -> Option<Inputs> {
+        let whole = RunSummary::read(difference.whole.as_ref()?)?;
+        let inputs = Inputs::load(&self.files[1], &whole.id)?;
+        match &difference.changed_inputs {
+            Some(changes) => inputs.with_changes(changes.clone(), &summary.id),
+            None => Some(inputs),
+        }
     }
 
     fn shared_state(&self, session: &Session<'_>, found: &SharedRun) -> Option<State> {
@@ -255,14 +265,24 @@ impl RunCache {
         let written = outputs
             .map(|(path, bytes)| (path, Some(bytes)))
             .chain(steps);
+        let whole = difference.whole.take();
         let stamp = difference.output(&self.out, written, self.begin)?;
         let summary = RunSummary {
             files: part.files,
             claims: part.update.claims,
             id: new_id(),
         };
-        inputs.store(&self.files[1], &summary.id)?;
-        stamp.keep(&self.files[0], &self.key, &summary.to_string());
+        let words = summary.to_string();
+        let is_kept = whole.is_some_and(|whole| {
+            let changes = inputs.changes(&summary.id);
+            changes.is_some_and(|it| {
+                stamp.keep_changes(&self.files[0], &self.key, [&whole, &words], &it)
+            })
+        });
+        if !is_kept {
+            inputs.store(&self.files[1], &summary.id)?;
+            stamp.keep(&self.files[0], &self.key, &words);
+        }
         self.share(session, &stamp, || Some(inputs), &summary);
         Some(())
     }

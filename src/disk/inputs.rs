@@ -187,6 +187,31 @@ impl Inputs {
         store_private(file, &self.bytes(id)?).ok()
     }
 
+    /// What was added since the inputs were loaded, for [`Inputs::with_changes`].
+    pub fn changes(&self, id: &str) -> Option<Vec<u8>> {
+        let changes = Inputs {
+            loaded: Arc::default(),
+            ..self.clone()
+        };
+        changes.bytes(id)
+    }
+
+    /// Adds changes to loaded inputs; `None` if they belong to another run or are incomplete.
+    pub fn with_changes(mut self, bytes: Vec<u8>, id: &str) -> Option<Inputs> {
+        let changes = Loaded::read(bytes, id)?;
+        let path = |range| TreePath::new(str::from_utf8(changes.text(range)).ok()?);
+        for (range, known) in &changes.files {
+            self.files.insert(path(range)?, known.clone());
+        }
+        for (range, _) in &changes.folders {
+            let path = path(range)?;
+            let entries = changes.entries(&path)?;
+            self.folders.insert(path, entries);
+        }
+        self.text = changes.bytes;
+        Some(self)
+    }
+
     pub(super) fn bytes(&self, id: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.text.len() + self.loaded.bytes.len() + 4096);
         bytes.extend_from_slice(HEAD);

@@ -172,6 +172,8 @@ impl Portable {
         changed.dedup();
         Some(Difference {
             words: self.words.clone(),
+            whole: None,
+            changed_inputs: None,
             changed: changed.into_iter().map(Into::into).collect(),
             stamp,
         })

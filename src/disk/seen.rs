@@ -7,6 +7,9 @@ use std::path::Path;
 
 use super::sealed::Digest;
 
+/// Written in place of an entry that was removed.
+const REMOVED: u8 = b'x';
+
 /// The entry at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -138,48 +141,104 @@ impl SeenPaths {
         self.text.get(range).unwrap_or("")
     }
 
-    /// Serializes the entries: each path as the length of the prefix that it shares with the previous one, and the rest.
+    /// Appends all entries to bytes.
     pub(super) fn write(&self, bytes: &mut Vec<u8>) -> Option<()> {
-        let mut last = "";
-        for (path, seen) in self.all() {
-            let pairs = path.bytes().zip(last.bytes());
-            let shared = pairs.take_while(|(a, b)| a == b).count();
-            let rest = path.as_bytes().get(shared..)?;
-            bytes.extend(u16::try_from(shared).ok()?.to_le_bytes());
-            bytes.extend(u16::try_from(rest.len()).ok()?.to_le_bytes());
-            bytes.extend(rest);
-            seen.write(bytes);
-            last = path;
-        }
-        Some(())
+        let all = self.all().into_iter();
+        write_entries(all.map(|(path, seen)| (path, Some(seen))), bytes)
     }
 
-    /// Parses the output of [`SeenPaths::write`]; `None` for other data.
+    /// Appends the entries that were added or removed since the others were read.
+    pub(super) fn write_changes(&self, bytes: &mut Vec<u8>) -> Option<()> {
+        let changed = self.changed.iter();
+        write_entries(
+            changed.map(|(path, seen)| (path.as_str(), seen.as_ref())),
+            bytes,
+        )
+    }
+
+    /// The number of entries that were added or removed since the others were read.
+    pub(super) fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// Whether stat data identify all entries, apart from the changed ones.
+    pub(super) fn is_settled(&self) -> bool {
+        let mut read = self.read.iter();
+        read.all(|(path, seen)| {
+            let is_new = matches!(seen, Seen::File(_, Some(_)) | Seen::Folder(_, true));
+            !is_new || self.changed.contains_key(self.path(path))
+        })
+    }
+
+    /// Reads entries that [`SeenPaths::write`] has written; `None` for invalid bytes.
     pub(super) fn read(bytes: &[u8]) -> Option<SeenPaths> {
-        let (mut text, mut read) = (Vec::with_capacity(bytes.len()), Vec::new());
-        let (mut rest, mut last) = (bytes, 0..0);
-        while !rest.is_empty() {
-            let shared = usize::from(u16::from_le_bytes(take(&mut rest)?));
-            let own = usize::from(u16::from_le_bytes(take(&mut rest)?));
-            let (own, next) = rest.split_at_checked(own)?;
-            rest = next;
-            let start = text.len();
-            let prefix = last.start..last.start + shared;
-            if prefix.end > last.end {
-                return None;
-            }
-            text.extend_from_within(prefix);
-            text.extend_from_slice(own);
-            last = start..text.len();
-            let range = u32::try_from(last.start).ok()?..u32::try_from(last.end).ok()?;
-            read.push((range, Seen::read(&mut rest)?));
-        }
+        let (text, entries) = read_entries(bytes)?;
+        let read = entries.into_iter();
+        let read: Option<_> = read.map(|(path, seen)| Some((path, seen?))).collect();
         Some(SeenPaths {
-            text: String::from_utf8(text).ok()?,
-            read,
+            text,
+            read: read?,
             changed: BTreeMap::new(),
         })
     }
+
+    /// Applies changes that [`SeenPaths::write_changes`] has written; `None` for invalid bytes.
+    pub(super) fn read_changes(&mut self, bytes: &[u8]) -> Option<()> {
+        let (text, entries) = read_entries(bytes)?;
+        for (path, seen) in entries {
+            let path = text.get(path.start as usize..path.end as usize)?;
+            self.changed.insert(path.to_string(), seen);
+        }
+        Some(())
+    }
+}
+
+/// Appends entries to bytes: each path as the length of the prefix that it shares with the one before, and the rest. A removed entry
+/// has no [`Seen`].
+fn write_entries<'a>(
+    entries: impl Iterator<Item = (&'a str, Option<&'a Seen>)>,
+    bytes: &mut Vec<u8>,
+) -> Option<()> {
+    let mut last = "";
+    for (path, seen) in entries {
+        let pairs = path.bytes().zip(last.bytes());
+        let shared = pairs.take_while(|(a, b)| a == b).count();
+        let rest = path.as_bytes().get(shared..)?;
+        bytes.extend(u16::try_from(shared).ok()?.to_le_bytes());
+        bytes.extend(u16::try_from(rest.len()).ok()?.to_le_bytes());
+        bytes.extend(rest);
+        match seen {
+            Some(seen) => seen.write(bytes),
+            None => bytes.push(REMOVED),
+        }
+        last = path;
+    }
+    Some(())
+}
+
+type Entries = Vec<(Range<u32>, Option<Seen>)>;
+
+/// The paths, one after the other, and the entries with the ranges of their paths.
+fn read_entries(bytes: &[u8]) -> Option<(String, Entries)> {
+    let (mut text, mut read) = (Vec::with_capacity(bytes.len()), Vec::new());
+    let (mut rest, mut last) = (bytes, 0..0);
+    while !rest.is_empty() {
+        let shared = usize::from(u16::from_le_bytes(take(&mut rest)?));
+        let own = usize::from(u16::from_le_bytes(take(&mut rest)?));
+        let (own, next) = rest.split_at_checked(own)?;
+        rest = next;
+        let start = text.len();
+        let prefix = last.start..last.start + shared;
+        if prefix.end > last.end {
+            return None;
+        }
+        text.extend_from_within(prefix);
+        text.extend_from_slice(own);
+        last = start..text.len();
+        let range = u32::try_from(last.start).ok()?..u32::try_from(last.end).ok()?;
+        read.push((range, Seen::read(&mut rest)?));
+    }
+    Some((String::from_utf8(text).ok()?, read))
 }
 
 impl Seen {
@@ -199,10 +258,13 @@ impl Seen {
         bytes.extend(digest.into_iter().flatten());
     }
 
-    fn read(rest: &mut &[u8]) -> Option<Seen> {
+    /// The inner `None` is a removed entry.
+    fn read(rest: &mut &[u8]) -> Option<Option<Seen>> {
         let [letter] = take(rest)?;
-        if letter == b'-' {
-            return Some(Seen::Nothing);
+        match letter {
+            b'-' => return Some(Some(Seen::Nothing)),
+            REMOVED => return Some(None),
+            _ => {}
         }
         let mut stat = Stat {
             numbers: [0; 4],
@@ -214,13 +276,13 @@ impl Seen {
         for time in &mut stat.times {
             *time = i64::from_le_bytes(take(rest)?);
         }
-        Some(match letter {
+        Some(Some(match letter {
             b'f' => Seen::File(stat, None),
             b'b' => Seen::File(stat, Some(take(rest)?)),
             b'd' => Seen::Folder(stat, false),
             b'n' => Seen::Folder(stat, true),
             _ => return None,
-        })
+        }))
     }
 }
 
@@ -260,6 +322,13 @@ mod tests {
         assert_eq!(again.get("/a/b/"), None);
         again.remove("/a/b");
         again.insert("/a/c".to_string(), seen(9));
+        let mut changes = Vec::new();
+        again.write_changes(&mut changes).unwrap();
+        let mut changed = SeenPaths::read(&bytes).unwrap();
+        changed.read_changes(&changes).unwrap();
+        assert_eq!(changed.all(), again.all());
+        assert_eq!(changed.changed(), 2);
+        assert!(SeenPaths::read(&changes).is_none());
         let below: Vec<&str> = again.below("/a").into_iter().map(|it| it.0).collect();
         assert_eq!(below, ["/a/bè", "/a/bé", "/a/c"]);
         assert_eq!(again.get("/a/b"), None);

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::error::DiskError;
 use super::sealed::{digest, oldest_first, opened, sealed};
 use super::seen::{Seen, SeenPaths, Stat, see};
-use super::store;
+use super::{store, store_private};
 use crate::tree::TreePath;
 
 /// The first line of a stamp's file. Files of other versions are not read.
@@ -26,7 +26,14 @@ const TICK: Duration = Duration::from_millis(100);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// The number of stamps kept, one for each workspace and output folder; the oldest are removed first.
-const STAMPS_MAX: usize = 64;
+const STAMPS_MAX: usize = 128;
+
+/// The first line of a file with the changes since a stamp was stored. Other versions are not read.
+const CHANGES_HEAD: &str = "pleach changes 1";
+
+/// After more changes than this, the stamp and the inputs are stored as a whole again.
+const CHANGES_MAX: usize = 1_000;
+const INPUT_BYTES_MAX: usize = 1 << 20;
 
 /// The files that a run has read and written.
 #[derive(Debug, Default)]
@@ -212,15 +219,92 @@ impl Stamp {
         Some(sealed(bytes))
     }
 
-    fn read(file: &Path, key: &str) -> Option<(Stamp, String)> {
+    /// Stores what has changed since the stamp was stored as a whole with the text `whole`, together with a new text and the changed
+    /// inputs. `false` if the stamp must be stored as a whole.
+    pub fn keep_changes(
+        &self,
+        file: &Path,
+        key: &str,
+        [whole, words]: [&str; 2],
+        inputs: &[u8],
+    ) -> bool {
+        let is_small = self.entries.changed() <= CHANGES_MAX && inputs.len() <= INPUT_BYTES_MAX;
+        if !is_small || !self.entries.is_settled() {
+            return false;
+        }
+        let head = format!(
+            "{CHANGES_HEAD}\n{key}\n{whole}\n{words}\n{}\n",
+            inputs.len()
+        );
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(inputs);
+        let written = self.entries.write_changes(&mut bytes);
+        written.is_some() && store_private(&changes_of(file), &sealed(bytes)).is_ok()
+    }
+}
+
+/// The file with the changes since a stamp was stored.
+fn changes_of(file: &Path) -> PathBuf {
+    file.with_extension("changes")
+}
+
+/// A stamp from the disk.
+struct Stored {
+    stamp: Stamp,
+    /// The text that was stored with the whole stamp.
+    whole: String,
+    /// The text that was stored last, and the inputs that changed in between.
+    words: String,
+    inputs: Option<Vec<u8>>,
+}
+
+impl Stored {
+    fn read(file: &Path, key: &str) -> Option<Stored> {
         let bytes = fs::read(file).ok()?;
         let mut lines = opened(&bytes)?.splitn(4, |it| *it == b'\n');
         if lines.next()? != HEAD.as_bytes() || lines.next()? != key.as_bytes() {
             return None;
         }
-        let words = str::from_utf8(lines.next()?).ok()?.to_string();
-        let entries = SeenPaths::read(lines.next()?)?;
-        Some((Stamp { entries }, words))
+        let whole = str::from_utf8(lines.next()?).ok()?.to_string();
+        let mut stored = Stored {
+            stamp: Stamp {
+                entries: SeenPaths::read(lines.next()?)?,
+            },
+            words: whole.clone(),
+            whole,
+            inputs: None,
+        };
+        // Changes of another stamp remain until they are replaced.
+        if let Ok(bytes) = fs::read(changes_of(file)) {
+            let _: Option<()> = stored.read_changes(&bytes, key);
+        }
+        Some(stored)
+    }
+
+    fn read_changes(&mut self, bytes: &[u8], key: &str) -> Option<()> {
+        let mut lines = opened(bytes)?.splitn(6, |it| *it == b'\n');
+        let mut is_line = |text: &str| lines.next().is_some_and(|it| it == text.as_bytes());
+        if !(is_line(CHANGES_HEAD) && is_line(key) && is_line(&self.whole)) {
+            return None;
+        }
+        let mut text = || str::from_utf8(lines.next()?).ok();
+        let (words, length) = (text()?.to_string(), text()?.parse().ok()?);
+        let (inputs, entries) = lines.next()?.split_at_checked(length)?;
+        self.stamp.entries.read_changes(entries)?;
+        self.words = words;
+        self.inputs = Some(inputs.to_vec());
+        Some(())
+    }
+
+    /// Stores the stamp again after entries were identified by their stat data.
+    fn keep(&self, file: &Path, key: &str) {
+        match &self.inputs {
+            Some(inputs) => {
+                self.stamp
+                    .keep_changes(file, key, [&self.whole, &self.words], inputs);
+            }
+            None => self.stamp.keep(file, key, &self.words),
+        }
     }
 }
 
@@ -247,6 +331,10 @@ pub(super) fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
 pub struct Difference {
     /// The text stored with the stamp.
     pub words: String,
+    /// The text stored with the whole stamp, if it is on this machine and later changes may refer to it.
+    pub whole: Option<String>,
+    /// The inputs that changed after the whole stamp was stored, as [`Inputs::changes`](super::Inputs::changes) gives them.
+    pub changed_inputs: Option<Vec<u8>>,
     /// The changed paths: files, and folders that may contain other names.
     pub changed: Vec<PathBuf>,
     pub(super) stamp: Stamp,
@@ -254,15 +342,17 @@ pub struct Difference {
 
 /// Compares a stamp with the disk; `None` if there is no usable stamp. `key` represents everything else that the run depends on.
 pub fn difference(file: &Path, key: &str, begin: Begin) -> Option<Difference> {
-    let (mut stamp, words) = Stamp::read(file, key)?;
-    let (changed, has_learned) = stamp.changed(begin)?;
+    let mut stored = Stored::read(file, key)?;
+    let (changed, has_learned) = stored.stamp.changed(begin)?;
     if changed.is_empty() && has_learned {
-        stamp.keep(file, key, &words);
+        stored.keep(file, key);
     }
     Some(Difference {
-        words,
+        words: stored.words,
+        whole: Some(stored.whole),
+        changed_inputs: stored.inputs,
         changed,
-        stamp,
+        stamp: stored.stamp,
     })
 }
 
@@ -287,6 +377,11 @@ impl Difference {
         begin: Begin,
     ) -> Option<()> {
         self.stamp.inputs(root, paths, begin)
+    }
+
+    /// The stamp.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
     }
 
     /// The stamp.
