@@ -344,3 +344,16 @@ fn a_change_is_stored_without_what_stays() {
         assert!(plain.contains("0 files written, 0 removed"), "{plain}");
     }
 }
+
+#[test]
+fn the_oldest_stored_inputs_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = Inputs::default();
+    for number in 0..70 {
+        let file = folder.path().join(number.to_string());
+        inputs.store(&file, "id").unwrap();
+    }
+    let files = stored(folder.path(), "");
+    assert_eq!(files.len(), 64);
+    assert!(files.contains_key("69"));
+}

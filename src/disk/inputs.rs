@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Folder;
+use super::sealed::remove_oldest;
 use super::store_private;
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, ReadSet, TreePath, Unlisted};
 
@@ -17,6 +18,9 @@ const HEAD: &[u8] = b"pleach inputs 2\n";
 /// The bytes of a larger file are not kept, and this is also the limit for all files together: charts are large and rarely change.
 const FILE_BYTES_MAX: usize = 256 << 10;
 const BYTES_MAX: usize = 64 << 20;
+
+/// The number of files, one for each workspace and output folder; the oldest are removed first.
+const FILES_MAX: usize = 64;
 
 /// The inputs of a run.
 #[derive(Clone, Debug, Default)]
@@ -184,6 +188,7 @@ impl Inputs {
 
     /// Writes the inputs to a file. `id` identifies their run.
     pub fn store(&self, file: &Path, id: &str) -> Option<()> {
+        remove_oldest(file.parent()?, FILES_MAX);
         store_private(file, &self.bytes(id)?).ok()
     }
 

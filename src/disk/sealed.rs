@@ -1,9 +1,10 @@
-//! Files of the cache: each ends with a digest of its content, which detects damage, and the oldest are removed first.
+//! Files of the cache: each ends with a checksum of its content, which detects damage, and the oldest are removed first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use flate2::Crc;
 use sha2::{Digest as _, Sha256};
 
 /// The digest of some bytes.
@@ -13,17 +14,27 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
-/// The bytes, followed by their digest.
+/// Adds the length and a checksum of the bytes. They detect damage, not intent: every run reads megabytes that are sealed.
 pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let whole = digest(&bytes);
-    bytes.extend(whole);
+    let seal = seal(&bytes);
+    bytes.extend(seal);
     bytes
 }
 
-/// The argument of [`sealed`]; `None` for other data.
+/// The argument of [`sealed`]; `None` for anything else.
 pub(super) fn opened(bytes: &[u8]) -> Option<&[u8]> {
-    let (body, whole) = bytes.split_last_chunk()?;
-    (digest(body) == *whole).then_some(body)
+    let (body, found) = bytes.split_last_chunk()?;
+    (seal(body) == *found).then_some(body)
+}
+
+fn seal(bytes: &[u8]) -> [u8; 12] {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    let mut seal = [0; 12];
+    let (length, sum) = seal.split_at_mut(8);
+    length.copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+    sum.copy_from_slice(&crc.sum().to_le_bytes());
+    seal
 }
 
 /// The files of a folder with their lengths, the oldest first.
@@ -36,4 +47,13 @@ pub(super) fn oldest_first(folder: &Path) -> Vec<(SystemTime, u64, PathBuf)> {
     let mut files: Vec<_> = entries.filter_map(file).collect();
     files.sort();
     files
+}
+
+/// Makes room for one more file, so that a folder contains at most `max` of them.
+pub(super) fn remove_oldest(folder: &Path, max: usize) {
+    let files = oldest_first(folder);
+    let excess = (files.len() + 1).saturating_sub(max);
+    for (_, _, path) in files.into_iter().take(excess) {
+        let _ = fs::remove_file(path);
+    }
 }

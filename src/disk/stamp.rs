@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::DiskError;
-use super::sealed::{digest, oldest_first, opened, sealed};
+use super::sealed::{digest, opened, remove_oldest, sealed};
 use super::seen::{Seen, SeenPaths, Stat, see};
 use super::{store, store_private};
 use crate::tree::TreePath;
@@ -25,7 +25,7 @@ const HEAD: &str = "pleach stamp 2";
 const TICK: Duration = Duration::from_millis(100);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
-/// The number of stamps kept, one for each workspace and output folder; the oldest are removed first.
+/// The number of files with stamps or their changes, at most two for each workspace and output folder.
 const STAMPS_MAX: usize = 128;
 
 /// The first line of a file with the changes since a stamp was stored. Other versions are not read.
@@ -208,7 +208,7 @@ impl Stamp {
             return;
         };
         if let Some(folder) = file.parent() {
-            remove_oldest(folder);
+            remove_oldest(folder, STAMPS_MAX);
         }
         let _: Result<(), DiskError> = store(file, &bytes);
     }
@@ -431,14 +431,5 @@ impl Difference {
         }
         let is_known = new.iter().all(|it| self.stamp.has_names(it));
         is_known.then_some(self.stamp)
-    }
-}
-
-/// Makes room for one more stamp.
-fn remove_oldest(folder: &Path) {
-    let stamps = oldest_first(folder);
-    let excess = stamps.len().saturating_sub(STAMPS_MAX - 1);
-    for (_, _, path) in stamps.into_iter().take(excess) {
-        let _ = fs::remove_file(path);
     }
 }
