@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     /// Applications whose objects change
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
-    /// Output format
+    /// Output format of the list
     #[arg(short, long, value_name = "FORM", default_value = "name")]
     output: Form,
 }

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// pleach.yaml: those that Flux and Argo CD deploy from the repository
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
-    /// Output format
+    /// Output format of the list
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
 }

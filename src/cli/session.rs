@@ -72,7 +72,6 @@ impl Session<'_> {
         })
     }
 
-    /// Whether `pleach.yaml` exists.
     pub(super) fn is_workspace(&self) -> bool {
         self.root.join(WORKSPACE).is_file()
     }
@@ -168,7 +167,6 @@ impl Session<'_> {
         }
     }
 
-    /// Prints diagnostics.
     pub(super) fn report(&self, diagnostics: &Diagnostics) -> Outcome {
         match self.global.format.is_for_services() {
             true => report(diagnostics, self.global, &|path| {

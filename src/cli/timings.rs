@@ -98,7 +98,6 @@ impl TimingFlags {
     }
 }
 
-/// A finished stage.
 struct Stage {
     words: String,
     begin: Duration,

@@ -143,7 +143,7 @@ pub struct Environment {
 /// An object that changes.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// How it changed.
+    /// The difference between its two states.
     pub change: Change,
     /// The claim that it was rendered from, if known.
     pub claim: Option<Arc<Claim>>,
@@ -156,7 +156,7 @@ pub struct Changed {
 /// A finding of a danger rule, with its claim.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The finding.
+    /// What a rule found in it.
     pub finding: Finding,
     /// The claim of the object, if known.
     pub claim: Option<Arc<Claim>>,

@@ -14,7 +14,7 @@ use crate::yaml::{FieldPath, Node};
 pub struct Claim {
     /// The claim as `Kind/name`.
     pub title: String,
-    /// Its owner.
+    /// Who owns it, as its metadata or CODEOWNERS says.
     pub owner: Option<Arc<str>>,
     /// The location of its name, if known.
     pub span: Option<Span>,

@@ -24,7 +24,6 @@ pub(crate) trait SyncEngine: Lowering {
         false
     }
 
-    /// These names.
     fn names(&self, _manifests: &EnvironmentManifests<'_>) -> InstanceNames {
         InstanceNames::default()
     }

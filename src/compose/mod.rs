@@ -42,7 +42,6 @@ use overlay::{Overlay, Unmatched};
 pub struct EnvironmentManifests<'a> {
     /// The environment, which may be base.
     pub environment: &'a Environment,
-    /// Its sync engine.
     pub(crate) engine: Arc<dyn SyncEngine>,
     /// Its claims, by name.
     pub deliveries: Vec<Delivery>,

@@ -38,9 +38,9 @@ impl fmt::Debug for Trial {
 /// A value of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseValue {
-    /// Its path.
+    /// The keys that lead to it.
     pub path: Vec<String>,
-    /// Its location.
+    /// The location in its source file.
     pub span: Span,
 }
 
@@ -188,7 +188,6 @@ impl Trial {
     }
 }
 
-/// Alternative values.
 fn variations(value: &Json) -> Vec<Json> {
     match value {
         Json::Bool(value) => vec![Json::Bool(!value)],

@@ -59,7 +59,7 @@ pub struct Unit {
     pub id: ObjectId,
     /// The index of the parent unit, whose objects include this one.
     pub parent: Option<usize>,
-    /// Its source.
+    /// The file and line that it comes from.
     pub origin: Origin,
     /// The units that this one depends on.
     pub depends_on: Vec<ObjectId>,

@@ -13,7 +13,7 @@ pub struct DiskError {
     pub path: PathBuf,
     /// The error of the operating system.
     pub source: io::Error,
-    /// A help text.
+    /// What the user can do about it.
     pub help: Option<String>,
 }
 

@@ -97,7 +97,6 @@ impl SeenPaths {
         self.changed.insert(path.to_string(), None);
     }
 
-    /// All entries, sorted.
     pub(super) fn all(&self) -> Vec<(&str, &Seen)> {
         self.merged(0, "")
     }

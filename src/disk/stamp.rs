@@ -47,7 +47,7 @@ pub struct Stamp {
 pub struct Begin(i128);
 
 impl Begin {
-    /// The current time.
+    /// A run that begins at this time.
     pub fn now() -> Begin {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Begin(nanoseconds(now.unwrap_or_default()))
@@ -379,12 +379,12 @@ impl Difference {
         self.stamp.inputs(root, paths, begin)
     }
 
-    /// The stamp.
+    /// The stamp that was compared with the disk.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// The stamp.
+    /// The stamp that was compared with the disk.
     pub fn into_stamp(self) -> Stamp {
         self.stamp
     }

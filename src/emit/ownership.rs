@@ -13,13 +13,13 @@ const DIGEST_DIGITS: usize = 12;
 /// The owner of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// Generated and unchanged.
+    /// A generated file that nobody has edited.
     Ours,
     /// Generated, and edited (or moved) by a user since.
     Edited,
     /// Generated, and left with conflict markers by a merge.
     Conflicted,
-    /// Not generated.
+    /// A file that was not generated.
     Foreign,
 }
 

@@ -21,7 +21,6 @@ type Entry = (
 /// The engine of environments that do not set one.
 const DEFAULT: Entry = (&flux::ENGINE, flux::new);
 
-/// All other engines.
 const OTHERS: &[Entry] = &[(&argo::ENGINE, argo::new)];
 
 /// The engines that environments can have.

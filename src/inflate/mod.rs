@@ -16,7 +16,7 @@ use pleach_helm::{
     Capabilities, HelmError, HelmVersion, KubeVersion, Release, RenderOptions, Warnings, render,
 };
 
-/// The default namespace.
+/// The namespace of releases that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";
 /// The default name of a release.
 pub const DEFAULT_RELEASE: &str = "release-name";

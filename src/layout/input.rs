@@ -74,7 +74,7 @@ pub fn input_folders() -> [TreePath; 2] {
 /// A path of a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'p> {
-    /// `pleach.yaml`.
+    /// The file `pleach.yaml` at the top.
     Workspace,
     /// `environments/<environment>/environment.yaml`.
     Environment(&'p str),

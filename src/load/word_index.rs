@@ -184,7 +184,6 @@ fn words_of(files: &dyn Files, path: &TreePath) -> Option<BTreeSet<u32>> {
     Some(found)
 }
 
-/// FNV-1a.
 fn digest(word: &[u8]) -> u32 {
     let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
     word.iter().fold(0x811c_9dc5, step)

@@ -8,7 +8,7 @@ use super::text::span_in;
 use crate::diag::Diagnostic;
 use crate::tree::TreePath;
 
-/// A code action.
+/// A change that the editor offers at a position.
 #[derive(Clone, Debug)]
 pub struct Action {
     /// The title of the action in the editor.

@@ -15,7 +15,7 @@ use crate::schema::{Schema, as_json};
 use crate::tree::TreePath;
 use crate::yaml::{Node, Step};
 
-/// A completion item.
+/// A text that the editor offers at a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The label, which is compared with the typed text.
@@ -24,11 +24,11 @@ pub struct Item {
     pub kind: ItemKind,
     /// The bytes that it replaces.
     pub range: Range<usize>,
-    /// The new text.
+    /// The text to insert in place of the range.
     pub text: String,
     /// Its type and default.
     pub detail: String,
-    /// Its description.
+    /// The description that the editor shows beside it.
     pub documentation: String,
     /// Whether it is listed before others.
     pub is_first: bool,

@@ -17,7 +17,7 @@ pub struct ClaimDocument {
     pub environment: String,
     /// The kind as written, which may be an alias.
     pub kind: String,
-    /// The claim's `metadata.name`.
+    /// The name in `metadata.name` of the claim.
     pub name: String,
     /// The file that the claim is in.
     pub path: TreePath,

@@ -35,7 +35,7 @@ pub struct Claim {
     pub name: String,
     /// The environments that have it.
     pub environments: BTreeSet<String>,
-    /// Its facts.
+    /// One row for each fact about it.
     pub rows: Vec<Row>,
 }
 

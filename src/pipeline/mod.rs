@@ -25,7 +25,6 @@ pub(crate) use charts::add_charts;
 use environment::{EnvironmentOutput, Known, Pipeline, RenderedParts, sign};
 pub(crate) use environment::{clusters, deliver, deliver_all};
 
-/// The composed workspace.
 #[derive(Default)]
 pub(crate) struct PipelineOutput {
     pub(crate) tree: Tree,

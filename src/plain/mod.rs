@@ -54,7 +54,7 @@ impl Objects {
         self.charts
     }
 
-    /// Adds other diagnostics.
+    /// Adds diagnostics of other checks.
     pub fn report(&mut self, found: Diagnostics) {
         self.found.extend(found);
     }

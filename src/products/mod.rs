@@ -39,9 +39,9 @@ pub struct Pack {
 /// A kind of objects of a product.
 #[derive(Debug)]
 pub struct ProductKind {
-    /// Its API group.
+    /// The API group, without a version.
     pub group: String,
-    /// Its name.
+    /// The kind, as manifests spell it.
     pub kind: String,
     /// Its health, for each version of its API.
     pub health: Vec<Health>,
@@ -86,7 +86,7 @@ impl ProductKind {
     }
 }
 
-/// All packs.
+/// The packs of all known products.
 pub fn packs() -> &'static [Pack] {
     static PARSED: OnceLock<Vec<Pack>> = OnceLock::new();
     PARSED.get_or_init(|| PACKS.iter().filter_map(|it| Pack::parse(it)).collect())

@@ -19,9 +19,9 @@ pub use difference::{Difference, Step, display_path};
 /// What to promote, and between which environments.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// The source environment.
+    /// The environment that claims are copied from.
     pub from: &'a str,
-    /// The target environment.
+    /// The environment that claims are copied to.
     pub to: &'a str,
     /// Names of claims; if empty, all claims that both environments have.
     pub claims: &'a [String],
@@ -47,7 +47,7 @@ pub struct Promotion {
     pub files: BTreeMap<TreePath, String>,
     /// The differences that are promoted.
     pub taken: Vec<Difference>,
-    /// The remaining differences.
+    /// The differences that a promotion keeps.
     pub left: Vec<Difference>,
 }
 

@@ -7,7 +7,7 @@ use crate::template::{BUILTIN, Trace, TraceStep};
 /// A location that contributes to a value.
 #[derive(Clone, Debug)]
 pub struct Cause {
-    /// How it contributes.
+    /// How it contributes to the value.
     pub role: Role,
     /// Where it is written.
     pub place: Span,

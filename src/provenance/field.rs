@@ -40,7 +40,7 @@ pub struct NoField {
     pub above: FieldPath,
     /// The next part of the path.
     pub wrong: String,
-    /// The possible values.
+    /// The names that exist in its place.
     pub known: Vec<String>,
 }
 

@@ -65,7 +65,7 @@ impl<'a> Provenance<'a> {
         }
     }
 
-    /// The compiled workspace.
+    /// The workspace that the values come from.
     pub fn compiled(&self) -> &Compiled {
         &self.compiled
     }

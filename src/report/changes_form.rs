@@ -52,7 +52,7 @@ pub(super) struct Place {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Claim<'a> {
-    /// `Kind/name`.
+    /// The kind and name, as `Kind/name`.
     pub(super) title: &'a str,
     #[serde(flatten)]
     pub(super) place: Option<Place>,

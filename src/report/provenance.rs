@@ -21,7 +21,7 @@ pub struct Subject<'a> {
     pub environment: Option<&'a str>,
     /// The claim, or the unit that deploys the object.
     pub claim: &'a str,
-    /// The explained object.
+    /// The object whose fields are explained.
     pub object: &'a Object,
     /// The values of the object, each with its causes.
     pub values: &'a [Explained],

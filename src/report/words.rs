@@ -77,7 +77,6 @@ pub(super) fn name(kind: &ChangeKind) -> &'static str {
     }
 }
 
-/// Its sign.
 pub(super) fn sign(kind: &ChangeKind) -> char {
     match kind {
         ChangeKind::Added => '+',

@@ -13,7 +13,7 @@ pub struct Written<'a> {
     pub kind: &'a Arc<ClaimKind>,
     /// `metadata.name` of the claim.
     pub name: &'a str,
-    /// The merged document.
+    /// The document of the claim, merged with base.
     pub node: Node,
     /// The document of `environments/base`.
     pub base: Option<&'a Claim>,

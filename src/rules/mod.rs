@@ -25,7 +25,7 @@ pub struct Rule<C: 'static> {
 }
 
 impl<C> Rule<C> {
-    /// Its manual page.
+    /// The page that `pleach explain` prints.
     pub fn page(&self) -> Page {
         Page {
             code: self.code,

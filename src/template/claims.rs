@@ -37,7 +37,7 @@ pub struct ClaimName {
 /// A call for an unknown claim.
 #[derive(Clone, Debug)]
 pub struct ClaimQuestion {
-    /// The requested claim.
+    /// The kind and name that an expression asks for.
     pub claim: ClaimName,
     /// The location of the call, if known.
     pub place: Option<Span>,

@@ -35,7 +35,6 @@ pub(super) struct Memo {
     bytes: AtomicUsize,
 }
 
-/// Results by input.
 type Results = IndexMap<Box<[u8]>, (Known, Cost)>;
 
 /// An expression and its known results.

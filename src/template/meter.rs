@@ -54,7 +54,6 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// Charges the budget.
     fn charge(&mut self, bytes: usize) -> Result<(), Error> {
         match self.left.checked_sub(bytes) {
             Some(left) => {

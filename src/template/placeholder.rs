@@ -50,7 +50,6 @@ pub(super) struct Collected<T> {
     pub(super) result: T,
     /// The values that it printed, by number.
     pub(super) values: Vec<Node>,
-    /// Its failed requests.
     pub(super) question: Option<LookupRequest>,
     /// The records of a traced rendering.
     pub(super) record: Option<Record>,
@@ -221,7 +220,6 @@ pub(super) struct Misplaced {
     pub(super) line: String,
 }
 
-/// Inserts the values.
 pub(super) struct Fill<'a> {
     pub(super) slots: &'a [Node],
     /// The location for fixed text of the template.

@@ -136,7 +136,7 @@ pub struct NamedUnit {
     pub environment: String,
     /// The claim that it came from, or itself as one.
     pub claim: Claim,
-    /// What it deploys.
+    /// The sync unit that deploys the objects.
     pub unit: Unit,
 }
 

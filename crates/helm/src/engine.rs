@@ -95,7 +95,6 @@ pub(crate) fn execute(
 /// The keys that lead to each map of the values, by the address of the map.
 pub(crate) type ValuePaths = BTreeMap<usize, Vec<String>>;
 
-/// Options of tracing.
 pub(crate) struct Trace {
     pub(crate) paths: ValuePaths,
     /// Whether the locations in templates are recorded for all parts.
@@ -208,7 +207,6 @@ fn render_error(templates: &[Template], error: &RenderError, version: HelmVersio
     }
 }
 
-/// The original error.
 fn innermost(error: &ExecError) -> &ExecError {
     let mut cause = match &error.cause {
         Cause::Call(_, cause) => cause,

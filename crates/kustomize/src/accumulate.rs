@@ -49,7 +49,6 @@ pub(super) struct Context<'a> {
 #[derive(Clone, Default)]
 pub(super) struct Entered {
     pub(super) folders: BTreeSet<TreePath>,
-    /// Their files.
     pub(super) files: Vec<Arc<Source>>,
 }
 

@@ -11,7 +11,6 @@ use pleach_kube::object::Gvk;
 use super::config::{Config, NameReference};
 use super::fieldspec::FieldSpec;
 
-/// kustomize's defaults.
 pub(super) fn config() -> &'static Arc<Config> {
     static DEFAULTS: OnceLock<Arc<Config>> = OnceLock::new();
     DEFAULTS.get_or_init(|| {

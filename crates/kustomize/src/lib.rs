@@ -251,7 +251,6 @@ pub fn build_given(
 struct Input<'a> {
     /// The outermost kustomization, in place of its file.
     given: Option<&'a Node>,
-    /// Existing objects.
     initial: Vec<Object>,
     charts: Option<&'a dyn ChartRenderer>,
     parsed: Option<&'a ParsedFiles>,

@@ -25,7 +25,6 @@ pub(super) trait Record: Sized {
     /// Reads a field by one of the [`keys`](Record::keys). `false` if it has no field of this name.
     fn read_field(&mut self, key: &str, value: &Node, reader: &mut Reader<'_>) -> bool;
 
-    /// Removes a field.
     fn clear(&mut self, key: &str);
 
     /// The fields that are set, as nodes.
@@ -151,7 +150,6 @@ fn span_or<'a>(node: &'a Node, record: &'a Span) -> &'a Span {
 pub(super) struct Text(Node);
 
 impl Text {
-    /// A generated string.
     pub(super) fn of(node: Node) -> Text {
         Text(node)
     }
@@ -161,7 +159,6 @@ impl Text {
         &self.0
     }
 
-    /// Its location.
     pub(super) fn span(&self) -> &Span {
         self.0.span()
     }

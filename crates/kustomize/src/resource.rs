@@ -163,7 +163,6 @@ impl Resource {
         }
     }
 
-    /// Sets `metadata.<key>`.
     pub(super) fn set_metadata(&mut self, key: &str, text: &str) {
         if let Some(metadata) = map_at(self.node_mut(), "metadata") {
             set_field(metadata, key, text);

@@ -5,7 +5,6 @@ use crate::escape::{self, push_char};
 use crate::names::unicode_class;
 use crate::parse::{Flags, before};
 
-/// The empty class.
 pub(crate) const EMPTY: &str = r"[^\x{0}-\x{10FFFF}]";
 
 /// POSIX classes, as ranges.

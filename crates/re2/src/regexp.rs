@@ -37,7 +37,7 @@ impl Regexp {
         })
     }
 
-    /// The original pattern.
+    /// The pattern as it was given.
     pub fn as_str(&self) -> &str {
         &self.expression
     }

@@ -139,7 +139,6 @@ impl<'a> Draft<'a> {
         below.descend(rest, value)
     }
 
-    /// Replaces this value.
     fn replace(&self, value: &Node) -> Option<Edit> {
         let range = trimmed(self.text, self.node);
         let one_line = |it: &Node| {

@@ -202,7 +202,7 @@ impl Node {
         }
     }
 
-    /// A generated boolean.
+    /// A boolean that has no source.
     pub fn bool(value: bool) -> Node {
         let text = if value { "true" } else { "false" };
         Node {
@@ -211,7 +211,7 @@ impl Node {
         }
     }
 
-    /// A generated integer.
+    /// An integer that has no source.
     pub fn int(value: i64) -> Node {
         Node::scalar(value.to_string(), Style::Plain, Tag::Int)
     }
@@ -255,7 +255,7 @@ impl Node {
         self
     }
 
-    /// Its location.
+    /// The location in its source file.
     pub fn span(&self) -> &Span {
         &self.span
     }
@@ -509,7 +509,7 @@ impl Node {
         }
     }
 
-    /// Destructures a mapping.
+    /// The mapping, or `None` for other kinds.
     pub fn into_mapping(self) -> Option<Mapping> {
         if let Value::Mapping(_, mapping) = self.value {
             Some(mapping)
@@ -518,7 +518,7 @@ impl Node {
         }
     }
 
-    /// Destructures a sequence.
+    /// The items, or `None` for other kinds.
     pub fn into_sequence(self) -> Option<Vec<Node>> {
         if let Value::Sequence(_, items) = self.value {
             Some(items)

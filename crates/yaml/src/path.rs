@@ -69,7 +69,7 @@ impl FieldPath {
         path
     }
 
-    /// Appends a step.
+    /// Adds a step at the end.
     pub fn push(&mut self, step: Step) {
         self.steps.push(step);
     }

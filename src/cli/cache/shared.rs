@@ -153,7 +153,6 @@ impl Shared {
         format!("{}\n{id}\n", to.address())
     }
 
-    /// Stores a run.
     pub(in crate::cli) fn store(&self, run: &Portable, id: &str) {
         self.begins("writing to the shared cache");
         let Some((to, bytes)) = self.to.as_ref().zip(run.bytes(&self.key)) else {

@@ -200,7 +200,6 @@ fn builtin_policies(flags: &[String]) -> Result<BuiltinPolicies> {
     config.map(|it| it.policies)
 }
 
-/// The first message.
 fn first(faults: &Diagnostics) -> &str {
     faults.iter().next().map_or("", |it| &it.message)
 }

@@ -65,11 +65,11 @@ pub(super) struct Arguments {
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     include_crds: bool,
-    /// Skip test hooks
+    /// Skip hooks that only run in tests
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     skip_tests: bool,
-    /// Skip all hooks
+    /// Skip the hooks of the chart
     #[arg(long, hide_default_value = true, value_name = "BOOL", action = ArgAction::Set, value_parser = parse_bool)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false")]
     no_hooks: bool,

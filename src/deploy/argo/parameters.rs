@@ -41,7 +41,6 @@ pub(super) fn of_mapping(node: &Node) -> Parameters {
     entries.map(pair).collect()
 }
 
-/// A `map[string]string`.
 pub(super) fn texts(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
     Value::Map(Map::of(&TEXTS, entries.into_iter().collect()))
 }

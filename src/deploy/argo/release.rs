@@ -320,7 +320,6 @@ enum Reference {
     Elsewhere(String),
 }
 
-/// Resolves `$name/path`.
 fn reference(source: &Source<'_>, written: &str, entry: &Node) -> Result<Reference, Diagnostic> {
     let Some((name, path)) = written.strip_prefix('$').and_then(|it| it.split_once('/')) else {
         return Ok(Reference::None);

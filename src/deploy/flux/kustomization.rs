@@ -20,7 +20,6 @@ pub(in crate::deploy) struct Build {
     pub(in crate::deploy) objects: Vec<Object>,
     /// What they depend on.
     pub(in crate::deploy) read_set: ReadSet,
-    /// Diagnostics.
     pub(in crate::deploy) diagnostics: Diagnostics,
 }
 

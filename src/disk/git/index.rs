@@ -26,7 +26,7 @@ pub struct Index {
 }
 
 impl Repository {
-    /// Reads the index.
+    /// Reads `.git/index`, with its extensions.
     pub fn index(&self) -> Result<Index, DiskError> {
         let objects = self.objects();
         // Both git processes run at the same time.

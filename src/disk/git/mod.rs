@@ -180,7 +180,6 @@ impl Repository {
     }
 }
 
-/// `MINIMUM_ABBREV` of Git.
 const ABBREVIATION_MIN: usize = 4;
 
 /// The nearest parent folder with a valid `.git`. Git would find the same folder, but needs a process.

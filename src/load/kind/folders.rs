@@ -30,7 +30,6 @@ impl Kinds {
     }
 }
 
-/// The requested kinds.
 #[derive(Clone, Copy)]
 pub(in crate::load) enum Wanted<'a> {
     All,

@@ -74,9 +74,9 @@ pub struct Rule {
     pub for_each: Option<String>,
     /// An expression that must be true.
     pub require: String,
-    /// The message.
+    /// What is wrong, without its location.
     pub message: String,
-    /// The help text.
+    /// What the user can do about it.
     pub help: Option<String>,
     /// The field that the diagnostic points at, with dots; a step `*` is the index of the item.
     pub at: Option<String>,

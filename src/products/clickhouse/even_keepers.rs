@@ -6,7 +6,7 @@ use crate::object::Object;
 use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
-/// The rule.
+/// The rule in the table of dangers.
 pub const DANGER: Danger = Danger {
     code: "even-keepers",
     severity: Severity::Warning,

@@ -7,7 +7,7 @@ use crate::products::{Cluster, by_name};
 use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
-/// The rule.
+/// The rule in the table of dangers.
 pub const DANGER: Danger = Danger {
     code: "fewer-keepers",
     severity: Severity::Error,

@@ -30,7 +30,6 @@ pub struct CredentialFiles {
     pub repositories: Option<PathBuf>,
 }
 
-/// A credential.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Credential {
     Basic {

@@ -27,7 +27,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(120);
 const BRIEF_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A request.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -59,7 +58,6 @@ impl Call<'_> {
     }
 }
 
-/// A response.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,

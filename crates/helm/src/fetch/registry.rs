@@ -58,7 +58,6 @@ impl<'a> OciRepository<'a> {
         OciRepository { access, place }
     }
 
-    /// The address `/v2/<name>/<path>`.
     fn url(&self, path: &str) -> Url {
         Url {
             path: format!("/v2{}/{path}", self.place.path),

@@ -40,7 +40,6 @@ impl Printer<'_> {
         }
     }
 
-    /// Formats an argument.
     pub(super) fn argument(&mut self, value: &Value, verb: char) {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),

@@ -13,7 +13,6 @@ pub(super) fn lower(text: &[u8]) -> Vec<u8> {
     collect(runes(text).map(to_lower))
 }
 
-/// Capitalizes each word.
 pub(super) fn title(text: &[u8]) -> Vec<u8> {
     let mut previous = ' ';
     collect(runes(text).map(|letter| {

@@ -126,7 +126,6 @@ fn deep_copy(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     }
 }
 
-/// A deep copy.
 fn copy(context: &mut Context<'_>, value: &Value, depth: usize) -> Returned {
     if depth > 1000 {
         return fail("deepCopy error: the value contains itself");

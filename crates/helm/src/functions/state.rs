@@ -27,7 +27,7 @@ pub struct State {
 pub struct NotDeterministic {
     /// The function that created it.
     pub function: &'static str,
-    /// Its text.
+    /// The text that templates print.
     pub value: Str,
 }
 

@@ -160,7 +160,6 @@ fn joined<T: AsRef<[u8]>>(context: &mut Context<'_>, parts: &[T], separator: &[u
     text(out)
 }
 
-/// Repeats a text.
 pub(super) fn repeated(
     context: &mut Context<'_>,
     text: &[u8],

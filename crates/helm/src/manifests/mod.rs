@@ -15,7 +15,7 @@ pub(crate) use sort::sort;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
-/// A rendered template.
+/// The output of one template.
 #[derive(Clone, Debug)]
 pub struct RenderedFile {
     /// The template's path: `app/templates/a.yaml`.

@@ -23,7 +23,7 @@ mod tests;
 
 const NOTES: &str = "NOTES.txt";
 
-/// A release.
+/// What templates see as `.Release`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// The name: `.Release.Name` in templates.
@@ -48,12 +48,12 @@ impl Release {
     }
 }
 
-/// Options of rendering.
+/// What flags of `helm template` set.
 #[derive(Clone, Debug, Default)]
 pub struct RenderOptions {
     /// The version of Helm whose behaviour is reproduced.
     pub version: HelmVersion,
-    /// Ignores `values.schema.json`.
+    /// Whether `values.schema.json` is ignored.
     pub skip_schema_validation: bool,
     /// Records which parts of objects are values: see [`crate::manifests::ValueOrigin`].
     pub trace: bool,

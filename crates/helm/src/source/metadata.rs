@@ -21,7 +21,7 @@ pub struct Metadata {
     pub version: String,
     /// `description`, one sentence about the chart.
     pub description: String,
-    /// Keywords for searching.
+    /// Keywords for searching in repositories.
     pub keywords: Vec<String>,
     /// `maintainers` in the order of the file.
     pub maintainers: Vec<Maintainer>,
@@ -41,7 +41,7 @@ pub struct Metadata {
     pub annotations: Vec<(String, String)>,
     /// The supported versions of Kubernetes.
     pub kube_version: String,
-    /// The dependencies.
+    /// The charts that it depends on.
     pub dependencies: Vec<Dependency>,
     /// `application`, `library`, or empty.
     pub chart_type: String,
@@ -80,7 +80,7 @@ pub struct Dependency {
     pub enabled: bool,
     /// Values of the child that are imported into the parent.
     pub import_values: Vec<Json>,
-    /// Its alias.
+    /// The name that replaces that of the chart.
     pub alias: String,
 }
 

@@ -8,7 +8,6 @@ use super::program::shown;
 use crate::fmt::sprintf;
 use crate::value::Value;
 
-/// The comparable types.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Basic {
     Bool,

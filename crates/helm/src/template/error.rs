@@ -12,7 +12,7 @@ pub struct ParseError {
     pub template: String,
     /// The line, counted from 1.
     pub line: usize,
-    /// Go's message.
+    /// The message of Go's text/template.
     pub message: String,
 }
 
@@ -41,7 +41,7 @@ pub struct ExecError {
     pub template: String,
     /// The expression that failed, as printed by Go.
     pub expression: String,
-    /// The cause.
+    /// The kind of failure behind the message.
     pub cause: Cause,
 }
 

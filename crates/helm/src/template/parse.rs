@@ -60,7 +60,6 @@ struct Parser<'t> {
     source: Source,
     /// The templates around the current one, which a `define` or `block` interrupts.
     units: Vec<Unit>,
-    /// The current template.
     unit: Unit,
     finished: Vec<Unit>,
     /// The finished templates by name.

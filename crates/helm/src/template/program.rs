@@ -7,7 +7,6 @@ use super::literal::Literal;
 use crate::fmt::sprintf;
 use crate::value::{Str, Type, Value};
 
-/// A compiled template.
 #[derive(Debug)]
 pub(super) struct Template {
     pub(super) name: Str,

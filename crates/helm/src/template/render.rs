@@ -154,7 +154,7 @@ pub enum MissingKey {
 pub enum RenderError {
     /// There is no template with this name.
     NoTemplate(String),
-    /// The template failed.
+    /// A template failed while it was executed.
     Exec(Box<ExecError>),
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Str, Value};
 use crate::template::{Context, FunctionError, Signature};
 
-/// A Go type.
+/// A type of Go, as its reflection has it.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
     /// The empty interface, `interface {}`.
@@ -75,7 +75,7 @@ pub enum UintType {
 pub struct NamedType {
     /// The name with its package, `chartutil.Values`, or the text of an unnamed type, `struct { chart.Metadata; … }`.
     pub name: &'static str,
-    /// The underlying type.
+    /// The type that the named type is defined by.
     pub underlying: Type,
     /// The methods that templates can call.
     pub methods: &'static [Method],
@@ -124,7 +124,7 @@ pub struct Display {
 pub struct Field {
     /// Its name; for an embedded struct, the name of its type.
     pub name: &'static str,
-    /// Its type.
+    /// The Go type of the field.
     pub ty: Type,
     /// The tag for JSON, `name,omitempty`; empty if there is none.
     pub json: &'static str,

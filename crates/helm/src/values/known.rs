@@ -32,10 +32,10 @@ struct Known {
     fields: BTreeMap<String, Known>,
 }
 
-/// An unknown value.
+/// A value that no template of the chart reads.
 #[derive(Clone, Debug)]
 pub struct UnknownValue<'n> {
-    /// Its path.
+    /// The keys that lead to it.
     pub path: Vec<String>,
     /// The last key and the value as written.
     pub entry: &'n Entry,

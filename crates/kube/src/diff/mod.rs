@@ -30,7 +30,7 @@ use pleach_yaml::diag::Span;
 pub struct Change {
     /// The identity of the object, after the change if it still exists.
     pub id: ObjectId,
-    /// How it changed.
+    /// Whether it was added, removed, renamed or changed.
     pub kind: ChangeKind,
     /// The changed fields. If the object was added or removed, the whole object at the root.
     pub fields: Vec<FieldChange>,
@@ -53,7 +53,7 @@ pub enum ChangeKind {
     Changed,
     /// It has a new name and nearly the same content. In the cluster, one object is deleted and another one created.
     Renamed {
-        /// The former name.
+        /// The name that it had before.
         before: Box<str>,
     },
 }
@@ -95,7 +95,7 @@ pub fn is_kept(object: &Object) -> bool {
 pub struct FieldChange {
     /// The path of the field in the object.
     pub path: Path,
-    /// How it changed.
+    /// The values before and after the change.
     pub difference: Difference,
     /// The location of the value, or of the former value if it was removed.
     pub span: Span,
@@ -108,7 +108,7 @@ pub struct FieldChange {
 pub struct FieldCause {
     /// The kind of line: `claim`, `overlay`, `default`, `because of`.
     pub words: &'static str,
-    /// Its location.
+    /// The location in its source file.
     pub span: Span,
 }
 

@@ -49,7 +49,7 @@ pub fn json6902(target: &mut Node, operations: &Node) -> Result<(), Diagnostic> 
     through_go(target)
 }
 
-/// A parsed patch.
+/// The text of a patch after parsing: operations or a merge patch.
 #[derive(Clone, Debug)]
 pub enum PatchText {
     /// Strategic merge patches, one per document, with explicit types; empty documents are left out.

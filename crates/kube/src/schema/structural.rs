@@ -10,7 +10,7 @@ use super::values_of::ValuesOf;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
-/// A structural schema.
+/// A structural schema of a CustomResourceDefinition.
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub(super) span: Span,
@@ -37,7 +37,7 @@ pub struct Schema {
 /// A default that only applies under a condition, which the caller evaluates.
 #[derive(Clone, Debug)]
 pub struct ConditionalDefault {
-    /// The default value.
+    /// The value that a missing field gets.
     pub value: Node,
     /// The condition: the text of an expression, with its location.
     pub when: Node,
@@ -58,7 +58,7 @@ pub enum ListType {
     /// Replaced as a whole.
     #[default]
     Atomic,
-    /// Items are unique.
+    /// Items are unique, as in a set.
     Set,
     /// Items are identified by their keys.
     Map,
@@ -206,7 +206,7 @@ impl Schema {
         self.properties.keys().map(|key| &**key)
     }
 
-    /// The required fields.
+    /// The names of fields that must exist.
     pub fn required(&self) -> impl Iterator<Item = &str> {
         self.required.iter().map(|key| &**key)
     }

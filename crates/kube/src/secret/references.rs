@@ -24,7 +24,6 @@ const STORES: [&str; 12] = [
     "gcpsm://",
 ];
 
-/// Placeholders for passwords.
 const PLACEHOLDERS: [&str; 17] = [
     "changeme",
     "replaceme",

@@ -15,7 +15,6 @@ pub(super) struct Fault<'a> {
     pub(super) class: Class,
     /// The message, which follows the field's path: `must be …`.
     pub(super) message: Cow<'static, str>,
-    /// The help.
     pub(super) help: Option<Help>,
 }
 
@@ -197,7 +196,6 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// An invalid value.
     pub(super) fn invalid(&mut self, at: &'a Node, message: impl Into<Cow<'static, str>>) {
         self.push(class::INVALID_VALUE, at, message);
     }

@@ -144,7 +144,6 @@ pub(super) fn header_name(text: &str) -> Option<&'static str> {
     (text.is_empty() || !form).then_some("must be a header name: letters, digits and `-`")
 }
 
-/// A C identifier.
 pub(super) fn c_identifier(text: &str) -> bool {
     let first = text.bytes().next();
     first.is_some_and(|it| it.is_ascii_alphabetic() || it == b'_')

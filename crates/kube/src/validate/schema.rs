@@ -144,7 +144,6 @@ pub(super) struct Range {
 #[derive(Debug, Default)]
 pub(super) struct Enumeration {
     texts: Vec<Box<str>>,
-    /// The same, sorted.
     sorted: BTreeSet<Box<str>>,
     /// The allowed numbers, as bits.
     numbers: BTreeSet<u64>,
@@ -183,7 +182,6 @@ impl Enumeration {
         }
     }
 
-    /// The allowed strings.
     pub(super) fn texts(&self) -> Vec<&str> {
         self.texts.iter().map(|it| &**it).collect()
     }
@@ -212,7 +210,6 @@ pub(super) struct Rule {
     pub(super) program: OnceLock<super::cel::Compiled>,
 }
 
-/// Properties by name.
 pub(super) type Properties = Lookup<Child>;
 
 impl Range {

@@ -40,7 +40,6 @@ record! {
 }
 
 record! {
-    /// `helmGlobals`.
     pub(in super::super) struct ChartGlobals {
         chart_home: Text = "chartHome",
         config_home: Text = "configHome",

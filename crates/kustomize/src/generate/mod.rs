@@ -125,7 +125,6 @@ pub(super) fn inflate(
     }
 }
 
-/// Adds generated resources.
 pub(super) struct Absorber<'a> {
     index: Option<AnyId>,
     resources: &'a mut Resources,

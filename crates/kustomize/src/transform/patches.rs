@@ -138,7 +138,6 @@ impl WrittenPatch<'_> {
     }
 }
 
-/// A parsed patch.
 enum Patch {
     Strategic(Vec<Resource>, Vec<DuplicateKey>),
     Json(Node),

@@ -5,7 +5,7 @@ use super::Diagnostic;
 /// A class of diagnostics that some caller handles specially.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Class {
-    /// All other diagnostics.
+    /// Diagnostics that no code distinguishes further.
     #[default]
     Plain,
     /// An entry of a kustomization matches no object, which may exist in another build.
@@ -49,7 +49,7 @@ pub enum Class {
 }
 
 impl Diagnostic {
-    /// Sets the class.
+    /// Sets what kind of fault it reports.
     #[must_use]
     pub fn class(mut self, class: Class) -> Diagnostic {
         self.class = class;

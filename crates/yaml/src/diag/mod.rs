@@ -40,7 +40,7 @@ pub struct Diagnostic {
 /// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Information; nothing fails.
+    /// Information that makes no command fail.
     Note,
     /// Probably a mistake; an error with `--strict`.
     Warning,
@@ -80,7 +80,7 @@ impl Diagnostic {
         }
     }
 
-    /// Sets the location.
+    /// Sets the location that it reports.
     #[must_use]
     pub fn at(mut self, span: impl Into<Span>) -> Diagnostic {
         self.span = Some(span.into());
@@ -175,7 +175,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Appends a diagnostic.
+    /// Adds a diagnostic at the end.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.list.push(diagnostic);

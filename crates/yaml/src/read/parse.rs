@@ -552,7 +552,6 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// Syntax errors.
 impl Parser<'_> {
     fn no_document_start(&self) -> Box<crate::diag::Diagnostic> {
         let fault = self.scan.unexpected(

@@ -28,7 +28,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// An empty comparison.
+    /// A comparison without any difference.
     pub fn new() -> Changes {
         Changes::default()
     }

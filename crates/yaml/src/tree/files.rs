@@ -83,9 +83,9 @@ pub enum Unlisted {
 /// The type of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A file.
+    /// A file, or a link to one.
     File,
-    /// A folder.
+    /// A folder, or a link to one.
     Folder,
 }
 

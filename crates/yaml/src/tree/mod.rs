@@ -29,7 +29,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// An empty tree.
+    /// A tree without any file.
     pub fn new() -> Tree {
         Tree::default()
     }

@@ -15,7 +15,7 @@ pub struct Recorded<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    /// Starts recording.
+    /// Records what is read from `files`.
     pub fn new(files: &'a dyn Files) -> Recorded<'a> {
         Recorded {
             files,

@@ -35,7 +35,6 @@ pub(super) struct Place {
 }
 
 impl Facts {
-    /// Analyses a text.
     pub(super) fn of(text: &str) -> Facts {
         let bytes = text.as_bytes();
         let classes = bytes

@@ -103,9 +103,9 @@ pub struct S3Access {
 /// The keys for signing requests.
 #[derive(Clone)]
 pub struct S3Keys {
-    /// `AWS_ACCESS_KEY_ID`
+    /// The variable `AWS_ACCESS_KEY_ID` of AWS tools.
     pub id: String,
-    /// `AWS_SECRET_ACCESS_KEY`
+    /// The variable `AWS_SECRET_ACCESS_KEY` of AWS tools.
     pub secret: String,
     /// `AWS_SESSION_TOKEN`, for temporary keys.
     pub token: Option<String>,
@@ -128,7 +128,7 @@ impl Store {
         }
     }
 
-    /// Its address.
+    /// The address that the flag gave.
     pub fn address(&self) -> &StoreAddress {
         &self.address
     }

@@ -29,7 +29,6 @@ pub(super) fn sequence(elements: &[Vec<u8>]) -> Vec<u8> {
     element(SEQUENCE, &elements.concat())
 }
 
-/// A non-negative integer.
 pub(super) fn integer(value: &BigUint) -> Vec<u8> {
     let mut bytes = value.to_bytes_be();
     if bytes.first().is_some_and(|it| *it >= 0x80) {

@@ -55,7 +55,6 @@ struct Decoder<'t> {
     document: Document,
     /// The path of the current table.
     context: Vec<Str>,
-    /// The current key.
     key: Str,
 }
 

@@ -75,7 +75,6 @@ impl Time {
         self.nanoseconds
     }
 
-    /// The zone.
     pub(crate) fn zone(&self) -> &Zone {
         &self.zone
     }
@@ -85,7 +84,6 @@ impl Time {
         self.seconds == -ZERO_TO_UNIX && self.nanoseconds == 0
     }
 
-    /// Adds a duration.
     pub(crate) fn add(&self, duration: Duration) -> Time {
         let Duration(nanoseconds) = duration;
         let sum = self.nanoseconds + nanoseconds % NANOSECONDS;

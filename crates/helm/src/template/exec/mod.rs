@@ -20,7 +20,6 @@ use crate::value::{Method, Str, Value};
 pub(super) struct Machine<'r, 't> {
     renderer: &'r mut Renderer<'t>,
     frame: Frame,
-    /// The calling templates.
     callers: Vec<Frame>,
     out: Vec<u8>,
     stack: Vec<Slot>,

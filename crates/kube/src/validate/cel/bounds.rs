@@ -43,7 +43,6 @@ struct Scan {
     open: Vec<usize>,
     /// The operators outside of brackets.
     own: usize,
-    /// The total depth.
     depth: usize,
     deepest: usize,
     /// The number of calls of macros that repeat the expression that they are called on.

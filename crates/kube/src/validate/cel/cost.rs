@@ -285,7 +285,6 @@ fn formatted(args: &[Value]) -> usize {
     precisions.fold(0, usize::saturating_add)
 }
 
-/// The instrumented expression.
 pub(super) fn metered(ast: &Ast) -> Ast {
     let mut writer = Writer {
         scope: vec!["self".to_owned(), "oldSelf".to_owned()],

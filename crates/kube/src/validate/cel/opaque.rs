@@ -15,7 +15,7 @@ pub(super) enum Opaque {
     Cidr(IpAddr, u8),
     Url(Url),
     Semver(Semver),
-    /// A named format.
+    /// A format by its name.
     Format(&'static str),
 }
 

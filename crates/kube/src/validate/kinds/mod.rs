@@ -40,9 +40,7 @@ pub(super) struct Rules {
     pub(super) has_core_finalizers: bool,
     /// Whether the server generates a name if there is none.
     pub(super) is_name_optional: bool,
-    /// Validates an object.
     pub(super) validate: Validate,
-    /// Validates a change.
     pub(super) update: Update,
 }
 

@@ -164,7 +164,6 @@ fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// A required field.
 fn needed<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     if node.text_or_empty(key).is_empty() {
         required(node, key, report);

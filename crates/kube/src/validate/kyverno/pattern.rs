@@ -81,7 +81,6 @@ enum Anchor {
     Existence,
 }
 
-/// Parses a key.
 fn anchor(key: &str) -> (Anchor, &str) {
     let trimmed = key.trim();
     let inner = |open: &str| {
