@@ -2,7 +2,7 @@
 //! that start its sync.
 //!
 //! `load` reads environments with [`ENGINES`]. The later stages use the engine of an environment through the traits
-//! [`Lowering`](crate::delivery::Lowering) and [`SyncEngine`].
+//! `delivery::Lowering` and `SyncEngine`.
 
 mod argo;
 mod flux;
