@@ -138,10 +138,27 @@ impl RunCache {
             ..
         } = same;
         difference.inputs(session.files.root(), changed, self.begin)?;
+        self.store(&difference.into_stamp(), &inputs, summary)
+    }
+
+    /// Stores a run as a whole.
+    fn store(&self, stamp: &Stamp, inputs: &Inputs, summary: &RunSummary) -> Option<()> {
         inputs.store(&self.files[1], &summary.id)?;
-        let stamp = difference.into_stamp();
         stamp.keep(&self.files[0], &self.key, &summary.to_string());
         Some(())
+    }
+
+    /// Stores what has changed since a run was stored as a whole with the text `whole`. `false` if there is too much of it.
+    fn store_changes(
+        &self,
+        whole: &str,
+        stamp: &Stamp,
+        inputs: &Inputs,
+        summary: &RunSummary,
+    ) -> bool {
+        let texts = [whole, &summary.to_string()];
+        let changes = inputs.changes(&summary.id);
+        changes.is_some_and(|it| stamp.keep_changes(&self.files[0], &self.key, texts, &it))
     }
 
     fn changed(
@@ -272,16 +289,9 @@ impl RunCache {
             claims: part.update.claims,
             id: new_id(),
         };
-        let words = summary.to_string();
-        let is_kept = whole.is_some_and(|whole| {
-            let changes = inputs.changes(&summary.id);
-            changes.is_some_and(|it| {
-                stamp.keep_changes(&self.files[0], &self.key, [&whole, &words], &it)
-            })
-        });
+        let is_kept = whole.is_some_and(|it| self.store_changes(&it, &stamp, &inputs, &summary));
         if !is_kept {
-            inputs.store(&self.files[1], &summary.id)?;
-            stamp.keep(&self.files[0], &self.key, &words);
+            self.store(&stamp, &inputs, &summary)?;
         }
         self.share(session, &stamp, || Some(inputs), &summary);
         Some(())
