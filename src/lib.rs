@@ -112,7 +112,7 @@ pub struct Compiled {
     /// The base folders that were compiled.
     pub bases: Vec<&'static str>,
     /// For partially compiled environments: the properties of claims that the rest depends on.
-    pub interfaces: BTreeMap<(String, String), Exports>,
+    pub exports: BTreeMap<(String, String), Exports>,
     /// The known definitions and objects of each environment's cluster, if requested.
     pub clusters: BTreeMap<String, check::Cluster>,
     /// The number of claims of the environments; those of base count in each.
@@ -220,12 +220,12 @@ fn compile_unmixed(
             false => composed.tree,
         },
         output,
-        places: composed.places,
+        places: composed.shared_paths,
         origins: composed.origins.into_iter().collect(),
         read_set: files.finish(),
         scope,
         bases: composed.bases,
-        interfaces: composed.interfaces,
+        exports: composed.exports,
         clusters: composed.clusters,
         claims: composed.claims,
         requests,
@@ -259,7 +259,7 @@ fn compile_to(
     let compiled = compile_sides(sides, &scope, options, is_first_proven);
     let faces = |environment: &String| {
         compiled.each_ref().map(|it| {
-            let all = it.iter().flat_map(|it| &it.interfaces);
+            let all = it.iter().flat_map(|it| &it.exports);
             let own = all.filter(|it| it.0.0 == *environment);
             own.collect::<Vec<_>>()
         })
@@ -280,7 +280,7 @@ fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
         return scope.clone();
     }
     let scope = load::widen_entangled(files, scope);
-    compose::whole_under_overlays(files, &scope)
+    compose::widen_for_overlays(files, &scope)
 }
 
 fn compile_sides(
@@ -391,7 +391,7 @@ fn delivered_origin(
     let files = delivery.files.iter().chain(&delivery.releases);
     let objects = files
         .map(|it| it.object.clone())
-        .chain(delivery.first.iter().cloned());
+        .chain(delivery.prerequisites.iter().cloned());
     let origin = Origin {
         environment: Some(environment.name.clone()),
         claim: Arc::new(Claim {

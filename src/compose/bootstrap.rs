@@ -1,7 +1,8 @@
 //! The objects that start the sync of a cluster, in `root-apps/<cluster type>/`. They are applied once with kubectl.
 //!
-//! For Argo CD two Applications, of the ApplicationSets of apps and of the platform; for Flux the GitRepository and the Flux
-//! Kustomization that `flux bootstrap` would create. Secrets with credentials are not included, because they must not be committed.
+//! For Argo CD, these are two Applications: one applies the ApplicationSets of apps, the other those of the platform. For Flux,
+//! these are the GitRepository and the Flux Kustomization that `flux bootstrap` would create. Secrets with credentials are not
+//! included, because they must not be committed.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,8 @@ use crate::layout::{Group, ROOTS};
 use crate::load::{Environment, WorkspaceConfig};
 use crate::tree::TreePath;
 
-/// A root of one environment.
-struct Owner<'a> {
+/// A root, with the environment and the claim that it belongs to.
+struct RootOwner<'a> {
     environment: &'a Environment,
     engine: &'a dyn SyncEngine,
     delivery: &'a Delivery,
@@ -22,15 +23,15 @@ struct Owner<'a> {
 
 /// Reports roots that conflict. Errors: `two-owners`.
 pub(super) fn check(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
-    let mut owners: BTreeMap<String, Owner<'_>> = BTreeMap::new();
-    for delivered in environments {
-        let environment = delivered.environment;
-        for delivery in &delivered.deliveries {
+    let mut owners: BTreeMap<String, RootOwner<'_>> = BTreeMap::new();
+    for names in environments {
+        let environment = names.environment;
+        for delivery in &names.deliveries {
             for root in &delivery.roots {
-                let key = delivered.engine.root_key(root, environment);
-                let owner = Owner {
+                let key = names.engine.root_key(root, environment);
+                let owner = RootOwner {
                     environment,
-                    engine: &*delivered.engine,
+                    engine: &*names.engine,
                     delivery,
                     root,
                 };
@@ -47,7 +48,8 @@ fn cluster(environment: &Environment) -> Option<&str> {
     environment.values.get("cluster")?.as_str()
 }
 
-fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
+/// The error for two roots with the same key; `None` if both can use the same objects.
+fn conflict(first: &RootOwner<'_>, second: &RootOwner<'_>) -> Option<Diagnostic> {
     let cluster_type = &second.root.cluster_type;
     let (message, help) = if first.environment.name == second.environment.name {
         (
@@ -87,30 +89,30 @@ fn conflict(first: &Owner<'_>, second: &Owner<'_>) -> Option<Diagnostic> {
     Some(fault.help(help))
 }
 
-/// Adds the objects of an environment's roots.
+/// Adds a delivery with the objects of the roots of each claim.
 pub(super) fn with_roots<'a>(
-    mut delivered: EnvironmentManifests<'a>,
+    mut manifests: EnvironmentManifests<'a>,
     workspace: &WorkspaceConfig,
 ) -> EnvironmentManifests<'a> {
-    let environment = delivered.environment;
-    let mut more = Vec::new();
-    for delivery in &delivered.deliveries {
+    let environment = manifests.environment;
+    let mut added = Vec::new();
+    for delivery in &manifests.deliveries {
         let files: Vec<ManifestFile> = delivery
             .roots
             .iter()
-            .flat_map(|root| delivered.engine.root_files(root, environment, workspace))
+            .flat_map(|root| manifests.engine.root_files(root, environment, workspace))
             .collect();
         if !files.is_empty() {
-            // This is not a valid name of a claim.
+            // No claim can have this name, because names of claims have no upper-case letters.
             let name = format!("RootOf{}", delivery.name);
             let span = delivery.span.clone();
-            more.push(Delivery {
+            added.push(Delivery {
                 files,
                 place: Some(TreePath::root().child(ROOTS)),
                 ..Delivery::synthetic(&name, delivery.title.clone(), Group::Infrastructure, span)
             });
         }
     }
-    delivered.deliveries.extend(more);
-    delivered
+    manifests.deliveries.extend(added);
+    manifests
 }

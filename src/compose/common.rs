@@ -1,4 +1,4 @@
-//! Settings of a kustomization for all of its objects.
+//! Labels and annotations that a kustomization adds to all of its objects.
 
 use crate::diag::{Diagnostics, Severity};
 use crate::kustomize::{self, Options};
@@ -6,20 +6,20 @@ use crate::object::Object;
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{Mapping, Node, map};
 
-/// Settings of a kustomization that change all of its objects, which avoids a patch for each.
+/// Labels and annotations that a kustomization adds to all of its objects, so that no object needs a patch for them.
 #[derive(Clone, Default)]
-pub(crate) struct Common {
-    /// Entries of `labels`, none of which touches selectors.
+pub(crate) struct CommonMetadata {
+    /// The entries of `labels`. None of them changes selectors.
     pub(super) labels: Vec<Node>,
     pub(super) annotations: Mapping,
 }
 
-impl Common {
+impl CommonMetadata {
     pub(super) fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.annotations.is_empty()
     }
 
-    /// The two fields of a kustomization.
+    /// The fields `labels` and `commonAnnotations` of a kustomization, without empty ones.
     pub(super) fn fields(&self) -> Mapping {
         let mut fields = Mapping::new();
         if !self.labels.is_empty() {
@@ -32,25 +32,25 @@ impl Common {
     }
 }
 
-/// A kustomization without content.
-pub(super) fn kustomization() -> Mapping {
+/// A kustomization with only `apiVersion` and `kind`.
+pub(super) fn empty_kustomization() -> Mapping {
     map! {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 }
 
-/// The objects that a kustomization with `common` builds.
-pub(crate) fn with_common(
+/// Adds the labels and annotations to the objects, as a kustomization does.
+pub(crate) fn apply_common_metadata(
     objects: Vec<Object>,
-    common: &Common,
+    common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Object> {
     if common.is_empty() {
         return objects;
     }
-    let mut fields = kustomization();
+    let mut fields = empty_kustomization();
     for entry in common.fields() {
         fields.insert(entry.key, entry.value);
     }
-    // Given as a node, its values keep their locations.
+    // The kustomization is passed as a node, not as text, so that its values keep their locations.
     let (folder, options) = (TreePath::root(), Options::default());
     let fields = Node::mapping(fields);
     let built = kustomize::build_given(&Tree::new(), &folder, &fields, objects, &options, None);

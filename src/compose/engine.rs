@@ -1,4 +1,4 @@
-//! The interface of a sync engine as an environment uses it. Each engine is a folder of `engine`.
+//! The interface between `compose` and the sync engines, which are implemented in the folders of `engine`.
 
 use super::{EnvironmentManifests, Order, Overlaid, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, Lowering, ManifestFile, Root};
@@ -7,19 +7,19 @@ use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Gvk;
 use crate::tree::TreePath;
 
-/// Names that an environment creates in an instance of its engine.
+/// The names that an environment uses in an instance of its engine. Environments that share an instance must not use the same ones.
 #[derive(Default)]
 pub(crate) struct InstanceNames {
     /// The namespace of the instance.
     pub(crate) namespace: String,
-    /// Whether the instance is on the cluster that it deploys the environment to.
+    /// Whether the instance runs on the cluster that it deploys the environment to.
     pub(crate) is_on_cluster: bool,
     /// The names, each with its kind.
     pub(crate) names: Vec<(&'static str, String)>,
 }
 
 pub(crate) trait SyncEngine: Lowering {
-    /// Whether an environment creates names in an instance of the engine that other environments may share.
+    /// Whether environments may share an instance of the engine, so that their names can conflict.
     fn shares_names(&self) -> bool {
         false
     }
@@ -28,11 +28,11 @@ pub(crate) trait SyncEngine: Lowering {
         InstanceNames::default()
     }
 
-    /// Reports names that several environments create.
+    /// Reports names that several environments use.
     fn check_names(&self, _environments: &[&SharedNames<'_>], _diagnostics: &mut Diagnostics) {}
 
-    /// Whether its own CRDs define a kind.
-    fn serves(&self, gvk: &Gvk) -> bool;
+    /// Whether a kind is defined by a CRD of the engine itself.
+    fn defines(&self, gvk: &Gvk) -> bool;
 
     /// Adds files that belong to several claims of an environment.
     fn add_shared(
@@ -43,18 +43,18 @@ pub(crate) trait SyncEngine: Lowering {
     ) {
     }
 
-    /// Writes the files of a claim outside of its own folder.
+    /// Writes the files of a claim that are outside of its folder.
     fn write_shared(&self, _composition: &mut RenderedTree, _delivery: &Delivery) {}
 
-    /// Folders and files outside of the environment's folders that belong to it, independent of its claims.
-    fn places(&self, _deliveries: &[Delivery]) -> Vec<TreePath> {
+    /// Folders and files that belong to the environment as a whole and are outside of its folders.
+    fn shared_paths(&self, _deliveries: &[Delivery]) -> Vec<TreePath> {
         Vec::new()
     }
 
-    /// The identity of a root: it is the same for environments that sync one cluster from one source.
+    /// The identity of a root. Environments that sync the same cluster from the same source have the same key.
     fn root_key(&self, root: &Root, environment: &Environment) -> String;
 
-    /// The cluster that the environment is deployed to, if its settings for the engine say it.
+    /// The cluster that the environment is deployed to, if the settings for the engine contain it.
     fn destination(&self) -> Option<&str> {
         None
     }
@@ -67,12 +67,12 @@ pub(crate) trait SyncEngine: Lowering {
         workspace: &WorkspaceConfig,
     ) -> Vec<ManifestFile>;
 
-    /// Writes `clusters/<environment>/`: the engine's own objects for each claim.
+    /// Writes `clusters/<environment>/`: the objects of the engine that apply each claim.
     fn write_cluster(
         &self,
-        composition: &mut RenderedTree,
+        rendered: &mut RenderedTree,
         workspace: &WorkspaceConfig,
-        laid: &Overlaid<'_>,
+        overlaid: &Overlaid<'_>,
         order: &Order,
         diagnostics: &mut Diagnostics,
     );

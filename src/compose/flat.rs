@@ -1,12 +1,12 @@
-//! The layout `flat`: a claim's objects as applied, one per file, without a kustomization.
+//! The layout `flat`: one file for each object as it is applied, without a kustomization.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::common::{Common, with_common};
+use super::common::{CommonMetadata, apply_common_metadata};
 use super::folder::check_merge_key;
-use super::{Expected, Form, OutputFile, RenderedTree, form};
+use super::{Expected, Form, OutputFile, RenderedTree, object_text};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::kustomize::FILE_NAMES;
@@ -15,56 +15,56 @@ use crate::render::plain_name;
 use crate::tree::TreePath;
 use crate::yaml::hex;
 
-/// File names have at most 255 bytes.
-const NAME_LENGTH_MAX: usize = 200;
+/// File systems allow names of 255 bytes. The rest is for the digest and the extension.
+const STEM_LENGTH_MAX: usize = 200;
 
 pub(super) fn write(
-    composition: &mut RenderedTree,
+    rendered: &mut RenderedTree,
     folder: &TreePath,
     delivery: &Delivery,
-    common: &Common,
+    common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) {
     let objects: Vec<Object> = delivery.files.iter().map(|it| it.object.clone()).collect();
     for object in &objects {
         check_merge_key(object, delivery, diagnostics);
     }
-    let objects = with_common(objects, common, diagnostics);
-    for (object, name) in objects.iter().zip(names(&objects)) {
-        let composed = OutputFile {
+    let objects = apply_common_metadata(objects, common, diagnostics);
+    for (object, name) in objects.iter().zip(file_names(&objects)) {
+        let file = OutputFile {
             title: delivery.title.clone(),
-            body: form::object(&object.node),
+            body: object_text(&object.node),
         };
-        composition.files.insert(folder.child(&name), composed);
+        rendered.files.insert(folder.child(&name), file);
     }
-    let expected = Expected::of(delivery, folder.clone(), objects, Form::Flat);
-    composition.expected.push(expected);
+    let expected = Expected::new(delivery, folder.clone(), objects, Form::Flat);
+    rendered.expected.push(expected);
 }
 
 /// `<kind>-<name>[-<namespace>].yaml`. If the name is already used or too long, a digest of the identity is added.
-fn names(objects: &[Object]) -> Vec<String> {
+fn file_names(objects: &[Object]) -> Vec<String> {
     let stem = |object: &Object| {
         let parts = [object.kind(), object.name(), object.namespace()];
         let parts: Vec<&str> = parts.into_iter().filter(|it| !it.is_empty()).collect();
         plain_name(&parts.join("-"))
     };
     let stems: Vec<String> = objects.iter().map(stem).collect();
-    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for stem in &stems {
-        *uses.entry(stem).or_default() += 1;
+        *counts.entry(stem).or_default() += 1;
     }
-    let named = stems.iter().zip(objects).map(|(stem, object)| {
-        let plain = format!("{stem}.yaml");
-        let is_plain = uses.get(&**stem) == Some(&1)
-            && stem.len() <= NAME_LENGTH_MAX
-            && !FILE_NAMES.contains(&&*plain);
-        if is_plain {
-            return plain;
+    let names = stems.iter().zip(objects).map(|(stem, object)| {
+        let name = format!("{stem}.yaml");
+        let is_usable = counts.get(&**stem) == Some(&1)
+            && stem.len() <= STEM_LENGTH_MAX
+            && !FILE_NAMES.contains(&&*name);
+        if is_usable {
+            return name;
         }
-        let short: String = stem.chars().take(NAME_LENGTH_MAX).collect();
+        let short: String = stem.chars().take(STEM_LENGTH_MAX).collect();
         format!("{short}-{}.yaml", digest(object))
     });
-    named.collect()
+    names.collect()
 }
 
 fn digest(object: &Object) -> String {
@@ -79,7 +79,7 @@ mod tests {
     use crate::yaml::parse;
 
     #[test]
-    fn each_object_has_a_name_of_its_own() {
+    fn file_names_are_unique_and_short() {
         let long = "x".repeat(250);
         let text = format!(
             "{{apiVersion: v1, kind: Service, metadata: {{name: a-b, namespace: c}}}}\n---\n\
@@ -90,7 +90,7 @@ mod tests {
         );
         let nodes = parse(&Source::internal("objects", text)).unwrap();
         let objects: Vec<Object> = nodes.into_iter().map(Object::new).collect();
-        let names = names(&objects);
+        let names = file_names(&objects);
         assert_eq!(
             names[2..4],
             ["namespace-c.yaml", "clusterrole-system-a.yaml"]

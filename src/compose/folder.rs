@@ -1,7 +1,7 @@
-//! A claim's folder: a kustomization with its objects, or with its differences from base.
+//! A claim's folder: a kustomization with its complete objects, or with its differences from base.
 
-use super::common::{Common, kustomization, with_common};
-use super::{Expected, Form, OutputFile, RenderedTree, form};
+use super::common::{CommonMetadata, apply_common_metadata, empty_kustomization};
+use super::{Expected, Form, RenderedTree, object_text};
 use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::claim_folder;
@@ -12,23 +12,24 @@ use crate::schema::Schemas;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, emit_kustomize, map, node};
 
-/// The file that makes a folder a kustomization.
+/// The name of the kustomization files that are written.
 pub(super) const KUSTOMIZATION: &str = "kustomization.yaml";
 
+/// The path of a claim's folder.
 pub(crate) fn path(delivery: &Delivery, environment: &Environment) -> TreePath {
     claim_folder(delivery.group, environment.folder(), &delivery.name)
 }
 
-/// A folder that contains the objects themselves.
-pub(super) fn plain(
-    composition: &mut RenderedTree,
+/// Writes a folder that contains the complete objects.
+pub(super) fn write_complete(
+    rendered: &mut RenderedTree,
     folder: &TreePath,
     delivery: &Delivery,
-    common: &Common,
+    common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) {
     let mut writer = Writer {
-        composition,
+        rendered,
         folder,
         delivery,
         resources: Vec::new(),
@@ -40,17 +41,17 @@ pub(super) fn plain(
     writer.finish(common, diagnostics);
 }
 
-/// A folder that builds on base's folder.
-pub(super) fn overlay(
-    composition: &mut RenderedTree,
+/// Writes a folder that builds on the claim's base folder.
+pub(super) fn write_overlay(
+    rendered: &mut RenderedTree,
     folder: &TreePath,
     delivery: &Delivery,
     (base_folder, base): (TreePath, &Delivery),
-    common: &Common,
+    common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) {
     let mut writer = Writer {
-        composition,
+        rendered,
         folder,
         delivery,
         resources: vec![Node::string(folder.relative(&base_folder))],
@@ -80,6 +81,7 @@ pub(super) fn overlay(
     writer.finish(common, diagnostics);
 }
 
+/// Reports an object with a key `<<`. Errors: `merge-key`.
 pub(crate) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics: &mut Diagnostics) {
     if let Some(key) = merge_key(&object.node) {
         let message = "kustomize treats a key `<<` as a merge key, even if it is quoted";
@@ -93,7 +95,7 @@ pub(crate) fn check_merge_key(object: &Object, delivery: &Delivery, diagnostics:
 }
 
 struct Writer<'a> {
-    composition: &'a mut RenderedTree,
+    rendered: &'a mut RenderedTree,
     folder: &'a TreePath,
     delivery: &'a Delivery,
     resources: Vec<Node>,
@@ -104,7 +106,7 @@ impl Writer<'_> {
     fn add(&mut self, file: &ManifestFile, diagnostics: &mut Diagnostics) {
         check_merge_key(&file.object, self.delivery, diagnostics);
         self.resources.push(Node::string(&*file.name));
-        self.write(&file.name, form::object(&file.object.node));
+        self.write(&file.name, object_text(&file.object.node));
     }
 
     fn patch(&mut self, file: &str, object: &Object, patch: Option<Patch>) {
@@ -112,7 +114,7 @@ impl Writer<'_> {
         let mut entry = map! {"path": name.as_str()};
         match patch {
             None => return,
-            Some(Patch::Strategic(node)) => self.write(&name, form::object(&node)),
+            Some(Patch::Strategic(node)) => self.write(&name, object_text(&node)),
             Some(Patch::Json6902(operations)) => {
                 entry.insert("target", target(object));
                 self.write(&name, crate::yaml::emit_canonical(&operations));
@@ -132,21 +134,16 @@ impl Writer<'_> {
             "$patch": "delete",
         });
         self.patches.push(node!({"path": name.as_str()}));
-        self.write(&name, form::object(&node));
+        self.write(&name, object_text(&node));
     }
 
     fn write(&mut self, name: &str, body: String) {
-        let composed = OutputFile {
-            title: self.delivery.title.clone(),
-            body,
-        };
-        self.composition
-            .files
-            .insert(self.folder.child(name), composed);
+        let path = self.folder.child(name);
+        self.rendered.insert_file(path, self.delivery, body);
     }
 
-    fn finish(mut self, common: &Common, diagnostics: &mut Diagnostics) {
-        let mut kustomization = kustomization();
+    fn finish(mut self, common: &CommonMetadata, diagnostics: &mut Diagnostics) {
+        let mut kustomization = empty_kustomization();
         kustomization.insert(
             "resources",
             Node::sequence(std::mem::take(&mut self.resources)),
@@ -167,31 +164,31 @@ impl Writer<'_> {
             .iter()
             .map(|it| it.object.clone())
             .collect();
-        let objects = with_common(objects, common, diagnostics);
-        let expected = Expected::of(
+        let objects = apply_common_metadata(objects, common, diagnostics);
+        let expected = Expected::new(
             self.delivery,
             self.folder.clone(),
             objects,
             Form::Kustomization,
         );
-        self.composition.expected.push(expected);
+        self.rendered.expected.push(expected);
     }
 }
 
-/// A JSON 6902 patch names its target.
+/// The `target` of a JSON 6902 patch. Other patches do not need one, because they contain the identity of the object.
 fn target(object: &Object) -> Mapping {
     let gvk = object.gvk();
-    let set = |text: String| Some(text).filter(|it| !it.is_empty());
+    let non_empty = |text: String| Some(text).filter(|it| !it.is_empty());
     map! {
-        "group"?: set(gvk.group.to_string()),
-        "kind"?: set(gvk.kind.to_string()),
-        "name"?: set(exactly(object.name())),
-        "namespace"?: set(exactly(object.namespace())),
+        "group"?: non_empty(gvk.group.to_string()),
+        "kind"?: non_empty(gvk.kind.to_string()),
+        "name"?: non_empty(escape_dots(object.name())),
+        "namespace"?: non_empty(escape_dots(object.namespace())),
     }
 }
 
-/// kustomize treats a target's name and namespace as regular expressions, so dots are escaped.
-fn exactly(text: &str) -> String {
+/// Escapes dots, because kustomize treats a target's name and namespace as regular expressions.
+fn escape_dots(text: &str) -> String {
     text.replace('.', "\\.")
 }
 

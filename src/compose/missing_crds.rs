@@ -1,5 +1,5 @@
-//! Reports CRDs that claims need and that nothing installs: one warning for all CRDs of the same operator, in all claims and
-//! environments.
+//! Reports CRDs that claims need and that no claim installs. All CRDs of the same operator are reported in one warning, for all
+//! claims and environments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,13 +19,13 @@ pub struct MissingCrd {
     pub title: String,
     /// The location of the claim's name.
     pub span: Span,
-    /// The CRD's name, plural first: `widgets.example.com`.
+    /// The CRD's `metadata.name`, such as `widgets.example.com`.
     pub crd: String,
 }
 
-/// CRDs that belong together.
+/// CRDs that are reported together.
 #[derive(Default)]
-struct Group<'a> {
+struct CrdGroup<'a> {
     crds: BTreeSet<&'a str>,
     environments: BTreeSet<&'a str>,
     /// The claims, sorted by file and location.
@@ -37,10 +37,10 @@ pub(super) fn report(missing: &[MissingCrd], files: &dyn Files, diagnostics: &mu
         return;
     }
     let providers = Providers::read(files);
-    let mut groups: BTreeMap<(Option<String>, &str), Group<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Option<String>, &str), CrdGroup<'_>> = BTreeMap::new();
     for it in missing {
-        let kind = providers.of(&it.crd);
-        // CRDs that no kind installs are assumed to belong to the same operator if their domains are the same.
+        let kind = providers.kinds_for(&it.crd);
+        // CRDs that no kind installs are assumed to belong to the same operator if they have the same domain.
         let domain = match kind {
             Some(_) => "",
             None => domain(&it.crd),
@@ -48,18 +48,18 @@ pub(super) fn report(missing: &[MissingCrd], files: &dyn Files, diagnostics: &mu
         let group = groups.entry((kind, domain)).or_default();
         group.crds.insert(&it.crd);
         group.environments.insert(&it.environment);
-        let place = (it.span.path().as_str(), it.span.range().start);
-        group.claims.entry(place).or_insert(it);
+        let location = (it.span.path().as_str(), it.span.range().start);
+        group.claims.entry(location).or_insert(it);
     }
     for ((kind, _), group) in groups {
-        diagnostics.extend(finding(kind.as_deref(), &group));
+        diagnostics.extend(warning(kind.as_deref(), &group));
     }
 }
 
-fn finding(kind: Option<&str>, group: &Group<'_>) -> Option<Diagnostic> {
+fn warning(kind: Option<&str>, group: &CrdGroup<'_>) -> Option<Diagnostic> {
     let mut claims = group.claims.values();
     let first = claims.next()?;
-    let need = match claims.len() {
+    let subject = match claims.len() {
         0 => format!("{} needs", first.title),
         more => format!("{} and {more} more need", first.title),
     };
@@ -69,7 +69,7 @@ fn finding(kind: Option<&str>, group: &Group<'_>) -> Option<Diagnostic> {
         .map(|it| format!("`{it}`"))
         .collect();
     let message = format!(
-        "{need} the {word} {}, which no claim of {} {} provides",
+        "{subject} the {word} {}, which no claim of {} {} provides",
         crds.join(", "),
         match environments.len() {
             1 => "environment",
@@ -97,13 +97,13 @@ fn domain(crd: &str) -> &str {
     crd.get(start..).unwrap_or(crd)
 }
 
-/// The claim kinds that install CRDs.
+/// All claim kinds of the workspace, searched for those that install a CRD.
 struct Providers {
     kinds: Vec<Arc<ClaimKind>>,
 }
 
 impl Providers {
-    /// Reads all kinds, because only those of claims are loaded.
+    /// Reads all kinds again, because the loaded workspace only contains those that claims use.
     fn read(files: &dyn Files) -> Providers {
         Providers {
             kinds: load::kinds(files, &mut Diagnostics::default()),
@@ -111,19 +111,19 @@ impl Providers {
     }
 
     /// The kinds that may install a CRD, joined by `or`.
-    fn of(&self, crd: &str) -> Option<String> {
-        let brings = |kind: &&Arc<ClaimKind>| {
-            let mut own = kind.provides.iter();
-            own.any(|it| {
-                // A list of names is an expression; its possible values are searched in the text of the kind.
-                let may_give = || it.names.is_some() && kind.span.source.text.contains(crd);
-                it.name.as_deref() == Some(crd) || may_give()
+    fn kinds_for(&self, crd: &str) -> Option<String> {
+        let may_install = |kind: &&Arc<ClaimKind>| {
+            let mut capabilities = kind.provides.iter();
+            capabilities.any(|it| {
+                // `names` is an expression, which cannot be evaluated without a claim, so the CRD is searched in its text.
+                let may_contain = || it.names.is_some() && kind.span.source.text.contains(crd);
+                it.name.as_deref() == Some(crd) || may_contain()
             })
         };
         let names: Vec<&str> = self
             .kinds
             .iter()
-            .filter(brings)
+            .filter(may_install)
             .map(|it| &*it.name)
             .collect();
         (!names.is_empty()).then(|| names.join(" or "))

@@ -1,22 +1,23 @@
-//! The tree: base folders, overlay folders with computed patches, and the sync engine's own objects for each cluster.
+//! Creates the tree: base folders, overlay folders with computed patches, and the sync engine's objects for each cluster.
 //!
 //! If a claim exists in base and in an environment, the environment's folder builds on the base folder: differences are patches,
-//! new objects are files, removed objects are deletions. The user's `overlays/` are applied first, so the tree is self-contained.
+//! new objects are files, and removed objects are patches with `$patch: delete`. The user's `overlays/` are applied first, so the
+//! tree does not refer to them.
 
+mod bootstrap;
 pub(crate) mod common;
 mod crds;
 mod engine;
+mod exports;
 mod flat;
 pub(crate) mod folder;
-mod interface;
 mod missing_crds;
-pub(crate) mod form;
 mod namespaces;
+pub(crate) mod object_text;
 mod order;
 pub(crate) mod overlay;
 mod owners;
-mod plain;
-mod bootstrap;
+mod shared_folder;
 mod unused_overlays;
 
 use std::collections::BTreeMap;
@@ -31,64 +32,71 @@ use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Node, emit_canonical};
-use common::Common;
+use common::CommonMetadata;
 pub(crate) use engine::{InstanceNames, SyncEngine};
-pub use interface::Exports;
+pub use exports::Exports;
 pub use missing_crds::MissingCrd;
+pub(crate) use object_text::object_text;
 pub(crate) use order::Order;
 use overlay::{Overlay, Unmatched};
 
-/// An environment and the deliveries of its claims.
+/// An environment with the files and objects of its claims, before overlays are applied.
 pub struct EnvironmentManifests<'a> {
     /// The environment, which may be base.
     pub environment: &'a Environment,
     pub(crate) engine: Arc<dyn SyncEngine>,
-    /// Its claims, by name.
+    /// Its claims, sorted by name.
     pub deliveries: Vec<Delivery>,
-    /// Whether it has further claims that are not rendered.
+    /// Whether only some of its claims are rendered.
     pub is_partial: bool,
 }
 
 impl EnvironmentManifests<'_> {
-    /// Whether no other environment can have conflicting names: services and roots are shared by clusters, and environments may
-    /// share one Argo CD.
-    pub fn is_by_itself(&self) -> bool {
+    /// Whether its names cannot conflict with those of another environment. Conflicts are possible if it has services or roots,
+    /// which clusters share, or if it uses an Argo CD that other environments may use, too.
+    pub fn has_only_own_names(&self) -> bool {
         let mut deliveries = self.deliveries.iter();
         let is_shared = deliveries.any(|it| !it.services.is_empty() || !it.roots.is_empty());
         !is_shared && (self.is_partial || !self.engine.shares_names())
     }
 }
 
-/// The files to be written, and the objects they must build to.
+/// The files to be written, and the objects that building them must produce.
 #[derive(Default)]
 pub struct RenderedTree {
     /// The files, by their paths below the output folder.
     pub files: BTreeMap<TreePath, OutputFile>,
-    /// The kustomizations, each with the objects that it must build to.
+    /// The folders, each with the objects that building it must produce.
     pub expected: Vec<Expected>,
-    /// Files of data, each with the expected content.
+    /// Files that are not objects, each with the expected content.
     pub data: Vec<Data>,
     /// Folders and files that belong to one environment although their paths do not contain its name.
-    pub places: Vec<TreePath>,
-    /// For each claim of a partially rendered environment: the properties that the rest depends on.
-    pub interfaces: BTreeMap<(String, String), Exports>,
-    /// The CRDs that claims need and that nothing installs.
+    pub shared_paths: Vec<TreePath>,
+    /// By environment and claim, for partially rendered environments: the properties that the output of other claims depends on.
+    pub exports: BTreeMap<(String, String), Exports>,
+    /// The CRDs that claims need and that no claim installs.
     pub missing: Vec<MissingCrd>,
-    /// Entries of `overlays/base` without a match so far. Whether they match anything is only known after all environments.
+    /// For each set of objects that `overlays/base` was applied to: the errors for entries that match none of them. An entry is
+    /// only an error if it matches in none of the sets, which is known after all environments.
     pub unmatched: Vec<Vec<Diagnostic>>,
 }
 
 impl RenderedTree {
-    /// Puts a file of an environment itself into its folder of `clusters`.
-    pub(crate) fn put(&mut self, environment: &Environment, file: &str, body: String) {
+    /// Adds a file to the folder of an environment in `clusters/`.
+    pub(crate) fn insert_cluster_file(
+        &mut self,
+        environment: &Environment,
+        file: &str,
+        body: String,
+    ) {
         let title = format!("Environment/{}", environment.name);
         let path = cluster_folder(&environment.name).child(file);
         self.files.insert(path, OutputFile { title, body });
     }
 
-    /// Adds a file of data.
-    pub(crate) fn data(&mut self, path: TreePath, delivery: &Delivery, node: Node) {
-        self.text(path.clone(), delivery, emit_canonical(&node));
+    /// Adds a file that is not an object, whose content the proof checks.
+    pub(crate) fn insert_data(&mut self, path: TreePath, delivery: &Delivery, node: Node) {
+        self.insert_file(path.clone(), delivery, emit_canonical(&node));
         self.data.push(Data {
             path,
             node,
@@ -98,15 +106,15 @@ impl RenderedTree {
         });
     }
 
-    pub(crate) fn text(&mut self, path: TreePath, delivery: &Delivery, body: String) {
+    pub(crate) fn insert_file(&mut self, path: TreePath, delivery: &Delivery, body: String) {
         let title = delivery.title.clone();
         self.files.insert(path, OutputFile { title, body });
     }
 }
 
-/// The content of a file and its origin.
+/// A file to be written.
 pub struct OutputFile {
-    /// `Kind/name` for the ownership line.
+    /// `Kind/name` of the claim or environment, for the ownership line.
     pub title: String,
     /// The text of the file, without an ownership line.
     pub body: String,
@@ -120,7 +128,7 @@ pub struct Expected {
     pub objects: Vec<Object>,
     /// The claim, for messages.
     pub title: String,
-    /// How it is built.
+    /// Which files of the folder contain the objects.
     pub form: Form,
     /// The owner of the claim, if set.
     pub owner: Option<Arc<str>>,
@@ -128,18 +136,18 @@ pub struct Expected {
     pub span: Span,
 }
 
-/// How the objects of a folder are built.
+/// Which files of a folder contain its objects.
 #[derive(Clone, Debug)]
 pub enum Form {
-    /// By a kustomization that lists resources and patches.
+    /// The folder is a kustomization, which lists resources and patches.
     Kustomization,
-    /// Complete objects in a folder in which the sync engine applies every file.
+    /// Every file of the folder is a complete object, and the sync engine applies all of them.
     Flat,
     /// Complete objects in these files, in a folder shared with other claims.
     Files(Vec<TreePath>),
 }
 
-/// A file that is not an object.
+/// A file that is not an object, for example values of a chart.
 pub struct Data {
     /// The file, below the output folder.
     pub path: TreePath,
@@ -154,8 +162,7 @@ pub struct Data {
 }
 
 impl Expected {
-    /// The expected result of building a claim's folder.
-    pub(crate) fn of(
+    pub(crate) fn new(
         delivery: &Delivery,
         folder: TreePath,
         objects: Vec<Object>,
@@ -172,12 +179,12 @@ impl Expected {
     }
 }
 
-/// Composes environments one by one, on the base that they share.
+/// Composes environments one by one, on top of the base that they share.
 pub struct Composer<'a> {
     files: &'a dyn Files,
     workspace: &'a WorkspaceConfig,
     charts: &'a Charts<'a>,
-    /// Whether these are all environments of the workspace.
+    /// Whether all environments of the workspace are composed.
     is_whole: bool,
     base_overlay: Overlay,
     bases: Vec<Overlaid<'a>>,
@@ -187,42 +194,43 @@ impl<'a> Composer<'a> {
     /// Applies `overlays/base` to base, once for each engine, and composes it. `overlays/` is read from `files`.
     pub fn new(
         files: &'a dyn Files,
-        repository: &'a Workspace<'_>,
+        workspace: &'a Workspace<'_>,
         bases: Vec<EnvironmentManifests<'a>>,
         diagnostics: &mut Diagnostics,
     ) -> (Composer<'a>, RenderedTree) {
         let base_overlay = overlay::read(files, BASE, diagnostics);
-        let overlays = [(&base_overlay, Unmatched::Kept)];
+        let overlays = [(&base_overlay, Unmatched::Defer)];
         let bases = each(bases, diagnostics, |base, diagnostics| {
             overlay::apply_overlays(files, base, &overlays, diagnostics)
         });
         let (bases, unmatched): (Vec<_>, Vec<_>) = bases.into_iter().unzip();
-        let mut composition = RenderedTree {
+        let mut rendered = RenderedTree {
             unmatched,
             ..RenderedTree::default()
         };
-        for laid in &bases {
-            owners::check(laid, diagnostics);
-            for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
-                let place = folder::path(delivery, laid.environment);
-                let (into, common) = (&mut composition, &laid.common);
-                folder::plain(into, &place, delivery, common, diagnostics);
+        for base in &bases {
+            owners::check(base, diagnostics);
+            for delivery in base.deliveries.iter().filter(|it| !it.files.is_empty()) {
+                let path = folder::path(delivery, base.environment);
+                let (rendered, common) = (&mut rendered, &base.common);
+                folder::write_complete(rendered, &path, delivery, common, diagnostics);
             }
         }
         let composer = Composer {
             files,
-            workspace: &repository.workspace,
-            charts: &repository.charts,
-            is_whole: repository.scope.is_whole(),
+            workspace: &workspace.workspace,
+            charts: &workspace.charts,
+            is_whole: workspace.scope.is_whole(),
             base_overlay,
             bases,
         };
-        (composer, composition)
+        (composer, rendered)
     }
 
-    /// Whether the composition is conclusive about the overlay of base: unmatched entries are only known after all environments.
+    /// Whether all unmatched entries of `overlays/base` are known: if it has entries that can fail to match, only after all
+    /// environments.
     pub fn is_conclusive(&self) -> bool {
-        self.is_whole || self.base_overlay.is_plain()
+        self.is_whole || self.base_overlay.always_matches()
     }
 
     /// Applies the overlays to the claims of one environment and composes its files.
@@ -232,25 +240,31 @@ impl<'a> Composer<'a> {
         diagnostics: &mut Diagnostics,
     ) -> RenderedTree {
         let own_overlay = overlay::read(self.files, &environment.environment.name, diagnostics);
-        let is_judge = self.is_whole && environment.environment.layout == Layout::Flat;
-        let of_base = match is_judge {
-            true => Unmatched::Kept,
-            false => Unmatched::PassedOver,
+        // With layout `overlays`, the entries are checked when the overlay is applied to the base that the environment builds on.
+        let defers_base = self.is_whole && environment.environment.layout == Layout::Flat;
+        let unmatched_in_base = match defers_base {
+            true => Unmatched::Defer,
+            false => Unmatched::Ignore,
         };
         let overlays = [
-            (&self.base_overlay, of_base),
-            (&own_overlay, Unmatched::Refused),
+            (&self.base_overlay, unmatched_in_base),
+            (&own_overlay, Unmatched::Error),
         ];
-        let environment = with_shared(environment, self.workspace, diagnostics);
-        let (laid, unmatched) =
+        let environment = with_shared_files(environment, self.workspace, diagnostics);
+        let (overlaid, unmatched) =
             overlay::apply_overlays(self.files, environment, &overlays, diagnostics);
-        let mut composition =
-            compose_environment(self.workspace, &laid, &self.bases, self.charts, diagnostics);
-        composition.unmatched.extend(is_judge.then_some(unmatched));
-        composition
+        let mut rendered = compose_environment(
+            self.workspace,
+            &overlaid,
+            &self.bases,
+            self.charts,
+            diagnostics,
+        );
+        rendered.unmatched.extend(defers_base.then_some(unmatched));
+        rendered
     }
 
-    /// Checks the names that environments have in common.
+    /// Checks for names that several environments use.
     pub fn check_names(environments: &[SharedNames<'_>], diagnostics: &mut Diagnostics) {
         bootstrap::check(environments, diagnostics);
         let mut engines: BTreeMap<&str, Vec<&SharedNames<'_>>> = BTreeMap::new();
@@ -260,15 +274,15 @@ impl<'a> Composer<'a> {
                 .or_default()
                 .push(names);
         }
-        for own in engines.values() {
-            if let Some(first) = own.first() {
-                first.engine.check_names(own, diagnostics);
+        for environments in engines.values() {
+            if let Some(first) = environments.first() {
+                first.engine.check_names(environments, diagnostics);
             }
         }
     }
 
-    /// Checks for missing CRDs and unmatched overlay entries, in all environments together.
-    pub fn check_unmatched(
+    /// Reports missing CRDs, unused overlays and unmatched overlay entries of all environments together.
+    pub fn check_all_environments(
         &self,
         missing: &[MissingCrd],
         unmatched: Vec<Vec<Diagnostic>>,
@@ -278,23 +292,23 @@ impl<'a> Composer<'a> {
             unused_overlays::check(self.files, diagnostics);
         }
         missing_crds::report(missing, self.files, diagnostics);
-        diagnostics.extend(unmatched_everywhere(unmatched));
+        diagnostics.extend(in_all(unmatched));
     }
 }
 
-/// Items of an environment that may conflict with another one: names in a shared instance of the engine, services and roots.
+/// The parts of an environment that may conflict with another one: names in a shared instance of the engine, services and roots.
 pub struct SharedNames<'a> {
     pub(crate) environment: &'a Environment,
     engine: Arc<dyn SyncEngine>,
-    /// Its names in its instance of the engine.
+    /// The names that it uses in its instance of the engine.
     pub(crate) instance: InstanceNames,
-    /// The claims with services and roots, without their objects.
+    /// The claims that have services or roots, without their objects.
     pub(crate) deliveries: Vec<Delivery>,
 }
 
 impl<'a> SharedNames<'a> {
-    /// Collects them from the deliveries of an environment's claims.
-    pub fn of(manifests: &EnvironmentManifests<'a>) -> SharedNames<'a> {
+    /// Collects the names of an environment.
+    pub fn new(manifests: &EnvironmentManifests<'a>) -> SharedNames<'a> {
         let deliveries = manifests.deliveries.iter();
         let shared = deliveries.filter(|it| !it.services.is_empty() || !it.roots.is_empty());
         SharedNames {
@@ -306,7 +320,7 @@ impl<'a> SharedNames<'a> {
     }
 }
 
-/// The error that an environment renders a file differently from another one.
+/// The error for a file that an environment renders with other content than another environment.
 pub fn differing_file(path: &TreePath, environment: &Environment) -> Diagnostic {
     let name = &environment.name;
     let message =
@@ -315,8 +329,8 @@ pub fn differing_file(path: &TreePath, environment: &Environment) -> Diagnostic 
     fault.help("environments that share the file must have the same Argo CD settings and the same claim in base")
 }
 
-/// Adds files that belong to several claims of an environment.
-fn with_shared<'a>(
+/// Adds deliveries for files that belong to several claims: namespaces, shared files of the engine, and roots.
+fn with_shared_files<'a>(
     environment: EnvironmentManifests<'a>,
     workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
@@ -328,20 +342,20 @@ fn with_shared<'a>(
 }
 
 /// A path of the tree, relative to the root of the repository.
-pub(crate) fn in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
+pub(crate) fn path_in_repository(workspace: &WorkspaceConfig, path: &TreePath) -> String {
     match workspace.sync_path.trim_start_matches("./") {
         "" | "." => path.to_string(),
-        above => format!("{above}/{path}"),
+        sync_path => format!("{sync_path}/{path}"),
     }
 }
 
-/// Extends a scope so that environments are rendered completely if their overlay may mix objects, that is, if its result for one
-/// claim may depend on another.
-pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
-    let mixes = |environment: &str| overlay::mixes_claims(files, environment);
-    let base = !scope.claims.is_empty() && mixes("base");
+/// Extends a scope so that environments are rendered completely if the result of their overlay for one claim may depend on another
+/// claim.
+pub fn widen_for_overlays(files: &dyn Files, scope: &Scope) -> Scope {
+    let depends = |environment: &str| overlay::depends_on_all_claims(files, environment);
+    let base_depends = !scope.claims.is_empty() && depends(BASE);
     let claims = scope.claims.iter();
-    let partial = claims.filter(|(environment, _)| !base && !mixes(environment));
+    let partial = claims.filter(|(environment, _)| !base_depends && !depends(environment));
     Scope {
         environments: scope.environments.clone(),
         claims: partial
@@ -351,80 +365,86 @@ pub fn whole_under_overlays(files: &dyn Files, scope: &Scope) -> Scope {
     }
 }
 
-/// The entries of `overlays/base` that match nothing in any base, nor in an environment that excludes a claim of base.
-fn unmatched_everywhere(sides: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
-    let mut sides = sides.into_iter();
-    let mut everywhere = sides.next().unwrap_or_default();
-    for side in sides {
-        let is_there = |it: &Diagnostic| {
-            let mut others = side.iter();
+/// The diagnostics that all lists contain.
+fn in_all(lists: Vec<Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let mut lists = lists.into_iter();
+    let mut common = lists.next().unwrap_or_default();
+    for list in lists {
+        common.retain(|it| {
+            let mut others = list.iter();
             others.any(|other| other.code == it.code && other.span == it.span)
-        };
-        everywhere.retain(is_there);
+        });
     }
-    everywhere
+    common
 }
 
-/// An environment's claims after the user's overlays, and the common settings that each kustomization repeats.
+/// An environment after the user's overlays are applied.
 pub(crate) struct Overlaid<'a> {
     pub(crate) environment: &'a Environment,
     engine: Arc<dyn SyncEngine>,
     pub(crate) deliveries: Vec<Delivery>,
-    pub(crate) common: Common,
+    /// The labels and annotations that each written kustomization sets.
+    pub(crate) common: CommonMetadata,
     is_partial: bool,
 }
 
 impl Overlaid<'_> {
-    /// A claim's folder and its contents, if it has any.
-    fn folder_of(&self, claim: &str) -> Option<(TreePath, &Delivery)> {
-        let mut standing = self.deliveries.iter().filter(|it| !it.files.is_empty());
-        let delivery = standing.find(|it| it.name == claim)?;
+    /// A claim and the path of its folder; `None` if it has no files.
+    fn find(&self, claim: &str) -> Option<(TreePath, &Delivery)> {
+        let mut written = self.deliveries.iter().filter(|it| !it.files.is_empty());
+        let delivery = written.find(|it| it.name == claim)?;
         Some((folder::path(delivery, self.environment), delivery))
     }
 }
 
 fn compose_environment(
     workspace: &WorkspaceConfig,
-    laid: &Overlaid<'_>,
+    overlaid: &Overlaid<'_>,
     bases: &[Overlaid<'_>],
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> RenderedTree {
-    let mut composition = RenderedTree::default();
-    owners::check(laid, diagnostics);
+    let mut rendered = RenderedTree::default();
+    owners::check(overlaid, diagnostics);
     let base = bases
         .iter()
-        .find(|it| it.environment.engine == laid.environment.engine);
-    for delivery in laid.deliveries.iter().filter(|it| !it.files.is_empty()) {
-        let (into, common) = (&mut composition, &laid.common);
-        if let Some(place) = &delivery.place {
-            plain::write(into, place, delivery, common, diagnostics);
+        .find(|it| it.environment.engine == overlaid.environment.engine);
+    for delivery in overlaid.deliveries.iter().filter(|it| !it.files.is_empty()) {
+        let (rendered, common) = (&mut rendered, &overlaid.common);
+        if let Some(path) = &delivery.place {
+            shared_folder::write(rendered, path, delivery, common, diagnostics);
             continue;
         }
-        let place = folder::path(delivery, laid.environment);
-        let base = base.and_then(|it| it.folder_of(&delivery.name));
-        match (laid.environment.layout, base) {
-            (Layout::Flat, _) => flat::write(into, &place, delivery, common, diagnostics),
+        let path = folder::path(delivery, overlaid.environment);
+        let base = base.and_then(|it| it.find(&delivery.name));
+        match (overlaid.environment.layout, base) {
+            (Layout::Flat, _) => flat::write(rendered, &path, delivery, common, diagnostics),
             (Layout::Overlays, Some(base)) => {
-                folder::overlay(into, &place, delivery, base, common, diagnostics);
+                folder::write_overlay(rendered, &path, delivery, base, common, diagnostics);
             }
             (Layout::Overlays, None) => {
-                folder::plain(into, &place, delivery, common, diagnostics);
+                folder::write_complete(rendered, &path, delivery, common, diagnostics);
             }
         }
     }
-    for delivery in &laid.deliveries {
-        laid.engine.write_shared(&mut composition, delivery);
+    for delivery in &overlaid.deliveries {
+        overlaid.engine.write_shared(&mut rendered, delivery);
     }
-    composition.places = laid.engine.places(&laid.deliveries);
-    if laid.is_partial {
-        composition.interfaces = interface::all(&laid.environment.name, &laid.deliveries);
-        return composition;
+    rendered.shared_paths = overlaid.engine.shared_paths(&overlaid.deliveries);
+    if overlaid.is_partial {
+        rendered.exports = exports::all(&overlaid.environment.name, &overlaid.deliveries);
+        return rendered;
     }
-    crds::check(laid, charts, diagnostics);
-    let missing = &mut composition.missing;
-    let order = order::order(laid.environment, &laid.deliveries, missing, diagnostics);
-    laid.engine
-        .write_cluster(&mut composition, workspace, laid, &order, diagnostics);
-    composition
+    crds::check(overlaid, charts, diagnostics);
+    let missing = &mut rendered.missing;
+    let order = order::order(
+        overlaid.environment,
+        &overlaid.deliveries,
+        missing,
+        diagnostics,
+    );
+    overlaid
+        .engine
+        .write_cluster(&mut rendered, workspace, overlaid, &order, diagnostics);
+    rendered
 }

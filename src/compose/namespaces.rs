@@ -1,4 +1,5 @@
-//! Namespaces that charts are installed into and that no claim creates: they are in a separate folder, which the claims wait for.
+//! Namespaces that charts are installed into and that no claim creates. They are written to a separate folder, which is applied
+//! before the claims that need them.
 
 use std::collections::BTreeSet;
 
@@ -9,42 +10,42 @@ use crate::load::Engine;
 use crate::object::Object;
 use crate::yaml::node;
 
-/// The folder, and its Flux Kustomization.
+/// The name of the folder and of its Flux Kustomization.
 pub(super) const NAME: &str = "namespaces";
 
 /// Adds a delivery that creates the missing namespaces.
-pub(super) fn with_namespaces(mut delivered: EnvironmentManifests<'_>) -> EnvironmentManifests<'_> {
-    // The folder belongs to all claims.
-    if delivered.is_partial {
-        return delivered;
+pub(super) fn with_namespaces(mut manifests: EnvironmentManifests<'_>) -> EnvironmentManifests<'_> {
+    // The folder belongs to all claims, so it is only complete if all of them are rendered.
+    if manifests.is_partial {
+        return manifests;
     }
-    let (deliveries, engine) = (&delivered.deliveries, delivered.environment.engine);
+    let (deliveries, engine) = (&manifests.deliveries, manifests.environment.engine);
     let files = deliveries.iter().flat_map(|it| &it.files);
-    let made: BTreeSet<&str> = files
+    let created: BTreeSet<&str> = files
         .filter(|it| it.object.kind() == "Namespace")
         .map(|it| it.object.name())
         .collect();
-    let wanted: BTreeSet<&str> = deliveries
+    let missing: BTreeSet<&str> = deliveries
         .iter()
         .flat_map(|it| &it.namespaces)
         .map(String::as_str)
-        .filter(|it| !made.contains(it) && !is_there(it, engine))
+        .filter(|it| !created.contains(it) && !exists_already(it, engine))
         .collect();
-    if wanted.is_empty() {
-        return delivered;
+    if missing.is_empty() {
+        return manifests;
     }
-    let environment = delivered.environment;
+    let environment = manifests.environment;
     let title = format!("Environment/{}", environment.name);
     let delivery = Delivery {
-        files: wanted.into_iter().map(namespace).collect(),
+        files: missing.into_iter().map(namespace).collect(),
         ..Delivery::synthetic(NAME, title, Group::Infrastructure, environment.span.clone())
     };
-    delivered.deliveries.push(delivery);
-    delivered
+    manifests.deliveries.push(delivery);
+    manifests
 }
 
-/// Whether every cluster has the namespace, or the engine creates it.
-fn is_there(name: &str, engine: &Engine) -> bool {
+/// Whether every cluster has the namespace, or the installation of the engine creates it.
+fn exists_already(name: &str, engine: &Engine) -> bool {
     name == "default" || name.starts_with("kube-") || name == engine.namespace
 }
 

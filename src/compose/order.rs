@@ -1,7 +1,7 @@
 //! The order of claims: which claims must be ready before others.
 //!
-//! It follows from CRDs that one claim provides and another requires, from references and `dependsOn`, and from namespaces: a claim
-//! depends on the one that creates the namespace of its objects.
+//! A claim depends on the claims that install the CRDs it requires, on those it refers to, on those in its `dependsOn`, and on the
+//! one that creates the namespace of its objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,30 +11,28 @@ use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Environment;
 
-/// For each claim, the claims that must be ready first.
+/// By claim: the claims that must be ready first.
 pub(crate) type Order = BTreeMap<String, BTreeSet<String>>;
 
-/// Computes the order, and adds CRDs that nothing installs to `missing`. Errors: `dependency-cycle`.
+/// Computes the order, and adds CRDs that no claim installs to `missing`. Errors: `dependency-cycle`.
 pub(super) fn order(
     environment: &Environment,
     deliveries: &[Delivery],
     missing: &mut Vec<MissingCrd>,
     diagnostics: &mut Diagnostics,
 ) -> Order {
-    let standing = deliveries.iter().filter(|it| !it.is_empty());
-    let standing: Vec<&Delivery> = standing.filter(|it| it.place.is_none()).collect();
-    let (providers, namespaces) = (providers(&standing), namespaces(&standing));
-    let names: BTreeSet<&str> = standing.iter().map(|it| it.name.as_str()).collect();
+    let ordered = deliveries.iter().filter(|it| !it.is_empty());
+    let ordered: Vec<&Delivery> = ordered.filter(|it| it.place.is_none()).collect();
+    let (providers, namespaces) = (crd_providers(&ordered), namespace_creators(&ordered));
+    let names: BTreeSet<&str> = ordered.iter().map(|it| it.name.as_str()).collect();
     let mut order = Order::new();
-    for delivery in &standing {
-        let mut first = delivery.depends_on.clone();
+    for delivery in &ordered {
+        let mut dependencies = delivery.depends_on.clone();
         for crd in &delivery.requires {
+            let mut declared = environment.provides.iter();
             match providers.get(crd.as_str()) {
-                Some(claims) => first.extend(claims.iter().map(|it| it.to_string())),
-                None if environment
-                    .provides
-                    .iter()
-                    .any(|it| it.as_str() == Some(crd)) => {}
+                Some(claims) => dependencies.extend(claims.iter().map(|it| it.to_string())),
+                None if declared.any(|it| it.as_str() == Some(crd)) => {}
                 None => missing.push(MissingCrd {
                     environment: environment.name.clone(),
                     title: delivery.title.clone(),
@@ -43,57 +41,58 @@ pub(super) fn order(
                 }),
             }
         }
-        let used = delivery.files.iter().map(|it| it.object.namespace());
-        let charts = delivery.releases.iter().filter_map(|it| {
-            let namespace = it
-                .object
-                .node
-                .at_keys(&["spec", "destination", "namespace"]);
-            namespace?.as_str()
-        });
-        first.extend(
-            used.chain(charts)
-                .filter_map(|it| namespaces.get(it))
-                .map(|it| it.to_string()),
-        );
+        let creators = used_namespaces(delivery).filter_map(|it| namespaces.get(it));
+        dependencies.extend(creators.map(|it| it.to_string()));
         // An overlay may delete all objects of a claim that another claim depends on.
-        first.retain(|name| *name != delivery.name && names.contains(name.as_str()));
-        order.insert(delivery.name.clone(), first);
+        dependencies.retain(|name| *name != delivery.name && names.contains(name.as_str()));
+        order.insert(delivery.name.clone(), dependencies);
     }
     put_overlay_last(&mut order);
-    if let Some(circle) = find_circle(&order) {
-        diagnostics.push(cycle(environment, deliveries, &circle));
+    if let Some(cycle) = find_cycle(&order) {
+        diagnostics.push(cycle_error(environment, deliveries, &cycle));
     }
     order
 }
 
-/// Objects that overlays add wait for all claims, except those that depend on them, for example on an added namespace.
+/// The namespaces of a claim's objects and of its charts.
+fn used_namespaces(delivery: &Delivery) -> impl Iterator<Item = &str> {
+    let files = delivery.files.iter().map(|it| it.object.namespace());
+    let charts = delivery.releases.iter().filter_map(|it| {
+        let node = &it.object.node;
+        node.at_keys(&["spec", "destination", "namespace"])?
+            .as_str()
+    });
+    files.chain(charts)
+}
+
+/// Makes the objects that overlays add depend on all claims, except on those that depend on them, for example on an added namespace.
 fn put_overlay_last(order: &mut Order) {
     if !order.contains_key(NAME) {
         return;
     }
-    let mut waiting = BTreeSet::from([NAME.to_string()]);
+    let mut dependents = BTreeSet::from([NAME.to_string()]);
     loop {
-        let more = order.iter().filter(|(name, first)| {
-            !waiting.contains(*name) && first.iter().any(|it| waiting.contains(it))
+        let more = order.iter().filter(|(name, dependencies)| {
+            !dependents.contains(*name) && dependencies.iter().any(|it| dependents.contains(it))
         });
         let more: Vec<String> = more.map(|it| it.0.clone()).collect();
         if more.is_empty() {
             break;
         }
-        waiting.extend(more);
+        dependents.extend(more);
     }
-    let rest: Vec<String> = order
+    let others: Vec<String> = order
         .keys()
-        .filter(|it| !waiting.contains(*it))
+        .filter(|it| !dependents.contains(*it))
         .cloned()
         .collect();
-    if let Some(first) = order.get_mut(NAME) {
-        first.extend(rest);
+    if let Some(dependencies) = order.get_mut(NAME) {
+        dependencies.extend(others);
     }
 }
 
-fn providers<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, Vec<&'a str>> {
+/// By CRD: the claims that install it.
+fn crd_providers<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut providers: BTreeMap<&'a str, Vec<&'a str>> = BTreeMap::new();
     for delivery in deliveries {
         for crd in &delivery.provides {
@@ -103,7 +102,8 @@ fn providers<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, Vec<&'a str>>
     providers
 }
 
-fn namespaces<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, &'a str> {
+/// By namespace: the claim that creates it.
+fn namespace_creators<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, &'a str> {
     let files = deliveries.iter().flat_map(|delivery| {
         delivery
             .files
@@ -118,12 +118,12 @@ fn namespaces<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<&'a str, &'a str> {
 }
 
 /// Finds a cycle by depth-first search, visiting each claim once.
-fn find_circle(order: &Order) -> Option<Vec<&str>> {
+fn find_cycle(order: &Order) -> Option<Vec<&str>> {
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for start in order.keys() {
-        let mut path: Vec<(&str, Vec<&str>)> = vec![(start, next(order, start))];
-        while let Some((_, rest)) = path.last_mut() {
-            let Some(name) = rest.pop() else {
+        let mut path: Vec<(&str, Vec<&str>)> = vec![(start, dependencies(order, start))];
+        while let Some((_, unvisited)) = path.last_mut() {
+            let Some(name) = unvisited.pop() else {
                 done.extend(path.pop().map(|it| it.0));
                 continue;
             };
@@ -131,14 +131,14 @@ fn find_circle(order: &Order) -> Option<Vec<&str>> {
                 return Some(path[at..].iter().map(|it| it.0).chain([name]).collect());
             }
             if !done.contains(name) {
-                path.push((name, next(order, name)));
+                path.push((name, dependencies(order, name)));
             }
         }
     }
     None
 }
 
-fn next<'a>(order: &'a Order, name: &str) -> Vec<&'a str> {
+fn dependencies<'a>(order: &'a Order, name: &str) -> Vec<&'a str> {
     order
         .get(name)
         .into_iter()
@@ -147,15 +147,15 @@ fn next<'a>(order: &'a Order, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-fn cycle(environment: &Environment, deliveries: &[Delivery], circle: &[&str]) -> Diagnostic {
+fn cycle_error(environment: &Environment, deliveries: &[Delivery], cycle: &[&str]) -> Diagnostic {
     let message = format!(
         "dependency cycle of claims in environment `{}`: {}",
         environment.name,
-        circle.join(" → ")
+        cycle.join(" → ")
     );
     let mut fault = Diagnostic::error("dependency-cycle", message)
         .help("remove a `dependsOn`, a reference, or a shared namespace");
-    let spans = circle
+    let spans = cycle
         .iter()
         .skip(1)
         .filter_map(|name| deliveries.iter().find(|it| it.name == *name))

@@ -1,12 +1,12 @@
-//! The user's `overlays/<env>/`, applied to the rendered objects.
+//! Applies the user's `overlays/<env>/` to the rendered objects.
 //!
-//! `labels` without selectors and `commonAnnotations` are not applied to the objects: each written kustomization repeats them,
-//! which avoids a patch for each object.
+//! `labels` without selectors and `commonAnnotations` are not applied to the objects. Instead, each written kustomization repeats
+//! them, so that no object needs a patch for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::common::Common;
+use super::common::CommonMetadata;
 use super::folder::KUSTOMIZATION;
 use super::{EnvironmentManifests, Overlaid};
 use crate::delivery::{Delivery, ManifestFile};
@@ -15,65 +15,62 @@ use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
 use crate::layout::{BASE, Folder, Group};
 use crate::object::Object;
 use crate::render::plain_name;
-use crate::tree::{EntryKind, Files, FilesError, TreePath};
+use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, node, parse_one};
 
-/// The folder of what overlays add, and its Flux Kustomization.
+/// The name of the folder for objects that overlays add, and of its Flux Kustomization.
 pub(crate) const NAME: &str = "overlay";
 
 /// An overlay of the user.
 pub(super) struct Overlay {
-    /// Its folder; `None` if it does not exist.
+    /// Its folder; `None` if there is no overlay.
     folder: Option<TreePath>,
-    /// What each kustomization repeats.
-    common: Common,
-    /// Whether it contains nothing else.
-    is_common: bool,
+    /// The labels and annotations that each written kustomization repeats.
+    common: CommonMetadata,
+    /// Whether the overlay contains nothing but `common`.
+    has_only_metadata: bool,
+    /// The start of the kustomization file.
     span: Option<Span>,
 }
 
 impl Overlay {
-    /// Whether it has no entries that could fail to match.
-    pub(super) fn is_plain(&self) -> bool {
-        self.folder.is_none() || self.is_common
+    /// Whether it has no entries, such as patches, that can fail to match.
+    pub(super) fn always_matches(&self) -> bool {
+        self.folder.is_none() || self.has_only_metadata
     }
 }
 
-/// The folder of an environment's overlay and its contents.
-pub(super) fn place(files: &dyn Files, environment: &str) -> Result<Option<EntryKind>, FilesError> {
-    files.kind(&Folder::Overlays.path().child(environment))
-}
-
-/// Whether the result of an environment's overlay for one claim may depend on another claim. Labels and annotations for all objects
-/// do not.
-pub(super) fn mixes_claims(files: &dyn Files, environment: &str) -> bool {
-    match place(files, environment) {
+/// Whether the result of an environment's overlay for one claim may depend on another claim. If the overlay only adds labels and
+/// annotations to all objects, it does not.
+pub(super) fn depends_on_all_claims(files: &dyn Files, environment: &str) -> bool {
+    match files.kind(&Folder::Overlays.path().child(environment)) {
         Ok(None) => false,
         Ok(Some(EntryKind::Folder)) => {
             let mut faults = Diagnostics::default();
             let overlay = read(files, environment, &mut faults);
-            faults.has_errors() || !overlay.is_common
+            faults.has_errors() || !overlay.has_only_metadata
         }
         _ => true,
     }
 }
 
+/// Reads the overlay of an environment. Errors: `no-kustomization`; an invalid kustomization is reported when it is built.
 pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagnostics) -> Overlay {
     let mut overlay = Overlay {
         folder: None,
-        common: Common::default(),
-        is_common: false,
+        common: CommonMetadata::default(),
+        has_only_metadata: false,
         span: None,
     };
     let folder = Folder::Overlays.path().child(environment);
     if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
         return overlay;
     }
-    let found = FILE_NAMES
+    let file = FILE_NAMES
         .iter()
         .map(|name| folder.child(name))
         .find(|path| matches!(files.kind(path), Ok(Some(EntryKind::File))));
-    let Some(path) = found else {
+    let Some(path) = file else {
         let fault = Diagnostic::error(
             "no-kustomization",
             format!("`{folder}` has no `{KUSTOMIZATION}`"),
@@ -95,13 +92,13 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
         return overlay;
     };
     overlay.span = Some(node.span().start());
-    overlay.common = common(&node);
-    overlay.is_common = is_common(&node, &overlay.common);
+    overlay.common = common_metadata(&node);
+    overlay.has_only_metadata = has_only_metadata(&node, &overlay.common);
     overlay
 }
 
-/// Whether a kustomization only contains the settings that each written one repeats.
-fn is_common(node: &Node, common: &Common) -> bool {
+/// Whether a kustomization has no other fields than `common`.
+fn has_only_metadata(node: &Node, common: &CommonMetadata) -> bool {
     let fields = common.fields();
     let is_known =
         |key: &str| matches!(key, "apiVersion" | "kind" | "metadata") || fields.contains_key(key);
@@ -110,9 +107,9 @@ fn is_common(node: &Node, common: &Common) -> bool {
 
 /// The `labels` and `commonAnnotations` of a kustomization.
 ///
-/// Empty if a later transformer may read what they set, or if they change more than metadata: they are then applied with the rest
-/// and become patches.
-fn common(node: &Node) -> Common {
+/// Empty if a later transformer may read the values that they set, or if they change more than metadata: they are then applied to
+/// the objects with the rest of the overlay, and become patches.
+fn common_metadata(node: &Node) -> CommonMetadata {
     const LATER: [&str; 5] = [
         "patchesJson6902",
         "replacements",
@@ -124,39 +121,41 @@ fn common(node: &Node) -> Common {
         .as_mapping()
         .filter(|it| !it.keys().any(|key| LATER.contains(&key)))
     else {
-        return Common::default();
+        return CommonMetadata::default();
     };
     let labels = mapping
         .get("labels")
         .and_then(Node::as_sequence)
-        .filter(|items| items.iter().all(is_plain_label));
+        .filter(|items| items.iter().all(only_sets_metadata));
     let annotations = mapping.get("commonAnnotations").and_then(Node::as_mapping);
-    Common {
+    CommonMetadata {
         labels: labels.unwrap_or_default().to_vec(),
         annotations: annotations.cloned().unwrap_or_default(),
     }
 }
 
-fn is_plain_label(entry: &Node) -> bool {
-    let on = |key: &str| entry.get(key).and_then(Node::as_bool) == Some(true);
-    entry.get("pairs").is_some() && entry.get("fields").is_none() && !on("includeSelectors")
+/// Whether an entry of `labels` changes no other fields than `metadata.labels` and those of templates.
+fn only_sets_metadata(entry: &Node) -> bool {
+    let is_true = |key: &str| entry.get(key).and_then(Node::as_bool) == Some(true);
+    entry.get("pairs").is_some() && entry.get("fields").is_none() && !is_true("includeSelectors")
 }
 
-/// How to handle an entry that matches nothing.
+/// How to handle an entry of an overlay that matches no object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unmatched {
-    /// Report it as an error: nothing can match it later.
-    Refused,
-    /// Return it to the caller, who knows whether it matches elsewhere.
-    Kept,
-    /// Ignore it: it is checked where the overlay belongs.
-    PassedOver,
+    /// Report it as an error.
+    Error,
+    /// Return the error to the caller, because the entry may match in another environment.
+    Defer,
+    /// Ignore it, because other objects decide whether it is an error.
+    Ignore,
 }
 
-/// Applies overlays to an environment's objects, one after the other.
+/// Applies overlays to an environment's objects, one after the other. Also returns the deferred errors for entries that match
+/// nothing.
 pub(super) fn apply_overlays<'a>(
     files: &dyn Files,
-    delivered: EnvironmentManifests<'a>,
+    manifests: EnvironmentManifests<'a>,
     overlays: &[(&Overlay, Unmatched)],
     diagnostics: &mut Diagnostics,
 ) -> (Overlaid<'a>, Vec<Diagnostic>) {
@@ -165,13 +164,13 @@ pub(super) fn apply_overlays<'a>(
         engine,
         mut deliveries,
         is_partial,
-    } = delivered;
-    let mut common = Common::default();
+    } = manifests;
+    let mut common = CommonMetadata::default();
     if environment.name != BASE && !environment.labels.is_empty() {
         let pairs = environment.labels.clone();
         common.labels.push(node!({"pairs": pairs}));
     }
-    let mut kept = Vec::new();
+    let mut deferred = Vec::new();
     for (overlay, unmatched) in overlays {
         common.labels.extend(overlay.common.labels.iter().cloned());
         for entry in &overlay.common.annotations {
@@ -180,102 +179,101 @@ pub(super) fn apply_overlays<'a>(
                 .insert(entry.key.clone(), entry.value.clone());
         }
         if let Some(folder) = &overlay.folder {
-            let mut said = Diagnostics::default();
-            let name = &environment.name;
-            let own = *unmatched != Unmatched::PassedOver;
-            deliveries = apply_overlay(files, name, deliveries, overlay, folder, own, &mut said);
-            for fault in said {
-                match fault.class == Class::Unmatched && *unmatched == Unmatched::Kept {
-                    true => kept.push(fault),
+            let mut found = Diagnostics::default();
+            let is_reported = *unmatched != Unmatched::Ignore;
+            let target = (environment.name.as_str(), deliveries);
+            let overlay = (*overlay, folder);
+            deliveries = apply_overlay(files, target, overlay, is_reported, &mut found);
+            for fault in found {
+                match fault.class == Class::Unmatched && *unmatched == Unmatched::Defer {
+                    true => deferred.push(fault),
                     false => diagnostics.push(fault),
                 }
             }
         }
     }
-    let laid = Overlaid {
+    let overlaid = Overlaid {
         environment,
         engine,
         deliveries,
         common,
         is_partial,
     };
-    (laid, kept)
+    (overlaid, deferred)
 }
 
+/// Builds an overlay on top of an environment's objects. If there are errors, the objects are unchanged.
 fn apply_overlay(
     files: &dyn Files,
-    environment: &str,
-    mut deliveries: Vec<Delivery>,
-    overlay: &Overlay,
-    folder: &TreePath,
-    own: bool,
+    (environment, mut deliveries): (&str, Vec<Delivery>),
+    (overlay, folder): (&Overlay, &TreePath),
+    reports_unmatched: bool,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Delivery> {
     let without = overlay.common.fields().keys().map(str::to_string).collect();
     let options = Options {
-        pass_over_unmatched: !own,
+        pass_over_unmatched: !reports_unmatched,
         without,
         reorder: Reorder::None,
         ..Options::default()
     };
-    let built = kustomize::build_over(files, folder, marked(&deliveries), &options);
+    let built = kustomize::build_over(files, folder, marked_objects(&deliveries), &options);
     let failed = built.diagnostics.has_errors();
     diagnostics.extend(
         built
             .diagnostics
             .into_iter()
-            .filter(|it| (own || failed) && !is_of_two_claims(it, &deliveries))
-            .map(no_match_is_an_error),
+            .filter(|it| (reports_unmatched || failed) && !is_duplicate_of_claim(it, &deliveries))
+            .map(unmatched_as_error),
     );
     if failed {
         return deliveries;
     }
-    let mut places: BTreeMap<(String, Arc<str>), Object> = BTreeMap::new();
-    let mut added = Vec::new();
-    for mut object in built.objects {
-        match object
-            .mark
-            .take()
-            .as_deref()
-            .and_then(|mark| mark.split_once('/'))
-        {
-            Some((claim, file)) => drop(places.insert((claim.to_string(), file.into()), object)),
-            None => added.push(object),
-        }
-    }
-    for delivery in &mut deliveries {
-        let mut keep = |file: &mut ManifestFile| match places
-            .remove(&(delivery.name.clone(), file.name.clone()))
-        {
-            Some(object) => {
-                file.object = object;
-                true
-            }
-            None => false,
-        };
-        delivery.files.retain_mut(&mut keep);
-        delivery.releases.retain_mut(keep);
-    }
-    add(&mut deliveries, added, environment, overlay);
+    let added = replace_objects(&mut deliveries, built.objects);
+    add_objects(&mut deliveries, added, environment, overlay);
     deliveries
 }
 
-/// An object that two claims render is reported by [`owners`](super::owners).
-fn is_of_two_claims(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
+/// Replaces the objects of claims by the built ones, which are found by their marks. Objects that were not built are removed.
+/// Returns the built objects that belong to no claim.
+fn replace_objects(deliveries: &mut [Delivery], built: Vec<Object>) -> Vec<Object> {
+    let mut by_file: BTreeMap<(String, Arc<str>), Object> = BTreeMap::new();
+    let mut added = Vec::new();
+    for mut object in built {
+        let mark = object.mark.take();
+        match mark.as_deref().and_then(|it| it.split_once('/')) {
+            Some((claim, file)) => drop(by_file.insert((claim.to_string(), file.into()), object)),
+            None => added.push(object),
+        }
+    }
+    for delivery in deliveries {
+        let claim = &delivery.name;
+        let mut replace = |file: &mut ManifestFile| {
+            let object = by_file.remove(&(claim.clone(), file.name.clone()));
+            object.map(|it| file.object = it).is_some()
+        };
+        delivery.files.retain_mut(&mut replace);
+        delivery.releases.retain_mut(replace);
+    }
+    added
+}
+
+/// Whether an error is about an object that two claims render, which [`owners`](super::owners) reports.
+fn is_duplicate_of_claim(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
     let is_claim = |span: &Span| deliveries.iter().any(|it| it.span == *span);
     fault.class == Class::DuplicateObject && fault.span.as_ref().is_some_and(is_claim)
 }
 
-/// The engine reports an entry that matches nothing as a warning.
-fn no_match_is_an_error(mut diagnostic: Diagnostic) -> Diagnostic {
+/// Turns the warning of the kustomize engine about an entry that matches nothing into an error.
+fn unmatched_as_error(mut diagnostic: Diagnostic) -> Diagnostic {
     if diagnostic.class == Class::Unmatched {
         diagnostic.severity = Severity::Error;
     }
     diagnostic
 }
 
-/// All objects, each with the claim and the file that it belongs to.
-fn marked(deliveries: &[Delivery]) -> Vec<Object> {
+/// All objects, each marked with the claim and the file that it belongs to.
+fn marked_objects(deliveries: &[Delivery]) -> Vec<Object> {
     let files = deliveries.iter().flat_map(|delivery| {
         let files = delivery.files.iter().chain(&delivery.releases);
         files.map(move |file| (delivery, file))
@@ -288,8 +286,13 @@ fn marked(deliveries: &[Delivery]) -> Vec<Object> {
         .collect()
 }
 
-/// Objects that the overlay adds are written to a separate folder.
-fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, overlay: &Overlay) {
+/// Adds the objects that an overlay adds to the delivery for them.
+fn add_objects(
+    deliveries: &mut Vec<Delivery>,
+    added: Vec<Object>,
+    environment: &str,
+    overlay: &Overlay,
+) {
     if added.is_empty() {
         return;
     }
@@ -308,12 +311,12 @@ fn add(deliveries: &mut Vec<Delivery>, added: Vec<Object>, environment: &str, ov
     }
 }
 
-/// `<kind>-<name>.yaml`; if that exists, with the namespace, then with a number.
-fn file_name(object: &Object, taken: &[ManifestFile]) -> Arc<str> {
-    let form = |parts: &[&str]| plain_name(&parts.join("-"));
+/// `<kind>-<name>.yaml`. If the name is already used, the namespace is added, and then a number.
+fn file_name(object: &Object, existing: &[ManifestFile]) -> Arc<str> {
+    let join = |parts: &[&str]| plain_name(&parts.join("-"));
     let candidates = [
-        form(&[object.kind(), object.name()]),
-        form(&[object.kind(), object.namespace(), object.name()]),
+        join(&[object.kind(), object.name()]),
+        join(&[object.kind(), object.namespace(), object.name()]),
     ];
     let numbered = (2..).map(|number| format!("{}-{number}", candidates[1]));
     let mut names = candidates
@@ -322,7 +325,7 @@ fn file_name(object: &Object, taken: &[ManifestFile]) -> Arc<str> {
         .chain(numbered)
         .map(|it| format!("{it}.yaml"));
     names
-        .find(|name| taken.iter().all(|it| *it.name != **name) && name != KUSTOMIZATION)
+        .find(|name| existing.iter().all(|it| *it.name != **name) && name != KUSTOMIZATION)
         .unwrap_or_default()
         .into()
 }

@@ -1,4 +1,4 @@
-//! Checks that no object of an environment, and no name of a Flux Kustomization or Application, comes from two claims.
+//! Reports objects that two claims of an environment render, and names that two of its Flux Kustomizations or Applications have.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Engine;
 use crate::object::Object;
 
-/// Reports every object that two claims render. Errors: `two-owners`.
-pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
+/// Errors: `two-owners`, `duplicate-claim`.
+pub(super) fn check(overlaid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
     let mut owners = BTreeMap::new();
-    for delivery in &laid.deliveries {
-        let own = delivery.files.iter().chain(&delivery.releases);
-        let own = own.map(|it| &it.object);
-        for id in own.chain(&delivery.first).map(Object::id) {
+    for delivery in &overlaid.deliveries {
+        let files = delivery.files.iter().chain(&delivery.releases);
+        let objects = files.map(|it| &it.object);
+        for id in objects.chain(&delivery.prerequisites).map(Object::id) {
             let Some(other) = owners.insert(id.clone(), delivery) else {
                 continue;
             };
-            // Without the environment, so that two shared claims are reported once.
+            // The message does not name the environment, so that two shared claims are reported only once.
             let message = format!(
                 "{id} is rendered by two claims: {} and {}",
                 other.title, delivery.title
@@ -34,19 +34,20 @@ pub(super) fn check(laid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
                 fault.help("change the name or namespace of one of the two")
             });
         }
-        let more = delivery.releases.iter().map(|it| &it.object);
-        for object in more.chain(&delivery.first) {
-            let taken = laid.deliveries.iter().find(|it| it.name == object.name());
-            let engine = laid.environment.engine;
-            if let Some(other) = taken.filter(|_| object.kind() == engine.claim_kind) {
-                diagnostics.push(taken_name(delivery, other, engine));
+        let engine = overlaid.environment.engine;
+        let releases = delivery.releases.iter().map(|it| &it.object);
+        let objects = releases.chain(&delivery.prerequisites);
+        for object in objects.filter(|it| it.kind() == engine.claim_kind) {
+            let mut deliveries = overlaid.deliveries.iter();
+            if let Some(other) = deliveries.find(|it| it.name == object.name()) {
+                diagnostics.push(name_conflict(delivery, other, engine));
             }
         }
     }
 }
 
-/// An object of the engine has the name of the claim, so prerequisites and charts need other names.
-fn taken_name(delivery: &Delivery, other: &Delivery, engine: &Engine) -> Diagnostic {
+/// The Flux Kustomization or Application of a claim has the name of the claim, so prerequisites and charts need other names.
+fn name_conflict(delivery: &Delivery, other: &Delivery, engine: &Engine) -> Diagnostic {
     let message = format!(
         "the name `{}` is taken: {} has an additional {} with that name",
         other.name, delivery.title, engine.claim_title

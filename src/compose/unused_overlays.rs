@@ -1,4 +1,4 @@
-//! Overlays that belong to no environment.
+//! Reports overlays that belong to no environment.
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::kustomize::FILE_NAMES;
@@ -6,10 +6,9 @@ use crate::layout::{BASE, Folder};
 use crate::load::{environments, misnamed_folder};
 use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
 
-/// Warns about each folder of `overlays/` that belongs to no environment and that no other overlay refers to. An error if an
-/// environment with a similar name has no overlay, because the objects that the overlay adds would be removed. Code:
-/// `unused-overlay`.
-pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
+/// Reports folders and files of `overlays/` that belong to no environment and that no other overlay refers to. Codes:
+/// `unused-overlay`, `unread-file`, and that of a misspelled folder `overlays/`.
+pub(super) fn check(files: &dyn Files, diagnostics: &mut Diagnostics) {
     let environments = environments(files);
     let overlays = Folder::Overlays.name();
     let folder = Folder::Overlays.path();
@@ -23,13 +22,13 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
                 |it: &&str| matches!(files.kind(&folder.child(it)), Ok(Some(EntryKind::File)));
             is_environment(&entry.name) && names.any(is_file)
         };
-        into.extend(misnamed_folder(files, overlays, name, &is_overlay));
+        diagnostics.extend(misnamed_folder(files, overlays, name, &is_overlay));
     }
-    let unused = entries.iter().filter(|it| {
+    let unused_folders = entries.iter().filter(|it| {
         it.kind == EntryKind::Folder && !it.name.starts_with('.') && !is_environment(&it.name)
     });
-    let unused: Vec<&Entry> = unused.collect();
-    let loose = entries.iter().filter(|it| {
+    let unused_folders: Vec<&Entry> = unused_folders.collect();
+    let misplaced_files = entries.iter().filter(|it| {
         let stem = it
             .name
             .rsplit_once('.')
@@ -38,47 +37,67 @@ pub(super) fn check(files: &dyn Files, into: &mut Diagnostics) {
             stem.is_some_and(|it| is_environment(it.0)) || FILE_NAMES.contains(&&*it.name);
         it.kind == EntryKind::File && is_overlay
     });
-    let loose: Vec<&Entry> = loose.collect();
-    if unused.is_empty() && loose.is_empty() {
+    let misplaced_files: Vec<&Entry> = misplaced_files.collect();
+    if unused_folders.is_empty() && misplaced_files.is_empty() {
         return;
     }
     let kustomizations = kustomizations(files, &folder);
-    for entry in loose {
-        let path = folder.child(&entry.name);
-        let mut others = kustomizations.iter().filter(|it| it.0 != path);
-        if !others.any(|(_, text)| text.contains(&*entry.name)) {
-            let message =
-                format!("`{path}` is not read: it is not in the folder of an environment");
-            let fault = Diagnostic::warning("unread-file", message);
-            let fault = fault.at(Span::new(&Source::new(path.clone(), ""), 0..0));
-            into.push(fault.help(format!("move it into `{overlays}/<environment>/`")));
-        }
+    for entry in misplaced_files {
+        diagnostics.extend(misplaced_file(&folder.child(&entry.name), &kustomizations));
     }
-    for entry in unused {
+    let without_overlay = environments.iter().map(String::as_str).filter(|name| {
+        let overlay = entries.iter().find(|it| *it.name == **name);
+        overlay.is_none_or(|it| it.kind != EntryKind::Folder)
+    });
+    let without_overlay: Vec<&str> = without_overlay.collect();
+    for entry in unused_folders {
         let path = folder.child(&entry.name);
-        let is_mentioned = |(place, text): &(TreePath, String)| {
-            place.below(&path).is_none() && text.contains(&*entry.name)
-        };
-        if kustomizations.iter().any(is_mentioned) {
-            continue;
-        }
-        let without = environments.iter().map(String::as_str).filter(|name| {
-            let overlay = entries.iter().find(|it| *it.name == **name);
-            overlay.is_none_or(|it| it.kind != EntryKind::Folder)
-        });
-        let message = format!(
-            "`{path}` has no effect: environment `{}` does not exist",
-            entry.name
-        );
-        into.push(match nearest(&entry.name, without) {
-            Some(name) => Diagnostic::error("unused-overlay", message)
-                .at(Span::new(&Source::new(path.clone(), ""), 0..0))
-                .help(format!("did you mean `{overlays}/{name}`?")),
-            None => Diagnostic::warning("unused-overlay", message)
-                .at(Span::new(&Source::new(path.clone(), ""), 0..0))
-                .help("name it after an environment, or remove it"),
-        });
+        diagnostics.extend(unused_folder(&path, &kustomizations, &without_overlay));
     }
+}
+
+/// The warning for an overlay file next to the folders of overlays; `None` if a kustomization contains its name.
+fn misplaced_file(path: &TreePath, kustomizations: &[(TreePath, String)]) -> Option<Diagnostic> {
+    let mut others = kustomizations.iter().filter(|it| it.0 != *path);
+    if others.any(|(_, text)| text.contains(path.name())) {
+        return None;
+    }
+    let message = format!("`{path}` is not read: it is not in the folder of an environment");
+    let fault = Diagnostic::warning("unread-file", message).at(start_of(path));
+    let overlays = Folder::Overlays.name();
+    Some(fault.help(format!("move it into `{overlays}/<environment>/`")))
+}
+
+/// The diagnostic for a folder that belongs to no environment; `None` if a kustomization outside of it contains its name. It is an
+/// error if an environment with a similar name has no overlay, because the objects that the overlay adds would be removed.
+fn unused_folder(
+    path: &TreePath,
+    kustomizations: &[(TreePath, String)],
+    without_overlay: &[&str],
+) -> Option<Diagnostic> {
+    let name = path.name();
+    let mut others = kustomizations
+        .iter()
+        .filter(|it| it.0.below(path).is_none());
+    if others.any(|(_, text)| text.contains(name)) {
+        return None;
+    }
+    let message = format!("`{path}` has no effect: environment `{name}` does not exist");
+    Some(match nearest(name, without_overlay.iter().copied()) {
+        Some(similar) => {
+            let overlays = Folder::Overlays.name();
+            let fault = Diagnostic::error("unused-overlay", message).at(start_of(path));
+            fault.help(format!("did you mean `{overlays}/{similar}`?"))
+        }
+        None => {
+            let fault = Diagnostic::warning("unused-overlay", message).at(start_of(path));
+            fault.help("name it after an environment, or remove it")
+        }
+    })
+}
+
+fn start_of(path: &TreePath) -> Span {
+    Span::new(&Source::new(path.clone(), ""), 0..0)
 }
 
 /// All kustomization files below a folder, with their text.

@@ -46,7 +46,7 @@ pub struct Delivery {
     pub releases: Vec<ManifestFile>,
     /// Flux and Argo CD objects that must be reconciled before the claim's own manifests. They are written next to the claim's Flux
     /// Kustomization, which waits for them; in its folder, it would wait for itself.
-    pub first: Vec<Object>,
+    pub prerequisites: Vec<Object>,
     /// Services that Argo CD's ApplicationSets install.
     pub services: Vec<Service>,
     /// The repositories that the cluster is synced from.
@@ -89,7 +89,7 @@ impl Delivery {
             group,
             files: Vec::new(),
             releases: Vec::new(),
-            first: Vec::new(),
+            prerequisites: Vec::new(),
             services: Vec::new(),
             roots: Vec::new(),
             namespaces: BTreeSet::new(),
@@ -122,7 +122,7 @@ impl Delivery {
     /// In a traced run: what its position among the other claims depends on.
     pub fn conditions(&self) -> impl Iterator<Item = &Node> {
         let all = self.files.iter().chain(&self.releases);
-        let objects = all.map(|it| &it.object).chain(&self.first);
+        let objects = all.map(|it| &it.object).chain(&self.prerequisites);
         let names = objects.filter_map(|it| it.node.at_keys(&["metadata", "name"]));
         names.chain(&self.decided_by)
     }
@@ -207,7 +207,7 @@ pub(crate) fn lower(
     Delivery {
         files: lowered.files.into_iter().map(delivered).collect(),
         releases: lowered.releases.into_iter().map(delivered).collect(),
-        first: lowered.first.into_iter().map(Object::new).collect(),
+        prerequisites: lowered.prerequisites.into_iter().map(Object::new).collect(),
         charts: lowered.charts,
         services: lowered.services,
         roots: lowered.roots,
@@ -226,7 +226,7 @@ pub(crate) fn lower(
 pub(crate) struct Lowered {
     pub(crate) files: Vec<File>,
     pub(crate) releases: Vec<File>,
-    pub(crate) first: Vec<Node>,
+    pub(crate) prerequisites: Vec<Node>,
     pub(crate) charts: Vec<Request>,
     pub(crate) services: Vec<Service>,
     pub(crate) roots: Vec<Root>,

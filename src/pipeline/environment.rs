@@ -76,7 +76,7 @@ pub(super) struct EnvironmentOutput<'a> {
     pub(super) applications: Vec<(String, Object)>,
     pub(super) claims: usize,
     /// Whether no other environment can have conflicting names.
-    pub(super) is_by_itself: bool,
+    pub(super) has_only_own_names: bool,
     pub(super) stages: Stages,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Pipeline<'a> {
         let mut output = EnvironmentOutput {
             environment: manifests.environment,
             parts: RenderedParts::default(),
-            shared: SharedNames::of(&manifests),
+            shared: SharedNames::new(&manifests),
             effects,
             cluster: cluster.map(|it| it.cluster(repository, &manifests)),
             applications: match cluster {
@@ -105,7 +105,7 @@ impl<'a> Pipeline<'a> {
                 None => Vec::new(),
             },
             claims,
-            is_by_itself: manifests.is_by_itself(),
+            has_only_own_names: manifests.has_only_own_names(),
             stages: Stages::default(),
         };
         if self.is_composed && !stages.claims.has_errors() {
@@ -117,46 +117,46 @@ impl<'a> Pipeline<'a> {
 
     fn compose(&self, manifests: EnvironmentManifests<'a>, stages: &mut Stages) -> RenderedParts {
         let (observer, name) = (self.observer, &manifests.environment.name);
-        let (composition, tree) = observer.during(name, "writing files", || {
-            let composition = self.composer.compose(manifests, &mut stages.overlays);
-            let tree = sign(&composition);
-            (composition, tree)
+        let (rendered, tree) = observer.during(name, "writing files", || {
+            let rendered = self.composer.compose(manifests, &mut stages.overlays);
+            let tree = sign(&rendered);
+            (rendered, tree)
         });
         if self.is_proven && !stages.has_errors() {
             observer.during(name, "building the files to prove them", || {
                 let mut files = self.base.clone();
                 files.overlay(&tree);
                 let bases = &self.proven_bases;
-                prove::prove(&files, &tree, &composition, bases, &mut stages.proof);
+                prove::prove(&files, &tree, &rendered, bases, &mut stages.proof);
             });
         }
-        RenderedParts::new(composition, tree, self.has_objects)
+        RenderedParts::new(rendered, tree, self.has_objects)
     }
 }
 
-/// What is kept of a composition once it is proven.
+/// The parts of a [`RenderedTree`] that are kept after the proof.
 #[derive(Default)]
 pub(super) struct RenderedParts {
     pub(super) tree: Tree,
     pub(super) origins: Vec<(TreePath, Origin)>,
-    pub(super) places: Vec<TreePath>,
-    pub(super) interfaces: BTreeMap<(String, String), Exports>,
+    pub(super) shared_paths: Vec<TreePath>,
+    pub(super) exports: BTreeMap<(String, String), Exports>,
     pub(super) missing: Vec<MissingCrd>,
     pub(super) unmatched: Vec<Vec<Diagnostic>>,
 }
 
 impl RenderedParts {
-    pub(super) fn new(composition: RenderedTree, tree: Tree, has_objects: bool) -> RenderedParts {
+    pub(super) fn new(rendered: RenderedTree, tree: Tree, has_objects: bool) -> RenderedParts {
         RenderedParts {
             tree,
             origins: match has_objects {
-                true => origins_of(composition.expected, composition.data),
+                true => origins_of(rendered.expected, rendered.data),
                 false => Vec::new(),
             },
-            places: composition.places,
-            interfaces: composition.interfaces,
-            missing: composition.missing,
-            unmatched: composition.unmatched,
+            shared_paths: rendered.shared_paths,
+            exports: rendered.exports,
+            missing: rendered.missing,
+            unmatched: rendered.unmatched,
         }
     }
 
@@ -171,16 +171,16 @@ impl RenderedParts {
     pub(super) fn extend(&mut self, more: RenderedParts) {
         self.tree.overlay(&more.tree);
         self.origins.extend(more.origins);
-        self.places.extend(more.places);
-        self.interfaces.extend(more.interfaces);
+        self.shared_paths.extend(more.shared_paths);
+        self.exports.extend(more.exports);
         self.missing.extend(more.missing);
         self.unmatched.extend(more.unmatched);
     }
 }
 
 /// Puts the ownership line into each file.
-pub(super) fn sign(composition: &RenderedTree) -> Tree {
-    let files = composition.files.iter();
+pub(super) fn sign(rendered: &RenderedTree) -> Tree {
+    let files = rendered.files.iter();
     files
         .map(|(path, file)| {
             let text = emit::sign(path, &file.title, &file.body);

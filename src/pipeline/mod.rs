@@ -29,9 +29,9 @@ pub(crate) use environment::{clusters, deliver, deliver_all};
 pub(crate) struct PipelineOutput {
     pub(crate) tree: Tree,
     pub(crate) bases: Vec<&'static str>,
-    pub(crate) interfaces: BTreeMap<(String, String), Exports>,
+    pub(crate) exports: BTreeMap<(String, String), Exports>,
     pub(crate) origins: Vec<(TreePath, Origin)>,
-    pub(crate) places: Vec<TreePath>,
+    pub(crate) shared_paths: Vec<TreePath>,
     pub(crate) clusters: BTreeMap<String, Cluster>,
     pub(crate) claims: usize,
     pub(crate) is_conclusive: bool,
@@ -169,7 +169,7 @@ fn join(
         shared.push(it.shared);
         applications.extend(it.applications);
         output.claims += it.claims;
-        output.is_conclusive &= it.is_by_itself;
+        output.is_conclusive &= it.has_only_own_names;
         let name = &it.environment.name;
         output
             .clusters
@@ -191,15 +191,15 @@ fn join(
         }
         parts.extend(more);
     }
-    composer.check_unmatched(&parts.missing, parts.unmatched, &mut stages.overlays);
+    composer.check_all_environments(&parts.missing, parts.unmatched, &mut stages.overlays);
     output.is_conclusive &= composer.is_conclusive();
     output.is_conclusive |= repository.scope.is_whole();
     let output = PipelineOutput {
         tree: parts.tree,
         bases: repository.bases.iter().map(|it| it.engine.base).collect(),
-        interfaces: parts.interfaces,
+        exports: parts.exports,
         origins: parts.origins,
-        places: parts.places,
+        shared_paths: parts.shared_paths,
         ..output
     };
     (output, applications)

@@ -16,19 +16,19 @@ use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, p
 
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
 
-/// Proves each folder, and each file of data. `tree` has the files of the composition, `files` also those that they refer to.
+/// Proves each folder, and each file of data. `tree` has the files of the rendered, `files` also those that they refer to.
 /// The proofs of all environments share `bases`. Errors: `overlay-not-proven`.
 pub fn prove(
     files: &dyn Files,
     tree: &Tree,
-    composition: &RenderedTree,
+    rendered: &RenderedTree,
     bases: &Bases,
     diagnostics: &mut Diagnostics,
 ) {
-    each(&composition.expected, diagnostics, |folder, diagnostics| {
+    each(&rendered.expected, diagnostics, |folder, diagnostics| {
         prove_one(files, tree, folder, bases, diagnostics);
     });
-    for data in &composition.data {
+    for data in &rendered.data {
         diagnostics.extend(prove_data(tree, data));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::lowering::{automated, destination, finalizers, object, sync_policy};
 use super::settings::Settings;
-use crate::compose::in_repository;
+use crate::compose::path_in_repository;
 use crate::delivery::{GitSource, Service};
 use crate::layout::{SETS, Tier, set_file, values_folder};
 use crate::load::WorkspaceConfig;
@@ -79,7 +79,7 @@ fn set_labels(set: &Set<'_>) -> Mapping {
 fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
     match set.tier {
         Tier::Apps => {
-            let path = in_repository(workspace, &set.folder().child("*").child("config.yaml"));
+            let path = path_in_repository(workspace, &set.folder().child("*").child("config.yaml"));
             node!({
                 "git": {
                     "repoURL": set.repository.url.as_str(),
@@ -96,7 +96,7 @@ fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
 }
 
 fn template(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node {
-    let folder = in_repository(workspace, &set.folder());
+    let folder = path_in_repository(workspace, &set.folder());
     let namespaces: BTreeSet<&str> = set.services.iter().map(|it| &*it.namespace).collect();
     let namespace = namespaces.first().copied().unwrap_or(set.environment);
     let chart = map! {

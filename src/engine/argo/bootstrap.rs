@@ -2,7 +2,7 @@
 
 use super::lowering::{finalizers, object};
 use super::settings::{OWN_CLUSTER, Settings};
-use crate::compose::{RenderedTree, in_repository};
+use crate::compose::{RenderedTree, path_in_repository};
 use crate::delivery::{Delivery, ManifestFile, Root};
 use crate::layout::{Tier, set_folder};
 use crate::load::WorkspaceConfig;
@@ -10,11 +10,11 @@ use crate::object::Object;
 use crate::yaml::{Mapping, Node, map};
 
 /// Argo CD fails if a folder does not exist, and Git does not store empty folders.
-pub(super) fn keep_folders(composition: &mut RenderedTree, delivery: &Delivery) {
+pub(super) fn keep_folders(rendered: &mut RenderedTree, delivery: &Delivery) {
     for root in &delivery.roots {
         for tier in Tier::ALL {
             let path = set_folder(&root.cluster_type, tier).child(".gitkeep");
-            composition.text(path, delivery, String::new());
+            rendered.insert_file(path, delivery, String::new());
         }
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn application(
         "source": {
             "repoURL": root.repository.url.as_str(),
             "targetRevision": root.repository.branch.as_str(),
-            "path": in_repository(workspace, &set_folder(cluster_type, tier)),
+            "path": path_in_repository(workspace, &set_folder(cluster_type, tier)),
         },
         "destination": {"server": OWN_CLUSTER, "namespace": argo.namespace.as_str()},
         "syncPolicy": policy(),

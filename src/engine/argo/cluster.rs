@@ -10,10 +10,11 @@ use super::names::application;
 use super::project;
 use super::settings::{OWN_CLUSTER, Settings};
 use super::waves::{WAVE, waves};
-use crate::compose::common::with_common;
+use crate::compose::common::apply_common_metadata;
 use crate::compose::folder::check_merge_key;
 use crate::compose::{
-    self, Expected, Form, Order, OutputFile, Overlaid, RenderedTree, form, in_repository,
+    self, Expected, Form, Order, OutputFile, Overlaid, RenderedTree, object_text,
+    path_in_repository,
 };
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
@@ -31,22 +32,22 @@ const ROOT: &str = "root.yaml";
 pub(super) struct Cluster<'a> {
     pub(super) settings: &'a Settings,
     pub(super) workspace: &'a WorkspaceConfig,
-    pub(super) laid: &'a Overlaid<'a>,
+    pub(super) overlaid: &'a Overlaid<'a>,
 }
 
 impl Cluster<'_> {
     /// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
     pub(super) fn write(
         &self,
-        composition: &mut RenderedTree,
+        rendered: &mut RenderedTree,
         order: &Order,
         diagnostics: &mut Diagnostics,
     ) {
-        let (laid, environment) = (self.laid, self.laid.environment);
-        let waves = waves(&laid.deliveries, order);
+        let (overlaid, environment) = (self.overlaid, self.overlaid.environment);
+        let waves = waves(&overlaid.deliveries, order);
         let mut all = Vec::new();
         let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
-        for delivery in laid.deliveries.iter().filter(is_claim) {
+        for delivery in overlaid.deliveries.iter().filter(is_claim) {
             let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
             let objects = self.of_claim(delivery, wave, diagnostics);
             let path = cluster_folder(&environment.name).child(&delivery.name);
@@ -55,19 +56,19 @@ impl Cluster<'_> {
                 check_merge_key(object, delivery, diagnostics);
                 let composed = OutputFile {
                     title: delivery.title.clone(),
-                    body: form::object(&object.node),
+                    body: object_text(&object.node),
                 };
                 let file = path.child(&format!("{name}.yaml"));
-                composition.files.insert(file, composed);
+                rendered.files.insert(file, composed);
             }
             all.extend(objects.iter().cloned());
-            let expected = Expected::of(delivery, path, objects, Form::Flat);
-            composition.expected.push(expected);
+            let expected = Expected::new(delivery, path, objects, Form::Flat);
+            rendered.expected.push(expected);
         }
-        all.extend(of_sets(laid));
-        let project = project::project(self.settings, laid, &all);
+        all.extend(of_sets(overlaid));
+        let project = project::project(self.settings, overlaid, &all);
         for (file, object) in [("project.yaml", project), (ROOT, self.root())] {
-            composition.put(environment, file, form::object(&object));
+            rendered.insert_cluster_file(environment, file, object_text(&object));
         }
     }
 
@@ -78,18 +79,22 @@ impl Cluster<'_> {
         mut wave: usize,
         diagnostics: &mut Diagnostics,
     ) -> Vec<Object> {
-        let laid = self.laid;
+        let overlaid = self.overlaid;
         let charts = delivery.releases.iter().map(|it| it.object.clone());
-        let charts = with_common(charts.collect(), &laid.common, diagnostics);
+        let charts = apply_common_metadata(charts.collect(), &overlaid.common, diagnostics);
         let own = (!delivery.files.is_empty()).then(|| self.of_folder(delivery));
-        let steps = [delivery.first.clone(), own.into_iter().collect(), charts];
+        let steps = [
+            delivery.prerequisites.clone(),
+            own.into_iter().collect(),
+            charts,
+        ];
         let mut applications = Vec::new();
         for objects in steps.into_iter().filter(|it| !it.is_empty()) {
             let finished = objects.into_iter();
             let text = Node::string(wave.to_string());
-            let sources = laid.deliveries.iter().flat_map(Delivery::conditions);
+            let sources = overlaid.deliveries.iter().flat_map(Delivery::conditions);
             let text = self.workspace.made_of(text, sources);
-            applications.extend(finished.map(|it| finish(it, laid.environment, text.clone())));
+            applications.extend(finished.map(|it| finish(it, overlaid.environment, text.clone())));
             wave += 1;
         }
         applications
@@ -97,7 +102,7 @@ impl Cluster<'_> {
 
     /// The Application of a claim's folder.
     fn of_folder(&self, delivery: &Delivery) -> Object {
-        let path = compose::folder::path(delivery, self.laid.environment);
+        let path = compose::folder::path(delivery, self.overlaid.environment);
         let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
         let policy = sync_policy(Some(automated(true, true)), &options, None);
         let (source, namespace) = (self.source(&path), main_namespace(delivery));
@@ -117,14 +122,14 @@ impl Cluster<'_> {
         map! {
             "repoURL": settings.node(&settings.url, &["source", "url"]),
             "targetRevision": settings.node(&settings.revision, &["source", "revision"]),
-            "path": in_repository(self.workspace, folder),
+            "path": path_in_repository(self.workspace, folder),
         }
     }
 
     /// The Application that creates the others. It does not contain itself, because it would wait for itself. It has no finalizer,
     /// because deleting it would delete everything on the cluster.
     fn root(&self) -> Node {
-        let (settings, environment) = (self.settings, self.laid.environment);
+        let (settings, environment) = (self.settings, self.overlaid.environment);
         let mut source = self.source(&cluster_folder(&environment.name));
         source.insert("directory", map! {"recurse": true, "exclude": ROOT});
         let spec = map! {
@@ -143,8 +148,8 @@ impl Cluster<'_> {
 }
 
 /// The Applications that ApplicationSets generate, as far as they are known.
-fn of_sets(laid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
-    let placed = laid.deliveries.iter().filter(|it| it.place.is_some());
+fn of_sets(overlaid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
+    let placed = overlaid.deliveries.iter().filter(|it| it.place.is_some());
     let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
     let sets = objects.filter(|it| it.kind() == "ApplicationSet");
     sets.filter_map(|it| Some(Object::new(it.node.at_keys(&["spec", "template"])?.clone())))

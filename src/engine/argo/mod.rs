@@ -59,7 +59,7 @@ impl Lowering for Argo {
             }),
             IntentKind::GitManifests => {
                 let node = lowering::git_manifests(intent, &target, diagnostics);
-                into.first.push(node);
+                into.prerequisites.push(node);
             }
             IntentKind::ChartApplication => {
                 let application = ChartApplication::new(intent, place.charts);
@@ -93,7 +93,7 @@ impl SyncEngine for Argo {
         services::check(environments, diagnostics);
     }
 
-    fn serves(&self, gvk: &Gvk) -> bool {
+    fn defines(&self, gvk: &Gvk) -> bool {
         let kinds = ["Application", "ApplicationSet", "AppProject"];
         &*gvk.group == "argoproj.io" && kinds.contains(&&*gvk.kind)
     }
@@ -107,12 +107,12 @@ impl SyncEngine for Argo {
         services::add_sets(&self.0, manifests, workspace, diagnostics);
     }
 
-    fn write_shared(&self, composition: &mut RenderedTree, delivery: &Delivery) {
-        services::write(composition, delivery);
-        bootstrap::keep_folders(composition, delivery);
+    fn write_shared(&self, rendered: &mut RenderedTree, delivery: &Delivery) {
+        services::write(rendered, delivery);
+        bootstrap::keep_folders(rendered, delivery);
     }
 
-    fn places(&self, deliveries: &[Delivery]) -> Vec<TreePath> {
+    fn shared_paths(&self, deliveries: &[Delivery]) -> Vec<TreePath> {
         services::own_places(deliveries).collect()
     }
 
@@ -140,17 +140,17 @@ impl SyncEngine for Argo {
 
     fn write_cluster(
         &self,
-        composition: &mut RenderedTree,
+        rendered: &mut RenderedTree,
         workspace: &WorkspaceConfig,
-        laid: &Overlaid<'_>,
+        overlaid: &Overlaid<'_>,
         order: &Order,
         diagnostics: &mut Diagnostics,
     ) {
         let cluster = cluster::Cluster {
             settings: &self.0,
             workspace,
-            laid,
+            overlaid,
         };
-        cluster.write(composition, order, diagnostics);
+        cluster.write(rendered, order, diagnostics);
     }
 }

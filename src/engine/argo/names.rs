@@ -37,7 +37,7 @@ pub(super) fn names(argo: &Settings, delivered: &EnvironmentManifests<'_>) -> In
     let environment = delivered.environment;
     let claims = delivered.deliveries.iter().flat_map(|it| {
         let charts = it.releases.iter().map(|it| &it.object);
-        let objects = charts.chain(&it.first).map(Object::name);
+        let objects = charts.chain(&it.prerequisites).map(Object::name);
         objects.chain([it.name.as_str()])
     });
     let named = claims.chain([overlay::NAME]);

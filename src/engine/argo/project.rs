@@ -15,15 +15,15 @@ use crate::yaml::{Node, map, node};
 /// Destinations and kinds must not be removed together with a claim. The project is synced in the first wave, before the
 /// Application of a removed claim is pruned, and Argo CD's finalizer only deletes what the project still permits: the rest would
 /// keep running, unmanaged. Sources may be removed, because a deletion does not read them.
-pub(super) fn project(argo: &Settings, laid: &Overlaid<'_>, applications: &[Object]) -> Node {
+pub(super) fn project(argo: &Settings, overlaid: &Overlaid<'_>, applications: &[Object]) -> Node {
     let everywhere = destination(argo, Some(Node::constant("*")));
-    let kinds = cluster_kinds(argo, laid)
+    let kinds = cluster_kinds(argo, overlaid)
         .into_iter()
         .map(|(group, kind)| node!({"group": group, "kind": kind}));
     let sources = sources(applications);
     let description = format!(
         "The claims of environment {}: their sources, and their whole cluster.",
-        laid.environment.name
+        overlaid.environment.name
     );
     let spec = map! {
         "description": description,
@@ -52,14 +52,14 @@ fn sources(applications: &[Object]) -> BTreeSet<&str> {
 }
 
 /// Group and kind of the permitted cluster-scoped kinds: all, or those that the environment lists and its claims use.
-fn cluster_kinds(argo: &Settings, laid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
+fn cluster_kinds(argo: &Settings, overlaid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
     let kind = |group: &str, kind: &str| (group.to_string(), kind.to_string());
     let Some(listed) = &argo.cluster_resources else {
         return BTreeSet::from([kind("*", "*")]);
     };
     let mut kinds: BTreeSet<_> = listed.iter().cloned().collect();
     kinds.insert(kind("", "Namespace"));
-    let claims = laid.deliveries.iter().filter(|it| it.place.is_none());
+    let claims = overlaid.deliveries.iter().filter(|it| it.place.is_none());
     for object in claims.flat_map(|it| &it.files).map(|it| &it.object) {
         let gvk = object.gvk();
         let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);

@@ -139,7 +139,7 @@ fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
 }
 
 /// Writes the files of each service of a claim: its values and, for the generator, its chart.
-pub(super) fn write(composition: &mut RenderedTree, delivery: &Delivery) {
+pub(super) fn write(rendered: &mut RenderedTree, delivery: &Delivery) {
     for service in &delivery.services {
         let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
         let place = folder.child(&service.name);
@@ -148,9 +148,9 @@ pub(super) fn write(composition: &mut RenderedTree, delivery: &Delivery) {
             if let Some(annotations) = &service.annotations {
                 config.insert("annotations", annotations.clone());
             }
-            composition.data(place.child("config.yaml"), delivery, Node::mapping(config));
+            rendered.insert_data(place.child("config.yaml"), delivery, Node::mapping(config));
         }
-        composition.data(place.child("values.yaml"), delivery, service.values.clone());
+        rendered.insert_data(place.child("values.yaml"), delivery, service.values.clone());
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) const WAVE: &str = "argocd.argoproj.io/sync-wave";
 pub(super) fn waves<'a>(deliveries: &'a [Delivery], order: &'a Order) -> BTreeMap<&'a str, usize> {
     let length = |it: &Delivery| {
         let steps = [
-            it.first.is_empty(),
+            it.prerequisites.is_empty(),
             it.files.is_empty(),
             it.releases.is_empty(),
         ];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::health;
 use super::settings::{NAMESPACE, Settings, SourceRef};
-use crate::compose::{Order, Overlaid, RenderedTree, folder, form};
+use crate::compose::{Order, Overlaid, RenderedTree, folder, object_text};
 use crate::delivery::Delivery;
 use crate::layout::Group;
 use crate::load::{Environment, WorkspaceConfig};
@@ -21,23 +21,23 @@ struct Cluster<'a> {
 }
 
 pub(super) fn write(
-    composition: &mut RenderedTree,
+    rendered: &mut RenderedTree,
     workspace: &WorkspaceConfig,
     settings: &Settings,
-    laid: &Overlaid<'_>,
+    overlaid: &Overlaid<'_>,
     order: &Order,
 ) {
     let cluster = Cluster {
         workspace,
-        environment: laid.environment,
+        environment: overlaid.environment,
         settings,
     };
     for group in Group::ALL {
-        let members = members(&laid.deliveries, group);
+        let members = members(&overlaid.deliveries, group);
         if !members.is_empty() {
             let body = documents(&cluster, &members, order).join("---\n");
             let file = format!("{}.yaml", group.folder());
-            composition.put(laid.environment, &file, body);
+            rendered.insert_cluster_file(overlaid.environment, &file, body);
         }
     }
 }
@@ -58,8 +58,8 @@ fn documents(cluster: &Cluster<'_>, members: &[&Delivery], order: &Order) -> Vec
     for delivery in members {
         let own = kustomization(cluster, delivery, order);
         named.push((&delivery.name, emit_canonical(&own)));
-        let first = delivery.first.iter();
-        named.extend(first.map(|it| (it.name(), form::object(&it.node))));
+        let first = delivery.prerequisites.iter();
+        named.extend(first.map(|it| (it.name(), object_text(&it.node))));
     }
     // The sort is stable, so a source stays before the objects that use it.
     named.sort_by_key(|it| it.0);
@@ -68,7 +68,7 @@ fn documents(cluster: &Cluster<'_>, members: &[&Delivery], order: &Order) -> Vec
 
 fn kustomization(cluster: &Cluster<'_>, delivery: &Delivery, order: &Order) -> Node {
     let claims = order.get(&delivery.name).into_iter().flatten();
-    let own = delivery.first.iter().filter(|it| it.kind() == KIND);
+    let own = delivery.prerequisites.iter().filter(|it| it.kind() == KIND);
     let mut first: BTreeSet<&str> = claims.map(String::as_str).collect();
     first.extend(own.map(|it| it.name()));
     let depends: Vec<Node> = first.into_iter().map(|it| node!({"name": it})).collect();

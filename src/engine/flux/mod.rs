@@ -53,7 +53,7 @@ fn lower(
             .files
             .extend(lowering::helm_install(intent, workspace)?),
         IntentKind::GitManifests => into
-            .first
+            .prerequisites
             .extend(lowering::git_manifests(intent, workspace)),
         IntentKind::ChartApplication => {
             let application = ChartApplication::new(intent, place.charts)?;
@@ -69,7 +69,7 @@ fn lower(
 }
 
 impl SyncEngine for Flux {
-    fn serves(&self, gvk: &Gvk) -> bool {
+    fn defines(&self, gvk: &Gvk) -> bool {
         gvk.group.ends_with(".toolkit.fluxcd.io")
     }
 
@@ -89,12 +89,12 @@ impl SyncEngine for Flux {
 
     fn write_cluster(
         &self,
-        composition: &mut RenderedTree,
+        rendered: &mut RenderedTree,
         workspace: &WorkspaceConfig,
-        laid: &Overlaid<'_>,
+        overlaid: &Overlaid<'_>,
         order: &Order,
         _diagnostics: &mut Diagnostics,
     ) {
-        cluster::write(composition, workspace, &self.0, laid, order);
+        cluster::write(rendered, workspace, &self.0, overlaid, order);
     }
 }

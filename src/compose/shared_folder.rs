@@ -1,16 +1,16 @@
-//! Complete objects in the tree that no kustomization lists.
+//! Folders that several claims share. They contain complete objects and no kustomization.
 
-use super::common::{Common, with_common};
-use super::{Expected, Form, RenderedTree, form};
+use super::common::{CommonMetadata, apply_common_metadata};
+use super::{Expected, Form, RenderedTree, object_text};
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
 use crate::tree::TreePath;
 
 pub(super) fn write(
-    composition: &mut RenderedTree,
+    rendered: &mut RenderedTree,
     place: &TreePath,
     delivery: &Delivery,
-    common: &Common,
+    common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) {
     let (mut objects, mut paths) = (Vec::new(), Vec::new());
@@ -19,13 +19,13 @@ pub(super) fn write(
             continue;
         };
         let object = vec![file.object.clone()];
-        for object in with_common(object, common, diagnostics) {
-            composition.text(path.clone(), delivery, form::object(&object.node));
+        for object in apply_common_metadata(object, common, diagnostics) {
+            rendered.insert_file(path.clone(), delivery, object_text(&object.node));
             objects.push(object);
         }
         paths.push(path);
     }
-    composition.expected.push(Expected {
+    rendered.expected.push(Expected {
         folder: place.clone(),
         objects,
         title: delivery.title.clone(),
