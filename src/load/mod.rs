@@ -87,13 +87,13 @@ pub struct Workspace<'a> {
 }
 
 impl Workspace<'_> {
-    /// Whether some claims were not read, so a claim that is missing here may exist.
+    /// Whether some claims were not read, so that a claim that is not in the workspace may exist.
     pub fn is_partial(&self) -> bool {
         self.scope.names().is_some()
     }
 
-    /// Whether an environment that was not read uses a claim of base.
-    pub fn is_taken_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
+    /// Whether an environment that was not read uses, or may use, a claim of base.
+    pub fn may_use_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
         let reader = EnvironmentReader {
             files: self.files,
             workspace: &self.workspace,

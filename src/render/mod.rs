@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::load::FileTemplate;
 use crate::resolve::Instance;
-use crate::template::{BUILTIN, ClaimName, ClaimQuestion, Templates};
+use crate::template::{BUILTIN, ClaimLookup, PendingLookup, Templates};
 use crate::yaml::Node;
 
 /// The rendered form of an instance.
@@ -89,7 +89,7 @@ fn with_claim_context(fault: Diagnostic, instance: &Instance) -> Diagnostic {
     )
 }
 
-/// Renders again for each claim that a template looks up.
+/// Renders the files of a claim. For each claim that a template looks up, they are rendered again.
 fn render_one(
     instance: &Instance,
     all: &[Instance],
@@ -98,26 +98,26 @@ fn render_one(
 ) -> Result<Vec<File>, Diagnostics> {
     loop {
         let rendered = render_files(instance, templates);
-        let Some(ClaimQuestion { claim, place }) = instance.context.claims().take_question() else {
+        let Some(PendingLookup { claim, span }) = instance.context.claims().take_pending() else {
             return rendered;
         };
-        let place = place.unwrap_or_else(|| instance.span.clone());
-        let found = find(&claim, instance, all).map_err(|fault| fault.at(place))?;
+        let span = span.unwrap_or_else(|| instance.span.clone());
+        let found = find(&claim, instance, all).map_err(|fault| fault.at(span))?;
         refers_to.insert(found.name.clone());
-        found.answer(claim).give(&instance.context);
+        found.as_resolved(claim).provide_to(&instance.context);
     }
 }
 
-/// The claim that a template of `asking` looks up.
+/// The claim that a template of `instance` looks up.
 fn find<'a>(
-    claim: &ClaimName,
-    asking: &Instance,
+    claim: &ClaimLookup,
+    instance: &Instance,
     all: &'a [Instance],
 ) -> Result<&'a Instance, Diagnostic> {
-    let ClaimName { kind, name } = claim;
+    let ClaimLookup { kind, name } = claim;
     let of_kind = || {
         all.iter()
-            .filter(|it| it.kind.has_name(kind) && it.name != asking.name)
+            .filter(|it| it.kind.has_name(kind) && it.name != instance.name)
     };
     of_kind().find(|it| it.name == *name).ok_or_else(|| {
         let message = format!("the environment has no other {kind} `{name}`");

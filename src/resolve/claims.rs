@@ -1,4 +1,4 @@
-//! All claims of an environment.
+//! Resolves all claims of an environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use super::select::Selected;
 use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::load::{Environment, Workspace};
 
-/// Resolves all claims of an environment. Claims with errors are left out, and so are claims that refer to them. For these, only
-/// errors that do not depend on the other claim are reported.
+/// Resolves all claims of an environment. Claims with errors are left out, and so are claims that refer to them. For the latter,
+/// only errors that do not depend on the other claim are reported.
 pub(super) fn resolve_all(
     workspace: &Workspace<'_>,
     environment: &Environment,
@@ -18,8 +18,8 @@ pub(super) fn resolve_all(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let (mut drafts, mut failed) = (BTreeMap::new(), BTreeMap::new());
-    let named = claims.iter().filter_map(Selected::claim);
-    let names: BTreeSet<String> = named.map(|it| it.name.clone()).collect();
+    let documents = claims.iter().filter_map(Selected::claim);
+    let names: BTreeSet<String> = documents.map(|it| it.name.clone()).collect();
     for selected in claims {
         match Draft::new(workspace, environment, selected, diagnostics) {
             Some(draft) => drop(drafts.insert(draft.name.clone(), draft)),
@@ -53,8 +53,8 @@ fn with_dependencies(
     };
     for entry in value.as_sequence().unwrap_or_default() {
         let name = entry.as_str().unwrap_or("");
-        let is_there = names.contains(name) || workspace.is_partial();
-        if is_there && name != instance.name {
+        let exists = names.contains(name) || workspace.is_partial();
+        if exists && name != instance.name {
             instance.depends_on.insert(name.to_string());
         } else {
             let fault = Diagnostic::error(

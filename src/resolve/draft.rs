@@ -1,33 +1,33 @@
-//! A claim on its way to an instance: merged, then with references followed, rules checked and names computed.
+//! A merged claim, and the steps that turn it into an instance when its references are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::effects;
-use super::instance::{Answer, Instance};
-use super::normalize::normalise_values;
+use super::instance::{Instance, ResolvedClaim};
+use super::normalize::normalize_values;
 use super::select::Selected;
 use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Severity, Span};
 use crate::layout::Input;
 use crate::load::{Capability, ClaimKind, Environment, Rule, Workspace};
 use crate::schema::{apply_defaults, validate};
-use crate::template::{ClaimQuestion, Context, Templates};
+use crate::template::{Context, PendingLookup, Templates};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
-/// In a rule, `at: item` is the location of the current item, which need not be a field.
+/// In a rule with `forEach`, `at: item` means the location of the current item, which need not be a field of the claim.
 const ITEM: &str = "item";
 
-/// The claims that a claim uses.
+/// The other claims that a claim depends on.
 #[derive(Default)]
-pub(super) struct Links {
-    /// The claims, by name.
-    pub(super) refers_to: BTreeSet<String>,
-    /// Those that its kind looks for, by their names in expressions.
+pub(super) struct Dependencies {
+    /// The names of the claims.
+    pub(super) names: BTreeSet<String>,
+    /// By name in expressions: the claim that `find` of the kind selects, or null.
     pub(super) found: Vec<(String, Node)>,
-    /// Those that its expressions have looked up.
-    pub(super) answers: Vec<Answer>,
-    /// Fields and names without a value, because the claims they refer to have errors: `spec.password`. Checks of the claim that
-    /// depend on them are skipped.
+    /// The claims that expressions have looked up.
+    pub(super) looked_up: Vec<ResolvedClaim>,
+    /// Fields, such as `spec.password`, and names in expressions without a value, because they depend on claims with errors. Checks
+    /// that read them are skipped.
     pub(super) unknown: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Merge, defaults, schema. `None` if there are errors.
+    /// Merges the documents of a claim, applies defaults and validates the result. `None` if there are errors.
     pub(super) fn new(
         workspace: &Workspace<'_>,
         environment: &Environment,
@@ -49,7 +49,7 @@ impl Draft {
         diagnostics: &mut Diagnostics,
     ) -> Option<Draft> {
         let claim = selected.claim()?;
-        let (kind, before) = (&claim.kind, diagnostics.errors());
+        let (kind, errors_before) = (&claim.kind, diagnostics.errors());
         for document in [selected.base, selected.own].into_iter().flatten() {
             check_env(
                 document.node.at_keys(&["metadata", "env"]),
@@ -57,8 +57,8 @@ impl Draft {
                 diagnostics,
             );
         }
-        let mut node = selected.written()?;
-        normalise_values(&mut node, &kind.schema);
+        let mut node = selected.merged()?;
+        normalize_values(&mut node, &kind.schema);
         let draft = Draft {
             kind: kind.clone(),
             name: claim.name.clone(),
@@ -68,7 +68,7 @@ impl Draft {
         };
         let draft = draft.with_defaults(workspace, environment, diagnostics);
         diagnostics.extend(validate(&draft.node, &kind.schema, &kind.name));
-        (diagnostics.errors() == before).then_some(draft)
+        (diagnostics.errors() == errors_before).then_some(draft)
     }
 
     fn with_defaults(
@@ -86,6 +86,7 @@ impl Draft {
         self
     }
 
+    /// The names that expressions of the kind can use, without those of `let` and `find`.
     pub(super) fn context(&self, workspace: &Workspace, environment: &Environment) -> Context {
         let mut context = Context::new();
         let empty = Node::mapping(Mapping::new());
@@ -96,40 +97,44 @@ impl Draft {
         context
     }
 
-    /// Computed names, rules and outputs. Errors: a claim that an expression looks up and that must be in `links` the next time.
-    /// `None` if there are errors in the claim.
+    /// Evaluates the kind's `let`, `rules` and `outputs`. Fails with a lookup if an expression looks up a claim that is not yet in
+    /// `dependencies`, and with `None` if there are errors, which are in `diagnostics`.
     pub(super) fn finish(
         &self,
         workspace: &Workspace<'_>,
         environment: &Environment,
-        links: &Links,
+        dependencies: &Dependencies,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Instance, Option<ClaimQuestion>> {
+    ) -> Result<Instance, Option<PendingLookup>> {
         let mut context = self.context(workspace, environment);
-        for (name, found) in &links.found {
+        for (name, found) in &dependencies.found {
             context.set(name, found);
         }
-        links.answers.iter().for_each(|it| it.give(&context));
+        dependencies
+            .looked_up
+            .iter()
+            .for_each(|it| it.provide_to(&context));
         let claims = context.claims().clone();
-        let finished = self.finish_in(context, &workspace.templates, links, diagnostics);
+        let finished =
+            self.finish_in_context(context, &workspace.templates, dependencies, diagnostics);
         let rest = claims.take_rest().into_iter();
         diagnostics.extend(rest.map(|it| self.with_claim_context(it)));
-        finished.ok_or_else(|| claims.take_question())
+        finished.ok_or_else(|| claims.take_pending())
     }
 
-    fn finish_in(
+    fn finish_in_context(
         &self,
         mut context: Context,
         templates: &Templates,
-        links: &Links,
+        dependencies: &Dependencies,
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
-        if !links.unknown.is_empty() {
-            self.check_known(&links.unknown, &mut context, templates, diagnostics);
+        if !dependencies.unknown.is_empty() {
+            self.check_known_values(&dependencies.unknown, &mut context, templates, diagnostics);
             return None;
         }
         let before = diagnostics.errors();
-        self.set_locals(&mut context, templates, diagnostics)?;
+        self.evaluate_locals(&mut context, templates, diagnostics)?;
         self.check_rules(templates, &context, diagnostics);
         let mut outputs = Mapping::new();
         for (name, expression) in &self.kind.outputs {
@@ -163,19 +168,19 @@ impl Draft {
             provided_versions: provides.versions,
             requires: requires.names,
             min_versions: requires.versions,
-            depends_on: links.refers_to.clone(),
+            depends_on: dependencies.names.clone(),
             shared: self.shared,
             span: self.span.clone(),
         };
-        let effects = effects::of_instance(&instance, templates);
+        let effects = effects::evaluate(&instance, templates);
         instance.effects =
             diagnostics.keep(effects.map_err(|fault| self.with_claim_context(fault)))?;
         (diagnostics.errors() == before).then_some(instance)
     }
 
-    /// Computes the kind's names. All missing charts are reported, so that they are pulled at once. Other errors may be caused by a
-    /// missing chart, so only the first one is reported, and only if no chart was missing before it.
-    fn set_locals(
+    /// Evaluates the kind's `let`. All missing charts are reported, so that they are pulled at once. Other errors may be caused by a
+    /// missing chart or by each other, so only the first one is reported, and only if no chart was missing before it.
+    fn evaluate_locals(
         &self,
         context: &mut Context,
         templates: &Templates,
@@ -199,8 +204,8 @@ impl Draft {
         (!is_missing).then_some(())
     }
 
-    /// Checks the rules that do not depend on unknown values.
-    fn check_known(
+    /// Evaluates the kind's `let` and `rules` as far as they do not depend on unknown values.
+    fn check_known_values(
         &self,
         unknown: &[String],
         context: &mut Context,
@@ -225,19 +230,19 @@ impl Draft {
             let optional = [&rule.for_each, &rule.help].into_iter().flatten();
             let mut expressions = optional.chain([&rule.require, &rule.message]);
             if !expressions.any(|it| is_dependent(templates, it, &unknown)) {
-                self.check_rule_of_list(rule, templates, context, diagnostics);
+                self.check_rule(rule, templates, context, diagnostics);
             }
         }
     }
 
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
         for rule in &self.kind.rules {
-            self.check_rule_of_list(rule, templates, context, diagnostics);
+            self.check_rule(rule, templates, context, diagnostics);
         }
     }
 
-    /// Checks a rule, for each item of its list if it has one.
-    fn check_rule_of_list(
+    /// Checks a rule; if it has `forEach`, for each item of the list.
+    fn check_rule(
         &self,
         rule: &Rule,
         templates: &Templates,
@@ -245,7 +250,7 @@ impl Draft {
         diagnostics: &mut Diagnostics,
     ) {
         let Some(list) = &rule.for_each else {
-            self.check_rule(rule, (0, None), templates, context, diagnostics);
+            self.check_item(rule, (0, None), templates, context, diagnostics);
             return;
         };
         let list = templates.evaluate(list, context);
@@ -256,16 +261,17 @@ impl Draft {
         for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
             let mut context = context.child();
             context.set("item", item);
-            let place = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
-            let place = place.filter(|it| it.has_origin()).map(Node::span);
-            self.check_rule(rule, (position, place), templates, &context, diagnostics);
+            let located = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
+            let span = located.filter(|it| it.has_origin()).map(Node::span);
+            self.check_item(rule, (position, span), templates, &context, diagnostics);
         }
     }
 
-    fn check_rule(
+    /// Checks a rule for one item. `span` is the location of errors if `at` of the rule is not a field.
+    fn check_item(
         &self,
         rule: &Rule,
-        (position, place): (usize, Option<&Span>),
+        (position, span): (usize, Option<&Span>),
         templates: &Templates,
         context: &Context,
         diagnostics: &mut Diagnostics,
@@ -284,13 +290,13 @@ impl Draft {
             return;
         };
         let at = rule.at.as_deref().unwrap_or_default();
-        let place = match place {
-            Some(place) => place.clone(),
-            None => self.place(&FieldPath::dotted_at(at, position)),
+        let span = match span {
+            Some(span) => span.clone(),
+            None => self.location(&FieldPath::dotted_at(at, position)),
         };
         let mut fault = Diagnostic::error("broken-rule", message)
             .class(Class::BrokenRule)
-            .at(place);
+            .at(span);
         if rule.warning {
             fault.severity = Severity::Warning;
         }
@@ -299,7 +305,7 @@ impl Draft {
     }
 
     /// The location of a field in a claim, or of its nearest parent that is written in a claim.
-    fn place(&self, path: &FieldPath) -> Span {
+    fn location(&self, path: &FieldPath) -> Span {
         let mut path = path.clone();
         loop {
             let node = self.node.nearest_on_path(&path);
@@ -312,17 +318,17 @@ impl Draft {
             }
             if !node.is_scalar()
                 && !path.is_root()
-                && let Some(place) = self.key_span(&path)
+                && let Some(span) = self.key_span(&path)
             {
-                return place;
+                return span;
             }
             path.pop();
         }
     }
 
     /// Whether a location is in one of the claim's own documents, and not in its kind or in a claim that it refers to.
-    fn is_own(&self, place: &Span) -> bool {
-        place.path() == self.span.path() || self.shared && is_of_base(place)
+    fn is_own(&self, span: &Span) -> bool {
+        span.path() == self.span.path() || self.shared && is_in_base(span)
     }
 
     /// The key of a field, or the beginning of a list item.
@@ -342,10 +348,10 @@ impl Draft {
     }
 }
 
-/// Whether an expression reads one of the unknown fields or names, a part of one, or a map that contains one.
+/// Whether an expression reads an unknown field or name, a part of it, or a map that contains it.
 fn is_dependent(templates: &Templates, expression: &str, unknown: &[String]) -> bool {
-    let contains = |whole: &str, part: &str| {
-        let rest = part.strip_prefix(whole);
+    let contains = |parent: &str, path: &str| {
+        let rest = path.strip_prefix(parent);
         rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
     };
     let names = templates.names(expression);
@@ -360,10 +366,11 @@ fn is_dependent(templates: &Templates, expression: &str, unknown: &[String]) -> 
 #[derive(Default)]
 struct Capabilities {
     names: BTreeSet<String>,
-    /// By name, if the kind sets one.
+    /// By CRD: the version or minimum version, if the kind sets one.
     versions: BTreeMap<String, Node>,
 }
 
+/// Evaluates the entries of `provides` or `requires` of a kind.
 fn capabilities(
     templates: &Templates,
     context: &Context,
@@ -396,16 +403,16 @@ fn capabilities(
     Ok(found)
 }
 
-fn is_of_base(place: &Span) -> bool {
-    Input::parse(place.path()).is_some_and(Input::is_base)
+fn is_in_base(span: &Span) -> bool {
+    Input::parse(span.path()).is_some_and(Input::is_base)
 }
 
-/// `metadata.env`, if set, must be the name of the environment. Claims of base cannot set it.
+/// Reports a `metadata.env` that is not the name of the environment, or that is set in base. Errors: `wrong-environment`.
 fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Diagnostics) {
     let Some(env) = env.filter(|env| env.as_str() != Some(&environment.name)) else {
         return;
     };
-    let fault = if is_of_base(env.span()) {
+    let fault = if is_in_base(env.span()) {
         Diagnostic::error(
             "wrong-environment",
             "`metadata.env` is not allowed in `environments/base`",

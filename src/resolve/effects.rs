@@ -11,57 +11,58 @@ use crate::load::{Effect, Part, Workspace};
 use crate::template::{Context, Templates};
 use crate::yaml::{Entry, FieldPath, Node, Step};
 
-/// The owner of a claim, which reports read for every kind.
+/// The annotation with the owner of a claim. It has an effect for every kind, because reports show it.
 const OWNER: &str = "pleach.dev/owner";
 
-/// A field in a claim, and the list item that contains it.
-struct Found<'a> {
+/// A field of a claim that is matched by the path of an [`Effect`].
+struct Field<'a> {
     path: FieldPath,
     entry: &'a Entry,
+    /// The list item that contains the field.
     item: Option<&'a Node>,
 }
 
-/// The fields set in a claim's documents whose effect depends on a condition.
-pub(super) fn of_instance(
+/// Evaluates the conditions of the fields that are set in a claim's documents.
+pub(super) fn evaluate(
     instance: &Instance,
     templates: &Templates<'_>,
 ) -> Result<Vec<FieldEffect>, Diagnostic> {
     let mut effects: Vec<(FieldPath, FieldEffect)> = Vec::new();
     for effect in &instance.kind.effects {
-        let mut found = Vec::new();
-        find(
+        let mut fields = Vec::new();
+        find_fields(
             &instance.node,
             &effect.path,
             FieldPath::root(),
             None,
-            &mut found,
+            &mut fields,
         );
-        for field in found.iter().filter(|it| is_written(it.entry, instance)) {
-            let is_below = |it: &(FieldPath, FieldEffect)| {
-                it.1.fault.is_some() && field.path.steps().starts_with(it.0.steps())
+        for field in fields.iter().filter(|it| is_set(it.entry, instance)) {
+            let contains_field = |it: &(FieldPath, FieldEffect)| {
+                it.1.warning.is_some() && field.path.steps().starts_with(it.0.steps())
             };
-            // The map that contains it is reported.
-            if effects.iter().any(is_below) {
+            // If a map has no effect, only the map is reported and not its fields.
+            if effects.iter().any(contains_field) {
                 continue;
             }
-            let has_effect = has_effect(effect, field, &instance.context, templates)?;
-            let fault = match has_effect {
+            let warning = match has_effect(effect, field, &instance.context, templates)? {
                 true => None,
-                false => Some(fault(effect, field, instance, templates)?),
+                false => Some(no_effect(effect, field, instance, templates)?),
             };
-            let place = field.entry.key.span().clone();
-            effects.push((field.path.clone(), FieldEffect { place, fault }));
+            let key_span = field.entry.key.span().clone();
+            effects.push((field.path.clone(), FieldEffect { key_span, warning }));
         }
     }
     Ok(effects.into_iter().map(|it| it.1).collect())
 }
 
-fn find<'a>(
+/// Collects the fields below `node` that match a path of keys and wildcards.
+fn find_fields<'a>(
     node: &'a Node,
     parts: &[Part],
     path: FieldPath,
     item: Option<&'a Node>,
-    found: &mut Vec<Found<'a>>,
+    found: &mut Vec<Field<'a>>,
 ) {
     let Some((part, rest)) = parts.split_first() else {
         return;
@@ -70,48 +71,49 @@ fn find<'a>(
         for (at, inner) in node.as_sequence().unwrap_or_default().iter().enumerate() {
             let mut path = path.clone();
             path.push(Step::Index(at));
-            find(inner, rest, path, Some(inner), found);
+            find_fields(inner, rest, path, Some(inner), found);
         }
         return;
     }
     for entry in node.as_mapping().into_iter().flatten() {
         let key = entry.key.as_str().unwrap_or("");
-        if matches!(part, Part::Key(wanted) if **wanted != *key) {
+        if matches!(part, Part::Key(expected) if **expected != *key) {
             continue;
         }
         let path = path.key(key);
         match rest {
-            [] => found.push(Found { path, entry, item }),
-            rest => find(&entry.value, rest, path, item, found),
+            [] => found.push(Field { path, entry, item }),
+            rest => find_fields(&entry.value, rest, path, item, found),
         }
     }
 }
 
-/// Whether it is set in a claim to a value that requests something: an empty value and `false` do not.
-fn is_written(entry: &Entry, instance: &Instance) -> bool {
+/// Whether a field is set in a document of the claim. Empty values and `false` are ignored, because they usually mean "not set".
+fn is_set(entry: &Entry, instance: &Instance) -> bool {
     let (key, value) = (&entry.key, &entry.value);
-    let says_nothing = value.is_null()
+    let is_unset_value = value.is_null()
         || value.is_empty_collection()
         || value.as_bool() == Some(false)
         || value.as_str() == Some("");
     let is_default = !key.has_origin() || key.span().path() == instance.kind.span.path();
-    !is_default && !says_nothing && key.as_str() != Some(OWNER)
+    !is_default && !is_unset_value && key.as_str() != Some(OWNER)
 }
 
 fn has_effect(
     effect: &Effect,
-    field: &Found<'_>,
+    field: &Field<'_>,
     context: &Context,
     templates: &Templates<'_>,
 ) -> Result<bool, Diagnostic> {
     let Some(when) = &effect.when else {
         return Ok(false);
     };
-    let context = with_item(context, field);
+    let context = field_context(context, field);
     templates.holds(when, &context)
 }
 
-fn with_item(context: &Context, field: &Found<'_>) -> Context {
+/// A context in which expressions can also use `key` and `item`.
+fn field_context(context: &Context, field: &Field<'_>) -> Context {
     let mut context = context.child();
     context.set("key", &field.entry.key);
     if let Some(item) = field.item {
@@ -120,9 +122,10 @@ fn with_item(context: &Context, field: &Found<'_>) -> Context {
     context
 }
 
-fn fault(
+/// The warning for a field without effect.
+fn no_effect(
     effect: &Effect,
-    field: &Found<'_>,
+    field: &Field<'_>,
     instance: &Instance,
     templates: &Templates<'_>,
 ) -> Result<Diagnostic, Diagnostic> {
@@ -135,33 +138,33 @@ fn fault(
         .class(Class::NoEffect)
         .at(&field.entry.key);
     let help = match &effect.help {
-        Some(help) => templates.text(help, &with_item(&instance.context, field))?,
+        Some(help) => templates.text(help, &field_context(&instance.context, field))?,
         None => "remove it".to_string(),
     };
     Ok(fault.help(help))
 }
 
 /// Reports fields that have no effect in any environment. Returns whether this is known for all fields: if only a part of the
-/// workspace is rendered, the other environments are unknown.
+/// workspace is rendered, fields of base may have an effect in the other environments.
 pub fn report(
     workspace: &Workspace<'_>,
     effects: &[FieldEffect],
     diagnostics: &mut Diagnostics,
 ) -> bool {
     let mut is_conclusive = true;
-    let effective = effects.iter().filter(|it| it.fault.is_none());
-    let effective: BTreeSet<_> = effective.map(|it| key(&it.place)).collect();
+    let effective = effects.iter().filter(|it| it.warning.is_none());
+    let effective: BTreeSet<_> = effective.map(|it| location(&it.key_span)).collect();
     for effect in effects {
-        let is_shared = Input::parse(effect.place.path()).is_some_and(Input::is_base);
+        let is_shared = Input::parse(effect.key_span.path()).is_some_and(Input::is_base);
         let is_known = workspace.scope.is_whole() || !is_shared;
-        is_conclusive &= is_known || effect.fault.is_none();
-        if is_known && !effective.contains(&key(&effect.place)) {
-            diagnostics.extend(effect.fault.clone());
+        is_conclusive &= is_known || effect.warning.is_none();
+        if is_known && !effective.contains(&location(&effect.key_span)) {
+            diagnostics.extend(effect.warning.clone());
         }
     }
     is_conclusive
 }
 
-fn key(place: &Span) -> (&str, usize) {
-    (place.path().as_str(), place.range().start)
+fn location(span: &Span) -> (&str, usize) {
+    (span.path().as_str(), span.range().start)
 }

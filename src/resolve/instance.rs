@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Span};
 use crate::load::ClaimKind;
-use crate::template::{ClaimName, Context};
+use crate::template::{ClaimLookup, Context};
 use crate::yaml::{Mapping, Node};
 
-/// A claim in one environment: merged, valid, with computed names.
+/// A claim in one environment: merged with base, valid, and with the values of its kind's `let` computed.
 pub struct Instance {
     /// The claim's kind, with its schema and templates.
     pub kind: Arc<ClaimKind>,
@@ -16,25 +16,25 @@ pub struct Instance {
     pub name: String,
     /// The whole claim, merged and with defaults filled in.
     pub node: Node,
-    /// `metadata`, `spec`, `environment` and the kind's computed names.
+    /// The names that its expressions and templates can use: `metadata`, `spec`, `environment`, `workspace` and those of `let`.
     pub context: Context,
-    /// What other claims can refer to.
+    /// The values that other claims can refer to.
     pub outputs: Mapping,
     /// Its fields whose effect depends on a condition.
     pub(super) effects: Vec<FieldEffect>,
     /// CRDs that it installs.
     pub provides: BTreeSet<String>,
-    /// Their versions, if known.
+    /// By CRD that it installs: the version, if known.
     pub(super) provided_versions: BTreeMap<String, Node>,
     /// CRDs that it needs.
     pub requires: BTreeSet<String>,
-    /// Their minimum versions, if any.
+    /// By CRD that it needs: the minimum version, if any.
     pub(super) min_versions: BTreeMap<String, Node>,
     /// Claims that must be ready first: those in `dependsOn` and those it refers to.
     pub depends_on: BTreeSet<String>,
     /// Whether it also exists in base.
     pub shared: bool,
-    /// The place of its name.
+    /// The location of its name.
     pub span: Span,
 }
 
@@ -45,13 +45,13 @@ impl Instance {
     }
 
     /// The result of `claim(kind, name)` in expressions, for this claim.
-    pub fn answer(&self, claim: ClaimName) -> Answer {
+    pub fn as_resolved(&self, claim: ClaimLookup) -> ResolvedClaim {
         let mut outputs = Mapping::new();
         for (name, _) in &self.kind.outputs {
             let value = self.outputs.get(name).cloned();
             outputs.insert(name.as_str(), value.unwrap_or_else(Node::null));
         }
-        Answer {
+        ResolvedClaim {
             claim,
             node: self.node.clone(),
             outputs: Node::mapping(outputs),
@@ -59,25 +59,25 @@ impl Instance {
     }
 }
 
-/// A field of one claim whose effect depends on something.
+/// A field of one claim whose effect depends on a condition.
 pub struct FieldEffect {
     /// The location of its key.
-    pub(super) place: Span,
-    /// The message if it has no effect.
-    pub(super) fault: Option<Diagnostic>,
+    pub(super) key_span: Span,
+    /// The warning, if the field has no effect.
+    pub(super) warning: Option<Diagnostic>,
 }
 
-/// A claim that an expression looks up.
-pub struct Answer {
-    pub(super) claim: ClaimName,
+/// The result of a call of `claim(kind, name)`.
+pub struct ResolvedClaim {
+    pub(super) claim: ClaimLookup,
     node: Node,
-    /// An entry for each output of its kind, null if the claim does not have it.
+    /// An entry for each output of its kind; null if the claim does not have the output.
     outputs: Node,
 }
 
-impl Answer {
-    /// Lists the expressions of a context.
-    pub fn give(&self, context: &Context) {
-        context.answer(self.claim.clone(), &self.node, &self.outputs);
+impl ResolvedClaim {
+    /// Makes the claim known to the expressions of a context.
+    pub fn provide_to(&self, context: &Context) {
+        context.provide_claim(self.claim.clone(), &self.node, &self.outputs);
     }
 }

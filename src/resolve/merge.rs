@@ -1,4 +1,4 @@
-//! Base ⊕ environment, as written.
+//! Merges the document of an environment into that of base.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node};
 
 /// Merges the document of an environment into that of base.
 ///
-/// Maps merge; lists are replaced, or merged by the keys that the schema names (`x-kubernetes-list-map-keys`); `false`, `0`
-/// and `""` are values; a `null` of the environment removes. In free-form maps a `null` of base is kept as null.
+/// Maps are merged. Lists are replaced, or merged by the keys that the schema names (`x-kubernetes-list-map-keys`). `false`, `0` and
+/// `""` are values; a `null` in the environment removes the field. In free-form maps, a `null` in base is kept as null.
 pub(super) fn merge(base: &mut Node, over: &Node, schema: Option<&Schema>) {
     if let (Some(base), Some(over)) = (base.as_mapping_mut(), over.as_mapping()) {
         return merge_mappings(base, over, schema);
@@ -37,7 +37,7 @@ fn merge_mappings(base: &mut Mapping, over: &Mapping, schema: Option<&Schema>) {
         let at = index.position(base, text);
         match at.and_then(|at| base.entries_mut().get_mut(at)) {
             Some(entry) => {
-                // The location of the key is where it was written last, because its value is there.
+                // The key of the environment replaces that of base, so that the key's location is in the same file as the value's.
                 entry.key = key.clone();
                 merge(&mut entry.value, value, inner);
             }
@@ -47,7 +47,8 @@ fn merge_mappings(base: &mut Mapping, over: &Mapping, schema: Option<&Schema>) {
 }
 
 fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Option<&Schema>) {
-    // Items that may be equal have the same label, which consists of the texts of their keys.
+    // An index of the items, so that merging two long lists does not compare all pairs. Items with equal keys have the same label;
+    // the reverse need not be true.
     let label = |item: &Node| -> Vec<(&str, String)> {
         let part = |node: &Node| match (node.kind(), node.as_bool()) {
             (kind @ Kind::Bool, Some(value)) => (kind.words(), value.to_string()),
@@ -57,27 +58,27 @@ fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Opti
         let parts = keys.iter().map(|key| item.get(key).map(part));
         parts.map(Option::unwrap_or_default).collect()
     };
-    let mut places: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    let mut index: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
-        places.entry(label(item)).or_default().push(at);
+        index.entry(label(item)).or_default().push(at);
     }
     for item in over {
-        let same = |other: &Node| {
+        let has_same_keys = |other: &Node| {
             keys.iter().all(|key| matches!((other.get(key), item.get(key)), (Some(a), Some(b)) if a.same_data(b)))
         };
-        let places = places.entry(label(item)).or_default();
-        let mut found = places.iter().copied();
-        match found.find(|at| items.get(*at).is_some_and(same)) {
+        let positions = index.entry(label(item)).or_default();
+        let mut candidates = positions.iter().copied();
+        match candidates.find(|at| items.get(*at).is_some_and(has_same_keys)) {
             Some(at) => drop(items.get_mut(at).map(|it| merge(it, item, schema))),
             None => {
-                places.push(items.len());
+                positions.push(items.len());
                 items.push(without_nulls(item.clone(), schema));
             }
         }
     }
 }
 
-/// A part that only the environment has: its nulls mean "not set".
+/// Removes all nulls from a value that only the environment has, where they mean "not set".
 fn without_nulls(mut node: Node, schema: Option<&Schema>) -> Node {
     drop_nulls(&mut node, schema, true);
     node
@@ -99,7 +100,7 @@ pub(super) fn drop_nulls(node: &mut Node, schema: Option<&Schema>, free_form: bo
         }
     } else if let Some(items) = node.as_sequence_mut() {
         let schema = schema.and_then(Schema::items);
-        // A null among the items of a list is an item.
+        // Nulls in lists are not removed, because they are items.
         items
             .iter_mut()
             .for_each(|item| drop_nulls(item, schema, free_form));

@@ -1,7 +1,8 @@
-//! Claim × environment: merge, defaults, schema, references between claims, computed names, rules.
+//! Resolves the claims of each environment: merges them with base, applies defaults, validates them with the schema of their kind,
+//! follows references between claims, and evaluates the kind's `let`, `rules` and `outputs`.
 //!
-//! An [`Instance`] is a claim in one environment, valid and with all names computed. `environments/base` is resolved like any
-//! environment, with neutral values: it must be valid alone, since the base folders of the tree are rendered from it.
+//! The result is an [`Instance`] for each claim of each environment. `environments/base` is resolved like an environment, with
+//! neutral values. It must be valid alone, because the base folders of the tree are rendered from it.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ mod select;
 mod written;
 
 pub use effects::report as report_effects;
-pub use instance::{Answer, FieldEffect, Instance};
+pub use instance::{FieldEffect, Instance, ResolvedClaim};
 pub use select::Selection;
 pub use written::{Written, written};
 
@@ -25,7 +26,7 @@ use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::load::{Environment, Workspace};
 use crate::yaml::parallel::each;
 
-/// An environment with its instances, in the order of their names.
+/// An environment with its resolved claims.
 pub struct Resolved<'a> {
     /// The environment that the instances belong to.
     pub environment: &'a Environment,
@@ -34,7 +35,8 @@ pub struct Resolved<'a> {
 }
 
 impl Resolved<'_> {
-    /// Removes the fields whose effect depends on a condition from the instances, because they are checked over all environments.
+    /// Removes the fields whose effect depends on a condition from the instances and returns them, because they are checked in all
+    /// environments together.
     pub fn take_effects(&mut self) -> Vec<FieldEffect> {
         let instances = self.instances.iter_mut();
         instances
@@ -43,25 +45,25 @@ impl Resolved<'_> {
     }
 }
 
-/// All environments, and base for what they share.
+/// The resolved claims of a workspace.
 #[derive(Default)]
 pub struct Resolution<'a> {
-    /// `environments/base`, for each engine: the shared claims that some environment of the engine uses.
+    /// For each engine: the claims of `environments/base` that an environment of the engine uses.
     pub bases: Vec<Resolved<'a>>,
-    /// The environments requested, sorted by name.
+    /// The requested environments, sorted by name.
     pub environments: Vec<Resolved<'a>>,
 }
 
-/// The claims of the environments requested, not resolved yet.
+/// The claims of the requested environments before they are resolved.
 pub struct Selections<'a>(Vec<select::Selection<'a>>);
 
 impl<'a> Selections<'a> {
-    /// Each environment with its claims.
+    /// The requested environments, each with its claims.
     pub fn environments(&self) -> &[Selection<'a>] {
         &self.0
     }
 
-    /// The number of claims of the environments; those of base count in each.
+    /// The number of claims of all environments. A claim of base is counted in each environment that uses it.
     pub fn claims(&self) -> usize {
         self.0.iter().map(|it| it.claims.len()).sum()
     }
@@ -73,20 +75,20 @@ pub fn select<'a>(
     diagnostics: &mut Diagnostics,
 ) -> Option<Selections<'a>> {
     let selections = selections(workspace, diagnostics)?;
-    unknown_environments(workspace, diagnostics);
+    check_environment_names(workspace, diagnostics);
     select::check_base(&workspace.base, diagnostics);
     Some(Selections(selections))
 }
 
-/// Resolves base, once for each engine.
+/// Resolves the claims of base, once for each engine.
 pub fn resolve_bases<'a>(
     workspace: &'a Workspace<'a>,
     selections: &Selections<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Resolved<'a>> {
     let bases = workspace.bases.iter().map(|environment| {
-        let claims = select::base(workspace, environment, &selections.0);
-        let mut instances = base_instances(workspace, environment, claims, diagnostics);
+        let claims = select::used_base_claims(workspace, environment, &selections.0);
+        let mut instances = resolve_base(workspace, environment, &claims, diagnostics);
         instances.retain(|it| workspace.scope.has_base_claim(&it.name));
         Resolved {
             environment,
@@ -105,13 +107,13 @@ pub fn resolve_environment<'a>(
     let environment = selection.environment;
     let mut found = Diagnostics::default();
     let mut instances = claims::resolve_all(workspace, environment, &selection.claims, &mut found);
-    provided::check(environment, &instances, &mut found);
+    provided::check_owners(environment, &instances, &mut found);
     provided::check_versions(environment, &instances, &mut found);
     if environment.has_unread || workspace.base.has_unread {
         drop_consequences(&mut found);
     }
     diagnostics.extend(found);
-    // The other claims were only needed as targets of references.
+    // The claims that were not requested are only needed as targets of references.
     instances.retain(|it| workspace.scope.has_claim(&environment.name, &it.name));
     Resolved {
         environment,
@@ -119,7 +121,7 @@ pub fn resolve_environment<'a>(
     }
 }
 
-/// Resolves the requested part of the workspace.
+/// Resolves the claims of the requested environments and of base.
 pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) -> Resolution<'a> {
     let Some(selections) = select(workspace, diagnostics) else {
         return Resolution::default();
@@ -138,7 +140,7 @@ pub fn resolve<'a>(workspace: &'a Workspace<'a>, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// Removes errors that may be consequences of a file that cannot be read, which is reported itself.
+/// Removes errors that may only be consequences of a file that cannot be read. The file itself is reported.
 fn drop_consequences(diagnostics: &mut Diagnostics) {
     let all = std::mem::take(diagnostics).into_iter();
     *diagnostics = all
@@ -146,7 +148,8 @@ fn drop_consequences(diagnostics: &mut Diagnostics) {
         .collect();
 }
 
-/// The maximum number of claims of all environments: a few claims of base in many environments can be too many.
+/// The maximum number of claims of all environments. Because each claim of base is counted in each environment, a small workspace
+/// can exceed it.
 pub const CLAIMS_MAX: usize = 20_000;
 
 /// The claims of each environment; `None` if there are too many.
@@ -176,37 +179,38 @@ fn selections<'a>(
     Some(selections)
 }
 
-/// Adds a note to errors of base that it must be valid alone, without values of environments.
-fn base_instances(
+/// Resolves claims of base. Errors for missing values get the help that base must be valid alone.
+fn resolve_base(
     workspace: &Workspace<'_>,
     base: &Environment,
-    claims: Vec<select::Selected<'_>>,
+    claims: &[select::Selected<'_>],
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
-    const ALONE: &str = "set the field to a neutral value in `environments/base`, which must be valid alone, or move the whole claim to the environments";
+    const HELP: &str = "set the field to a neutral value in `environments/base`, which must be valid alone, or move the whole claim to the environments";
     let mut faults = Diagnostics::default();
-    let instances = claims::resolve_all(workspace, base, &claims, &mut faults);
+    let instances = claims::resolve_all(workspace, base, claims, &mut faults);
     diagnostics.extend(faults.into_iter().map(|fault| match fault.class {
-        Class::MissingField | Class::BrokenRule => fault.help(ALONE),
+        Class::MissingField | Class::BrokenRule => fault.help(HELP),
         _ => fault,
     }));
     instances
 }
 
-fn unknown_environments(workspace: &Workspace, diagnostics: &mut Diagnostics) {
-    let read = || workspace.environments.iter().map(|it| it.name.as_str());
-    let known = || read().chain(workspace.others.iter().map(String::as_str));
-    let wanted = workspace.scope.environments.iter().map(|it| (it, None));
+/// Reports names of environments that do not exist, in the options and in `pleach.yaml`. Errors: `unknown-environment`.
+fn check_environment_names(workspace: &Workspace, diagnostics: &mut Diagnostics) {
+    let loaded = || workspace.environments.iter().map(|it| it.name.as_str());
+    let known = || loaded().chain(workspace.others.iter().map(String::as_str));
+    let requested = workspace.scope.environments.iter().map(|it| (it, None));
     let ordered = workspace.workspace.environment_order.iter();
-    let wanted = wanted.chain(ordered.map(|(name, place)| (name, Some(place))));
+    let used = requested.chain(ordered.map(|(name, span)| (name, Some(span))));
     let names: BTreeSet<&str> = known().collect();
-    for (name, place) in wanted.filter(|it| !names.contains(it.0.as_str())) {
+    for (name, span) in used.filter(|it| !names.contains(it.0.as_str())) {
         let mut fault = Diagnostic::error(
             "unknown-environment",
             format!("unknown environment `{name}`"),
         )
         .did_you_mean(name, known());
-        fault.span = place.cloned();
+        fault.span = span.cloned();
         diagnostics.push(fault.help(format!(
             "environments: {}",
             known().collect::<Vec<_>>().join(", ")

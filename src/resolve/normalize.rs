@@ -1,14 +1,14 @@
-//! Other spellings of values that protojson accepts: numbers in quotes and enums by number.
+//! Normalizes values that protojson accepts in two forms: numbers in quotes, and enums by number.
 
 use crate::schema::Schema;
 use crate::yaml::{Entry, Kind, Node, Style, Tag, resolve};
 
-/// Replaces an enum's number by its name, and (if the claim's schema allows it) a quoted integer by a number.
-pub(super) fn normalise_values(node: &mut Node, schema: &Schema) {
+/// Replaces the number of an enum value by its name and, if the schema of the claim allows it, a quoted integer by a number.
+pub(super) fn normalize_values(node: &mut Node, schema: &Schema) {
     walk(node, schema, schema.takes_quoted_numbers());
 }
 
-fn walk(node: &mut Node, schema: &Schema, quoted: bool) {
+fn walk(node: &mut Node, schema: &Schema, takes_quoted: bool) {
     if let Some(mapping) = node.as_mapping_mut() {
         for Entry { key, value } in mapping.iter_mut() {
             if let Some(inner) = key
@@ -16,19 +16,22 @@ fn walk(node: &mut Node, schema: &Schema, quoted: bool) {
                 .and_then(|key| schema.property(key))
                 .or(schema.additional())
             {
-                walk(value, inner, quoted);
+                walk(value, inner, takes_quoted);
             }
         }
     } else if let Some(items) = node.as_sequence_mut() {
         if let Some(inner) = schema.items() {
-            items.iter_mut().for_each(|item| walk(item, inner, quoted));
+            items
+                .iter_mut()
+                .for_each(|item| walk(item, inner, takes_quoted));
         }
-    } else if let Some(other) = normal(node, schema, quoted) {
+    } else if let Some(other) = normalized(node, schema, takes_quoted) {
         *node = other.at(node.span());
     }
 }
 
-fn normal(node: &Node, schema: &Schema, quoted: bool) -> Option<Node> {
+/// The normalized form of a scalar; `None` if it has that form already.
+fn normalized(node: &Node, schema: &Schema, takes_quoted: bool) -> Option<Node> {
     if schema.takes_enum_numbers()
         && let Some(number) = node.as_int()
     {
@@ -38,6 +41,6 @@ fn normal(node: &Node, schema: &Schema, quoted: bool) -> Option<Node> {
             .cloned();
     }
     let text = node.as_string()?;
-    let number = quoted && schema.type_name() == "integer" && resolve(text) == Kind::Int;
-    number.then(|| Node::scalar(text, Style::Plain, Tag::Int))
+    let is_integer = takes_quoted && schema.type_name() == "integer" && resolve(text) == Kind::Int;
+    is_integer.then(|| Node::scalar(text, Style::Plain, Tag::Int))
 }

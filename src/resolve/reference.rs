@@ -1,22 +1,22 @@
 //! References between claims: `{valueFrom: {kind, name, fieldPath}}`.
 //!
-//! A referenced claim is finished first, so its outputs are known; a cycle of references is an error. A kind may also look for
-//! claims of other kinds, which the claims themselves do not name.
+//! A referenced claim is finished first, so that its outputs are known; a cycle of references is an error. With `find`, a kind can
+//! also look up a claim of another kind by a condition instead of its name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::draft::{Draft, Links};
-use super::instance::{Answer, Instance};
+use super::draft::{Dependencies, Draft};
+use super::instance::{Instance, ResolvedClaim};
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::load::{ClaimKind, Environment, Lookup, Reference, Workspace};
-use crate::template::{ClaimName, ClaimQuestion};
+use crate::template::{ClaimLookup, PendingLookup};
 use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// The name of the function that looks up a claim in expressions.
 const CLAIM: &str = "claim";
 
-/// Finishes all drafts, each after those that it refers to.
+/// Turns all drafts into instances, each after those that it refers to.
 pub(super) fn resolve_in_order(
     workspace: &Workspace<'_>,
     environment: &Environment,
@@ -25,34 +25,36 @@ pub(super) fn resolve_in_order(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Instance> {
     let names: Vec<String> = drafts.keys().cloned().collect();
-    let mut order = Order {
+    let mut resolver = Resolver {
         workspace,
         environment,
         drafts,
         failed,
-        open: Vec::new(),
+        in_progress: Vec::new(),
         done: BTreeMap::new(),
     };
     for name in &names {
-        order.finish(name, diagnostics);
+        resolver.finish(name, diagnostics);
     }
-    order.done.into_values().collect()
+    resolver.done.into_values().collect()
 }
 
-struct Order<'a> {
+/// The state of a depth-first traversal of the references.
+struct Resolver<'a> {
     workspace: &'a Workspace<'a>,
     environment: &'a Environment,
+    /// The claims that are not visited yet.
     drafts: BTreeMap<String, Draft>,
-    /// The claims with errors, which are reported, and their kinds.
+    /// The kinds of the claims with errors, which are already reported.
     failed: BTreeMap<String, Arc<ClaimKind>>,
-    /// The claims that are being finished, outermost first.
-    open: Vec<String>,
+    /// The claims that are being finished, each of which refers to the next one.
+    in_progress: Vec<String>,
     done: BTreeMap<String, Instance>,
 }
 
 /// Why a reference has no value.
 enum Unresolved {
-    /// The referenced claim has errors, which are reported; the reference itself is valid.
+    /// The reference is valid, but the referenced claim has errors, which are already reported.
     Failed,
     Fault(Box<Diagnostic>),
 }
@@ -63,73 +65,81 @@ impl From<Diagnostic> for Unresolved {
     }
 }
 
-impl Order<'_> {
+impl Resolver<'_> {
+    /// Finishes a claim, after those that it refers to. Does nothing if it is finished or in progress.
     fn finish(&mut self, name: &str, diagnostics: &mut Diagnostics) {
         let Some(mut draft) = self.drafts.remove(name) else {
             return;
         };
-        self.open.push(name.to_string());
+        self.in_progress.push(name.to_string());
         let kind = draft.kind.clone();
-        let (mut links, before) = (Links::default(), diagnostics.errors());
+        let (mut dependencies, errors_before) = (Dependencies::default(), diagnostics.errors());
         for reference in &kind.references {
-            let path = FieldPath::dotted(&reference.at);
-            let Some(value) = draft
-                .node
-                .at_path(&path)
-                .filter(|it| it.as_mapping().is_some())
-                .cloned()
-            else {
-                continue;
-            };
-            match self.value(&value, reference, &mut links.refers_to, diagnostics) {
-                Ok(resolved) => {
-                    if let Some(place) = at_path_mut(&mut draft.node, &path) {
-                        *place = resolved;
-                    }
-                }
-                Err(unresolved) => {
-                    if let Unresolved::Fault(fault) = unresolved {
-                        diagnostics.push(*fault);
-                    }
-                    links.unknown.push(reference.at.clone());
-                }
-            }
+            self.replace_reference(&mut draft.node, reference, &mut dependencies, diagnostics);
         }
         for lookup in &kind.lookups {
-            if !self.look_for(lookup, &draft, &mut links, diagnostics) {
-                links.unknown.push(lookup.name.clone());
+            if !self.find(lookup, &draft, &mut dependencies, diagnostics) {
+                dependencies.unknown.push(lookup.name.clone());
             }
         }
-        let instance = self.finish_draft(&draft, links, diagnostics);
-        self.open.pop();
-        match instance.filter(|_| diagnostics.errors() == before) {
+        let instance = self.finish_draft(&draft, dependencies, diagnostics);
+        self.in_progress.pop();
+        match instance.filter(|_| diagnostics.errors() == errors_before) {
             Some(instance) => drop(self.done.insert(name.to_string(), instance)),
             None => drop(self.failed.insert(name.to_string(), kind)),
         }
     }
 
-    /// Finishes a claim whose references are followed. Claims that its expressions look up are finished first.
+    /// Replaces `value` or `valueFrom` in a field of a claim by the value itself. Other values of the field are not changed.
+    fn replace_reference(
+        &mut self,
+        claim: &mut Node,
+        reference: &Reference,
+        dependencies: &mut Dependencies,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let path = FieldPath::dotted(&reference.at);
+        let field = claim.at_path(&path).cloned();
+        let Some(field) = field.filter(|it| it.as_mapping().is_some()) else {
+            return;
+        };
+        match self.value(&field, reference, &mut dependencies.names, diagnostics) {
+            Ok(value) => {
+                if let Some(field) = at_path_mut(claim, &path) {
+                    *field = value;
+                }
+            }
+            Err(unresolved) => {
+                if let Unresolved::Fault(fault) = unresolved {
+                    diagnostics.push(*fault);
+                }
+                dependencies.unknown.push(reference.at.clone());
+            }
+        }
+    }
+
+    /// Finishes a claim whose references are replaced. Claims that its expressions look up are finished first.
     fn finish_draft(
         &mut self,
         draft: &Draft,
-        mut links: Links,
+        mut dependencies: Dependencies,
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
         loop {
             let mut own = Diagnostics::default();
-            let finished = draft.finish(self.workspace, self.environment, &links, &mut own);
-            if let Err(Some(ClaimQuestion { claim, place })) = finished {
-                let place = place.unwrap_or_else(|| draft.span.clone());
-                match self.asked(claim, &place, diagnostics) {
-                    Ok(answer) => {
-                        links.refers_to.insert(answer.claim.name.clone());
-                        links.answers.push(answer);
+            let finished = draft.finish(self.workspace, self.environment, &dependencies, &mut own);
+            if let Err(Some(PendingLookup { claim, span })) = finished {
+                let span = span.unwrap_or_else(|| draft.span.clone());
+                match self.look_up(claim, &span, diagnostics) {
+                    Ok(resolved) => {
+                        dependencies.names.insert(resolved.claim.name.clone());
+                        dependencies.looked_up.push(resolved);
                     }
                     Err(unresolved) => {
                         if let Unresolved::Fault(fault) = unresolved {
                             diagnostics.push(draft.with_claim_context(*fault));
                         }
-                        links.unknown.push(CLAIM.to_string());
+                        dependencies.unknown.push(CLAIM.to_string());
                     }
                 }
                 continue;
@@ -140,45 +150,46 @@ impl Order<'_> {
     }
 
     /// The claim that an expression looks up.
-    fn asked(
+    fn look_up(
         &mut self,
-        claim: ClaimName,
-        place: &Span,
+        claim: ClaimLookup,
+        span: &Span,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Answer, Unresolved> {
+    ) -> Result<ResolvedClaim, Unresolved> {
         let (kind, name) = (claim.kind.as_str(), claim.name.as_str());
-        self.finish_referred(name, place, diagnostics)?;
+        self.finish_referenced(name, span, diagnostics)?;
         let instance = self.done.get(name);
         match instance.filter(|it| it.kind.has_name(kind)) {
-            Some(instance) => Ok(instance.answer(claim.clone())),
-            None => Err(self.unknown(name, Some(kind), place)),
+            Some(instance) => Ok(instance.as_resolved(claim.clone())),
+            None => Err(self.unresolved(name, Some(kind), span)),
         }
     }
 
-    /// Finds the claim of a lookup. False if it is unknown because a possible claim has errors.
-    fn look_for(
+    /// Finds the claim that `find` selects. Returns false if it cannot be determined, because several claims match or a claim that
+    /// may match has errors.
+    fn find(
         &mut self,
         lookup: &Lookup,
         draft: &Draft,
-        links: &mut Links,
+        dependencies: &mut Dependencies,
         diagnostics: &mut Diagnostics,
     ) -> bool {
         let mut context = draft.context(self.workspace, self.environment);
         let mut found: Option<&Instance> = None;
-        for name in &self.of_kind(&lookup.kind) {
+        for name in &self.unfinished(&lookup.kind) {
             self.finish(name, diagnostics);
         }
         let mut candidates = self.done.values();
         let mut is_known = true;
         while let Some(candidate) = candidates.find(|it| it.kind.has_name(&lookup.kind)) {
-            context.set("found", &as_found(candidate));
-            let fits = self.workspace.templates.holds(&lookup.when, &context);
-            match (diagnostics.keep(fits), found) {
+            context.set("found", &as_value(candidate));
+            let matches = self.workspace.templates.holds(&lookup.when, &context);
+            match (diagnostics.keep(matches), found) {
                 (None, _) => is_known = false,
                 (Some(false), _) => {}
                 (Some(true), None) => found = Some(candidate),
                 (Some(true), Some(other)) => {
-                    diagnostics.push(two_fit(draft, other, candidate));
+                    diagnostics.push(ambiguous_lookup(draft, other, candidate));
                     return false;
                 }
             }
@@ -187,25 +198,26 @@ impl Order<'_> {
         if found.is_none() && (!is_known || failed.any(|it| it.has_name(&lookup.kind))) {
             return false;
         }
-        links.refers_to.extend(found.map(|it| it.name.clone()));
-        let node = found.map_or_else(Node::null, as_found);
-        links.found.push((lookup.name.clone(), node));
+        dependencies.names.extend(found.map(|it| it.name.clone()));
+        let node = found.map_or_else(Node::null, as_value);
+        dependencies.found.push((lookup.name.clone(), node));
         true
     }
 
-    /// The claims of a kind that are not finished, by name.
-    fn of_kind(&self, kind: &str) -> Vec<String> {
-        let open = self.drafts.values().filter(|it| it.kind.has_name(kind));
-        let mut names: Vec<String> = open.map(|it| it.name.clone()).collect();
+    /// The names of the claims of a kind that are not finished, sorted.
+    fn unfinished(&self, kind: &str) -> Vec<String> {
+        let drafts = self.drafts.values().filter(|it| it.kind.has_name(kind));
+        let mut names: Vec<String> = drafts.map(|it| it.name.clone()).collect();
         names.sort();
         names
     }
 
+    /// The value of a field that contains `value` or `valueFrom`. Adds the referenced claim to `names`.
     fn value(
         &mut self,
         node: &Node,
         reference: &Reference,
-        refers_to: &mut BTreeSet<String>,
+        names: &mut BTreeSet<String>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Node, Unresolved> {
         if let (Some(_), Some(from)) = (node.get("value"), node.get("valueFrom")) {
@@ -225,6 +237,18 @@ impl Order<'_> {
             .at(node)
             .into());
         };
+        let value = self.referenced_value(from, reference, names, diagnostics)?;
+        Ok(value.at(node.span()))
+    }
+
+    /// The value that `valueFrom` refers to. Adds the referenced claim to `names`.
+    fn referenced_value(
+        &mut self,
+        from: &Node,
+        reference: &Reference,
+        names: &mut BTreeSet<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Node, Unresolved> {
         let text = |key: &str| {
             from.get(key)
                 .and_then(Node::as_str)
@@ -244,51 +268,36 @@ impl Order<'_> {
                 .help("write the value itself")
                 .into());
         }
-        self.finish_referred(name, name_node.span(), diagnostics)?;
+        self.finish_referenced(name, name_node.span(), diagnostics)?;
         let kind = text("kind").or(reference.kind.as_deref());
         let instance = self.done.get(name);
         let instance = instance
             .filter(|it| kind.is_none_or(|kind| it.kind.has_name(kind)))
-            .ok_or_else(|| self.unknown(name, kind, name_node.span()))?;
-        refers_to.insert(name.to_string());
+            .ok_or_else(|| self.unresolved(name, kind, name_node.span()))?;
+        names.insert(name.to_string());
         let path = text("fieldPath")
             .or(reference.field_path.as_deref())
             .unwrap_or("spec.name");
-        look_up(instance, path)
-            .map(|value| value.at(node.span()))
-            .ok_or_else(|| {
-                let fault = Diagnostic::error(
-                    "unknown-reference",
-                    format!("{} has no `{path}`", instance.title()),
-                )
-                .class(Class::UnknownReference);
-                let outputs: Vec<&str> = instance.outputs.keys().collect();
-                fault
-                    .at(from.get("fieldPath").unwrap_or(name_node))
-                    .help(format!(
-                        "its outputs: {}",
-                        outputs
-                            .iter()
-                            .map(|it| format!("outputs.{it}"))
-                            .collect::<Vec<_>>()
-                            .join(", ")
-                    ))
-                    .into()
-            })
+        let value = scalar_at(instance, path).ok_or_else(|| {
+            let path_node = from.get("fieldPath").unwrap_or(name_node);
+            unknown_field(instance, path).at(path_node)
+        });
+        Ok(value?)
     }
 
-    fn finish_referred(
+    /// Finishes a referenced claim. Errors: `reference-cycle`.
+    fn finish_referenced(
         &mut self,
         name: &str,
         at: &Span,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Diagnostic> {
-        if let Some(first) = self.open.iter().position(|it| it == name) {
-            let mut chain: Vec<&str> = self.open[first..].iter().map(String::as_str).collect();
-            chain.push(name);
+        if let Some(first) = self.in_progress.iter().position(|it| it == name) {
+            let claims = self.in_progress.iter().skip(first).map(String::as_str);
+            let cycle: Vec<&str> = claims.chain([name]).collect();
             let fault = Diagnostic::error(
                 "reference-cycle",
-                format!("reference cycle of claims: {}", chain.join(" → ")),
+                format!("reference cycle of claims: {}", cycle.join(" → ")),
             );
             return Err(fault
                 .at(at)
@@ -298,8 +307,9 @@ impl Order<'_> {
         Ok(())
     }
 
-    fn unknown(&self, name: &str, kind: Option<&str>, at: &Span) -> Unresolved {
-        let what = kind.map_or("claim".to_string(), str::to_string);
+    /// Why there is no claim with this name and kind.
+    fn unresolved(&self, name: &str, kind: Option<&str>, at: &Span) -> Unresolved {
+        let expected = kind.unwrap_or("claim");
         let failed = self.failed.get(name);
         if failed.is_some_and(|it| kind.is_none_or(|kind| it.has_name(kind))) {
             return Unresolved::Failed;
@@ -308,7 +318,7 @@ impl Order<'_> {
             let other = &other.name;
             let fault = Diagnostic::error(
                 "unknown-reference",
-                format!("`{name}` has kind {other}, not {what}"),
+                format!("`{name}` has kind {other}, not {expected}"),
             )
             .class(Class::UnknownReference);
             return fault
@@ -326,7 +336,7 @@ impl Order<'_> {
         let fault = Diagnostic::error(
             "unknown-reference",
             format!(
-                "environment `{}` has no {what} `{name}`",
+                "environment `{}` has no {expected} `{name}`",
                 self.environment.name
             ),
         )
@@ -339,8 +349,8 @@ impl Order<'_> {
     }
 }
 
-/// The value of a claim in the expressions of another kind.
-fn as_found(instance: &Instance) -> Node {
+/// The value of a claim that `find` selects, for expressions.
+fn as_value(instance: &Instance) -> Node {
     let part = |key: &str| instance.node.get(key).cloned().unwrap_or_else(Node::null);
     Node::mapping(Mapping::from([
         ("metadata", part("metadata")),
@@ -349,7 +359,7 @@ fn as_found(instance: &Instance) -> Node {
     ]))
 }
 
-fn two_fit(draft: &Draft, first: &Instance, second: &Instance) -> Diagnostic {
+fn ambiguous_lookup(draft: &Draft, first: &Instance, second: &Instance) -> Diagnostic {
     let message = format!(
         "reference {}/{} is ambiguous: it matches {} and {}",
         draft.kind.name,
@@ -363,16 +373,24 @@ fn two_fit(draft: &Draft, first: &Instance, second: &Instance) -> Diagnostic {
         .help("keep one of the two in this environment, for example with `exclude`")
 }
 
-/// `outputs.x` (also `status.outputs.x`), or a path into the claim itself.
-fn look_up(instance: &Instance, path: &str) -> Option<Node> {
+fn unknown_field(instance: &Instance, path: &str) -> Diagnostic {
+    let message = format!("{} has no `{path}`", instance.title());
+    let fault = Diagnostic::error("unknown-reference", message).class(Class::UnknownReference);
+    let outputs = instance.outputs.keys().map(|it| format!("outputs.{it}"));
+    let outputs: Vec<String> = outputs.collect();
+    fault.help(format!("its outputs: {}", outputs.join(", ")))
+}
+
+/// The scalar at a path: `outputs.x` and `status.outputs.x` are outputs, any other path is a field of the claim.
+fn scalar_at(instance: &Instance, path: &str) -> Option<Node> {
     let path = path.strip_prefix("status.").unwrap_or(path);
-    let found = match path.strip_prefix("outputs.") {
+    let value = match path.strip_prefix("outputs.") {
         Some(output) => Node::mapping(instance.outputs.clone())
             .at_path(&FieldPath::dotted(output))
             .cloned(),
         None => instance.node.at_path(&FieldPath::dotted(path)).cloned(),
     };
-    found.filter(Node::is_scalar)
+    value.filter(Node::is_scalar)
 }
 
 fn at_path_mut<'a>(node: &'a mut Node, path: &FieldPath) -> Option<&'a mut Node> {

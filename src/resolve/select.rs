@@ -1,4 +1,4 @@
-//! The claims of an environment: those of base that it does not exclude, and its own.
+//! Selects the claims of an environment: those of base that it does not exclude, and its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,15 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Broken, Claim, Environment, Layout, Workspace};
 use crate::yaml::Node;
 
-/// A claim in base, in the environment, or in both.
+/// A claim of an environment. Its document is in base, in the environment, or in both.
 pub(super) struct Selected<'a> {
     pub(super) base: Option<&'a Claim>,
     pub(super) own: Option<&'a Claim>,
 }
 
 impl<'a> Selected<'a> {
-    /// Base ⊕ environment, as written.
-    pub(super) fn written(&self) -> Option<Node> {
+    /// The documents of base and of the environment, merged, without defaults.
+    pub(super) fn merged(&self) -> Option<Node> {
         let schema = Some(&self.claim()?.kind.schema);
         let mut node = self.base.or(self.own)?.node.clone();
         drop_nulls(&mut node, schema, false);
@@ -25,13 +25,13 @@ impl<'a> Selected<'a> {
         Some(node)
     }
 
-    /// The document of the environment, or else of base.
+    /// The document of the environment or, if it has none, that of base.
     pub(super) fn claim(&self) -> Option<&'a Claim> {
         self.own.or(self.base)
     }
 }
 
-/// The claims of one environment, by name.
+/// The claims of one environment, sorted by name.
 pub struct Selection<'a> {
     /// The environment that the claims are selected for.
     pub environment: &'a Environment,
@@ -64,7 +64,7 @@ pub(super) fn select<'a>(
         );
     }
     for claim in &environment.claims {
-        // Without the document of base, every field that only base sets would be reported as missing.
+        // If base has a document of this claim that cannot be read, every field that only base sets would be reported as missing.
         if !claims.contains_key(claim.name.as_str()) && is_broken(base, claim) {
             continue;
         }
@@ -83,7 +83,7 @@ pub(super) fn select<'a>(
             .filter(|base| base.kind.name != claim.kind.name));
         match other {
             None => selected.own = Some(claim),
-            Some(other) => diagnostics.push(twice(claim, other)),
+            Some(other) => diagnostics.push(duplicate_claim(claim, other)),
         }
     }
     if !workspace.is_partial() {
@@ -97,6 +97,7 @@ pub(super) fn select<'a>(
     }
 }
 
+/// Whether base probably has a document of the claim that cannot be read.
 fn is_broken(base: &Environment, claim: &Claim) -> bool {
     let mut broken = base.broken.iter();
     broken.any(|it| it.is_probable_match(&claim.kind, &claim.name))
@@ -107,29 +108,29 @@ pub(super) fn check_base(base: &Environment, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<&str, &Claim> = BTreeMap::new();
     for claim in &base.claims {
         if let Some(other) = names.insert(&claim.name, claim) {
-            diagnostics.push(twice(claim, other));
+            diagnostics.push(duplicate_claim(claim, other));
         }
     }
 }
 
-/// The claims of base that some environment uses, among environments with overlays and this engine.
-pub(super) fn base<'a>(
+/// The claims of base that are used by an environment with the layout `overlays` and the engine of `base`.
+pub(super) fn used_base_claims<'a>(
     workspace: &Workspace<'_>,
     base: &'a Environment,
     selections: &[Selection<'a>],
 ) -> Vec<Selected<'a>> {
-    let is_on_base = |it: &&Selection<'_>| {
+    let builds_on_base = |it: &&Selection<'_>| {
         it.environment.engine == base.engine && it.environment.layout == Layout::Overlays
     };
     let claims = selections
         .iter()
-        .filter(is_on_base)
+        .filter(builds_on_base)
         .flat_map(|it| &it.claims);
-    let taken: BTreeSet<&str> = claims.filter_map(|it| Some(&*it.base?.name)).collect();
-    let names: BTreeMap<&str, &Claim> = base.claims.iter().map(|it| (&*it.name, it)).collect();
-    names
+    let used: BTreeSet<&str> = claims.filter_map(|it| Some(&*it.base?.name)).collect();
+    let by_name: BTreeMap<&str, &Claim> = base.claims.iter().map(|it| (&*it.name, it)).collect();
+    by_name
         .into_values()
-        .filter(|it| taken.contains(&*it.name) || workspace.is_taken_elsewhere(base, it))
+        .filter(|it| used.contains(&*it.name) || workspace.may_use_elsewhere(base, it))
         .map(|claim| Selected {
             base: Some(claim),
             own: None,
@@ -137,7 +138,7 @@ pub(super) fn base<'a>(
         .collect()
 }
 
-fn twice(claim: &Claim, other: &Claim) -> Diagnostic {
+fn duplicate_claim(claim: &Claim, other: &Claim) -> Diagnostic {
     let fault = Diagnostic::error(
         "duplicate-claim",
         format!("duplicate claim name `{}`", claim.name),
@@ -151,8 +152,8 @@ fn twice(claim: &Claim, other: &Claim) -> Diagnostic {
         .help("rename one of the two: names must be unique in an environment across all kinds")
 }
 
-/// The error for a document of a shared claim that its environment excludes. A partial document would become a separate claim, with
-/// defaults instead of the values of the shared claim.
+/// The error for a document of a shared claim that the same environment excludes. Without it, the document, which may only contain
+/// changes, would become a separate claim, with defaults instead of the values of the shared claim.
 fn excluded_claim(claim: &Claim, entry: &Node) -> Diagnostic {
     let id = format!("{}/{}", claim.kind.name, claim.name);
     Diagnostic::error(
@@ -167,7 +168,7 @@ fn excluded_claim(claim: &Claim, entry: &Node) -> Diagnostic {
     .help("to replace the shared claim, use another name")
 }
 
-/// The entries of `exclude`, each with the claim that it excludes, by its name. An entry that matches no claim is an error.
+/// By name of the excluded claim: the entry of `exclude` and the claim. Errors: `unknown-exclude`.
 fn excluded<'a>(
     environment: &'a Environment,
     base: &'a Environment,

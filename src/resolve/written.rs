@@ -1,4 +1,4 @@
-//! A claim as written in its documents, without defaults, so that it can be written again.
+//! Claims as written in their documents, without defaults, so that they can be written to other files.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::diag::Diagnostics;
 use crate::load::{Claim, ClaimKind, Environment, Workspace};
 use crate::yaml::Node;
 
-/// A claim of one environment: base ⊕ environment as written, in the spelling of its kind.
+/// A claim of one environment: the documents of base and of the environment, merged, with the spelling of the schema.
 pub struct Written<'a> {
     /// The kind of the claim.
     pub kind: &'a Arc<ClaimKind>,
@@ -21,7 +21,7 @@ pub struct Written<'a> {
     pub own: Option<&'a Claim>,
 }
 
-/// The claims of an environment, by name.
+/// The claims of an environment, sorted by name.
 pub fn written<'a>(
     workspace: &'a Workspace<'_>,
     environment: &'a Environment,
@@ -34,7 +34,7 @@ pub fn written<'a>(
         Some(Written {
             kind: &claim.kind,
             name: &claim.name,
-            node: it.written()?,
+            node: it.merged()?,
             base: it.base,
             own: it.own,
         })

@@ -1,8 +1,8 @@
 //! `claim(kind, name)`: another claim of the environment, with its `metadata`, `spec` and `outputs`.
 //!
-//! Which claims an expression looks up is only known when it is evaluated. A call for an unknown claim records a request in the
-//! context and stops the rendering; the caller resolves the claim and renders again. This way, looked-up claims are always
-//! finished, and the caller learns the order.
+//! Which claims an expression looks up is only known when it is evaluated. A lookup of a claim that is not resolved is recorded in
+//! the context and stops the rendering; the caller resolves the claim and renders again. This way, looked-up claims are always
+//! complete, and the caller learns the dependencies.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,29 +18,29 @@ pub struct Claims(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    answers: Vec<(ClaimName, Value)>,
-    question: Option<ClaimQuestion>,
+    resolved: Vec<(ClaimLookup, Value)>,
+    pending: Option<PendingLookup>,
     missing: Option<MissingOutput>,
     /// Errors of a rendering after the first one.
     rest: Vec<Diagnostic>,
 }
 
-/// A lookup of a claim.
+/// The arguments of a call of `claim(kind, name)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimName {
+pub struct ClaimLookup {
     /// The kind in the expression.
     pub kind: String,
     /// The name in the expression.
     pub name: String,
 }
 
-/// A call for an unknown claim.
+/// A lookup of a claim that is not resolved.
 #[derive(Clone, Debug)]
-pub struct ClaimQuestion {
-    /// The kind and name that an expression asks for.
-    pub claim: ClaimName,
+pub struct PendingLookup {
+    /// The kind and name in the call.
+    pub claim: ClaimLookup,
     /// The location of the call, if known.
-    pub place: Option<Span>,
+    pub span: Option<Span>,
 }
 
 /// An output that was requested and that the kind does not have.
@@ -56,33 +56,33 @@ impl Claims {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The request that stopped a rendering, if any.
-    pub fn take_question(&self) -> Option<ClaimQuestion> {
-        self.with_state(|it| it.question.take())
+    /// Removes and returns the lookup that stopped a rendering, if any.
+    pub fn take_pending(&self) -> Option<PendingLookup> {
+        self.with_state(|it| it.pending.take())
     }
 
-    pub(super) fn answer(&self, claim: ClaimName, value: Value) {
-        self.with_state(|it| it.answers.push((claim, value)));
+    pub(super) fn provide(&self, claim: ClaimLookup, value: Value) {
+        self.with_state(|it| it.resolved.push((claim, value)));
     }
 
     /// Records the location of the call that stopped a rendering.
-    pub(super) fn place(&self, place: Option<Span>) {
+    pub(super) fn set_span(&self, span: Option<Span>) {
         self.with_state(|it| {
-            if let Some(question) = &mut it.question {
-                question.place = question.place.take().or(place);
+            if let Some(pending) = &mut it.pending {
+                pending.span = pending.span.take().or(span);
             }
         });
     }
 
-    /// The first error of a rendering. The others are kept until [`Claims::take_rest`].
-    pub(super) fn keep_rest(&self, faults: Vec<Diagnostic>) -> Option<Diagnostic> {
+    /// Returns the first error of a rendering. The others are stored until [`Claims::take_rest`].
+    pub(super) fn store_rest(&self, faults: Vec<Diagnostic>) -> Option<Diagnostic> {
         let mut faults = faults.into_iter();
         let first = faults.next()?;
         self.with_state(|it| it.rest.extend(faults));
         Some(first)
     }
 
-    /// Further errors of renderings that returned only their first one.
+    /// Removes and returns the errors of renderings after their first ones.
     pub fn take_rest(&self) -> Vec<Diagnostic> {
         self.with_state(|it| std::mem::take(&mut it.rest))
     }
@@ -98,19 +98,18 @@ pub(super) fn register(environment: &mut Environment<'static>) {
             true => String::new(),
             false => name.to_string(),
         };
-        let claim = ClaimName { kind, name };
-        let answer = current_claims().and_then(|claims| {
+        let claim = ClaimLookup { kind, name };
+        let value = current_claims().and_then(|claims| {
             claims.with_state(|it| {
-                let known = it.answers.iter().find(|it| it.0 == claim);
-                let value = known.map(|it| it.1.clone());
+                let resolved = it.resolved.iter().find(|it| it.0 == claim);
+                let value = resolved.map(|it| it.1.clone());
                 if value.is_none() {
-                    let place = None;
-                    it.question = Some(ClaimQuestion { claim, place });
+                    it.pending = Some(PendingLookup { claim, span: None });
                 }
                 value
             })
         });
-        answer.ok_or_else(|| {
+        value.ok_or_else(|| {
             let words = "`claim` can be called in `let`, `rules`, `outputs`, `provides`, `requires`, `files` and templates";
             Error::new(ErrorKind::InvalidOperation, words)
         })

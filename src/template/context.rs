@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
-use super::claims::{ClaimName, Claims, Found, Outputs};
+use super::claims::{ClaimLookup, Claims, Found, Outputs};
 use super::input::{INPUT_MISSING, InputData};
 use super::placeholder::with_record;
 use super::value::{Collection, Last, LastRead, Root, child, placed, to_value};
@@ -127,7 +127,7 @@ impl Context {
 
     /// Sets the result of `claim(kind, name)` in expressions. `outputs` has all outputs of its kind, null if the claim does not
     /// have them.
-    pub fn answer(&self, claim: ClaimName, node: &Node, outputs: &Node) {
+    pub fn provide_claim(&self, claim: ClaimLookup, node: &Node, outputs: &Node) {
         let part = |key: &str| {
             node.get(key)
                 .map_or_else(|| Value::from(()), |it| self.wrap(it))
@@ -141,7 +141,7 @@ impl Context {
             spec: part("spec"),
             outputs: Value::from_object(outputs),
         };
-        self.claims.answer(claim, Value::from_object(found));
+        self.claims.provide(claim, Value::from_object(found));
     }
 
     fn wrap(&self, node: &Node) -> Value {

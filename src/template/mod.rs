@@ -24,7 +24,7 @@ mod trace;
 mod value;
 
 pub use builtin::{BUILTIN, builtin};
-pub use claims::{ClaimName, ClaimQuestion, Claims};
+pub use claims::{ClaimLookup, Claims, PendingLookup};
 pub use context::Context;
 pub use reader::{LookupRequest, Reader};
 pub use shelf::Shelf;

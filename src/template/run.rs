@@ -49,10 +49,10 @@ impl Templates<'_> {
             let missing = context.claims().take_missing();
             let is_finished = rendered.question.is_none();
             if is_finished
-                && let Some(first) = context.claims().keep_rest(std::mem::take(&mut faults))
+                && let Some(first) = context.claims().store_rest(std::mem::take(&mut faults))
             {
                 // Later errors may be consequences of this one.
-                context.claims().take_question();
+                context.claims().take_pending();
                 return Err(first);
             }
             if let Some(missing) = missing {
@@ -72,7 +72,7 @@ impl Templates<'_> {
                 }
                 (Err(error), None) => {
                     let fault = report(error);
-                    context.claims().place(fault.span.clone());
+                    context.claims().set_span(fault.span.clone());
                     return Err(fault);
                 }
                 (Err(error), Some(question)) => {
