@@ -50,13 +50,17 @@ impl Folder {
         full
     }
 
+    /// The real path of a folder that was used before.
+    fn known_folder(&self, path: &TreePath) -> Option<Result<PathBuf, FilesError>> {
+        let known = self.real.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(path).cloned()
+    }
+
     /// The real path of a folder.
     fn folder(&self, path: &TreePath) -> Result<PathBuf, FilesError> {
-        let known = self.real.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(path) {
-            return found.clone();
+        if let Some(found) = self.known_folder(path) {
+            return found;
         }
-        drop(known);
         let found = self.entry(path).and_then(|(real, metadata)| {
             let kind = metadata.is_dir().then_some(real);
             kind.ok_or(FilesError::NotAFolder)
@@ -164,7 +168,10 @@ impl Files for Folder {
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        let (place, _) = self.entry(path)?;
+        let place = match self.known_folder(path) {
+            Some(Ok(folder)) => folder,
+            _ => self.entry(path)?.0,
+        };
         let below = place.strip_prefix(&self.root).ok().and_then(Path::to_str);
         below.and_then(TreePath::new).ok_or(FilesError::Outside)
     }

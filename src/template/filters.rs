@@ -49,26 +49,8 @@ pub(super) fn register(environment: &mut Environment<'static>) {
 /// `a | merge(b)`: maps are merged by key, everything else is replaced by `b`'s, and nulls of `b` are kept.
 fn merge(base: &Value, over: &Value) -> Result<Value, Error> {
     let (mut base, over) = (node(base)?, node(over)?);
-    merge_nodes(&mut base, over);
+    base.merge(over);
     Ok(from_node(&base))
-}
-
-fn merge_nodes(base: &mut Node, over: Node) {
-    if base.as_mapping().is_none() || over.as_mapping().is_none() {
-        *base = over;
-        return;
-    }
-    let (Some(base), Some(over)) = (base.as_mapping_mut(), over.into_mapping()) else {
-        return;
-    };
-    let mut index = KeyIndex::default();
-    for Entry { key, value } in over {
-        let at = index.position(base, key.as_str().unwrap_or(""));
-        match at.and_then(|at| base.entries_mut().get_mut(at)) {
-            Some(inner) => merge_nodes(&mut inner.value, value),
-            None => base.push(key, value),
-        }
-    }
 }
 
 /// `a | without_empty`: a map without the entries that have no value, or are null, `{}` or `[]`.

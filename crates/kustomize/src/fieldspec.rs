@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pleach_kube::object::Gvk;
 use pleach_yaml::diag::{Diagnostic, Span};
-use pleach_yaml::{FieldPath, Mapping, Node};
+use pleach_yaml::{FieldPath, Mapping, Node, Step};
 
 use super::resource::plain_key;
 
@@ -27,7 +27,10 @@ pub(super) const DEPTH_MAX: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     key: Box<str>,
+    /// Whether the part ends in `[]`.
     list: bool,
+    /// Whether the key selects a list item, which is an error where the object has a map.
+    selects_item: bool,
 }
 
 /// The type of the node to create at the end of a path.
@@ -56,6 +59,7 @@ impl FieldSpec {
             Part {
                 key: key.into(),
                 list: key.len() < part.len(),
+                selects_item: is_list_part(key),
             }
         };
         self.parts
@@ -136,11 +140,19 @@ pub(super) enum Trail<'a> {
 impl Trail<'_> {
     /// The trail as a path.
     pub(super) fn path(&self) -> FieldPath {
-        match self {
-            Trail::Root => FieldPath::root(),
-            Trail::Key(parent, key) => parent.path().key(key),
-            Trail::Index(parent, index) => parent.path().index(*index),
-        }
+        let mut path = FieldPath::root();
+        self.write(&mut path);
+        path
+    }
+
+    fn write(&self, path: &mut FieldPath) {
+        let (parent, step) = match self {
+            Trail::Root => return,
+            Trail::Key(parent, key) => (parent, Step::Key((*key).into())),
+            Trail::Index(parent, index) => (parent, Step::Index(*index)),
+        };
+        parent.write(path);
+        path.push(step);
     }
 }
 
@@ -178,7 +190,7 @@ fn walk(
             .at(&*node)
             .help("list the keys one by one; list items are selected automatically"));
     }
-    if is_list_part(&part.key) {
+    if part.selects_item {
         let message = format!(
             "a configured path has the list index `{}` where the object has a map",
             part.key

@@ -58,7 +58,7 @@ impl Loader<'_> {
         let name = &**entry;
         match self.place(folder, name, entry.span()) {
             Ok(Place::Folder(folder)) => Loaded::Folder(folder),
-            Ok(Place::File(path)) => match self.resources(folder, &path, entry) {
+            Ok(Place::File(path)) => match self.resources(path, entry) {
                 Ok(resources) => Loaded::Resources(resources),
                 Err(faults) => Loaded::Faulty(faults),
             },
@@ -66,12 +66,7 @@ impl Loader<'_> {
         }
     }
 
-    fn resources(
-        &self,
-        folder: &TreePath,
-        path: &TreePath,
-        entry: &Text,
-    ) -> Result<Vec<Resource>, Diagnostics> {
+    fn resources(&self, path: TreePath, entry: &Text) -> Result<Vec<Resource>, Diagnostics> {
         let name = &**entry;
         // kustomize rejects a kustomization file in `resources`, because it would be applied to the
         // cluster as an object of an unknown kind.
@@ -80,7 +75,7 @@ impl Loader<'_> {
             let fault = Diagnostic::error("kustomization-as-resource", message);
             return Err(fault.at(entry).help("list its folder instead").into());
         }
-        let (path, bytes) = self.bytes(folder, name, entry.span())?;
+        let bytes = self.read(&path, entry.span())?;
         let parse = || {
             // The source copies the text, so it is only created if the file is not parsed yet.
             let source = self.text(path.clone(), &bytes, entry.span())?;
@@ -105,11 +100,13 @@ impl Loader<'_> {
         at: &Span,
     ) -> Result<(TreePath, Arc<[u8]>), Diagnostic> {
         let path = self.file(folder, name, at)?;
-        let bytes = self
-            .files
-            .read(&path)
-            .map_err(|error| self.unreadable(&path, &error, at))?;
+        let bytes = self.read(&path, at)?;
         Ok((path, bytes))
+    }
+
+    fn read(&self, path: &TreePath, at: &Span) -> Result<Arc<[u8]>, Diagnostic> {
+        let bytes = self.files.read(path);
+        bytes.map_err(|error| self.unreadable(path, &error, at))
     }
 
     /// The text of a file that a kustomization in `folder` refers to.

@@ -96,6 +96,19 @@ impl Mapping {
         }
     }
 
+    /// Merges another mapping into this one: values that are mappings in both are merged, others are replaced, and new entries are
+    /// appended.
+    pub fn merge(&mut self, over: Mapping) {
+        let mut index = KeyIndex::default();
+        for Entry { key, value } in over {
+            let at = index.position(self, key.as_str().unwrap_or(""));
+            match at.and_then(|at| self.entries.get_mut(at)) {
+                Some(inner) => inner.value.merge(value),
+                None => self.push(key, value),
+            }
+        }
+    }
+
     /// Removes an entry; the others keep their order.
     pub fn remove(&mut self, key: &str) -> Option<Entry> {
         self.position(key).map(|at| self.entries.remove(at))

@@ -248,6 +248,16 @@ impl Node {
         self
     }
 
+    /// Changes the style.
+    pub fn set_style(&mut self, style: Style) {
+        self.value.look_mut().0 = style;
+    }
+
+    /// Changes the tag.
+    pub fn set_tag(&mut self, tag: Tag) {
+        self.value.look_mut().1 = tag;
+    }
+
     /// The same value with another tag.
     #[must_use]
     pub fn tagged(mut self, tag: Tag) -> Node {
@@ -540,6 +550,17 @@ impl Node {
     /// The value at a path of keys.
     pub fn at_keys(&self, keys: &[&str]) -> Option<&Node> {
         keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// Merges another value into this one: mappings as in [`Mapping::merge`], any other value is replaced.
+    pub fn merge(&mut self, over: Node) {
+        match (&mut self.value, over.value) {
+            (Value::Mapping(_, base), Value::Mapping(_, over)) => base.merge(over),
+            (value, over_value) => {
+                *value = over_value;
+                self.span = over.span;
+            }
+        }
     }
 
     /// The value at a path of keys, mutably.

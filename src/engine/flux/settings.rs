@@ -2,7 +2,7 @@
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Engine, WorkspaceConfig, setting};
-use crate::yaml::{Entry, Mapping, Node};
+use crate::yaml::{Mapping, Node};
 
 /// The namespace of Flux Kustomizations, which `flux bootstrap` creates.
 pub(super) const NAMESPACE: &str = "flux-system";
@@ -87,7 +87,7 @@ impl Settings {
     pub(super) fn of_claim(&self, name: &str) -> Mapping {
         let mut fields = self.all.clone();
         if let Some(own) = self.claims.get(name).and_then(Node::as_mapping) {
-            lay_over(&mut fields, own);
+            fields.merge(own.clone());
         }
         // Flux waits either for all objects or for a list of objects.
         let has_list = fields.get("healthChecks").is_some();
@@ -113,16 +113,6 @@ fn check(environment: &Node, _: &WorkspaceConfig, diagnostics: &mut Diagnostics)
                     .related(wait, "`wait` is true here")
                     .help("remove `wait` to wait for the listed objects only, or `healthChecks` to wait for all"),
             );
-        }
-    }
-}
-
-fn lay_over(fields: &mut Mapping, over: &Mapping) {
-    for Entry { key, value } in over {
-        let inner = fields.get_mut(key.as_str().unwrap_or(""));
-        match (inner.and_then(Node::as_mapping_mut), value.as_mapping()) {
-            (Some(inner), Some(over)) => lay_over(inner, over),
-            _ => _ = fields.insert(key.clone(), value.clone()),
         }
     }
 }

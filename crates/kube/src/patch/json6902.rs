@@ -520,9 +520,7 @@ fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
             true => Style::Flow,
             false => Style::Plain,
         };
-        if node.style() != style {
-            *node = std::mem::replace(node, Node::null()).styled(style);
-        }
+        node.set_style(style);
     }
     match node.kind() {
         Kind::Sequence => node
@@ -550,11 +548,11 @@ fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
                 Kind::Int => Tag::Int,
                 _ => Tag::Float,
             };
-            *node = if node.as_str() == Some(&text) {
-                std::mem::replace(node, Node::null()).tagged(tag)
+            if node.as_str() == Some(&text) {
+                node.set_tag(tag);
             } else {
-                Node::scalar(text, Style::Plain, tag).at(node.span())
-            };
+                *node = Node::scalar(text, Style::Plain, tag).at(node.span());
+            }
             Ok(())
         }
         _ => Ok(()),

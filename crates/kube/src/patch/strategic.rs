@@ -405,7 +405,7 @@ pub(super) fn strip(node: &mut Node) {
 /// An empty collection takes the style of the patch.
 fn take_style(target: &mut Node, patch: Option<&Node>) {
     if let Some(patch) = patch.filter(|_| target.is_empty_collection()) {
-        *target = std::mem::replace(target, Node::null()).styled(patch.style());
+        target.set_style(patch.style());
     }
 }
 

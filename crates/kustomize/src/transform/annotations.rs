@@ -2,7 +2,7 @@
 
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
-use pleach_yaml::{FieldPath, Tag};
+use pleach_yaml::{FieldPath, Node, Step, Tag};
 
 use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
@@ -62,19 +62,38 @@ pub(super) fn set_pairs(
     }
     let values = pairs.iter().map(|it| &*it.value);
     stage.context.added.add_pairs(values, resources.len())?;
+    let new: Vec<NewEntry<'_>> = pairs.iter().map(NewEntry::of).collect();
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
-        // Selected once for all pairs, because most default specs are for other kinds.
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
-        pairs
-            .iter()
-            .try_for_each(|pair| set_pair(resource, pair, &specs))
+        new.iter()
+            .try_for_each(|entry| set_pair(resource, entry, &specs))
     };
     parallel::try_map(resources.list_mut(), set).map(drop)
 }
 
-fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Result<(), Diagnostic> {
-    let node = new_text(pair.value.clone()).at(&pair.at);
+/// A pair, and the nodes of the entry that it is added as.
+struct NewEntry<'a> {
+    pair: &'a Pair,
+    key: Result<Node, Diagnostic>,
+    value: Node,
+}
+
+impl NewEntry<'_> {
+    fn of(pair: &Pair) -> NewEntry<'_> {
+        NewEntry {
+            pair,
+            key: pair.new_key(),
+            value: new_text(pair.value.clone()).at(&pair.at),
+        }
+    }
+}
+
+fn set_pair(
+    resource: &mut Resource,
+    NewEntry { pair, key, value }: &NewEntry<'_>,
+    specs: &[&FieldSpec],
+) -> Result<(), Diagnostic> {
     let mut added: Vec<FieldPath> = Vec::new();
     for spec in specs {
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
@@ -93,8 +112,10 @@ fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Resul
                     replaced_at(field, &pair.at);
                 }
                 None => {
-                    mapping.insert(pair.new_key()?, node.clone());
-                    added.push(trail.path().key(&pair.key));
+                    mapping.push(key.clone()?, value.clone());
+                    let mut path = trail.path();
+                    path.push(Step::Key((&*pair.key).into()));
+                    added.push(path);
                 }
             }
             Ok(())
@@ -102,6 +123,6 @@ fn set_pair(resource: &mut Resource, pair: &Pair, specs: &[&FieldSpec]) -> Resul
     }
     // Setting one label may change fields that share its value with an earlier one.
     resource.settle();
-    resource.shared.add(added, &node);
+    resource.shared.add(added, value);
     Ok(())
 }

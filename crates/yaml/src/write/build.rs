@@ -4,7 +4,7 @@
 //! again. The module `value` has the combined effect of these steps; the layout and the styles are those of version 2.
 
 use super::order;
-use super::printer::{Printer, is_simple_key};
+use super::printer::{Printer, SIMPLE_KEY_LEN_MAX, is_simple_key};
 use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
 use super::value::{self, Value};
 use crate::diag::Diagnostic;
@@ -162,6 +162,7 @@ impl Writer {
         match node.view() {
             View::Mapping(_) => self.printer.push("{}"),
             View::Sequence(_) => self.printer.push("[]"),
+            View::Scalar(text) if value::is_plain_word(node, text) => self.printer.push(text),
             View::Scalar(_) => match value::of(node, flow)? {
                 Value::Word(text) => self.printer.push(&text),
                 Value::Text(text) => self.text(&text, indent),
@@ -186,6 +187,13 @@ impl Writer {
 
     /// Writes a key; returns whether it is a simple key, with `:` on the same line.
     fn key(&mut self, key: &Node, indent: usize, flow: bool) -> Result<bool, Diagnostic> {
+        if let Some(text) = key.as_str()
+            && text.len() <= SIMPLE_KEY_LEN_MAX
+            && value::is_plain_word(key, text)
+        {
+            self.printer.push(text);
+            return Ok(true);
+        }
         let text = value::key(key, flow)?;
         let facts = Facts::of(&text).version_2();
         let simple_key = is_simple_key(&text, facts);

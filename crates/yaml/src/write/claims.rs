@@ -4,7 +4,7 @@
 //! 1.1 or 1.2 is in double quotes; multi-line strings are literal blocks. A number whose value differs between the two versions
 //! (`0777`, `1_000`) is written in plain decimal.
 
-use super::text::is_long_word;
+use super::text::{is_long_word, is_word};
 use crate::scalar::{float_value, int_value_wide};
 use crate::{Kind, Mapping, Node, View, resolve};
 
@@ -205,8 +205,8 @@ fn is_printable(c: char) -> bool {
 
 /// Whether a string needs no quotes, because all parsers read the plain text as this string.
 pub fn is_plain(text: &str) -> bool {
-    if is_long_word(text) {
-        return true;
+    if is_word(text) {
+        return is_long_word(text) || !is_word_of_yaml_1_1(text) && !is_infinity_or_nan(text);
     }
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
@@ -235,13 +235,15 @@ fn is_word_of_yaml_1_1(text: &str) -> bool {
     text.len() <= 5 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
+fn is_infinity_or_nan(text: &str) -> bool {
+    const WORDS: [&str; 5] = [".inf", ".nan", "inf", "nan", "infinity"];
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
 /// Numbers of YAML 1.1 that are not numbers in 1.2 (base 60, `0o8`, `1e400`), and texts that other parsers may treat as numbers.
 fn looks_like_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if matches!(
-        unsigned.to_ascii_lowercase().as_str(),
-        ".inf" | ".nan" | "inf" | "nan" | "infinity"
-    ) {
+    if is_infinity_or_nan(unsigned) {
         return true;
     }
     let starts_with_digit = unsigned

@@ -1,6 +1,6 @@
 //! A value after a round trip through Go values, as in kustomize's JSON 6902 patches.
 
-use super::text::{Facts, Place, Quotes, is_base_60, is_long_word, is_old_bool};
+use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool, is_plain_word};
 use super::value::{self, Value};
 use crate::diag::Diagnostic;
 use crate::{Kind, Mapping, Node, Style, Tag, View, resolve};
@@ -18,9 +18,7 @@ fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
         return scalar(node, flow);
     }
     let inside = flow || node.style() == Style::Flow;
-    if node.style() != Style::Plain {
-        *node = std::mem::replace(node, Node::null()).styled(Style::Plain);
-    }
+    node.set_style(Style::Plain);
     if let Some(items) = node.as_sequence_mut() {
         items.iter_mut().try_for_each(|it| round_trip(it, inside))?;
     }
@@ -29,16 +27,37 @@ fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
         .into_iter()
         .flat_map(Mapping::iter_mut);
     for entry in entries {
-        let key = value::key(&entry.key, inside)?;
-        if entry.key.style() != Style::Plain || entry.key.as_str() != Some(&key) {
-            entry.key = Node::string(key.into_owned()).at(entry.key.span());
-        }
+        key(&mut entry.key, inside)?;
         round_trip(&mut entry.value, inside)?;
     }
     Ok(())
 }
 
+fn key(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
+    let is_plain = node.style() == Style::Plain;
+    if is_plain
+        && node
+            .as_str()
+            .is_some_and(|it| value::is_plain_word(node, it))
+    {
+        return Ok(());
+    }
+    let key = value::key(node, flow)?;
+    if !is_plain || node.as_str() != Some(&key) {
+        *node = Node::string(key.into_owned()).at(node.span());
+    }
+    Ok(())
+}
+
 fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
+    if node
+        .as_str()
+        .is_some_and(|it| value::is_plain_word(node, it))
+    {
+        node.set_style(Style::Plain);
+        node.set_tag(Tag::Str);
+        return Ok(());
+    }
     let kind = node.kind();
     let (text, style, tag) = match value::of(node, flow)? {
         Value::Text(text) => {
@@ -55,8 +74,8 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
         },
     };
     if node.as_str() == Some(&text) {
-        let same = std::mem::replace(node, Node::null());
-        *node = same.styled(style).tagged(tag);
+        node.set_style(style);
+        node.set_tag(tag);
     } else {
         *node = Node::scalar(text.into_owned(), style, tag).at(node.span());
     }
@@ -65,7 +84,7 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
 
 /// The style of a Go string in kyaml.
 fn marshalled_style(text: &str) -> Style {
-    if is_long_word(text) {
+    if is_plain_word(text) {
         return Style::Plain;
     }
     let wanted = if text.contains('\n') {

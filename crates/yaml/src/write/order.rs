@@ -16,6 +16,14 @@ pub(super) fn compare_v3(a: &str, b: &str) -> Ordering {
 }
 
 fn compare_by(a: &str, b: &str, heeds_digits: bool) -> Ordering {
+    // Most keys differ in their first letter.
+    if let (Some(x), Some(y)) = (a.bytes().next(), b.bytes().next())
+        && x != y
+        && x.is_ascii_alphabetic()
+        && y.is_ascii_alphabetic()
+    {
+        return x.cmp(&y);
+    }
     let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let same = (0..=same)
         .rev()
@@ -72,8 +80,14 @@ fn matches(class: &OnceLock<Option<Regex>>, pattern: &str, c: char) -> bool {
         .is_some_and(|it| it.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
+/// The maximum number of items that Go's `sort.Sort` sorts by insertion.
+const INSERTION_MAX: usize = 12;
+
 /// A merge sort: the comparison is not a total order, for which the sort of the standard library may panic.
 pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
+    if items.len() <= INSERTION_MAX {
+        return sort_by_insertion(items, compare);
+    }
     if items.is_sorted_by(|a, b| compare(*a, *b).is_le()) {
         return;
     }
@@ -93,6 +107,16 @@ pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
             left.next()
         };
         *place = next.unwrap_or(*place);
+    }
+}
+
+fn sort_by_insertion(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
+    for end in 1..items.len() {
+        let mut at = end;
+        while at > 0 && compare(items[at - 1], items[at]).is_gt() {
+            items.swap(at - 1, at);
+            at -= 1;
+        }
     }
 }
 

@@ -5,6 +5,9 @@ use super::text::{Facts, Quotes, is_break, is_printable};
 /// The column after which the build form folds lines.
 const WIDTH: usize = 80;
 
+/// The maximum length of a key that is written without a `?`, in bytes.
+pub(super) const SIMPLE_KEY_LEN_MAX: usize = 128;
+
 pub(super) struct Printer {
     pub(super) out: String,
     /// Whether long texts are folded.
@@ -280,5 +283,5 @@ impl Printer {
 
 /// Whether the text can be a key without a `?`.
 pub(super) fn is_simple_key(text: &str, facts: Facts) -> bool {
-    !facts.multiline && text.len() <= 128
+    !facts.multiline && text.len() <= SIMPLE_KEY_LEN_MAX
 }

@@ -186,6 +186,7 @@ const COLON: u8 = 4;
 const HASH: u8 = 8;
 const FLOW: u8 = 16;
 const BREAK: u8 = 32;
+const WORD: u8 = 64;
 
 /// The properties of each byte within a text and at its beginning.
 static CLASSES: [u8; 256] = {
@@ -196,8 +197,9 @@ static CLASSES: [u8; 256] = {
             b':' => COLON,
             b'#' => HASH,
             b',' | b'?' | b'[' | b']' | b'{' | b'}' => FLOW,
-            b' ' | b'-' | b'.' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
-            | b'`' => 0,
+            b'-' | b'.' => WORD,
+            b' ' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@' | b'`' => 0,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'/' => HARMLESS | WORD,
             _ => HARMLESS,
         };
         at += 1;
@@ -209,14 +211,22 @@ static CLASSES: [u8; 256] = {
 /// The minimum length of a word of letters that is not a boolean, null or number in any version of YAML.
 const WORD_LEN: usize = "infinity".len() + 1;
 
-/// Whether a text is a longer word that begins with a letter, such as `Deployment` or `app.kubernetes.io/name`, which never needs
-/// quotes. Most strings of objects are such words, and this takes a single pass.
-pub(super) fn is_long_word(text: &str) -> bool {
+/// Whether a text begins with a letter and has no characters with a meaning in YAML, such as `name` or `app.kubernetes.io/name`.
+/// Most strings of objects are such words. A word is only quoted if it is a boolean, null or number.
+pub(super) fn is_word(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_part = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'/' | b'-');
-    bytes.len() >= WORD_LEN
-        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
-        && bytes.iter().all(is_part)
+    bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.iter().all(|it| CLASSES[*it as usize] & WORD != 0)
+}
+
+/// Whether a text is a word that is longer than any boolean, null or number.
+pub(super) fn is_long_word(text: &str) -> bool {
+    text.len() >= WORD_LEN && is_word(text)
+}
+
+/// Whether a text is a word that go-yaml 2 and 3 write without quotes.
+pub(super) fn is_plain_word(text: &str) -> bool {
+    is_word(text) && (text.len() >= WORD_LEN || resolve(text) == Kind::String && !is_old_bool(text))
 }
 
 pub(super) fn is_break(c: char) -> bool {
@@ -277,4 +287,55 @@ pub(super) fn is_base_60(text: &str) -> bool {
     let mut parts = whole.split(':');
     let sixty = |part: &str| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
     parts.next().is_some_and(digits) && parts.all(sixty) && digits(fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Node, emit_kustomize, emit_kyaml, parse_one};
+
+    /// All words of up to two characters, and all spellings of longer words with a meaning in some version of YAML.
+    fn short_words() -> Vec<String> {
+        let part = |it: &char| it.is_ascii_alphanumeric() || "_./-".contains(*it);
+        let parts: Vec<char> = (' '..='~').filter(part).collect();
+        let letters = parts.iter().filter(|it| it.is_ascii_alphabetic());
+        let mut words: Vec<String> = letters.map(char::to_string).collect();
+        let pairs = words
+            .iter()
+            .flat_map(|a| parts.iter().map(move |b| format!("{a}{b}")));
+        words.extend(pairs.collect::<Vec<_>>());
+        for word in [
+            "yes", "off", "null", "true", "false", "inf", "nan", "infinity",
+        ] {
+            let capital = word[..1].to_uppercase() + &word[1..];
+            words.extend([word.to_string(), word.to_uppercase(), capital]);
+        }
+        words
+    }
+
+    #[test]
+    fn a_plain_word_is_read_again_as_the_same_string() {
+        for word in short_words().iter().filter(|it| is_plain_word(it)) {
+            let node = Node::string(word.as_str());
+            for text in [emit_kustomize(&node).unwrap(), emit_kyaml(&node)] {
+                assert_eq!(text, format!("{word}\n"));
+                let read = parse_one(&Source::internal("text", text)).unwrap();
+                assert_eq!(read.as_string(), Some(word.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_general_rules_agree_on_plain_words() {
+        let place = Place {
+            flow: false,
+            simple_key: true,
+        };
+        for word in short_words() {
+            let special = resolve(&word) != Kind::String || is_old_bool(&word);
+            let quotes = Facts::of(&word).quotes(Quotes::Plain, &word, place);
+            let is_plain = !special && quotes == Quotes::Plain;
+            assert_eq!(is_plain_word(&word), is_plain, "{word}");
+        }
+    }
 }
