@@ -196,7 +196,7 @@ pub(crate) fn deliver<'a>(
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
     let environment = resolved.environment;
-    let engine = engine::of(environment, &repository.workspace);
+    let engine = engine::for_environment(environment, &repository.workspace);
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
         let (workspace, charts) = (&repository.workspace, &*repository.charts);

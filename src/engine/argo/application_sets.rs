@@ -1,7 +1,7 @@
-//! ApplicationSets (argoproj.io/v1alpha1).
+//! ApplicationSets for services (argoproj.io/v1alpha1).
 //!
-//! They use Go templates with an error for missing parameters. The chart is from an OCI registry, which Argo CD writes without
-//! `oci://`; the values come from Git as a second source. Argo CD only replaces `$values` at the beginning of a path.
+//! They use Go templates with an error for missing parameters. The first source is the chart, whose repository Argo CD expects
+//! without `oci://`; the second is the Git repository with the values. Argo CD only replaces `$values` at the beginning of a path.
 
 use std::collections::BTreeSet;
 
@@ -14,34 +14,35 @@ use crate::load::WorkspaceConfig;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, map, node};
 
+/// The prefix of the labels that InfraForge uses.
 const LABELS: &str = "platform.infraforge.io";
 
-/// Services of one ApplicationSet.
-pub(super) struct Set<'a> {
+/// An ApplicationSet and its services.
+pub(super) struct ServiceSet<'a> {
     pub(super) cluster_type: &'a str,
     pub(super) environment: &'a str,
     pub(super) tier: Tier,
     pub(super) services: Vec<&'a Service>,
-    /// The repository of the tree.
+    /// The repository with the values.
     pub(super) repository: GitSource,
 }
 
-impl Set<'_> {
-    /// The folder of the services' values.
+impl ServiceSet<'_> {
+    /// The folder with the values of the services.
     pub(super) fn folder(&self) -> TreePath {
         values_folder(self.cluster_type, self.environment, self.tier)
     }
 }
 
-/// The set's file, below the folder of all sets.
-pub(super) fn file(set: &Set<'_>) -> String {
+/// The path of the ApplicationSet below the folder of all ApplicationSets.
+pub(super) fn file(set: &ServiceSet<'_>) -> String {
     let path = set_file(set.cluster_type, set.environment, set.tier);
     let below = path.below(&TreePath::root().child(SETS));
     below.unwrap_or(path).to_string()
 }
 
-/// The parameters of a service.
-pub(super) fn element(service: &Service) -> Mapping {
+/// The parameters of a service for the template of the ApplicationSet.
+pub(super) fn parameters(service: &Service) -> Mapping {
     map! {
         "name": service.name.as_str(),
         "repository": service.charts.as_str(),
@@ -50,7 +51,11 @@ pub(super) fn element(service: &Service) -> Mapping {
     }
 }
 
-pub(super) fn application_set(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node {
+pub(super) fn application_set(
+    set: &ServiceSet<'_>,
+    argo: &Settings,
+    workspace: &WorkspaceConfig,
+) -> Node {
     let spec = map! {
         "goTemplate": true,
         "goTemplateOptions": ["missingkey=error"],
@@ -65,7 +70,7 @@ pub(super) fn application_set(set: &Set<'_>, argo: &Settings, workspace: &Worksp
     object
 }
 
-fn set_labels(set: &Set<'_>) -> Mapping {
+fn set_labels(set: &ServiceSet<'_>) -> Mapping {
     let mut labels = Mapping::new();
     labels.insert(format!("{LABELS}/environment"), set.environment);
     labels.insert(format!("{LABELS}/cluster"), set.cluster_type);
@@ -75,8 +80,8 @@ fn set_labels(set: &Set<'_>) -> Mapping {
     labels
 }
 
-/// Apps are found by their files in Git, so a new one does not change the ApplicationSet. Services of the platform are listed.
-fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
+/// Apps are found by their files in Git, so that a new app does not change the ApplicationSet. Services of the platform are listed.
+fn generator(set: &ServiceSet<'_>, workspace: &WorkspaceConfig) -> Node {
     match set.tier {
         Tier::Apps => {
             let path = path_in_repository(workspace, &set.folder().child("*").child("config.yaml"));
@@ -89,18 +94,18 @@ fn generator(set: &Set<'_>, workspace: &WorkspaceConfig) -> Node {
             })
         }
         Tier::Platform => {
-            let elements = set.services.iter().map(|it| Node::mapping(element(it)));
+            let elements = set.services.iter().map(|it| Node::mapping(parameters(it)));
             node!({"list": {"elements": Node::sequence(elements)}})
         }
     }
 }
 
-fn template(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node {
+fn template(set: &ServiceSet<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node {
     let folder = path_in_repository(workspace, &set.folder());
     let namespaces: BTreeSet<&str> = set.services.iter().map(|it| &*it.namespace).collect();
     let namespace = namespaces.first().copied().unwrap_or(set.environment);
     let chart = map! {
-        "repoURL": charts(set),
+        "repoURL": chart_repository(set),
         "chart": "{{ .chart }}",
         "targetRevision": "{{ .version }}",
         "helm": {
@@ -113,7 +118,7 @@ fn template(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node
         "targetRevision": set.repository.branch.as_str(),
         "ref": "values",
     };
-    // If the operator is not installed yet, the first attempt would fail at once.
+    // Without it, the first sync would fail if the CRDs of an operator are not installed yet.
     let options: &[&'static str] = match set.tier {
         Tier::Apps => &["CreateNamespace=true"],
         Tier::Platform => &["CreateNamespace=true", "SkipDryRunOnMissingResource=true"],
@@ -129,8 +134,8 @@ fn template(set: &Set<'_>, argo: &Settings, workspace: &WorkspaceConfig) -> Node
     })
 }
 
-/// The repository of all charts; if there are several, each service has its own parameter.
-fn charts(set: &Set<'_>) -> String {
+/// The repository of all charts or, if there are several, the parameter with the repository of each service.
+fn chart_repository(set: &ServiceSet<'_>) -> String {
     let addresses: BTreeSet<&str> = set.services.iter().map(|it| &*it.charts).collect();
     let mut addresses = addresses.into_iter();
     match (addresses.next(), addresses.next()) {
@@ -139,13 +144,13 @@ fn charts(set: &Set<'_>) -> String {
     }
 }
 
-fn template_metadata(set: &Set<'_>) -> Mapping {
+fn template_metadata(set: &ServiceSet<'_>) -> Mapping {
     let mut labels = Mapping::new();
-    let own = match set.tier {
+    let name_label = match set.tier {
         Tier::Apps => "app",
         Tier::Platform => "service",
     };
-    labels.insert(format!("{LABELS}/{own}"), "{{ .name }}");
+    labels.insert(format!("{LABELS}/{name_label}"), "{{ .name }}");
     labels.insert(format!("{LABELS}/env"), set.environment);
     if set.tier == Tier::Platform {
         labels.insert(format!("{LABELS}/type"), set.tier.name());

@@ -9,8 +9,8 @@ use crate::load::WorkspaceConfig;
 use crate::object::Object;
 use crate::yaml::{Mapping, Node, map};
 
-/// Argo CD fails if a folder does not exist, and Git does not store empty folders.
-pub(super) fn keep_folders(rendered: &mut RenderedTree, delivery: &Delivery) {
+/// Adds a file to each folder of ApplicationSets: Argo CD fails if a folder does not exist, and Git does not store empty folders.
+pub(super) fn write_gitkeep(rendered: &mut RenderedTree, delivery: &Delivery) {
     for root in &delivery.roots {
         for tier in Tier::ALL {
             let path = set_folder(&root.cluster_type, tier).child(".gitkeep");
@@ -19,7 +19,7 @@ pub(super) fn keep_folders(rendered: &mut RenderedTree, delivery: &Delivery) {
     }
 }
 
-/// The Application of a tier's ApplicationSets.
+/// The Application that applies the ApplicationSets of a tier.
 pub(super) fn application(
     root: &Root,
     tier: Tier,
@@ -35,7 +35,7 @@ pub(super) fn application(
             "path": path_in_repository(workspace, &set_folder(cluster_type, tier)),
         },
         "destination": {"server": OWN_CLUSTER, "namespace": argo.namespace.as_str()},
-        "syncPolicy": policy(),
+        "syncPolicy": sync_policy(),
     };
     let name = format!("{cluster_type}-{tier_name}-root");
     let mut node = object(argo, "Application", Node::string(name), spec);
@@ -48,7 +48,7 @@ pub(super) fn application(
     }
 }
 
-fn policy() -> Mapping {
+fn sync_policy() -> Mapping {
     map! {
         "automated": {"prune": true, "selfHeal": true, "allowEmpty": false},
         "syncOptions": ["CreateNamespace=true"],

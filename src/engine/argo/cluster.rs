@@ -1,20 +1,19 @@
 //! The Applications of each claim, and the root Application that creates them (argoproj.io/v1alpha1).
 //!
-//! Applications have no dependencies; the waves of the root Application define the order. A wave begins when the previous one is
-//! healthy.
+//! An Application cannot depend on another one, so the sync waves of the root Application define their order. A wave begins when
+//! the objects of the previous one are healthy.
 
 use super::lowering::{
     SERVER_SIDE_APPLY, automated, finalizers, object, server_side_diff, spec, sync_policy,
 };
-use super::names::application;
+use super::names::application_name;
 use super::project;
 use super::settings::{OWN_CLUSTER, Settings};
 use super::waves::{WAVE, waves};
 use crate::compose::common::apply_common_metadata;
 use crate::compose::folder::check_merge_key;
 use crate::compose::{
-    self, Expected, Form, Order, OutputFile, Overlaid, RenderedTree, object_text,
-    path_in_repository,
+    self, Expected, Form, Order, Overlaid, RenderedTree, object_text, path_in_repository,
 };
 use crate::delivery::Delivery;
 use crate::diag::Diagnostics;
@@ -25,10 +24,10 @@ use crate::render::plain_name;
 use crate::tree::TreePath;
 use crate::yaml::{Mapping, Node, map};
 
-/// The only file of the folder that is applied with kubectl.
+/// The file with the root Application, the only file of the folder that is applied with kubectl.
 const ROOT: &str = "root.yaml";
 
-/// What the files of a cluster follow from.
+/// The inputs that all files of a cluster have in common.
 pub(super) struct Cluster<'a> {
     pub(super) settings: &'a Settings,
     pub(super) workspace: &'a WorkspaceConfig,
@@ -36,7 +35,7 @@ pub(super) struct Cluster<'a> {
 }
 
 impl Cluster<'_> {
-    /// `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
+    /// Writes `<claim>/<application>.yaml`, `project.yaml` and `root.yaml`.
     pub(super) fn write(
         &self,
         rendered: &mut RenderedTree,
@@ -49,31 +48,27 @@ impl Cluster<'_> {
         let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
         for delivery in overlaid.deliveries.iter().filter(is_claim) {
             let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
-            let objects = self.of_claim(delivery, wave, diagnostics);
+            let objects = self.applications(delivery, wave, diagnostics);
             let path = cluster_folder(&environment.name).child(&delivery.name);
             let names = objects.iter().map(|it| short_name(it, environment));
             for (object, name) in objects.iter().zip(names) {
                 check_merge_key(object, delivery, diagnostics);
-                let composed = OutputFile {
-                    title: delivery.title.clone(),
-                    body: object_text(&object.node),
-                };
                 let file = path.child(&format!("{name}.yaml"));
-                rendered.files.insert(file, composed);
+                rendered.insert_file(file, delivery, object_text(&object.node));
             }
             all.extend(objects.iter().cloned());
             let expected = Expected::new(delivery, path, objects, Form::Flat);
             rendered.expected.push(expected);
         }
-        all.extend(of_sets(overlaid));
+        all.extend(generated_applications(overlaid));
         let project = project::project(self.settings, overlaid, &all);
         for (file, object) in [("project.yaml", project), (ROOT, self.root())] {
             rendered.insert_cluster_file(environment, file, object_text(&object));
         }
     }
 
-    /// A claim's Applications: prerequisites, then the claim's folder, then its charts.
-    fn of_claim(
+    /// The Applications of a claim: prerequisites, then the claim's folder, then its charts. Each step has its own wave.
+    fn applications(
         &self,
         delivery: &Delivery,
         mut wave: usize,
@@ -82,26 +77,28 @@ impl Cluster<'_> {
         let overlaid = self.overlaid;
         let charts = delivery.releases.iter().map(|it| it.object.clone());
         let charts = apply_common_metadata(charts.collect(), &overlaid.common, diagnostics);
-        let own = (!delivery.files.is_empty()).then(|| self.of_folder(delivery));
+        let folder = (!delivery.files.is_empty()).then(|| self.folder_application(delivery));
         let steps = [
             delivery.prerequisites.clone(),
-            own.into_iter().collect(),
+            folder.into_iter().collect(),
             charts,
         ];
         let mut applications = Vec::new();
         for objects in steps.into_iter().filter(|it| !it.is_empty()) {
-            let finished = objects.into_iter();
             let text = Node::string(wave.to_string());
-            let sources = overlaid.deliveries.iter().flat_map(Delivery::conditions);
-            let text = self.workspace.made_of(text, sources);
-            applications.extend(finished.map(|it| finish(it, overlaid.environment, text.clone())));
+            let conditions = overlaid.deliveries.iter().flat_map(Delivery::conditions);
+            let text = self.workspace.made_of(text, conditions);
+            let objects = objects.into_iter();
+            applications.extend(
+                objects.map(|it| with_name_and_wave(it, overlaid.environment, text.clone())),
+            );
             wave += 1;
         }
         applications
     }
 
-    /// The Application of a claim's folder.
-    fn of_folder(&self, delivery: &Delivery) -> Object {
+    /// The Application that applies a claim's folder.
+    fn folder_application(&self, delivery: &Delivery) -> Object {
         let path = compose::folder::path(delivery, self.overlaid.environment);
         let options = [SERVER_SIDE_APPLY, "SkipDryRunOnMissingResource=true"];
         let policy = sync_policy(Some(automated(true, true)), &options, None);
@@ -116,7 +113,7 @@ impl Cluster<'_> {
         Object::new(node)
     }
 
-    /// A folder of the tree, as a source.
+    /// The `source` of an Application for a folder of the tree.
     fn source(&self, folder: &TreePath) -> Mapping {
         let settings = self.settings;
         map! {
@@ -147,29 +144,30 @@ impl Cluster<'_> {
     }
 }
 
-/// The Applications that ApplicationSets generate, as far as they are known.
-fn of_sets(overlaid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
+/// The templates of Applications in ApplicationSets.
+fn generated_applications(overlaid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
     let placed = overlaid.deliveries.iter().filter(|it| it.place.is_some());
     let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
     let sets = objects.filter(|it| it.kind() == "ApplicationSet");
     sets.filter_map(|it| Some(Object::new(it.node.at_keys(&["spec", "template"])?.clone())))
 }
 
-/// A namespace that the claim uses: Argo CD requires one that the project permits, although each object has its own.
+/// A namespace that the claim uses. Argo CD requires a destination namespace that the project permits, although all objects have
+/// their own namespace.
 fn main_namespace(delivery: &Delivery) -> Node {
     let objects = || delivery.files.iter().map(|it| &it.object);
     let used = objects().map(Object::namespace).find(|it| !it.is_empty());
-    let made = || {
+    let created = || {
         objects()
             .find(|it| it.kind() == "Namespace")
             .map(Object::name)
     };
-    Node::string(used.or_else(made).unwrap_or("default"))
+    Node::string(used.or_else(created).unwrap_or("default"))
 }
 
-/// Gives an Application its full name and its wave.
-fn finish(mut object: Object, environment: &Environment, wave: Node) -> Object {
-    let name = application(environment, object.name());
+/// Sets the full name and the sync wave of an Application.
+fn with_name_and_wave(mut object: Object, environment: &Environment, wave: Node) -> Object {
+    let name = application_name(environment, object.name());
     let metadata = object.node.get_mut("metadata");
     if let Some(metadata) = metadata.and_then(Node::as_mapping_mut) {
         metadata.insert("name", name);
@@ -184,7 +182,7 @@ fn finish(mut object: Object, environment: &Environment, wave: Node) -> Object {
 
 /// The file name of an Application: its name without the environment, which is the name of the folder.
 fn short_name(object: &Object, environment: &Environment) -> String {
-    let suffix = application(environment, "");
+    let suffix = application_name(environment, "");
     let name = object.name();
     plain_name(name.strip_suffix(&*suffix).unwrap_or(name))
 }

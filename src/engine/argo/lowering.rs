@@ -1,8 +1,8 @@
-//! Argo CD: Applications (argoproj.io/v1alpha1) of charts and of folders in Git.
+//! Lowers intents to Applications of Argo CD (argoproj.io/v1alpha1), for charts and for folders in Git.
 //!
 //! An Application is an object of the cluster that Argo CD runs on, which may differ from the target cluster. So it is not written
 //! to the folder of the claim's own objects. The fields `interval`, `timeout` and `cleanupOnFail` of an intent have no counterpart:
-//! Argo CD has one interval for all Applications, and neither waits for a sync nor cleans up after it.
+//! Argo CD has one interval for all Applications, has no time limit for a sync, and does not delete new objects after a failed one.
 
 use super::settings::{Destination, Settings};
 use crate::delivery::{ChartApplication, GitSource, Intent, Service, access};
@@ -11,18 +11,18 @@ use crate::layout::Tier;
 use crate::load::WorkspaceConfig;
 use crate::yaml::{Mapping, Node, View, emit_canonical, map, node};
 
-/// Flux also uses server-side apply, and a CRD can be too large for the annotation of client-side apply.
+/// The sync option for server-side apply. Flux uses it as well, and a CRD can be too large for the annotation of client-side apply.
 pub(super) const SERVER_SIDE_APPLY: &str = "ServerSideApply=true";
 
-/// Data for every Application.
+/// The inputs that all Applications of a claim have in common.
 pub(super) struct Target<'a> {
     pub(super) argo: &'a Settings,
     pub(super) workspace: &'a WorkspaceConfig,
-    /// Name of the claim.
+    /// The name of the claim.
     pub(super) claim: &'a str,
 }
 
-/// The Application of a chart.
+/// The Application that installs a chart.
 pub(super) fn helm_install(
     intent: &Intent<'_>,
     file: &str,
@@ -33,7 +33,7 @@ pub(super) fn helm_install(
         .workspace
         .mirrored(intent.text(&["chart", "repository"]));
     check_access(intent, target, &address, diagnostics);
-    check_meaning(intent, diagnostics);
+    check_support(intent, diagnostics);
     let mut source = chart_source(intent, &address);
     source.insert("helm", helm(intent, target.workspace));
     let ignored = ignored_differences(intent, diagnostics);
@@ -47,30 +47,30 @@ pub(super) fn helm_install(
     application(intent, target, name, spec)
 }
 
-/// How a chart is synced.
-fn chart_policy(intent: &Intent<'_>, has_ignored: bool) -> Mapping {
+/// The sync policy of a chart.
+fn chart_policy(intent: &Intent<'_>, ignores_differences: bool) -> Mapping {
     let mut options = vec![SERVER_SIDE_APPLY];
-    if has_ignored {
+    if ignores_differences {
         options.push("RespectIgnoreDifferences=true");
     }
     // Pruning CRDs that are removed from the chart would delete all of their objects.
     let prune = intent.text(&["crds"]) != "Skip";
     let heal = !matches!(intent.text(&["drift"]), "warn" | "disabled");
     let is_suspended = intent.field(&["suspend"]).and_then(Node::as_bool) == Some(true);
-    let at = |node: Node, key: &str| match intent.field(&[key]) {
+    let with_span_of = |node: Node, key: &str| match intent.field(&[key]) {
         Some(it) => node.at(it.span()),
         None => node,
     };
     let automated = (!is_suspended).then(|| {
         let mut automated = automated(prune, heal);
-        automated.insert("prune", at(Node::bool(prune), "crds"));
-        automated.insert("selfHeal", at(Node::bool(heal), "drift"));
+        automated.insert("prune", with_span_of(Node::bool(prune), "crds"));
+        automated.insert("selfHeal", with_span_of(Node::bool(heal), "drift"));
         automated
     });
     sync_policy(automated, &options, intent.field(&["retries"]).cloned())
 }
 
-/// The Application of a folder in Git. Argo CD builds it as a kustomization if it is one, otherwise as plain YAML.
+/// The Application that applies a folder in Git. Argo CD builds a kustomization, and otherwise applies the files of the folder.
 pub(super) fn git_manifests(
     intent: &Intent<'_>,
     target: &Target<'_>,
@@ -92,7 +92,7 @@ pub(super) fn git_manifests(
     let spec = spec(target.argo, source, namespace, policy);
     let name = intent.metadata("name").cloned().unwrap_or_else(Node::null);
     let mut object = application(intent, target, name, spec);
-    // Objects that are never pruned also remain when the Application is deleted.
+    // With Flux, objects with `prune: false` also remain when the claim is removed.
     let metadata = object.get_mut("metadata").and_then(Node::as_mapping_mut);
     if let Some(metadata) = metadata.filter(|_| !prune) {
         metadata.remove("finalizers");
@@ -128,14 +128,14 @@ pub(super) fn object(argo: &Settings, kind: &'static str, name: Node, spec: Mapp
     })
 }
 
-/// The annotation for server-side diffs. Argo CD's own diff with server-side apply treats defaults of a CRD as changes, and would
-/// sync without need.
+/// The annotation for server-side diffs. The default diff of Argo CD treats defaults of a CRD as changes of objects that are applied
+/// server-side, and would sync them again and again.
 pub(super) fn server_side_diff() -> Mapping {
     map! {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"}
 }
 
-/// The Application name of a chart. The claim's own name belongs to the Application of its folder. It only depends on the file
-/// name, so that adding a chart does not rename others.
+/// The name of a chart's Application. The Application of the claim's folder already has the name of the claim. The name only depends
+/// on the file name, so that adding a chart does not rename the Applications of others.
 fn chart_name(claim: &str, file: &str) -> String {
     match file.strip_suffix(".yaml").unwrap_or(file) {
         "helminstall" => format!("{claim}-chart"),
@@ -143,12 +143,12 @@ fn chart_name(claim: &str, file: &str) -> String {
     }
 }
 
-/// The finalizer with which deleting an Application also deletes its objects, as Flux does.
+/// The finalizer that lets Argo CD delete the objects of an Application together with it, as Flux does.
 pub(super) fn finalizers() -> Node {
     node!(["resources-finalizer.argocd.argoproj.io"])
 }
 
-/// The spec of an Application of the environment's project.
+/// The spec of an Application in the environment's project.
 pub(super) fn spec(
     argo: &Settings,
     source: Mapping,
@@ -163,7 +163,7 @@ pub(super) fn spec(
     }
 }
 
-/// The cluster, and a namespace that the project permits.
+/// The destination of an Application or AppProject: the target cluster and a namespace.
 pub(super) fn destination(argo: &Settings, namespace: Option<Node>) -> Mapping {
     match &argo.destination {
         Destination::Server(server) => map! {
@@ -182,8 +182,8 @@ pub(super) fn automated(prune: bool, heal: bool) -> Mapping {
     map! {"prune": prune, "selfHeal": heal}
 }
 
-/// A sync policy. By default it retries for about twenty minutes: with unlimited retries, Argo CD would never move on from a
-/// revision that cannot be applied.
+/// A sync policy. By default, Argo CD retries for about twenty minutes. With unlimited retries, it would never sync a newer revision
+/// after one that cannot be applied.
 pub(super) fn sync_policy(
     automated: Option<Mapping>,
     options: &[&'static str],
@@ -199,7 +199,7 @@ pub(super) fn sync_policy(
     }
 }
 
-/// The repository, the chart and its version. Argo CD writes an OCI registry without `oci://`; it supports digests only for OCI
+/// The source of a chart. Argo CD expects the address of an OCI registry without `oci://`, and supports digests only for OCI
 /// artifacts (since Argo CD 3.1).
 fn chart_source(intent: &Intent<'_>, address: &str) -> Mapping {
     let at = intent
@@ -232,8 +232,8 @@ fn charts_address(address: &str) -> String {
     }
 }
 
-/// Name of the release, and the values. A null in `valuesObject` is lost in the API server (argoproj/argo-cd#16312), so values with
-/// one are given as text.
+/// The field `helm` of a source: the name of the release, and its values. The API server removes nulls from `valuesObject`
+/// (argoproj/argo-cd#16312), so values with a null are passed as text.
 fn helm(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Mapping {
     let name = intent.field(&["releaseName"]).or(intent.metadata("name"));
     let mut helm = map! {
@@ -262,6 +262,7 @@ fn has_null(node: &Node) -> bool {
     }
 }
 
+/// `ignoreDifferences` for the `driftIgnore` of an intent. Errors: `not-for-argo`.
 fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Vec<Node> {
     let entries = intent.field(&["driftIgnore"]).and_then(Node::as_sequence);
     let mut ignored = Vec::new();
@@ -272,16 +273,17 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
             let known = ["group", "kind", "name", "namespace"];
             if !key.key.as_str().is_some_and(|it| known.contains(&it)) {
                 let message = "Argo CD supports only `group`, `kind`, `name` and `namespace` to select ignored differences";
-                diagnostics.push(refused(&key.key, message).help("write an entry for each object"));
+                let fault = unsupported(&key.key, message);
+                diagnostics.push(fault.help("write an entry for each object"));
             }
         }
-        let word = |key: &str| target.and_then(|it| it.get(key)).cloned();
-        let or_any = |key: &str| word(key).unwrap_or_else(|| Node::constant("*"));
+        let field = |key: &str| target.and_then(|it| it.get(key)).cloned();
+        let or_any = |key: &str| field(key).unwrap_or_else(|| Node::constant("*"));
         ignored.push(node!({
             "group": or_any("group"),
             "kind": or_any("kind"),
-            "name"?: word("name"),
-            "namespace"?: word("namespace"),
+            "name"?: field("name"),
+            "namespace"?: field("namespace"),
             "jsonPointers"?: entry.get("paths").cloned(),
         }));
     }
@@ -289,20 +291,20 @@ fn ignored_differences(intent: &Intent<'_>, diagnostics: &mut Diagnostics) -> Ve
 }
 
 /// Reports settings that Argo CD does not support.
-fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
+fn check_support(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
     let field = |key: &str| intent.field(&[key]);
     if let Some(field) = field("crds").filter(|it| it.as_str() == Some("Create")) {
         let message =
             "Argo CD applies the CRDs of a chart on each sync; it cannot create them only once";
         diagnostics.push(
-            refused(field, message).help(
+            unsupported(field, message).help(
                 "set `crds: CreateReplace`, or set `Skip` and install the CRDs by other means",
             ),
         );
     }
     if let Some(field) = field("valuesFrom").filter(|it| !it.is_empty_collection()) {
         let message = "`valuesFrom` is not supported by Argo CD";
-        diagnostics.push(refused(field, message).help(
+        diagnostics.push(unsupported(field, message).help(
             "set the values in the claim; for secret values, let the chart refer to an existing Secret",
         ));
     }
@@ -313,7 +315,8 @@ fn check_meaning(intent: &Intent<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Argo CD reads credentials from its own Secrets, which users create.
+/// Reports access settings for a repository. Argo CD does not read them, but Secrets in its namespace, which users create.
+/// Warnings: `repository-access`.
 fn check_access(
     intent: &Intent<'_>,
     target: &Target<'_>,
@@ -335,11 +338,11 @@ fn check_access(
     }
 }
 
-fn refused(at: &Node, message: &str) -> Diagnostic {
+fn unsupported(at: &Node, message: &str) -> Diagnostic {
     Diagnostic::error("not-for-argo", message).at(at)
 }
 
-/// The service with all its values.
+/// The service that an ApplicationSet installs, with all its values.
 pub(super) fn service(
     application: &ChartApplication<'_>,
     target: &Target<'_>,
@@ -370,8 +373,8 @@ pub(super) fn service(
     }
 }
 
-/// Translates Flux annotations of an object for Argo CD: those that prevent pruning.
-pub(super) fn translate(object: &mut Node) {
+/// Replaces the annotation with which Flux does not prune an object by the one for Argo CD.
+pub(super) fn translate_prune_annotation(object: &mut Node) {
     const FLUX: &str = "kustomize.toolkit.fluxcd.io/prune";
     const ARGO: &str = "argocd.argoproj.io/sync-options";
     let annotations = object.at_keys_mut(&["metadata", "annotations"]);
@@ -384,9 +387,9 @@ pub(super) fn translate(object: &mut Node) {
     if annotations.get(FLUX).and_then(Node::as_str) != Some("disabled") {
         return;
     }
-    let own = annotations.get(ARGO).and_then(Node::as_str);
-    // For Flux, the annotation also keeps the object when the claim is removed.
-    let options = own.into_iter().chain(["Prune=false", "Delete=false"]);
+    let existing = annotations.get(ARGO).and_then(Node::as_str);
+    // With the annotation, Flux also keeps the object when the claim is removed.
+    let options = existing.into_iter().chain(["Prune=false", "Delete=false"]);
     let options = options.collect::<Vec<_>>().join(",");
     if annotations.contains_key(ARGO) {
         annotations.remove(FLUX);

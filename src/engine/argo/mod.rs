@@ -30,13 +30,12 @@ use settings::{Destination, Settings};
 
 pub(super) use settings::ENGINE;
 
-/// Argo CD as an environment uses it.
+/// The sync engine Argo CD, with the settings of an environment.
 #[derive(Debug)]
 struct Argo(Settings);
 
-/// Argo CD with the settings of an environment.
 pub(super) fn new(environment: &Environment, workspace: &WorkspaceConfig) -> Arc<dyn SyncEngine> {
-    Arc::new(Argo(Settings::of(environment, workspace)))
+    Arc::new(Argo(Settings::new(environment, workspace)))
 }
 
 impl Lowering for Argo {
@@ -44,7 +43,7 @@ impl Lowering for Argo {
         &self,
         intent: &Intent<'_>,
         place: &IntentPlace<'_>,
-        into: &mut Lowered,
+        lowered: &mut Lowered,
         diagnostics: &mut Diagnostics,
     ) {
         let target = lowering::Target {
@@ -53,13 +52,13 @@ impl Lowering for Argo {
             claim: place.claim,
         };
         match intent.kind() {
-            IntentKind::HelmInstall => into.releases.push(File {
+            IntentKind::HelmInstall => lowered.releases.push(File {
                 name: place.file.to_string(),
                 node: lowering::helm_install(intent, place.file, &target, diagnostics),
             }),
             IntentKind::GitManifests => {
                 let node = lowering::git_manifests(intent, &target, diagnostics);
-                into.prerequisites.push(node);
+                lowered.prerequisites.push(node);
             }
             IntentKind::ChartApplication => {
                 let application = ChartApplication::new(intent, place.charts);
@@ -68,14 +67,14 @@ impl Lowering for Argo {
                     diagnostics.extend(it.without_effect());
                     lowering::service(&it, &target, diagnostics)
                 });
-                into.services.extend(service);
+                lowered.services.extend(service);
             }
-            IntentKind::GitOpsRoot => into.roots.push(Root::new(intent, place.workspace)),
+            IntentKind::GitOpsRoot => lowered.roots.push(Root::new(intent, place.workspace)),
         }
     }
 
     fn translate(&self, object: &mut Node) {
-        lowering::translate(object);
+        lowering::translate_prune_annotation(object);
     }
 }
 
@@ -109,11 +108,11 @@ impl SyncEngine for Argo {
 
     fn write_shared(&self, rendered: &mut RenderedTree, delivery: &Delivery) {
         services::write(rendered, delivery);
-        bootstrap::keep_folders(rendered, delivery);
+        bootstrap::write_gitkeep(rendered, delivery);
     }
 
     fn shared_paths(&self, deliveries: &[Delivery]) -> Vec<TreePath> {
-        services::own_places(deliveries).collect()
+        services::shared_paths(deliveries).collect()
     }
 
     fn root_key(&self, root: &Root, _environment: &Environment) -> String {

@@ -10,13 +10,13 @@ use crate::object::Object;
 use crate::schema::Schemas;
 use crate::yaml::{Node, map, node};
 
-/// The AppProject: the sources that the Applications use, every namespace of their cluster, and its cluster-scoped kinds.
+/// The AppProject permits the sources that the Applications use, all namespaces of their cluster, and cluster-scoped kinds.
 ///
-/// Destinations and kinds must not be removed together with a claim. The project is synced in the first wave, before the
-/// Application of a removed claim is pruned, and Argo CD's finalizer only deletes what the project still permits: the rest would
+/// Namespaces and kinds must not be removed together with a claim: the project is synced in the first wave, before the Application
+/// of a removed claim is pruned, and Argo CD's finalizer only deletes objects that the project still permits. Other objects would
 /// keep running, unmanaged. Sources may be removed, because a deletion does not read them.
 pub(super) fn project(argo: &Settings, overlaid: &Overlaid<'_>, applications: &[Object]) -> Node {
-    let everywhere = destination(argo, Some(Node::constant("*")));
+    let all_namespaces = destination(argo, Some(Node::constant("*")));
     let kinds = cluster_kinds(argo, overlaid)
         .into_iter()
         .map(|(group, kind)| node!({"group": group, "kind": kind}));
@@ -28,7 +28,7 @@ pub(super) fn project(argo: &Settings, overlaid: &Overlaid<'_>, applications: &[
     let spec = map! {
         "description": description,
         "sourceRepos": Node::sequence(sources.into_iter().map(Node::string)),
-        "destinations": [everywhere],
+        "destinations": [all_namespaces],
         "clusterResourceWhitelist": Node::sequence(kinds),
     };
     let name = Node::string(argo.project.as_str());
@@ -40,18 +40,19 @@ pub(super) fn project(argo: &Settings, overlaid: &Overlaid<'_>, applications: &[
 }
 
 fn sources(applications: &[Object]) -> BTreeSet<&str> {
-    let spec = applications.iter().filter_map(|it| it.node.get("spec"));
-    let sources = spec.flat_map(|it| {
-        let several = it.get("sources").and_then(Node::as_sequence);
+    let specs = applications.iter().filter_map(|it| it.node.get("spec"));
+    let sources = specs.flat_map(|it| {
+        let sources = it.get("sources").and_then(Node::as_sequence);
         it.get("source")
             .into_iter()
-            .chain(several.unwrap_or_default())
+            .chain(sources.unwrap_or_default())
     });
     let addresses = sources.filter_map(|it| it.get("repoURL")?.as_str());
     addresses.collect()
 }
 
-/// Group and kind of the permitted cluster-scoped kinds: all, or those that the environment lists and its claims use.
+/// Group and kind of the permitted cluster-scoped kinds: all kinds or, if the environment lists some, these and those that its
+/// claims use.
 fn cluster_kinds(argo: &Settings, overlaid: &Overlaid<'_>) -> BTreeSet<(String, String)> {
     let kind = |group: &str, kind: &str| (group.to_string(), kind.to_string());
     let Some(listed) = &argo.cluster_resources else {

@@ -1,12 +1,12 @@
-//! Services from charts, for Argo CD: an ApplicationSet for each environment and tier, with the services of all claims, and the
-//! chart values of each service.
+//! The files for services, which are installed from charts: an ApplicationSet for each environment and tier, with the services of all
+//! claims, and the chart values of each service.
 //!
 //! The paths are those of InfraForge: `appsets/<cluster type>/<tier>/…`, `environments/<cluster type>/<environment>/…`.
 
 use std::collections::BTreeMap;
 
-use super::application_sets::{self, Set};
-use super::names::application;
+use super::application_sets::{self, ServiceSet};
+use super::names::application_name;
 use super::settings::Settings;
 use crate::compose::{EnvironmentManifests, RenderedTree, SharedNames};
 use crate::delivery::{Delivery, GitSource, ManifestFile, Service};
@@ -17,12 +17,12 @@ use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::Node;
 
-/// Reports environments of Argo CD that would write the same ApplicationSet. Errors: `two-owners`.
+/// Reports environments that would write the same ApplicationSet. Errors: `two-owners`.
 pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<TreePath, (&Environment, &Service)> = BTreeMap::new();
-    for delivered in environments {
-        let environment = delivered.environment;
-        for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
+    for manifests in environments {
+        let environment = manifests.environment;
+        for service in manifests.deliveries.iter().flat_map(|it| &it.services) {
             let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
             let (owner, first) = *owners.entry(folder).or_insert((environment, service));
             if owner.name == environment.name {
@@ -43,16 +43,16 @@ pub(super) fn check(environments: &[&SharedNames<'_>], diagnostics: &mut Diagnos
     }
 }
 
-/// Adds the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
+/// Adds a delivery with the ApplicationSets of an environment's services. Errors: `duplicate-service`, `two-repositories`.
 pub(super) fn add_sets(
     argo: &Settings,
-    delivered: &mut EnvironmentManifests<'_>,
+    manifests: &mut EnvironmentManifests<'_>,
     workspace: &WorkspaceConfig,
     diagnostics: &mut Diagnostics,
 ) {
-    let environment = delivered.environment;
-    check_names(delivered, diagnostics);
-    let files = sets(argo, &delivered.deliveries, diagnostics)
+    let environment = manifests.environment;
+    check_names(manifests, diagnostics);
+    let files = service_sets(argo, &manifests.deliveries, diagnostics)
         .iter()
         .map(|set| ManifestFile {
             name: application_sets::file(set).into(),
@@ -61,20 +61,20 @@ pub(super) fn add_sets(
         .collect();
     let title = format!("Environment/{}", environment.name);
     let span = environment.span.clone();
-    // This is not a valid name of a claim.
-    delivered.deliveries.push(Delivery {
+    // No claim can have this name, because names of claims have no upper-case letters.
+    manifests.deliveries.push(Delivery {
         files,
         place: Some(TreePath::root().child(SETS)),
         ..Delivery::synthetic("ApplicationSets", title, Group::Apps, span)
     });
 }
 
-/// The services in the order of cluster types, environments, tiers and names.
-fn sets<'a>(
+/// The ApplicationSets of all services, sorted by cluster type, environment and tier.
+fn service_sets<'a>(
     argo: &Settings,
     deliveries: &'a [Delivery],
     diagnostics: &mut Diagnostics,
-) -> Vec<Set<'a>> {
+) -> Vec<ServiceSet<'a>> {
     let mut groups: BTreeMap<(&str, &str, Tier), Vec<&Service>> = BTreeMap::new();
     for service in deliveries.iter().flat_map(|it| &it.services) {
         let key = (&*service.cluster_type, &*service.environment, service.tier);
@@ -84,7 +84,7 @@ fn sets<'a>(
         services.sort_by(|a, b| a.name.cmp(&b.name));
         let repository = repository(argo, &services, diagnostics);
         let (cluster_type, environment, tier) = key;
-        Set {
+        ServiceSet {
             cluster_type,
             environment,
             tier,
@@ -101,32 +101,43 @@ fn repository(argo: &Settings, services: &[&Service], diagnostics: &mut Diagnost
         url: argo.url.clone(),
         branch: argo.revision.clone(),
     };
-    let of = |it: &Service| it.repository.clone().unwrap_or_else(|| own.clone());
-    let first = services.first().map_or_else(|| own.clone(), |it| of(it));
-    let odd = services.iter().find(|it| of(it) != first);
-    if let (Some(odd), Some(one)) = (odd, services.first()) {
-        let other = of(odd);
+    let repository_of = |it: &Service| it.repository.clone().unwrap_or_else(|| own.clone());
+    let Some(first) = services.first() else {
+        return own;
+    };
+    let repository = repository_of(first);
+    let other = services.iter().find(|it| repository_of(it) != repository);
+    if let Some(other) = other {
+        let other_repository = repository_of(other);
         let message = format!(
             "the values of `{}` are in `{}` at `{}`, those of `{}` in `{}` at `{}`, but one ApplicationSet reads both",
-            one.name, first.url, first.branch, odd.name, other.url, other.branch
+            first.name,
+            repository.url,
+            repository.branch,
+            other.name,
+            other_repository.url,
+            other_repository.branch
         );
-        let fault = Diagnostic::error("two-repositories", message).at(&odd.span);
-        let fault = fault.related(&one.span, "the other service");
+        let fault = Diagnostic::error("two-repositories", message).at(&other.span);
+        let fault = fault.related(&first.span, "the other service");
         diagnostics
             .push(fault.help("set `giteaURL` and `organization` in the BootstrapClaim only"));
     }
-    first
+    repository
 }
 
-/// A service's Application is named `<service>-<environment>`, which must be unique in Argo CD and not be the name of a claim's
-/// Application.
-fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnostics) {
+/// Reports services with the same Application name, which is `<service>-<environment>`, and those with the Application name of a
+/// claim. Errors: `duplicate-service`.
+fn check_names(manifests: &EnvironmentManifests<'_>, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<String, &Span> = BTreeMap::new();
-    let claims = delivered.deliveries.iter().filter(|it| !it.is_services());
+    let claims = manifests.deliveries.iter().filter(|it| !it.is_services());
     for claim in claims {
-        names.insert(application(delivered.environment, &claim.name), &claim.span);
+        names.insert(
+            application_name(manifests.environment, &claim.name),
+            &claim.span,
+        );
     }
-    for service in delivered.deliveries.iter().flat_map(|it| &it.services) {
+    for service in manifests.deliveries.iter().flat_map(|it| &it.services) {
         let name = format!("{}-{}", service.name, service.environment);
         let Some(other) = names.insert(name.clone(), &service.span) else {
             continue;
@@ -138,13 +149,13 @@ fn check_names(delivered: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
     }
 }
 
-/// Writes the files of each service of a claim: its values and, for the generator, its chart.
+/// Writes the files of each service of a claim: its values and, for the generator of an ApplicationSet, its chart.
 pub(super) fn write(rendered: &mut RenderedTree, delivery: &Delivery) {
     for service in &delivery.services {
         let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
         let place = folder.child(&service.name);
         if service.tier == Tier::Apps {
-            let mut config = application_sets::element(service);
+            let mut config = application_sets::parameters(service);
             if let Some(annotations) = &service.annotations {
                 config.insert("annotations", annotations.clone());
             }
@@ -154,13 +165,14 @@ pub(super) fn write(rendered: &mut RenderedTree, delivery: &Delivery) {
     }
 }
 
-/// The folders of the environment's services, independent of which services exist.
-pub(super) fn own_places(deliveries: &[Delivery]) -> impl Iterator<Item = TreePath> {
+/// The folders and ApplicationSets of all tiers that the environment has services in. They belong to the environment even if some of
+/// their files are not rendered.
+pub(super) fn shared_paths(deliveries: &[Delivery]) -> impl Iterator<Item = TreePath> {
     deliveries
         .iter()
         .flat_map(|it| &it.services)
         .flat_map(|it| {
             let parts = (&*it.cluster_type, &*it.environment, it.tier);
-            [values_folder, set_file].map(|place| place(parts.0, parts.1, parts.2))
+            [values_folder, set_file].map(|path| path(parts.0, parts.1, parts.2))
         })
 }

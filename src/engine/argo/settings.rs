@@ -5,7 +5,7 @@ use crate::layout::BASE;
 use crate::load::{Engine, Environment, WorkspaceConfig, setting};
 use crate::yaml::Node;
 
-/// How environments with `engine: argo` are read.
+/// The description of Argo CD that `load` uses to read environments with `engine: argo`.
 pub(in crate::engine) const ENGINE: Engine = Engine {
     name: "argo",
     title: "Argo CD",
@@ -24,27 +24,27 @@ pub(in crate::engine) const ENGINE: Engine = Engine {
 /// The settings of an environment for Argo CD.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// Address of the Git repository that holds the tree.
+    /// The address of the Git repository that contains the tree.
     pub(super) url: String,
-    /// Its branch, tag or commit.
+    /// The branch, tag or commit in the repository.
     pub(super) revision: String,
-    /// Namespace of Argo CD itself, where its Applications are.
+    /// The namespace of Argo CD itself, which also contains its Applications.
     pub(super) namespace: String,
     /// The AppProject of the environment's Applications.
     pub(super) project: String,
     /// The AppProject of the root Application.
     pub(super) root_project: String,
-    /// The cluster that is deployed to.
+    /// The target cluster.
     pub(super) destination: Destination,
-    /// Cluster-scoped kinds that the AppProject permits beside those of the claims, as group and kind; `None` for all.
+    /// Group and kind of the cluster-scoped kinds that the AppProject permits in addition to those of the claims; `None` for all.
     pub(super) cluster_resources: Option<Vec<(String, String)>>,
-    /// Address prefixes for which Argo CD has a repository Secret.
+    /// The beginnings of addresses for which Argo CD has a Secret with credentials.
     pub(super) repositories: Vec<String>,
     /// The document of the environment, for the locations of all fields.
-    written: Node,
+    document: Node,
 }
 
-/// The address by which Argo CD knows the cluster that it runs on.
+/// The address that Argo CD uses for the cluster that it runs on.
 pub(super) const OWN_CLUSTER: &str = "https://kubernetes.default.svc";
 
 /// A destination cluster of Argo CD.
@@ -57,39 +57,40 @@ pub(super) enum Destination {
 }
 
 impl Settings {
-    /// The settings, with defaults. The address is empty if neither file sets it, which [`check`] reports.
-    pub(super) fn of(environment: &Environment, workspace: &WorkspaceConfig) -> Settings {
-        let written = &environment.settings;
+    /// The settings, with defaults. The address is empty if it is set neither in `environment.yaml` nor in `pleach.yaml`, which
+    /// [`check`] reports.
+    pub(super) fn new(environment: &Environment, workspace: &WorkspaceConfig) -> Settings {
+        let document = &environment.settings;
         let field = |keys: &[&str], default: &str| {
-            text(written, keys).unwrap_or_else(|| default.to_string())
+            text(document, keys).unwrap_or_else(|| default.to_string())
         };
-        // For base, these are the settings of another environment.
-        let name = written.at_keys(&["metadata", "name"]);
+        // Base has the settings of another environment, which contain the name of that environment.
+        let name = document.at_keys(&["metadata", "name"]);
         let name = name.and_then(Node::as_str).unwrap_or(&environment.name);
-        let revision = text(written, &["source", "revision"]);
+        let revision = text(document, &["source", "revision"]);
         Settings {
-            url: url(written, workspace).unwrap_or_default(),
+            url: url(document, workspace).unwrap_or_default(),
             revision: revision
                 .or_else(|| workspace.sync_revision.clone())
                 .unwrap_or_else(|| "HEAD".to_string()),
             namespace: field(&["argo", "namespace"], ENGINE.namespace),
             project: field(&["argo", "project"], name),
             root_project: field(&["argo", "rootProject"], "default"),
-            destination: Destination::of(written),
-            cluster_resources: cluster_resources(written),
+            destination: Destination::new(document),
+            cluster_resources: cluster_resources(document),
             repositories: match &*environment.name {
-                // Base is not applied, so it needs no access settings.
+                // Base is not applied, so no credentials are required: every address begins with the empty text.
                 BASE => vec![String::new()],
-                _ => repositories(written),
+                _ => repositories(document),
             },
-            written: written.clone(),
+            document: document.clone(),
         }
     }
 
-    /// The text of a field of `spec` as a node; with its location if it is written in the environment.
+    /// The text of a field of `spec` as a node, with the location of the field if `environment.yaml` sets it.
     pub(super) fn node(&self, text: &str, keys: &[&str]) -> Node {
-        let written = setting(&self.written, keys).filter(|it| it.as_str() == Some(text));
-        match written {
+        let field = setting(&self.document, keys).filter(|it| it.as_str() == Some(text));
+        match field {
             Some(it) => Node::string(text).at(it.span()),
             None => Node::string(text),
         }
@@ -97,7 +98,7 @@ impl Settings {
 }
 
 impl Destination {
-    fn of(environment: &Node) -> Destination {
+    fn new(environment: &Node) -> Destination {
         let field = |key: &str| text(environment, &["argo", "destination", key]);
         match (field("name"), field("server")) {
             (Some(name), _) => Destination::Name(name),
@@ -115,39 +116,41 @@ impl Destination {
     }
 }
 
-/// The address of the Git repository that holds the tree.
+/// The address of the Git repository that contains the tree.
 fn url(environment: &Node, workspace: &WorkspaceConfig) -> Option<String> {
     text(environment, &["source", "url"]).or_else(|| workspace.sync_url.clone())
 }
 
 fn cluster_resources(environment: &Node) -> Option<Vec<(String, String)>> {
     let items = setting(environment, &["argo", "clusterResources"])?.as_sequence()?;
-    let kind_of = |node: &Node| {
-        let word = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or("");
-        (word("group").to_string(), word("kind").to_string())
+    let group_and_kind = |node: &Node| {
+        let field = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or("");
+        (field("group").to_string(), field("kind").to_string())
     };
-    Some(items.iter().map(kind_of).collect())
+    Some(items.iter().map(group_and_kind).collect())
 }
 
 fn repositories(environment: &Node) -> Vec<String> {
     let items = setting(environment, &["argo", "repositories"]).and_then(Node::as_sequence);
-    let words = items.unwrap_or_default().iter().filter_map(Node::as_str);
-    words.map(str::to_string).collect()
+    let addresses = items.unwrap_or_default().iter().filter_map(Node::as_str);
+    addresses.map(str::to_string).collect()
 }
 
 fn text(environment: &Node, keys: &[&str]) -> Option<String> {
     Some(setting(environment, keys)?.as_str()?.to_string())
 }
 
-/// Reports a cluster that is set in two ways, a name that Kubernetes would reject, and a missing address.
+/// Reports a destination with both `name` and `server`, a name of the environment that Kubernetes would reject, and a missing
+/// address of the tree.
 fn check(environment: &Node, workspace: &WorkspaceConfig, diagnostics: &mut Diagnostics) {
     let both = ["name", "server"].map(|key| setting(environment, &["argo", "destination", key]));
     if let [Some(name), Some(server)] = both {
-        let fault = Diagnostic::error("invalid-value", "a cluster is set in two ways").at(name);
+        let message = "a destination cannot have both `name` and `server`";
+        let fault = Diagnostic::error("invalid-value", message).at(name);
         diagnostics.push(
             fault
-                .related(server, "also here")
-                .help("keep `name` or `server`"),
+                .related(server, "`server` is set here")
+                .help("keep one of the two"),
         );
     }
     let name = environment
@@ -170,7 +173,7 @@ fn check(environment: &Node, workspace: &WorkspaceConfig, diagnostics: &mut Diag
     }
 }
 
-/// As Kubernetes validates the names of most objects.
+/// Whether Kubernetes accepts a name for most kinds of objects.
 fn is_object_name(name: &str) -> bool {
     let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_inner = |c: char| is_end(c) || c == '-' || c == '.';

@@ -7,8 +7,8 @@ use crate::load::{Environment, WorkspaceConfig};
 use crate::object::Object;
 use crate::yaml::{Mapping, map, node};
 
-/// The objects that `flux bootstrap` would create, if the environment's source is a GitRepository.
-pub(super) fn sync(
+/// The objects that `flux bootstrap` would create; none if the environment's source is not a GitRepository.
+pub(super) fn root_files(
     root: &Root,
     source: &SourceRef,
     environment: &Environment,

@@ -1,4 +1,5 @@
-//! `{infrastructure,apps}.yaml`: one Flux Kustomization per claim (kustomize.toolkit.fluxcd.io/v1).
+//! The files `infrastructure.yaml` and `apps.yaml` of a cluster, with a Flux Kustomization (kustomize.toolkit.fluxcd.io/v1) for each
+//! claim.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use crate::yaml::{Mapping, Node, emit_canonical, map, node};
 
 const KIND: &str = "Kustomization";
 
-/// What all Flux Kustomizations of a cluster follow from.
+/// The inputs that all Flux Kustomizations of a cluster have in common.
 struct Cluster<'a> {
     workspace: &'a WorkspaceConfig,
     environment: &'a Environment,
@@ -42,7 +43,7 @@ pub(super) fn write(
     }
 }
 
-/// The claims of a group with objects to apply, by name.
+/// The claims of a group that have objects to apply, sorted by name.
 fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
     let members = deliveries
         .iter()
@@ -52,28 +53,28 @@ fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
     members
 }
 
-/// The members' Flux Kustomizations and the prerequisites that these wait for, by name.
+/// The Flux Kustomizations of claims and their prerequisites, sorted by name.
 fn documents(cluster: &Cluster<'_>, members: &[&Delivery], order: &Order) -> Vec<String> {
-    let mut named: Vec<(&str, String)> = Vec::new();
+    let mut documents: Vec<(&str, String)> = Vec::new();
     for delivery in members {
-        let own = kustomization(cluster, delivery, order);
-        named.push((&delivery.name, emit_canonical(&own)));
-        let first = delivery.prerequisites.iter();
-        named.extend(first.map(|it| (it.name(), object_text(&it.node))));
+        let kustomization = kustomization(cluster, delivery, order);
+        documents.push((&delivery.name, emit_canonical(&kustomization)));
+        let prerequisites = delivery.prerequisites.iter();
+        documents.extend(prerequisites.map(|it| (it.name(), object_text(&it.node))));
     }
-    // The sort is stable, so a source stays before the objects that use it.
-    named.sort_by_key(|it| it.0);
-    named.into_iter().map(|it| it.1).collect()
+    // The sort is stable, so a source stays before the Flux Kustomization of the same name, which uses it.
+    documents.sort_by_key(|it| it.0);
+    documents.into_iter().map(|it| it.1).collect()
 }
 
 fn kustomization(cluster: &Cluster<'_>, delivery: &Delivery, order: &Order) -> Node {
     let claims = order.get(&delivery.name).into_iter().flatten();
-    let own = delivery.prerequisites.iter().filter(|it| it.kind() == KIND);
-    let mut first: BTreeSet<&str> = claims.map(String::as_str).collect();
-    first.extend(own.map(|it| it.name()));
-    let depends: Vec<Node> = first.into_iter().map(|it| node!({"name": it})).collect();
+    let prerequisites = delivery.prerequisites.iter().filter(|it| it.kind() == KIND);
+    let mut names: BTreeSet<&str> = claims.map(String::as_str).collect();
+    names.extend(prerequisites.map(|it| it.name()));
+    let depends_on: Vec<Node> = names.into_iter().map(|it| node!({"name": it})).collect();
     let objects: Vec<&Object> = delivery.files.iter().map(|it| &it.object).collect();
-    // If objects do not become ready, Flux only considers a commit that fixes them after this time.
+    // If objects do not become ready, Flux does not apply a newer commit, which may fix them, before this time is over.
     let timeout = if health::is_slow(&objects) {
         "10m"
     } else {
@@ -81,7 +82,7 @@ fn kustomization(cluster: &Cluster<'_>, delivery: &Delivery, order: &Order) -> N
     };
     let path = folder::path(delivery, cluster.environment);
     let mut spec = map! {
-        "dependsOn"?: (!depends.is_empty()).then_some(depends),
+        "dependsOn"?: (!depends_on.is_empty()).then_some(depends_on),
         "interval": "5m",
         "retryInterval": "1m",
         "timeout": timeout,
@@ -90,7 +91,7 @@ fn kustomization(cluster: &Cluster<'_>, delivery: &Delivery, order: &Order) -> N
         "wait": true,
         "sourceRef": source_ref(&cluster.settings.source),
     };
-    let settings = cluster.settings.of_claim(&delivery.name);
+    let settings = cluster.settings.claim_fields(&delivery.name);
     let checks = health::expressions(&objects, settings.get("healthCheckExprs"));
     for entry in &settings {
         spec.insert(entry.key.clone(), entry.value.clone());

@@ -1,25 +1,26 @@
-//! Health checks for custom resources, for Flux Kustomizations that wait for them.
+//! `healthCheckExprs` of Flux Kustomizations, for the custom resources that they contain.
 //!
 //! Without such expressions, Flux treats a custom resource without a status as ready (kstatus: an object without conditions is
-//! `Current`), so claims that wait for a database would start before its operator has processed it.
+//! `Current`), so claims that depend on a database would be applied before its operator has created it.
 
 use crate::object::Object;
 use crate::products::{Health, ProductKind, kinds};
 use crate::yaml::{Node, node};
 
-/// The expressions for the kinds of some objects. `own` are those of the environment, which replace ours.
-pub(super) fn expressions(objects: &[&Object], own: Option<&Node>) -> Vec<Node> {
-    let own = own.and_then(Node::as_sequence).unwrap_or_default();
-    let is_given = |kind: &ProductKind, health: &Health| {
-        own.iter().any(|it| {
+/// The expressions for the kinds of some objects. `configured` are those of `environment.yaml`, which replace the built-in ones for
+/// the same kind.
+pub(super) fn expressions(objects: &[&Object], configured: Option<&Node>) -> Vec<Node> {
+    let configured = configured.and_then(Node::as_sequence).unwrap_or_default();
+    let is_replaced = |kind: &ProductKind, health: &Health| {
+        configured.iter().any(|it| {
             let has = |key: &str, text: &str| it.get(key).and_then(Node::as_str) == Some(text);
             has("apiVersion", &health.api_version) && has("kind", &kind.kind)
         })
     };
     let all = kinds().flat_map(|kind| kind.health.iter().map(move |it| (kind, it)));
-    let ours = all.filter(|(kind, it)| is_among(kind, it, objects) && !is_given(kind, it));
-    let ours = ours.map(|(kind, it)| expression(kind, it));
-    ours.chain(own.iter().cloned()).collect()
+    let used = all.filter(|(kind, it)| is_used(kind, it, objects) && !is_replaced(kind, it));
+    let builtin = used.map(|(kind, it)| expression(kind, it));
+    builtin.chain(configured.iter().cloned()).collect()
 }
 
 /// Whether any of the objects takes minutes to become ready, as databases do.
@@ -27,11 +28,12 @@ pub(super) fn is_slow(objects: &[&Object]) -> bool {
     let mut slow = kinds().filter(|it| !it.is_fast);
     slow.any(|kind| {
         let mut health = kind.health.iter();
-        health.any(|it| is_among(kind, it, objects))
+        health.any(|it| is_used(kind, it, objects))
     })
 }
 
-fn is_among(kind: &ProductKind, health: &Health, objects: &[&Object]) -> bool {
+/// Whether one of the objects has the kind.
+fn is_used(kind: &ProductKind, health: &Health, objects: &[&Object]) -> bool {
     let mut objects = objects.iter();
     objects.any(|it| it.kind() == kind.kind && it.api_version() == health.api_version)
 }

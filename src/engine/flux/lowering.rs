@@ -1,5 +1,6 @@
-//! Flux: HelmRepository or OCIRepository, and HelmRelease (source.toolkit.fluxcd.io/v1, helm.toolkit.fluxcd.io/v2); for a
-//! folder in Git, GitRepository and Flux Kustomization (kustomize.toolkit.fluxcd.io/v1).
+//! Lowers intents to objects of Flux. A chart becomes a HelmRepository or OCIRepository (source.toolkit.fluxcd.io/v1) and a
+//! HelmRelease (helm.toolkit.fluxcd.io/v2); a folder in Git becomes a GitRepository (source.toolkit.fluxcd.io/v1) and a Flux
+//! Kustomization (kustomize.toolkit.fluxcd.io/v1).
 
 use super::settings::NAMESPACE;
 use crate::chart::is_exact;
@@ -9,7 +10,7 @@ use crate::load::WorkspaceConfig;
 use crate::render::File;
 use crate::yaml::{Mapping, Node, map, node};
 
-/// The source of the chart and the release.
+/// The source of the chart, and the HelmRelease.
 pub(super) fn helm_install(
     intent: &Intent<'_>,
     workspace: &WorkspaceConfig,
@@ -22,7 +23,7 @@ pub(super) fn helm_install(
     Ok(vec![source.file(intent), release])
 }
 
-/// The source of the chart and the release, in files that are named after the service.
+/// The source of the chart, and the HelmRelease, in files that are named after the service.
 pub(super) fn chart_application(
     application: &ChartApplication<'_>,
     workspace: &WorkspaceConfig,
@@ -38,28 +39,28 @@ pub(super) fn chart_application(
     Ok(named.collect())
 }
 
-/// The repository, and the Flux Kustomization that applies its folder.
+/// The GitRepository, and the Flux Kustomization that applies a folder of it.
 pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Vec<Node> {
     let address = workspace.mirrored(intent.text(&["url"]));
     let access = access(intent, workspace, &address);
-    let at = intent.field(&["url"]).unwrap_or(intent.node()).span();
+    let url_span = intent.field(&["url"]).unwrap_or(intent.node()).span();
     let repository = map! {
         "interval": interval(intent),
-        "url": Node::string(address).at(at),
+        "url": Node::string(address).at(url_span),
         "ref"?: intent.field(&["ref"]).cloned(),
         "secretRef"?: access.get("secretRef").cloned(),
     };
     let name = intent.metadata("name").cloned().unwrap_or_else(Node::null);
-    let or = |key: &str, default: Node| intent.field(&[key]).cloned().unwrap_or(default);
+    let field_or = |key: &str, default: Node| intent.field(&[key]).cloned().unwrap_or(default);
     let path = intent.text(&["path"]).trim_start_matches("./");
-    let path_at = intent.field(&["path"]).unwrap_or(intent.node()).span();
+    let path_span = intent.field(&["path"]).unwrap_or(intent.node()).span();
     let kustomization = map! {
         "interval": interval(intent),
         "retryInterval": "1m",
-        "timeout": or("timeout", Node::constant("10m")),
-        "path": Node::string(format!("./{path}")).at(path_at),
-        "prune": or("prune", Node::bool(true)),
-        "wait": or("wait", Node::bool(true)),
+        "timeout": field_or("timeout", Node::constant("10m")),
+        "path": Node::string(format!("./{path}")).at(path_span),
+        "prune": field_or("prune", Node::bool(true)),
+        "wait": field_or("wait", Node::bool(true)),
         "sourceRef": {"kind": "GitRepository", "name": name},
     };
     let objects = [
@@ -75,7 +76,7 @@ pub(super) fn git_manifests(intent: &Intent<'_>, workspace: &WorkspaceConfig) ->
         .into()
 }
 
-/// Adds an object next to the claims' Flux Kustomizations.
+/// Sets the namespace to that of the claims' Flux Kustomizations.
 fn in_flux_system(mut object: Node) -> Node {
     if let Some(metadata) = object.get_mut("metadata").and_then(Node::as_mapping_mut) {
         metadata.insert("namespace", Node::constant(NAMESPACE));
@@ -83,11 +84,14 @@ fn in_flux_system(mut object: Node) -> Node {
     object
 }
 
-/// The source of the chart, with mirrors and access settings applied.
+/// The source of a chart.
 struct Source {
+    /// The address of the chart repository or of its mirror.
     address: String,
-    /// An OCIRepository with a `chartRef`; otherwise a HelmRepository, with type `oci` if the address begins with `oci://`.
-    by_reference: bool,
+    /// Whether the source is an OCIRepository, which the HelmRelease uses with `chartRef`. Otherwise, it is a HelmRepository, with
+    /// type `oci` if the address begins with `oci://`.
+    is_oci_repository: bool,
+    /// Fields of the source with references to credentials.
     access: Mapping,
 }
 
@@ -96,8 +100,8 @@ impl Source {
         let repository = intent.text(&["chart", "repository"]);
         let address = workspace.mirrored(repository);
         let is_oci = address.starts_with("oci://");
-        let by_reference = intent.text(&["source"]) == "OCIRepository";
-        if by_reference && !is_oci {
+        let is_oci_repository = intent.text(&["source"]) == "OCIRepository";
+        if is_oci_repository && !is_oci {
             let fault = Diagnostic::error(
                 "invalid-value",
                 format!("an OCIRepository requires an `oci://` address, found `{address}`"),
@@ -110,7 +114,7 @@ impl Source {
         Ok(Source {
             access: access(intent, workspace, &address),
             address,
-            by_reference,
+            is_oci_repository,
         })
     }
 
@@ -124,11 +128,11 @@ impl Source {
             .unwrap_or(intent.node())
             .span();
         let mut spec = Mapping::new();
-        if self.is_oci() && !self.by_reference {
+        if self.is_oci() && !self.is_oci_repository {
             spec.insert("type", Node::constant("oci"));
         }
         spec.insert("interval", interval(intent));
-        if self.by_reference {
+        if self.is_oci_repository {
             let chart = intent.text(&["chart", "name"]);
             spec.insert(
                 "url",
@@ -154,7 +158,7 @@ impl Source {
     }
 
     fn kind(&self) -> &'static str {
-        if self.by_reference {
+        if self.is_oci_repository {
             "OCIRepository"
         } else {
             "HelmRepository"
@@ -162,7 +166,7 @@ impl Source {
     }
 }
 
-/// `digest`, an exact `tag`, or a `semver` range.
+/// `ref` of an OCIRepository: a `digest`, an exact `tag`, or a `semver` range.
 fn reference(intent: &Intent<'_>) -> Mapping {
     let mut reference = Mapping::new();
     if let Some(digest) = intent.field(&["chart", "digest"]) {
@@ -174,7 +178,7 @@ fn reference(intent: &Intent<'_>) -> Mapping {
         .cloned()
         .unwrap_or_else(|| Node::constant("*"));
     match version.as_str().filter(|it| is_exact(it)) {
-        // A tag cannot contain the `+` of a version; Helm replaces it by `_`.
+        // A tag cannot contain the `+` of a version, so Helm replaces it by `_`.
         Some(exact) if exact.contains('+') => {
             let tag = Node::string(exact.replace('+', "_")).at(version.span());
             reference.insert("tag", tag)
@@ -219,19 +223,20 @@ fn release(intent: &Intent<'_>, source: &Source) -> Node {
     object("helm.toolkit.fluxcd.io/v2", "HelmRelease", intent, spec)
 }
 
+/// `chartRef` or `chart` of a HelmRelease.
 fn chart(intent: &Intent<'_>, source: &Source) -> (&'static str, Mapping) {
-    let text = |node: Option<&Node>| node.cloned().unwrap_or_else(Node::null);
+    let or_null = |node: Option<&Node>| node.cloned().unwrap_or_else(Node::null);
     let reference = map! {
         "kind": source.kind(),
-        "name": text(intent.metadata("name")),
-        "namespace": text(intent.metadata("namespace")),
+        "name": or_null(intent.metadata("name")),
+        "namespace": or_null(intent.metadata("namespace")),
     };
-    if source.by_reference {
+    if source.is_oci_repository {
         return ("chartRef", reference);
     }
     let chart = map! {
         "spec": {
-            "chart": text(intent.field(&["chart", "name"])),
+            "chart": or_null(intent.field(&["chart", "name"])),
             "version"?: intent.field(&["chart", "version"]).cloned(),
             "interval": interval(intent),
             "sourceRef": reference,
@@ -240,15 +245,15 @@ fn chart(intent: &Intent<'_>, source: &Source) -> (&'static str, Mapping) {
     ("chart", chart)
 }
 
-/// `install` or `upgrade`: CRDs, waiting, and what happens on failure.
-fn action(intent: &Intent<'_>, which: &str) -> Mapping {
+/// The field `install` or `upgrade` of a HelmRelease.
+fn action(intent: &Intent<'_>, name: &str) -> Mapping {
     let retries = intent
         .field(&["retries"])
         .cloned()
         .unwrap_or_else(|| Node::int(3));
     let waits = intent.field(&["waitForJobs"]).and_then(Node::as_bool) != Some(false);
     let cleanup = || intent.field(&["cleanupOnFail"]).cloned();
-    let is_upgrade = which == "upgrade";
+    let is_upgrade = name == "upgrade";
     map! {
         "crds"?: intent.field(&["crds"]).cloned(),
         "disableWaitForJobs"?: (!waits).then_some(true),

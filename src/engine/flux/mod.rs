@@ -1,4 +1,4 @@
-//! Flux: kustomize-controller and helm-controller.
+//! Flux, with its source-controller, kustomize-controller and helm-controller.
 
 mod bootstrap;
 mod cluster;
@@ -19,13 +19,12 @@ use settings::Settings;
 
 pub(super) use settings::ENGINE;
 
-/// Flux as an environment uses it.
+/// The sync engine Flux, with the settings of an environment.
 #[derive(Debug)]
 struct Flux(Settings);
 
-/// Flux with the settings of an environment.
 pub(super) fn new(environment: &Environment, _: &WorkspaceConfig) -> Arc<dyn SyncEngine> {
-    Arc::new(Flux(Settings::of(&environment.settings)))
+    Arc::new(Flux(Settings::new(&environment.settings)))
 }
 
 impl Lowering for Flux {
@@ -33,37 +32,37 @@ impl Lowering for Flux {
         &self,
         intent: &Intent<'_>,
         place: &IntentPlace<'_>,
-        into: &mut Lowered,
+        lowered: &mut Lowered,
         diagnostics: &mut Diagnostics,
     ) {
-        let lowered = lower(intent, place, into, diagnostics);
-        diagnostics.keep(lowered);
+        let result = lower(intent, place, lowered, diagnostics);
+        diagnostics.keep(result);
     }
 }
 
 fn lower(
     intent: &Intent<'_>,
     place: &IntentPlace<'_>,
-    into: &mut Lowered,
+    lowered: &mut Lowered,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Diagnostic> {
     let workspace = place.workspace;
     match intent.kind() {
-        IntentKind::HelmInstall => into
+        IntentKind::HelmInstall => lowered
             .files
             .extend(lowering::helm_install(intent, workspace)?),
-        IntentKind::GitManifests => into
+        IntentKind::GitManifests => lowered
             .prerequisites
             .extend(lowering::git_manifests(intent, workspace)),
         IntentKind::ChartApplication => {
             let application = ChartApplication::new(intent, place.charts)?;
             diagnostics.extend(application.without_effect());
             let files = lowering::chart_application(&application, workspace)?;
-            into.files.extend(files);
+            lowered.files.extend(files);
             let namespace = intent.text_of_metadata("namespace");
-            into.namespaces.insert(namespace.to_string());
+            lowered.namespaces.insert(namespace.to_string());
         }
-        IntentKind::GitOpsRoot => into.roots.push(Root::new(intent, workspace)),
+        IntentKind::GitOpsRoot => lowered.roots.push(Root::new(intent, workspace)),
     }
     Ok(())
 }
@@ -73,7 +72,7 @@ impl SyncEngine for Flux {
         gvk.group.ends_with(".toolkit.fluxcd.io")
     }
 
-    // Flux syncs a cluster from one folder, so its roots belong to environments.
+    // The root of Flux applies the folder of one environment, so no two environments have the same root.
     fn root_key(&self, _root: &Root, environment: &Environment) -> String {
         format!("Flux/{}", environment.name)
     }
@@ -84,7 +83,7 @@ impl SyncEngine for Flux {
         environment: &Environment,
         workspace: &WorkspaceConfig,
     ) -> Vec<ManifestFile> {
-        bootstrap::sync(root, &self.0.source, environment, workspace)
+        bootstrap::root_files(root, &self.0.source, environment, workspace)
     }
 
     fn write_cluster(

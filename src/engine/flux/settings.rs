@@ -4,13 +4,13 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Engine, WorkspaceConfig, setting};
 use crate::yaml::{Mapping, Node};
 
-/// The namespace of Flux Kustomizations, which `flux bootstrap` creates.
+/// The namespace of Flux Kustomizations. `flux bootstrap` creates it.
 pub(super) const NAMESPACE: &str = "flux-system";
 
 /// The default kind of source.
 const GIT_REPOSITORY: &str = "GitRepository";
 
-/// How environments with `engine: flux` are read.
+/// The description of Flux that `load` uses to read environments with `engine: flux`.
 pub(in crate::engine) const ENGINE: Engine = Engine {
     name: "flux",
     title: "Flux",
@@ -18,13 +18,13 @@ pub(in crate::engine) const ENGINE: Engine = Engine {
     claim_title: "Flux Kustomization",
     base: "base",
     namespace: NAMESPACE,
-    // What `flux bootstrap` creates: an object beside those of the claims, and a folder of `clusters`.
+    // `flux bootstrap` creates a Flux Kustomization and a folder in `clusters/` with this name.
     reserved: &["flux-system"],
     schema: include_str!("environment.yaml"),
     claim_fields: &[&["flux", "claims"]],
     instead: "Flux gets the address from the source that `flux bootstrap` creates",
     // The paths within an OCI artifact or a bucket are unknown.
-    reads_git: |environment| SourceRef::of(environment).is_git(),
+    reads_git: |environment| SourceRef::new(environment).is_git(),
     check,
 };
 
@@ -40,11 +40,11 @@ pub(super) struct SourceRef {
 }
 
 impl SourceRef {
-    /// The Flux source, with the defaults of `flux bootstrap`.
-    fn of(environment: &Node) -> SourceRef {
+    /// Reads the source of an environment, with the defaults of `flux bootstrap`.
+    fn new(environment: &Node) -> SourceRef {
         let field = |key: &str| {
-            let found = setting(environment, &["source", key])?.as_str()?;
-            Some(found.to_string())
+            let text = setting(environment, &["source", key])?.as_str()?;
+            Some(text.to_string())
         };
         SourceRef {
             kind: field("kind").unwrap_or_else(|| GIT_REPOSITORY.to_string()),
@@ -61,35 +61,35 @@ impl SourceRef {
 /// The settings of an environment for Flux.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// Where the tree is read from.
+    /// The source that contains the tree.
     pub(super) source: SourceRef,
     /// Fields of all Flux Kustomizations, in addition to those that pleach sets.
     all: Mapping,
-    /// Those of single claims, by name.
+    /// By claim: fields of its Flux Kustomization.
     claims: Mapping,
 }
 
 impl Settings {
-    pub(super) fn of(environment: &Node) -> Settings {
+    pub(super) fn new(environment: &Node) -> Settings {
         let field = |key: &str| {
             let node = setting(environment, &["flux", key]);
             node.and_then(Node::as_mapping).cloned().unwrap_or_default()
         };
         Settings {
-            source: SourceRef::of(environment),
+            source: SourceRef::new(environment),
             all: field("kustomization"),
             claims: field("claims"),
         }
     }
 
-    /// The fields for the Kustomization of a claim: the common ones, overridden by those of the claim. Maps are merged, lists are
-    /// replaced.
-    pub(super) fn of_claim(&self, name: &str) -> Mapping {
+    /// Fields for the Flux Kustomization of a claim: those of all claims, overridden by those of the claim. Maps are merged, lists
+    /// are replaced.
+    pub(super) fn claim_fields(&self, name: &str) -> Mapping {
         let mut fields = self.all.clone();
         if let Some(own) = self.claims.get(name).and_then(Node::as_mapping) {
             fields.merge(own.clone());
         }
-        // Flux waits either for all objects or for a list of objects.
+        // Flux ignores `healthChecks` if it waits for all objects, which pleach sets by default.
         let has_list = fields.get("healthChecks").is_some();
         if has_list && fields.get("wait").is_none() {
             fields.insert("wait", false);
@@ -100,7 +100,7 @@ impl Settings {
 
 /// Reports fields that Flux would ignore: `healthChecks` together with `wait: true`.
 fn check(environment: &Node, _: &WorkspaceConfig, diagnostics: &mut Diagnostics) {
-    let settings = Settings::of(environment);
+    let settings = Settings::new(environment);
     let claims = settings.claims.iter().map(|it| &it.value);
     let claims = claims.filter_map(Node::as_mapping);
     for fields in claims.chain([&settings.all]) {
