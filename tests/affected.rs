@@ -1,4 +1,4 @@
-//! What a change touches: never less than what then renders to other bytes, and little more.
+//! `affected` names every claim whose rendering a change alters, and few others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -164,11 +164,9 @@ data: {patched: \"yes\"}
 a: 1
 ";
 
-/// A path, the text there, its replacement.
+/// A path, a text in that file, and its replacement. Without an old text the file is created with the new one; without both it is deleted.
 pub(crate) type Edit = (&'static str, Option<&'static str>, Option<&'static str>);
 
-/// Edits: a path, the text there, its replacement. Without a text there the file is put there whole, and without
-/// anything in its place it is taken away.
 pub(crate) const EDITS: &[Edit] = &[
     (
         "environments/one/front.yaml",
@@ -342,13 +340,13 @@ pub(crate) fn edited(tree: &Tree, edits: &[Edit]) -> Tree {
         .collect()
 }
 
-fn whole(tree: &Tree) -> Option<Compiled> {
+fn compile_without_errors(tree: &Tree) -> Option<Compiled> {
     let compiled = compile(tree, &Options::default());
     (!compiled.diagnostics.has_errors()).then_some(compiled)
 }
 
-/// The environment and the claim of a written file: `apps/prod/orders/…`, `clusters/prod/apps.yaml`.
-fn place(file: &TreePath) -> (String, Option<String>) {
+/// The environment and the claim that an output file belongs to: `apps/prod/orders/…`, `clusters/prod/apps.yaml`.
+fn environment_and_claim(file: &TreePath) -> (String, Option<String>) {
     let parts: Vec<&str> = file.parts().collect();
     let claim = (parts[0] != "clusters").then(|| parts[2].to_string());
     (parts[1].to_string(), claim)
@@ -362,12 +360,12 @@ fn is_named(found: &Affected, environment: &str, claim: Option<&String>) -> bool
     }
 }
 
-/// The part of a whole tree that a scope covers.
-fn within(tree: &Tree, scope: &Scope) -> Tree {
+/// The part of a full tree that a scope covers.
+fn restrict_to_scope(tree: &Tree, scope: &Scope) -> Tree {
     let environments = &scope.environments;
     let some: BTreeSet<&String> = scope.claims.values().flatten().collect();
     let is_partial = environments.iter().all(|it| scope.claims.contains_key(it));
-    let covers = |file: &TreePath| match place(file) {
+    let covers = |file: &TreePath| match environment_and_claim(file) {
         (name, Some(claim)) if name == "base" => !is_partial || some.contains(&claim),
         (name, _) if !scope.has(&name) => false,
         (name, None) => !scope.is_partial(&name),
@@ -388,8 +386,8 @@ fn side<'a>(compiled: &'a Compiled, root: &'a TreePath) -> Side<'a> {
     }
 }
 
-/// What the comparison says, with the places in claims.
-fn compared(before: &Compiled, after: &Compiled) -> String {
+/// The comparison as JSON, with the positions in claims.
+fn comparison_json(before: &Compiled, after: &Compiled) -> String {
     let environment = |it: &TreePath| {
         let name = it.parts().nth(1).filter(|it| *it != "base");
         name.map(str::to_string)
@@ -410,11 +408,11 @@ fn compared(before: &Compiled, after: &Compiled) -> String {
         Some((path.to_string(), true))
     });
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    // What stays the same elsewhere is not rendered: `diff` adds it where it is of interest.
+    // Environments without the change are not rendered here; the command `diff` adds them as exceptions.
     for group in json["groups"].as_array_mut().unwrap() {
         group.as_object_mut().unwrap().remove("exceptions");
     }
-    // The place of an object in the tree depends on whether base was left out.
+    // The folder of an object depends on whether base was rendered.
     let mut text = json.to_string();
     for folder in [
         "apps/base/",
@@ -428,7 +426,7 @@ fn compared(before: &Compiled, after: &Compiled) -> String {
     text
 }
 
-/// Checks one change; gives how many claims changed and how many were named.
+/// Checks one change. Returns how many claims changed and how many `affected` named.
 fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     let workspace = Tree::from_text(WORKSPACE);
     let made = edits.map(|it| it.iter().map(|it| EDITS[*it]).collect::<Vec<_>>());
@@ -438,7 +436,10 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
         .map(|it| it.iter().map(|it| EDITS[*it]).collect())
         .into();
     let printed: &Vec<Vec<_>> = &printed;
-    let (Some(old), Some(new)) = (whole(&before), whole(&after)) else {
+    let (Some(old), Some(new)) = (
+        compile_without_errors(&before),
+        compile_without_errors(&after),
+    ) else {
         return (0, 0);
     };
     let reads = |scope: &Scope| {
@@ -456,7 +457,7 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
         .into_iter()
         .filter(|it| old.tree.get(it) != new.tree.get(it))
     {
-        let (environment, claim) = place(file);
+        let (environment, claim) = environment_and_claim(file);
         let is_named = is_named(&found, &environment, claim.as_ref());
         assert!(is_named, "{file} changes: {found:?}\n{printed:?}");
         changed.insert((environment, claim));
@@ -476,7 +477,7 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     let [some_old, some_new] = compiled.each_ref().map(|it| it.as_ref().unwrap_or(&empty));
     for (some, all) in [(some_old, &old), (some_new, &new)] {
         if !some.scope.is_whole() {
-            let all = within(&all.tree, &some.scope);
+            let all = restrict_to_scope(&all.tree, &some.scope);
             assert_eq!(
                 some.tree.to_text(),
                 all.to_text(),
@@ -485,7 +486,7 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
             );
         }
     }
-    let all = compared(&old, &new);
+    let all = comparison_json(&old, &new);
     let options = Options {
         scope: found.scope().unwrap(),
         without_proof: true,
@@ -493,15 +494,19 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     };
     let quick = compile_both([&before, &after], &options).map(Option::unwrap_or_default);
     assert_eq!(
-        compared(&quick[0], &quick[1]),
+        comparison_json(&quick[0], &quick[1]),
         all,
         "{found:?}\n{printed:?}"
     );
-    assert_eq!(compared(some_old, some_new), all, "{found:?}\n{printed:?}");
+    assert_eq!(
+        comparison_json(some_old, some_new),
+        all,
+        "{found:?}\n{printed:?}"
+    );
     counts
 }
 
-/// Counts the environments' claims that are named and those that change.
+/// How many claims changed and how many were named.
 fn count(
     found: &Affected,
     old: &Compiled,
@@ -510,7 +515,7 @@ fn count(
 ) -> (usize, usize) {
     let files = old.tree.iter().chain(&new.tree);
     let all: BTreeSet<_> = files
-        .map(|it| place(it.0))
+        .map(|it| environment_and_claim(it.0))
         .filter(|it| it.1.is_some())
         .collect();
     let named = all
@@ -521,10 +526,14 @@ fn count(
 }
 
 #[test]
-fn each_edit_alone() {
-    assert!(whole(&Tree::from_text(WORKSPACE)).is_some(), "{}", faults());
+fn each_single_edit_names_the_changed_claims_and_few_others() {
+    assert!(
+        compile_without_errors(&Tree::from_text(WORKSPACE)).is_some(),
+        "{}",
+        faults()
+    );
     let (mut changed, mut named) = (0, 0);
-    // What an environment or the workspace says of itself may be for all of it.
+    // The file of an environment or of the workspace may affect all of its claims.
     let is_general = |at: &usize| {
         ["pleach.yaml", "environment.yaml"]
             .iter()
@@ -561,7 +570,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(50), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_changes_is_named_and_rendered(
+    fn every_changed_claim_is_named_and_rendered(
         first in proptest::collection::vec(0..EDITS.len(), 0..4),
         then in proptest::collection::vec(0..EDITS.len(), 1..4),
     ) {
@@ -569,9 +578,9 @@ proptest! {
     }
 }
 
-/// A claim whose kind asks for another one changes with that, though its document does not name it.
+/// A claim whose kind looks up another claim changes with that claim, although its document does not name it.
 #[test]
-fn claims_that_ask_for_others_are_touched_with_them() {
+fn claims_that_look_up_another_claim_are_affected_with_it() {
     let before = Tree::from_text(
         "\
 -- pleach.yaml --
@@ -630,7 +639,7 @@ metadata: {name: asking}
     let both = ["asked", "asking"].map(str::to_string);
     let both = Touched::Claims(both.into_iter().collect());
     assert_eq!(found.environments.get("prod"), Some(&both));
-    // Nor is such an environment ever rendered in part.
+    // Such an environment is rendered as a whole, even if the scope names only one claim.
     let part = Scope {
         environments: vec!["prod".to_string()],
         claims: BTreeMap::from([("prod".to_string(), BTreeSet::from(["asked".to_string()]))]),
@@ -646,9 +655,9 @@ metadata: {name: asking}
     assert!(String::from_utf8(text).unwrap().contains("other: two"));
 }
 
-/// Where a kind looks for claims of some kinds, the others are none of its business.
+/// A kind that looks up claims of certain kinds is not affected by claims of other kinds.
 #[test]
-fn claims_that_look_for_others_are_touched_with_those_of_the_kinds_they_look_for() {
+fn claims_are_affected_by_claims_of_the_kinds_that_they_look_up() {
     let kind = |name: &str, more: &str, text: &str| {
         format!(
             "-- templates/{name}/kind.yaml --\napiVersion: pleach.dev/v1\nkind: ClaimKind\nmetadata: {{name: {name}}}\nspec:\n  \
@@ -698,9 +707,9 @@ fn claims_that_look_for_others_are_touched_with_those_of_the_kinds_they_look_for
 
 #[test_with::executable(git)]
 #[test]
-fn submodules_and_conflicts() {
-    let place = tempfile::tempdir().unwrap();
-    let root = place.path();
+fn affected_follows_submodules_and_refuses_merge_conflicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
     let git = |folder: &str, arguments: &[&str]| {
         let mut command = std::process::Command::new("git");
         let user = ["-c", "user.name=a", "-c", "user.email=a@example.org"];

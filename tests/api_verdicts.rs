@@ -1,4 +1,4 @@
-//! How often the validator judges an object as a real API server did: a yardstick with a recorded rate.
+//! Compares the validator's verdicts with those of a real API server. The number of wrong verdicts may only shrink.
 //!
 //! The corpus is in a folder beside the project. Its format is described in `../shared/conformance/api/README.md`.
 
@@ -11,17 +11,17 @@ use pleach::validate::{Catalog, Encoding, Verdict};
 use pleach::yaml::{Node, parse};
 use serde_json::Value;
 
-/// The release of the server that was asked.
+/// The minor version of the Kubernetes server that gave the verdicts.
 const MINOR: u32 = 34;
 
-/// Verdicts that may be wrong, of 3,843; lower it when fewer are.
+/// How many of the 3,843 verdicts may be wrong. Lower it when fewer are wrong.
 ///
-/// Most of the rest are right for Kubernetes 1.36, or for an object that is not only tried (`dryRun`).
+/// Most of them are right for Kubernetes 1.36, or for a request without `dryRun`.
 const WRONG_MAX: usize = 8;
 
 /// A wrong verdict.
 struct Wrong {
-    /// Whether the server takes the object.
+    /// Whether the server accepts the object.
     is_accepted: bool,
     rule: String,
     kind: String,
@@ -30,7 +30,7 @@ struct Wrong {
 
 #[test_with::path("../shared/conformance/api")]
 #[test]
-fn api_verdicts() {
+fn verdicts_agree_with_the_api_server() {
     let cases = cases();
     assert!(!cases.is_empty(), "no cases in ../shared/conformance/api");
     let catalog = Catalog::new(Some(MINOR));
@@ -64,7 +64,7 @@ fn wrong(case: &Value, catalog: &Catalog) -> Option<Wrong> {
     })
 }
 
-/// What is wrong with an object; nothing if it is taken.
+/// The faults that the validator finds in an object.
 fn faults_of(case: &Value, catalog: &Catalog) -> Vec<String> {
     let (text, encoding) = match case["text"].as_str() {
         Some(text) => (text.to_owned(), Encoding::Yaml),
@@ -91,10 +91,10 @@ fn faults_of(case: &Value, catalog: &Catalog) -> Vec<String> {
     }
 }
 
-/// Numbers by rule and by kind, and each case.
+/// Counts by rule and by kind, then each case.
 fn report(wrong: &[Wrong]) -> String {
     let mut report = String::new();
-    for (is_accepted, title) in [(false, "false accepts"), (true, "false refusals")] {
+    for (is_accepted, title) in [(false, "false accepts"), (true, "false rejections")] {
         let of = || wrong.iter().filter(|it| it.is_accepted == is_accepted);
         _ = writeln!(report, "{title}: {}", of().count());
         for (name, key) in [

@@ -23,13 +23,10 @@ fn the_tutorial_works_from_an_empty_folder() {
                     ran += 1;
                 }
             }
-            other => panic!("a block of the tutorial is `{other}`"),
+            other => panic!("unknown block language `{other}` in the tutorial"),
         }
     }
-    assert!(
-        ran > 10,
-        "the commands of the tutorial are not found any more"
-    );
+    assert!(ran > 10, "the commands of the tutorial were not found");
 }
 
 /// A block begins with a comment that names its file.
@@ -54,8 +51,8 @@ fn run(folder: &Path, command: &str) {
         .envs(["AUTHOR", "COMMITTER"].map(|it| (format!("GIT_{it}_EMAIL"), "a@example.com")))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}\n{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}\n{stderr}");
 }
 
 /// `docs/commands/` has a page for each command, with its help. `GOLDEN=update` writes them.
@@ -124,7 +121,7 @@ fn commands(words: &[&str]) -> Vec<(String, String)> {
     found
 }
 
-/// A page that the contents do not list is found by nobody.
+/// Readers find only the pages that the contents list.
 #[test]
 fn the_contents_list_every_page() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");

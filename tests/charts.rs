@@ -1,8 +1,8 @@
-//! The charts: their values keep to their own schemas, and what they render to keeps to the operators'.
+//! The charts in `charts/`: their values match their own schemas, and their output matches the operators' schemas.
 //!
-//! `golden/charts/<chart>/` has what Helm renders: `default.yaml`, `production.yaml`, and `<case>.yaml` of `<case>.values.yaml`.
-//! A `<case>.refused.yaml` is refused in the words of its first line. Where a `helm` is on the PATH the renderings are made
-//! anew (`GOLDEN=update` accepts them); all else needs none.
+//! `golden/charts/<chart>/` contains Helm's output: `default.yaml`, `production.yaml`, and `<case>.yaml` for `<case>.values.yaml`.
+//! Helm refuses a `<case>.refused.yaml` with the message in its first line. If `helm` is on the PATH, its current output is
+//! compared too (`GOLDEN=update` accepts it); the other tests do not need Helm.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,7 @@ const CHARTS: [&str; 6] = [
     "redis",
 ];
 
-/// What claims write; a key that went away would silently lose a claim's word.
+/// The chart values that claims set. If a chart dropped one of these keys, the claim's setting would silently have no effect.
 const CLAIMED: [(&str, &[&str]); 6] = [
     (
         "microservice",
@@ -113,7 +113,7 @@ const CLAIMED: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn each_chart_says_what_it_is() {
+fn each_chart_has_a_name_a_version_and_a_description() {
     for chart in CHARTS {
         let about = read_node(&folder(chart).join("Chart.yaml"));
         let word = |key: &str| about.get(key).and_then(Node::as_str).unwrap_or_default();
@@ -134,7 +134,7 @@ fn each_chart_says_what_it_is() {
 }
 
 #[test]
-fn values_keep_to_their_schema() {
+fn values_match_their_schema() {
     for chart in CHARTS {
         let schema = schema(chart);
         let own = ["values.yaml", "values-production.yaml"].map(|it| folder(chart).join(it));
@@ -151,7 +151,7 @@ fn values_keep_to_their_schema() {
 }
 
 #[test]
-fn a_schema_refuses_what_values_do_not_show() {
+fn schemas_allow_only_fields_that_values_yaml_shows() {
     for chart in CHARTS {
         let values = read_node(&folder(chart).join("values.yaml"));
         let mut hidden = Vec::new();
@@ -171,7 +171,7 @@ fn compare(schema: &Schema, values: &Node, path: &str, hidden: &mut Vec<String>)
         let path = format!("{path}.{key}");
         match values.get(key) {
             Some(value) if value.as_mapping().is_some() => compare(below, value, &path, hidden),
-            // A list without items and a resource's claims show no fields.
+            // An empty list shows no fields, and neither do the claims of a resource.
             Some(_) => {}
             None if key == "claims" => {}
             None => hidden.push(format!("{path} is in the schema and not in values.yaml")),
@@ -180,28 +180,30 @@ fn compare(schema: &Schema, values: &Node, path: &str, hidden: &mut Vec<String>)
 }
 
 #[test]
-fn production_changes_only_what_is_there() {
+fn production_values_set_only_existing_keys() {
     for chart in CHARTS {
         let values = read_node(&folder(chart).join("values.yaml"));
         let production = read_node(&folder(chart).join("values-production.yaml"));
-        let mut strangers = Vec::new();
-        strange(&production, &values, chart, &mut strangers);
-        assert!(strangers.is_empty(), "{}", strangers.join("\n"));
+        let mut unknown_keys = Vec::new();
+        collect_unknown_keys(&production, &values, chart, &mut unknown_keys);
+        assert!(unknown_keys.is_empty(), "{}", unknown_keys.join("\n"));
     }
 }
 
-fn strange(over: &Node, base: &Node, path: &str, strangers: &mut Vec<String>) {
+fn collect_unknown_keys(over: &Node, base: &Node, path: &str, unknown_keys: &mut Vec<String>) {
     for entry in over.as_mapping().into_iter().flatten() {
         let key = entry.key.as_str().unwrap_or_default();
         match base.get(key) {
-            Some(below) => strange(&entry.value, below, &format!("{path}.{key}"), strangers),
-            None => strangers.push(format!("{path}.{key} is not in values.yaml")),
+            Some(below) => {
+                collect_unknown_keys(&entry.value, below, &format!("{path}.{key}"), unknown_keys)
+            }
+            None => unknown_keys.push(format!("{path}.{key} is not in values.yaml")),
         }
     }
 }
 
 #[test]
-fn claims_find_the_keys_that_they_write() {
+fn charts_have_the_keys_that_claims_set() {
     for (chart, paths) in CLAIMED {
         let values = read_node(&folder(chart).join("values.yaml"));
         for path in paths {
@@ -210,9 +212,8 @@ fn claims_find_the_keys_that_they_write() {
     }
 }
 
-/// The tables of values in the READMEs name values that there are.
 #[test]
-fn the_readme_names_true_values() {
+fn the_readmes_list_existing_values() {
     for chart in CHARTS {
         let values = read_node(&folder(chart).join("values.yaml"));
         let text = std::fs::read_to_string(folder(chart).join("README.md")).unwrap();
@@ -226,7 +227,7 @@ fn the_readme_names_true_values() {
 }
 
 #[test]
-fn what_is_committed_keeps_to_the_schemas() {
+fn committed_renderings_match_the_schemas() {
     for chart in CHARTS {
         let objects: Vec<Object> = renderings(chart)
             .iter()
@@ -237,31 +238,28 @@ fn what_is_committed_keeps_to_the_schemas() {
             objects.iter().all(|it| it.kind() != "Secret"),
             "{chart} renders a Secret"
         );
-        // The plugin's own kind is not among the schemas; what it holds is tried by the next test.
+        // There is no schema for the plugin's own kind; the next test checks its content.
         let faults = crate::schema_validation::validate_objects(&objects);
         assert!(faults.is_empty(), "{chart}\n{}", printed(&faults));
     }
 }
 
-/// What a kind holds of another kind, and its own schema takes as it comes: a StatefulSet's spec, a cluster's object store.
+/// Parts of objects for which their own schema accepts anything: a StatefulSet's spec, a cluster's object store.
 #[test]
-fn what_a_schema_leaves_open_keeps_to_the_schema_of_what_it_is() {
+fn embedded_specs_match_the_schema_of_their_kind() {
     let every = CHARTS.iter().flat_map(|it| renderings(it));
-    let held: Vec<Object> = every
+    let embedded: Vec<Object> = every
         .flat_map(|it| objects(&it))
-        .filter_map(|it| held(&it))
+        .filter_map(|it| embedded(&it))
         .collect();
-    assert!(
-        held.len() > 3,
-        "neither replica sets nor object stores are rendered"
-    );
-    let faults = crate::schema_validation::validate_objects(&held);
+    assert!(embedded.len() > 3, "no embedded specs are rendered");
+    let faults = crate::schema_validation::validate_objects(&embedded);
     let faults = faults.into_iter().filter(|it| it.code != "missing-field");
     let faults: Vec<Diagnostic> = faults.collect();
     assert!(faults.is_empty(), "{}", printed(&faults));
 }
 
-fn held(object: &Object) -> Option<Object> {
+fn embedded(object: &Object) -> Option<Object> {
     let (path, head) = match object.kind() {
         "MongoDBCommunity" => (
             "spec.statefulSet.spec",
@@ -277,13 +275,13 @@ fn held(object: &Object) -> Option<Object> {
     let lines = body.lines().map(|it| format!("      {it}\n"));
     let text = head.to_string() + &lines.collect::<String>();
     Some(Object::new(
-        parse_one(&Source::internal("held", text)).unwrap(),
+        parse_one(&Source::internal("embedded", text)).unwrap(),
     ))
 }
 
-/// What the Pod Security Standard `restricted` asks for, of the pods that a chart describes itself.
+/// Checks the requirements of the Pod Security Standard `restricted` for the pods that a chart defines itself.
 #[test]
-fn pods_are_restricted() {
+fn pods_meet_the_restricted_standard() {
     let all = renderings("microservice");
     let deployments: Vec<Object> = all
         .iter()
@@ -313,7 +311,7 @@ fn pods_are_restricted() {
 
 #[test_with::executable(helm)]
 #[test]
-fn helm_renders_what_is_committed() {
+fn helm_output_equals_the_committed_renderings() {
     let every = CHARTS.iter().flat_map(|chart| {
         let renderings = renderings(chart).into_iter();
         renderings.filter_map(|it| outdated(chart, &it).err())
@@ -333,20 +331,20 @@ fn outdated(chart: &str, rendering: &Path) -> Result<(), String> {
     if std::env::var("GOLDEN").is_ok_and(|it| it == "update") {
         std::fs::write(rendering, &text).unwrap();
     }
-    let standing = std::fs::read_to_string(rendering).unwrap_or_default();
+    let committed = std::fs::read_to_string(rendering).unwrap_or_default();
     // Helm 4 puts a blank line between documents, Helm 3 none.
-    let same = filled(&text).eq(filled(&standing));
+    let same = non_empty_lines(&text).eq(non_empty_lines(&committed));
     same.then_some(())
         .ok_or_else(|| format!("{} differs", rendering.display()))
 }
 
-fn filled(text: &str) -> impl Iterator<Item = &str> {
+fn non_empty_lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|it| !it.is_empty())
 }
 
 #[test_with::executable(helm)]
 #[test]
-fn helm_refuses_in_the_words_of_the_case() {
+fn helm_refuses_invalid_values_with_the_expected_message() {
     for chart in CHARTS {
         for file in cases(chart, ".refused.yaml") {
             let text = std::fs::read_to_string(&file).unwrap();
@@ -355,9 +353,9 @@ fn helm_refuses_in_the_words_of_the_case() {
                 .next()
                 .unwrap_or_default()
                 .trim_start_matches("# ");
-            let said = helm(&["template", chart], chart, std::slice::from_ref(&file));
-            let said = said.expect_err("these values are refused");
-            assert!(said.contains(words), "{}: {said}", file.display());
+            let output = helm(&["template", chart], chart, std::slice::from_ref(&file));
+            let output = output.expect_err("these values are refused");
+            assert!(output.contains(words), "{}: {output}", file.display());
         }
     }
 }
@@ -453,7 +451,7 @@ fn printed(faults: &[Diagnostic]) -> String {
     lines.collect()
 }
 
-/// A chart's own values are never said to be unknown to it, and a key that it does not have is.
+/// A chart's own values are never reported as unknown, but a misspelled key is.
 #[test_with::path("../shared/conformance/helm/charts")]
 #[test]
 fn charts_know_their_own_values() {
@@ -464,13 +462,13 @@ fn charts_know_their_own_values() {
     let own = CHARTS.map(|it| Path::new("charts").join(it));
     let others = std::fs::read_dir(folder).unwrap();
     let others = others.map(|it| it.unwrap().path().join("chart"));
-    let (mut judged, mut closed) = (0, 0);
+    let (mut checked, mut closed) = (0, 0);
     for path in own.into_iter().chain(others) {
         let files = pleach::disk::Folder::open(&path).unwrap();
         let root = pleach::tree::TreePath::root();
-        let mut said = pleach_helm::Warnings::default();
+        let mut warnings = pleach_helm::Warnings::default();
         // Some cases are charts that cannot be loaded.
-        let Ok(chart) = load_folder(&files, &root, HelmVersion::V4, &mut said) else {
+        let Ok(chart) = load_folder(&files, &root, HelmVersion::V4, &mut warnings) else {
             continue;
         };
         let known = KnownValues::of(&chart, &Values::new());
@@ -482,11 +480,11 @@ fn charts_know_their_own_values() {
             .map(|it| it.path.join("."))
             .collect();
         assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
-        judged += 1;
+        checked += 1;
         closed += usize::from(!known.unknown(&read("misspelled-key: 1".into())).is_empty());
     }
     assert!(
-        judged > 60 && closed > 30,
-        "{judged} charts, {closed} of them judged"
+        checked > 60 && closed > 30,
+        "{checked} charts, {closed} with closed values"
     );
 }

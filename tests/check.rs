@@ -1,4 +1,4 @@
-//! What `pleach check` finds in what environments would apply: a case with the full text for each check.
+//! Each check of `pleach check` has a text case that shows its full report; renderings that differ between runs are reported.
 
 use pleach::check::{CHECKS, twice};
 use pleach::report::{View, human};
@@ -21,7 +21,7 @@ fn each_check_has_a_case_of_its_name() {
         let case = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no case {path}"));
         assert!(
             case.contains(&format!("[{}]", check.code)),
-            "{path} does not show it"
+            "{path} does not show the code"
         );
     }
 }

@@ -33,7 +33,7 @@ fn run(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // A program that ends before it has read everything is what some cases are about.
+    // In some cases the program ends before it has read all input, so a failed write is no error.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
@@ -99,7 +99,7 @@ fn standard_input_holds_yaml_or_json() {
 }
 
 #[test]
-fn what_cannot_be_read_is_reported() {
+fn unreadable_paths_are_reported() {
     let folder = folder(&[
         ("binary.yaml", ""),
         ("values/values.yaml", "a: 1"),
@@ -133,7 +133,7 @@ fn what_cannot_be_read_is_reported() {
 }
 
 #[test]
-fn formats_are_those_of_check() {
+fn all_report_formats_work_for_paths() {
     let folder = folder(&[("a/web.yaml", SERVICE)]);
     for (format, words) in [
         ("github", "::error file=a/web.yaml,line=4,"),
@@ -213,7 +213,7 @@ spec: {containers: [{name: a, image: example/a}]}
 }
 
 #[test]
-fn a_workspace_says_the_version_and_its_policies() {
+fn the_workspace_sets_the_version_and_policies() {
     let folder = folder(&[]);
     let init = Command::new(env!("CARGO_BIN_EXE_pleach"))
         .current_dir(folder.path())

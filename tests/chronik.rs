@@ -1,11 +1,11 @@
-//! A ChronikCluster says the same in each of its spellings, and is given out in the one that is asked for.
+//! A ChronikCluster can be written in three spellings; each of them is rendered in the spelling that an annotation requests.
 
 use pleach::diag::Source;
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
 use pleach::{Options, compile};
 
-/// For each backend, what is below `storage:` in the spelling of the seed, the CRD and the operator's types.
+/// For each backend, the fields below `storage:` as the seed, the CRD and the operator's Rust types spell them.
 const STORAGES: [[&str; 3]; 4] = [
     ["backend: {local: {}}", "backend: local", "backend: local"],
     [
@@ -28,7 +28,7 @@ const DATABASES: [&str; 3] = ["Postgres", "postgres", "postgres"];
 const SPELLINGS: [&str; 3] = ["seed", "crd", "rust"];
 
 #[test]
-fn each_spelling_is_given_out_as_any_other() {
+fn each_spelling_is_rendered_as_each_other_spelling() {
     for storages in STORAGES {
         for (wanted, spelling) in SPELLINGS.iter().enumerate() {
             let annotation = format!("pleach.dev/chronik-spelling: {spelling}");
@@ -36,9 +36,9 @@ fn each_spelling_is_given_out_as_any_other() {
             for (written, storage) in storages.iter().enumerate() {
                 let tree = rendered(storage, DATABASES[written], &annotation);
                 let object = parsed(text(&tree, "chronikcluster.yaml"));
-                let said =
+                let annotated =
                     object.at_keys(&["metadata", "annotations", "pleach.dev/chronik-spelling"]);
-                assert_eq!(said.and_then(Node::as_str), Some(*spelling));
+                assert_eq!(annotated.and_then(Node::as_str), Some(*spelling));
                 let spec = crate::examples::json(object.get("spec").unwrap());
                 assert_eq!(spec, expected, "{storage} as {spelling}");
             }
@@ -59,7 +59,7 @@ fn objects_are_the_same_for_each_spelling() {
     }
 }
 
-/// The spec that contains a storage and a database.
+/// The expected `spec` for a storage and a database.
 fn object(storage: &str, database: &str) -> Node {
     parsed(&format!(
         "controllers: 3\ningestNodes: 3\nstorage: {{{storage}, size: 1Gi}}\n\
@@ -78,8 +78,8 @@ fn rendered(storage: &str, database: &str, annotation: &str) -> Tree {
          connection: {{host: h, port: 5432, database: d, credentialsSecret: s}}\n"
     );
     let compiled = compile(&Tree::from_text(&text), &Options::default());
-    let said: Vec<&str> = compiled.diagnostics.iter().map(|it| &*it.message).collect();
-    assert!(said.is_empty(), "{said:?}\n{text}");
+    let messages: Vec<&str> = compiled.diagnostics.iter().map(|it| &*it.message).collect();
+    assert!(messages.is_empty(), "{messages:?}\n{text}");
     compiled.tree
 }
 

@@ -1,4 +1,4 @@
-//! The real program in folders of its own: exit codes, streams, and what it leaves on the disk.
+//! The real program in temporary folders: exit codes, streams, and the files that it writes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ pub(crate) fn pleach(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Runs the program, and gives what it said on standard error.
+/// Runs the program, checks its exit code and returns its standard error.
 #[track_caller]
 pub(crate) fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = pleach(folder, arguments);
@@ -32,7 +32,7 @@ fn rendered() -> TempDir {
 }
 
 #[test]
-fn the_starter_renders_and_renders_again_to_the_same() {
+fn a_second_render_of_the_starter_writes_nothing() {
     let folder = rendered();
     assert!(run(folder.path(), &["check"], 0).is_empty());
     let printed = run(folder.path(), &["render"], 0);
@@ -43,7 +43,7 @@ fn the_starter_renders_and_renders_again_to_the_same() {
 }
 
 #[test]
-fn init_writes_over_nothing() {
+fn init_overwrites_no_file() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("pleach.yaml"), "mine").unwrap();
     let printed = run(folder.path(), &["init"], 2);
@@ -66,7 +66,7 @@ fn an_unknown_format_is_reported_with_the_known_ones() {
 }
 
 #[test]
-fn what_a_comment_allows_is_not_reported_in_rendering_either() {
+fn findings_allowed_by_a_comment_are_not_reported_by_render() {
     let folder = rendered();
     let overlay = folder.path().join("overlays/prod");
     let kustomization = overlay.join("kustomization.yaml");
@@ -89,7 +89,7 @@ spec: {gatewayClassName: a, listeners: [{name: http, port: 80, protocol: HTTP}]}
 }
 
 #[test]
-fn out_is_relative_to_the_folder_of_c() {
+fn out_is_relative_to_the_directory_flag() {
     let folder = rendered();
     let elsewhere = tempfile::tempdir().unwrap();
     let workspace = folder.path().to_str().unwrap();
@@ -103,7 +103,7 @@ fn out_is_relative_to_the_folder_of_c() {
 }
 
 #[test]
-fn a_file_edited_by_hand_is_kept_until_forced() {
+fn a_file_edited_by_hand_is_kept_without_force() {
     let folder = rendered();
     let file = folder.path().join("deploy/clusters/prod/apps.yaml");
     let made = fs::read_to_string(&file).unwrap();
@@ -119,7 +119,7 @@ fn a_file_edited_by_hand_is_kept_until_forced() {
 }
 
 #[test]
-fn differences_go_to_standard_output_and_the_word_to_standard_error() {
+fn differences_go_to_standard_output_and_the_advice_to_standard_error() {
     let folder = rendered();
     fs::remove_dir_all(folder.path().join("deploy/apps")).unwrap();
     let output = pleach(folder.path(), &["check"]);
@@ -163,7 +163,7 @@ fn a_run_that_is_killed_is_repaired_by_the_next() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    // A second folder is begun when the first one has its files.
+    // A second new folder appears only after the first one has all its files.
     let folders = || {
         let groups = ["apps", "clusters", "infrastructure"].iter();
         groups
@@ -187,7 +187,7 @@ fn a_run_that_is_killed_is_repaired_by_the_next() {
     }
 }
 
-/// The files of a folder that are in place. A new folder is written under a temporary name, which begins with a dot.
+/// The finished files of a folder. A new folder is written under a temporary name, which begins with a dot.
 fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
     let is_in_place = |it: &walkdir::DirEntry| {
         let name = it.file_name().to_string_lossy();
@@ -202,7 +202,7 @@ fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn the_reason_of_the_system_is_reported_once() {
+fn system_errors_are_reported_without_their_number() {
     let folder = rendered();
     let printed = run(folder.path(), &["render", "--out", "pleach.yaml/tree"], 2);
     assert!(!printed.contains("os error"), "{printed}");
@@ -211,13 +211,13 @@ fn the_reason_of_the_system_is_reported_once() {
 #[test]
 fn kinds_are_listed_and_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let said = |arguments: &[&str]| {
+    let printed = |arguments: &[&str]| {
         let output = pleach(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(said(&["kinds"]).contains("ClickHouseKubernetes, KubernetesClickHouse  "));
-    let explained = said(&["kinds", "KubernetesClickHouse"]);
+    assert!(printed(&["kinds"]).contains("ClickHouseKubernetes, KubernetesClickHouse  "));
+    let explained = printed(&["kinds", "KubernetesClickHouse"]);
     let field =
         "    diskSize  string, default 50Gi when spec.container.persistenceEnabled is not false\n";
     assert!(explained.contains(field), "{explained}");
@@ -231,7 +231,7 @@ fn kinds_are_listed_and_explained() {
 }
 
 #[test]
-fn a_shell_gets_the_script_that_asks_pleach() {
+fn completions_print_a_script_that_calls_pleach() {
     let folder = tempfile::tempdir().unwrap();
     let output = pleach(folder.path(), &["completions", "bash"]);
     assert!(output.status.success());
@@ -254,7 +254,7 @@ fn each_command_has_a_manual_page() {
     run(folder.path(), &["man", "file"], 2);
 }
 
-/// What a shell is offered for the last word of a command line, in the starter.
+/// The shell completions for the last word of a command line, in the workspace of this repository.
 fn completed(words: &[&str]) -> Vec<String> {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"))
         .args(["--", "pleach"])
@@ -301,7 +301,7 @@ fn from_a_subfolder_places_are_relative_to_it() {
 }
 
 #[test]
-fn a_claim_that_base_misnames_brings_no_faults_elsewhere() {
+fn an_invalid_claim_name_in_base_is_the_only_error() {
     let folder = rendered();
     let base = folder.path().join("environments/base/databases.yaml");
     let claim = fs::read_to_string(&base).unwrap();
@@ -311,7 +311,7 @@ fn a_claim_that_base_misnames_brings_no_faults_elsewhere() {
 }
 
 #[test]
-fn a_build_tells_paths_from_the_folder_that_is_built() {
+fn build_errors_show_the_folder_without_a_kustomization() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("base")).unwrap();
     fs::create_dir_all(folder.path().join("prod")).unwrap();
@@ -327,7 +327,7 @@ fn a_build_tells_paths_from_the_folder_that_is_built() {
 }
 
 #[test]
-fn the_kind_that_the_manual_shows_renders() {
+fn the_kind_in_the_manual_renders() {
     let folder = rendered();
     let blocks = include_str!("../docs/kinds.md")
         .split("```yaml\n# templates/")
@@ -369,7 +369,7 @@ fn a_document_for_an_excluded_claim_is_reported() {
 }
 
 #[test]
-fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
+fn promote_shows_the_effect_and_writes_only_valid_claims() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"], 0);
     let stage = folder.path().join("environments/stage/databases.yaml");
@@ -391,7 +391,7 @@ fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
             .unwrap()
             .contains("version: \"25.3\"")
     );
-    // Without its host, prod's ingress would be no valid claim.
+    // The claim in prod has no ingress host, so enabling its ingress would make it invalid.
     let arguments = [
         "promote",
         "stage",
@@ -405,7 +405,7 @@ fn a_version_is_promoted_and_its_effect_shown_before_anything_is_written() {
     assert!(!folder.path().join("environments/prod/events.yaml").exists());
 }
 
-/// A workspace of services in Argo CD, two environments of one cluster type.
+/// A workspace of services for Argo CD, with two environments of one cluster type.
 fn services() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
@@ -444,7 +444,7 @@ fn services() -> TempDir {
 }
 
 #[test]
-fn a_service_that_is_switched_off_leaves_no_file_behind() {
+fn files_of_a_disabled_service_are_removed() {
     let folder = services();
     run(folder.path(), &["render"], 0);
     let place = |environment: &str, service: &str| {
@@ -452,7 +452,7 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
             format!("deploy/environments/nonprod/{environment}/applications/{service}/values.yaml");
         folder.path().join(path)
     };
-    let switch_off = |environment: &str| {
+    let disable = |environment: &str| {
         let claim = folder
             .path()
             .join(format!("environments/{environment}/shop.yaml"));
@@ -460,9 +460,9 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
         let text = text.replace("{name: payments,", "{name: payments, enabled: false,");
         fs::write(claim, text).unwrap();
     };
-    switch_off("dev");
-    switch_off("qa");
-    // Only the files of that environment, though its name is not where other files have it.
+    disable("dev");
+    disable("qa");
+    // Only the files of that environment are removed, although their paths name it at another level than other files do.
     let printed = run(folder.path(), &["render", "--env", "dev"], 0);
     assert!(
         printed.starts_with("0 files written, 2 removed"),
@@ -481,7 +481,7 @@ fn a_service_that_is_switched_off_leaves_no_file_behind() {
 }
 
 #[test]
-fn a_service_is_in_the_matrix_with_its_environments() {
+fn the_matrix_shows_a_service_in_each_environment() {
     let folder = services();
     let claim = folder.path().join("environments/qa/shop.yaml");
     let text = fs::read_to_string(&claim).unwrap();
@@ -506,7 +506,7 @@ fn a_service_is_in_the_matrix_with_its_environments() {
 }
 
 #[test]
-fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
+fn a_new_kind_renders_and_its_cases_detect_changes() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"], 0);
     assert!(run(folder.path(), &["new", "kind", "webService"], 2).contains("use PascalCase"));
@@ -516,7 +516,7 @@ fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
     let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();
     assert!(refused.contains("names no tag"), "{refused}");
     assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 differ"));
-    // It is a kind like any other.
+    // The workspace can use the new kind.
     let claim = folder.path().join("environments/base/shop.yaml");
     fs::copy(kind.join("cases/basic/claim.yaml"), claim).unwrap();
     run(folder.path(), &["render"], 0);
@@ -527,7 +527,7 @@ fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
             .exists()
     );
     assert!(run(folder.path(), &["new", "kind", "WebService"], 2).contains("already"));
-    // A template that changes makes its case differ, until that is accepted.
+    // A changed template makes its case differ until the change is accepted.
     let template = kind.join("service.yaml.j2");
     let text = fs::read_to_string(&template).unwrap();
     fs::write(
@@ -543,7 +543,7 @@ fn a_new_kind_renders_at_once_and_its_cases_hold_it() {
 }
 
 #[test]
-fn version_names_the_kustomize_whose_output_it_equals() {
+fn version_names_the_matching_kustomize_release() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"))
         .arg("--version")
         .output()
@@ -557,7 +557,7 @@ fn version_names_the_kustomize_whose_output_it_equals() {
 }
 
 #[test]
-fn quiet_runs_say_nothing_where_nothing_is_wrong() {
+fn quiet_runs_print_nothing_on_success() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["init", "-q"], &["render", "-q"], &["-q", "check"]] {
         let output = pleach(folder.path(), arguments);

@@ -6,22 +6,11 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// What the program says on standard error, where it must end with `code`.
-#[track_caller]
-fn printed(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_pleach"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
-    printed
-}
+use crate::cli::run;
 
 fn workspace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    printed(folder.path(), &["init"], 0);
+    run(folder.path(), &["init"], 0);
     folder
 }
 
@@ -58,7 +47,7 @@ fn unknown_names_are_reported_with_the_nearest() {
         (&["test", "Nothing"], 1, "does not define a kind `Nothing`"),
     ];
     for (arguments, code, words) in cases {
-        let printed = printed(folder.path(), arguments, code);
+        let printed = run(folder.path(), arguments, code);
         assert!(printed.contains(words), "{arguments:?}: {printed}");
     }
 }
@@ -67,7 +56,7 @@ fn unknown_names_are_reported_with_the_nearest() {
 #[test]
 fn a_missing_revision_is_reported_with_the_reason() {
     let folder = workspace();
-    let printed = |arguments: &[&str]| printed(folder.path(), arguments, 2);
+    let printed = |arguments: &[&str]| run(folder.path(), arguments, 2);
     assert!(printed(&["diff"]).contains("`pleach diff old/ new/`"));
     assert!(git(folder.path(), &["init", "-q", "-b", "main"]));
     assert!(printed(&["diff"]).contains("the repository has no commits yet"));
@@ -83,14 +72,14 @@ fn a_missing_revision_is_reported_with_the_reason() {
     let address = format!("file://{}", folder.path().display());
     let clone = ["clone", "-q", "--depth", "1", address.as_str(), "."];
     assert!(git(shallow.path(), &clone));
-    let printed = self::printed(shallow.path(), &["diff", "HEAD~1"], 2);
+    let printed = run(shallow.path(), &["diff", "HEAD~1"], 2);
     assert!(printed.contains("`git fetch --unshallow`"), "{printed}");
 }
 
 #[test]
 fn a_folder_without_a_kustomization_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let printed = printed(folder.path(), &["build"], 1);
+    let printed = run(folder.path(), &["build"], 1);
     assert!(printed.contains("--> .\n"), "{printed}");
 }
 
@@ -123,9 +112,9 @@ fn help_shows_a_commands_own_flags_first_and_an_example() {
 }
 
 #[test]
-fn the_tree_is_not_written_among_its_inputs() {
+fn the_output_folder_cannot_be_an_input_folder() {
     let folder = workspace();
-    printed(folder.path(), &["render"], 0);
+    run(folder.path(), &["render"], 0);
     let file = folder.path().join("pleach.yaml");
     let text = fs::read_to_string(&file).unwrap();
     for output in ["environments", "overlays/prod", "templates", ".git"] {
@@ -134,7 +123,7 @@ fn the_tree_is_not_written_among_its_inputs() {
             text.replace("output: deploy", &format!("output: {output}")),
         )
         .unwrap();
-        let printed = printed(folder.path(), &["render"], 1);
+        let printed = run(folder.path(), &["render"], 1);
         assert!(
             printed.contains("use a folder with no other files"),
             "{printed}"
@@ -146,7 +135,7 @@ fn the_tree_is_not_written_among_its_inputs() {
 fn init_is_relative_to_the_folder_of_the_flag() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("platform")).unwrap();
-    printed(folder.path(), &["-C", "platform", "init"], 0);
+    run(folder.path(), &["-C", "platform", "init"], 0);
     assert!(folder.path().join("platform/pleach.yaml").is_file());
 }
 
@@ -162,7 +151,7 @@ fn a_chart_without_a_pin_is_reported_at_the_claim_only() {
         format!("{text}\n  charts: {{repository: 'oci://example.com/charts'}}\n"),
     )
     .unwrap();
-    let printed = printed(folder.path(), &["vendor", "--check"], 1);
+    let printed = run(folder.path(), &["vendor", "--check"], 1);
     assert_eq!(
         printed.matches("chart `microservice 1.0.0`").count(),
         1,
@@ -182,7 +171,7 @@ fn broken_and_outside_links_are_reported_with_a_fix() {
     link("nowhere.yaml", "gone.yaml");
     link("/etc/passwd", "out.yaml");
     link("loop.yaml", "loop.yaml");
-    let printed = printed(folder.path(), &["render"], 1);
+    let printed = run(folder.path(), &["render"], 1);
     for words in [
         "--> environments/test/gone.yaml",
         "restore the target of the link, or delete the link",
@@ -195,18 +184,18 @@ fn broken_and_outside_links_are_reported_with_a_fix() {
 }
 
 #[test]
-fn a_kind_with_a_fault_is_no_outcome_of_its_cases() {
+fn accept_keeps_expectations_when_the_kind_is_invalid() {
     let folder = workspace();
-    printed(folder.path(), &["new", "kind", "Web"], 0);
+    run(folder.path(), &["new", "kind", "Web"], 0);
     let kind = folder.path().join("templates/Web/kind.yaml");
     let text = fs::read_to_string(&kind).unwrap();
     fs::write(&kind, format!("{text}x: [\n")).unwrap();
-    let printed = printed(folder.path(), &["test", "--accept"], 1);
+    let printed = run(folder.path(), &["test", "--accept"], 1);
     assert!(printed.contains("templates/Web/kind.yaml:"), "{printed}");
     let expected = folder
         .path()
         .join("templates/Web/cases/basic/expected.yaml");
-    assert!(expected.is_file(), "what was right is not thrown away");
+    assert!(expected.is_file(), "the former expectation is kept");
 }
 
 /// A selection that matches nothing would look like a change without effect.
@@ -220,45 +209,45 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
         (["--claim", "analytcs"], "did you mean `analytics`?"),
         (["--env", "prdo"], "did you mean `prod`?"),
     ] {
-        let said = printed(root, &[&["diff", "HEAD"], &arguments[..]].concat(), 2);
-        assert!(said.contains(words), "{said}");
+        let printed = run(root, &[&["diff", "HEAD"], &arguments[..]].concat(), 2);
+        assert!(printed.contains(words), "{printed}");
     }
-    // One that does not change is there.
-    printed(root, &["diff", "HEAD", "--claim", "analytics"], 0);
-    printed(
+    // A claim without changes exists, so selecting it is no error.
+    run(root, &["diff", "HEAD", "--claim", "analytics"], 0);
+    run(
         root,
         &["diff", "HEAD", "--claim", "ClickHouseKubernetes/analytics"],
         0,
     );
     fs::remove_file(root.join("pleach.yaml")).unwrap();
     assert!(git(root, &["commit", "--quiet", "--all", "-m", "a"]));
-    let said = printed(root, &["diff", "HEAD", "--env", "enviroments/prod"], 2);
+    let printed = run(root, &["diff", "HEAD", "--env", "enviroments/prod"], 2);
     assert!(
-        said.contains("folder `enviroments/prod` does not exist"),
-        "{said}"
+        printed.contains("folder `enviroments/prod` does not exist"),
+        "{printed}"
     );
-    printed(root, &["diff", "HEAD", "--env", "environments/prod"], 0);
+    run(root, &["diff", "HEAD", "--env", "environments/prod"], 0);
 }
 
-/// Git writes CRLF into checkouts where `core.autocrlf` is set: that is no mistake.
+/// Git writes CRLF into checkouts where `core.autocrlf` is set.
 #[test]
-fn a_checkout_with_crlf_is_as_good() {
+fn a_checkout_with_crlf_gives_the_same_result() {
     let folder = workspace();
     let root = folder.path();
-    printed(root, &["new", "kind", "Thing"], 0);
-    printed(root, &["render"], 0);
-    for file in glob(root) {
+    run(root, &["new", "kind", "Thing"], 0);
+    run(root, &["render"], 0);
+    for file in files_below(root) {
         let text = fs::read_to_string(&file).unwrap();
         fs::write(file, text.replace('\n', "\r\n")).unwrap();
     }
-    printed(root, &["test"], 0);
-    printed(root, &["check", "--no-cache"], 0);
+    run(root, &["test"], 0);
+    run(root, &["check", "--no-cache"], 0);
 }
 
 /// All files below a folder.
-fn glob(folder: &Path) -> Vec<std::path::PathBuf> {
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
     let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|it| it.is_dir());
-    files.extend(folders.iter().flat_map(|it| glob(it)));
+    files.extend(folders.iter().flat_map(|it| files_below(it)));
     files
 }

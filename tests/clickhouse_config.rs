@@ -1,7 +1,7 @@
 //! Every rendered ClickHouse configuration is loaded by a real ClickHouse server, the one in the Python package chdb.
 //!
-//! The files are laid out as Altinity's operator lays them out in a pod: `files` as they are, and a file of each of `settings`,
-//! `profiles`, `quotas`, `users` and `zookeeper`, next to what the operator itself sets for system tables.
+//! The folder has the layout that Altinity's operator creates in a pod: `files` unchanged, one file for each of `settings`,
+//! `profiles`, `quotas`, `users` and `zookeeper`, and the operator's own settings for system tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,9 +12,9 @@ use pleach::diag::Source;
 use pleach::object::Object;
 use pleach::yaml::{Node, View, parse};
 
-use crate::kubectl::{built, folders, plain_folders};
+use crate::real_kustomize::{built, folders, plain_folders};
 
-/// What the image's own `config.xml` and `users.xml` have that matters here. `PLACE` is the folder of the test.
+/// The relevant parts of the image's own `config.xml` and `users.xml`. `PLACE` is the folder of the test.
 const SERVER: &str = "\
 <clickhouse>
   <logger><level>none</level></logger>
@@ -88,12 +88,12 @@ fn chdb_refuses_a_wrong_configuration() {
         let text = text
             .replace("<a>", "<clickhouse>")
             .replace("</a>", "</clickhouse>");
-        let said = load(&ConfigFiles::from([(path.to_string(), text)])).unwrap_err();
-        assert!(said.contains(expected), "{path}: {said}");
+        let stderr = load(&ConfigFiles::from([(path.to_string(), text)])).unwrap_err();
+        assert!(stderr.contains(expected), "{path}: {stderr}");
     }
 }
 
-/// Loads a configuration in a server. Errors: what it prints, after the names of the files.
+/// Loads a configuration in a server. An error has the names of the files and what the server printed.
 fn load(files: &ConfigFiles) -> Result<(), String> {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("etc");
@@ -121,8 +121,8 @@ fn load(files: &ConfigFiles) -> Result<(), String> {
     match output.status.success() {
         true => Ok(()),
         false => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("{:?}\n{said}", files.keys().collect::<Vec<_>>()))
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            Err(format!("{:?}\n{stderr}", files.keys().collect::<Vec<_>>()))
         }
     }
 }
@@ -143,7 +143,7 @@ fn installations() -> Vec<Object> {
         .collect()
 }
 
-/// The files that the operator gives the servers of an installation.
+/// The configuration files that the operator creates for the servers of an installation.
 fn files_of(installation: &Object) -> ConfigFiles {
     let configuration = installation
         .node
@@ -183,7 +183,7 @@ fn files_of(installation: &Object) -> ConfigFiles {
     files
 }
 
-/// Settings by paths (`default/networks/ip`) as a file. A value of a Secret comes from the environment.
+/// An XML file from settings whose keys are paths (`default/networks/ip`). Values of Secrets come from the environment.
 fn xml(section: Option<&str>, settings: &Node) -> String {
     let mut all = String::new();
     for (path, node) in entries(settings) {
@@ -205,7 +205,7 @@ fn xml(section: Option<&str>, settings: &Node) -> String {
     format!("<clickhouse>\n{all}</clickhouse>\n")
 }
 
-/// The text of a scalar; of a value that is taken from a Secret, a text in its place.
+/// The text of a scalar, or a placeholder for a value from a Secret.
 fn text(node: &Node) -> String {
     match node.view() {
         View::Scalar(it) => it.to_string(),

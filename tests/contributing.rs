@@ -11,7 +11,7 @@ fn text() -> String {
     read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("CONTRIBUTING.md")).unwrap()
 }
 
-/// What is written in backticks, with `{a,b}` as alternatives.
+/// The texts in backticks, with `{a,b}` expanded to its alternatives.
 fn quoted(text: &str) -> BTreeSet<String> {
     let words = text.split('`').skip(1).step_by(2);
     let alternatives = words.flat_map(|word| {
@@ -33,10 +33,10 @@ fn each_path_that_is_named_exists() {
     let text = text();
     let words = quoted(&text);
     // Scripts write these.
-    let is_made = |it: &str| it == "bench/RESULTS.md" || it.starts_with("target/");
+    let is_generated = |it: &str| it == "bench/RESULTS.md" || it.starts_with("target/");
     let is_path = |it: &&String| {
         let is_other = |c: char| c.is_whitespace() || "<(…#".contains(c);
-        it.contains('/') && !it.contains(is_other) && !is_made(it)
+        it.contains('/') && !it.contains(is_other) && !is_generated(it)
     };
     let mut known = 0;
     for path in words.iter().filter(is_path) {

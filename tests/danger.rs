@@ -1,4 +1,4 @@
-//! What is dangerous about a change: a case with the full text for each rule, and laws of their table.
+//! Each danger rule has a text case and a manual page, and the rules for one tree need no second tree.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn each_rule_has_a_case_of_its_name_and_a_manual_page() {
         let case = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no case {path}"));
         assert!(
             case.contains(&format!("[{}]", danger.code)),
-            "{path} does not show it"
+            "{path} does not show the code"
         );
         assert!(!danger.summary.ends_with('.') && !danger.summary.contains('\n'));
         assert!(
@@ -31,9 +31,9 @@ fn each_rule_has_a_case_of_its_name_and_a_manual_page() {
     }
 }
 
-/// What a rule finds in one tree, `check` finds in it without another one.
+/// `check` applies these rules without a tree to compare with.
 #[test]
-fn rules_of_one_tree_need_no_other() {
+fn single_tree_rules_need_no_second_tree() {
     let mut seen = BTreeSet::new();
     for danger in DANGERS.iter().filter(|it| is_single_tree(it)) {
         let path = format!(

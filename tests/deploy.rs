@@ -1,4 +1,4 @@
-//! Laws of what is deployed.
+//! The objects that sync engines and charts deploy: found deterministically, and used by the hook and by other commands.
 
 use pleach::deploy::{Options, deploy};
 use pleach::report::{View, deployment, deployment_yaml, human};
@@ -24,7 +24,7 @@ fn the_same_files_give_the_same_deployment() {
     assert_eq!(run(), run());
 }
 
-/// A workspace whose own kind makes a HelmRelease. The chart is a folder of the workspace.
+/// A workspace with its own kind, which renders a HelmRelease. The chart is a folder of the workspace.
 const WORKSPACE: &str = "\
 -- pleach.yaml --
 apiVersion: pleach.dev/v1
@@ -90,7 +90,7 @@ spec:
 ";
 
 #[test]
-fn the_hook_looks_at_what_charts_make_of_a_claim() {
+fn the_hook_checks_the_objects_that_charts_render() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &Tree::from_text(WORKSPACE));
     let pleach = |arguments: &[&str], code| run(folder.path(), PLEACH, arguments, code);
@@ -113,15 +113,15 @@ fn the_hook_looks_at_what_charts_make_of_a_claim() {
     pleach(&["render"], 0);
     git(&["add", "-A"]);
     pleach(&["hook", "run"], 0);
-    let said = pleach(&["hook", "run", "--depth", "objects"], 1);
-    assert!(said.contains("80000"), "{said}");
+    let printed = pleach(&["hook", "run", "--depth", "objects"], 1);
+    assert!(printed.contains("80000"), "{printed}");
     let units = pleach(&["affected", "--depth", "objects"], 0);
     assert!(units.contains("prod: HelmRelease shop/web\n"), "{units}");
     let table = pleach(&["matrix", "--depth", "objects"], 0);
     assert!(table.contains("web"), "{table}");
 }
 
-/// A repository with a release whose chart is in it.
+/// A repository with a release and its chart.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let case =
@@ -142,13 +142,13 @@ fn repository() -> tempfile::TempDir {
 #[track_caller]
 fn run(folder: &std::path::Path, program: &str, arguments: &[&str], code: i32) -> String {
     let output = command(folder, program, arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap() + &said
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+    String::from_utf8(output.stdout).unwrap() + &printed
 }
 
 #[test]
-fn a_repository_without_a_workspace_needs_nothing() {
+fn commands_work_in_a_repository_without_a_workspace() {
     let folder = repository();
     let pleach = |arguments: &[&str], code| run(folder.path(), PLEACH, arguments, code);
     let tree = pleach(&["tree"], 0);

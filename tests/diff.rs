@@ -1,4 +1,4 @@
-//! What a change will do: text cases, laws, and revisions of a real Git repository.
+//! `pleach diff`: properties of generated objects, and revisions of real Git repositories.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn diff_text(before: &str, after: &str) -> Vec<Change> {
     )
 }
 
-/// A value in flow style: maps, lists of anything, lists of items with names, texts with structure and without.
+/// A value in flow style: maps, lists of anything, lists of named items, plain text, and text that contains YAML or JSON.
 fn value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         "[a-c]{1,2}",
@@ -81,7 +81,7 @@ fn object(kind: &str, name: &str, fields: &str) -> String {
 
 proptest! {
     #[test]
-    fn a_side_does_not_differ_from_itself(fields in value(), name in "[a-c]{1,3}") {
+    fn equal_objects_have_no_changes(fields in value(), name in "[a-c]{1,3}") {
         let text = object("ConfigMap", &name, &fields);
         prop_assert!(diff_text(&text, &text).is_empty());
     }
@@ -104,7 +104,7 @@ proptest! {
         let many = |kind: fn(&Change) -> bool| changes.iter().filter(|it| kind(it)).count();
         let gone = many(|it| it.after.is_none());
         let new = many(|it| it.before.is_none());
-        // As many are left over on each side as the sides differ in length, and never more than there are.
+        // Removed and added objects account for the difference in length, and never exceed the number of objects.
         prop_assert_eq!(before.len() as i64 - after.len() as i64, gone as i64 - new as i64);
         prop_assert!(gone <= before.len() && new <= after.len());
     }
@@ -129,7 +129,7 @@ proptest! {
     }
 }
 
-/// Runs git or says no.
+/// Runs git and returns its output, or `None` if git is not installed.
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     command
@@ -207,7 +207,7 @@ fn revisions_of_a_repository() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
     };
     check(&["HEAD", "."], &expected("grey", "red"), 1);
-    // What Git ignores is no part of what would be committed.
+    // Ignored files would not be committed, so they are not compared.
     write(
         folder,
         "-- .gitignore --\n/built/\n-- built/a.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n",
@@ -220,7 +220,7 @@ fn revisions_of_a_repository() {
     check(&["main..HEAD"], "", 0);
     check(&["nothing"], "", 2);
     check(&["--output=-x", "HEAD"], "", 2);
-    // From below the top, bases outside of the folder are found all the same.
+    // From a subfolder, bases outside of it are still found.
     let output = pleach(&folder.join("apps/prod"), &["diff", "HEAD~1..HEAD"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
@@ -315,12 +315,12 @@ fn the_first_commit_of_a_workspace_is_compared_by_environment() {
     assert_eq!(environments, ["prod", "stage", "test"].into());
     let prod = all.iter().filter(|it| it[0] == "prod").cloned().collect();
     assert_eq!(objects(&["--env", "prod"]), prod);
-    // The tree as it is committed is the same.
+    // The committed output contains the same objects.
     assert_eq!(objects(&["--committed"]), all);
     assert_eq!(objects(&["--committed", "--env", "prod"]), prod);
 }
 
-/// Two environments with two claims each, one of them of base.
+/// Two environments with two claims each, one of which comes from base.
 const TWO_BY_TWO: &str = "\
 -- pleach.yaml --
 apiVersion: pleach.dev/v1
@@ -352,7 +352,7 @@ metadata: {name: other}
 spec: {namespace: other, chart: {repository: 'https://charts.example.com', name: other, version: 1.0.0}}
 ";
 
-/// The changes, the notes and the exit code after some files were changed.
+/// Standard output, standard error and exit code of `diff` after some files were changed.
 fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (String, String, i32) {
     git(folder, &["checkout", "-q", "."]).unwrap();
     for (path, text) in files {
@@ -369,7 +369,7 @@ fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (Stri
 
 #[test_with::executable(git)]
 #[test]
-fn what_renders_on_both_sides_is_compared() {
+fn claims_that_render_on_both_sides_are_compared() {
     let folder = repository(TWO_BY_TWO);
     let folder = folder.path();
     let claim = |name: &str, version: &str| {
@@ -393,7 +393,7 @@ fn what_renders_on_both_sides_is_compared() {
         rendered in the work tree: unknown field `spec.chart.vresion`";
     assert!(noted.starts_with(expected), "{noted}");
     assert_eq!((noted.lines().count(), code), (1, 0), "{noted}");
-    // A file that is no YAML may hold what is missing: nothing is said to be deleted.
+    // A file that is not YAML may contain the missing claim, so the claim is not reported as deleted.
     let files = [(shared, "a: {"), (own, &claim("own", "2.0.0"))];
     let (printed, noted, code) = diff_with(folder, &files, &["--exit-code"]);
     assert!(
@@ -405,8 +405,8 @@ fn what_renders_on_both_sides_is_compared() {
         "{noted}"
     );
     assert_eq!(code, 1);
-    // Labels and annotations for all objects mix no claims. Under any other overlay the environment is compared as a whole, or not at
-    // all.
+    // An overlay with only common labels and annotations keeps claims separate. With any other overlay the environment is compared as
+    // a whole or not at all.
     git(folder, &["checkout", "-q", "."]).unwrap();
     let overlay = folder.join("overlays/prod");
     std::fs::create_dir_all(&overlay).unwrap();
@@ -427,7 +427,7 @@ fn what_renders_on_both_sides_is_compared() {
     );
     assert_eq!(code, 0);
     git(folder, &["reset", "-q", "--hard", "HEAD~1"]).unwrap();
-    // An environment that fails as a whole leaves the others alone.
+    // An environment that fails as a whole does not prevent the comparison of the others.
     let environment = "environments/prod/environment.yaml";
     let (printed, noted, code) =
         diff_with(folder, &[(environment, "a: 1\n"), (shared, &changed)], &[]);
@@ -521,7 +521,7 @@ fn a_revision_reads_like_its_checkout() {
 }
 
 #[test]
-fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
+fn environments_without_the_change_are_listed_completely_or_not_at_all() {
     // prod has an overlay, so a change of base renders all of it, and of stage only `analytics`.
     let folder = repository("-- README.md --\nwords\n");
     let pleach = |arguments: &[&str]| {
@@ -555,7 +555,7 @@ fn environments_that_stay_behind_are_reported_all_or_not_at_all() {
 
 #[test_with::executable(git)]
 #[test]
-fn a_workspace_whose_folder_has_another_name_is_the_same() {
+fn a_renamed_workspace_folder_is_no_difference() {
     let moved = |folder: &str| TWO_BY_TWO.replace("-- ", &format!("-- {folder}/"));
     let folder = repository(&moved("team-a"));
     let folder = folder.path();
@@ -569,7 +569,7 @@ fn a_workspace_whose_folder_has_another_name_is_the_same() {
 }
 
 #[test]
-fn what_is_ignored_is_left_out() {
+fn ignored_fields_and_objects_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let side = |side: &str, chart: &str, replicas: u8, cpu: &str| {
@@ -608,7 +608,7 @@ fn what_is_ignored_is_left_out() {
     assert!(diff(&["--ignore", "spec..replicas"]).contains("does not name a field"));
 }
 
-/// The files that a report for programs names.
+/// The files that the JSON report names.
 fn named_files(folder: &Path, arguments: &[&str]) -> Vec<String> {
     let output = pleach(folder, &[&["diff", "-o", "json"], arguments].concat());
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -619,7 +619,7 @@ fn named_files(folder: &Path, arguments: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn json_names_files_that_are_there() {
+fn paths_in_json_exist() {
     let folder = repository("-- README.md --\nwords\n");
     let folder = folder.path();
     assert!(pleach(folder, &["init", "ws"]).status.success());
@@ -682,7 +682,7 @@ fn environments_have_an_order_and_can_be_named() {
     assert!(text.contains("`test` → `prod`"), "{text}");
 }
 
-/// Services show annotations only at lines of files after the change.
+/// CI services show annotations only at lines that exist after the change.
 #[test_with::executable(git)]
 #[test]
 fn annotations_are_at_lines_that_exist() {
@@ -717,7 +717,7 @@ fn annotations_are_at_lines_that_exist() {
         places.push(format!("{file}:{at}"));
     }
     places.sort();
-    // What is gone is at the line that now follows it, or at the last one; a file that is gone is only named.
+    // A removed object is reported at the line that now follows it, or at the last line; a removed file is only named.
     assert_eq!(
         places,
         ["app/all.yaml:6", "app/end.yaml:3", "other/claim.yaml:1"],

@@ -1,4 +1,4 @@
-//! Folders on disk, and plans carried out there.
+//! Reads folders on disk and applies plans to them.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
 }
 
-/// A tree of signed files with one body.
+/// A tree of signed files that all have the same body.
 fn tree(paths: &[&str], body: &str) -> Tree {
     let file = |it: &&str| {
         (
@@ -24,8 +24,8 @@ fn tree(paths: &[&str], body: &str) -> Tree {
     paths.iter().map(file).collect()
 }
 
-/// Makes the folder be as the tree says.
-fn bring(root: &Path, wanted: &Tree) -> Summary {
+/// Writes a tree to a folder and removes the other generated files there.
+fn write_tree(root: &Path, wanted: &Tree) -> Summary {
     let plan = plan(wanted, &read_output(root).unwrap(), false);
     assert!(!plan.is_blocked());
     apply(&plan, root).unwrap()
@@ -73,7 +73,7 @@ fn a_folder_is_read_like_a_tree() {
 
 #[cfg(unix)]
 #[test]
-fn links_stay_inside_and_walks_end() {
+fn links_to_the_outside_are_refused_and_cycles_end() {
     use std::os::unix::fs::symlink;
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "x").unwrap();
@@ -115,19 +115,19 @@ fn nothing_is_written_through_a_link() {
     assert!(plan(&wanted, &read_output(root.path()).unwrap(), true).is_blocked());
     // A link that appears after planning.
     let late = plan(&wanted, &Tree::new(), false);
-    let words = apply(&late, root.path()).unwrap_err().to_string();
+    let message = apply(&late, root.path()).unwrap_err().to_string();
     assert!(
-        words.ends_with("apps: a file is where a folder is expected"),
-        "{words}"
+        message.ends_with("apps: a file is where a folder is expected"),
+        "{message}"
     );
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn files_come_change_stay_and_go() {
+fn files_are_created_changed_kept_and_removed() {
     let root = tempfile::tempdir().unwrap();
     let output = root.path().join("deploy");
-    let first = bring(&output, &tree(&["a/b/c.yaml", "d.yaml"], "a: 1\n"));
+    let first = write_tree(&output, &tree(&["a/b/c.yaml", "d.yaml"], "a: 1\n"));
     assert_eq!(
         first,
         Summary {
@@ -136,14 +136,14 @@ fn files_come_change_stay_and_go() {
         }
     );
     assert_eq!(
-        bring(&output, &tree(&["a/b/c.yaml", "d.yaml"], "a: 1\n")),
+        write_tree(&output, &tree(&["a/b/c.yaml", "d.yaml"], "a: 1\n")),
         Summary::default()
     );
     fs::create_dir_all(output.join("theirs")).unwrap();
     fs::create_dir_all(output.join("e.yaml")).unwrap();
     fs::write(output.join(".pleach-a1B2c3.tmp"), "half").unwrap();
     fs::write(output.join(".pleach-theirs"), "x").unwrap();
-    let next = bring(&output, &tree(&["d.yaml", "e.yaml"], "a: 2\n"));
+    let next = write_tree(&output, &tree(&["d.yaml", "e.yaml"], "a: 2\n"));
     assert_eq!(
         next,
         Summary {
@@ -156,7 +156,7 @@ fn files_come_change_stay_and_go() {
     assert_eq!(read_output(&output).unwrap(), expected);
     assert!(!output.join("a").exists() && output.join("theirs").exists());
     assert!(!output.join(".pleach-a1B2c3.tmp").exists());
-    let last = bring(&output, &Tree::new());
+    let last = write_tree(&output, &Tree::new());
     assert_eq!(
         last,
         Summary {
@@ -168,10 +168,10 @@ fn files_come_change_stay_and_go() {
 }
 
 #[test]
-fn our_own_files_make_way() {
+fn generated_files_do_not_block_folders_or_names_in_other_case() {
     let root = tempfile::tempdir().unwrap();
-    bring(root.path(), &tree(&["a", "b/c", "D"], "a: 1\n"));
-    bring(root.path(), &tree(&["a/c", "b", "d"], "a: 1\n"));
+    write_tree(root.path(), &tree(&["a", "b/c", "D"], "a: 1\n"));
+    write_tree(root.path(), &tree(&["a/c", "b", "d"], "a: 1\n"));
     assert_eq!(
         read_output(root.path()).unwrap(),
         tree(&["a/c", "b", "d"], "a: 1\n")
@@ -180,10 +180,10 @@ fn our_own_files_make_way() {
 
 #[cfg(unix)]
 #[test]
-fn permissions_stay() {
+fn permissions_are_kept() {
     use std::os::unix::fs::PermissionsExt;
     let root = tempfile::tempdir().unwrap();
-    bring(root.path(), &tree(&["a"], "a: 1\n"));
+    write_tree(root.path(), &tree(&["a"], "a: 1\n"));
     let mode = || {
         fs::metadata(root.path().join("a"))
             .unwrap()
@@ -193,27 +193,27 @@ fn permissions_stay() {
     };
     assert_eq!(mode() & 0o600, 0o600);
     fs::set_permissions(root.path().join("a"), fs::Permissions::from_mode(0o664)).unwrap();
-    bring(root.path(), &tree(&["a"], "a: 2\n"));
+    write_tree(root.path(), &tree(&["a"], "a: 2\n"));
     assert_eq!(mode(), 0o664);
 }
 
 #[test]
-fn what_the_world_refuses_is_said_in_words() {
+fn file_system_errors_are_explained() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("file"), "").unwrap();
     let plan = plan(&tree(&["a"], ""), &Tree::new(), false);
-    let words = apply(&plan, &root.path().join("file/deploy"))
+    let message = apply(&plan, &root.path().join("file/deploy"))
         .unwrap_err()
         .to_string();
     assert!(
-        words.ends_with("deploy: a file is where a folder is expected"),
-        "{words}"
+        message.ends_with("deploy: a file is where a folder is expected"),
+        "{message}"
     );
-    let words = Folder::open(&root.path().join("no"))
+    let message = Folder::open(&root.path().join("no"))
         .err()
         .unwrap()
         .to_string();
-    assert!(words.ends_with("no: no such file or folder"), "{words}");
+    assert!(message.ends_with("no: no such file or folder"), "{message}");
 }
 
 #[test]
@@ -235,15 +235,15 @@ fn a_second_run_waits_for_the_first() {
     second.join().unwrap();
 }
 
-/// The names of the files that the killed child writes.
-fn many() -> Vec<String> {
+/// The files that the killed child process writes.
+fn file_names() -> Vec<String> {
     (0..300)
         .map(|it| format!("folder{}/file{it}.yaml", it % 7))
         .collect()
 }
 
 fn generation(number: u32) -> Tree {
-    let names = many();
+    let names = file_names();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     tree(&names, &format!("generation: {number}\n").repeat(500))
 }
@@ -253,12 +253,12 @@ fn a_killed_run_leaves_every_file_old_or_new() {
     let root = tempfile::tempdir().unwrap();
     for pause in [0, 5, 20, 50] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "disk::writes_for_ever", "--ignored"])
+            .args(["--exact", "disk::rewrites_files_until_killed", "--ignored"])
             .env("PLEACH_TEST_OUTPUT", root.path())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // Wait for its first file, so that the kill comes in the middle of writing.
+        // Wait for the first file, so that the process is killed while it writes.
         while !root.path().join("folder0").exists() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -269,19 +269,19 @@ fn a_killed_run_leaves_every_file_old_or_new() {
             assert_eq!(ownership(path, bytes), Ownership::Ours, "{path}");
         }
     }
-    bring(root.path(), &generation(9));
+    write_tree(root.path(), &generation(9));
     assert_eq!(read_output(root.path()).unwrap(), generation(9));
     let names = fs::read_dir(root.path()).unwrap();
     assert_eq!(names.count(), 7, "nothing else is left behind");
 }
 
 #[test]
-#[ignore = "the child of the test above"]
-fn writes_for_ever() {
+#[ignore = "the child process of the test above"]
+fn rewrites_files_until_killed() {
     let Some(root) = std::env::var_os("PLEACH_TEST_OUTPUT") else {
         return;
     };
     for number in (0..2).cycle() {
-        bring(Path::new(&root), &generation(number));
+        write_tree(Path::new(&root), &generation(number));
     }
 }

@@ -1,4 +1,4 @@
-//! Laws of plans.
+//! Plans: which files belong to pleach, and that applying a plan gives the wanted tree.
 
 use pleach::emit::{Ownership, ownership, plan, sign};
 use pleach::report::{View, unified};
@@ -33,7 +33,7 @@ fn a_file_is_ours_until_somebody_changes_it() {
 }
 
 #[test]
-fn large_files_are_compared_in_time() {
+fn the_diff_of_large_files_is_computed() {
     let lines = |seed: u32| -> String {
         let mut state = seed;
         let mut next = || {
@@ -59,7 +59,7 @@ fn large_files_are_compared_in_time() {
     );
 }
 
-/// Trees of few names, so that they often clash: as a file and a folder, in case, and by owner.
+/// Trees with few names, which often conflict: file with folder, upper with lower case, generated with foreign.
 fn trees(foreign: bool) -> impl Strategy<Value = Tree> {
     let name = prop::sample::select(vec!["a", "A", "b", "a/a", "a/b", "b/a", "c/a/b", "c"]);
     let file = (
@@ -71,7 +71,7 @@ fn trees(foreign: bool) -> impl Strategy<Value = Tree> {
         let mut tree = Tree::new();
         for (name, number, foreign) in files {
             let path = TreePath::new(name).unwrap();
-            // A tree on disk has no file where it has a folder, nor two names equal but for case.
+            // A disk has no file and folder of the same name, and some disks ignore case.
             let fits = tree.iter().all(|(it, _)| {
                 let (a, b) = (it.as_str().to_lowercase() + "/", name.to_lowercase() + "/");
                 !a.starts_with(&b) && !b.starts_with(&a)
@@ -92,7 +92,7 @@ fn trees(foreign: bool) -> impl Strategy<Value = Tree> {
 
 proptest! {
     #[test]
-    fn a_plan_brings_what_is_wanted_and_harms_nobody(existing in trees(true), wanted in trees(false)) {
+    fn applying_a_plan_gives_the_wanted_tree_and_keeps_foreign_files(existing in trees(true), wanted in trees(false)) {
         let first = plan(&wanted, &existing, false);
         let is_foreign = |(path, bytes): &(&TreePath, &std::sync::Arc<[u8]>)| {
             ownership(path, bytes) == Ownership::Foreign

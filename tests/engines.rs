@@ -1,4 +1,4 @@
-//! What holds for both sync engines and for each layout: they apply the same objects, in the same order.
+//! Both sync engines and all layouts apply the same objects in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pleach::compare::{Comparison, Side, compare};
 use pleach::diag::Source;
 use pleach::diff::Salt;
+use pleach::disk::read_output;
 use pleach::kustomize;
 use pleach::object::Object;
 use pleach::tree::{Tree, TreePath};
@@ -34,7 +35,7 @@ fn example_claims_render_in_every_form() {
     let mut all = Vec::new();
     for workspace in &workspaces {
         for (engine, layout) in FORMS {
-            let objects = objects(&rendered(&with(workspace, "", engine, layout)));
+            let objects = objects(&rendered(&with_engine(workspace, "", engine, layout)));
             assert!(!objects.is_empty());
             all.extend(objects);
         }
@@ -43,7 +44,7 @@ fn example_claims_render_in_every_form() {
     assert!(faults.is_empty(), "{faults:?}");
 }
 
-/// A workspace of claims whose files are named as their environments, or say which they belong to.
+/// A workspace of claim files. A claim belongs to the environment in its `env` field, or else to the one that its file is named after.
 fn workspace_of(claims: &[PathBuf]) -> Tree {
     let mut tree = Tree::new();
     put(&mut tree, "pleach.yaml", WORKSPACE);
@@ -66,15 +67,15 @@ fn workspace_of(claims: &[PathBuf]) -> Tree {
 }
 
 #[test]
-fn an_environment_moves_no_file_of_the_other_engine() {
+fn switching_an_environment_to_argo_changes_no_file_of_the_others() {
     let starter = starter();
     let flux = rendered(&starter);
-    let both = rendered(&with(&starter, "prod", "argo", "overlays"));
+    let both = rendered(&with_engine(&starter, "prod", "argo", "overlays"));
     let is_of_prod = |path: &TreePath| path.parts().nth(1) == Some("prod");
     for (path, bytes) in flux.iter().filter(|it| !is_of_prod(it.0)) {
         assert_eq!(both.get(path), Some(bytes), "{path}");
     }
-    let argo = rendered(&with(&starter, "", "argo", "overlays"));
+    let argo = rendered(&with_engine(&starter, "", "argo", "overlays"));
     for (path, bytes) in both
         .iter()
         .filter(|it| is_of_prod(it.0) || it.0.as_str().contains("base-argo"))
@@ -86,8 +87,8 @@ fn an_environment_moves_no_file_of_the_other_engine() {
 #[test]
 fn layouts_apply_the_same_objects() {
     for engine in ["flux", "argo"] {
-        let overlays = rendered(&with(&starter(), "", engine, "overlays"));
-        let flat = rendered(&with(&starter(), "", engine, "flat"));
+        let overlays = rendered(&with_engine(&starter(), "", engine, "overlays"));
+        let flat = rendered(&with_engine(&starter(), "", engine, "flat"));
         let compared = compared(&overlays, &flat);
         assert!(compared.notes.is_empty(), "{:?}", compared.notes);
         assert!(
@@ -95,7 +96,7 @@ fn layouts_apply_the_same_objects() {
             "{:?}",
             compared.environments
         );
-        // So that nothing else is shown to be equal to nothing.
+        // Proves that the comparison above had objects to compare.
         assert_ne!(overlays, flat);
         let empty = self::compared(&Tree::new(), &flat);
         assert_eq!(empty.environments.len(), 3);
@@ -103,9 +104,9 @@ fn layouts_apply_the_same_objects() {
 }
 
 #[test]
-fn what_flux_waits_for_is_of_an_earlier_wave() {
+fn dependencies_in_flux_have_an_earlier_wave_in_argo() {
     let flux = rendered(&starter());
-    let argo = rendered(&with(&starter(), "", "argo", "overlays"));
+    let argo = rendered(&with_engine(&starter(), "", "argo", "overlays"));
     let mut pairs = 0;
     for environment in ["test", "stage", "prod"] {
         let waves = waves(&argo, environment);
@@ -125,7 +126,7 @@ fn what_flux_waits_for_is_of_an_earlier_wave() {
     assert!(pairs > 5);
 }
 
-/// The waves of each claim's Applications.
+/// The sync waves of each claim's Applications.
 fn waves(tree: &Tree, environment: &str) -> BTreeMap<String, Vec<i64>> {
     let mut waves: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for object in cluster_objects(tree, environment) {
@@ -166,11 +167,11 @@ fn compared(before: &Tree, after: &Tree) -> Comparison {
     )
 }
 
-/// The objects of a tree's files; patches and kustomizations are none.
+/// The objects in the files of a tree, without patches and kustomizations.
 fn objects(tree: &Tree) -> Vec<Object> {
     let is_object = |path: &TreePath| {
-        let no = ["-patch.yaml", "-delete.yaml", "kustomization.yaml"];
-        !no.iter().any(|it| path.name().ends_with(it))
+        let others = ["-patch.yaml", "-delete.yaml", "kustomization.yaml"];
+        !others.iter().any(|it| path.name().ends_with(it))
     };
     let files = tree.iter().filter(|it| is_object(it.0));
     let nodes = files.flat_map(|(path, bytes)| {
@@ -191,13 +192,13 @@ const WORKSPACE: &str = "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {
 const ENVIRONMENT: &str =
     "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: any}\nspec:\n  engine: flux\n";
 
-/// A workspace with another engine and layout: in one environment, or in all.
-fn with(workspace: &Tree, environment: &str, engine: &str, layout: &str) -> Tree {
+/// The workspace with another engine and layout in the environments whose path contains `environment`; an empty text selects all.
+fn with_engine(workspace: &Tree, environment: &str, engine: &str, layout: &str) -> Tree {
     let mut tree = workspace.clone();
     for (path, bytes) in workspace {
         let text = std::str::from_utf8(bytes).unwrap();
-        let is_meant = path.as_str().contains(environment) && !path.as_str().contains("/base/");
-        if path.name() == "environment.yaml" && is_meant {
+        let is_selected = path.as_str().contains(environment) && !path.as_str().contains("/base/");
+        if path.name() == "environment.yaml" && is_selected {
             let source = match engine {
                 "argo" => "\n  source: {url: 'https://git.example.com/platform.git'}",
                 _ => "",
@@ -209,7 +210,7 @@ fn with(workspace: &Tree, environment: &str, engine: &str, layout: &str) -> Tree
                 &text.replace("engine: flux\n", &to),
             );
         }
-        // The release of one engine is not that of the other.
+        // The overlay patches a HelmRelease in Flux and an Application in Argo CD.
         if path.as_str() == "overlays/prod/drift.yaml" && engine == "argo" {
             let text = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: any}\n\
                         spec: {syncPolicy: {automated: {allowEmpty: true}}}\n";
@@ -223,7 +224,7 @@ fn with(workspace: &Tree, environment: &str, engine: &str, layout: &str) -> Tree
     tree
 }
 
-fn starter() -> Tree {
+pub(crate) fn starter() -> Tree {
     workspace_below(Path::new(env!("CARGO_MANIFEST_DIR")))
 }
 
@@ -253,7 +254,7 @@ fn put(tree: &mut Tree, path: &str, text: &str) {
 }
 
 #[test]
-fn an_engine_is_no_matter_to_the_commands() {
+fn commands_work_with_both_engines() {
     let workspace = tempfile::tempdir().unwrap();
     let place = |path: &TreePath| workspace.path().join(path.as_str());
     let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/both-engines/input");
@@ -276,17 +277,17 @@ fn an_engine_is_no_matter_to_the_commands() {
         assert!(printed.contains("0 files written, 0 removed"), "{printed}");
         run(&["check", "--env", environment], 0);
     }
-    // The charts of both engines, side by side.
+    // The matrix shows the charts of both engines side by side.
     let (matrix, _) = run(&["matrix", "external-secrets"], 0);
     let chart = matrix
         .lines()
         .find(|it| it.contains("chart external-secrets"));
     assert_eq!(chart.unwrap().matches("2.9.0").count(), 3, "{matrix}");
-    // Of a chart's Application only what the environments say differently.
+    // `compare` shows only the fields of the chart's Application that differ.
     let (compared, _) = run(&["compare", "stage", "prod", "pulumi-operator"], 0);
     assert!(compared.contains("~ Application pulumi-operator-chart in pulumi-operator"));
     assert!(!compared.contains("destination"), "{compared}");
-    // And what is left of an environment when it goes over to the other engine.
+    // When an environment switches to the other engine, its former files are removed.
     let file = workspace.path().join("environments/test/environment.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(
@@ -312,7 +313,7 @@ fn a_project_permits_its_sources_and_its_whole_cluster() {
         ("both-engines", "prod"),
         ("flat", "prod"),
     ] {
-        let tree = tree_below(&golden.join(case).join("output"));
+        let tree = read_output(&golden.join(case).join("output")).unwrap();
         let all = cluster_objects(&tree, environment);
         let is_own = |it: &&Object| it.kind() == "Application" && it.name() != environment;
         let applications: Vec<&Object> = all.iter().filter(is_own).collect();
@@ -351,7 +352,7 @@ fn a_project_permits_its_sources_and_its_whole_cluster() {
 
 /// Argo CD's finalizer deletes only what the project permits, and the project is synced before a claim's Application is pruned.
 #[test]
-fn a_project_still_permits_what_a_removed_claim_leaves() {
+fn a_project_still_permits_the_objects_of_a_removed_claim() {
     let permissions = |names: &[&str]| {
         let mut workspace = Tree::new();
         put(&mut workspace, "pleach.yaml", WORKSPACE);
@@ -372,7 +373,7 @@ fn a_project_still_permits_what_a_removed_claim_leaves() {
                 &claim,
             );
         }
-        let tree = rendered(&with(&workspace, "", "argo", "flat"));
+        let tree = rendered(&with_engine(&workspace, "", "argo", "flat"));
         let objects = cluster_objects(&tree, "test");
         let project = objects.iter().find(|it| it.kind() == "AppProject");
         let spec = project.unwrap().node.get("spec").unwrap();
@@ -389,7 +390,7 @@ fn a_project_still_permits_what_a_removed_claim_leaves() {
     }
 }
 
-/// What the folders of claims build to.
+/// The objects that the folders of claims build to.
 fn objects_of_claims(tree: &Tree, environment: &str) -> Vec<Object> {
     let of_claim = |path: &TreePath| {
         let parts: Vec<&str> = path.parts().collect();
@@ -405,20 +406,4 @@ fn objects_of_claims(tree: &Tree, environment: &str) -> Vec<Object> {
         }
     });
     built.collect()
-}
-
-fn tree_below(root: &Path) -> Tree {
-    let entries = walkdir::WalkDir::new(root)
-        .into_iter()
-        .map(|it| it.unwrap());
-    let mut tree = Tree::new();
-    for entry in entries.filter(|it| it.file_type().is_file()) {
-        let place = entry.path().strip_prefix(root).unwrap().to_string_lossy();
-        put(
-            &mut tree,
-            &place,
-            &std::fs::read_to_string(entry.path()).unwrap(),
-        );
-    }
-    tree
 }

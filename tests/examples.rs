@@ -1,4 +1,4 @@
-//! The example claims beside the project: they render, and those that must not are refused for the reason that they name.
+//! The example claims in a folder beside the project: valid ones render, and invalid ones are refused for the expected reason.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
 use pleach::{Compiled, Options, compile};
 
-/// For each file that must be refused: the code, and words of the message.
+/// For each invalid file: the code of the diagnostic, and texts in its message.
 const REFUSED: [(&str, &str, &[&str]); 7] = [
     (
         "altinity-both-spellings.yaml",
@@ -65,14 +65,14 @@ fn example_claims_render() {
             assert_no_errors(&path, &compiled);
             assert!(
                 !compiled.tree.is_empty(),
-                "{} gives nothing",
+                "{} renders nothing",
                 path.display()
             );
         }
     }
 }
 
-/// They name no environment, and their operator has a claim of its own.
+/// These claims name no environment, and their operator needs its own claim.
 #[test_with::path("../shared/examples/claims")]
 #[test]
 fn example_chronik_clusters_render() {
@@ -115,14 +115,14 @@ fn chronik_cluster(tree: &Tree) -> Node {
     let mut files = tree
         .iter()
         .filter(|it| it.0.name() == "chronikcluster.yaml");
-    let (_, bytes) = files.next().expect("the claim gives a cluster");
+    let (_, bytes) = files.next().expect("the claim renders a cluster");
     let text = std::str::from_utf8(bytes).unwrap();
     parse_one(&Source::internal("cluster", text)).unwrap()
 }
 
 #[test_with::path("../shared/examples/claims")]
 #[test]
-fn what_differs_from_base_is_the_expected_patch() {
+fn differences_from_base_give_the_expected_patch() {
     let examples = examples();
     let folder = examples.join("pulumi-operator");
     let mut tree = workspace();
@@ -155,11 +155,7 @@ fn invalid_claims_are_refused_for_the_reason_they_name() {
         .iter()
         .map(|it| it.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(
-        names,
-        REFUSED.map(|it| it.0),
-        "each file has its line in the table"
-    );
+    assert_eq!(names, REFUSED.map(|it| it.0), "the table lists every file");
     for (path, (_, code, words)) in found.iter().zip(REFUSED) {
         let mut tree = workspace();
         put(
@@ -169,17 +165,21 @@ fn invalid_claims_are_refused_for_the_reason_they_name() {
         );
         let compiled = compile(&tree, &Options::default());
         assert!(compiled.tree.is_empty());
-        let said: Vec<String> = compiled
+        let messages: Vec<String> = compiled
             .diagnostics
             .iter()
             .map(|it| format!("[{}] {} ({})", it.code, it.message, it.help.join("; ")))
             .collect();
-        let fits = compiled.diagnostics.iter().any(|it| {
+        let is_expected = compiled.diagnostics.iter().any(|it| {
             it.code == code
                 && it.span.is_some()
                 && words.iter().all(|word| it.message.contains(word))
         });
-        assert!(fits, "{}: {code} {words:?}, but: {said:?}", path.display());
+        assert!(
+            is_expected,
+            "{}: {code} {words:?}, but: {messages:?}",
+            path.display()
+        );
     }
 }
 
@@ -228,7 +228,7 @@ fn metadata(text: &str, key: &str) -> Option<String> {
     value.map(str::to_string)
 }
 
-/// A document as data, in which the order of keys does not count.
+/// The data of a document, in which the order of keys has no meaning.
 fn data(text: &str) -> serde_json::Value {
     json(&parse_one(&Source::internal("patch", text)).unwrap())
 }
@@ -254,14 +254,14 @@ pub(crate) fn json(node: &Node) -> serde_json::Value {
 }
 
 fn assert_no_errors(path: &Path, compiled: &Compiled) {
-    let said: Vec<String> = compiled
+    let messages: Vec<String> = compiled
         .diagnostics
         .iter()
         .map(|it| format!("[{}] {}", it.code, it.message))
         .collect();
     assert!(
         !compiled.diagnostics.has_errors(),
-        "{}: {said:?}",
+        "{}: {messages:?}",
         path.display()
     );
 }

@@ -1,4 +1,4 @@
-//! The manual pages of codes: one for each that the program can tell, and none for another.
+//! Every code that the program reports has a manual page, and every page has such a code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use pleach::check::pages;
 use regex::Regex;
 
-/// The longest line of an example, which is not wrapped.
+/// The maximum length of a line in an example, because examples are not wrapped.
 const EXAMPLE_MAX: usize = 100;
 
-/// The code of the program, its tests left out.
+/// The source code of the program without unit tests.
 fn sources(folder: &Path, texts: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -30,13 +30,13 @@ fn value(name: &str, texts: &[String]) -> String {
     found.unwrap_or_else(|| panic!("{name} has no value"))[1].to_string()
 }
 
-/// The codes that the program names where it makes diagnostics.
-fn printed() -> BTreeSet<String> {
+/// The codes in the source code that creates diagnostics.
+fn reported() -> BTreeSet<String> {
     let made = r#"(?:Diagnostic::(?:error|warning|note)|about|diagnostic)\(\s*"([a-z0-9-]+)""#;
     let named = r#"\bcode: "([a-z0-9-]+)""#;
-    // Where a code is chosen first, together with its message.
+    // The code is chosen first, together with its message.
     let chosen = r#"\(\s*"([a-z0-9]+(?:-[a-z0-9]+)+)",\s*(?:"|format!)"#;
-    // A code that several places tell is a constant.
+    // A code used in several places is a constant.
     let constant = r"Diagnostic::(?:error|warning)\(\s*([A-Z_]+)\b";
     let [made, named, chosen, constant] =
         [made, named, chosen, constant].map(|it| Regex::new(it).unwrap());
@@ -56,7 +56,7 @@ fn printed() -> BTreeSet<String> {
         }
         codes.extend(constant.captures_iter(text).map(|it| value(&it[1], &texts)));
     }
-    // Where several rooms tell it, a code has a name.
+    // A code used in several modules is a constant that they import.
     let constant = Regex::new(r#"const ([A-Z_]+): &str = "([a-z0-9-]+)""#).unwrap();
     let all = texts.concat();
     let named = constant.captures_iter(&all).filter(|it| {
@@ -70,13 +70,16 @@ fn printed() -> BTreeSet<String> {
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
-    let printed = printed();
-    assert!(printed.len() > 150, "the codes are not found any more");
+    let reported = reported();
+    assert!(
+        reported.len() > 150,
+        "the patterns no longer find the codes"
+    );
     let explained: BTreeSet<String> = pages().iter().map(|it| it.code.to_string()).collect();
-    let without: Vec<_> = printed.difference(&explained).collect();
+    let without: Vec<_> = reported.difference(&explained).collect();
     assert!(without.is_empty(), "no page for {without:?}");
-    let left: Vec<_> = explained.difference(&printed).collect();
-    assert!(left.is_empty(), "a page for {left:?}, which nothing tells");
+    let left: Vec<_> = explained.difference(&reported).collect();
+    assert!(left.is_empty(), "pages for {left:?}, which nothing reports");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `pleach check --fix`: replacements are shown, written, and made one after the other where they overlap.
+//! `pleach check --fix`: fixes are shown or written, including those that only a former fix makes possible.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use crate::cli::{pleach, run};
 
 const CLAIM: &str = "environments/prod/redis.yaml";
 
-/// The starter with a claim whose kind, field and value have slips. The field is found only once the kind is right.
-fn with_slips() -> tempfile::TempDir {
+/// The starter with a claim that misspells its kind and two fields. The fields are checked only once the kind is right.
+fn with_misspellings() -> tempfile::TempDir {
     let top = tempfile::tempdir().unwrap();
     run(top.path(), &["init"], 0);
     run(top.path(), &["render"], 0);
@@ -18,22 +18,22 @@ fn with_slips() -> tempfile::TempDir {
 
 #[test]
 fn a_dry_run_shows_and_writes_nothing() {
-    let top = with_slips();
+    let top = with_misspellings();
     let before = fs::read(top.path().join(CLAIM)).unwrap();
     let output = pleach(top.path(), &["check", "--fix", "--dry-run"]);
     assert_eq!(output.status.code(), Some(1));
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(shown.contains("+kind: OperatorInstall"), "{shown}");
     assert!(shown.contains("+    name: redis"), "{shown}");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("would write 3 fixes to"), "{said}");
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(printed.contains("would write 3 fixes to"), "{printed}");
     assert_eq!(fs::read(top.path().join(CLAIM)).unwrap(), before);
 }
 
 #[test]
-fn all_is_fixed_and_checked_again() {
-    let top = with_slips();
-    // The tree lacks the new claim, which is all that is found.
+fn everything_is_fixed_and_checked_again() {
+    let top = with_misspellings();
+    // The only remaining finding is that the output lacks the new claim.
     let shown = run(top.path(), &["check", "--fix"], 1);
     assert!(shown.contains("3 fixes written to"), "{shown}");
     assert!(shown.contains("the tree is out of date"), "{shown}");
@@ -48,7 +48,7 @@ fn all_is_fixed_and_checked_again() {
 }
 
 #[test]
-fn what_is_generated_or_built_in_is_left_alone() {
+fn a_document_without_a_kind_is_not_fixed() {
     let top = tempfile::tempdir().unwrap();
     run(top.path(), &["init"], 0);
     run(top.path(), &["render"], 0);
@@ -56,7 +56,7 @@ fn what_is_generated_or_built_in_is_left_alone() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen("kind: ", "knid: ", 1)).unwrap();
     let before = fs::read(&file).unwrap();
-    // No name is offered for what is no claim.
+    // A document without a kind is no claim, so there is no suggestion for it.
     run(top.path(), &["check", "--fix"], 1);
     assert_eq!(fs::read(&file).unwrap(), before);
 }

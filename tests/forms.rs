@@ -1,4 +1,4 @@
-//! Every form of a report: secrets are nowhere, the JSON fits its schema, the Markdown its budget.
+//! Every format of the change report: no secrets, JSON that matches its schema, and Markdown within its size limit.
 
 use pleach::compare::{CodeOwners, Comparison};
 use pleach::report::{MarkdownOptions, annotations, changes_json, markdown};
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::common_forms::{VIEW, comparison, forms};
 use crate::compare::compare_trees;
-use crate::json_schema::Judge;
+use crate::json_schema::Validator;
 
-/// Whether an object of this schema is one of several alternatives, which the schema around it completes.
+/// Whether an object schema is complete, or one of several alternatives to which the surrounding schema adds fields.
 #[derive(Clone, Copy, PartialEq)]
 enum Role {
     Whole,
     Alternative,
 }
 
-/// The schema allows fields that it does not name, since later versions may add some. This version must name all that it writes.
+/// The schema allows fields that it does not name, because later versions may add some. This version must name all fields that it writes.
 fn refuse_unnamed_fields(schema: &mut Value, role: Role) {
     match schema {
         Value::Object(words) => {
@@ -48,13 +48,13 @@ fn published() -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-fn sections_of(text: &str) -> Comparison {
+fn compare_case(text: &str) -> Comparison {
     let case = Tree::from_text(text);
     let folder = |name: &str| case.folder(&TreePath::new(name).unwrap());
     compare_trees(&folder("before"), &folder("after"))
 }
 
-/// Every case of a difference and of a danger there is.
+/// A workspace, and all cases of differences and dangers.
 fn all_cases() -> Vec<(String, Comparison)> {
     let mut all = vec![("a workspace".to_string(), comparison())];
     for folder in ["tests/diff", "tests/danger"] {
@@ -62,17 +62,17 @@ fn all_cases() -> Vec<(String, Comparison)> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();
-            all.push((path.display().to_string(), sections_of(&text)));
+            all.push((path.display().to_string(), compare_case(&text)));
         }
     }
     all
 }
 
 #[test]
-fn the_json_fits_its_published_schema() {
+fn the_json_matches_its_published_schema() {
     let mut schema = published();
     refuse_unnamed_fields(&mut schema, Role::Whole);
-    let schema = Judge::new(schema);
+    let schema = Validator::new(schema);
     for (name, comparison) in all_cases() {
         let json = changes_json(&comparison, ["before", "after"], &VIEW, &|_, path| {
             Some((path.to_string(), true))
@@ -85,10 +85,10 @@ fn the_json_fits_its_published_schema() {
 }
 
 #[test]
-fn reports_with_other_fields_or_values_do_not_fit_the_schema() {
+fn reports_with_other_fields_or_values_violate_the_schema() {
     let mut schema = published();
     refuse_unnamed_fields(&mut schema, Role::Whole);
-    let schema = Judge::new(schema);
+    let schema = Validator::new(schema);
     let id = json!({"group": "", "kind": "Pod", "namespace": "a", "name": "b", "environment": "c"});
     let report = json!({
         "schema": 1, "before": "a", "after": "b", "claims": [], "dangers": [], "disclaimer": "", "clusters": [], "rollout": [],
@@ -118,7 +118,7 @@ fn reports_with_other_fields_or_values_do_not_fit_the_schema() {
     }
 }
 
-/// The forms that have a grammar keep to it, whatever the objects contain.
+/// Every format with a grammar is valid, whatever the objects contain.
 #[test]
 fn every_form_is_well_formed() {
     for (name, comparison) in all_cases() {
@@ -141,7 +141,7 @@ fn every_form_is_well_formed() {
     }
 }
 
-/// What the schema of SARIF 2.1.0 asks of the parts that are written.
+/// Checks the parts that pleach writes against the schema of SARIF 2.1.0.
 fn check_sarif(text: &str, name: &str) {
     let sarif: Value = serde_json::from_str(text).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
@@ -196,7 +196,7 @@ fn check_gitlab(text: &str, name: &str) {
     }
 }
 
-/// Fences and folds are closed in order, and nothing of the objects is outside of code but what is escaped.
+/// Checks that fences and folds are closed in order, and that texts from objects are code or escaped.
 fn check_markdown(text: &str, name: &str) {
     assert!(text.len() <= 65_536, "{name}: {} bytes", text.len());
     let (mut fence, mut folds) = (None::<String>, 0);
@@ -232,7 +232,7 @@ fn check_markdown(text: &str, name: &str) {
     assert_eq!((fence, folds), (None, 0), "{name}");
 }
 
-/// A line without its pieces of code.
+/// A line without its inline code.
 fn without_code(line: &str) -> String {
     let (mut out, mut rest) = (String::new(), line);
     while let Some(at) = rest.find('`') {
@@ -241,7 +241,7 @@ fn without_code(line: &str) -> String {
         let ticks = "`".repeat(run);
         rest = &rest[at + run..];
         let mut end = 0;
-        // The run that closes is of just that length.
+        // The closing run of backticks has exactly the same length.
         while let Some(found) = rest[end..].find(&ticks) {
             let from = end + found;
             let length = rest[from..].len() - rest[from..].trim_start_matches('`').len();
@@ -256,7 +256,7 @@ fn without_code(line: &str) -> String {
     out + rest
 }
 
-/// Elements are closed in order, and no text has a bare `<`. The content of a script or a style is none.
+/// Checks that elements are closed in order and that no text has a bare `<`. Scripts and styles are skipped.
 fn check_markup(text: &str, name: &str) {
     const VOID: [&str; 4] = ["meta", "input", "!DOCTYPE", "br"];
     let mut open: Vec<&str> = Vec::new();
@@ -292,7 +292,7 @@ fn check_markup(text: &str, name: &str) {
     assert_eq!(open, [""; 0], "{name}");
 }
 
-/// Every value that must not be shown contains this word, in clear text or in base64, and no form does.
+/// In the case, every value that must be hidden contains the word `plaintext`, in clear text or in base64. No format shows it.
 #[test]
 fn no_form_shows_a_secret() {
     let text = std::fs::read_to_string(format!(
@@ -300,7 +300,7 @@ fn no_form_shows_a_secret() {
         env!("CARGO_MANIFEST_DIR")
     ))
     .unwrap();
-    let comparison = sections_of(&text);
+    let comparison = compare_case(&text);
     assert!(
         comparison
             .environments
@@ -309,8 +309,8 @@ fn no_form_shows_a_secret() {
     );
     let case = Tree::from_text(&text);
     let folder = |name: &str| case.folder(&TreePath::new(name).unwrap());
-    let turned = compare_trees(&folder("after"), &folder("before"));
-    for comparison in [comparison, turned] {
+    let reversed = compare_trees(&folder("after"), &folder("before"));
+    for comparison in [comparison, reversed] {
         for (form, text) in forms(&comparison) {
             // `cGxhaW50ZXh0` is the word in base64; the two others are what it becomes within a longer text.
             for shape in [
@@ -333,14 +333,14 @@ fn no_form_shows_a_secret() {
         for form in ["text", "json", "md", "html", "patch"] {
             assert!(
                 forms[form].contains("(hidden "),
-                "{form} says that they differ"
+                "{form} shows that the values differ"
             );
         }
     }
 }
 
 #[test]
-fn the_markdown_of_ten_thousand_objects_stays_in_its_budget() {
+fn the_markdown_of_ten_thousand_objects_stays_within_its_limit() {
     let mut sides = [String::new(), String::new()];
     for (side, text) in sides.iter_mut().enumerate() {
         for at in 0..10_000 {
@@ -385,7 +385,7 @@ fn annotations_are_placed_at_lines_of_claims() {
         let path = span.path().as_str();
         assert!(path.starts_with("environments/"), "{path}");
         let side = |name: &str| case.get(&TreePath::new(&format!("{name}/{path}")).unwrap());
-        // What is gone has its line on the side before.
+        // The line of a removed claim is in the file before the change.
         let text = side("after")
             .filter(|it| !it.is_empty())
             .or_else(|| side("before"));
@@ -433,7 +433,7 @@ fn code_owners_are_read_as_git_services_read_them() {
     assert_eq!(CodeOwners::parse("").of(&TreePath::new("a").unwrap()), None);
 }
 
-/// A service takes one document from standard output, whether there is something to say or not.
+/// CI services read one document from standard output, with or without findings.
 #[test]
 fn check_prints_one_document_for_services() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! Broken input: cases of the engine with bytes changed, and inputs made to be evil. Nothing may panic, hang or use more than a
-//! gibibyte: the program builds them as a process of its own that can't have more.
+//! Broken input: cases with randomly changed bytes, and inputs made to exhaust time or memory. Nothing may panic, hang or use more than
+//! a gibibyte, which is the limit of the processes that build them.
 //!
-//! The numbers come from a seed, which is printed. `MUTATED_SEED=…` and `MUTATED_SECONDS=…` make a longer session of it.
+//! The random numbers come from a seed, which is printed. `MUTATED_SEED=…` and `MUTATED_SECONDS=…` select another or a longer run.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,14 +15,14 @@ use pleach::disk::Folder;
 use pleach::kustomize::{Options, build};
 use pleach::tree::{EntryKind, Files, Tree, TreePath};
 
-/// After this long a build is taken for hung. It is no measure of speed: builds of such cases take milliseconds.
+/// A build that takes longer is considered hung. This does not measure speed: such builds take milliseconds.
 const HUNG: Duration = Duration::from_secs(60);
 
-/// The program's main thread has as much.
+/// The stack size of the program's main thread.
 const STACK: usize = 8 << 20;
 
 #[test]
-fn bytes() {
+fn mutated_cases_neither_panic_nor_hang() {
     let seconds = variable("MUTATED_SECONDS").unwrap_or(8);
     let seed = variable("MUTATED_SEED").unwrap_or(1);
     let cases = cases();
@@ -34,16 +34,16 @@ fn bytes() {
         let (name, tree, folders) = random.one(&cases);
         let tree = mutated(tree, &mut random);
         for folder in folders {
-            survives(name, &tree, folder);
+            builds_without_panic(name, &tree, folder);
         }
         count += 1;
     }
     println!("{count} mutations");
 }
 
-/// The same, fewer of them, each as a process whose memory is bounded.
+/// Fewer mutations, each built by a process with limited memory.
 #[test]
-fn bytes_in_bounded_memory() {
+fn mutated_cases_stay_within_the_memory_limit() {
     let seconds = variable("MUTATED_SECONDS").unwrap_or(4);
     let seed = variable("MUTATED_SEED").unwrap_or(2);
     let cases = cases();
@@ -53,27 +53,27 @@ fn bytes_in_bounded_memory() {
     while Instant::now() < until {
         let (name, tree, folders) = random.one(&cases);
         let tree = mutated(tree, &mut random);
-        stays_within_bounds(name, &tree, random.one(folders));
+        builds_within_the_memory_limit(name, &tree, random.one(folders));
         count += 1;
     }
     println!("{count} mutations, seed {seed}");
 }
 
 #[test]
-fn evil() {
-    for (name, files) in evils() {
+fn malicious_inputs_stay_within_the_memory_limit() {
+    for (name, files) in malicious_inputs() {
         let mut tree = Tree::new();
         for (path, text) in files {
             tree.insert(TreePath::new(&path).unwrap(), text.into_bytes());
         }
         let start = Instant::now();
-        stays_within_bounds(name, &tree, &TreePath::new("in").unwrap());
+        builds_within_the_memory_limit(name, &tree, &TreePath::new("in").unwrap());
         println!("{:6} ms {name}", start.elapsed().as_millis());
     }
 }
 
-/// Builds with the program, which may have a gibibyte of addresses and no more: what it has reserved but not used counts too.
-fn stays_within_bounds(name: &str, tree: &Tree, folder: &TreePath) {
+/// Builds with the program, whose address space is limited to a gibibyte. Memory that it reserves but does not use counts too.
+fn builds_within_the_memory_limit(name: &str, tree: &Tree, folder: &TreePath) {
     let root = tempfile::tempdir().unwrap();
     for (path, bytes) in tree.iter() {
         let path = root.path().join(path.as_str());
@@ -97,14 +97,17 @@ fn stays_within_bounds(name: &str, tree: &Tree, folder: &TreePath) {
     let status = wait(child.unwrap());
     let code = status.and_then(|it| it.code());
     if !matches!(code, Some(0..=2)) {
-        let said = fs::read(root.path().join("stderr")).unwrap_or_default();
-        let said: String = String::from_utf8_lossy(&said).chars().take(2_000).collect();
+        let stderr = fs::read(root.path().join("stderr")).unwrap_or_default();
+        let stderr: String = String::from_utf8_lossy(&stderr)
+            .chars()
+            .take(2_000)
+            .collect();
         let input = shortened(tree);
-        panic!("{name} in `{folder}` ended with {status:?} (none: it hung):\n{said}\n{input}");
+        panic!("{name} in `{folder}` ended with {status:?} (none: it hung):\n{stderr}\n{input}");
     }
 }
 
-/// Waits for a process; one that hangs is ended.
+/// Waits for a process, and kills it if it hangs.
 fn wait(mut child: Child) -> Option<ExitStatus> {
     let until = Instant::now() + HUNG;
     while Instant::now() < until {
@@ -122,8 +125,8 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Builds on a thread of its own; a panic fails the test with the input as text.
-fn survives(name: &str, tree: &Tree, folder: &TreePath) {
+/// Builds on a separate thread. After a panic the test fails with the input as text.
+fn builds_without_panic(name: &str, tree: &Tree, folder: &TreePath) {
     let (done, result) = mpsc::channel();
     let (input, path) = (tree.clone(), folder.clone());
     let spawned = thread::Builder::new().stack_size(STACK).spawn(move || {
@@ -147,7 +150,7 @@ fn shortened(tree: &Tree) -> String {
 
 type Case = (String, Tree, Vec<TreePath>);
 
-/// Inputs with the folders that hold a kustomization: our own cases, and the corpus where it is available.
+/// Inputs, each with its folders that contain a kustomization: our own cases, and the corpus if it is available.
 fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cases = Vec::new();
@@ -180,7 +183,7 @@ fn cases() -> Vec<Case> {
         (path.display().to_string(), tree, folders)
     };
     let mut cases: Vec<Case> = cases.into_iter().map(with_folders).collect();
-    // Some show the message for a missing kustomization.
+    // Some cases have no kustomization, to show the message about that.
     cases.retain(|(_, _, folders)| !folders.is_empty());
     cases.sort_by(|a, b| a.0.cmp(&b.0));
     cases
@@ -221,8 +224,8 @@ impl Random {
     }
 }
 
-/// What is put into a text: what YAML, paths, patterns and numbers are made of.
-const BITS: &[&str] = &[
+/// Texts that mutations insert: parts of YAML, paths, patterns and numbers.
+const FRAGMENTS: &[&str] = &[
     "\n",
     " ",
     "  ",
@@ -318,8 +321,8 @@ fn mutate(bytes: &mut Vec<u8>, files: &[(&TreePath, &std::sync::Arc<[u8]>)], ran
     let to = (at + random.below(24)).min(bytes.len());
     match random.below(8) {
         0 if at < bytes.len() => bytes[at] = random.next() as u8,
-        1 => drop(bytes.splice(at..at, random.one(BITS).bytes())),
-        2 => drop(bytes.splice(at..to, random.one(BITS).bytes())),
+        1 => drop(bytes.splice(at..at, random.one(FRAGMENTS).bytes())),
+        2 => drop(bytes.splice(at..to, random.one(FRAGMENTS).bytes())),
         3 => drop(bytes.drain(at..to)),
         4 => bytes.truncate(at),
         5 => {
@@ -328,7 +331,7 @@ fn mutate(bytes: &mut Vec<u8>, files: &[(&TreePath, &std::sync::Arc<[u8]>)], ran
             drop(bytes.splice(place..place, copy));
         }
         6 => {
-            // A line of any file of the case: what is well-formed in a wrong place comes the farthest.
+            // A line of any file of the case. Well-formed text in a wrong place gets past the parser.
             let text = String::from_utf8_lossy(random.one(files).1).into_owned();
             let lines: Vec<&str> = text.split_inclusive('\n').collect();
             let line = if lines.is_empty() {
@@ -357,10 +360,10 @@ fn mutate(bytes: &mut Vec<u8>, files: &[(&TreePath, &std::sync::Arc<[u8]>)], ran
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1, template: {spec: {containers: [{name: a, image: a}]}}}\n";
 
-type Files2 = Vec<(String, String)>;
+type InputFiles = Vec<(String, String)>;
 
-/// A kustomization over one file of resources.
-fn over(kustomization: &str, resources: impl Into<String>) -> Files2 {
+/// A kustomization with one file of resources.
+fn over(kustomization: &str, resources: impl Into<String>) -> InputFiles {
     vec![
         (
             "in/kustomization.yaml".to_string(),
@@ -370,25 +373,25 @@ fn over(kustomization: &str, resources: impl Into<String>) -> Files2 {
     ]
 }
 
-fn data(text: &str) -> Files2 {
+fn data(text: &str) -> InputFiles {
     over("", format!("{MAP}data:\n{text}\n"))
 }
 
-fn evils() -> Vec<(&'static str, Files2)> {
-    let mut all = evil_texts();
-    all.extend(evil_kustomizations());
-    all.extend(evil_crowds());
+fn malicious_inputs() -> Vec<(&'static str, InputFiles)> {
+    let mut all = malicious_texts();
+    all.extend(malicious_kustomizations());
+    all.extend(malicious_combinations());
     all
 }
 
-/// Inputs that are shared among processors, whose stacks are smaller; and chains.
-fn evil_crowds() -> Vec<(&'static str, Files2)> {
+/// Many deep inputs, which threads with smaller stacks process in parallel, and steps that build on one another.
+fn malicious_combinations() -> Vec<(&'static str, InputFiles)> {
     let deep = |at: usize| {
         let (open, close) = ("[".repeat(980), "]".repeat(980));
         format!("apiVersion: v1\nkind: Deep\nmetadata: {{name: a{at}}}\nspec: {open}a{close}\n")
     };
     let names: Vec<String> = (0..20).map(|at| format!("a{at}.yaml")).collect();
-    let mut files: Files2 = vec![(
+    let mut files: InputFiles = vec![(
         "in/kustomization.yaml".to_string(),
         format!("resources: [{}]\n", names.join(", ")),
     )];
@@ -412,7 +415,7 @@ fn evil_crowds() -> Vec<(&'static str, Files2)> {
             let text = format!("resources: [{next}]\nnamePrefix: a-\n");
             (format!("{}/kustomization.yaml", folder(at)), text)
         };
-        let mut files: Files2 = (0..=length).map(file).collect();
+        let mut files: InputFiles = (0..=length).map(file).collect();
         files.push((format!("{}/a.yaml", folder(length)), MAP.to_string()));
         files
     };
@@ -468,7 +471,7 @@ fn evil_crowds() -> Vec<(&'static str, Files2)> {
     ]
 }
 
-fn evil_texts() -> Vec<(&'static str, Files2)> {
+fn malicious_texts() -> Vec<(&'static str, InputFiles)> {
     let laughs = |open: &str, close: &str| {
         let level = |at: usize| {
             let inner = vec![format!("*a{}", at.wrapping_sub(1)); 10].join(", ");
@@ -576,7 +579,7 @@ fn evil_texts() -> Vec<(&'static str, Files2)> {
     ]
 }
 
-fn evil_kustomizations() -> Vec<(&'static str, Files2)> {
+fn malicious_kustomizations() -> Vec<(&'static str, InputFiles)> {
     let patch = |operation: &str| {
         over(
             &format!("patches:\n- target: {{kind: Deployment}}\n  patch: |-\n    - {operation}\n"),

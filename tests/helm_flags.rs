@@ -1,117 +1,117 @@
-//! Every flag of `helm template` 3.19 and 4: done, refused with a reason, or noted as one without effect.
+//! Every flag of `helm template` 3.19 and 4 is applied, ignored with a warning, or refused with a reason.
 
 use std::fs;
 
 use crate::cli::pleach;
 
-/// What becomes of a flag.
+/// How pleach treats a flag.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Answer {
-    /// It is done, and nothing is said.
-    Done,
+enum Treatment {
+    /// The flag has its effect, without a message.
+    Applied,
     /// The manifests are printed, with a warning that names the flag.
-    Noted,
+    Ignored,
     /// Nothing is printed, and the error names the flag.
     Refused,
 }
-use Answer::{Done, Noted, Refused};
+use Treatment::{Applied, Ignored, Refused};
 
-/// The flags of Helm's `template`, those of all of its commands too.
-const FLAGS: &[(&[&str], Answer)] = &[
-    (&["--api-versions", "a/v1"], Done),
-    (&["-a", "a/v1,b/v1"], Done),
-    (&["--atomic"], Noted),
-    (&["--burst-limit", "5"], Noted),
+/// The flags of `helm template`, including Helm's global flags.
+const FLAGS: &[(&[&str], Treatment)] = &[
+    (&["--api-versions", "a/v1"], Applied),
+    (&["-a", "a/v1,b/v1"], Applied),
+    (&["--atomic"], Ignored),
+    (&["--burst-limit", "5"], Ignored),
     (&["--ca-file", "f"], Refused),
     (&["--cert-file", "f"], Refused),
-    (&["--color", "never"], Done),
+    (&["--color", "never"], Applied),
     (&["--colour", "never"], Refused),
-    (&["--content-cache", "d"], Noted),
-    (&["--create-namespace"], Noted),
-    (&["--create-namespace=false"], Done),
-    (&["--debug"], Noted),
+    (&["--content-cache", "d"], Ignored),
+    (&["--create-namespace"], Ignored),
+    (&["--create-namespace=false"], Applied),
+    (&["--debug"], Ignored),
     (&["--dependency-update"], Refused),
-    (&["--description", "d"], Noted),
-    (&["--devel"], Noted),
-    (&["--disable-openapi-validation"], Noted),
-    (&["--dry-run"], Done),
-    (&["--dry-run=client"], Done),
+    (&["--description", "d"], Ignored),
+    (&["--devel"], Ignored),
+    (&["--disable-openapi-validation"], Ignored),
+    (&["--dry-run"], Applied),
+    (&["--dry-run=client"], Applied),
     (&["--dry-run=none"], Refused),
     (&["--dry-run=server"], Refused),
     (&["--enable-dns"], Refused),
-    (&["--force"], Noted),
-    (&["--force-conflicts"], Noted),
-    (&["--force-replace"], Noted),
-    (&["--generate-name"], Noted),
-    (&["-g"], Noted),
-    (&["--hide-notes"], Noted),
-    (&["--include-crds"], Done),
-    (&["--include-crds=true"], Done),
+    (&["--force"], Ignored),
+    (&["--force-conflicts"], Ignored),
+    (&["--force-replace"], Ignored),
+    (&["--generate-name"], Ignored),
+    (&["-g"], Ignored),
+    (&["--hide-notes"], Ignored),
+    (&["--include-crds"], Applied),
+    (&["--include-crds=true"], Applied),
     (&["--insecure-skip-tls-verify"], Refused),
-    (&["--is-upgrade"], Done),
+    (&["--is-upgrade"], Applied),
     (&["--key-file", "f"], Refused),
     (&["--keyring", "f"], Refused),
-    (&["--kube-apiserver", "a"], Noted),
-    (&["--kube-as-group", "a"], Noted),
-    (&["--kube-as-user", "a"], Noted),
-    (&["--kube-ca-file", "a"], Noted),
+    (&["--kube-apiserver", "a"], Ignored),
+    (&["--kube-as-group", "a"], Ignored),
+    (&["--kube-as-user", "a"], Ignored),
+    (&["--kube-ca-file", "a"], Ignored),
     (&["--kube-context", "a"], Refused),
-    (&["--kube-context", "a", "--namespace", "b"], Noted),
-    (&["--kube-insecure-skip-tls-verify"], Noted),
-    (&["--kube-tls-server-name", "a"], Noted),
-    (&["--kube-token", "a"], Noted),
-    (&["--kube-version", "1.30.0"], Done),
+    (&["--kube-context", "a", "--namespace", "b"], Ignored),
+    (&["--kube-insecure-skip-tls-verify"], Ignored),
+    (&["--kube-tls-server-name", "a"], Ignored),
+    (&["--kube-token", "a"], Ignored),
+    (&["--kube-version", "1.30.0"], Applied),
     (&["--kubeconfig", "a"], Refused),
-    (&["--kubeconfig", "a", "-n", "b"], Noted),
-    (&["--labels", "a=b"], Noted),
-    (&["-l", "a=b"], Noted),
-    (&["--name-template", "web"], Done),
-    (&["--namespace", "a"], Done),
-    (&["--no-hooks"], Done),
+    (&["--kubeconfig", "a", "-n", "b"], Ignored),
+    (&["--labels", "a=b"], Ignored),
+    (&["-l", "a=b"], Ignored),
+    (&["--name-template", "web"], Applied),
+    (&["--namespace", "a"], Applied),
+    (&["--no-hooks"], Applied),
     (&["--output-dir", "d"], Refused),
     (&["--pass-credentials"], Refused),
     (&["--password", "p"], Refused),
     (&["--plain-http"], Refused),
     (&["--post-renderer", "p"], Refused),
     (&["--post-renderer-args", "p"], Refused),
-    (&["--qps", "5"], Noted),
-    (&["--registry-config", "f"], Noted),
+    (&["--qps", "5"], Ignored),
+    (&["--registry-config", "f"], Ignored),
     (&["--release-name"], Refused),
-    (&["--render-subchart-notes"], Noted),
-    (&["--replace"], Noted),
-    (&["--repo", "https://charts.example.org"], Noted),
-    (&["--repository-cache", "d"], Noted),
-    (&["--repository-config", "f"], Noted),
-    (&["--rollback-on-failure"], Noted),
-    (&["--server-side"], Noted),
-    (&["--server-side=false"], Done),
-    (&["--set", "a=b"], Done),
-    (&["--set-file", "a=values.yaml"], Done),
-    (&["--set-json", "a=1"], Done),
-    (&["--set-literal", "a=b"], Done),
-    (&["--set-string", "a=b"], Done),
-    (&["--show-only", "templates/a.yaml"], Done),
-    (&["-s", "templates/a.yaml"], Done),
-    (&["--skip-crds"], Noted),
-    (&["--skip-crds", "--include-crds"], Noted),
-    (&["--skip-schema-validation"], Done),
-    (&["--skip-tests"], Done),
-    (&["--take-ownership"], Noted),
-    (&["--timeout", "5m"], Noted),
+    (&["--render-subchart-notes"], Ignored),
+    (&["--replace"], Ignored),
+    (&["--repo", "https://charts.example.org"], Ignored),
+    (&["--repository-cache", "d"], Ignored),
+    (&["--repository-config", "f"], Ignored),
+    (&["--rollback-on-failure"], Ignored),
+    (&["--server-side"], Ignored),
+    (&["--server-side=false"], Applied),
+    (&["--set", "a=b"], Applied),
+    (&["--set-file", "a=values.yaml"], Applied),
+    (&["--set-json", "a=1"], Applied),
+    (&["--set-literal", "a=b"], Applied),
+    (&["--set-string", "a=b"], Applied),
+    (&["--show-only", "templates/a.yaml"], Applied),
+    (&["-s", "templates/a.yaml"], Applied),
+    (&["--skip-crds"], Ignored),
+    (&["--skip-crds", "--include-crds"], Ignored),
+    (&["--skip-schema-validation"], Applied),
+    (&["--skip-tests"], Applied),
+    (&["--take-ownership"], Ignored),
+    (&["--timeout", "5m"], Ignored),
     (&["--username", "u"], Refused),
     (&["--validate"], Refused),
-    (&["--validate=false"], Done),
-    (&["--values", "values.yaml"], Done),
-    (&["-f", "values.yaml"], Done),
+    (&["--validate=false"], Applied),
+    (&["--values", "values.yaml"], Applied),
+    (&["-f", "values.yaml"], Applied),
     (&["--verify"], Refused),
-    (&["--version", "1.0.0"], Noted),
-    (&["--wait"], Noted),
-    (&["--wait=hookOnly"], Done),
-    (&["--wait-for-jobs"], Noted),
+    (&["--version", "1.0.0"], Ignored),
+    (&["--wait"], Ignored),
+    (&["--wait=hookOnly"], Applied),
+    (&["--wait-for-jobs"], Ignored),
 ];
 
 #[test]
-fn no_flag_of_helm_is_swallowed() {
+fn no_helm_flag_is_ignored_silently() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     fs::create_dir_all(place("web/templates")).unwrap();
@@ -123,20 +123,22 @@ fn no_flag_of_helm_is_swallowed() {
     fs::write(place("web/templates/a.yaml"), "kind: A\n").unwrap();
     fs::write(place("values.yaml"), "a: 1\n").unwrap();
     let mut wrong = Vec::new();
-    for (flags, answer) in FLAGS {
+    for (flags, treatment) in FLAGS {
         let output = pleach(folder.path(), &[&["template", "web"], *flags].concat());
-        let said = String::from_utf8(output.stderr).unwrap();
+        let printed = String::from_utf8(output.stderr).unwrap();
         let name = flags[0].split('=').next().unwrap();
         // A short flag is named by its long form.
-        let is_named = name.len() == 2 || said.contains(name);
+        let is_named = name.len() == 2 || printed.contains(name);
         let found = match (output.status.code(), output.stdout.is_empty()) {
-            (Some(0), false) if said.is_empty() => Some(Done),
-            (Some(0), false) if is_named && said.contains("has no effect") => Some(Noted),
-            (Some(2), true) if is_named && !said.contains("unexpected argument") => Some(Refused),
+            (Some(0), false) if printed.is_empty() => Some(Applied),
+            (Some(0), false) if is_named && printed.contains("has no effect") => Some(Ignored),
+            (Some(2), true) if is_named && !printed.contains("unexpected argument") => {
+                Some(Refused)
+            }
             _ => None,
         };
-        if found != Some(*answer) {
-            wrong.push(format!("{flags:?}: {found:?}: {said}"));
+        if found != Some(*treatment) {
+            wrong.push(format!("{flags:?}: {found:?}: {printed}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 pub(crate) const PLEACH: &str = env!("CARGO_BIN_EXE_pleach");
 
-/// Runs a command with the program on the path, and without what the user or a hook around us has set.
+/// Runs a command with pleach on the PATH, without the Git settings of the user or of a surrounding hook.
 pub(crate) fn command(folder: &Path, program: &str, arguments: &[&str]) -> Output {
     let bin = Path::new(PLEACH).parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
@@ -38,15 +38,15 @@ pub(crate) fn write(folder: &Path, tree: &Tree) {
     }
 }
 
-/// Runs a command, and gives what it said on both streams.
+/// Runs a command and returns the output of both streams.
 #[track_caller]
-pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str], is_fine: bool) -> String {
+pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str], succeeds: bool) -> String {
     let output = command(folder, program, arguments);
     let printed = [output.stdout, output.stderr].concat();
     let printed = String::from_utf8_lossy(&printed).into_owned();
     assert_eq!(
         output.status.success(),
-        is_fine,
+        succeeds,
         "{program} {arguments:?}: {printed}"
     );
     printed
@@ -58,21 +58,21 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 #[track_caller]
-fn hook(folder: &Path, is_fine: bool) -> String {
-    run(folder, PLEACH, &["hook", "run"], is_fine)
+fn hook(folder: &Path, succeeds: bool) -> String {
+    run(folder, PLEACH, &["hook", "run"], succeeds)
 }
 
-/// A repository with the starter and its tree committed, the workspace in a folder of it.
+/// A repository in which the starter and its output are committed, with the workspace in the folder `below`.
 pub(crate) fn repository(below: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &committed_starter(below));
-    // The index has the times of the files that were copied. Without this, plumbing commands take all files for changed.
+    // The index has the times of the original files. Without a refresh, plumbing commands consider all copied files changed.
     git(folder.path(), &["status", "--short"]);
     let workspace = folder.path().join(below);
     (folder, workspace)
 }
 
-/// The files of such a repository. Made once, because dozens of tests start from it.
+/// The files of such a repository, created once, because dozens of tests start from it.
 fn committed_starter(below: &str) -> Arc<Tree> {
     static MADE: Mutex<BTreeMap<String, Arc<Tree>>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +108,7 @@ fn read(folder: &Path) -> Tree {
     files.collect()
 }
 
-/// Changes a claim of prod; gives the file.
+/// Changes the disk size in a claim of prod and returns its file.
 pub(crate) fn change(workspace: &Path, size: &str) -> PathBuf {
     let file = workspace.join("environments/prod/databases.yaml");
     let text = fs::read_to_string(&file).unwrap();
@@ -150,7 +150,7 @@ fn a_stale_tree_is_reported_with_the_command_that_fixes_it() {
 }
 
 #[test]
-fn the_index_is_judged_and_not_the_work_tree() {
+fn the_hook_checks_the_index_and_not_the_work_tree() {
     let (_folder, root) = repository("");
     change(&root, "201Gi");
     git(&root, &["add", "."]);
@@ -158,12 +158,12 @@ fn the_index_is_judged_and_not_the_work_tree() {
     hook(&root, false);
     git(&root, &["add", "."]);
     hook(&root, true);
-    // What is not staged is no part of the commit, however wrong it is.
+    // Unstaged changes are not part of the commit, so their errors do not matter.
     let file = change(&root, "202Gi");
     fs::write(root.join("environments/prod/broken.yaml"), "{").unwrap();
     hook(&root, true);
-    // A claim is staged in one form, and is written in another: the staged one is rendered, into the index alone where the written
-    // file is not as staged.
+    // The staged claim differs from the one in the work tree. The staged one is rendered; the result is written only to the index where
+    // the file in the work tree differs from the staged file.
     git(&root, &["add", "environments/prod/databases.yaml"]);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("202Gi", "203Gi")).unwrap();
@@ -181,7 +181,7 @@ fn the_index_is_judged_and_not_the_work_tree() {
 }
 
 #[test]
-fn written_files_that_somebody_edited_are_seen() {
+fn edited_and_missing_generated_files_are_reported() {
     let (_folder, root) = repository("");
     let file = root.join("deploy/clusters/prod/apps.yaml");
     let made = fs::read_to_string(&file).unwrap();
@@ -208,7 +208,7 @@ fn written_files_that_somebody_edited_are_seen() {
 }
 
 #[test]
-fn a_new_environment_and_one_that_goes() {
+fn a_renamed_environment_can_be_fixed() {
     let (_folder, root) = repository("");
     let prod = root.join("environments/prod");
     git(&root, &["mv", "environments/prod", "environments/live"]);
@@ -229,7 +229,7 @@ fn a_new_environment_and_one_that_goes() {
 }
 
 #[test]
-fn before_the_first_commit_everything_is_judged() {
+fn before_the_first_commit_everything_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     git(root, &["init", "--quiet"]);
@@ -243,7 +243,7 @@ fn before_the_first_commit_everything_is_judged() {
 
 #[cfg(unix)]
 #[test]
-fn git_runs_the_hook_in_folders_below_worktrees_and_merges() {
+fn git_runs_the_hook_in_subfolders_worktrees_and_merges() {
     let (folder, root) = repository("platform/it's here");
     run(&root, PLEACH, &["hook", "install", "--fix"], true);
     git(&root, &["checkout", "--quiet", "-b", "other"]);
@@ -279,7 +279,7 @@ fn git_runs_the_hook_in_folders_below_worktrees_and_merges() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_commit_breaks_elsewhere_is_reported_once() {
+fn findings_of_a_commit_are_reported_once() {
     let (folder, root) = repository("");
     let overlay = root.join("overlays/prod");
     let write = |name: &str, text: &str| fs::write(overlay.join(name), text).unwrap();
@@ -294,7 +294,7 @@ fn what_a_commit_breaks_elsewhere_is_reported_once() {
     let printed = hook(&root, true);
     assert!(printed.contains("warning[unmatched-selector]"), "{printed}");
     git(folder.path(), &["commit", "--quiet", "-m", "a finding"]);
-    // It is in HEAD already, so the next commit gets no warning.
+    // The finding is in HEAD already, so the next commit gets no warning.
     change(&root, "301Gi");
     run(&root, PLEACH, &["render"], true);
     git(folder.path(), &["add", "."]);
@@ -323,7 +323,7 @@ fn what_a_commit_breaks_elsewhere_is_reported_once() {
 }
 
 #[test]
-fn a_hook_of_somebody_else_stays() {
+fn a_foreign_hook_is_kept() {
     let (folder, root) = repository("");
     git(&root, &["config", "core.hooksPath", "hooks"]);
     let file = folder.path().join("hooks/pre-commit");
@@ -338,7 +338,7 @@ fn a_hook_of_somebody_else_stays() {
     run(&root, PLEACH, &["hook", "install", "--force"], true);
     run(&root, PLEACH, &["hook", "install"], true);
     change(&root, "201Gi");
-    // What `-a` stages is gone when the hook has said no.
+    // Changes that `-a` staged are unstaged again when the hook fails.
     let printed = run(&root, "git", &["commit", "-a", "-m", "stale"], false);
     assert!(
         printed.contains("run `pleach render`, `git add`"),
@@ -355,7 +355,7 @@ fn a_hook_of_somebody_else_stays() {
 }
 
 #[test]
-fn affected_says_what_a_change_touches() {
+fn affected_names_the_changed_claims_and_folders() {
     let (_folder, root) = repository("");
     let affected = |arguments: &[&str]| {
         let output = command(&root, PLEACH, &[&["affected"], arguments].concat());
@@ -365,7 +365,7 @@ fn affected_says_what_a_change_touches() {
     assert_eq!(affected(&[]), "");
     assert_eq!(affected(&["-o", "github-matrix"]), "{\"include\": []}\n");
     change(&root, "201Gi");
-    // The overlay of prod may mix its claims, but a claim's own document touches the claim.
+    // The overlay of prod may combine its claims, but the document of a claim affects only that claim.
     assert_eq!(affected(&["--since", "HEAD"]), "prod/analytics\n");
     assert_eq!(
         affected(&["environments/prod/databases.yaml"]),
@@ -399,7 +399,7 @@ fn affected_says_what_a_change_touches() {
     );
 }
 
-/// `target/pre-commit`, where `.ci/run` puts it, or the one on the path.
+/// `.ci/run` installs pre-commit in `target/pre-commit` and adds it to the PATH.
 #[test_with::executable("pre-commit")]
 #[test]
 fn a_real_pre_commit_runs_the_hook() {
@@ -427,7 +427,7 @@ fn a_real_pre_commit_runs_the_hook() {
         git(&root, &["commit", "--quiet", "-m", "clean"]);
         change(&root, if fix { "301Gi" } else { "300Gi" });
         git(&root, &["add", "."]);
-        // Work that is not staged is put aside by pre-commit, and comes back.
+        // pre-commit stashes unstaged changes and restores them.
         fs::write(root.join("environments/stage/environment.yaml"), "broken").unwrap();
         let printed = run(&root, "git", &["commit", "-m", "stale"], fix);
         assert_eq!(
@@ -444,7 +444,7 @@ fn a_real_pre_commit_runs_the_hook() {
 }
 
 #[test]
-fn a_submodule_that_stays_at_its_commit_touches_nothing() {
+fn an_unchanged_submodule_affects_nothing() {
     let (_folder, root) = repository("");
     let inner = root.join("lib");
     fs::create_dir_all(inner.join("app")).unwrap();

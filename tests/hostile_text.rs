@@ -1,5 +1,5 @@
-//! Names, values and messages that try to get out of a report: no format gives a control character on, nor a line that a runner of
-//! GitHub Actions would take for a command and that is not ours.
+//! Names, values and messages that try to break out of a report: no format contains their control characters, or a line that GitHub
+//! Actions would execute as a command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,21 +17,21 @@ use proptest::prelude::*;
 use crate::common_forms::forms;
 use crate::compare::compare_trees;
 
-/// Pieces of which hostile texts are made.
+/// A pattern that generates hostile texts.
 const PIECES: &str = "(::error file=a::x|##\\[error\\]x|##\\[stop-commands\\]|::set-output name=a::b|\n|\r\n|\r|\u{1b}\\[2J|\u{1b}\\]0;x\u{7}|\u{1b}\\[8m|\u{8}|\u{9b}|\u{202e}|\u{2066}|\u{2028}|\u{feff}|\u{e0041}| |<img src=x>|\\||`|# h|@all|a|%0A){1,8}";
 
-const NOBODY: View<'static> = View {
+const VIEW: View<'static> = View {
     display: &|path| path.to_string(),
     color: false,
 };
 
 fn is_forbidden(char: char) -> bool {
-    let turns = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    char.is_control() && !matches!(char, '\n' | '\t') || turns
+    let reorders = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    char.is_control() && !matches!(char, '\n' | '\t') || reorders
 }
 
 #[track_caller]
-fn is_tame(what: &str, text: &str) {
+fn assert_is_harmless(what: &str, text: &str) {
     let found = text.chars().find(|it| is_forbidden(*it));
     assert!(found.is_none(), "{what} has {found:?}: {text:?}");
     let is_ours = |line: &str| {
@@ -40,7 +40,7 @@ fn is_tame(what: &str, text: &str) {
     };
     for line in text.lines().filter(|it| !is_ours(it)) {
         let bare = line.trim_start();
-        // An excerpt's own `::: path:1:2` names no command.
+        // `::: path:1:2` in an excerpt is no command.
         let is_command = bare.starts_with("::") && !bare.starts_with("::: ");
         assert!(!is_command, "{what} has a command: {line:?}");
         assert!(!line.contains("##["), "{what} has a command: {line:?}");
@@ -49,7 +49,7 @@ fn is_tame(what: &str, text: &str) {
 
 proptest! {
     #[test]
-    fn no_diagnostic_gets_out(words in PIECES, text in PIECES, path in PIECES) {
+    fn diagnostics_are_screened(words in PIECES, text in PIECES, path in PIECES) {
         let path = path.replace(['/', '\0'], "");
         let path = TreePath::new(&path).unwrap_or_else(TreePath::root);
         let source = Source::new(path, text.clone());
@@ -61,12 +61,12 @@ proptest! {
             .help(words);
         let diagnostics = Diagnostics::from(it);
         for format in Format::ALL {
-            is_tame(format.name(), &report(&diagnostics, *format, &NOBODY));
+            assert_is_harmless(format.name(), &report(&diagnostics, *format, &VIEW));
         }
     }
 
     #[test]
-    fn no_matrix_gets_out(name in PIECES, value in PIECES) {
+    fn matrices_are_screened(name in PIECES, value in PIECES) {
         let matrix = Matrix {
             environments: vec![name.clone()],
             claims: vec![Claim {
@@ -80,16 +80,16 @@ proptest! {
             }],
         };
         let text = anstream::adapter::strip_str(&matrix_text(&matrix)).to_string();
-        is_tame("text", &text);
-        is_tame("json", &matrix_json(&matrix));
+        assert_is_harmless("text", &text);
+        assert_is_harmless("json", &matrix_json(&matrix));
         let markdown = matrix_markdown(&matrix);
-        is_tame("md", &markdown);
+        assert_is_harmless("md", &markdown);
         prop_assert_eq!(markdown.lines().count(), 3);
         prop_assert!(!markdown.contains("<img"));
     }
 
     #[test]
-    fn no_list_of_what_is_affected_gets_out(name in PIECES) {
+    fn lists_of_affected_parts_are_screened(name in PIECES) {
         let claims = Touched::Claims(BTreeSet::from([name.clone()]));
         let environments = BTreeMap::from([(name.clone(), claims)]);
         let affected = Affected { environments };
@@ -106,13 +106,13 @@ proptest! {
             kustomizations: &folders,
             units: Some(&units),
         };
-        is_tame("name", &affected_names(&parts));
-        is_tame("json", &affected_json(&parts));
-        is_tame("github-matrix", &affected_matrix(&parts));
+        assert_is_harmless("name", &affected_names(&parts));
+        assert_is_harmless("json", &affected_json(&parts));
+        assert_is_harmless("github-matrix", &affected_matrix(&parts));
     }
 
     #[test]
-    fn no_change_gets_out(name in PIECES, before in PIECES, after in PIECES) {
+    fn changes_are_screened(name in PIECES, before in PIECES, after in PIECES) {
         let object = |text: &str| {
             let quoted = |it: &str| serde_json::to_string(it).unwrap();
             let (name, text) = (quoted(&name), quoted(&format!("one\ntwo\n{text}\nfour")));
@@ -124,16 +124,16 @@ proptest! {
         };
         let comparison = compare_trees(&tree(&before), &tree(&after));
         for (format, text) in forms(&comparison) {
-            // The page is a document with line ends of its own, and brings its script along.
+            // The HTML page contains a script, which is not checked.
             let text = text.split("<script").next().unwrap_or("");
-            is_tame(format, text);
+            assert_is_harmless(format, text);
         }
     }
 
     #[test]
-    fn what_is_screened_is_tame(text in PIECES) {
+    fn screened_text_is_harmless(text in PIECES) {
         let screened = screened(&text);
-        is_tame("text", &anstream::adapter::strip_str(&screened).to_string());
+        assert_is_harmless("text", &anstream::adapter::strip_str(&screened).to_string());
         prop_assert_eq!(&pleach::report::screened(&screened), &screened);
     }
 }

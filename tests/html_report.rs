@@ -1,6 +1,6 @@
-//! The page of `pleach diff --output html` in a real browser: Chromium by its driver, both of Debian's packages.
+//! The page of `pleach diff --output html` in a real browser: Chromium and its driver, from Debian's packages.
 //!
-//! Skipped where they are missing. `PAGES=folder cargo test page` keeps the screenshots.
+//! The test is skipped if they are missing. `PAGES=folder cargo test html_report` saves screenshots.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::common_forms::{VIEW, comparison};
 
-/// The driver as a process, and one session of it.
+/// The process of the driver, with one session.
 struct Browser {
     driver: Child,
     port: u16,
@@ -31,7 +31,7 @@ impl Drop for Browser {
 
 impl Browser {
     fn open() -> Browser {
-        // The driver takes a free port and says which.
+        // The driver chooses a free port and prints it.
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -47,7 +47,7 @@ impl Browser {
         std::thread::spawn(move || lines.for_each(drop));
         let mut browser = Browser {
             driver,
-            port: port.expect("the driver says its port"),
+            port: port.expect("the driver prints its port"),
             session: String::new(),
         };
         let arguments = [
@@ -113,7 +113,7 @@ impl Browser {
         )
     }
 
-    /// Types keys, wherever the focus is.
+    /// Types keys into the element that has the focus.
     fn keys(&self, text: &str) {
         let actions: Vec<Value> = text
             .chars()
@@ -148,8 +148,8 @@ impl Browser {
         );
     }
 
-    /// Keeps a picture of the whole page, where somebody wants to look at it.
-    fn picture(&self, name: &str) {
+    /// Saves a screenshot of the whole page if `PAGES` is set.
+    fn save_screenshot(&self, name: &str) {
         let Some(folder) = std::env::var_os("PAGES") else {
             return;
         };
@@ -188,15 +188,15 @@ fn the_page_works_in_a_browser() {
     let all = number(SHOWN);
     assert!(all > 3, "{all} changes");
 
-    // A cell of the matrix shows its claim and its environment alone, once more all.
+    // A click on a cell of the matrix shows only its claim and its environment; a second click shows all changes.
     let cell = "document.querySelector('td button[data-environment=prod]').click();";
     let filtered = number(&format!("{cell} {SHOWN}"));
     assert!(0 < filtered && filtered < all, "{filtered} of {all}");
-    let strangers = "return [...document.querySelectorAll('.change:not([hidden])')].filter((it) => !JSON.parse(it.dataset.environments).includes('prod')).length";
-    assert_eq!(number(strangers), 0);
+    let others = "return [...document.querySelectorAll('.change:not([hidden])')].filter((it) => !JSON.parse(it.dataset.environments).includes('prod')).length";
+    assert_eq!(number(others), 0);
     assert_eq!(number(&format!("{cell} {SHOWN}")), all);
 
-    // An object unfolds, and all fold.
+    // One object can be unfolded, and all can be folded.
     let height =
         "return document.querySelector('.change:has(.rows)').getBoundingClientRect().height";
     let measure = |script: &str| browser.run(&format!("{script} {height}")).as_f64().unwrap();
@@ -204,7 +204,7 @@ fn the_page_works_in_a_browser() {
     let unfolded = measure("document.querySelector('.change:has(.rows) > summary').click();");
     assert!(unfolded > folded + 20.0, "{folded} {unfolded}");
 
-    // Keys: search, everything again, only dangers, the next change.
+    // Keys: search, show all changes, show only dangers, go to the next change.
     browser.keys("/events");
     let found = number(SHOWN);
     assert!(0 < found && found < all, "{found} of {all}");
@@ -229,8 +229,8 @@ fn the_page_works_in_a_browser() {
     );
     assert!(number("return document.querySelectorAll('.cluster svg').length") > 1);
 
-    // Nothing is wider than the screen but what scrolls by itself, and each scheme has its own colours.
-    let mut papers = Vec::new();
+    // Only scrollable elements may be wider than the screen, and each colour scheme has its own colours.
+    let mut backgrounds = Vec::new();
     for (width, scheme) in [
         (360, "light"),
         (360, "dark"),
@@ -247,14 +247,14 @@ fn the_page_works_in_a_browser() {
         // No column of the matrix is out of sight.
         let hidden = browser.run("const table = document.querySelector('#matrix .scroll'); return table.scrollWidth - table.clientWidth");
         assert_eq!(hidden, json!(0), "the matrix is wider than {width}");
-        papers.push(browser.run("return getComputedStyle(document.body).backgroundColor"));
-        browser.picture(&format!("{scheme}-{width}"));
+        backgrounds.push(browser.run("return getComputedStyle(document.body).backgroundColor"));
+        browser.save_screenshot(&format!("{scheme}-{width}"));
     }
-    assert_eq!(papers[0], papers[2]);
-    assert_ne!(papers[0], papers[1]);
+    assert_eq!(backgrounds[0], backgrounds[2]);
+    assert_ne!(backgrounds[0], backgrounds[1]);
 
     let log = browser.call("POST", "/se/log", &json!({"type": "browser"}));
-    assert_eq!(log, json!([]), "the console has something to say");
+    assert_eq!(log, json!([]), "the console has messages");
     let requests = number("return performance.getEntriesByType('resource').length");
-    assert_eq!(requests, 0, "the page asks for something");
+    assert_eq!(requests, 0, "the page loads a resource");
 }

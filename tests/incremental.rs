@@ -1,4 +1,4 @@
-//! What is rendered of a change is what a run of the whole workspace would render, byte for byte.
+//! Rendering only what a change affects gives the same bytes as rendering the whole workspace.
 
 use pleach::incremental::update;
 use pleach::tree::{Changes, Tree, TreePath};
@@ -9,10 +9,11 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::affected::{EDITS, Edit, WORKSPACE as SMALL, edited};
 
-/// A field of base that has an effect in some environments only, a pinned chart, an overlay that must match, and a limit on names.
+/// A workspace with a base field that affects only some environments, a pinned chart, an overlay whose patch must match, and a limit
+/// on names.
 pub(crate) const MORE: &str = include_str!("incremental/workspace.txt");
 
-/// More edits: a path, the text there, its replacement.
+/// Edits of `MORE`.
 pub(crate) const MORE_EDITS: &[Edit] = &[
     (
         "environments/one/door.yaml",
@@ -177,38 +178,38 @@ pub(crate) const MORE_EDITS: &[Edit] = &[
     ("pleach.yaml", Some("name: more"), Some("name: renamed")),
 ];
 
-/// What the edits so far have come to.
+/// The workspace after some edits, and its rendering.
 struct State {
     files: Tree,
-    whole: Compiled,
+    full: Compiled,
     claims: usize,
 }
 
 impl State {
     fn of(files: Tree) -> State {
-        let whole = compile(&files, &Options::default());
-        let claims = whole.claims;
+        let full = compile(&files, &Options::default());
+        let claims = full.claims;
         State {
             files,
-            whole,
+            full,
             claims,
         }
     }
 
-    /// Whether a run that ended so is remembered.
-    fn is_silent(&self) -> bool {
-        self.whole.diagnostics.is_empty()
+    /// Whether the run had no diagnostics. Only such a run is stored.
+    fn is_clean(&self) -> bool {
+        self.full.diagnostics.is_empty()
     }
 }
 
 #[derive(Default)]
 struct Counts {
     edits: usize,
-    silent: usize,
+    clean: usize,
     updated: usize,
 }
 
-/// Makes an edit. What it changed is rendered against the last state that had nothing to say, and compared with a run of the whole.
+/// Renders what changed since the last state without diagnostics, and compares it with a rendering of the whole workspace.
 fn step(known: &mut State, files: &Tree, counts: &mut Counts, name: &str) -> bool {
     let changes = Changes::between(&known.files, files);
     if changes.is_empty() {
@@ -216,7 +217,7 @@ fn step(known: &mut State, files: &Tree, counts: &mut Counts, name: &str) -> boo
     }
     counts.edits += 1;
     let next = State::of(files.clone());
-    counts.silent += usize::from(next.is_silent());
+    counts.clean += usize::from(next.is_clean());
     let found = update(
         [&known.files, files],
         &changes,
@@ -225,24 +226,19 @@ fn step(known: &mut State, files: &Tree, counts: &mut Counts, name: &str) -> boo
     );
     if let Some(found) = found {
         counts.updated += 1;
-        let said: Vec<_> = next
-            .whole
-            .diagnostics
-            .iter()
-            .map(|it| &it.message)
-            .collect();
-        assert!(next.is_silent(), "{name}: {said:?}");
+        let messages: Vec<_> = next.full.diagnostics.iter().map(|it| &it.message).collect();
+        assert!(next.is_clean(), "{name}: {messages:?}");
         assert_eq!(found.claims, next.claims, "{name}");
         let is_covered = |it: &TreePath| found.compiled.as_ref().is_some_and(|all| all.covers(it));
-        let rest = known.whole.tree.iter().filter(|it| !is_covered(it.0));
+        let rest = known.full.tree.iter().filter(|it| !is_covered(it.0));
         let part = found.compiled.iter().flat_map(|it| &it.tree);
         let spliced: Tree = rest
             .chain(part)
             .map(|(path, bytes)| (path.clone(), bytes.clone()))
             .collect();
-        assert_eq!(spliced.to_text(), next.whole.tree.to_text(), "{name}");
+        assert_eq!(spliced.to_text(), next.full.tree.to_text(), "{name}");
     }
-    if next.is_silent() {
+    if next.is_clean() {
         *known = next;
     }
     true
@@ -251,7 +247,7 @@ fn step(known: &mut State, files: &Tree, counts: &mut Counts, name: &str) -> boo
 fn sequence(workspace: &str, edits: &[Edit], chosen: &[usize], counts: &mut Counts) {
     let mut files = Tree::from_text(workspace);
     let mut known = State::of(files.clone());
-    assert!(known.is_silent(), "{:?}", known.whole.diagnostics);
+    assert!(known.is_clean(), "{:?}", known.full.diagnostics);
     for at in chosen {
         let edit = edits[*at];
         files = edited(&files, &[edit]);
@@ -264,7 +260,7 @@ fn sequence(workspace: &str, edits: &[Edit], chosen: &[usize], counts: &mut Coun
     }
 }
 
-/// Random sequences of so many edits in all.
+/// Random sequences with at least `edits_min` edits in total.
 fn random(edits_min: usize, mut runner: TestRunner) -> Counts {
     let mut counts = Counts::default();
     for (workspace, edits) in [(SMALL, EDITS), (MORE, MORE_EDITS)] {
@@ -279,20 +275,20 @@ fn random(edits_min: usize, mut runner: TestRunner) -> Counts {
 }
 
 #[test]
-fn random_edits_give_the_bytes_of_whole_runs() {
+fn random_edits_give_the_bytes_of_full_runs() {
     let counts = random(150, TestRunner::deterministic());
     assert!(
         counts.updated > 0,
         "{} of {} were rendered in part",
         counts.updated,
-        counts.silent
+        counts.clean
     );
 }
 
 /// For a release build: `PLEACH_EDITS=10000 cargo test --release --test suite incremental::many -- --ignored --nocapture`
 #[test]
 #[ignore = "takes minutes"]
-fn many_random_edits_give_the_bytes_of_whole_runs() {
+fn many_random_edits_give_the_bytes_of_full_runs() {
     let edits = std::env::var("PLEACH_EDITS")
         .ok()
         .and_then(|it| it.parse().ok());
@@ -302,13 +298,13 @@ fn many_random_edits_give_the_bytes_of_whole_runs() {
     };
     let counts = random(edits.unwrap_or(10_000), TestRunner::new(config));
     println!(
-        "{} edits, {} to a silent workspace, {} rendered in part",
-        counts.edits, counts.silent, counts.updated
+        "{} edits, {} to a workspace without diagnostics, {} rendered in part",
+        counts.edits, counts.clean, counts.updated
     );
 }
 
 #[test]
-fn each_edit_alone_gives_the_bytes_of_whole_runs() {
+fn each_edit_alone_gives_the_bytes_of_full_runs() {
     let mut counts = Counts::default();
     for (workspace, edits) in [(SMALL, EDITS), (MORE, MORE_EDITS)] {
         for at in 0..edits.len() {

@@ -1,5 +1,5 @@
-//! The claims of InfraForge with the project's own charts: what reaches a chart is the same by either engine, and is what the
-//! chart's schema takes.
+//! The claims of InfraForge with the charts of this repository: both engines pass the same values to a chart, and its schema accepts
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use pleach::{Options, compile};
 use serde_json::Value;
 
 #[test]
-fn a_chart_takes_the_values_that_claims_give() {
+fn charts_accept_the_values_of_claims() {
     for claims in workspaces() {
         for (place, service) in by_argo(&claims) {
             let schema = crate::charts::schema(&service.chart);
             let faults = validate(&service.values, &schema, "values").into_iter();
-            // A null removes a value, which Helm does before it looks at the schema.
+            // A null removes a value; Helm does that before it validates against the schema.
             let faults: Vec<String> = faults
                 .filter(|it| !it.message.contains("found null"))
                 .map(|it| format!("{place}: [{}] {} {}", it.code, it.message, it.label))
@@ -28,7 +28,7 @@ fn a_chart_takes_the_values_that_claims_give() {
 }
 
 #[test]
-fn both_engines_give_a_chart_the_same_values() {
+fn both_engines_pass_a_chart_the_same_values() {
     for claims in workspaces() {
         let (argo, flux) = (by_argo(&claims), by_flux(&claims));
         assert!(!argo.is_empty());
@@ -49,14 +49,14 @@ fn both_engines_give_a_chart_the_same_values() {
     }
 }
 
-/// What an engine installs.
+/// A chart as an engine installs it.
 struct Service {
     chart: String,
     version: String,
     values: Node,
 }
 
-/// By namespace and name: what the ApplicationSets find.
+/// The services that Argo CD's ApplicationSets install, by namespace and name.
 fn by_argo(claims: &[(String, String)]) -> BTreeMap<String, Service> {
     let tree = rendered(claims, "argo");
     let mut services = BTreeMap::new();
@@ -90,11 +90,11 @@ fn listed(tree: &Tree, cluster_type: &str, environment: &str, name: &str) -> Nod
     let generators = set.at_keys(&["spec", "generators"]).unwrap();
     let list = generators.as_sequence().unwrap()[0].at_keys(&["list", "elements"]);
     let elements = list.and_then(Node::as_sequence).unwrap();
-    let is_it = |it: &&Node| it.get("name").and_then(Node::as_str) == Some(name);
-    elements.iter().find(is_it).unwrap().clone()
+    let has_name = |it: &&Node| it.get("name").and_then(Node::as_str) == Some(name);
+    elements.iter().find(has_name).unwrap().clone()
 }
 
-/// By namespace and name: what the HelmReleases say, and the OCIRepositories that they take their charts from.
+/// The services that Flux's HelmReleases install from OCIRepositories, by namespace and name.
 fn by_flux(claims: &[(String, String)]) -> BTreeMap<String, Service> {
     let tree = rendered(claims, "flux");
     let objects = tree.iter().flat_map(|it| documents(it.1));
@@ -126,7 +126,7 @@ fn by_flux(claims: &[(String, String)]) -> BTreeMap<String, Service> {
     services.collect()
 }
 
-/// The golden case's claims and, where they are available, the examples: environments and texts.
+/// Environments and texts of the claims in the golden case and, if available, in the examples.
 fn workspaces() -> Vec<Vec<(String, String)>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
@@ -204,13 +204,13 @@ fn rendered(claims: &[(String, String)], engine: &str) -> Tree {
         }
     }
     let compiled = compile(&tree, &Options::default());
-    let said: Vec<String> = compiled
+    let messages: Vec<String> = compiled
         .diagnostics
         .iter()
         .filter(|it| it.severity == pleach::diag::Severity::Error)
         .map(|it| format!("[{}] {}", it.code, it.message))
         .collect();
-    assert!(said.is_empty(), "{said:?}");
+    assert!(messages.is_empty(), "{messages:?}");
     compiled.tree
 }
 
@@ -232,7 +232,7 @@ fn data(node: &Node) -> Value {
     crate::examples::json(node)
 }
 
-/// As Helm lays the values of a release over those of its chart.
+/// Merges values as Helm merges those of a release into those of its chart.
 fn coalesce(base: &mut Value, over: &Value) {
     let (Value::Object(entries), Value::Object(over)) = (base, over) else {
         return;

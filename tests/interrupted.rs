@@ -1,4 +1,4 @@
-//! Runs that are cut short: by a reader that goes away, a device that is full, or a kill in the middle.
+//! Interrupted runs: the reader of the output closes its pipe, the device is full, or the process is killed.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ const COMMANDS: [(&[&str], i32); 14] = [
 ];
 
 #[test]
-fn a_reader_that_goes_away_does_not_change_the_exit_code() {
+fn a_closed_pipe_does_not_change_the_exit_code() {
     let (_folder, root) = repository("");
     change(&root, "201Gi");
     for (arguments, wanted) in COMMANDS {
@@ -55,7 +55,7 @@ fn a_reader_that_goes_away_does_not_change_the_exit_code() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_device_that_is_full_is_an_error() {
+fn a_full_device_is_an_error() {
     let (_folder, root) = repository("");
     change(&root, "201Gi");
     for (arguments, _) in COMMANDS {
@@ -69,7 +69,7 @@ fn a_device_that_is_full_is_an_error() {
 }
 
 #[test]
-fn what_a_killed_init_has_written_is_no_obstacle() {
+fn init_completes_what_a_killed_init_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     run(root, PLEACH, &["init"], true);
@@ -80,7 +80,7 @@ fn what_a_killed_init_has_written_is_no_obstacle() {
     assert!(root.join("environments/prod/databases.yaml").exists());
     assert!(!root.join(".pleach-abc123.tmp").exists());
     assert!(run(root, PLEACH, &["init"], false).contains("nothing was written"));
-    // What somebody else wrote is one.
+    // A file with other content is not overwritten.
     fs::remove_file(root.join("pleach.yaml")).unwrap();
     fs::write(root.join("environments/prod/databases.yaml"), "mine").unwrap();
     let printed = run(root, PLEACH, &["init"], false);
@@ -92,7 +92,7 @@ fn what_a_killed_init_has_written_is_no_obstacle() {
 }
 
 #[test]
-fn what_a_killed_new_kind_has_written_is_no_obstacle() {
+fn new_kind_completes_what_a_killed_run_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     run(root, PLEACH, &["init"], true);
@@ -114,7 +114,7 @@ fn what_a_killed_new_kind_has_written_is_no_obstacle() {
 }
 
 #[test]
-fn a_folder_that_a_killed_new_kind_has_made_is_no_obstacle() {
+fn new_kind_accepts_the_empty_folder_of_a_killed_run() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     run(root, PLEACH, &["init"], true);

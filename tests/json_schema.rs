@@ -1,4 +1,4 @@
-//! `pleach schema`: what renders is valid by the printed schema, and a slip that the loader refuses is refused by it too.
+//! `pleach schema`: the printed schema accepts all documents that render, and refuses the misspelled fields that the loader refuses.
 
 use std::fs;
 use std::path::Path;
@@ -14,26 +14,26 @@ use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::{FieldPath, Node, Step, View, parse};
 use serde_json::Value as Json;
 
-/// A printed schema, ready to judge documents.
-pub(crate) struct Judge {
+/// A compiled schema.
+pub(crate) struct Validator {
     schemas: Compiled,
     index: SchemaIndex,
 }
 
-impl Judge {
-    pub(crate) fn new(schema: Json) -> Judge {
+impl Validator {
+    pub(crate) fn new(schema: Json) -> Validator {
         let (mut schemas, mut compiler) = (Compiled::new(), Compiler::new());
         compiler.add_resource("pleach:schema", schema).unwrap();
         let index = compiler.compile("pleach:schema", &mut schemas);
         let index = index.unwrap_or_else(|error| panic!("{error:#}"));
-        Judge { schemas, index }
+        Validator { schemas, index }
     }
 
-    fn of(files: &dyn Files, form: Form) -> Judge {
+    fn of(files: &dyn Files, form: Form) -> Validator {
         let mut faults = Diagnostics::default();
         let schemas = Schemas::read(files, None, &mut faults);
         assert!(faults.is_empty(), "{faults:?}");
-        Judge::new(schemas.all(form))
+        Validator::new(schemas.all(form))
     }
 
     fn fault(&self, document: &Node) -> Option<String> {
@@ -41,8 +41,8 @@ impl Judge {
     }
 
     pub(crate) fn fault_of(&self, document: &Json) -> Option<String> {
-        let judged = self.schemas.validate(document, self.index);
-        judged.err().map(|it| it.to_string())
+        let result = self.schemas.validate(document, self.index);
+        result.err().map(|it| it.to_string())
     }
 }
 
@@ -87,15 +87,15 @@ fn every_file_of_the_golden_workspaces_is_valid() {
     let mut count = 0;
     for files in golden() {
         let (part, whole) = (
-            Judge::of(&files, Form::Partial),
-            Judge::of(&files, Form::Whole),
+            Validator::of(&files, Form::Partial),
+            Validator::of(&files, Form::Whole),
         );
         let (base, _) = load::environment_folder(pleach::layout::BASE);
         for path in own_files(&files) {
             for document in documents(&files, &path) {
                 let at = document.span();
                 assert_eq!(part.fault(&document), None, "{at}");
-                // Over a claim of base, an environment says a part.
+                // An environment may contain part of a claim if base contains the rest.
                 if files.list(&base).is_err() {
                     assert_eq!(whole.fault(&document), None, "{at}");
                 }
@@ -107,7 +107,7 @@ fn every_file_of_the_golden_workspaces_is_valid() {
 }
 
 #[test]
-fn every_claim_of_a_case_that_renders_is_valid() {
+fn every_claim_in_a_valid_case_is_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/claims");
     let mut count = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -119,10 +119,10 @@ fn every_claim_of_a_case_that_renders_is_valid() {
             "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: case}\n",
         );
         tree.overlay(&Tree::from_text(&text));
-        let judge = Judge::of(&tree, Form::Partial);
+        let validator = Validator::of(&tree, Form::Partial);
         for path in own_files(&tree) {
             for document in documents(&tree, &path) {
-                assert_eq!(judge.fault(&document), None, "{}", document.span());
+                assert_eq!(validator.fault(&document), None, "{}", document.span());
                 count += 1;
             }
         }
@@ -130,12 +130,12 @@ fn every_claim_of_a_case_that_renders_is_valid() {
     assert!(count > 40, "{count} documents");
 }
 
-/// Each field of each claim in turn gets a name that is none.
+/// Misspells each field of each claim, one at a time.
 #[test]
 fn a_misspelled_field_is_refused_where_the_loader_refuses_it() {
     let mut count = 0;
     for files in golden() {
-        let judge = Judge::of(&files, Form::Partial);
+        let validator = Validator::of(&files, Form::Partial);
         let kinds = load::kinds(&files, &mut Diagnostics::default());
         for path in own_files(&files) {
             for document in documents(&files, &path) {
@@ -146,21 +146,21 @@ fn a_misspelled_field_is_refused_where_the_loader_refuses_it() {
                 let mut places = Vec::new();
                 keys(&document, &mut FieldPath::root(), &mut places);
                 for place in places {
-                    let mut slip = document.clone();
-                    misspell(&mut slip, &place);
-                    let mut read = slip.clone();
+                    let mut misspelled = document.clone();
+                    misspell(&mut misspelled, &place);
+                    let mut read = misspelled.clone();
                     normalise(&mut read, kind, &mut Diagnostics::default());
                     let faults = validate(&read, &kind.schema, "claim");
                     if faults.iter().any(|it| it.code == "unknown-field") {
                         let at = document.span();
-                        assert!(judge.fault(&slip).is_some(), "{at} {place:?}");
+                        assert!(validator.fault(&misspelled).is_some(), "{at} {place:?}");
                         count += 1;
                     }
                 }
             }
         }
     }
-    assert!(count > 500, "{count} slips");
+    assert!(count > 500, "{count} misspelled fields");
 }
 
 fn keys(node: &Node, here: &mut FieldPath, found: &mut Vec<FieldPath>) {
@@ -210,13 +210,13 @@ fn the_values_of_a_chart_that_a_claim_names_are_checked() {
          -- charts/plain/Chart.yaml --\napiVersion: v2\nname: plain\nversion: 1.0.0\n\
          -- charts/plain/values.yaml --\n# How many pods.\nreplicas: 2\n",
     );
-    let judge = Judge::of(&tree, Form::Partial);
+    let validator = Validator::of(&tree, Form::Partial);
     let claim = |chart: &str, values: &str| {
         let text = format!(
             "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: a}}\nspec: {{namespace: a, chart: {{repository: 'oci://charts.example.com', name: {chart}}}, values: {values}}}\n"
         );
         let path = TreePath::new("claim.yaml").unwrap();
-        judge.fault(&parse(&Source::new(path, text)).unwrap()[0])
+        validator.fault(&parse(&Source::new(path, text)).unwrap()[0])
     };
     assert_eq!(claim("web", "{replicas: 1}"), None);
     assert!(claim("web", "{replicas: many}").is_some());
@@ -247,16 +247,16 @@ fn pleach(folder: &Path, arguments: &[&str]) -> (bool, String, String) {
 }
 
 #[test]
-fn a_new_workspace_names_its_schema() {
+fn a_new_workspace_refers_to_its_schema() {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join(".vscode/settings.json");
     fs::create_dir(settings.parent().unwrap()).unwrap();
     fs::write(&settings, "{}").unwrap();
-    let (is_fine, _, said) = pleach(folder.path(), &["init"]);
-    assert!(is_fine, "{said}");
+    let (succeeds, _, messages) = pleach(folder.path(), &["init"]);
+    assert!(succeeds, "{messages}");
     assert!(
-        said.contains("`.vscode/settings.json` already exists"),
-        "{said}"
+        messages.contains("`.vscode/settings.json` already exists"),
+        "{messages}"
     );
     assert_eq!(fs::read_to_string(&settings).unwrap(), "{}");
     let (_, printed, _) = pleach(folder.path(), &["schema"]);
@@ -269,19 +269,19 @@ fn a_new_workspace_names_its_schema() {
         "{text}"
     );
     assert!(pleach(folder.path(), &["new", "kind", "Website"]).0);
-    let (is_fine, _, said) = pleach(folder.path(), &["schema", "--write"]);
-    assert!(is_fine, "{said}");
+    let (succeeds, _, messages) = pleach(folder.path(), &["schema", "--write"]);
+    assert!(succeeds, "{messages}");
     let written = fs::read_to_string(folder.path().join(".pleach/schema.json")).unwrap();
     assert!(written.contains("\"Website\""));
-    let (is_fine, kind, _) = pleach(folder.path(), &["schema", "ClaimKind"]);
-    assert!(is_fine);
-    let judge = Judge::new(serde_json::from_str(&kind).unwrap());
+    let (succeeds, kind, _) = pleach(folder.path(), &["schema", "ClaimKind"]);
+    assert!(succeeds);
+    let validator = Validator::new(serde_json::from_str(&kind).unwrap());
     let files = Folder::open(folder.path()).unwrap();
     let path = TreePath::new("templates/Website/kind.yaml").unwrap();
-    assert_eq!(judge.fault(&documents(&files, &path)[0]), None);
-    let (is_fine, _, said) = pleach(folder.path(), &["schema", "Webside"]);
+    assert_eq!(validator.fault(&documents(&files, &path)[0]), None);
+    let (succeeds, _, messages) = pleach(folder.path(), &["schema", "Webside"]);
     assert!(
-        !is_fine && said.contains("did you mean `Website`?"),
-        "{said}"
+        !succeeds && messages.contains("did you mean `Website`?"),
+        "{messages}"
     );
 }

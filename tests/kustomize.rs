@@ -1,7 +1,5 @@
-//! Builds of small folders: input below `in`, then what is printed (`out.yaml`) and said (`report`).
-//!
-//! Where the head of a case names a version of kustomize, its `out.yaml` is what that program printed. The corpus of the real
-//! program's outputs is run too, where it is available.
+//! Builds the corpus of the real kustomize's inputs and outputs, if it is available. `tests/cases/kustomize.rs` builds the cases in
+//! `tests/kustomize/`.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +16,7 @@ const KNOWN_TO_DIFFER: usize = 4;
 
 #[test_with::path("../shared/conformance/kustomize")]
 #[test]
-fn corpus() {
+fn the_corpus_builds_as_with_kustomize() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/kustomize");
     let folders = fs::read_dir(&corpus)
         .unwrap()

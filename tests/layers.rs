@@ -1,29 +1,29 @@
-//! The modules of the root package and what each may import. Cargo holds the order of the crates; this table holds the order
+//! The modules of the root package and what each may import. Cargo enforces the order of the crates; this table enforces the order
 //! within the root. A new import is added here first, in a commit that gives the reason.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What the root re-exports of the crates and only some modules may use. Nodes, objects, schemas and diagnostics are for all.
+/// Re-exported crates that only some modules may use. All modules may use nodes, objects, schemas and diagnostics.
 const FROM_CRATES: [&str; 5] = ["chart", "patch", "kustomize", "diff", "fetch"];
 
-/// In layer order, as `src/lib.rs` declares them, and the rooms of the program, as `src/main.rs` does.
-const ROOMS: &[(&str, &[&str])] = &[
+/// The modules in layer order, as `src/lib.rs` and then `src/main.rs` declare them, each with its allowed imports.
+const MODULES: &[(&str, &[&str])] = &[
     ("observer", &[]),
     ("layout", &[]),
     // `diff` because rules about changes see pairs of objects.
     ("rules", &["diff"]),
     ("products", &["rules", "diff"]),
     ("template", &[]),
-    // `kustomize` because it asks for charts to be rendered.
+    // `kustomize` because kustomizations contain charts to render.
     ("inflate", &["chart", "kustomize"]),
-    // `chart` for the lock and the cache, which also hold what is pinned of remote bases.
+    // `chart` for the lock and the cache, which also contain pinned remote bases.
     ("remote", &["chart", "kustomize"]),
     // `inflate` because units install charts, `kustomize` because they build folders.
     ("deploy", &["inflate", "chart", "kustomize"]),
     ("emit", &[]),
     ("danger", &["rules", "diff", "products"]),
-    // `emit` for the ownership line, which says what a file was generated from.
+    // `emit` for the ownership line, which names the claim that a file was generated from.
     (
         "compare",
         &[
@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "danger",
         ],
     ),
-    // `diff` for what comparisons leave out, which `pleach.yaml` says.
+    // `diff` for the fields that comparisons ignore, which `pleach.yaml` lists.
     ("load", &["layout", "template", "chart", "diff"]),
     ("resolve", &["layout", "template", "load"]),
     ("render", &["template", "load", "resolve"]),
@@ -65,15 +65,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("prove", &["kustomize", "render", "compose"]),
     ("promote", &["layout", "load", "resolve"]),
-    // `deploy` for the objects that charts make.
+    // `deploy` for the objects that charts render.
     (
         "provenance",
         &["layout", "template", "deploy", "compare", "load"],
     ),
     ("matrix", &["products"]),
-    // `danger` for the rules that need one side only, `compare` for the claims that folders came from.
-    // `deploy` for the values that releases give to charts, `provenance` for lines of claims behind templates.
-    // Charts and manifests for the definitions that an environment's cluster has.
+    // `danger` for the rules that need only one tree, `compare` for the claims that folders were rendered from.
+    // `deploy` for the values that releases pass to charts, `provenance` for the lines of claims behind templates.
+    // `chart` and `compose` for the CRDs in the cluster of an environment.
     (
         "check",
         &[
@@ -90,7 +90,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
         ],
     ),
-    // `compare` for what a kustomization names, `inflate` for its charts.
+    // `compare` for the files that a kustomization names, `inflate` for its charts.
     ("plain", &["inflate", "kustomize", "compare", "check"]),
     // All stages in order; `deploy` for the charts that releases install.
     (
@@ -102,9 +102,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // Renders whole workspaces, so it is above the pipeline.
     ("case", &["layout", "chart", "emit", "load", "compare"]),
-    // `emit` because generated files are no input.
     // Describes what `load` reads, and the values of charts.
     ("json_schema", &["chart", "load", "engine"]),
+    // `emit` because generated files are no input.
     (
         "affected",
         &["layout", "template", "chart", "kustomize", "load", "emit"],
@@ -147,7 +147,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // `workspace_diff` because comparisons store word indexes between runs.
     ("disk", &["emit", "workspace_diff"]),
-    // Answers from all that a workspace is: its claims, kinds, templates, charts and what they render to.
+    // Answers questions about all parts of a workspace: claims, kinds, templates, charts and their output.
     (
         "lsp",
         &[
@@ -198,15 +198,15 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn rooms_import_only_what_the_table_says() {
+fn modules_import_only_what_the_table_allows() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
-    for (room, allowed) in ROOMS {
-        for file in rust_files(&source.join(room)) {
+    for (module, allowed) in MODULES {
+        for file in rust_files(&source.join(module)) {
             let text = std::fs::read_to_string(&file).expect("a source file can be read");
             let forbidden = imports(&text)
                 .into_iter()
-                .filter(|it| it != room && !allowed.contains(&it.as_str()));
+                .filter(|it| it != module && !allowed.contains(&it.as_str()));
             wrong.extend(forbidden.map(|it| format!("{} imports {it}", file.display())));
         }
     }
@@ -214,7 +214,7 @@ fn rooms_import_only_what_the_table_says() {
 }
 
 #[test]
-fn the_table_has_all_rooms_in_the_order_of_the_library() {
+fn the_table_lists_all_modules_in_the_order_of_their_declaration() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let text = ["lib.rs", "main.rs"]
         .map(|it| std::fs::read_to_string(source.join(it)).expect("a source file can be read"));
@@ -229,14 +229,14 @@ fn the_table_has_all_rooms_in_the_order_of_the_library() {
         .filter_map(|line| line.strip_suffix(';'));
     assert_eq!(
         declared.collect::<Vec<_>>(),
-        ROOMS.iter().map(|it| it.0).collect::<Vec<_>>()
+        MODULES.iter().map(|it| it.0).collect::<Vec<_>>()
     );
 }
 
 /// The names of engines and of their base folders, as code writes them.
-const OF_ENGINES: [&str; 4] = ["\"flux\"", "\"argo\"", "\"base-argo\"", "\"argocd\""];
+const ENGINE_NAMES: [&str; 4] = ["\"flux\"", "\"argo\"", "\"base-argo\"", "\"argocd\""];
 
-/// A new engine is one folder: nothing else decides by its name.
+/// A new engine is one folder, because no other code depends on the name of an engine.
 #[test]
 fn only_the_folders_of_engines_name_them() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -249,18 +249,18 @@ fn only_the_folders_of_engines_name_them() {
         }
         let text = std::fs::read_to_string(&path).expect("a source file can be read");
         let lines = text.lines().enumerate();
-        let lines = lines.filter(|it| OF_ENGINES.iter().any(|word| it.1.contains(word)));
+        let lines = lines.filter(|it| ENGINE_NAMES.iter().any(|word| it.1.contains(word)));
         found.extend(lines.map(|(at, line)| format!("{name}:{}: {line}", at + 1)));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Words that the documentation of Kubernetes, Git and Rust does not use in the sense in which they crept in here.
+/// Words that earlier sources used in a sense that the documentation of Kubernetes, Git and Rust does not know.
 const PECULIAR_WORDS: [&str; 5] = ["told", "stands", "stand", "hands", "handed"];
 
 /// Code, comments, messages and the texts of kinds say "reported", "contains", "represents" or "passed" instead.
 #[test]
-fn sources_use_the_words_of_the_field() {
+fn sources_use_common_technical_words() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for folder in ["src", "crates", "templates", "ci", "docs"] {
@@ -280,7 +280,7 @@ fn sources_use_the_words_of_the_field() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// The rooms that a file's code names as `crate::room`, or `pleach::room` in the program; comments do not count.
+/// The modules that a file names as `crate::module`, or `pleach::module` in the program, outside of comments.
 fn imports(text: &str) -> BTreeSet<String> {
     let code = text
         .lines()
@@ -293,10 +293,10 @@ fn imports(text: &str) -> BTreeSet<String> {
             .take_while(|c| c.is_alphanumeric() || *c == '_')
             .collect::<String>()
     };
-    let rooms: BTreeSet<&str> = ROOMS.iter().map(|it| it.0).chain(FROM_CRATES).collect();
+    let modules: BTreeSet<&str> = MODULES.iter().map(|it| it.0).chain(FROM_CRATES).collect();
     names
         .map(word)
-        .filter(|name| rooms.contains(name.as_str()))
+        .filter(|name| modules.contains(name.as_str()))
         .collect()
 }
 

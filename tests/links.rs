@@ -1,5 +1,5 @@
-//! Links in a workspace: those that lead out are refused by their own path, and those that lead in circles or to each other cost no
-//! more than what they lead to.
+//! Symbolic links in a workspace: a link that leads out of it is refused by its own path, and cyclic or repeated links do not multiply
+//! the files to read.
 #![cfg(unix)]
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use crate::hook::{PLEACH, change, git, repository};
 
-/// Runs a command that may take ten seconds of the processor and two gigabytes of addresses.
+/// Runs a command with at most ten seconds of CPU time and two gigabytes of address space.
 fn pleach(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new("sh");
     command.args([
@@ -75,7 +75,7 @@ fn links_to_their_own_folder_are_reported() {
 }
 
 #[test]
-fn links_between_folders_make_no_more_paths_than_folders() {
+fn links_between_folders_do_not_multiply_paths() {
     let (_folder, root) = repository("");
     // Each of 24 folders has two links to the next one: 16 million paths to the last.
     for level in 0..24 {
@@ -105,13 +105,13 @@ fn links_between_folders_make_no_more_paths_than_folders() {
         "{printed}"
     );
     for arguments in COMMANDS {
-        // What has changed is seen by too many paths.
+        // The changed file has too many paths.
         run(&root, arguments, &[0, 1, 2]);
     }
 }
 
 #[test]
-fn links_in_a_circle_of_folders_end() {
+fn cyclic_links_between_folders_end() {
     let (_folder, root) = repository("");
     for (from, to) in [("x", "y"), ("y", "z"), ("z", "x")] {
         let folder = root.join("environments/prod").join(from);
@@ -127,7 +127,7 @@ fn links_in_a_circle_of_folders_end() {
 }
 
 #[test]
-fn a_folder_that_a_link_leads_to_is_read_once() {
+fn the_target_of_several_links_is_read_once() {
     let (_folder, root) = repository("");
     let prod = root.join("environments/prod");
     fs::create_dir(prod.join("own")).unwrap();
@@ -145,7 +145,7 @@ fn a_folder_that_a_link_leads_to_is_read_once() {
     run(&root, &["diff", "--exit-code", "HEAD~..HEAD"], &[0]);
 }
 
-/// A link in a folder that a link leads to is relative to where it really is.
+/// A link inside a linked folder is relative to the real location of that folder.
 #[test]
 fn a_revision_follows_links_as_the_system_does() {
     let (_folder, root) = repository("");
@@ -160,7 +160,7 @@ fn a_revision_follows_links_as_the_system_does() {
     run(&root, &["diff", "--exit-code", "HEAD~..HEAD"], &[0]);
 }
 
-/// A folder outside with a file in it.
+/// A folder outside of the workspace, with one file.
 fn outside() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("kept.yaml"), "kept: true\n").unwrap();
@@ -192,7 +192,7 @@ fn an_output_that_is_a_link_is_refused() {
             }
             fs::remove_file(root.join("deploy")).unwrap();
         }
-        // A folder above it.
+        // The parent folder of the output is a link.
         let text = fs::read_to_string(root.join("pleach.yaml")).unwrap();
         let text = text.replace("output: deploy", "output: out/deploy");
         assert!(text.contains("out/deploy"), "{text}");
@@ -228,7 +228,7 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             let place = root.join(input);
             let _ = fs::remove_dir_all(&place);
             fs::create_dir_all(place.parent().unwrap()).unwrap();
-            // One leads out of the workspace and stays in the repository.
+            // For a workspace in a subfolder, the target is in the same repository.
             let target = match below {
                 "" => outside.path().to_path_buf(),
                 _ => {
@@ -246,7 +246,7 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
             symlink(target, &place).unwrap();
             git(&root, &["add", "--all"]);
             let path = format!("cannot read `{input}`: a link leads out");
-            // A commit that touches no claim is not rendered by the hook.
+            // The hook does not render a commit that changes no claim.
             let hook = (input != "templates").then_some(&["hook", "run"][..]);
             for arguments in [&["render"][..], &["check"]].into_iter().chain(hook) {
                 let printed = run(&root, arguments, &[1, 2]);
@@ -259,7 +259,7 @@ fn an_input_that_leads_out_of_the_workspace_is_refused() {
     }
 }
 
-/// Every place of a workspace where input is read, with a claim kind of the workspace's own.
+/// Every path of a workspace from which input is read, including a claim kind of the workspace.
 const INPUTS: [&str; 9] = [
     "environments/prod",
     "environments/prod/more",
@@ -272,8 +272,8 @@ const INPUTS: [&str; 9] = [
     "vendor/charts",
 ];
 
-/// Puts a link in place of an input, and stages that alone.
-fn link_staged(root: &Path, input: &str, target: &str) {
+/// Replaces an input by a link and stages the change.
+fn stage_link(root: &Path, input: &str, target: &str) {
     let place = root.join(input);
     let _ = fs::remove_dir_all(&place);
     let _ = fs::remove_file(&place);
@@ -287,10 +287,10 @@ fn a_broken_link_is_refused_wherever_it_is_read() {
     let (_folder, root) = repository("");
     for input in INPUTS {
         for target in ["gone", "/nowhere/at/all", "gone/x", "."] {
-            // One that leads to itself.
+            // Here `.` means a link to itself.
             let itself = Path::new(input).file_name().unwrap().to_str().unwrap();
             let target = if target == "." { itself } else { target };
-            link_staged(&root, input, target);
+            stage_link(&root, input, target);
             for arguments in [&["render"][..], &["check"], &["hook", "run"]] {
                 let printed = run(&root, arguments, &[1, 2]);
                 let is_absolute = target.starts_with('/') && arguments[0] == "hook";
@@ -316,34 +316,41 @@ fn a_broken_link_is_refused_wherever_it_is_read() {
 }
 
 #[test]
-fn a_diff_of_what_can_not_be_read_is_an_error() {
+fn a_diff_of_unreadable_inputs_is_an_error() {
     let (_folder, root) = repository("");
     for input in INPUTS {
         for target in ["gone", "/etc"] {
-            link_staged(&root, input, target);
+            stage_link(&root, input, target);
             let output = pleach(&root, &["diff", "HEAD"]);
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert_eq!(output.status.code(), Some(2), "{input}: {target}: {said}");
-            assert!(said.contains(&format!("cannot read `{input}`")), "{said}");
+            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{input}: {target}: {messages}"
+            );
+            assert!(
+                messages.contains(&format!("cannot read `{input}`")),
+                "{messages}"
+            );
             git(&root, &["commit", "--quiet", "--no-verify", "-m", "link"]);
             let printed = run(&root, &["diff", "HEAD~..HEAD"], &[2]);
             assert!(
                 printed.contains(&format!("cannot read `{input}`")),
                 "{printed}"
             );
-            // Whoever removes the link again is not held up by it.
+            // The hook accepts a commit that removes the link.
             git(&root, &["revert", "--no-edit", "HEAD"]);
             run(&root, &["hook", "run"], &[0]);
         }
     }
 }
 
-/// A gate must not take a workspace file that it can't read for a missing one.
+/// An unreadable workspace file must not be treated as a missing one.
 #[test]
 fn a_link_in_place_of_the_workspace_file_is_refused() {
     for target in ["gone", "/etc/hostname"] {
         let (_folder, root) = repository("");
-        link_staged(&root, "pleach.yaml", target);
+        stage_link(&root, "pleach.yaml", target);
         for arguments in [
             &["render"][..],
             &["check"],
@@ -370,9 +377,9 @@ fn a_link_in_place_of_the_workspace_file_is_refused() {
     }
 }
 
-/// Without a workspace, what can't be read is noted.
+/// Without a workspace, an unreadable file causes a note.
 #[test]
-fn a_diff_of_plain_folders_notes_what_it_can_not_read() {
+fn a_diff_of_plain_folders_reports_unreadable_files() {
     let folder = tempfile::tempdir().unwrap();
     for side in ["old", "new"] {
         let apps = folder.path().join(side).join("apps");
@@ -407,7 +414,7 @@ fn a_name_that_is_not_utf8_is_refused() {
             fs::write(place.join("kustomization.yaml"), "resources: []\n").unwrap();
         }
         let name = place.join(OsStr::from_bytes(b"caf\xe9.yaml"));
-        // Not every file system takes such a name.
+        // Some file systems refuse such a name.
         if fs::write(&name, "a: b\n").is_err() {
             return;
         }
@@ -428,7 +435,7 @@ fn a_name_that_is_not_utf8_is_refused() {
     }
 }
 
-/// Folders of definitions too are read once each.
+/// Folders with CRDs are also read only once.
 #[test]
 fn links_between_folders_of_definitions_are_read_once() {
     let (_folder, root) = repository("");

@@ -1,4 +1,4 @@
-//! The language server, by a client that speaks the protocol with the program.
+//! The language server, tested with a client that speaks its protocol.
 
 mod client;
 mod editor;
@@ -126,7 +126,7 @@ data: {size: {{ spec.size | string }}}
 
 const SHOP: &str = "environments/prod/shop.yaml";
 
-/// A document of a Website in prod, with this below its metadata.
+/// A Website claim in prod with `rest` after its metadata.
 fn website(rest: &str) -> String {
     format!("apiVersion: example.com/v1\nkind: Website\nmetadata: {{name: shop}}\n{rest}")
 }
@@ -143,7 +143,7 @@ fn complete(client: &mut Client, file: &str, text: &str) -> Json {
     client.request("textDocument/completion", place)
 }
 
-/// Files and lines, from 1, that an answer points at.
+/// The files and lines (counted from 1) in an answer.
 fn places(client: &Client, found: &Json) -> Vec<String> {
     let found = found.as_array().unwrap().iter();
     let place = |it: &Json| {
@@ -154,7 +154,7 @@ fn places(client: &Client, found: &Json) -> Vec<String> {
 }
 
 #[test]
-fn the_life_of_a_server() {
+fn requests_are_refused_before_initialize_and_after_shutdown() {
     let mut client = Client::new(WORKSPACE);
     let early = client.ask("textDocument/hover", json!({}));
     assert_eq!(client.answer(early)["error"]["code"], -32002);
@@ -175,7 +175,7 @@ fn the_life_of_a_server() {
 }
 
 #[test]
-fn an_editor_that_goes_away_ends_the_server() {
+fn the_server_ends_when_the_editor_closes_the_connection() {
     let mut client = Client::start(WORKSPACE);
     assert_eq!(client.end(), 1);
     let mut client = Client::start(WORKSPACE);
@@ -184,7 +184,7 @@ fn an_editor_that_goes_away_ends_the_server() {
 }
 
 #[test]
-fn malformed_messages_do_not_end_it() {
+fn malformed_messages_do_not_end_the_server() {
     let mut client = Client::start(WORKSPACE);
     client.send_bytes(b"noise\r\nContent-Length: 9\r\n\r\n{not json");
     client.send_bytes(b"Content-Length: 2\r\n\r\n[]");
@@ -200,7 +200,7 @@ fn malformed_messages_do_not_end_it() {
     let elsewhere =
         json!({"textDocument": {"uri": "untitled:1"}, "position": {"line": 0, "character": 0}});
     assert_eq!(client.request("textDocument/hover", elsewhere), Json::Null);
-    // Places behind the end of a text, and of a line.
+    // Positions after the end of the text and of a line.
     client.open(SHOP);
     for (line, character) in [
         (0, 99_999),
@@ -230,10 +230,10 @@ fn malformed_messages_do_not_end_it() {
 }
 
 #[test]
-fn a_cancelled_request_is_answered_as_such() {
+fn a_cancelled_request_is_reported_as_cancelled() {
     let mut client = Client::start(WORKSPACE);
     let document = json!({"uri": client.uri(SHOP)});
-    // Both in one write, so that the server has read the second when it comes to the first.
+    // Both in one write, so that the server has read the second message when it processes the first.
     let request = json!({"jsonrpc": "2.0", "id": 77, "method": "pleach/diff", "params": {"textDocument": document}}).to_string();
     let cancel =
         json!({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 77}}).to_string();
@@ -245,7 +245,7 @@ fn a_cancelled_request_is_answered_as_such() {
 }
 
 #[test]
-fn diagnostics_come_while_typing_and_go() {
+fn diagnostics_appear_and_disappear_while_typing() {
     let mut client = Client::start(WORKSPACE);
     client.open(SHOP);
     client.change(SHOP, json!([{"text": website("spec: {replicaz: 4}\n")}]));
@@ -265,7 +265,7 @@ fn diagnostics_come_while_typing_and_go() {
     let range = json!({"start": {"line": 3, "character": 14}, "end": {"line": 3, "character": 15}});
     client.change(SHOP, json!([{"range": range, "text": "s"}]));
     client.wait_for(SHOP, <[Json]>::is_empty);
-    // What the API server says of the rendered object is at the claim's line.
+    // A value that the API server would refuse in the rendered object is reported at the line of the claim.
     client.change(
         SHOP,
         json!([{"text": website("spec:\n  replicas: 4\n  tier: 'no label!'\n")}]),
@@ -295,7 +295,7 @@ fn positions_count_utf_16_units() {
 }
 
 #[test]
-fn a_whole_check_finds_what_is_elsewhere() {
+fn a_full_check_reports_faults_in_other_files() {
     let mut client = Client::start(&WORKSPACE.replace("spec: {size: 1}", "spec: {siz: 1}"));
     client.wait_for_code("environments/base/data.yaml", "unknown-field");
     fs::write(
@@ -313,7 +313,7 @@ fn a_whole_check_finds_what_is_elsewhere() {
 }
 
 #[test]
-fn a_whole_check_judges_the_values_of_kustomizations() {
+fn a_full_check_validates_the_chart_values_of_kustomizations() {
     let files = "\
 -- manifests/charts/store/Chart.yaml --
 apiVersion: v2
@@ -569,7 +569,7 @@ fn an_implementation_is_the_rendered_line() {
 }
 
 #[test]
-fn a_help_that_is_a_replacement_is_a_code_action() {
+fn a_suggested_replacement_is_a_code_action() {
     let mut client = Client::start(WORKSPACE);
     let text = website("spec: {replicaz: 4}\n");
     client.open_text(SHOP, &text);
@@ -588,17 +588,17 @@ fn a_help_that_is_a_replacement_is_a_code_action() {
 }
 
 #[test]
-fn a_claim_is_renamed_with_all_that_names_it() {
+fn renaming_a_claim_changes_all_references() {
     let mut client = Client::start(WORKSPACE);
     let place = client.put(SHOP, &website("spec: {replicas: 4, dependsOn: [d|ata]}\n"));
     let range = client.request("textDocument/prepareRename", place.clone());
     assert_eq!(range["start"]["character"], 32);
-    let with = |name: &str| {
+    let renamed_to = |name: &str| {
         let mut params = place.clone();
         params["newName"] = name.into();
         params
     };
-    let change = client.request("textDocument/rename", with("store"));
+    let change = client.request("textDocument/rename", renamed_to("store"));
     let changes = change["documentChanges"].as_array().unwrap().iter();
     let changed: Vec<(String, usize)> = changes
         .map(|it| {
@@ -619,7 +619,7 @@ fn a_claim_is_renamed_with_all_that_names_it() {
         ("base", "cannot be named"),
         ("shop", "already"),
     ] {
-        let id = client.ask("textDocument/rename", with(name));
+        let id = client.ask("textDocument/rename", renamed_to(name));
         let answer = client.answer(id);
         assert!(
             answer["error"]["message"].as_str().unwrap().contains(words),
@@ -651,7 +651,7 @@ fn git(client: &Client, arguments: &[&str]) {
 
 #[test_with::executable(git)]
 #[test]
-fn what_is_rendered_and_its_diff_are_texts_of_no_file() {
+fn the_rendered_output_and_its_diff_are_virtual_documents() {
     let mut client = Client::start(WORKSPACE);
     git(&client, &["init", "-q"]);
     git(&client, &["add", "-A"]);
@@ -684,7 +684,7 @@ fn what_is_rendered_and_its_diff_are_texts_of_no_file() {
 }
 
 #[test]
-fn no_file_is_written() {
+fn the_server_writes_no_file() {
     let mut client = Client::start(WORKSPACE);
     let before = all_files(client.folder.path());
     let place = client.put(SHOP, &website("spec: {replicaz|: 4}\n"));

@@ -1,4 +1,4 @@
-//! Patches beside kustomize's recorded cases, and laws of those between two objects.
+//! Patches compared with recorded results of kustomize, and properties of the patch between two objects.
 
 #[path = "patch/between.rs"]
 mod between;
@@ -6,8 +6,8 @@ mod between;
 mod generate;
 #[path = "patch/rfc6902.rs"]
 mod rfc6902;
-#[path = "patch/wild.rs"]
-mod wild;
+#[path = "patch/malformed_patches.rs"]
+mod malformed_patches;
 
 use std::fmt::Write;
 use std::fs;
@@ -27,15 +27,15 @@ fn source(text: &str) -> Arc<Source> {
     Source::new(TreePath::new("t.yaml").unwrap(), text)
 }
 
-/// Documents as a merge takes them.
+/// Documents in the form that merging requires.
 fn documents(text: &str) -> Vec<Node> {
-    // What can't be read is a case that must be refused.
+    // Some cases that must be refused are not valid YAML.
     let mut documents = parse(&source(text)).unwrap_or_default();
     documents.iter_mut().for_each(Node::state_types);
     documents
 }
 
-/// The value as `kustomize build` means it: keys sorted, numbers by value, labels and annotations as strings.
+/// The value as `kustomize build` interprets it: keys sorted, numbers by value, labels and annotations as strings.
 fn data(node: &Node) -> String {
     let mut out = String::new();
     write_data(node, &mut out, 0, false);
@@ -83,8 +83,8 @@ fn write_data(node: &Node, out: &mut String, depth: usize, texts: bool) {
 /// The command of a real kustomize.
 fn kustomize() -> &'static [&'static str] {
     let tools: [&[&str]; 2] = [&["kustomize", "build"], &["kubectl", "kustomize"]];
-    let is_there = |it: &&[&str]| Command::new(it[0]).arg("version").output().is_ok();
-    let tool = tools.into_iter().find(is_there);
+    let is_installed = |it: &&[&str]| Command::new(it[0]).arg("version").output().is_ok();
+    let tool = tools.into_iter().find(is_installed);
     tool.expect("`kustomize` or `kubectl` is on the PATH")
 }
 
@@ -103,7 +103,8 @@ fn folders(path: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A case of kustomize's corpus that is one object and strategic-merge patches, or nothing else: object, patches, expected.
+/// The object, the patches and the expected output of a case in kustomize's corpus. `None` if it has several objects or anything but
+/// strategic-merge patches.
 fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
     let input = case.join("in");
     let settings = documents(&fs::read_to_string(input.join("kustomization.yaml")).ok()?).pop()?;
@@ -121,7 +122,7 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
     let object = <[Node; 1]>::try_from(documents(&text)).ok()?;
     let mut patches = Vec::new();
     for patch in settings.get("patches")?.as_sequence()? {
-        // What a target and options do is the engine's.
+        // The engine, not the patch, implements targets and options.
         if patch.get("target").or(patch.get("options")).is_some() {
             return None;
         }
@@ -143,7 +144,7 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
 
 #[test_with::path("../shared/conformance/kustomize")]
 #[test]
-fn merges_as_kustomize_merges() {
+fn strategic_merges_equal_those_of_kustomize() {
     let corpus = shared("conformance/kustomize");
     let (mut right, mut wrong) = (0, String::new());
     for case in folders(&corpus).iter().flat_map(|group| folders(group)) {
@@ -185,10 +186,10 @@ fn merge_all(object: Node, patches: &[Node]) -> Result<String, String> {
     Ok(data(&node))
 }
 
-/// The recorded cases of one object and one patch: what they make of the object, or that they refuse.
+/// Recorded cases with one object and one patch: the patched object, or that kustomize refuses it.
 #[test_with::path("../shared/conformance/yaml")]
 #[test]
-fn operates_as_kustomize_operates() {
+fn json_patches_equal_those_of_kustomize() {
     let path = shared("conformance/yaml/json6902.json");
     let cases = documents(&fs::read_to_string(path).unwrap()).pop().unwrap();
     let mut wrong = String::new();

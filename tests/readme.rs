@@ -1,4 +1,4 @@
-//! What the pages for users say is so.
+//! The pages for users are correct: their links have targets, and their example workspace renders.
 
 use std::fs;
 use std::path::Path;
@@ -6,9 +6,8 @@ use std::path::Path;
 use pleach::tree::{Tree, TreePath};
 use pleach::{Options, compile};
 
-/// What the pages for users point at is there.
 #[test]
-fn links_of_the_manual_lead_somewhere() {
+fn links_in_the_manual_have_targets() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages = fs::read_dir(root.join("docs")).unwrap();
     let pages = pages.map(|it| it.unwrap().path());
@@ -62,7 +61,7 @@ fn the_workspace_of_the_manual_renders() {
         base,
         operator("OperatorInstall", "pulumi-operator").into_bytes(),
     );
-    // `pleach.yaml` puts them in order, and the guides show prod only.
+    // `pleach.yaml` lists three environments, of which the guides show only prod.
     for name in ["dev", "stage"] {
         let path = TreePath::new(&format!("environments/{name}/environment.yaml")).unwrap();
         let text =

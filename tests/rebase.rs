@@ -1,5 +1,5 @@
-//! A rebase in a real Git repository that ends in conflicts: each command says what they are, and `render --force` mends what is
-//! generated.
+//! A rebase with conflicts in a real Git repository: each command reports them, and `render --force` resolves those in generated
+//! files.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::hook::{PLEACH, change, git, repository, run};
 const PATCH: &str = "deploy/apps/prod/analytics/clickhouseinstallation-patch.yaml";
 const CLAIM: &str = "environments/prod/databases.yaml";
 
-/// Commits a change of the claim on a branch of its own, rendered.
+/// Commits a change of the claim and its rendering on a new branch.
 fn commit(root: &Path, branch: &str, change: impl FnOnce()) {
     git(root, &["checkout", "--quiet", "-b", branch, "main"]);
     change();
@@ -24,72 +24,72 @@ fn replace(root: &Path, from: &str, to: &str) {
     fs::write(&file, text.replacen(from, to, 1)).unwrap();
 }
 
-fn pleach(root: &Path, arguments: &[&str], is_fine: bool) -> String {
-    run(root, PLEACH, arguments, is_fine)
+fn pleach(root: &Path, arguments: &[&str], succeeds: bool) -> String {
+    run(root, PLEACH, arguments, succeeds)
 }
 
 #[track_caller]
-fn assert_tells(printed: &str, all: &[&str]) {
+fn assert_contains(printed: &str, all: &[&str]) {
     for words in all {
         assert!(printed.contains(words), "{words}: {printed}");
     }
 }
 
-fn go_on(root: &Path) {
+fn continue_rebase(root: &Path) {
     git(root, &["-c", "core.editor=true", "rebase", "--continue"]);
     pleach(root, &["check"], true);
     assert_eq!(git(root, &["status", "--short"]), "");
 }
 
 #[test]
-fn conflicts_in_rendered_files_are_mended_by_rendering() {
+fn render_resolves_conflicts_in_rendered_files() {
     let (_folder, root) = repository("");
     commit(&root, "disk", || drop(change(&root, "300Gi")));
     commit(&root, "shards", || {
         replace(&root, "shardCount: 3", "shardCount: 4");
     });
     let printed = run(&root, "git", &["rebase", "disk"], false);
-    assert_tells(&printed, &[&format!("Merge conflict in {PATCH}")]);
+    assert_contains(&printed, &[&format!("Merge conflict in {PATCH}")]);
     assert!(
         !printed.contains(&format!("conflict in {CLAIM}")),
         "{printed}"
     );
 
     let at = format!("--> {PATCH}:1:1");
-    let mend = "run `pleach render --force`";
+    let fix = "run `pleach render --force`";
     let markers = "a generated file contains merge conflict markers";
     for command in ["check", "render"] {
         let printed = pleach(&root, &[command], false);
-        assert_tells(&printed, &["merge-conflict", markers, &at, mend]);
+        assert_contains(&printed, &["merge-conflict", markers, &at, fix]);
         assert!(!printed.contains("run `pleach render`"), "{printed}");
     }
     let printed = pleach(&root, &["check", "--format", "short"], false);
-    assert_tells(&printed, &[&format!("{PATCH}:1:1: error[merge-conflict]")]);
+    assert_contains(&printed, &[&format!("{PATCH}:1:1: error[merge-conflict]")]);
     for arguments in [&["hook", "run"][..], &["hook", "run", "--fix"]] {
         let printed = pleach(&root, arguments, false);
-        assert_tells(
+        assert_contains(
             &printed,
-            &["has unresolved merge conflicts", PATCH, mend, "`git add`"],
+            &["has unresolved merge conflicts", PATCH, fix, "`git add`"],
         );
     }
     let printed = pleach(&root, &["diff", "--committed", "HEAD"], true);
     let at = "clickhouseinstallation-patch.yaml:1:1: the file contains merge conflict markers";
-    assert_tells(&printed, &["not-compared", at, "`pleach render --force`"]);
-    // What is rendered anew has no part in it.
+    assert_contains(&printed, &["not-compared", at, "`pleach render --force`"]);
+    // A diff of new renderings ignores the committed output.
     let printed = pleach(&root, &["diff"], true);
-    assert_tells(&printed, &["shardsCount", "1 object changed"]);
+    assert_contains(&printed, &["shardsCount", "1 object changed"]);
 
     pleach(&root, &["render", "--force"], true);
     let text = fs::read_to_string(root.join(PATCH)).unwrap();
     assert!(!text.contains("<<<<<<<"), "{text}");
-    assert_tells(&text, &["300Gi", "value: 4"]);
+    assert_contains(&text, &["300Gi", "value: 4"]);
     git(&root, &["add", "deploy"]);
     pleach(&root, &["hook", "run"], true);
-    go_on(&root);
+    continue_rebase(&root);
 }
 
 #[test]
-fn conflicts_in_claims_are_merged_first() {
+fn conflicts_in_claims_must_be_merged_first() {
     let (_folder, root) = repository("platform");
     commit(&root, "more", || drop(change(&root, "300Gi")));
     commit(&root, "less", || drop(change(&root, "250Gi")));
@@ -97,27 +97,27 @@ fn conflicts_in_claims_are_merged_first() {
     let text = fs::read_to_string(root.join(CLAIM)).unwrap();
     let line = text.lines().position(|it| it.starts_with("<<<<<<< "));
     let at = format!("{CLAIM}:{}:1", line.unwrap() + 1);
-    // `--force` does not help as long as nobody knows what is wanted, and writes nothing.
+    // As long as the claim has conflicts, `--force` writes nothing.
     let before = git(&root, &["status", "--short"]);
     for arguments in [&["check"][..], &["render"], &["render", "--force"]] {
         let printed = pleach(&root, arguments, false);
-        assert_tells(&printed, &["merge-conflict", &at, "merge the two sides"]);
+        assert_contains(&printed, &["merge-conflict", &at, "merge the two sides"]);
     }
     let printed = pleach(&root, &["diff"], true);
-    assert_tells(&printed, &["not-compared", &at, "merge the two sides"]);
-    assert_tells(&pleach(&root, &["hook", "run"], false), &[CLAIM, PATCH]);
+    assert_contains(&printed, &["not-compared", &at, "merge the two sides"]);
+    assert_contains(&pleach(&root, &["hook", "run"], false), &[CLAIM, PATCH]);
     assert_eq!(git(&root, &["status", "--short"]), before);
 
     git(&root, &["checkout", "--theirs", CLAIM]);
     pleach(&root, &["render", "--force"], true);
     git(&root, &["add", "."]);
-    go_on(&root);
+    continue_rebase(&root);
     let text = fs::read_to_string(root.join(PATCH)).unwrap();
     assert!(text.contains("250Gi"), "{text}");
 }
 
 #[test]
-fn a_claim_that_goes_on_one_side_takes_its_files_along() {
+fn a_claim_removed_on_one_side_loses_its_files() {
     let (_folder, root) = repository("");
     commit(&root, "disk", || drop(change(&root, "300Gi")));
     commit(&root, "gone", || {
@@ -128,9 +128,9 @@ fn a_claim_that_goes_on_one_side_takes_its_files_along() {
     run(&root, "git", &["rebase", "disk"], false);
     git(&root, &["rm", "--quiet", CLAIM]);
     let printed = pleach(&root, &["hook", "run"], false);
-    assert_tells(&printed, &["has unresolved merge conflicts", PATCH]);
+    assert_contains(&printed, &["has unresolved merge conflicts", PATCH]);
     pleach(&root, &["render", "--force"], true);
     assert!(!root.join(PATCH).exists());
     git(&root, &["add", "."]);
-    go_on(&root);
+    continue_rebase(&root);
 }

@@ -1,38 +1,16 @@
-//! What is said where a claim loses every file of the tree.
+//! The note that is printed when the output loses all files of a claim.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
-
-use tempfile::TempDir;
 
 use crate::cli::run;
-
-#[track_caller]
-fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
-    let mut git = Command::new("git");
-    let run = git.current_dir(folder).args(identity).args(arguments);
-    assert!(run.output().unwrap().status.success());
-}
-
-/// The starter, rendered and committed, in a folder of a repository.
-fn committed() -> TempDir {
-    let top = tempfile::tempdir().unwrap();
-    git(top.path(), &["init", "-q"]);
-    run(top.path(), &["init", "platform"], 0);
-    run(&top.path().join("platform"), &["render"], 0);
-    git(top.path(), &["add", "."]);
-    git(top.path(), &["commit", "-qm", "start"]);
-    top
-}
+use crate::hook::repository;
 
 #[test]
-fn a_file_that_is_gone_is_named() {
-    let top = committed();
+fn a_deleted_claim_file_is_named() {
+    let top = repository("platform").0;
     let root = top.path().join("platform");
     fs::remove_file(root.join("environments/base/external-secrets.yaml")).unwrap();
-    // Nothing makes the passwords any more.
+    // Without it nothing creates the passwords of these databases.
     for file in ["base", "stage", "prod"] {
         fs::remove_file(root.join(format!("environments/{file}/databases.yaml"))).unwrap();
     }
@@ -51,8 +29,8 @@ fn a_file_that_is_gone_is_named() {
 }
 
 #[test]
-fn a_file_that_lost_the_claim_is_named() {
-    let top = committed();
+fn a_file_that_no_longer_contains_the_claim_is_named() {
+    let top = repository("platform").0;
     let root = top.path().join("platform");
     let file = root.join("environments/base/databases.yaml");
     let text = fs::read_to_string(&file).unwrap();
@@ -73,8 +51,8 @@ fn a_file_that_lost_the_claim_is_named() {
 }
 
 #[test]
-fn a_renamed_file_is_offered() {
-    let top = committed();
+fn a_file_renamed_to_an_unread_name_is_suggested() {
+    let top = repository("platform").0;
     let root = top.path().join("platform");
     let base = root.join("environments/base");
     fs::rename(
@@ -103,8 +81,8 @@ fn a_renamed_file_is_offered() {
 }
 
 #[test]
-fn an_environment_that_is_gone_is_named_once() {
-    let top = committed();
+fn a_deleted_environment_is_named_once() {
+    let top = repository("platform").0;
     let root = top.path().join("platform");
     fs::remove_dir_all(root.join("environments/stage")).unwrap();
     let reported = run(&root, &["render"], 0);

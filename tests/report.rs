@@ -1,4 +1,4 @@
-//! Laws of reports: no text and no span makes one panic, and long lines are cut.
+//! Properties of reports: no text and no span causes a panic, and long lines are shortened.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ proptest! {
         color: bool,
     ) {
         let source = Source::new(TreePath::new("a.yaml").unwrap(), text);
-        let spans: Vec<Span> = spans.iter().map(|it| wild(&source, *it)).collect();
+        let spans: Vec<Span> = spans.iter().map(|it| unchecked_span(&source, *it)).collect();
         let mut it = Diagnostic::error("two-owners", words.clone()).at(&spans[0]).label(words.clone());
         for span in &spans[1..] {
             it = it.related(span, words.clone());
@@ -44,8 +44,8 @@ proptest! {
     }
 }
 
-/// Any two numbers: reversed, inside a character, after the end.
-fn wild(source: &Arc<Source>, (start, end): (u32, u32)) -> Span {
+/// A span with any two offsets: reversed, inside a character, or after the end.
+fn unchecked_span(source: &Arc<Source>, (start, end): (u32, u32)) -> Span {
     Span {
         source: source.clone(),
         start,

@@ -1,5 +1,5 @@
-//! Repositories that git refuses or can't read, and those whose configuration names programs: the commands that read revisions end
-//! with exit code 2 and git's own words, and run nothing.
+//! Repositories that git refuses or cannot read, and repositories whose configuration names programs: the commands that read revisions
+//! end with exit code 2 and git's own message, and run none of these programs.
 
 use std::fs;
 use std::io::Write;
@@ -27,7 +27,7 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// Runs a command that must end with exit code 2, and gives what it says.
+/// Runs a command that must end with exit code 2, and returns its messages.
 #[track_caller]
 fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = pleach(folder, arguments);
@@ -43,7 +43,7 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
 }
 
 #[track_caller]
-fn assert_has(messages: &str, words: &[&str]) {
+fn assert_contains(messages: &str, words: &[&str]) {
     for it in words {
         assert!(messages.contains(it), "{it}: {messages}");
     }
@@ -58,7 +58,7 @@ fn two_commits() -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, root)
 }
 
-/// What git prints when it is given some input.
+/// Runs git with text on standard input and returns its output.
 fn git_with(folder: &Path, arguments: &[&str], input: &[u8]) -> String {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder).args(["-c", "user.name=t"]);
@@ -83,12 +83,12 @@ fn a_damaged_index_is_an_error() {
             continue;
         }
         let messages = refused(&root, arguments);
-        assert_has(
+        assert_contains(
             &messages,
             &["index file smaller than expected", "git reset"],
         );
     }
-    // What reads no index does not need one.
+    // A command that does not read the index still works.
     let output = pleach(&root, &["diff", "--exit-code", "HEAD~..HEAD"]);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -105,9 +105,9 @@ fn a_repository_of_another_user_is_an_error() {
     for arguments in COMMANDS {
         let messages = refused(&root, arguments);
         let trust = format!("safe.directory {}", folder.path().display());
-        assert_has(&messages, &["dubious ownership", &trust]);
+        assert_contains(&messages, &["dubious ownership", &trust]);
     }
-    // Git is asked whom the user trusts.
+    // Git's configuration can name repositories that the user trusts.
     let trusting = |command: &mut Command| {
         command.env("GIT_CONFIG_COUNT", "1");
         command.env("GIT_CONFIG_KEY_0", "safe.directory");
@@ -131,18 +131,18 @@ fn a_missing_object_is_an_error() {
     fs::remove_file(root.join(".git/objects").join(folder).join(file)).unwrap();
     for arguments in [COMMANDS[1], COMMANDS[2], COMMANDS[4]] {
         let messages = refused(&root, arguments);
-        assert_has(&messages, &[claim.trim(), "missing", "fsck"]);
+        assert_contains(&messages, &[claim.trim(), "missing", "fsck"]);
     }
-    // A tree that can't be read is no empty one.
+    // An unreadable tree is not treated as an empty one.
     let tree = git(&root, &["rev-parse", "HEAD:environments"]);
     let (folder, file) = tree.trim().split_at(2);
     fs::remove_file(root.join(".git/objects").join(folder).join(file)).unwrap();
     for arguments in [COMMANDS[1], COMMANDS[2], COMMANDS[4]] {
-        assert_has(&refused(&root, arguments), &[tree.trim(), "missing"]);
+        assert_contains(&refused(&root, arguments), &[tree.trim(), "missing"]);
     }
 }
 
-/// The name of a revision is known, and what it leads to is not there.
+/// The name of the revision is known, but its commit or tree is missing.
 #[test]
 fn a_revision_whose_objects_are_missing_is_an_error() {
     for (missing, words) in [
@@ -161,7 +161,7 @@ fn a_revision_whose_objects_are_missing_is_an_error() {
             &["affected", "--since", "A"],
         ] {
             let messages = refused(&root, arguments);
-            assert_has(&messages, &[words, id.trim(), "fsck"]);
+            assert_contains(&messages, &[words, id.trim(), "fsck"]);
             assert!(!messages.contains("did you mean"), "{messages}");
         }
     }
@@ -179,7 +179,7 @@ fn a_damaged_object_is_an_error() {
     fs::remove_file(&file).unwrap();
     fs::write(file, "garbage").unwrap();
     for arguments in [COMMANDS[1], COMMANDS[2], COMMANDS[4]] {
-        assert_has(&refused(&root, arguments), &[claim.trim()]);
+        assert_contains(&refused(&root, arguments), &[claim.trim()]);
     }
 }
 
@@ -221,14 +221,14 @@ fn a_tree_with_names_that_no_file_can_have_is_an_error() {
             &["diff", "--exit-code", &range][..],
             &["affected", "--since", &range],
         ] {
-            assert_has(&refused(&root, arguments), &[&tree, "corrupt"]);
+            assert_contains(&refused(&root, arguments), &[&tree, "corrupt"]);
         }
     }
 }
 
-/// Two objects of a pack, each of which is a delta of the other. Git itself follows them for ever.
+/// Two objects of a pack, each of which is a delta of the other. Git itself follows them forever.
 #[test]
-fn a_pack_of_deltas_of_each_other_is_an_error() {
+fn a_pack_with_cyclic_deltas_is_an_error() {
     use sha2::{Digest, Sha256};
     let (_folder, root) = two_commits();
     let names = [[0x11u8; 20], [0x22; 20]];
@@ -262,7 +262,7 @@ fn a_pack_of_deltas_of_each_other_is_an_error() {
     fs::write(folder.join("pack-1.idx"), index).unwrap();
     let name = "11".repeat(20);
     let messages = refused(&root, &["diff", "HEAD", &name]);
-    assert_has(&messages, &["deltas of each other"]);
+    assert_contains(&messages, &["deltas of each other"]);
 }
 
 fn adler(bytes: &[u8]) -> u32 {
@@ -276,7 +276,7 @@ fn adler(bytes: &[u8]) -> u32 {
 
 #[test]
 #[cfg(unix)]
-fn programs_that_a_configuration_names_are_not_run() {
+fn programs_named_in_the_configuration_are_not_run() {
     let (_folder, root) = two_commits();
     change(&root, "202Gi");
     git(&root, &["add", "--all"]);
@@ -313,7 +313,7 @@ fn programs_that_a_configuration_names_are_not_run() {
     let _ = fs::remove_file(&hooks);
     fs::copy(root.join(".git/program"), &hooks).unwrap();
     fs::write(root.join(".git/info/attributes"), "* filter=x diff=x\n").unwrap();
-    // Every file has to be read again by whoever wants to know whether it has changed.
+    // With another modification time, the file must be read again to find out whether it has changed.
     let touched = fs::File::options()
         .append(true)
         .open(root.join("environments/prod/databases.yaml"));
@@ -328,7 +328,7 @@ fn programs_that_a_configuration_names_are_not_run() {
     assert!(output.status.success(), "{messages}");
     assert!(messages.contains("1 file written"), "{messages}");
     assert!(!marker.exists());
-    // Nor is one run for an object that a partial clone left away.
+    // No program is run to fetch an object that is missing from a partial clone.
     let claim = git(
         &root,
         &["rev-parse", "HEAD:environments/prod/databases.yaml"],
@@ -339,10 +339,10 @@ fn programs_that_a_configuration_names_are_not_run() {
     assert!(!marker.exists());
 }
 
-/// A folder of the work tree can look like a bare repository, and have a configuration.
+/// A folder of the work tree can look like a bare repository with its own configuration.
 #[test]
 #[cfg(unix)]
-fn a_repository_among_the_files_is_not_taken_for_the_real_one() {
+fn a_bare_repository_in_the_work_tree_is_not_used() {
     let (folder, root) = repository("platform");
     let marker = folder.path().join("was-run");
     fs::write(root.join("HEAD"), "ref: refs/heads/main\n").unwrap();
@@ -364,7 +364,7 @@ fn a_repository_among_the_files_is_not_taken_for_the_real_one() {
         assert!(matches!(code, Some(0 | 1)), "{arguments:?}: {code:?}");
         assert!(!marker.exists(), "{arguments:?}");
     }
-    // Where there is no other one, there is none.
+    // It is refused even if there is no other repository.
     let alone = tempfile::tempdir().unwrap();
     for entry in ["HEAD", "config", "x.sh", "objects", "refs", "pleach.yaml"] {
         let copy = Command::new("cp")
@@ -374,17 +374,17 @@ fn a_repository_among_the_files_is_not_taken_for_the_real_one() {
             .status();
         assert!(copy.unwrap().success());
     }
-    assert_has(&refused(alone.path(), &["affected"]), &["bareRepository"]);
+    assert_contains(&refused(alone.path(), &["affected"]), &["bareRepository"]);
     assert!(!marker.exists());
 }
 
-/// Runs a command and gives what it says.
-fn said(folder: &Path, arguments: &[&str]) -> String {
+/// Runs a command and returns its messages.
+fn messages_of(folder: &Path, arguments: &[&str]) -> String {
     let output = pleach(folder, arguments);
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Nobody can read a file by a name that is not valid UTF-8: no command passes it over without a word.
+/// A file whose name is not valid UTF-8 cannot be read, so every command reports it.
 #[test]
 #[cfg(unix)]
 fn a_name_that_is_not_utf8_is_reported_wherever_it_is() {
@@ -392,36 +392,39 @@ fn a_name_that_is_not_utf8_is_reported_wherever_it_is() {
     let name = std::ffi::OsStr::from_bytes(b"a\xff.yaml");
     let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
     let (_folder, root) = two_commits();
-    // In a folder of inputs, though below no environment.
+    // In a folder of inputs, inside or outside of an environment.
     for folder in ["environments", "environments/prod", "overlays"] {
         fs::create_dir_all(root.join(folder)).unwrap();
         let file = root.join(folder).join(name);
         fs::write(&file, text).unwrap();
         let shown = format!("`{folder}/a\u{fffd}.yaml`");
         for arguments in [&["diff"][..], &["affected"]] {
-            assert_has(&said(&root, arguments), &[&shown, "not valid UTF-8"]);
+            assert_contains(&messages_of(&root, arguments), &[&shown, "not valid UTF-8"]);
         }
         git(&root, &["add", "--all"]);
-        assert_has(&said(&root, &["affected", "--staged"]), &[&shown]);
+        assert_contains(&messages_of(&root, &["affected", "--staged"]), &[&shown]);
         git(&root, &["commit", "--quiet", "--message", "x"]);
-        assert_has(
-            &said(&root, &["affected", "--since", "HEAD~..HEAD"]),
+        assert_contains(
+            &messages_of(&root, &["affected", "--since", "HEAD~..HEAD"]),
             &[&shown],
         );
         git(&root, &["reset", "--quiet", "--hard", "HEAD~"]);
     }
-    // In the tree that was rendered, and in one of a repository without a workspace.
+    // In the output folder, and in a repository without a workspace.
     let output = root.join("deploy").join(name);
     fs::write(&output, text).unwrap();
-    assert_has(&said(&root, &["diff", "--committed"]), &["not valid UTF-8"]);
+    assert_contains(
+        &messages_of(&root, &["diff", "--committed"]),
+        &["not valid UTF-8"],
+    );
     fs::remove_file(output).unwrap();
     fs::remove_file(root.join("pleach.yaml")).unwrap();
     git(&root, &["commit", "--quiet", "--all", "--message", "x"]);
     fs::create_dir(root.join("apps")).unwrap();
     fs::write(root.join("apps").join(name), text).unwrap();
     for arguments in [&["diff"][..], &["diff", "--depth", "objects"]] {
-        assert_has(
-            &said(&root, arguments),
+        assert_contains(
+            &messages_of(&root, arguments),
             &["apps/a\u{fffd}.yaml` is not compared"],
         );
     }
@@ -429,8 +432,8 @@ fn a_name_that_is_not_utf8_is_reported_wherever_it_is() {
     git(&root, &["commit", "--quiet", "--message", "x"]);
     let range = ["diff", "--exit-code", "HEAD~..HEAD"];
     assert_eq!(pleach(&root, &range).status.code(), Some(1));
-    assert_has(
-        &said(&root, &range),
+    assert_contains(
+        &messages_of(&root, &range),
         &["apps/a\u{fffd}.yaml` is not compared"],
     );
 }

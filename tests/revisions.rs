@@ -1,4 +1,4 @@
-//! Revisions of Git repositories of every form give what Git itself says they hold.
+//! Revisions read from Git repositories in every storage format equal what Git itself reads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use pleach::disk::{Repository, read};
 use pleach::tree::{Tree, TreePath};
 
-/// What git prints; empty where it says no. It knows no other configuration than the repository's.
+/// The output of git, empty if it fails. Only the configuration of the repository has an effect.
 fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder).args([
@@ -27,7 +27,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     git.args(arguments).output().unwrap().stdout
 }
 
-/// Names of every form; some mean nothing in some of the repositories.
+/// Revision names of every form; some of them do not exist in some of the repositories.
 const NAMES: [&str; 26] = [
     "HEAD",
     "main",
@@ -83,7 +83,7 @@ fn files(folder: &Path, tree: &str) -> Tree {
     files.collect()
 }
 
-fn same_as_git(folder: &Path, what: &str) {
+fn assert_same_as_git(folder: &Path, what: &str) {
     let repository = Repository::find(folder).unwrap();
     let digits = String::from_utf8(git(folder, &["rev-list", "--all", "--max-count=3"])).unwrap();
     let digits = digits.lines().flat_map(|it| [it, &it[..8]]);
@@ -101,7 +101,7 @@ fn same_as_git(folder: &Path, what: &str) {
     }
 }
 
-/// Three commits over files that are much alike, and names for them.
+/// Creates four commits of similar files, and names for them. Returns false if git does not support the options.
 fn history(folder: &Path, more: &[&str]) -> bool {
     git(folder, &[&["init", "-q", "-b", "main"], more].concat());
     if !folder.join(".git").exists() {
@@ -123,7 +123,7 @@ fn history(folder: &Path, more: &[&str]) -> bool {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, lines.collect::<String>()).unwrap();
         }
-        // Larger than what is read at once, and nothing that could be compressed.
+        // Larger than a read buffer, and not compressible.
         let noise =
             (0u32..40_000).map(|at| (at ^ commit).wrapping_mul(2_654_435_761).to_be_bytes()[1]);
         std::fs::write(folder.join("noise"), noise.collect::<Vec<u8>>()).unwrap();
@@ -146,7 +146,7 @@ fn history(folder: &Path, more: &[&str]) -> bool {
 
 #[test_with::executable(git)]
 #[test]
-fn each_form_of_a_repository_gives_what_git_says() {
+fn revisions_of_every_storage_format_equal_those_of_git() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = |name: &str| {
         let folder = temporary.path().join(name);
@@ -155,7 +155,7 @@ fn each_form_of_a_repository_gives_what_git_says() {
     };
     let plain = folder("plain");
     assert!(history(&plain, &[]));
-    same_as_git(&plain, "loose objects");
+    assert_same_as_git(&plain, "loose objects");
     let clone = |name: &str, more: &[&str]| {
         let to = folder(name);
         git(
@@ -184,12 +184,12 @@ fn each_form_of_a_repository_gives_what_git_says() {
             "--window=50",
         ],
     );
-    same_as_git(&plain, "one pack");
+    assert_same_as_git(&plain, "one pack");
     git(&plain, &["pack-refs", "--all"]);
     git(&plain, &["commit", "-q", "--allow-empty", "-m", "one more"]);
-    same_as_git(&plain, "packed refs, and loose ones");
-    same_as_git(&clone("clone", &[]), "a clone");
-    same_as_git(&clone("shallow", &["--depth=2"]), "a shallow clone");
+    assert_same_as_git(&plain, "packed and loose refs");
+    assert_same_as_git(&clone("clone", &[]), "a clone");
+    assert_same_as_git(&clone("shallow", &["--depth=2"]), "a shallow clone");
     let shared = folder("shared");
     git(
         &plain,
@@ -201,7 +201,7 @@ fn each_form_of_a_repository_gives_what_git_says() {
             &shared.display().to_string(),
         ],
     );
-    same_as_git(&shared, "objects of another repository");
+    assert_same_as_git(&shared, "objects of another repository");
     let linked = temporary.path().join("linked");
     git(
         &plain,
@@ -214,12 +214,12 @@ fn each_form_of_a_repository_gives_what_git_says() {
             "HEAD~1",
         ],
     );
-    same_as_git(&linked, "a linked work tree");
+    assert_same_as_git(&linked, "a linked work tree");
     git(&plain, &["replace", "HEAD~1^{tree}", "HEAD~3^{tree}"]);
-    same_as_git(&plain, "one object in place of another");
+    assert_same_as_git(&plain, "a replaced object");
     let other = folder("other");
     if history(&other, &["--object-format=sha256"]) {
-        same_as_git(&other, "longer names");
+        assert_same_as_git(&other, "SHA-256 names");
     }
 }
 
@@ -243,7 +243,7 @@ fn a_plain_repository_is_read_without_git() {
 
 #[test_with::executable(git)]
 #[test]
-fn a_damaged_pack_is_left_to_git() {
+fn a_damaged_pack_causes_no_panic() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path();
     assert!(history(folder, &[]));
@@ -264,12 +264,12 @@ fn a_damaged_pack_is_left_to_git() {
             damaged[at] ^= 0x41;
             std::fs::write(&file, damaged).unwrap();
             let repository = Repository::find(folder).unwrap();
-            // Whatever comes of it, it comes without a panic.
+            // Any result is valid, but not a panic.
             if let Ok(Some(revision)) = repository.revision("HEAD") {
                 let _ = read(&revision, &TreePath::root());
             }
         }
         std::fs::write(&file, whole).unwrap();
     }
-    same_as_git(folder, "the whole pack again");
+    assert_same_as_git(folder, "the restored pack");
 }

@@ -1,4 +1,4 @@
-//! The examples of `examples/scale`, as the services run them that they are for.
+//! Runs the examples in `examples/scale` as their services would run them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn texts<'a>(node: &'a Node, path: &[&str]) -> Vec<&'a str> {
     list.iter().map(|it| it.as_str().unwrap()).collect()
 }
 
-/// Runs a script as a service does that sets some variables.
+/// Runs a script with environment variables that a service sets.
 fn script(folder: &Path, variables: &[(&str, &str)], text: &str) -> Output {
     let set = variables
         .iter()
@@ -106,7 +106,7 @@ fn a_plugin_of_argo_cd_prints_an_environment() {
 
 #[test_with::executable(git)]
 #[test]
-fn a_krm_function_gives_a_resource_list() {
+fn a_krm_function_prints_a_resource_list() {
     let (_folder, root) = repository("");
     let function = example("krm-function.sh");
     let list = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems: []\nfunctionConfig:\n  spec:\n    environment: prod\n";
@@ -136,7 +136,7 @@ fn kustomize_runs_the_krm_function() {
 
 #[test_with::executable(git)]
 #[test]
-fn a_matrix_of_github_names_the_environments_of_a_change() {
+fn a_github_matrix_names_the_environments_of_a_change() {
     let (_folder, root) = repository("");
     crate::hook::change(&root, "201Gi");
     run(&root, PLEACH, &["render"], true);
@@ -189,6 +189,6 @@ fn bazel_renders_the_whole_tree() {
         true,
     );
     run(&root, "diff", &["-r", "bazel-bin/tree", "deploy"], true);
-    // What Bazel keeps is read-only.
+    // Bazel's read-only files could not be deleted.
     run(folder.path(), "chmod", &["-R", "u+w", ".bazel"], true);
 }

@@ -1,4 +1,4 @@
-//! Every object that is written is held against the rules of an API server.
+//! Validates all committed output with the rules of an API server.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use pleach::validate::{Catalog, Encoding, Verdict};
 use pleach::yaml::{Node, parse};
 
 #[test]
-fn rendered() {
+fn committed_output_is_valid() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let cases = std::fs::read_dir(&golden).into_iter().flatten();
     let outputs = cases.map(|it| it.unwrap().path().join("output"));
@@ -21,7 +21,7 @@ fn rendered() {
 }
 
 #[test]
-fn what_is_wrong_is_seen() {
+fn invalid_objects_are_reported() {
     let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {port: []}\n---\n\
                 apiVersion: v1\nkind: Servise\nmetadata: {name: a}\n---\n\
                 apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\nspec: {intervall: 1m}\n";
@@ -40,7 +40,7 @@ fn what_is_wrong_is_seen() {
     assert_eq!(codes, expected);
 }
 
-/// All faults of the objects. Kinds that nobody describes are left out.
+/// All faults of the objects. Kinds without a schema are skipped.
 pub(crate) fn validate_objects(objects: &[Object]) -> Vec<Diagnostic> {
     let catalog = Catalog::new(None);
     let faults = objects.iter().flat_map(|object| {
@@ -55,7 +55,8 @@ pub(crate) fn validate_objects(objects: &[Object]) -> Vec<Diagnostic> {
     faults.collect()
 }
 
-/// The published CRD of ChronikClusters takes one of three spellings; an object in another says so, and differs in two fields.
+/// The published CRD of ChronikClusters accepts one of three spellings. An object in another one has an annotation and differs in two
+/// fields.
 fn is_other_spelling(object: &Object, fault: &Diagnostic) -> bool {
     const FIELDS: [&str; 2] = ["`spec.storage.backend", "`spec.metastore.database`"];
     let spelling = object
@@ -66,7 +67,7 @@ fn is_other_spelling(object: &Object, fault: &Diagnostic) -> bool {
         && FIELDS.iter().any(|field| fault.message.contains(field))
 }
 
-/// The objects of a tree. Patches are no objects, and kustomize reads its own files itself.
+/// The objects of a tree, without patches and kustomizations.
 fn objects_below(folder: &Path) -> Vec<Object> {
     let is_patch = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -95,6 +96,7 @@ fn documents(path: &Path, root: &Path) -> Vec<Node> {
     let text = std::fs::read_to_string(path).unwrap();
     parse(&Source::new(TreePath::new(&name).unwrap(), text)).unwrap()
 }
+
 fn printed(faults: &[Diagnostic]) -> String {
     let lines = faults.iter().map(|it| {
         let place = it.span.as_ref().map(Span::to_string).unwrap_or_default();

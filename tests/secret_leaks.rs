@@ -1,8 +1,7 @@
-//! No command shows a secret, and none prints what a terminal or a runner of GitHub would obey: every command that reports, in every
-//! format, over the trees of `tests/secrets/leaks/`.
+//! No command shows a secret. Every command that reports runs in every format on the trees of `tests/secrets/leaks/`.
 //!
-//! Each secret there has the word [`CANARY`] in it, in clear or in base64. `pleach build` prints the objects that it builds, as
-//! kustomize does, and `render` writes them: of these, only what they say beside that counts.
+//! Each secret there contains [`CANARY`], in clear text or in base64. `pleach build` prints objects, as kustomize does, and `render`
+//! writes them; only the messages of these commands are checked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,21 +13,21 @@ use pleach::report::Format;
 use pleach::tree::Tree;
 
 use crate::hook::{PLEACH, git, write};
-use crate::vendor::server::{Answer, Asked, Server};
+use crate::vendor::server::{Answer, Request, Server};
 
 const CANARY: [&str; 2] = ["Kanarie7Vogel", "S2FuYXJpZTdWb2dlb"];
 
-/// A command, and the values of its own flag for the form of its output.
+/// A command, and the values of its `-o` flag.
 type CommandLine = (&'static [&'static str], &'static [&'static str]);
 
-/// Commands that change nothing, so that they can run at once.
+/// Commands that change nothing, so that they can run in parallel.
 const READING: [CommandLine; 25] = [
     (&["check"], &[]),
     (&["check", "--strict", "--env", "test"], &[]),
     (&["check", "--twice"], &[]),
-    (&["diff", "HEAD"], &FORMS),
-    (&["diff", "HEAD", "--committed"], &FORMS),
-    (&["diff", "HEAD", "--depth", "objects"], &FORMS),
+    (&["diff", "HEAD"], &OUTPUTS),
+    (&["diff", "HEAD", "--committed"], &OUTPUTS),
+    (&["diff", "HEAD", "--depth", "objects"], &OUTPUTS),
     (
         &["diff", "HEAD", "--depth", "objects", "--committed"],
         &["text", "json"],
@@ -37,7 +36,7 @@ const READING: [CommandLine; 25] = [
     (&["tree", "--committed"], &["text", "json"]),
     (&["tree", "--at", "HEAD"], &["text", "json"]),
     (&["matrix"], &["text", "md", "json"]),
-    (&["compare", "test", "prod"], &FORMS),
+    (&["compare", "test", "prod"], &OUTPUTS),
     (&["promote", "test", "prod", "--all", "--dry-run"], &[]),
     (&["affected"], &["name", "json", "github-matrix"]),
     (&["hook", "run"], &[]),
@@ -53,7 +52,7 @@ const READING: [CommandLine; 25] = [
     (&["publish", "chart", "charts/none"], &[]),
 ];
 
-/// Commands that write, in this order.
+/// Commands that write, which run in this order.
 const WRITING: [CommandLine; 6] = [
     (&["render", "--out", "elsewhere"], &[]),
     (&["new", "kind", "Shop"], &[]),
@@ -63,7 +62,7 @@ const WRITING: [CommandLine; 6] = [
     (&["hook", "run", "--fix"], &[]),
 ];
 
-const FORMS: [&str; 9] = [
+const OUTPUTS: [&str; 9] = [
     "text", "md", "html", "json", "patch", "github", "gitlab", "sarif", "junit",
 ];
 
@@ -75,7 +74,7 @@ fn leaks(name: &str) -> Tree {
     Tree::from_text(&fs::read_to_string(file).unwrap())
 }
 
-/// A folder with a `kustomize` that prints another Secret than pleach does, or fails on one.
+/// A folder with a `kustomize` that prints another Secret than pleach does, or fails with a message that contains a secret.
 fn other_kustomize() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("kustomize");
@@ -91,7 +90,7 @@ fn other_kustomize() -> tempfile::TempDir {
     folder
 }
 
-/// What a command prints on both streams. Nothing is there to answer it on the network.
+/// The standard output and standard error of a command.
 fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
     let kustomize = other_kustomize();
     let path = std::env::var("PATH").unwrap_or_default();
@@ -107,7 +106,7 @@ fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-fn judge(text: &str, what: &str, wrong: &mut Vec<String>) {
+fn collect_leaks(text: &str, what: &str, wrong: &mut Vec<String>) {
     for line in text.lines() {
         if CANARY.iter().any(|it| line.contains(it)) {
             let line: String = line.chars().take(300).collect();
@@ -116,20 +115,20 @@ fn judge(text: &str, what: &str, wrong: &mut Vec<String>) {
     }
 }
 
-/// All lines of some commands, in every format and form.
+/// Command lines for every format of some commands.
 fn lines(commands: &[CommandLine]) -> Vec<Vec<&'static str>> {
-    let all = commands.iter().flat_map(|(command, forms)| {
+    let all = commands.iter().flat_map(|(command, outputs)| {
         let formats = Format::ALL.iter().map(|it| vec!["--format", it.name()]);
-        let forms = forms.iter().map(|it| vec!["-o", it]);
+        let outputs = outputs.iter().map(|it| vec!["-o", it]);
         formats
-            .chain(forms)
+            .chain(outputs)
             .map(|flags| [command, &*flags].concat())
     });
     all.collect()
 }
 
-/// Does something with each item, on all processors.
-fn each<T: Sync>(items: &[T], act: impl Fn(&T) + Sync) {
+/// Calls a function for each item, in parallel.
+fn for_each_in_parallel<T: Sync>(items: &[T], act: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, Into::into) {
@@ -159,13 +158,13 @@ fn no_command_shows_a_secret_of_a_workspace() {
         let (out, error) = printed(folder, arguments);
         let mut found = found.lock().unwrap();
         found.0 += out.len() + error.len();
-        judge(&out, &arguments.join(" "), &mut found.1);
-        judge(&error, &arguments.join(" "), &mut found.1);
+        collect_leaks(&out, &arguments.join(" "), &mut found.1);
+        collect_leaks(&error, &arguments.join(" "), &mut found.1);
     };
-    each(&lines(&READING), run);
+    for_each_in_parallel(&lines(&READING), run);
     lines(&WRITING).iter().for_each(run);
     let (all, wrong) = found.into_inner().unwrap();
-    // Where nothing was rendered, nothing could have been shown.
+    // Without output the test would prove nothing.
     assert!(all > 20_000, "{all}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -187,14 +186,14 @@ fn no_message_of_a_build_shows_a_secret() {
             let (out, error) = printed(folder.path(), &flags);
             let text = format!("{out}{error}");
             assert!(!matches!(text.trim(), "" | "[]"), "{name} has no fault");
-            judge(&text, &flags.join(" "), &mut wrong);
+            collect_leaks(&text, &flags.join(" "), &mut wrong);
         }
     }
     assert!(names.len() > 10);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The charts print what they render, as Helm does: of these runs, only what they say beside that counts.
+/// `template` prints rendered charts, as Helm does; only its messages are checked.
 #[test]
 fn no_message_about_a_chart_shows_a_secret() {
     let folder = tempfile::tempdir().unwrap();
@@ -277,26 +276,26 @@ fn no_message_about_a_chart_shows_a_secret() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Runs the program in every format, and gives the lines that show a secret.
+/// Runs the program in every format, and returns the lines that show a secret.
 ///
-/// What is said is data, of which each format is a function: where the JSON is the same as that of another run, the other formats are
-/// too, and the program is not started for them.
+/// All formats show the same data. If the JSON equals that of another run, the other formats do too, so the program is not started for
+/// them.
 fn in_every_format(folder: &Path, runs: &[Vec<String>]) -> Vec<String> {
     let found = Mutex::new((0, BTreeSet::new(), Vec::new()));
-    each(runs, |arguments| {
+    for_each_in_parallel(runs, |arguments| {
         let run = |format: &Format| {
             let flags = ["--format".to_string(), format.name().to_string()];
             let arguments: Vec<&str> = arguments.iter().chain(&flags).map(|it| &**it).collect();
             let (out, error) = printed(folder, &arguments);
             let is_output = matches!(arguments[0], "template" | "build") && out.contains("---\n");
-            let said = match is_output {
+            let messages = match is_output {
                 true => error,
                 false => format!("{out}{error}"),
             };
             let mut found = found.lock().unwrap();
-            found.0 += usize::from(said.len() > 100);
-            judge(&said, &arguments.join(" "), &mut found.2);
-            found.1.insert(said)
+            found.0 += usize::from(messages.len() > 100);
+            collect_leaks(&messages, &arguments.join(" "), &mut found.2);
+            found.1.insert(messages)
         };
         if run(&Format::Json) {
             let others = Format::ALL.iter().filter(|it| **it != Format::Json);
@@ -308,9 +307,9 @@ fn in_every_format(folder: &Path, runs: &[Vec<String>]) -> Vec<String> {
     wrong
 }
 
-/// What a server says to whoever it does not want to serve: it repeats what it was given, and what it was not.
-fn rude(asked: &Asked) -> Answer {
-    let given = asked.authorization().unwrap_or("nothing").to_string();
+/// The answers of a server that refuses requests, and repeats the credentials that it received and others.
+fn leaking_answer(request: &Request) -> Answer {
+    let given = request.authorization().unwrap_or("nothing").to_string();
     let body = format!(
         "{{\"errors\": [{{\"code\": \"DENIED\", \"message\": \"password=Kanarie7Vogel960, {given}\"}}]}}\nentries: {{a: Kanarie7Vogel961"
     );
@@ -318,9 +317,9 @@ fn rude(asked: &Asked) -> Answer {
         body: body.clone().into(),
         ..Answer::status(status)
     };
-    let host = asked.headers.get("host").map_or("", String::as_str);
+    let host = request.headers.get("host").map_or("", String::as_str);
     let place = format!("http://u:Kanarie7Vogel962@{host}/denied?token=Kanarie7Vogel963");
-    let says = |word: &str| asked.path.contains(word);
+    let says = |word: &str| request.path.contains(word);
     if says("denied") {
         answer(403)
     } else if says("asks") {
@@ -338,10 +337,10 @@ fn rude(asked: &Asked) -> Answer {
     }
 }
 
-/// Repositories and registries that repeat credentials in what they answer, asked by every command that asks a server.
+/// Repositories and registries that repeat credentials in their answers, for every command that contacts a server.
 #[test]
 fn no_message_about_a_server_shows_a_secret() {
-    let server = Server::start(rude);
+    let server = Server::start(leaking_answer);
     let folder = tempfile::tempdir().unwrap();
     let places = ["denied", "asks", "redirects", "garbage", "other", "none"];
     let mut repositories = String::new();
@@ -381,7 +380,7 @@ fn no_message_about_a_server_shows_a_secret() {
             }
         }
     }
-    // The password of the registries, as Docker keeps it.
+    // The password of the registries, as Docker stores it.
     let docker = format!(
         "-- .docker/config.json --\n{{\"auths\": {{\"{}\": {{\"auth\": \"YWI6S2FuYXJpZTdWb2dlbDk3MQ==\"}}}}}}\n\
          -- .config/helm/repositories.yaml --\nrepositories:\n{repositories}",
@@ -389,10 +388,10 @@ fn no_message_about_a_server_shows_a_secret() {
     );
     write(folder.path(), &Tree::from_text(&docker));
     let wrong = in_every_format(folder.path(), &runs);
-    let asked = server.asked();
+    let requests = server.requests();
     for place in places {
-        let of_place = asked.iter().filter(|it| it.path.contains(place));
-        let has_password = |it: &Asked| it.authorization().is_some();
+        let of_place = requests.iter().filter(|it| it.path.contains(place));
+        let has_password = |it: &Request| it.authorization().is_some();
         assert!(of_place.clone().any(has_password), "{place}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

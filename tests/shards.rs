@@ -1,4 +1,4 @@
-//! Shards of a workspace: together they are the whole, and none touches a file of another.
+//! The shards of a workspace together give the full output, and none of them removes a file of another.
 
 use pleach::shard::{Shard, compile_shard};
 use pleach::tree::{Tree, TreePath};
@@ -7,8 +7,8 @@ use pleach::{Compiled, Options, compile};
 use crate::affected::WORKSPACE as SMALL;
 use crate::incremental::MORE;
 
-/// Files of claims and environments that are no longer there.
-const GONE: [&str; 4] = [
+/// Files of claims and environments that no longer exist.
+const REMOVED: [&str; 4] = [
     "apps/gone/claim/a.yaml",
     "clusters/gone/apps.yaml",
     "apps/one/gone/a.yaml",
@@ -31,22 +31,22 @@ fn check(workspace: &str, of: usize) {
             assert_eq!(whole.tree.get(path), Some(bytes), "{path} of {at}/{of}");
             union.insert(path.clone(), bytes.clone());
         }
-        // What it covers and does not have, it would remove.
+        // A shard removes the files that it covers but does not render.
         for (path, _) in &whole.tree {
             let is_own = shard.tree.get(path).is_some();
             assert!(is_own || !shard.covers(path), "{path} of {at}/{of}");
         }
     }
     assert_eq!(union.to_text(), whole.tree.to_text(), "{of} shards");
-    for gone in GONE {
-        let path = TreePath::new(gone).unwrap();
+    for removed in REMOVED {
+        let path = TreePath::new(removed).unwrap();
         let removing = shards.iter().filter(|it| it.covers(&path)).count();
-        assert!(removing > 0, "{gone} of {of} shards");
+        assert!(removing > 0, "{removed} of {of} shards");
     }
 }
 
 #[test]
-fn together_they_are_the_whole() {
+fn all_shards_together_give_the_full_output() {
     for of in [1, 2, 3, 5, 9] {
         check(SMALL, of);
         check(MORE, of);
@@ -54,7 +54,7 @@ fn together_they_are_the_whole() {
 }
 
 #[test]
-fn a_shard_is_read_as_its_number_and_how_many_there_are() {
+fn a_shard_is_written_as_its_number_and_the_number_of_shards() {
     assert_eq!(Shard::read("2/5"), Some(Shard { number: 2, of: 5 }));
     for wrong in ["", "2", "0/5", "6/5", "a/5", "2/5/1", "-1/5"] {
         assert_eq!(Shard::read(wrong), None, "{wrong}");

@@ -1,4 +1,4 @@
-//! The cache that machines share: real runs of clones in other folders, against stores on loopback.
+//! The cache that machines share: real runs in clones of a repository, with stores on the loopback interface.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,21 +19,21 @@ use crate::affected::{Edit, edited};
 use crate::hook::{PLEACH, change, git, repository, write};
 use crate::incremental::{MORE, MORE_EDITS};
 use crate::vendor::registry::Registry;
-use crate::vendor::server::{Answer, Asked, Server};
+use crate::vendor::server::{Answer, Request, Server};
 
-/// After so long a file is known by its stat data.
+/// The age from which a file is identified by its stat data.
 const TICK: Duration = Duration::from_millis(150);
 
-/// What a run said.
-struct Said {
+/// The result of a run.
+struct Run {
     code: Option<i32>,
     text: String,
-    /// The stages that rendered something.
+    /// The stages that rendered claims.
     rendered: Vec<String>,
     stages: String,
 }
 
-/// A machine: a workspace in a folder of its own, and an empty folder for caches.
+/// A simulated machine: a workspace in its own folder, and a folder for its cache.
 struct Machine {
     root: PathBuf,
     cache: TempDir,
@@ -41,7 +41,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// The starter in a repository, with its tree.
+    /// The starter in a repository, with its output.
     fn new() -> Machine {
         Machine::of(repository(""))
     }
@@ -55,7 +55,7 @@ impl Machine {
         }
     }
 
-    /// Another machine, with what this one has committed.
+    /// Another machine, with a clone of this one's repository.
     fn clone(&self) -> Machine {
         let folder = tempfile::tempdir().unwrap();
         let from = self.root.to_str().unwrap();
@@ -79,14 +79,14 @@ impl Machine {
         command
     }
 
-    fn run(&self, arguments: &[&str], server: &str) -> Said {
+    fn run(&self, arguments: &[&str], server: &str) -> Run {
         let mut command = self.command(&[arguments, &["--timings"]].concat());
         let output = command.env("AWS_ENDPOINT_URL", server).output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let lines = (text.lines()).take_while(|it| !it.starts_with("work on environments"));
         let (stages, rest): (Vec<&str>, Vec<&str>) = lines.partition(|it| it.contains(" ms "));
         let rendered = stages.iter().filter_map(|it| it.split_once("rendering "));
-        Said {
+        Run {
             code: output.status.code(),
             text: rest.join("\n"),
             rendered: rendered.map(|it| it.1.to_string()).collect(),
@@ -108,7 +108,7 @@ impl Machine {
     }
 }
 
-/// A store that runs until it is dropped: its URL, and the server of S3.
+/// A store that runs until it is dropped: its URL, and the address of its S3 server.
 struct Store {
     url: String,
     server: String,
@@ -124,7 +124,7 @@ fn registry() -> Store {
     }
 }
 
-/// Ends with the test.
+/// A process that ends with the test.
 struct Process(Child);
 
 impl Drop for Process {
@@ -134,7 +134,7 @@ impl Drop for Process {
     }
 }
 
-/// S3 as `moto` has it, with a bucket.
+/// The S3 server of `moto`, with a bucket.
 fn moto() -> Store {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -147,11 +147,11 @@ fn moto() -> Store {
         std::thread::sleep(Duration::from_millis(50));
     }
     let server = format!("http://{address}");
-    let made = Command::new("curl")
+    let created = Command::new("curl")
         .args(["-sf", "-X", "PUT", &format!("{server}/acme")])
         .stdout(Stdio::null())
         .status();
-    assert!(made.unwrap().success());
+    assert!(created.unwrap().success());
     Store {
         url: "s3://acme/cache/main".to_string(),
         server,
@@ -161,19 +161,19 @@ fn moto() -> Store {
 
 type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
-/// A server with objects by path, and what it was asked.
+/// A store with a server that keeps objects by path.
 fn objects() -> (Store, Arc<Server>, Objects) {
     let objects = Objects::default();
-    let held = objects.clone();
-    let server = Server::start(move |asked: &Asked| {
-        let path = asked.path.split('?').next().unwrap_or("").to_string();
-        let mut held = held.lock().unwrap();
-        match &*asked.method {
+    let stored = objects.clone();
+    let server = Server::start(move |request: &Request| {
+        let path = request.path.split('?').next().unwrap_or("").to_string();
+        let mut stored = stored.lock().unwrap();
+        match &*request.method {
             "PUT" => {
-                held.insert(path, asked.bytes.clone());
+                stored.insert(path, request.bytes.clone());
                 Answer::ok("")
             }
-            _ => held
+            _ => stored
                 .get(&path)
                 .map_or(Answer::status(404), |it| Answer::ok(it.clone())),
         }
@@ -187,7 +187,7 @@ fn objects() -> (Store, Arc<Server>, Objects) {
     (store, server, objects)
 }
 
-/// What a fresh clone does with what another machine has stored.
+/// Runs in fresh clones use what another machine has stored, and give the same result as runs without a cache.
 fn share(store: &Store) {
     let Store { url, server, .. } = store;
     let main = Machine::new();
@@ -197,11 +197,11 @@ fn share(store: &Store) {
 
     let clone = main.clone();
     for command in ["check", "render"] {
-        let said = clone.run(&[command, "--cache-from", url], server);
-        assert_eq!(said.rendered, Vec::<String>::new(), "{}", said.stages);
+        let run = clone.run(&[command, "--cache-from", url], server);
+        assert_eq!(run.rendered, Vec::<String>::new(), "{}", run.stages);
         let plain = clone.run(&[command, "--no-cache"], server);
-        assert_eq!((said.code, said.text), (plain.code, plain.text));
-        // From then on it is known here.
+        assert_eq!((run.code, run.text), (plain.code, plain.text));
+        // Now the local cache has the result too.
         std::thread::sleep(TICK);
         let again = clone.run(&[command], server);
         assert_eq!(again.rendered, Vec::<String>::new(), "{}", again.stages);
@@ -226,31 +226,31 @@ fn share(store: &Store) {
         plain.text
     );
 
-    // A pull request with the change and what it renders to.
+    // A pull request with the change and its rendering.
     clone.commit();
     let request = clone.clone();
     for command in ["check", "render"] {
-        let said = request.run(&[command, "--cache-from", url], server);
-        assert!(!said.rendered.contains(&all.rendered[0]), "{}", said.stages);
+        let run = request.run(&[command, "--cache-from", url], server);
+        assert!(!run.rendered.contains(&all.rendered[0]), "{}", run.stages);
         let plain = request.run(&[command, "--no-cache"], server);
-        assert_eq!((said.code, said.text), (plain.code, plain.text));
+        assert_eq!((run.code, run.text), (plain.code, plain.text));
     }
 }
 
 #[test_with::executable("docker-registry")]
 #[test]
-fn a_clone_begins_from_what_a_registry_has() {
+fn a_clone_uses_the_runs_in_a_registry() {
     share(&registry());
 }
 
 #[test_with::executable("moto_server", "curl")]
 #[test]
-fn a_clone_begins_from_what_a_bucket_has() {
+fn a_clone_uses_the_runs_in_a_bucket() {
     share(&moto());
 }
 
 #[test]
-fn a_run_that_only_reads_writes_nothing() {
+fn a_run_that_only_reads_the_store_writes_nothing() {
     let (store, server, objects) = objects();
     let main = Machine::new();
     main.run(&["check", "--cache-to", &store.url], &store.server);
@@ -259,18 +259,18 @@ fn a_run_that_only_reads_writes_nothing() {
         paths.len() == 1 && paths[0].starts_with("/acme/cache/main/"),
         "{paths:?}"
     );
-    let asked = server.asked().len();
+    let count = server.requests().len();
     let clone = main.clone();
     change(&clone.root, "208Gi");
     for command in ["check", "render", "check"] {
         clone.run(&[command, "--cache-from", &store.url], &store.server);
     }
-    let asked = server.asked().split_off(asked);
+    let requests = server.requests().split_off(count);
     assert!(
-        !asked.is_empty() && asked.iter().all(|it| it.method == "GET"),
-        "{asked:?}"
+        !requests.is_empty() && requests.iter().all(|it| it.method == "GET"),
+        "{requests:?}"
     );
-    // Nor does a run with something to report, or one that is told to know nothing.
+    // A run with findings or with `--no-cache` writes nothing either.
     change(&clone.root, "209Gi");
     let before = objects.lock().unwrap().clone();
     clone.run(&["check", "--cache-to", &store.url], &store.server);
@@ -281,7 +281,7 @@ fn a_run_that_only_reads_writes_nothing() {
     assert_eq!(*objects.lock().unwrap(), before);
 }
 
-/// On a machine that keeps its own cache, others may still have nothing.
+/// The local cache may have a run that the store does not have yet.
 #[test]
 fn a_run_that_finds_nothing_changed_is_stored_once() {
     let (store, server, objects) = objects();
@@ -289,12 +289,12 @@ fn a_run_that_finds_nothing_changed_is_stored_once() {
     main.run(&["check"], &store.server);
     std::thread::sleep(TICK);
     for _ in 0..3 {
-        let said = main.run(&["check", "--cache-to", &store.url], &store.server);
-        assert_eq!(said.rendered, Vec::<String>::new(), "{}", said.stages);
+        let run = main.run(&["check", "--cache-to", &store.url], &store.server);
+        assert_eq!(run.rendered, Vec::<String>::new(), "{}", run.stages);
     }
     assert_eq!(objects.lock().unwrap().len(), 1);
-    assert_eq!(server.asked().len(), 1);
-    // What comes from the store need not go there again, but to another one.
+    assert_eq!(server.requests().len(), 1);
+    // A run that came from a store is not written to it again, but it is written to another store.
     let clone = main.clone();
     let both = [
         "check",
@@ -304,7 +304,13 @@ fn a_run_that_finds_nothing_changed_is_stored_once() {
         &store.url,
     ];
     clone.run(&both, &store.server);
-    assert!(server.asked().iter().skip(1).all(|it| it.method == "GET"));
+    assert!(
+        server
+            .requests()
+            .iter()
+            .skip(1)
+            .all(|it| it.method == "GET")
+    );
     let clone = main.clone();
     let other = [
         "check",
@@ -320,7 +326,7 @@ fn a_run_that_finds_nothing_changed_is_stored_once() {
 }
 
 #[test]
-fn the_same_run_has_the_same_bytes_on_every_machine() {
+fn the_same_run_is_stored_as_the_same_bytes_on_every_machine() {
     let (store, _, objects) = objects();
     let main = Machine::new();
     let mut stored = Vec::new();
@@ -332,20 +338,20 @@ fn the_same_run_has_the_same_bytes_on_every_machine() {
 }
 
 #[test]
-fn the_first_store_that_helps_is_used() {
+fn the_first_store_with_a_usable_run_is_used() {
     let (store, server, _) = objects();
     let main = Machine::new();
     main.run(&["check", "--cache-to", &store.url], &store.server);
     let clone = main.clone();
     let from = format!("s3://acme/none,{}", store.url);
-    let said = clone.run(&["check", "--cache-from", &from], &store.server);
-    assert_eq!(said.rendered, Vec::<String>::new(), "{}", said.stages);
-    assert_eq!(server.asked().len(), 3);
+    let run = clone.run(&["check", "--cache-from", &from], &store.server);
+    assert_eq!(run.rendered, Vec::<String>::new(), "{}", run.stages);
+    assert_eq!(server.requests().len(), 3);
 }
 
-/// What is stored may be damaged, of another program, or what a stranger wants it to be.
+/// A stored run may be damaged, from another program, or manipulated.
 #[test]
-fn what_cannot_be_used_costs_nothing_but_time() {
+fn unusable_stored_runs_are_ignored() {
     let (store, _, objects) = objects();
     let main = Machine::new();
     main.run(&["check", "--cache-to", &store.url], &store.server);
@@ -361,32 +367,32 @@ fn what_cannot_be_used_costs_nothing_but_time() {
     ];
     for bytes in damaged {
         objects.lock().unwrap().insert(path.clone(), bytes);
-        let said = main
+        let run = main
             .clone()
             .run(&["check", "--cache-from", &store.url], &store.server);
-        assert_eq!(said.code, plain.code);
+        assert_eq!(run.code, plain.code);
         assert!(
-            said.text.starts_with("warning: ignoring `") && said.text.contains("it is damaged"),
+            run.text.starts_with("warning: ignoring `") && run.text.contains("it is damaged"),
             "{}",
-            said.text
+            run.text
         );
-        assert!(!said.rendered.is_empty());
+        assert!(!run.rendered.is_empty());
     }
-    // A run of other flags has another name.
+    // A run with other flags has another name in the store.
     objects.lock().unwrap().insert(path, bytes);
     for arguments in [&["check", "--strict"][..], &["render"]] {
         let arguments = [arguments, &["--cache-from", &store.url]].concat();
-        let said = main.clone().run(&arguments, &store.server);
+        let run = main.clone().run(&arguments, &store.server);
         assert!(
-            !said.rendered.is_empty() && !said.text.contains("warning"),
+            !run.rendered.is_empty() && !run.text.contains("warning"),
             "{}",
-            said.text
+            run.text
         );
     }
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_done_without() {
+fn an_unavailable_server_causes_only_a_warning() {
     let refusing = Server::start(|_| Answer::status(403));
     let denied = format!("http://{}", refusing.address);
     let closed = "http://127.0.0.1:1".to_string();
@@ -400,31 +406,31 @@ fn a_server_that_does_not_answer_is_done_without() {
             "--cache-to",
             "s3://acme/a",
         ];
-        let said = main.clone().run(&both, &server);
-        assert_eq!(said.code, plain.code);
+        let run = main.clone().run(&both, &server);
+        assert_eq!(run.code, plain.code);
         for line in [
             "warning: cannot read the shared cache `s3://acme/a`",
             "warning: cannot write the shared cache",
             words,
             "help: ",
         ] {
-            assert!(said.text.contains(line), "{}", said.text);
+            assert!(run.text.contains(line), "{}", run.text);
         }
-        assert!(!said.text.contains("X-Amz"), "{}", said.text);
+        assert!(!run.text.contains("X-Amz"), "{}", run.text);
         let quiet = main
             .clone()
             .run(&[&both[..], &["--quiet"]].concat(), &server);
         assert_eq!((quiet.code, &*quiet.text), (plain.code, ""));
     }
     for address in ["cache", "s3://acme/../other", "oci://host/Cache"] {
-        let said = main.run(&["check", "--cache-from", address], "");
+        let run = main.run(&["check", "--cache-from", address], "");
         assert!(
-            said.code == Some(2) && said.text.contains("expected `oci://"),
+            run.code == Some(2) && run.text.contains("expected `oci://"),
             "{}",
-            said.text
+            run.text
         );
     }
-    // Services set variables that are not wanted to nothing.
+    // CI services set unused variables to an empty value.
     let mut command = main.command(&["check"]);
     let output = command
         .envs([("PLEACH_CACHE_FROM", ""), ("PLEACH_CACHE_TO", "")])
@@ -434,7 +440,7 @@ fn a_server_that_does_not_answer_is_done_without() {
 
 #[test_with::executable("docker-registry")]
 #[test]
-fn of_two_writers_at_once_one_wins_whole() {
+fn one_of_two_concurrent_writers_wins() {
     let store = registry();
     let main = Machine::new();
     let other = main.clone();
@@ -444,7 +450,7 @@ fn of_two_writers_at_once_one_wins_whole() {
     for _ in 0..4 {
         std::thread::sleep(TICK);
         let started = machines.map(|it| {
-            // What was stored before is forgotten, so that it is stored again.
+            // Without its local cache, the machine stores the run again.
             let _ = fs::remove_dir_all(it.cache.path());
             let mut command = it.command(&["check", "--cache-to", &store.url]);
             command.stderr(Stdio::piped()).spawn().unwrap()
@@ -453,23 +459,24 @@ fn of_two_writers_at_once_one_wins_whole() {
             let output = process.wait_with_output().unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         }
-        let said = main
+        let run = main
             .clone()
             .run(&["check", "--cache-from", &store.url], &store.server);
         assert!(
-            said.stages.contains("asking the shared cache"),
+            run.stages.contains("asking the shared cache"),
             "{}",
-            said.stages
+            run.stages
         );
         assert!(
-            said.code == Some(0) && !said.text.contains("warning"),
+            run.code == Some(0) && !run.text.contains("warning"),
             "{}",
-            said.text
+            run.text
         );
     }
 }
 
-/// What comes from a store is compared with a run that knows nothing, edit by edit. Each edit is made on a machine of its own.
+/// After each edit, compares runs that use a store with runs without a cache. Each edit is made on new machines. Returns how many runs
+/// rendered less than the workspace.
 fn edits(chosen: &[usize]) -> usize {
     let (store, _, _) = objects();
     let Store { url, server, .. } = &store;
@@ -491,21 +498,21 @@ fn edits(chosen: &[usize]) -> usize {
             Machine::of((folder, root))
         });
         for command in ["check", "render", "check"] {
-            // What was written a moment ago is not remembered.
+            // Files that were just written are not stored.
             std::thread::sleep(TICK);
             let both = [command, "--cache-from", url, "--cache-to", url];
-            let said = known.run(&both, server);
+            let run = known.run(&both, server);
             let expected = plain.run(&[command, "--no-cache"], server);
             let (text, expected_text) = (
-                without_root(&said.text, &known.root),
+                without_root(&run.text, &known.root),
                 without_root(&expected.text, &plain.root),
             );
             assert_eq!(
-                (said.code, text),
+                (run.code, text),
                 (expected.code, expected_text),
                 "{command} after {edit:?} of {chosen:?}"
             );
-            parts += usize::from(said.rendered.len() < expected.rendered.len());
+            parts += usize::from(run.rendered.len() < expected.rendered.len());
         }
         deployed = known.files("deploy");
         assert_eq!(deployed, plain.files("deploy"), "{edit:?} of {chosen:?}");
@@ -539,7 +546,7 @@ fn many_random_edits_give_the_bytes_of_runs_without_a_store() {
     assert!(random_edits(TestRunner::default(), sequences.unwrap_or(300) / 4) > 0);
 }
 
-/// The last step of a job of the example, as a service runs it, with a store on loopback.
+/// The script and the variables of the last step of a job in the example, with the address of another store.
 fn example_step(job: &str, store: &Store) -> (String, Vec<(String, String)>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = root.join("examples/scale/github-cache.yaml");
@@ -556,7 +563,7 @@ fn example_step(job: &str, store: &Store) -> (String, Vec<(String, String)>) {
 
 #[test_with::executable("docker-registry")]
 #[test]
-fn the_example_stores_on_main_and_begins_from_there_in_pull_requests() {
+fn the_example_writes_on_main_and_reads_in_pull_requests() {
     let store = registry();
     let run = |machine: &Machine, job: &str| {
         let (script, variables) = example_step(job, &store);
@@ -569,7 +576,7 @@ fn the_example_stores_on_main_and_begins_from_there_in_pull_requests() {
     };
     let main = Machine::new();
     assert!(run(&main, "main").contains("writing to the shared cache"));
-    let said = run(&main.clone(), "pull-request");
-    assert!(!said.contains("rendering "), "{said}");
-    assert!(!said.contains("writing to"), "{said}");
+    let run = run(&main.clone(), "pull-request");
+    assert!(!run.contains("rendering "), "{run}");
+    assert!(!run.contains("writing to"), "{run}");
 }

@@ -1,7 +1,7 @@
-//! No field of a built-in kind is silent: a change of it changes the output, or is reported.
+//! No field of a built-in kind is silent: another value changes the output, or is reported.
 //!
-//! `tests/silence/` has workspaces with one claim each to look at, `environments/test/claim.yaml`. Every field of the claim's schema
-//! is changed in it, or added. Cases whose names begin with `charts-` also have the charts of `golden/infraforge-flux`.
+//! `tests/silence/` contains workspaces, each with a claim to test in `environments/test/claim.yaml`. Every field of the claim's schema
+//! is changed or added there. Cases whose names begin with `charts-` also have the charts of `golden/infraforge-flux`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,24 +15,24 @@ use pleach::{Options, compile};
 
 const CLAIM: &str = "environments/test/claim.yaml";
 
-/// Fields that are looked at by something else than the rendering of the claim, each with the reason.
+/// Fields that do not affect the rendering of the claim, each with the reason.
 const EXEMPT: [(&str, &str); 8] = [
-    // Who answers for a service is for people to read; with Flux it is an annotation too.
+    // The owner of a service is information for people; with Flux it is also an annotation.
     ("PlatformApplicationClaim", "spec.owner.team"),
     ("PlatformApplicationClaim", "spec.owner.email"),
     ("PlatformApplicationClaim", "spec.owner.slack"),
-    // Shown by `diff` and its reports.
-    // Both of its values are spellings of one.
+    // Its two values are spellings of the same database.
     ("ChronikCluster", "spec.metastore.database"),
     // Without another claim that needs the CRD there is nothing to order: `tests/claims/crd-of-a-kind.txt`.
     ("OperatorInstall", "spec.provides"),
+    // `diff` and its reports show the owner.
     ("", "metadata.annotations.pleach.dev/owner"),
     ("", "apiVersion"),
     ("", "kind"),
 ];
 
 #[test]
-fn a_field_of_a_built_in_kind_is_never_silent() {
+fn no_field_of_a_built_in_kind_is_silent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let kinds = load::kinds(&Tree::new(), &mut Diagnostics::default());
     let mut cases: Vec<_> = std::fs::read_dir(root.join("tests/silence"))
@@ -79,7 +79,6 @@ struct Case<'a> {
     tree: Tree,
     kind: &'a ClaimKind,
     claim: Node,
-    /// With the templates that the first compilation leaves to the others.
     options: Options,
 }
 
@@ -102,22 +101,23 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The output, and what is said.
+    /// The output and the diagnostics.
     fn compile(&self, claim: &Node) -> (Tree, BTreeSet<String>) {
         let mut tree = self.tree.clone();
         let text = emit_canonical(claim).into_bytes();
         tree.insert(TreePath::new(CLAIM).unwrap(), text);
         let compiled = compile(&tree, &self.options);
-        let said = compiled.diagnostics.iter();
-        let said = said.filter(|it| it.code != "floating-version");
+        let messages = compiled.diagnostics.iter();
+        let messages = messages.filter(|it| it.code != "floating-version");
         (
             compiled.tree,
-            said.map(|it| format!("{} {}", it.code, it.message))
+            messages
+                .map(|it| format!("{} {}", it.code, it.message))
                 .collect(),
         )
     }
 
-    /// The fields that can be changed without a trace.
+    /// The fields that can be changed without an effect.
     fn silent(&self) -> Vec<String> {
         let mut fields = Vec::new();
         collect(
@@ -135,17 +135,17 @@ impl<'a> Case<'a> {
             if EXEMPT.iter().any(exempt) {
                 continue;
             }
-            // What has to be there for the field to be there may change the output by itself.
+            // The maps and items around the field may change the output by themselves.
             let mut before = self.claim.clone();
-            make_room(&mut before, &self.kind.schema, path.steps());
+            add_parents(&mut before, &self.kind.schema, path.steps());
             let all = changed(&before, &path, schema);
             if all.is_empty() {
                 silent.push(format!("{path}: no other value is known"));
             }
             let key = emit_canonical(&before);
             let known = compiled.entry(key).or_insert_with(|| self.compile(&before));
-            // What it is in is refused, or is reported to have no effect.
-            if known.0.is_empty() || says_parent(&known.1, &path) {
+            // The map around the field is refused, or is reported to have no effect.
+            if known.0.is_empty() || names_parent(&known.1, &path) {
                 continue;
             }
             if all.iter().all(|it| self.compile(it) == *known) {
@@ -156,7 +156,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The scalars, lists of scalars and free-form maps of a schema, each item and entry that the claim has and one where it has none.
+/// Collects the scalars, lists of scalars and free-form maps of a schema, for all items and entries of the claim, or for a new one.
 fn collect<'s>(
     schema: &'s Schema,
     node: &Node,
@@ -182,7 +182,7 @@ fn collect<'s>(
             let item = items.get(at).unwrap_or(&nothing);
             let from = fields.len();
             collect(inner, item, path.index(at), fields);
-            // By another key it is another item.
+            // With another key it would be another item.
             let is_key = |it: &FieldPath| {
                 let last = it.steps().last();
                 it.steps().len() == path.steps().len() + 2
@@ -205,18 +205,19 @@ fn collect<'s>(
 }
 
 /// Whether a message names a map that a field is in.
-fn says_parent(said: &BTreeSet<String>, path: &FieldPath) -> bool {
+fn names_parent(messages: &BTreeSet<String>, path: &FieldPath) -> bool {
     let parents = path.steps().iter().rev().skip(1).filter_map(|it| match it {
         Step::Key(key) if **key != *"spec" => Some(format!("{key}`")),
         _ => None,
     });
     let parents: Vec<String> = parents.collect();
-    said.iter()
+    messages
+        .iter()
         .any(|it| parents.iter().any(|parent| it.contains(parent)))
 }
 
-/// Makes the maps and items on the way to a field, with what they need.
-fn make_room(node: &mut Node, schema: &Schema, steps: &[Step]) {
+/// Adds the missing maps and items around a field, with their required fields.
+fn add_parents(node: &mut Node, schema: &Schema, steps: &[Step]) {
     let Some((step, rest)) = steps.split_first() else {
         return;
     };
@@ -230,17 +231,17 @@ fn make_room(node: &mut Node, schema: &Schema, steps: &[Step]) {
     match step {
         Step::Key(key) => {
             if node.get(key).is_none_or(|it| it.is_scalar()) {
-                let made = match inner.items() {
-                    Some(item) => Node::sequence(vec![least(item)]),
-                    None => least(inner),
+                let added = match inner.items() {
+                    Some(item) => Node::sequence(vec![minimal(item)]),
+                    None => minimal(inner),
                 };
                 node.as_mapping_mut()
                     .unwrap()
-                    .insert(Node::string(&**key), made);
+                    .insert(Node::string(&**key), added);
             }
-            make_room(node.get_mut(key).unwrap(), inner, rest);
+            add_parents(node.get_mut(key).unwrap(), inner, rest);
         }
-        Step::Index(at) => make_room(
+        Step::Index(at) => add_parents(
             node.as_sequence_mut().unwrap().get_mut(*at).unwrap(),
             inner,
             rest,
@@ -248,8 +249,8 @@ fn make_room(node: &mut Node, schema: &Schema, steps: &[Step]) {
     }
 }
 
-/// A value with what is required and no more.
-fn least(schema: &Schema) -> Node {
+/// A value with only the required fields.
+fn minimal(schema: &Schema) -> Node {
     if schema.properties().next().is_none() && schema.additional().is_none() {
         let value = values(schema, None).into_iter().next();
         return value.unwrap_or_else(|| Node::mapping(Mapping::new()));
@@ -257,21 +258,23 @@ fn least(schema: &Schema) -> Node {
     let mut mapping = Mapping::new();
     for name in schema.required() {
         let field = schema.property(name).unwrap();
-        mapping.insert(Node::string(name), least(field));
+        mapping.insert(Node::string(name), minimal(field));
     }
     Node::mapping(mapping)
 }
 
-/// The claim with other values of a field: all that there are of an enumeration, else one.
+/// Copies of the claim with other values of a field: all values of an enumeration, else one.
 fn changed(claim: &Node, path: &FieldPath, schema: &Schema) -> Vec<Node> {
     let values = values(schema, claim.at_path(path)).into_iter();
     let is_few =
         ["boolean", "array"].contains(&schema.type_name()) || !schema.allowed_values().is_empty();
     let values = values.take(if is_few { 10 } else { 1 });
-    values.filter_map(|it| with(claim, path, it)).collect()
+    values
+        .filter_map(|it| with_value(claim, path, it))
+        .collect()
 }
 
-fn with(claim: &Node, path: &FieldPath, value: Node) -> Option<Node> {
+fn with_value(claim: &Node, path: &FieldPath, value: Node) -> Option<Node> {
     let mut claim = claim.clone();
     let mut parent = path.clone();
     let Step::Key(key) = parent.pop()? else {
@@ -291,7 +294,7 @@ fn with(claim: &Node, path: &FieldPath, value: Node) -> Option<Node> {
 /// Valid values that differ from the current one, or from the default where there is none.
 fn values(schema: &Schema, current: Option<&Node>) -> Vec<Node> {
     let same = |a: &Node, b: Option<&Node>| b.is_some_and(|b| a.same_data(b));
-    let fits = |it: &Node| {
+    let is_candidate = |it: &Node| {
         !same(it, current.or(schema.default())) && validate(it, schema, "value").is_empty()
     };
     if let Some(inner) = schema.items() {
@@ -315,10 +318,10 @@ fn values(schema: &Schema, current: Option<&Node>) -> Vec<Node> {
     let map = Node::mapping(Mapping::from([("added", Node::string("x"))]));
     let empty = Node::mapping(Mapping::new());
     let candidates = allowed.chain(plain).chain(texts).chain([map, empty]);
-    candidates.filter(fits).collect()
+    candidates.filter(is_candidate).collect()
 }
 
-/// Texts of all the forms that fields have.
+/// Texts in all formats that fields require.
 const TEXTS: [&str; 25] = [
     "prod",
     "changed",
@@ -348,7 +351,7 @@ const TEXTS: [&str; 25] = [
 ];
 
 #[test]
-fn a_setting_that_the_claim_writes_too_is_refused() {
+fn a_setting_that_the_kind_also_renders_is_refused() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let kinds = load::kinds(&Tree::new(), &mut Diagnostics::default());
     let text = std::fs::read_to_string(root.join("tests/silence/clickhouse-full.txt")).unwrap();
@@ -375,13 +378,16 @@ fn a_setting_that_the_claim_writes_too_is_refused() {
             .as_mapping_mut()
             .unwrap()
             .insert(Node::string(&*path), changed);
-        let (tree, said) = case.compile(&claim);
+        let (tree, messages) = case.compile(&claim);
         assert!(tree.is_empty(), "`{path}` is rendered");
-        assert!(said.iter().any(|it| it.contains(&path)), "{path}: {said:?}");
+        assert!(
+            messages.iter().any(|it| it.contains(&path)),
+            "{path}: {messages:?}"
+        );
     }
 }
 
-/// The paths of the elements of an XML text that is indented by two spaces, below the root.
+/// The paths, below the root, of the elements of an XML text that is indented by two spaces.
 fn elements(text: &str) -> Vec<String> {
     let mut open: Vec<&str> = Vec::new();
     let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs that find nothing changed, and what makes them look again.
+//! Runs that find nothing changed since a stored run, and the changes that they notice.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +11,13 @@ use tempfile::TempDir;
 
 use crate::hook::{PLEACH, change, run};
 
-/// After so long a file is known by its stat data.
+/// The age from which a file is identified by its stat data.
 const TICK: Duration = Duration::from_millis(150);
 
 const INPUTS: [&str; 3] = ["in/a.yaml", "in", "missing.yaml"];
 const OUTPUT: &str = "deploy/x/out.yaml";
 
-/// A folder with an input, a path where nothing is, and an output; and where its stamp is.
+/// A folder with an input, a missing input and an output, and the path of its stamp.
 fn stamped() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
@@ -38,35 +38,35 @@ fn keep(root: &Path, begin: Begin) -> Option<()> {
     stamp.inputs(root, inputs, begin)?;
     let out = TreePath::new("x/out.yaml").unwrap();
     stamp.output(&root.join("deploy"), [(&out, &b"out"[..])], begin)?;
-    stamp.keep(&root.join("stamp"), "key", "words");
+    stamp.keep(&root.join("stamp"), "key", "text");
     Some(())
 }
 
-fn words(file: &Path) -> Option<String> {
+fn stored_text(file: &Path) -> Option<String> {
     unchanged(file, "key", Begin::now())
 }
 
 #[test]
-fn what_stays_is_known_by_its_stat_data() {
+fn unchanged_files_are_identified_by_their_stat_data() {
     let (_folder, file) = stamped();
-    assert_eq!(words(&file).as_deref(), Some("words"));
-    // By then the output is old enough, and is no longer known by its bytes.
+    assert_eq!(stored_text(&file).as_deref(), Some("text"));
+    // Now the output is old enough to be identified by its stat data instead of its bytes.
     std::thread::sleep(TICK);
     let before = fs::read(&file).unwrap();
-    assert_eq!(words(&file).as_deref(), Some("words"));
+    assert_eq!(stored_text(&file).as_deref(), Some("text"));
     assert!(fs::read(&file).unwrap().len() < before.len());
-    assert_eq!(words(&file).as_deref(), Some("words"));
+    assert_eq!(stored_text(&file).as_deref(), Some("text"));
 }
 
 #[test]
-fn another_program_or_other_flags_make_another_run() {
+fn another_key_is_another_run() {
     let (_folder, file) = stamped();
     assert_eq!(unchanged(&file, "other", Begin::now()), None);
 }
 
-/// Its parent was not listed, so nothing else says that it is gone.
+/// Its parent was not listed, so no other input shows that it is gone.
 #[test]
-fn a_listed_folder_that_is_gone_is_for_a_whole_run() {
+fn a_removed_folder_that_was_listed_requires_a_full_run() {
     let (folder, _) = stamped();
     let files = Folder::open(folder.path()).unwrap();
     let listed = TreePath::new("in").unwrap();
@@ -81,12 +81,12 @@ fn a_listed_folder_that_is_gone_is_for_a_whole_run() {
     assert!(inputs.now(&files, &changed).is_none());
 }
 
-/// Does something to a workspace.
-type Act = fn(&Path);
+/// Changes a workspace.
+type Change = fn(&Path);
 
 #[test]
-fn every_change_is_seen() {
-    let changes: [(&str, Act); 11] = [
+fn every_change_is_noticed() {
+    let changes: [(&str, Change); 11] = [
         ("an input of the same size", |it| {
             fs::write(it.join("in/a.yaml"), "two").unwrap();
         }),
@@ -132,7 +132,7 @@ fn every_change_is_seen() {
     for (name, change) in changes {
         let (folder, file) = stamped();
         change(folder.path());
-        assert_eq!(words(&file), None, "{name}");
+        assert_eq!(stored_text(&file), None, "{name}");
     }
 }
 
@@ -151,7 +151,7 @@ fn links_and_inputs_that_just_changed_make_no_stamp() {
     assert_eq!(keep(root, Begin::now()), None);
 }
 
-/// Writes an environment that takes what base has.
+/// Writes an environment that has only the claims of base.
 fn environment(root: &Path, spec: &str) {
     let folder = root.join("environments/other");
     fs::create_dir_all(&folder).unwrap();
@@ -163,7 +163,7 @@ fn environment(root: &Path, spec: &str) {
 
 const NEW: &str = "environments/prod/new.yaml";
 
-/// A claim in a file of its own.
+/// Adds a claim in a new file.
 fn new_claim(root: &Path) {
     let text = fs::read_to_string(root.join("environments/prod/databases.yaml")).unwrap();
     let first = text.split("\n---").next().unwrap();
@@ -185,7 +185,7 @@ fn edits_give_the_bytes_of_a_run_without_the_cache() {
         |it| fs::remove_file(it.join(NEW)).unwrap(),
         |it| drop(fs::remove_dir_all(it.join("deploy/clusters"))),
         |it| drop(change(it, "201Gi")),
-        // A run that has something to say is not remembered.
+        // A run with findings is not stored.
         |it| environment(it, "{}"),
         |it| environment(it, "{labels: {team: web}}"),
         |it| fs::remove_dir_all(it.join("environments/other")).unwrap(),
@@ -215,8 +215,8 @@ fn edits_give_the_bytes_of_a_run_without_the_cache() {
     assert_eq!(stamps.count(), 1);
 }
 
-/// What a run says on both outputs, its stages left out, and how many claims were rendered.
-fn said(root: &Path, cache: &str, arguments: &[&str]) -> (String, Vec<String>) {
+/// The output of a run without its stages, and the stages that rendered claims.
+fn run_with_timings(root: &Path, cache: &str, arguments: &[&str]) -> (String, Vec<String>) {
     let common = ["--cache", cache, "--timings"];
     let text = run(root, PLEACH, &[arguments, &common].concat(), true);
     let lines = (text.lines()).take_while(|it| !it.starts_with("work on environments"));
@@ -234,16 +234,16 @@ fn starter() -> (TempDir, TempDir) {
     (folder, tempfile::tempdir().unwrap())
 }
 
-/// Such a file is in no listing of its folder.
+/// The listing of a folder leaves out such a file.
 #[cfg(unix)]
 #[test]
 fn a_name_that_is_not_utf8_is_reported_after_a_run_without_findings() {
     use std::os::unix::ffi::OsStrExt;
     let (folder, cache) = starter();
     let (root, cache) = (folder.path(), cache.path().to_str().unwrap());
-    said(root, cache, &["render"]);
+    run_with_timings(root, cache, &["render"]);
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.yaml");
-    // Not every file system takes such a name.
+    // Some file systems refuse such a name.
     if fs::write(root.join("environments/prod").join(name), "a: b\n").is_err() {
         return;
     }
@@ -256,31 +256,37 @@ fn a_name_that_is_not_utf8_is_reported_after_a_run_without_findings() {
 fn a_change_of_one_claim_renders_that_claim() {
     let (folder, cache) = starter();
     let (root, cache) = (folder.path(), cache.path().to_str().unwrap());
-    let all = said(root, cache, &["render"]).1;
+    let all = run_with_timings(root, cache, &["render"]).1;
     std::thread::sleep(TICK);
-    assert_eq!(said(root, cache, &["check"]).1.len(), 1);
+    assert_eq!(run_with_timings(root, cache, &["check"]).1.len(), 1);
     change(root, "202Gi");
     std::thread::sleep(TICK);
-    let (text, part) = said(root, cache, &["render"]);
+    let (text, part) = run_with_timings(root, cache, &["render"]);
     assert!(
         !part.is_empty() && !part.contains(&all[0]),
         "{part:?} of {all:?}\n{text}"
     );
     std::thread::sleep(TICK);
-    let checked = said(root, cache, &["check"]);
-    assert_eq!(checked.0, said(root, cache, &["check", "--no-cache"]).0);
+    let checked = run_with_timings(root, cache, &["check"]);
+    assert_eq!(
+        checked.0,
+        run_with_timings(root, cache, &["check", "--no-cache"]).0
+    );
     assert!(!checked.1.contains(&all[0]), "{checked:?}");
-    // What it left is known to the next run.
+    // The next run knows the result.
     std::thread::sleep(TICK);
     for command in ["render", "check"] {
-        assert_eq!(said(root, cache, &[command]).1, Vec::<String>::new());
+        assert_eq!(
+            run_with_timings(root, cache, &[command]).1,
+            Vec::<String>::new()
+        );
     }
-    let (plain, _) = said(root, cache, &["render", "--no-cache"]);
+    let (plain, _) = run_with_timings(root, cache, &["render", "--no-cache"]);
     assert!(plain.contains("0 files written, 0 removed"), "{plain}");
 }
 
 #[test]
-fn what_was_edited_in_the_tree_is_seen_beside_a_change_of_a_claim() {
+fn an_edited_output_is_noticed_beside_a_changed_claim() {
     let (folder, cache) = starter();
     let (root, cache) = (folder.path(), cache.path().to_str().unwrap());
     run(root, PLEACH, &["render", "--cache", cache], true);
@@ -310,12 +316,12 @@ fn stored(cache: &Path, folder: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn a_change_is_stored_without_what_stays() {
+fn a_change_is_stored_without_unchanged_files() {
     let (folder, cache) = starter();
     let (root, cache) = (folder.path(), cache.path());
     let render = || {
         std::thread::sleep(TICK);
-        said(root, cache.to_str().unwrap(), &["render"]).1
+        run_with_timings(root, cache.to_str().unwrap(), &["render"]).1
     };
     render();
     // Now stat data identify what the first run has written.
@@ -331,7 +337,7 @@ fn a_change_is_stored_without_what_stays() {
     let name = stamps.keys().find(|it| is_change(it)).unwrap().clone();
     let changes = stamps.remove(&name).unwrap();
     assert_eq!([stamps, inputs], whole);
-    // Damaged or missing changes are like a tree that was changed by others.
+    // Damaged or missing changes are treated like an output that was changed by somebody else.
     for bytes in [None, Some(&b""[..]), changes.get(..changes.len() - 1)] {
         let file = cache.join("unchanged").join(&name);
         match bytes {

@@ -1,11 +1,11 @@
-//! `pleach diff --why`: the lines that a change is because of.
+//! `pleach diff --why`: the lines that cause a change.
 
 use std::fs;
 
 use crate::cli::{pleach, run};
 
 #[test]
-fn the_lines_that_differ_are_named_below_the_field() {
+fn the_lines_that_differ_are_shown_below_the_field() {
     let top = tempfile::tempdir().unwrap();
     let (old, new) = (top.path().join("old"), top.path().join("new"));
     for folder in [&old, &new] {

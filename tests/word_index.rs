@@ -1,4 +1,4 @@
-//! A comparison that knows the words of files from an earlier one is the same as one that reads all of them.
+//! A comparison that uses a stored index of the words in files gives the same result as one that reads all files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::affected::{EDITS, Edit, WORKSPACE as SMALL, edited};
 use crate::common_random::cases;
 use crate::incremental::{MORE, MORE_EDITS};
 
-/// The states of a workspace, whose folders are known by the numbers of the states.
+/// A state of a workspace. The number of the state is the ID of all its folders.
 struct Versioned<'a> {
     states: &'a [Tree],
     at: usize,
@@ -60,9 +60,9 @@ impl Files for Versioned<'_> {
 }
 
 #[derive(Default)]
-struct Kept(Mutex<BTreeMap<String, Vec<u8>>>);
+struct MemoryStore(Mutex<BTreeMap<String, Vec<u8>>>);
 
-impl Memory for Kept {
+impl Memory for MemoryStore {
     fn load(&self, name: &str) -> Option<Vec<u8>> {
         self.0.lock().unwrap().get(name).cloned()
     }
@@ -72,7 +72,7 @@ impl Memory for Kept {
     }
 }
 
-/// What is shown of a comparison of two states.
+/// The comparison of two states as text.
 fn compared(states: &[Tree], at: [usize; 2], memory: Option<&dyn Memory>) -> String {
     let root = TreePath::root();
     let files = at.map(|at| Versioned { states, at });
@@ -102,12 +102,12 @@ fn sequence(workspace: &str, edits: &[Edit], chosen: &[usize]) {
         let last = states.last().unwrap();
         states.push(edited(last, &[edits[*at]]));
     }
-    let memory = Kept::default();
+    let memory = MemoryStore::default();
     for at in 1..states.len() {
         for sides in [[at - 1, at], [0, at]] {
             let known = compared(&states, sides, Some(&memory));
-            let anew = compared(&states, sides, None);
-            assert_eq!(known, anew, "{chosen:?}: {sides:?}");
+            let fresh = compared(&states, sides, None);
+            assert_eq!(known, fresh, "{chosen:?}: {sides:?}");
         }
     }
     assert!(!memory.0.lock().unwrap().is_empty());
@@ -124,14 +124,14 @@ fn random(sequences: usize, mut runner: TestRunner) {
 }
 
 #[test]
-fn random_edits_are_compared_as_without_an_index() {
+fn random_edits_are_compared_like_without_an_index() {
     random(cases(3) as usize, TestRunner::deterministic());
 }
 
 /// For a release build: `PLEACH_SEQUENCES=1000 cargo test --release --test suite word_index:: -- --ignored`
 #[test]
 #[ignore = "takes minutes"]
-fn many_random_edits_are_compared_as_without_an_index() {
+fn many_random_edits_are_compared_like_without_an_index() {
     let sequences = std::env::var("PLEACH_SEQUENCES").ok();
     let sequences = sequences.and_then(|it| it.parse().ok()).unwrap_or(1000);
     random(
@@ -144,7 +144,7 @@ fn many_random_edits_are_compared_as_without_an_index() {
 }
 
 #[test]
-fn names_and_files_that_an_index_leaves_out_are_seen() {
+fn names_and_files_that_an_index_omits_are_noticed() {
     let claim = |name: &str| format!("kind: Door\nmetadata: {{name: {name}}}\n");
     for (path, text) in [
         ("environments/one/LOUD.YAML", "a: 1".to_string()),
@@ -162,7 +162,7 @@ fn names_and_files_that_an_index_leaves_out_are_seen() {
         let mut after = before.clone();
         after.insert(TreePath::new(path).unwrap(), text.into_bytes());
         let states = [before.clone(), after, before];
-        let memory = Kept::default();
+        let memory = MemoryStore::default();
         for sides in [[0, 1], [1, 2], [1, 0]] {
             let known = compared(&states, sides, Some(&memory));
             assert_eq!(known, compared(&states, sides, None), "{path} {sides:?}");

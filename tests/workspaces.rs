@@ -1,7 +1,6 @@
-//! What holds for every workspace: it is refused with its faults, or its tree proves; and nothing panics.
+//! Random workspaces: each is refused with its faults or gives a proven output, and nothing panics.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use pleach::tree::{Tree, TreePath};
@@ -10,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::common_random::cases;
 
-/// The fields of a claim as lines below `spec:`, each with its values; the first one must be there in base.
+/// The fields below `spec:` of a claim, each with its possible values. A complete claim requires the first field.
 type Fields = &'static [(&'static str, &'static [&'static str])];
 
 const OPERATOR: Fields = &[
@@ -209,7 +208,7 @@ const CHRONIK: Fields = &[
     ),
 ];
 
-/// The last two are of one kind: what its operator is configured with, and what it would do.
+/// The last two have the same kind: one renders the resource of its operator, the other the objects that the operator would create.
 const CLAIMS: [(&str, &str, &str, Fields); 5] = [
     ("pleach.dev/v1", "OperatorInstall", "install", OPERATOR),
     (
@@ -246,10 +245,10 @@ const FORMS: [&str; 4] = [
     "engine: argo, layout: flat, source: {url: 'https://git.example.com/a.git'}",
 ];
 
-/// For each field: not given, null, or one of its values.
+/// For each field: unset, null, or one of its values.
 type Choice = Vec<Option<usize>>;
 
-/// Mostly little is said, so that many workspaces are sound.
+/// Most fields are unset, so that many workspaces are valid.
 fn choice() -> impl Strategy<Value = Choice> {
     proptest::collection::vec(
         prop_oneof![8 => Just(None), 2 => (1..8usize).prop_map(Some), 1 => Just(Some(0))],
@@ -292,7 +291,7 @@ fn document(claim: &(&str, &str, &str, Fields), choice: &Choice, complete: bool)
     let mut text =
         format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
     for (at, ((field, values), chosen)) in fields.iter().zip(choice).enumerate() {
-        // What the schema requires comes first in the lists.
+        // Required fields are first in the lists.
         let required = complete
             && (at == 0 || at == 1 && ["OperatorInstall", "ChronikCluster"].contains(kind));
         match chosen {
@@ -312,7 +311,7 @@ fn document(claim: &(&str, &str, &str, Fields), choice: &Choice, complete: bool)
     text
 }
 
-/// No fault is the program's own, and what is refused has no tree.
+/// Checks that no diagnostic is a fault of the program itself, and that a refused workspace has no output.
 fn check(tree: &Tree) -> Compiled {
     let (compiled, again) = (
         compile(tree, &Options::default()),
@@ -342,21 +341,7 @@ fn check(tree: &Tree) -> Compiled {
 
 fn starter() -> &'static Tree {
     static STARTER: OnceLock<Tree> = OnceLock::new();
-    STARTER.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut tree = Tree::new();
-        for top in ["pleach.yaml", "environments", "overlays"] {
-            for entry in walkdir::WalkDir::new(root.join(top)) {
-                let entry = entry.unwrap();
-                if entry.file_type().is_file() {
-                    let path = entry.path().strip_prefix(root).unwrap().to_string_lossy();
-                    let path = TreePath::new(&path).unwrap();
-                    tree.insert(path, std::fs::read(entry.path()).unwrap());
-                }
-            }
-        }
-        tree
-    })
+    STARTER.get_or_init(crate::engines::starter)
 }
 
 proptest! {
@@ -378,7 +363,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(48)) })]
 
     #[test]
-    fn changed_bytes_do_no_harm(
+    fn changed_bytes_cause_no_panic(
         file in any::<prop::sample::Index>(),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), 0..4u8, any::<u8>()), 1..4),
     ) {

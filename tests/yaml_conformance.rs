@@ -1,4 +1,4 @@
-//! The reader and the writers beside recorded output of Go's YAML libraries.
+//! The YAML reader and writers compared with recorded output of Go's YAML libraries.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ fn scalars_are_written_as_recorded() {
             ("build_deep", built(&map("a".into(), deep))),
         ];
         for (field, found) in results {
-            // Where the marshalled form is not recorded it is the emitted one.
+            // If the marshalled form is not recorded, it equals the emitted one.
             let field = if case[field].is_null() {
                 "emitted"
             } else {
@@ -83,7 +83,7 @@ fn scalars_are_written_as_recorded() {
     );
 }
 
-/// Reads and writes each recorded document; `left_out` gives the reason why a case can't be the same.
+/// Reads and writes each recorded document. `left_out` returns the reason why a case cannot be equal.
 fn documents(
     field: &str,
     write: impl Fn(&Arc<Source>) -> Option<String>,

@@ -1,4 +1,4 @@
-//! What holds for every text and every tree.
+//! Properties of the YAML reader and writers that hold for every text and every tree.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ fn source(text: &str) -> Arc<Source> {
     Source::internal("t.yaml", text)
 }
 
-/// Every place lies in the text, and what holds others holds their places.
-fn check_places(node: &Node, text: &str, around: std::ops::Range<usize>) {
+/// Checks that every span is in the text, and that the span of a collection contains those of its items.
+fn check_spans(node: &Node, text: &str, around: std::ops::Range<usize>) {
     let range = node.span().range();
     assert!(
         text.is_char_boundary(range.start)
             && text.is_char_boundary(range.end)
             && range.start <= range.end
     );
-    // What an alias repeats is elsewhere.
+    // The content of an alias is elsewhere in the text.
     if text.contains('*') {
         return;
     }
@@ -35,11 +35,11 @@ fn check_places(node: &Node, text: &str, around: std::ops::Range<usize>) {
         View::Scalar(_) => {}
         View::Sequence(items) => items
             .iter()
-            .for_each(|it| check_places(it, text, range.clone())),
+            .for_each(|it| check_spans(it, text, range.clone())),
         View::Mapping(mapping) => {
             for Entry { key, value } in mapping {
-                check_places(key, text, range.clone());
-                check_places(value, text, range.clone());
+                check_spans(key, text, range.clone());
+                check_spans(value, text, range.clone());
             }
         }
     }
@@ -50,7 +50,7 @@ fn check_any(text: &str) {
     match parse(&source) {
         Ok(documents) => {
             for document in &documents {
-                check_places(document, text, 0..text.len());
+                check_spans(document, text, 0..text.len());
                 let _ = emit_kustomize(document);
                 emit_kyaml(document);
                 emit_canonical(document);
@@ -72,7 +72,7 @@ fn check_any(text: &str) {
     }
 }
 
-/// Texts that a reader may take for something else, or that hardly fit a style.
+/// Texts that a reader may misinterpret, or that some styles cannot represent.
 fn nasty_text() -> impl Strategy<Value = String> {
     let words = [
         "",
@@ -210,7 +210,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn no_text_breaks_the_reader(at in 0..DOCUMENT.len(), len in 0..4_usize, put in prop::sample::select(b"\n\t :-?[]{},#&*!|>'\"%@`\\a1\r".to_vec()), twice in any::<bool>()) {
+    fn no_changed_document_breaks_the_reader(at in 0..DOCUMENT.len(), len in 0..4_usize, put in prop::sample::select(b"\n\t :-?[]{},#&*!|>'\"%@`\\a1\r".to_vec()), twice in any::<bool>()) {
         let mut bytes = DOCUMENT.as_bytes().to_vec();
         let end = (at + len).min(bytes.len());
         bytes.splice(at..end, if twice { vec![put, put] } else { vec![put] });
@@ -218,14 +218,14 @@ proptest! {
     }
 
     #[test]
-    fn no_beginning_breaks_the_reader(text in "\\PC{0,40}") {
+    fn no_text_breaks_the_reader(text in "\\PC{0,40}") {
         check_any(&text);
     }
 
     #[test]
-    fn the_claims_form_reads_back(tree in nasty_tree()) {
+    fn the_canonical_form_reads_back(tree in nasty_tree()) {
         let text = emit_canonical(&tree);
-        let again = parse_one(&source(&text)).expect("the claims form is YAML");
+        let again = parse_one(&source(&text)).expect("the canonical form is YAML");
         prop_assert!(again.same_data(&tree), "{:?}\n{}", tree, text);
         check_quotes(&again);
     }
@@ -233,11 +233,11 @@ proptest! {
     #[test]
     fn the_kyaml_form_reads_back(tree in nasty_tree()) {
         let text = emit_kyaml(&tree);
-        // A string `<<` is written as it is, and read back as a merge key: recorded, and kept.
+        // As recorded for kyaml, a string `<<` is written without quotes and read back as a merge key.
         if text.contains("<<") {
             return Ok(());
         }
-        // A text that begins with a tab is written so that no reader of YAML can read it: recorded, and kept.
+        // As recorded for kyaml, a text that begins with a tab is written in a form that is not valid YAML.
         if let Ok(again) = parse_one(&source(&text)) {
             prop_assert!(again.same_data(&tree), "{:?}\n{}", tree, text);
         } else {
@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn the_build_form_is_its_own_build_form(tree in nasty_tree()) {
+    fn the_build_form_is_stable(tree in nasty_tree()) {
         if let Ok(text) = emit_kustomize(&tree) {
             let again = parse_one(&source(&text)).expect("the build form is YAML");
             prop_assert_eq!(emit_kustomize(&again).ok(), Some(text));
@@ -255,7 +255,7 @@ proptest! {
 }
 
 #[test]
-fn every_cut_is_read_or_refused() {
+fn every_part_of_a_document_is_read_or_refused() {
     for at in 0..DOCUMENT.len() {
         if DOCUMENT.is_char_boundary(at) {
             check_any(&DOCUMENT[..at]);
@@ -265,7 +265,7 @@ fn every_cut_is_read_or_refused() {
 }
 
 #[test]
-fn many_keys_take_little_time() {
+fn duplicates_among_many_keys_are_reported() {
     let mut text: String = (0..100_000).map(|at| format!("key{at}: 1\n")).collect();
     text.push_str("key7: 2\nkey99999: 3\n");
     let faults = parse(&source(&text)).unwrap_err();

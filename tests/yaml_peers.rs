@@ -1,6 +1,7 @@
-//! The reader beside two others: libyaml's rules as libyaml-safer has them, and granit-parser's YAML 1.2.
+//! The YAML reader compared with two others: libyaml-safer, a port of libyaml, and granit-parser, which reads YAML 1.2.
 //!
-//! A peer's events become a tree in a few lines that share nothing with ours. Known differences are named where they are left out.
+//! The code that turns the events of these peers into trees shares nothing with our reader. Texts with known differences are skipped,
+//! with a comment that names the difference.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +13,11 @@ use pleach::diag::Source;
 use pleach::yaml::{Node, Style, View, parse};
 use proptest::prelude::*;
 
-/// A place is a line times this and a column: libyaml-safer's count of characters goes wrong after some that are no ASCII.
-const WIDE: u64 = 1_000_000;
+/// A position is the line times this number plus the column. The offset is not used, because libyaml-safer counts some characters
+/// outside of ASCII incorrectly.
+const LINE: u64 = 1_000_000;
 
-/// A value as a peer sees it: style, place, text.
+/// A value as a peer reads it: style, position, content.
 #[derive(Clone, Debug)]
 enum Peer {
     Scalar(char, u64, String),
@@ -43,7 +45,7 @@ impl Peer {
         }
     }
 
-    /// What our reader refuses beyond the syntax.
+    /// Whether there are keys that our reader refuses although the syntax is valid.
     fn has_bad_keys(&self) -> bool {
         match self {
             Peer::Scalar(..) => false,
@@ -70,11 +72,11 @@ fn libyaml(text: &str) -> Result<Vec<Peer>, String> {
     parser.set_input_string(&mut bytes);
     let mut anchors: BTreeMap<String, Option<Peer>> = BTreeMap::new();
     let mut documents = Vec::new();
-    // Open collections with their anchors; a mapping's children are in turn.
+    // Open collections with their anchors. The children of a mapping are alternating keys and values.
     let mut open: Vec<(Peer, Vec<Peer>, Option<String>)> = Vec::new();
     loop {
         let event = parser.parse().map_err(|error| error.to_string())?;
-        let at = event.start_mark.line * WIDE + event.start_mark.column;
+        let at = event.start_mark.line * LINE + event.start_mark.column;
         let (done, anchor) = match event.data {
             EventData::StreamEnd => return Ok(documents),
             EventData::DocumentStart { .. } => {
@@ -162,7 +164,7 @@ fn ours(text: &str) -> Result<Vec<Peer>, String> {
     {
         places[start + at] = place;
         place = if c == '\n' {
-            (place / WIDE + 1) * WIDE
+            (place / LINE + 1) * LINE
         } else {
             place + 1
         };
@@ -212,15 +214,15 @@ fn print(result: &Result<Vec<Peer>, String>) -> String {
     out
 }
 
-/// What libyaml makes of a text; `None` where the crate panics or is known to differ from libyaml in Go's hands.
+/// The tree that libyaml reads; `None` if the crate panics or is known to differ from Go's port of libyaml.
 fn libyaml_print(text: &str) -> Option<String> {
     let merges = text.contains("<<");
     let panics = !text.ends_with('\n');
-    // Go's reader lets tabs indent a comment that follows another one.
+    // Go's reader accepts tabs before a comment that follows another one.
     let tabs_before_comments = text.contains('\t') && text.contains('#');
-    // A `?` in brackets ends a plain text for Go's reader, and newer libyaml lets it go on.
+    // In brackets, a `?` ends a plain text for Go's reader, but not for newer versions of libyaml.
     let question_in_brackets = text.contains('?') && text.contains(['[', '{']);
-    // And so with a `:` right before a sign of such a collection.
+    // The same is true for a `:` directly before an indicator of such a collection.
     let colon_before_sign = [":,", ":]", ":}", ":[", ":{"]
         .iter()
         .any(|it| text.contains(it));
@@ -239,7 +241,7 @@ fn files_read_as_libyaml_reads_them() {
     let mut counted = 0;
     let mut differing = Vec::new();
     while let Some(folder) = folders.pop() {
-        // Others may work there, and folders of theirs go away meanwhile.
+        // Other programs may remove folders there in the meantime.
         let entries = std::fs::read_dir(folder).into_iter().flatten();
         for entry in entries.flatten() {
             let path = entry.path();
@@ -271,7 +273,7 @@ fn files_read_as_libyaml_reads_them() {
     );
 }
 
-/// Pieces that make texts in which the rules of YAML meet.
+/// Parts of random texts in which the rules of YAML interact.
 const PIECES: [&str; 44] = [
     "a", "b", "key", "a: ", "b:", "c: d", "- ", "-", "\n", "\n", "\n", "\n  ", "\n  ", "\n    ",
     " ", "  ", "? ", ": ", "[", "]", "{", "}", ", ", ",", "'x'", "'", "\"y\"", "\"", " #c", "#",
@@ -279,7 +281,7 @@ const PIECES: [&str; 44] = [
     "\\n", "1",
 ];
 
-fn soup() -> impl Strategy<Value = String> {
+fn random_text() -> impl Strategy<Value = String> {
     let piece = (0..PIECES.len()).prop_map(|at| PIECES[at]);
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat() + "\n")
 }
@@ -288,7 +290,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn soup_reads_as_libyaml_reads_it(text in soup()) {
+    fn random_texts_read_as_libyaml_reads_them(text in random_text()) {
         if let Some(expected) = libyaml_print(&text) {
             prop_assert_eq!(print(&ours(&text)), expected);
         }

@@ -1,7 +1,7 @@
-//! Every scalar of a claim against every scalar that it changes: `causes::NAME` for each workspace of `golden/`.
+//! Rendered scalars name the lines of claims that cause them: `causes::NAME` for each workspace of `golden/`.
 //!
-//! What stems from a claim is found without asking the program where values come from: each scalar of each claim is changed to
-//! another valid value, the workspace is rendered, and what is another scalar then must name the claim's line among its causes.
+//! The true causes are found independently: each scalar of each claim is changed to another valid value, and the workspace is
+//! rendered. Each rendered scalar that changed must name the claim's line among its causes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use pleach::{Compiled, Options, Scope, compile};
 
 use crate::check::options;
 
-/// Of so many scalars one is changed, unless the variable `CAUSES` is `all`: each takes a rendering.
+/// One of this many scalars is changed, because each change takes a rendering. With the variable `CAUSES=all`, all are changed.
 const EACH: usize = 17;
 
 pub(crate) fn check(input: &Path) -> Result<(), String> {
@@ -100,7 +100,7 @@ fn collect(node: &Node, into: &mut Vec<Node>) {
     }
 }
 
-/// Scalars by their object and path, with their places.
+/// Scalars with their spans, by folder, object and path.
 type Scalars = BTreeMap<(TreePath, String, String), Node>;
 
 fn scalars(compiled: &Compiled) -> Scalars {
@@ -140,7 +140,7 @@ fn leaves(node: &Node, path: &FieldPath, act: &mut dyn FnMut(String, &Node)) {
     }
 }
 
-/// The workspace with another value; `None` where no other value is valid or changes a scalar.
+/// The workspace compiled with another value of a scalar; `None` if no other value is valid.
 fn changed(files: &Folder, source: &Source, node: &Node, scope: &Scope) -> Option<Compiled> {
     let range = node.span().range();
     others(node).into_iter().find_map(|other| {
@@ -208,7 +208,7 @@ fn unexplained(trace: &Trace, before: &Scalars, after: &Scalars, place: &Span) -
             continue;
         }
         let causes = causes(trace, old.span());
-        // What a chart says itself is no claim's, though a claim could say something else.
+        // The claim does not cause a value that a chart sets itself, although the claim could override it.
         let is_of_chart = |it: &Cause| it.place.path().as_str().starts_with("charts/");
         if causes.iter().all(is_of_chart) && !causes.is_empty() {
             continue;

@@ -1,4 +1,4 @@
-//! What `pleach check` finds in what environments would apply: a case with the full text for each check.
+//! Findings of `pleach check` in the objects of environments: at least one case with the full report for each check.
 
 use pleach::check::{Demands, allow, check_workspace, is_judged};
 use pleach::diag::{Diagnostics, Source};

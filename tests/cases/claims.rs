@@ -1,4 +1,4 @@
-//! Workspaces and what is said of them: one text case a file in `tests/claims/`, the report as its last section.
+//! Workspaces and their diagnostics: each file in `tests/claims/` is a case, and its last section is the report.
 
 use pleach::report::{View, human};
 use pleach::tree::{Tree, TreePath};
@@ -19,7 +19,7 @@ pub(crate) fn make(tree: &mut Tree) {
     );
 }
 
-/// What every case has: a workspace with one environment.
+/// The files that all cases share: a workspace with one environment.
 pub(crate) fn workspace() -> Tree {
     Tree::from_text(
         "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: case}\n\

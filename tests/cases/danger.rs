@@ -1,16 +1,12 @@
-//! What is dangerous about a change: two trees and the full text of what is found.
+//! Dangers of a change: two trees and the full report.
 
 use pleach::compare::findings;
 use pleach::diag::Diagnostics;
-use pleach::report::{View, human};
+use pleach::report::human;
 use pleach::tree::{Tree, TreePath};
 
+use crate::check::VIEW;
 use crate::compare::compare_trees;
-
-const VIEW: View<'static> = View {
-    display: &|path| path.to_string(),
-    color: false,
-};
 
 pub(crate) fn make(tree: &mut Tree) {
     let folder = |name| tree.folder(&TreePath::new(name).unwrap());

@@ -1,5 +1,5 @@
-//! What is deployed from small repositories: input below `in`, then the units (`tree`), the objects (`objects.yaml`, where the
-//! input has none of its own) and what is said (`report`).
+//! Objects deployed from small repositories: input below `in`, then the units (`tree`), the objects (`objects.yaml`) and the
+//! diagnostics (`report`).
 
 use pleach::deploy::{Options, deploy};
 use pleach::report::{View, deployment, deployment_yaml, human};
@@ -28,7 +28,7 @@ pub(crate) fn make(tree: &mut Tree) {
     add("report", report);
 }
 
-/// Without colours.
+/// The text without colour codes.
 fn plain(text: &str) -> String {
     let codes = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
     codes.replace_all(text, "").into_owned()

@@ -1,4 +1,4 @@
-//! What a change does to what is deployed: two trees (`before`, `after`), and the report of their difference.
+//! The effect of a change on deployed objects: two trees (`before`, `after`) and the report of their difference.
 
 use pleach::diff::{Options, Salt};
 use pleach::report::{MarkdownOptions, View, changes, changes_json, html, human, markdown};
@@ -28,7 +28,7 @@ pub(crate) fn make(tree: &mut Tree) {
     };
     let found = compare_repositories([&state(0), &state(1)], &[], &context);
     let report = human(&found.notes, &view) + &changes(&found, &view, None);
-    // Every form has the rollout, or none has.
+    // Either all formats show the rollout, or none does.
     let sides = ["before", "after"];
     let has_rollout = report.contains("rollout in");
     let page = html(&found, sides, &view);

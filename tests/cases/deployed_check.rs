@@ -1,4 +1,5 @@
-//! What `pleach check --depth objects` finds in what Flux and Argo CD deploy from small repositories: input below `in`, then `report`.
+//! Findings of `pleach check --depth objects` in the objects that Flux and Argo CD deploy from small repositories: input below `in`,
+//! then the `report`.
 
 use pleach::check::{Demands, check_deployed};
 use pleach::report::human;

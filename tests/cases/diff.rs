@@ -1,4 +1,4 @@
-//! What a change will do: two trees and the report of their difference, which shows no secret.
+//! The effect of a change: two trees and the report of their difference, which shows no secret.
 
 use pleach::report::{View, changes, changes_json, folded, human};
 use pleach::tree::{Tree, TreePath};
@@ -15,7 +15,7 @@ pub(crate) fn make(tree: &mut Tree) {
     let before = tree.folder(&path("before"));
     let found = compare_trees(&before, &tree.folder(&path("after")));
     let report = human(&folded(&found.notes), &view) + &changes(&found, &view, None);
-    // `dmlza` is how `vis` begins in base64.
+    // `dmlza` is the beginning of `visible` in base64.
     let shows = |text: &str| text.to_lowercase().contains("visible") || text.contains("dmlza");
     assert!(!shows(&report), "a secret is shown:\n{report}");
     let json = changes_json(&found, ["before", "after"], &view, &|_, path| {

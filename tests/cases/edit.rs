@@ -1,4 +1,4 @@
-//! Changes of single values in a text: each case has the text, the changes one after the other, and the text that they give.
+//! Changes of single values in a text: each case has the text, the changes in order, and the resulting text.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) fn make(tree: &mut Tree) {
     }
 }
 
-/// `{at: [spec, list, 0], set: value}` or `{at: …, remove: true}`; `document` is 0 where it is not said.
+/// Applies `{at: [spec, list, 0], set: value}` or `{at: …, remove: true}`; `document` defaults to 0.
 fn apply(source: &Arc<Source>, change: &Node) -> Result<String, Diagnostics> {
     let steps = change.get("at").and_then(Node::as_sequence).unwrap();
     let mut path = FieldPath::root();

@@ -1,7 +1,7 @@
 //! Plans: `tests/emit/*.txt`.
 //!
-//! A case has the existing tree below `existing/`, the wanted one below `wanted/` (a first line `sign Kind/name` becomes
-//! the ownership line, in both), and what must come of it.
+//! A case has the existing tree below `existing/`, the wanted one below `wanted/` (in both, a first line `sign Kind/name` becomes the
+//! ownership line), and the resulting plans.
 
 use pleach::emit::{plan, sign};
 use pleach::report::{Format, View, plan_summary, report, unified};
@@ -32,8 +32,8 @@ pub(crate) fn make(case: &mut Tree) {
     }
 }
 
-/// `sign Kind/name` becomes the line as pleach writes it, `sign Kind/name path` that of another path; `edited` and what
-/// follows is put in after signing. A file whose name begins with `crlf` gets such line ends.
+/// Replaces `sign Kind/name` with the ownership line, and `sign Kind/name path` with the ownership line of another path. Text after
+/// `edited` is added after signing. A file whose name begins with `crlf` gets CRLF line ends.
 fn signed(tree: &Tree) -> Tree {
     let sign_one = |path: &TreePath, bytes: &[u8]| {
         let text = str::from_utf8(bytes).unwrap();

@@ -1,20 +1,15 @@
-//! Where values come from: `tests/explain/*.txt`.
+//! The sources of rendered values: `tests/explain/*.txt`.
 //!
-//! A case is a workspace and a section `ask` with a question a line: `ENV KIND/NAME FIELD`, or `FILE:LINE` of the tree. The section
-//! `answers` has what is printed.
+//! A case is a workspace and a section `ask` with one question per line: `ENV KIND/NAME FIELD`, or `FILE:LINE` of the output. The
+//! section `answers` contains the printed answers.
 
 use pleach::diag::Diagnostics;
 use pleach::provenance::{Provenance, Target, find_field};
-use pleach::report::{Subject, View, human, provenance_json, provenance_text};
+use pleach::report::{Subject, human, provenance_json, provenance_text};
 use pleach::secret::Salt;
 use pleach::tree::{Tree, TreePath};
 
-use crate::check::options;
-
-const VIEW: View<'static> = View {
-    display: &|path| path.to_string(),
-    color: false,
-};
+use crate::check::{VIEW, options};
 
 pub(crate) fn make(case: &mut Tree) {
     let section = |name: &str| TreePath::new(name).unwrap();

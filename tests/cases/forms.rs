@@ -1,4 +1,4 @@
-//! Every form of the report about one workspace that changes.
+//! Every format of the report about a workspace that changes.
 
 use pleach::tree::{Tree, TreePath};
 

@@ -1,6 +1,6 @@
-//! Whole workspaces and the trees that they must give: `golden/<case>/{input,output}`, and the project's own starter.
+//! Whole workspaces and their expected output: `golden/<case>/{input,output}`, and the starter workspace of this repository.
 //!
-//! `golden/<case>/warnings.txt` has the warnings that a case comes with. `GOLDEN=update cargo test golden` accepts what comes out.
+//! `golden/<case>/warnings.txt` contains the expected warnings. `GOLDEN=update cargo test golden` accepts the current output.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(crate) fn workspaces() -> Vec<(String, PathBuf, PathBuf)> {
     cases.chain([starter]).collect()
 }
 
-/// Renders a workspace. The error says what differs from the committed tree, or what a check finds in it.
+/// Renders a workspace. The error is the difference from the committed output, or the findings of checks.
 pub(crate) fn check(input: &Path, output: &Path) -> Result<(), String> {
     let files = Folder::open(input).map_err(|error| error.to_string())?;
     let compiled = compile(&files, &options());
@@ -35,31 +35,31 @@ pub(crate) fn check(input: &Path, output: &Path) -> Result<(), String> {
     if compiled.tree != again.tree {
         return Err("two runs give two trees".to_string());
     }
-    let said: Vec<String> = compiled
+    let messages: Vec<String> = compiled
         .diagnostics
         .iter()
-        // A range is also a thing to render, and these cases have no lock.
+        // Some cases use version ranges, and these cases have no lock.
         .filter(|it| it.code != "floating-version")
         .map(|it| format!("[{}] {}", it.code, it.message))
         .collect();
     if compiled.diagnostics.has_errors() {
-        return Err(said.join("\n"));
+        return Err(messages.join("\n"));
     }
-    let said: String = said.iter().map(|it| format!("{it}\n")).collect();
+    let messages: String = messages.iter().map(|it| format!("{it}\n")).collect();
     let warnings = input.with_file_name("warnings.txt");
     if std::env::var("GOLDEN").is_ok_and(|it| it == "update") {
         write(&compiled.tree, output);
         let _ = std::fs::remove_file(&warnings);
-        if !said.is_empty() && input.ends_with("input") {
-            std::fs::write(&warnings, &said).expect("the file can be written");
+        if !messages.is_empty() && input.ends_with("input") {
+            std::fs::write(&warnings, &messages).expect("the file can be written");
         }
     }
     let expected = match input.ends_with("input") {
         true => std::fs::read_to_string(&warnings).unwrap_or_default(),
         false => String::new(),
     };
-    if said != expected {
-        return Err(format!("--- said\n{said}--- expected\n{expected}"));
+    if messages != expected {
+        return Err(format!("--- reported\n{messages}--- expected\n{expected}"));
     }
     let committed = read_output(output).map_err(|error| error.to_string())?;
     first_difference(&compiled.tree, &committed).map_or(Ok(()), Err)?;

@@ -1,6 +1,6 @@
-//! Builds of small folders: input below `in`, then what is printed (`out.yaml`) and said (`report`).
+//! Builds of small folders: input below `in`, then the output (`out.yaml`) and the diagnostics (`report`).
 //!
-//! Where the head of a case names a version of kustomize, its `out.yaml` is what that program printed.
+//! If the head of a case names a version of kustomize, its `out.yaml` is the output of that version.
 
 use pleach::kustomize::{Options, build};
 use pleach::report::{View, human};

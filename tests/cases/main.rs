@@ -1,7 +1,7 @@
-//! Cases in folders, each a test of its own name: `cargo test claims::absurd-values`, `cargo test golden::starter`.
+//! Cases in folders, each a test with its own name: `cargo test claims::absurd-values`, `cargo test golden::starter`.
 //!
-//! A text case is a tree of sections of which the test makes some anew; then the file must be as it was. `GOLDEN=update` accepts
-//! what is made.
+//! A text case is a file with sections. The test generates some of them again, and fails if the file would change. `GOLDEN=update`
+//! accepts the change.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -39,10 +39,10 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pleach::tree::Tree;
 
-/// Puts the expected sections into a case.
+/// Generates the expected sections of a case.
 type Make = fn(&mut Tree);
 
-/// The folders of text cases: the tests' prefix, the folder below `tests/`, what makes the expected sections.
+/// The folders of text cases: the prefix of the tests, the folder below `tests/`, and the function that generates the sections.
 const FOLDERS: [(&str, &str, Make); 18] = [
     ("check", "check", check::make),
     ("claims", "claims", claims::make),
@@ -97,7 +97,7 @@ fn trials(prefix: &str, folder: &str, make: Make) -> Vec<Trial> {
     files.into_iter().map(trial).collect()
 }
 
-/// Runs one case. The error is what differs, as a diff of its file.
+/// Runs one case. The error is a diff of its file.
 fn run(path: &Path, make: Make) -> Result<(), Failed> {
     let text = fs::read_to_string(path)?;
     let head = text
@@ -116,7 +116,7 @@ fn run(path: &Path, make: Make) -> Result<(), Failed> {
     let difference = similar::TextDiff::from_lines(&*text, &*made);
     let difference = difference
         .unified_diff()
-        .header("the case", "what is made")
+        .header("the case", "the new text")
         .to_string();
     Err(format!(
         "{} differs\n{difference}`GOLDEN=update cargo test` accepts it",

@@ -1,4 +1,4 @@
-//! Claims × environments of a rendered tree, in each form.
+//! The matrix of claims and environments of a rendered tree, in each format.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Cases as text: a patch and what it makes of an object, or two objects and the patch between them.
+//! An object, a patch and the patched object, or two objects and the patch between them.
 
 use pleach::diag::{Diagnostic, Source};
 use pleach::object::Object;
@@ -7,7 +7,7 @@ use pleach::schema::Schemas;
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, emit_canonical, parse_one};
 
-/// The sections that a case can lead to.
+/// The sections that can contain the result of a case.
 const MADE: [&str; 5] = [
     "result.yaml",
     "strategic.yaml",
@@ -29,7 +29,7 @@ impl Case {
         Some(Object::new(parse_one(&source).unwrap()))
     }
 
-    /// What comes of it: a file's name and text.
+    /// The name and text of the section with the result.
     fn run(&self) -> (&'static str, String) {
         let made = match (self.object("before.yaml"), self.object("after.yaml")) {
             (Some(before), Some(after)) => {
@@ -69,7 +69,7 @@ impl Case {
     }
 }
 
-/// Puts in the section that the patch, or the two objects, lead to, in place of the one there.
+/// Replaces the section with the result.
 pub(crate) fn make(tree: &mut Tree) {
     let (name, text) = Case(tree.clone()).run();
     let is_made = |path: &TreePath| MADE.contains(&path.as_str());

@@ -1,4 +1,4 @@
-//! What `pleach check PATH…` finds: files below `in`, a section `paths` that names some of them (else all), then `report`.
+//! Findings of `pleach check PATH…`: files below `in`, a section `paths` that names some of them (else all), then the `report`.
 
 use pleach::check::{Cluster, Demands};
 use pleach::inflate::Inflater;

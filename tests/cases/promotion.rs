@@ -1,4 +1,4 @@
-//! Promotion between environments: each case is a workspace and a request, and what its files become.
+//! Promotion between environments: each case is a workspace and a request, then the written files and the printed text.
 
 use pleach::diag::{Diagnostics, Source};
 use pleach::engine::ENGINES;

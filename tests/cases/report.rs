@@ -1,6 +1,6 @@
-//! Texts of diagnostics: `tests/report/*.txt`.
+//! Reports of diagnostics: `tests/report/*.txt`.
 //!
-//! A case has the user's files, a section `diagnostics`, and a section for each format with the text it must give.
+//! A case has the user's files, a section `diagnostics`, and a section with the report in each format.
 //! A diagnostic is a line `severity code: message` with lines `at`, `label`, `related`, `help` and `instead` (a replacement of the
 //! text at `at`) below it; a place is `path "the text there"`.
 
@@ -69,7 +69,7 @@ fn more(it: Diagnostic, word: &str, rest: &str, case: &Tree) -> Diagnostic {
     }
 }
 
-/// `path "the text there" words`; `$` for the end of the file.
+/// Reads `path "the text there" words`; `$` is the end of the file.
 fn place(rest: &str, case: &Tree) -> (Span, String) {
     let (path, rest) = rest.split_once(" \"").unwrap();
     let (needle, words) = rest.split_once('"').unwrap();

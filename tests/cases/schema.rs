@@ -1,6 +1,6 @@
-//! A schema, an input and what is said of it: one text case a file in `tests/schema/`, the verdict as its last section.
+//! A schema, an input and its diagnostics: each file in `tests/schema/` is a case, and its last section is the verdict.
 //!
-//! `crd.yaml` in place of `schema.yaml` is a CustomResourceDefinition, of which the input names the version.
+//! A case can have `crd.yaml`, a CustomResourceDefinition, instead of `schema.yaml`; then the input names the version.
 
 use pleach::diag::{Diagnostics, Source};
 use pleach::report::{View, human};

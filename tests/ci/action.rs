@@ -1,5 +1,5 @@
-//! Runs `action.yml` as a runner does: its steps in order, with inputs, expressions, outputs and a path that grows. What `uses:` names
-//! is noted and not run.
+//! Runs `action.yml` as a runner does: its steps in order, with inputs, expressions, outputs and additions to the PATH. Steps with
+//! `uses:` are recorded, but not run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +9,9 @@ use pleach::yaml::Node;
 use tempfile::TempDir;
 
 use super::files::{expressions, read_yaml, text};
-use super::{Ran, command, finish, root};
+use super::{Run, command, finish, root};
 
-/// A job, with the files by which steps speak to the runner.
+/// A job, with the files through which steps communicate with the runner.
 pub(super) struct Job {
     folder: TempDir,
     /// `inputs.version`, `github.event_name` and so on.
@@ -19,13 +19,13 @@ pub(super) struct Job {
     pub(super) variables: BTreeMap<String, String>,
 }
 
-/// What became of a run of the action.
-pub(super) struct Done {
-    pub(super) is_fine: bool,
+/// The result of a run of the action.
+pub(super) struct Outcome {
+    pub(super) succeeds: bool,
     pub(super) printed: String,
     pub(super) summary: String,
     pub(super) outputs: BTreeMap<String, String>,
-    /// What was used, with the values of `with`.
+    /// The actions in `uses:`, with the values of `with`.
     pub(super) used: Vec<(String, BTreeMap<String, String>)>,
 }
 
@@ -76,7 +76,7 @@ impl Job {
         self
     }
 
-    /// Puts a folder of programs before all others.
+    /// Adds a folder to the beginning of the PATH.
     pub(super) fn programs(self, folder: &Path) -> Job {
         fs::write(self.file("path"), format!("{}\n", folder.display())).unwrap();
         self
@@ -90,13 +90,13 @@ impl Job {
         fs::read_to_string(self.file(name)).unwrap_or_default()
     }
 
-    pub(super) fn run(mut self) -> Done {
+    pub(super) fn run(mut self) -> Outcome {
         let action = read_yaml("action.yml");
         let steps = action.at_keys(&["runs", "steps"]).unwrap();
-        let (mut printed, mut used, mut is_fine) = (String::new(), Vec::new(), true);
+        let (mut printed, mut used, mut succeeds) = (String::new(), Vec::new(), true);
         for step in steps.as_sequence().unwrap() {
             let condition = step.get("if").map(text);
-            if !is_fine || condition.is_some_and(|it| !self.holds(&it)) {
+            if !succeeds || condition.is_some_and(|it| !self.holds(&it)) {
                 continue;
             }
             if let Some(name) = step.get("uses") {
@@ -105,15 +105,15 @@ impl Job {
             }
             let ran = self.step(step);
             printed.push_str(&ran.printed);
-            is_fine = ran.code == Some(0);
+            succeeds = ran.code == Some(0);
         }
         let outputs = action.get("outputs").unwrap().as_mapping().unwrap();
         let outputs = outputs.iter().map(|it| {
             let value = replaced(&text(it.value.get("value").unwrap()), &self.values);
             (text(&it.key), value)
         });
-        Done {
-            is_fine,
+        Outcome {
+            succeeds,
             printed,
             used,
             outputs: outputs.collect(),
@@ -121,8 +121,8 @@ impl Job {
         }
     }
 
-    /// Runs a step, and takes up what it leaves for later ones.
-    fn step(&mut self, step: &Node) -> Ran {
+    /// Runs a step and stores its outputs for later ones.
+    fn step(&mut self, step: &Node) -> Run {
         assert_eq!(step.get("shell").map(text).as_deref(), Some("sh"));
         let (output, _) = (self.file("output"), fs::remove_file(self.file("output")));
         let mut command = command(Path::new(&self.variables["GITHUB_WORKSPACE"]), "sh", &[]);
@@ -155,7 +155,7 @@ impl Job {
             .collect()
     }
 
-    /// Conditions are comparisons with a word, joined by `&&`.
+    /// Evaluates a condition: comparisons with a word, joined by `&&`.
     fn holds(&self, condition: &str) -> bool {
         condition.split(" && ").all(|it| {
             let (name, sign, word) = match it.split_once(" == ") {

@@ -1,27 +1,27 @@
-//! `ci/comment.sh` against a service on loopback.
+//! `ci/comment.sh` with a service on the loopback interface.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{assert_tells, script};
-use crate::vendor::server::{Answer, Asked, Server};
+use super::{assert_contains, script};
+use crate::vendor::server::{Answer, Request, Server};
 
-/// A service that keeps comments, as GitHub's and GitLab's APIs show them.
+/// A service that stores comments and returns them like the APIs of GitHub and GitLab.
 pub(super) struct Forge {
     pub(super) server: Server,
     pub(super) comments: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
 impl Forge {
-    /// `may_write` says whether the token may, by the answer's status.
+    /// Without `may_write`, the service answers every write request with status 403.
     pub(super) fn new(comments: Vec<String>, may_write: bool) -> Forge {
         let comments = comments.into_iter().enumerate();
         let comments: Vec<(u64, String)> = comments.map(|it| (it.0 as u64 + 1, it.1)).collect();
         let comments = Arc::new(Mutex::new(comments));
         let kept = comments.clone();
-        let server = Server::start(move |asked| match &*asked.method {
-            "GET" => page(&kept.lock().unwrap(), &asked.path),
+        let server = Server::start(move |request| match &*request.method {
+            "GET" => page(&kept.lock().unwrap(), &request.path),
             _ if !may_write => {
                 let words = r#"{"message": "Resource not accessible by integration"}"#;
                 Answer {
@@ -29,7 +29,7 @@ impl Forge {
                     ..Answer::status(403)
                 }
             }
-            _ => write(&mut kept.lock().unwrap(), asked),
+            _ => write(&mut kept.lock().unwrap(), request),
         });
         Forge { server, comments }
     }
@@ -43,17 +43,17 @@ impl Forge {
         comments.iter().map(|it| it.1.clone()).collect()
     }
 
-    /// What was written: `PATCH /path`.
+    /// The write requests, as `PATCH /path`.
     pub(super) fn written(&self) -> Vec<String> {
-        let asked = self.server.asked().into_iter();
-        let asked = asked.filter(|it| it.method != "GET");
-        asked
+        let requests = self.server.requests().into_iter();
+        let requests = requests.filter(|it| it.method != "GET");
+        requests
             .map(|it| format!("{} {}", it.method, it.path))
             .collect()
     }
 }
 
-/// Hundred comments, with all that could be taken for something else.
+/// A page of at most a hundred comments, with fields that could be confused with their ID and body.
 fn page(comments: &[(u64, String)], path: &str) -> Answer {
     let page = path.split_once("&page=").unwrap().1.parse::<usize>();
     let list = comments.iter().skip((page.unwrap() - 1) * 100).take(100);
@@ -72,19 +72,19 @@ fn page(comments: &[(u64, String)], path: &str) -> Answer {
     Answer::ok(serde_json::to_string(&list).unwrap())
 }
 
-fn write(comments: &mut Vec<(u64, String)>, asked: &Asked) -> Answer {
-    let body: Value = serde_json::from_str(&asked.body).unwrap();
+fn write(comments: &mut Vec<(u64, String)>, request: &Request) -> Answer {
+    let body: Value = serde_json::from_str(&request.body).unwrap();
     let body = body["body"].as_str().unwrap().to_string();
-    if asked.method == "POST" {
+    if request.method == "POST" {
         comments.push((comments.len() as u64 + 1, body));
         return Answer::status(201);
     }
-    let id: u64 = asked.path.rsplit('/').next().unwrap().parse().unwrap();
+    let id: u64 = request.path.rsplit('/').next().unwrap().parse().unwrap();
     comments.iter_mut().find(|it| it.0 == id).unwrap().1 = body;
     Answer::ok("{}")
 }
 
-fn comment(forge: &Forge, service: &str, folder: &str, text: &str, more: &[&str]) -> super::Ran {
+fn comment(forge: &Forge, service: &str, folder: &str, text: &str, more: &[&str]) -> super::Run {
     let at = tempfile::tempdir().unwrap();
     std::fs::write(at.path().join("body"), text).unwrap();
     let url = forge.url();
@@ -101,7 +101,7 @@ fn comment(forge: &Forge, service: &str, folder: &str, text: &str, more: &[&str]
 }
 
 #[test]
-fn a_comment_is_made_once_and_edited_then() {
+fn a_comment_is_created_once_and_then_edited() {
     for (service, made, edited) in [
         (
             "github",
@@ -136,7 +136,7 @@ fn a_comment_is_made_once_and_edited_then() {
 }
 
 #[test]
-fn any_text_comes_through() {
+fn any_text_can_be_a_comment() {
     let text = "### `a\\b\\\\` \"c\\\"\t→ d\r\n\n\u{1}```diff\n+ é €\n```";
     let forge = Forge::new(Vec::new(), true);
     comment(&forge, "github", "it's a \"folder\" — ü", text, &[]).expect(0);
@@ -145,13 +145,13 @@ fn any_text_comes_through() {
     assert!(first.is_ascii() && !first.contains('"'), "{first}");
     let kept = text.replace(['\r', '\u{1}'], "") + "\n";
     assert_eq!(rest, kept);
-    // It is found again behind all that such a text can hold.
+    // The comment is found again, whatever characters its marker has.
     comment(&forge, "github", "it's a \"folder\" — ü", "short", &[]).expect(0);
     assert_eq!(forge.bodies().len(), 1);
 }
 
 #[test]
-fn a_comment_of_many_is_found_on_its_page() {
+fn a_comment_is_found_on_a_later_page() {
     let forge = Forge::new(Vec::new(), true);
     comment(&forge, "github", ".", "first\n", &[]).expect(0);
     let own = forge.bodies().remove(0);
@@ -159,15 +159,20 @@ fn a_comment_of_many_is_found_on_its_page() {
         .map(|it| format!("{own} {it}").replacen("<!--", "> <!-- ", 1))
         .collect();
     for body in &mut bodies {
-        // Who quotes it, or speaks of it, is not it.
+        // A comment that quotes or mentions the marker is another comment.
         *body = format!("{}{body}", "Look at what it said: ".repeat(5));
     }
     bodies.extend(["\\".to_string(), own, "last \\\"".to_string()]);
     let forge = Forge::new(bodies, true);
     comment(&forge, "github", ".", "second\n", &[]).expect(0);
-    let asked: Vec<String> = forge.server.asked().into_iter().map(|it| it.path).collect();
+    let requests: Vec<String> = forge
+        .server
+        .requests()
+        .into_iter()
+        .map(|it| it.path)
+        .collect();
     let list = "/repos/acme/platform/issues/7/comments?per_page=100&page=";
-    assert_eq!(asked[..2], [format!("{list}1"), format!("{list}2")]);
+    assert_eq!(requests[..2], [format!("{list}1"), format!("{list}2")]);
     assert_eq!(
         forge.written(),
         ["PATCH /repos/acme/platform/issues/comments/102"]
@@ -178,16 +183,19 @@ fn a_comment_of_many_is_found_on_its_page() {
 fn a_read_only_token_is_distinguished_from_a_failure() {
     let forge = Forge::new(Vec::new(), false);
     let printed = comment(&forge, "github", ".", "a", &[]).expect(3);
-    assert_tells(&printed, &["the token has no permission", "403"]);
+    assert_contains(&printed, &["the token has no permission", "403"]);
     assert!(!printed.contains("s3cret"), "{printed}");
-    let asked = forge.server.asked();
-    assert_eq!(asked[0].authorization(), Some("Bearer s3cret"));
+    let requests = forge.server.requests();
+    assert_eq!(requests[0].authorization(), Some("Bearer s3cret"));
     let broken = Server::start(|_| Answer::status(422));
     let forge = Forge {
         server: broken,
         comments: Arc::default(),
     };
     let printed = comment(&forge, "gitlab", ".", "a", &[]).expect(1);
-    assert_tells(&printed, &["unexpected status 422"]);
-    assert_eq!(forge.server.asked()[0].headers["private-token"], "s3cret");
+    assert_contains(&printed, &["unexpected status 422"]);
+    assert_eq!(
+        forge.server.requests()[0].headers["private-token"],
+        "s3cret"
+    );
 }

@@ -1,4 +1,4 @@
-//! The action, the workflows and GitLab's template as files: what they name exists, and nothing of a user's words is run.
+//! The files of the action, the workflows and GitLab's template: what they name exists, and no user input becomes part of a script.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,7 +69,7 @@ fn named(node: &Node, key: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_used_is_pinned_by_a_commit() {
+fn used_actions_are_pinned_to_a_commit() {
     for file in files() {
         let written = fs::read_to_string(root().join(&file)).unwrap();
         for used in named(&read_yaml(&file), "uses") {
@@ -88,7 +88,7 @@ fn what_is_used_is_pinned_by_a_commit() {
 }
 
 #[test]
-fn nothing_of_others_is_put_into_a_script() {
+fn no_expression_is_part_of_a_script() {
     for file in files() {
         for script in named(&read_yaml(&file), "run") {
             assert!(!script.contains("${{"), "{file}: {script}");
@@ -106,7 +106,7 @@ fn nothing_of_others_is_put_into_a_script() {
 }
 
 #[test]
-fn the_action_uses_its_inputs_and_gives_its_outputs() {
+fn the_action_uses_its_inputs_and_sets_its_outputs() {
     let action = read_yaml("action.yml");
     let written = fs::read_to_string(root().join("action.yml")).unwrap();
     let declared: BTreeSet<String> = keys(&action, "inputs");
@@ -131,7 +131,7 @@ fn the_action_uses_its_inputs_and_gives_its_outputs() {
             assert!(script.contains(&format!("{output}=$")), "{output}");
         }
     }
-    // The script gets each variable that it reads, and reads each that it gets.
+    // The script reads exactly the variables that it gets.
     let steps = action.at_keys(&["runs", "steps"]).unwrap();
     let step = steps.as_sequence().unwrap().iter();
     let step = step.into_iter().find(|it| it.get("id").is_some()).unwrap();
@@ -160,7 +160,7 @@ fn words(text: &str, prefix: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn scripts_that_are_named_are_there_and_can_be_run() {
+fn named_scripts_exist_and_are_executable() {
     let mut texts: Vec<String> = files();
     texts.extend(
         [
@@ -206,7 +206,7 @@ fn scripts_that_are_named_are_there_and_can_be_run() {
 }
 
 #[test]
-fn the_version_is_the_crate_s() {
+fn all_versions_equal_that_of_the_crate() {
     let version = env!("CARGO_PKG_VERSION");
     let default = read_yaml("action.yml");
     let default = default.at_keys(&["inputs", "version", "default"]).unwrap();
@@ -228,7 +228,7 @@ fn the_version_is_the_crate_s() {
             }
         }
     }
-    // Every input of the template goes into a variable, and nowhere else but to where GitLab wants a word.
+    // The template uses every input that it declares, and declares every input that it uses.
     let inputs = header.at_keys(&["spec", "inputs"]).unwrap();
     for name in inputs.as_mapping().unwrap().keys() {
         assert!(
@@ -242,7 +242,7 @@ fn the_version_is_the_crate_s() {
 }
 
 #[test]
-fn the_notes_of_a_release_are_its_section() {
+fn release_notes_are_the_section_of_the_version() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("CHANGELOG.md");
     let log = "# Changelog\n\n## Unreleased\n\n## 1.2.0 (2026-01-01)\n\n- New.\n\n      code\n\n## 1.2.0-rc.1\n\n- Old.\n";

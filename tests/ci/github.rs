@@ -1,17 +1,17 @@
-//! The action in checkouts as GitHub makes them, with its API on loopback.
+//! The action in checkouts like those of GitHub, with its API on the loopback interface.
 
 use std::fs;
 
-use super::action::{Done, Job};
+use super::action::{Job, Outcome};
 use super::comment::Forge;
 use super::install::{Release, VERSION};
-use super::{Checkout, assert_tells, head};
+use super::{Checkout, assert_contains, head};
 use crate::hook::{PLEACH, change, git, run};
 use crate::vendor::server::{Answer, Server};
 
-/// A pull request whose branch has gone its own way, and the merge of it that GitHub checks out.
+/// A pull request whose branch has diverged from main, and its merge commit, which GitHub checks out.
 fn pull(below: &str, size: &str) -> Checkout {
-    let checkout = Checkout::made(below, |_| {});
+    let checkout = Checkout::with_change(below, |_| {});
     let root = checkout.origin.path();
     let main = head(root);
     git(root, &["checkout", "--quiet", "-b", "branch", "HEAD~"]);
@@ -22,7 +22,7 @@ fn pull(below: &str, size: &str) -> Checkout {
     }
 }
 
-/// A further commit of the branch, merged.
+/// Adds a commit to the branch, and checks out its merge commit.
 fn push(checkout: &Checkout, below: &str, size: &str) {
     let root = checkout.origin.path();
     git(root, &["checkout", "--quiet", "branch"]);
@@ -39,7 +39,7 @@ fn push(checkout: &Checkout, below: &str, size: &str) {
     checkout.check_out("merge");
 }
 
-/// A job of the pull request 7, with a pleach that is installed.
+/// A job of pull request 7 that uses the installed pleach.
 fn job(checkout: &Checkout, forge: &Forge, inputs: &[(&str, &str)]) -> Job {
     let inputs = [&[("version", "installed")], inputs].concat();
     Job::new(&checkout.clone, &inputs)
@@ -50,16 +50,16 @@ fn job(checkout: &Checkout, forge: &Forge, inputs: &[(&str, &str)]) -> Job {
         .with("github.event.pull_request.base.sha", &checkout.before)
 }
 
-fn outputs(done: &Done) -> [&str; 3] {
-    ["check", "changed", "dangers"].map(|it| &*done.outputs[it])
+fn outputs(outcome: &Outcome) -> [&str; 3] {
+    ["check", "changed", "dangers"].map(|it| &*outcome.outputs[it])
 }
 
 #[test]
 fn a_pull_request_has_one_comment_that_is_edited() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), true));
-    let done = job(&checkout, &forge, &[]).run();
-    assert!(done.is_fine, "{}", done.printed);
-    assert_eq!(outputs(&done), ["passed", "true", "1"]);
+    let outcome = job(&checkout, &forge, &[]).run();
+    assert!(outcome.succeeds, "{}", outcome.printed);
+    assert_eq!(outputs(&outcome), ["passed", "true", "1"]);
     let comment = "POST /repos/acme/platform/issues/7/comments";
     assert_eq!(forge.written(), [comment]);
     let range = format!(
@@ -67,16 +67,16 @@ fn a_pull_request_has_one_comment_that_is_edited() {
         &checkout.before[..7],
         &head(&checkout.clone)[..7]
     );
-    for text in [&forge.bodies()[0], &done.summary] {
-        assert_tells(
+    for text in [&forge.bodies()[0], &outcome.summary] {
+        assert_contains(
             text,
             &[&range, "🛑 **shrinking-volume** in `prod`", "+ 50Gi"],
         );
     }
     let annotation = "\n::error file=environments/prod/databases.yaml,line=11,";
-    assert_tells(&done.printed, &[annotation, "title=shrinking-volume::"]);
+    assert_contains(&outcome.printed, &[annotation, "title=shrinking-volume::"]);
     // The repository's own text is printed where the runner accepts no commands.
-    let stopped = done.printed.split("::stop-commands::").nth(1).unwrap();
+    let stopped = outcome.printed.split("::stop-commands::").nth(1).unwrap();
     let (stop, rest) = stopped.split_once('\n').unwrap();
     assert!(stop.len() == 32 && rest.contains(&format!("::{stop}::\n")));
     assert!(
@@ -88,98 +88,98 @@ fn a_pull_request_has_one_comment_that_is_edited() {
     job(&checkout, &forge, &[]).run();
     let edit = "PATCH /repos/acme/platform/issues/comments/1";
     assert_eq!(forge.written(), [comment, edit]);
-    assert_tells(&forge.bodies()[0], &["+ 60Gi"]);
+    assert_contains(&forge.bodies()[0], &["+ 60Gi"]);
 
     push(&checkout, "", "200Gi");
-    let done = job(&checkout, &forge, &[]).run();
-    assert_eq!(outputs(&done), ["passed", "false", "0"]);
+    let outcome = job(&checkout, &forge, &[]).run();
+    assert_eq!(outputs(&outcome), ["passed", "false", "0"]);
     assert_eq!(forge.written(), [comment, edit, edit]);
-    assert_tells(&forge.bodies()[0], &["### no changes"]);
+    assert_contains(&forge.bodies()[0], &["### no changes"]);
 }
 
 #[test]
-fn where_nothing_changes_nothing_is_said() {
+fn a_pull_request_without_changes_gets_no_comment() {
     let (checkout, forge) = (pull("", "200Gi"), Forge::new(Vec::new(), true));
-    let done = job(&checkout, &forge, &[]).run();
-    assert!(done.is_fine, "{}", done.printed);
+    let outcome = job(&checkout, &forge, &[]).run();
+    assert!(outcome.succeeds, "{}", outcome.printed);
     assert_eq!(forge.written(), [""; 0]);
-    assert_tells(&done.summary, &["### no changes"]);
+    assert_contains(&outcome.summary, &["### no changes"]);
     let inputs = [
         ("comment", "false"),
         ("summary", "false"),
         ("annotations", "false"),
     ];
     push(&checkout, "", "50Gi");
-    let done = job(&checkout, &forge, &inputs).run();
-    assert_eq!((&*done.summary, forge.written().len()), ("", 0));
-    assert!(!done.printed.contains("::error"), "{}", done.printed);
+    let outcome = job(&checkout, &forge, &inputs).run();
+    assert_eq!((&*outcome.summary, forge.written().len()), ("", 0));
+    assert!(!outcome.printed.contains("::error"), "{}", outcome.printed);
 }
 
 #[test]
-fn a_token_of_a_fork_leaves_the_summary() {
+fn with_the_token_of_a_fork_only_the_summary_is_written() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), false));
     for summary in ["true", "false"] {
         let inputs = [("summary", summary), ("check", "false")];
-        let done = job(&checkout, &forge, &inputs).run();
-        assert!(done.is_fine, "{}", done.printed);
-        assert_tells(
-            &done.printed,
+        let outcome = job(&checkout, &forge, &inputs).run();
+        assert!(outcome.succeeds, "{}", outcome.printed);
+        assert_contains(
+            &outcome.printed,
             &["::notice title=pleach::the token has no permission to comment"],
         );
-        assert_eq!(done.summary.matches("### 1 object changed").count(), 1);
+        assert_eq!(outcome.summary.matches("### 1 object changed").count(), 1);
     }
-    // So does none.
-    let done = job(&checkout, &forge, &[("token", "")]).run();
+    // The same happens without a token.
+    let outcome = job(&checkout, &forge, &[("token", "")]).run();
     assert!(
-        done.is_fine
-            && done
+        outcome.succeeds
+            && outcome
                 .printed
                 .contains("the token has no permission to comment")
     );
 }
 
 #[test]
-fn a_stale_tree_fails_when_all_is_said() {
+fn a_stale_tree_fails_after_all_reports_are_written() {
     let checkout = Checkout::new("platform", "201Gi", false);
     let forge = Forge::new(Vec::new(), true);
     let inputs = [("working-directory", "platform"), ("sarif", "true")];
-    let done = job(&checkout, &forge, &inputs).run();
-    assert!(!done.is_fine);
-    assert_tells(
-        &done.printed,
+    let outcome = job(&checkout, &forge, &inputs).run();
+    assert!(!outcome.succeeds);
+    assert_contains(
+        &outcome.printed,
         &["::error title=pleach::pleach check found faults"],
     );
-    assert_eq!(outputs(&done), ["failed", "true", "0"]);
-    assert_tells(
+    assert_eq!(outputs(&outcome), ["failed", "true", "0"]);
+    assert_contains(
         &forge.bodies()[0],
         &["### pleach in platform\n", "[outdated-file]"],
     );
-    let [(used, with)] = &*done.used else {
-        panic!("{:?}", done.used);
+    let [(used, with)] = &*outcome.used else {
+        panic!("{:?}", outcome.used);
     };
     assert!(used.starts_with("github/codeql-action/upload-sarif@"));
     assert_eq!(with["category"], "pleach:platform");
     assert_eq!(
         with["sarif_file"],
-        format!("{}/check.sarif", done.outputs["reports"])
+        format!("{}/check.sarif", outcome.outputs["reports"])
     );
-    let done = job(&checkout, &forge, &[inputs[0], ("fail-on", "never")]).run();
-    assert!(done.is_fine, "{}", done.printed);
-    assert!(done.used.is_empty());
+    let outcome = job(&checkout, &forge, &[inputs[0], ("fail-on", "never")]).run();
+    assert!(outcome.succeeds, "{}", outcome.printed);
+    assert!(outcome.used.is_empty());
 }
 
 #[test]
-fn dangers_fail_where_they_shall() {
+fn dangers_fail_on_request() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), true));
-    let done = job(&checkout, &forge, &[("fail-on", "danger")]).run();
-    assert!(!done.is_fine);
-    assert_tells(
-        &done.printed,
+    let outcome = job(&checkout, &forge, &[("fail-on", "danger")]).run();
+    assert!(!outcome.succeeds);
+    assert_contains(
+        &outcome.printed,
         &["::error title=pleach::the change has dangers: 1"],
     );
-    let done = job(&checkout, &forge, &[("fail-on", "dangers")]).run();
-    assert!(!done.is_fine);
-    assert_tells(&done.printed, &["never, check or danger, not `dangers`"]);
+    let outcome = job(&checkout, &forge, &[("fail-on", "dangers")]).run();
+    assert!(!outcome.succeeds);
+    assert_contains(&outcome.printed, &["never, check or danger, not `dangers`"]);
 }
 
 #[test]
@@ -196,14 +196,14 @@ fn two_workspaces_have_two_comments() {
     job(&checkout, &forge, &[("working-directory", "b")]).run();
     let bodies = forge.bodies();
     assert_eq!(bodies.len(), 2);
-    assert_tells(&bodies[0], &[" a -->\n### pleach in a\n"]);
-    assert_tells(&bodies[1], &[" b -->\n### pleach in b\n"]);
+    assert_contains(&bodies[0], &[" a -->\n### pleach in a\n"]);
+    assert_contains(&bodies[1], &[" b -->\n### pleach in b\n"]);
 }
 
 #[test]
-fn a_checkout_of_the_branch_is_compared_with_where_it_began() {
+fn a_checkout_of_the_branch_is_compared_with_its_merge_base() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), true));
-    // What came to main since is no part of the change.
+    // Later commits on main are not part of the change.
     let root = checkout.origin.path();
     git(root, &["checkout", "--quiet", "main"]);
     fs::write(root.join("environments/test/events.yaml"), "").unwrap();
@@ -211,17 +211,17 @@ fn a_checkout_of_the_branch_is_compared_with_where_it_began() {
     git(root, &["commit", "--quiet", "-a", "-m", "elsewhere"]);
     let base = head(root);
     checkout.check_out("branch");
-    let done = job(&checkout, &forge, &[])
+    let outcome = job(&checkout, &forge, &[])
         .with("github.event.pull_request.base.sha", &base)
         .variable("GITHUB_SHA", &base)
         .run();
-    assert!(done.is_fine, "{}", done.printed);
-    assert_tells(&forge.bodies()[0], &["### 1 object changed", "+ 50Gi"]);
+    assert!(outcome.succeeds, "{}", outcome.printed);
+    assert_contains(&forge.bodies()[0], &["### 1 object changed", "+ 50Gi"]);
 }
 
-/// The input `base` may name a branch that went on: what others merged there is no part of the change.
+/// The input `base` may name a branch with newer commits, which are not part of the change.
 #[test]
-fn a_base_that_went_on_is_compared_with_where_the_branch_began() {
+fn a_base_with_newer_commits_is_replaced_with_the_merge_base() {
     let (checkout, forge) = (pull("", "50Gi"), Forge::new(Vec::new(), true));
     let root = checkout.origin.path();
     git(root, &["checkout", "--quiet", "main"]);
@@ -230,11 +230,11 @@ fn a_base_that_went_on_is_compared_with_where_the_branch_began() {
     git(root, &["commit", "--quiet", "-a", "-m", "elsewhere"]);
     checkout.check_out("branch");
     for base in ["main", &head(root)] {
-        let done = job(&checkout, &forge, &[("base", base)]).run();
-        assert!(done.is_fine, "{}", done.printed);
+        let outcome = job(&checkout, &forge, &[("base", base)]).run();
+        assert!(outcome.succeeds, "{}", outcome.printed);
     }
     for body in forge.bodies() {
-        assert_tells(&body, &["### 1 object changed", "+ 50Gi"]);
+        assert_contains(&body, &["### 1 object changed", "+ 50Gi"]);
     }
 }
 
@@ -262,26 +262,31 @@ fn other_events_have_another_base_or_none() {
         ),
         ("schedule", "github.event.schedule", &zeros, "false"),
     ] {
-        let done = job(&[], event).with(name, base).run();
-        assert!(done.is_fine, "{event}: {}", done.printed);
+        let outcome = job(&[], event).with(name, base).run();
+        assert!(outcome.succeeds, "{event}: {}", outcome.printed);
         assert_eq!(
-            done.outputs["changed"], changed,
+            outcome.outputs["changed"], changed,
             "{event}: {}",
-            done.printed
+            outcome.printed
         );
-        let is_reported = done.printed.contains("has no commit to compare with");
-        assert_eq!(is_reported, changed == "false", "{event}: {}", done.printed);
+        let is_reported = outcome.printed.contains("has no commit to compare with");
+        assert_eq!(
+            is_reported,
+            changed == "false",
+            "{event}: {}",
+            outcome.printed
+        );
     }
     let base = [("base", &*checkout.before)];
     assert_eq!(job(&base, "schedule").run().outputs["changed"], "true");
-    let done = job(&[base[0], ("diff", "false")], "schedule").run();
-    assert_eq!(done.outputs["changed"], "false");
+    let outcome = job(&[base[0], ("diff", "false")], "schedule").run();
+    assert_eq!(outcome.outputs["changed"], "false");
     assert!(
-        !done.printed.contains("no commit to compare"),
+        !outcome.printed.contains("no commit to compare"),
         "{}",
-        done.printed
+        outcome.printed
     );
-    assert!(!job(&[("base", "nonesuch")], "push").run().is_fine);
+    assert!(!job(&[("base", "nonesuch")], "push").run().succeeds);
     assert_eq!(forge.written(), [""; 0]);
 }
 
@@ -294,7 +299,7 @@ fn the_release_is_installed_first() {
         marker.display()
     );
     let release = Release::new(&program);
-    // Packing asks the program for its manual pages.
+    // Packing has run the program for its manual pages.
     fs::remove_file(&marker).unwrap();
     let server = release.serve(None);
     let install = |sum: &str| {
@@ -303,12 +308,12 @@ fn the_release_is_installed_first() {
             .variable("PLEACH_RELEASES", &format!("http://{}", server.address))
             .run()
     };
-    let done = install(&"0".repeat(64));
-    assert!(!done.is_fine && !marker.exists());
+    let outcome = install(&"0".repeat(64));
+    assert!(!outcome.succeeds && !marker.exists());
     assert_eq!(forge.written(), [""; 0]);
-    let done = install(&release.sum);
-    assert!(done.is_fine && marker.exists(), "{}", done.printed);
-    assert_eq!(outputs(&done), ["passed", "true", "1"]);
+    let outcome = install(&release.sum);
+    assert!(outcome.succeeds && marker.exists(), "{}", outcome.printed);
+    assert_eq!(outputs(&outcome), ["passed", "true", "1"]);
 }
 
 #[test]
@@ -323,7 +328,13 @@ fn only_the_default_branch_writes_to_the_shared_cache() {
         ("cache-from", address),
         ("cache-to", address),
     ];
-    let written = || store.asked().iter().filter(|it| it.method == "PUT").count();
+    let written = || {
+        store
+            .requests()
+            .iter()
+            .filter(|it| it.method == "PUT")
+            .count()
+    };
     let events = [
         ("pull_request", "7", "refs/pull/7/merge", 0),
         ("pull_request_target", "7", "refs/heads/main", 0),
@@ -337,9 +348,9 @@ fn only_the_default_branch_writes_to_the_shared_cache() {
         ("push", "", "refs/heads/main", 1),
     ];
     for (event, number, reference, expected) in events {
-        // What another run has left here would be enough.
+        // With the cache of an earlier run, nothing would be written.
         let cache = tempfile::tempdir().unwrap();
-        let done = job(&checkout, &forge, &inputs)
+        let outcome = job(&checkout, &forge, &inputs)
             .variable("PLEACH_CACHE", cache.path().to_str().unwrap())
             .variable("AWS_ENDPOINT_URL", &url)
             .variable("GITHUB_REF", reference)
@@ -347,8 +358,8 @@ fn only_the_default_branch_writes_to_the_shared_cache() {
             .with("github.event_name", event)
             .with("github.event.repository.default_branch", "main")
             .run();
-        assert!(done.is_fine, "{event}: {}", done.printed);
-        assert_eq!(written(), expected, "{event}: {}", done.printed);
+        assert!(outcome.succeeds, "{event}: {}", outcome.printed);
+        assert_eq!(written(), expected, "{event}: {}", outcome.printed);
     }
-    assert!(store.asked().len() > 5);
+    assert!(store.requests().len() > 5);
 }

@@ -1,4 +1,4 @@
-//! The job of GitLab's template in a checkout, with the release and the API on loopback.
+//! The job of GitLab's template in a checkout, with the release and the API on the loopback interface.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use pleach::yaml::Node;
 use super::comment::Forge;
 use super::files::{read_yaml, text};
 use super::install::Release;
-use super::{Checkout, Ran, assert_tells, command, finish};
+use super::{Checkout, Run, assert_contains, command, finish};
 use crate::hook::PLEACH;
 use crate::vendor::server::{Answer, Server};
 
-/// The template's job, with its inputs put in.
+/// The template's job and its variables.
 fn job() -> (Node, BTreeMap<String, String>) {
     let template = read_yaml("ci/gitlab.yml");
     let job = template.as_mapping().unwrap().iter().next().unwrap();
@@ -29,7 +29,7 @@ fn run(
     forge: &Forge,
     inputs: &[(&str, &str)],
     more: &[(&str, &str)],
-) -> Ran {
+) -> Run {
     let (job, mut variables) = job();
     for value in variables.values_mut() {
         let defaults = [
@@ -85,13 +85,13 @@ fn a_merge_request_has_one_note_and_the_reports() {
         forge.written(),
         [format!("POST {note}"), format!("PUT {note}/1")]
     );
-    assert_tells(
+    assert_contains(
         &forge.bodies()[0],
         &["### 1 object changed", "🛑 **shrinking-volume**"],
     );
     let printed = run(&checkout, from, &forge, &[("fail_on", "danger")], &[]).expect(1);
-    assert_tells(&printed, &["the change has dangers: 1"]);
-    // What the template says are reports are there.
+    assert_contains(&printed, &["the change has dangers: 1"]);
+    // The reports that the template names exist.
     let (job, _) = job();
     let reports = job.at_keys(&["artifacts", "reports"]).unwrap();
     let quality = text(reports.get("codequality").unwrap());
@@ -120,16 +120,16 @@ fn a_stale_tree_fails_the_job_after_its_note() {
     let from = (&release, &server);
     let checkout = Checkout::new("platform", "201Gi", false);
     let inputs = [("directory", "platform")];
-    // The first of a merged result is what it is merged into.
+    // The base of a pipeline for merged results is the target branch.
     let merged = [("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", &*checkout.before)];
     let merged = [merged[0], ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "nonesuch")];
     run(&checkout, from, &forge, &inputs, &merged).expect(1);
-    assert_tells(
+    assert_contains(
         &forge.bodies()[0],
         &[" platform -->\n### pleach in platform\n"],
     );
     let quality = checkout.read("pleach-reports/gl-code-quality-report.json");
-    assert_tells(&quality, &["outdated-file", "platform/deploy/"]);
+    assert_contains(&quality, &["outdated-file", "platform/deploy/"]);
     let quality: serde_json::Value = serde_json::from_str(&quality).unwrap();
     assert!(!quality.as_array().unwrap().is_empty());
 }
@@ -143,40 +143,40 @@ fn without_a_token_there_are_only_reports() {
     let checkout = Checkout::new("", "50Gi", true);
     let forge = Forge::new(Vec::new(), true);
     run(&checkout, from, &forge, &[], &[("PLEACH_TOKEN", "")]).expect(0);
-    assert!(forge.server.asked().is_empty());
-    assert_tells(
+    assert!(forge.server.requests().is_empty());
+    assert_contains(
         &checkout.read("pleach-reports/comment.md"),
         &["1 object changed"],
     );
     let forge = Forge::new(Vec::new(), false);
     let printed = run(&checkout, from, &forge, &[], &[]).expect(0);
-    assert_tells(&printed, &["PLEACH_TOKEN has no permission to comment"]);
-    // A branch's pipeline compares with what was pushed before.
+    assert_contains(&printed, &["PLEACH_TOKEN has no permission to comment"]);
+    // The pipeline of a branch compares with the commit before the push.
     let branch = [
         ("CI_MERGE_REQUEST_IID", ""),
         ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
         ("CI_COMMIT_BEFORE_SHA", &*checkout.before),
     ];
     let printed = run(&checkout, from, &forge, &[], &branch).expect(0);
-    assert_tells(&printed, &["1 object changed"]);
+    assert_contains(&printed, &["1 object changed"]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn another_archive_is_not_run() {
+fn an_archive_with_another_checksum_is_not_run() {
     let (release, forge) = (release(), Forge::new(Vec::new(), true));
     let server = release.serve(None);
     let checkout = Checkout::new("", "50Gi", true);
     let sum = "0".repeat(64);
     let run = |inputs: &[(&str, &str)]| run(&checkout, (&release, &server), &forge, inputs, &[]);
     let printed = run(&[("sha256", &sum)]).expect(1);
-    assert_tells(
+    assert_contains(
         &printed,
         &[&release.sum, "does not match the pinned checksum"],
     );
     let printed = run(&[("version", "99.0.0")]);
     assert_ne!(printed.code, Some(0));
-    assert_tells(&printed.printed, &["404"]);
+    assert_contains(&printed.printed, &["404"]);
     let two = format!("{sum} {}", release.sum);
     run(&[("sha256", &two)]).expect(0);
 }
@@ -191,7 +191,13 @@ fn only_the_default_branch_writes_to_the_shared_cache() {
     let store = Server::start(|it| Answer::status(if it.method == "PUT" { 200 } else { 404 }));
     let url = format!("http://{}", store.address);
     let inputs = ["cache_from", "cache_to"].map(|it| (it, "s3://acme/cache"));
-    let written = || store.asked().iter().filter(|it| it.method == "PUT").count();
+    let written = || {
+        store
+            .requests()
+            .iter()
+            .filter(|it| it.method == "PUT")
+            .count()
+    };
     for (branch, expected) in [("", 0), ("feature", 0), ("main", 1)] {
         let cache = tempfile::tempdir().unwrap();
         let more = [
@@ -203,5 +209,5 @@ fn only_the_default_branch_writes_to_the_shared_cache() {
         run(&checkout, from, &forge, &inputs, &more).expect(0);
         assert_eq!(written(), expected, "{branch}");
     }
-    assert!(store.asked().len() > 3);
+    assert!(store.requests().len() > 3);
 }

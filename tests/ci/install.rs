@@ -1,17 +1,17 @@
-//! `ci/install.sh` and the archive that `.ci/pack` makes, from a server on loopback.
+//! `ci/install.sh` and the archive that `.ci/pack` creates, with a server on the loopback interface.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Ran, assert_tells, command, finish, root};
+use super::{Run, assert_contains, command, finish, root};
 use crate::vendor::server::{Answer, Server};
 
 /// The version that is installed.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A release, packed from a program that is a script.
+/// A release whose program is a script.
 pub(super) struct Release {
     folder: TempDir,
     pub(super) name: String,
@@ -48,7 +48,7 @@ impl Release {
         }
     }
 
-    /// Serves it, behind a redirect as GitHub does.
+    /// Serves the archive behind a redirect, as GitHub does.
     pub(super) fn serve(&self, cut: Option<usize>) -> Server {
         let (path, archive) = (format!("/v{VERSION}/{}", self.name), self.archive.clone());
         Server::start(move |asked| match &*asked.path {
@@ -69,8 +69,8 @@ impl Release {
         self.folder.path().join("path")
     }
 
-    /// Runs the script in a folder.
-    fn install_by(&self, scripts: &Path, server: &Server, variables: &[(&str, &str)]) -> Ran {
+    /// Runs the `install.sh` of a folder.
+    fn install_by(&self, scripts: &Path, server: &Server, variables: &[(&str, &str)]) -> Run {
         let (bin, path) = (self.bin(), self.path_file());
         let url = format!("http://{}", server.address);
         let own = [
@@ -87,11 +87,11 @@ impl Release {
         )
     }
 
-    fn install(&self, server: &Server, variables: &[(&str, &str)]) -> Ran {
+    fn install(&self, server: &Server, variables: &[(&str, &str)]) -> Run {
         self.install_by(&root().join("ci"), server, variables)
     }
 
-    /// Nothing is on the path, and nothing lies where it would be.
+    /// Asserts that nothing was installed or added to the PATH.
     #[track_caller]
     fn assert_nothing(&self) {
         assert!(!self.bin().exists());
@@ -127,7 +127,7 @@ fn program(version: &str) -> String {
     format!("#!/bin/sh\necho pleach {version}\n")
 }
 
-/// A folder with the programs that the script needs, and these.
+/// A folder with the programs that the script needs, and some more.
 fn tools(folder: &Path, more: &[(&str, &str)]) -> String {
     let bin = folder.join("tools");
     fs::create_dir_all(&bin).unwrap();
@@ -151,18 +151,18 @@ fn tools(folder: &Path, more: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_release_is_installed_by_its_sum() {
+fn a_release_with_a_pinned_checksum_is_installed() {
     let release = Release::new(&program(VERSION));
     let server = release.serve(None);
     let printed = release
         .install(&server, &[("PLEACH_SHA256", &release.sum)])
         .expect(0);
-    assert_tells(
+    assert_contains(
         &printed,
         &["the SHA-256 matches the pinned checksum", " installed in"],
     );
     release.assert_installed();
-    // Several sums, as one writes them; `v` before the version; over an existing file.
+    // Several checksums in different spellings, a version with `v`, and an existing file that is replaced.
     let sums = format!("{} sha256:{}", "0".repeat(64), release.sum.to_uppercase());
     let version = format!("v{VERSION}");
     fs::remove_file(release.path_file()).unwrap();
@@ -172,7 +172,7 @@ fn a_release_is_installed_by_its_sum() {
 }
 
 #[test]
-fn sums_come_with_the_action_too() {
+fn a_file_with_checksums_pins_releases() {
     let release = Release::new(&program(VERSION));
     let server = release.serve(None);
     let scripts = tempfile::tempdir().unwrap();
@@ -190,7 +190,7 @@ fn sums_come_with_the_action_too() {
     };
     sums(&"0".repeat(64));
     let printed = release.install_by(scripts.path(), &server, &[]).expect(1);
-    assert_tells(
+    assert_contains(
         &printed,
         &[&release.sum, "does not match the pinned checksum"],
     );
@@ -201,24 +201,24 @@ fn sums_come_with_the_action_too() {
 }
 
 #[test]
-fn without_a_sum_github_has_to_attest_it() {
+fn without_a_checksum_github_must_attest_the_release() {
     let release = Release::new(&program(VERSION));
     let server = release.serve(None);
     let folder = tempfile::tempdir().unwrap();
     let path = tools(folder.path(), &[]);
     let printed = release.install(&server, &[("PATH", &path)]).expect(1);
-    assert_tells(&printed, &["cannot verify", "set its SHA-256"]);
+    assert_contains(&printed, &["cannot verify", "set its SHA-256"]);
     release.assert_nothing();
-    let says = |code: i32| format!("#!/bin/sh\necho gh \"$@\"\nexit {code}\n");
-    write_program(&Path::new(&path).join("gh"), &says(1));
+    let script = |code: i32| format!("#!/bin/sh\necho gh \"$@\"\nexit {code}\n");
+    write_program(&Path::new(&path).join("gh"), &script(1));
     let printed = release.install(&server, &[("PATH", &path)]).expect(1);
-    assert_tells(&printed, &["GitHub does not attest"]);
+    assert_contains(&printed, &["GitHub does not attest"]);
     release.assert_nothing();
-    write_program(&Path::new(&path).join("gh"), &says(0));
+    write_program(&Path::new(&path).join("gh"), &script(0));
     let printed = release.install(&server, &[("PATH", &path)]).expect(0);
     let tag = format!("--source-ref refs/tags/v{VERSION}");
     let workflow = "--signer-workflow pleach/pleach/.github/workflows/release.yml";
-    assert_tells(
+    assert_contains(
         &printed,
         &[
             "gh attestation verify",
@@ -231,14 +231,14 @@ fn without_a_sum_github_has_to_attest_it() {
 }
 
 #[test]
-fn what_is_not_the_release_is_refused() {
+fn other_archives_are_refused() {
     let release = Release::new(&program(VERSION));
     let server = release.serve(None);
     let refused = |server: &Server, variables: &[(&str, &str)], words: &[&str]| {
         let pinned = [("PLEACH_SHA256", &*release.sum)];
         let variables = [&pinned[..], variables].concat();
         let printed = release.install(server, &variables).expect(1);
-        assert_tells(&printed, words);
+        assert_contains(&printed, words);
         release.assert_nothing();
     };
     let zeros = "0".repeat(64);
@@ -247,7 +247,7 @@ fn what_is_not_the_release_is_refused() {
         &[("PLEACH_SHA256", &zeros)],
         &["does not match the pinned checksum"],
     );
-    // Half of an archive, even where the server says that it is whole.
+    // Half of an archive, although the server announces all of it.
     let half = release.serve(Some(release.archive.len() / 2));
     refused(&half, &[], &["failed"]);
     refused(
@@ -281,6 +281,6 @@ fn an_archive_of_another_program_is_refused() {
     let printed = release
         .install(&server, &[("PLEACH_SHA256", &release.sum)])
         .expect(1);
-    assert_tells(&printed, &[&format!("does not contain pleach {VERSION}")]);
+    assert_contains(&printed, &[&format!("does not contain pleach {VERSION}")]);
     release.assert_nothing();
 }

@@ -1,4 +1,5 @@
-//! What runs in CI: the scripts of `ci/` in real Git repositories, against servers on loopback; and the files that wire them.
+//! The CI integration: the scripts of `ci/` in real Git repositories, with servers on the loopback interface, and the files that use
+//! them.
 
 mod action;
 mod comment;
@@ -17,13 +18,13 @@ use tempfile::TempDir;
 
 use crate::hook::{PLEACH, change, git, repository, run};
 
-/// What a script did.
-struct Ran {
+/// The result of a script.
+struct Run {
     code: Option<i32>,
     printed: String,
 }
 
-impl Ran {
+impl Run {
     #[track_caller]
     fn expect(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{}", self.printed);
@@ -35,7 +36,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A command with the program on its path, and of the variables around us nothing.
+/// A command with pleach on the PATH, and without other variables of the environment.
 fn command(folder: &Path, program: &str, variables: &[(&str, &str)]) -> Command {
     let bin = Path::new(PLEACH).parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
@@ -50,24 +51,24 @@ fn command(folder: &Path, program: &str, variables: &[(&str, &str)]) -> Command 
     command
 }
 
-/// Runs a script of `ci/` by the shell that the system has.
-fn script(folder: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+/// Runs a script of `ci/` with the shell of the system.
+fn script(folder: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let file = root().join("ci").join(name);
     let mut command = command(folder, "sh", variables);
     finish(command.arg(file).args(arguments))
 }
 
-fn finish(command: &mut Command) -> Ran {
+fn finish(command: &mut Command) -> Run {
     let output = command.output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
-    Ran {
+    Run {
         code: output.status.code(),
         printed: String::from_utf8_lossy(&printed).into_owned(),
     }
 }
 
-/// A clone of a repository with two commits, the second of which changes a claim of prod: as a service checks it out, without the
-/// first commit.
+/// A clone, as a CI service creates it, of a repository with two commits. The second one changes the workspace; the first one is not in
+/// the clone.
 struct Checkout {
     origin: TempDir,
     _folder: TempDir,
@@ -77,9 +78,9 @@ struct Checkout {
 }
 
 impl Checkout {
-    /// The workspace lies `below` the top; the tree is rendered, or left as it was.
+    /// Changes a claim of prod in a workspace in the folder `below`. Without `is_rendered`, its output is outdated.
     fn new(below: &str, size: &str, is_rendered: bool) -> Checkout {
-        Checkout::made(below, |workspace| {
+        Checkout::with_change(below, |workspace| {
             change(workspace, size);
             if is_rendered {
                 run(workspace, PLEACH, &["render"], true);
@@ -87,7 +88,7 @@ impl Checkout {
         })
     }
 
-    fn made(below: &str, change: impl FnOnce(&Path)) -> Checkout {
+    fn with_change(below: &str, change: impl FnOnce(&Path)) -> Checkout {
         let (origin, workspace) = repository(below);
         let root = origin.path();
         let before = head(root);
@@ -109,7 +110,7 @@ impl Checkout {
         checkout
     }
 
-    /// Clones a branch anew, without its history.
+    /// Replaces the clone with a new one of a branch, without its history.
     fn check_out(&self, branch: &str) {
         let _ = fs::remove_dir_all(&self.clone);
         let url = format!("file://{}", self.origin.path().display());
@@ -137,7 +138,7 @@ fn head(root: &Path) -> String {
 }
 
 #[track_caller]
-fn assert_tells(printed: &str, all: &[&str]) {
+fn assert_contains(printed: &str, all: &[&str]) {
     for words in all {
         assert!(printed.contains(words), "{words}: {printed}");
     }

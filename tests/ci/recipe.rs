@@ -1,14 +1,14 @@
-//! `ci/pleach.sh`, for any CI.
+//! `ci/pleach.sh`, the script for any CI service.
 
 use std::fs;
 use std::path::Path;
 
 use super::files::{blocks, keys, read_yaml};
 use super::install::Release;
-use super::{Checkout, assert_tells, command, finish, root, script};
+use super::{Checkout, assert_contains, command, finish, root, script};
 use crate::hook::{PLEACH, change, git, run};
 use crate::vendor::http::repository;
-use crate::vendor::place::write;
+use crate::vendor::workspace::write;
 
 #[test]
 fn a_change_is_reported() {
@@ -19,8 +19,8 @@ fn a_change_is_reported() {
         &[],
         &[("PLEACH_BASE", &checkout.before)],
     );
-    // The first commit was not cloned: it is fetched.
-    assert_tells(
+    // The first commit was not cloned, so it is fetched.
+    assert_contains(
         &printed.expect(0),
         &["shrinking-volume in prod", "1 object changed"],
     );
@@ -31,15 +31,15 @@ fn a_change_is_reported() {
     );
     let comment = checkout.read("pleach-reports/comment.md");
     let range = format!("`{}` → `{}`", &checkout.before[..7], &checkout.after[..7]);
-    assert_tells(&comment, &[&range, "### 1 object changed", "+ 50Gi"]);
-    assert_tells(&checkout.read("pleach-reports/diff.html"), &["<html"]);
+    assert_contains(&comment, &[&range, "### 1 object changed", "+ 50Gi"]);
+    assert_contains(&checkout.read("pleach-reports/diff.html"), &["<html"]);
     for name in ["check.sarif", "diff.sarif"] {
         let text = checkout.read(&format!("pleach-reports/{name}"));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["version"], "2.1.0");
     }
     for name in ["check.junit.xml", "diff.junit.xml"] {
-        assert_tells(
+        assert_contains(
             &checkout.read(&format!("pleach-reports/{name}")),
             &["<testsuites"],
         );
@@ -49,24 +49,24 @@ fn a_change_is_reported() {
         ("PLEACH_FAIL_ON", "danger"),
     ];
     let printed = script(&checkout.clone, "pleach.sh", &[], &danger).expect(1);
-    assert_tells(&printed, &["error: the change has dangers: 1"]);
+    assert_contains(&printed, &["error: the change has dangers: 1"]);
 }
 
 #[test]
-fn a_stale_tree_fails_unless_nothing_may() {
+fn a_stale_tree_fails_unless_failures_are_disabled() {
     let checkout = Checkout::new("platform", "201Gi", false);
     let stale = [
         ("PLEACH_BASE", &*checkout.before),
         ("PLEACH_DIRECTORY", "platform"),
     ];
     let printed = script(&checkout.clone, "pleach.sh", &[], &stale).expect(1);
-    assert_tells(
+    assert_contains(
         &printed,
         &["run `pleach render`", "pleach check found faults"],
     );
     let comment = checkout.read("pleach-reports/comment.md");
     assert!(comment.starts_with("### pleach in platform\n\n🛑 **pleach check found faults.**\n"));
-    assert_tells(
+    assert_contains(
         &comment,
         &[
             "    platform/deploy/apps/prod/analytics/",
@@ -79,15 +79,15 @@ fn a_stale_tree_fails_unless_nothing_may() {
     script(&checkout.clone, "pleach.sh", &[], &never).expect(0);
     let unchecked = [&stale[..], &[("PLEACH_CHECK", "false")]].concat();
     script(&checkout.clone, "pleach.sh", &[], &unchecked).expect(0);
-    assert_tells(
+    assert_contains(
         &checkout.read("pleach-reports/result"),
         &["check=skipped\n"],
     );
 }
 
 #[test]
-fn a_comment_has_room_for_many_findings() {
-    let checkout = Checkout::made("", |root| {
+fn a_comment_with_many_findings_is_shortened() {
+    let checkout = Checkout::with_change("", |root| {
         fs::remove_dir_all(root.join("deploy")).unwrap();
     });
     let variables = [("PLEACH_BASE", &*checkout.before)];
@@ -96,7 +96,7 @@ fn a_comment_has_room_for_many_findings() {
     assert!((4000..5000).contains(&comment.len()), "{}", comment.len());
     let shown = comment.matches("error[missing-file]").count();
     let all = checkout.read("pleach-reports/check.txt").lines().count();
-    assert_tells(&comment, &[&format!("    … {} more lines\n", all - shown)]);
+    assert_contains(&comment, &[&format!("    … {} more lines\n", all - shown)]);
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn rendering_faults_are_reported_for_the_right_side() {
     let broken = super::head(root);
     let variables = [("PLEACH_BASE", &*checkout.before)];
     let printed = script(root, "pleach.sh", &[], &variables).expect(1);
-    assert_tells(&printed, &["yaml-syntax"]);
+    assert_contains(&printed, &["yaml-syntax"]);
     let comment = checkout.read("pleach-reports/comment.md");
-    assert_tells(
+    assert_contains(
         &comment,
         &["pleach.yaml:1:", "effects of this change are unknown"],
     );
-    // Who mends it is not held up by it.
+    // A commit that fixes the fault passes.
     run(
         root,
         "git",
@@ -129,8 +129,8 @@ fn rendering_faults_are_reported_for_the_right_side() {
     );
     let variables = [("PLEACH_BASE", &*broken)];
     let printed = script(root, "pleach.sh", &[], &variables).expect(0);
-    assert_tells(&printed, &["fails to render"]);
-    assert_tells(
+    assert_contains(&printed, &["fails to render"]);
+    assert_contains(
         &checkout.read("pleach-reports/result"),
         &["check=passed\ndiff=failed\n"],
     );
@@ -138,7 +138,7 @@ fn rendering_faults_are_reported_for_the_right_side() {
     script(root, "pleach.sh", &[], &alone).expect(1);
 }
 
-/// In place of all claims one, of a kind that shows which version of a chart it was rendered with.
+/// Replaces all claims with one whose output contains the version of its chart.
 fn write_app(root: &Path, repository: &str, version: &str) {
     for folder in ["environments", "overlays"] {
         let _ = fs::remove_dir_all(root.join(folder));
@@ -169,10 +169,10 @@ fn write_app(root: &Path, repository: &str, version: &str) {
 }
 
 #[test]
-fn charts_are_pulled_as_both_sides_pin_them() {
+fn charts_are_pulled_in_the_versions_that_both_sides_pin() {
     let server = repository(&["1.0.0", "2.0.0"]);
     let url = format!("http://{}/charts", server.address);
-    let checkout = Checkout::made("platform", |root| write_app(root, &url, "^1"));
+    let checkout = Checkout::with_change("platform", |root| write_app(root, &url, "^1"));
     let root = checkout.origin.path();
     write_app(&root.join("platform"), &url, "^2");
     run(root, "git", &["add", "."], true);
@@ -185,42 +185,42 @@ fn charts_are_pulled_as_both_sides_pin_them() {
         ("PLEACH_CACHE", cache.path().to_str().unwrap()),
     ];
     let printed = script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
-    assert_tells(&printed, &["missing-chart"]);
+    assert_contains(&printed, &["missing-chart"]);
     let pulled = [&variables[..], &[("PLEACH_VENDOR", "true")]].concat();
     let printed = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(0);
-    assert_tells(&printed, &["- 1.0.0", "+ 2.0.0", "1 object changed"]);
-    // What nothing pins is no matter of CI.
+    assert_contains(&printed, &["- 1.0.0", "+ 2.0.0", "1 object changed"]);
+    // CI does not pin charts itself.
     fs::remove_file(checkout.clone.join("platform/pleach.lock")).unwrap();
     let printed = script(&checkout.clone, "pleach.sh", &[], &pulled).expect(2);
-    assert_tells(&printed, &["pleach.lock does not match the claims"]);
+    assert_contains(&printed, &["pleach.lock does not match the claims"]);
 }
 
 #[test]
 fn wrong_arguments_are_reported() {
     let checkout = Checkout::new("", "201Gi", true);
     let printed = |name, value| {
-        let ran = script(&checkout.clone, "pleach.sh", &[], &[(name, value)]);
-        ran.expect(2)
+        let run = script(&checkout.clone, "pleach.sh", &[], &[(name, value)]);
+        run.expect(2)
     };
-    assert_tells(
+    assert_contains(
         &printed("PLEACH_FAIL_ON", "always"),
         &["never, check or danger, not `always`"],
     );
-    assert_tells(
+    assert_contains(
         &printed("PLEACH_DIRECTORY", "nowhere"),
         &["`nowhere` is not a directory"],
     );
-    assert_tells(
+    assert_contains(
         &printed("PLEACH_BASE", "nonesuch"),
         &["revision `nonesuch` not found, and it cannot be fetched"],
     );
-    assert_tells(
+    assert_contains(
         &printed("PLEACH_BASE", "--upload-pack=touch"),
         &["invalid revision `--upload-pack=touch`"],
     );
-    // Without a base it only checks.
+    // Without a base, the script only checks.
     script(&checkout.clone, "pleach.sh", &[], &[]).expect(0);
-    assert_tells(
+    assert_contains(
         &checkout.read("pleach-reports/result"),
         &["diff=skipped\nchanged=false\ndangers=0\ncomment=false\n"],
     );
@@ -229,10 +229,10 @@ fn wrong_arguments_are_reported() {
     script(&checkout.clone, "pleach.sh", &[], &[]).expect(1);
 }
 
-/// The lines that the documentation gives, with a release on loopback.
+/// The shell commands in the documentation, with a release on the loopback interface.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_documented_lines_work() {
+fn the_documented_commands_work() {
     let release = Release::new(&format!("#!/bin/sh\nexec '{PLEACH}' \"$@\"\n"));
     let server = release.serve(None);
     let lines = blocks("ci/README.md", "sh").remove(0);
@@ -255,8 +255,8 @@ fn the_documented_lines_work() {
         let mut command = command(&checkout.clone, "sh", &variables);
         finish(command.args(["-e", "-c", &lines]))
     };
-    assert_tells(&run(&release.sum).expect(0), &[": OK", "1 object changed"]);
-    assert_tells(&run(&"0".repeat(64)).expect(1), &["FAILED"]);
+    assert_contains(&run(&release.sum).expect(0), &[": OK", "1 object changed"]);
+    assert_contains(&run(&"0".repeat(64)).expect(1), &["FAILED"]);
 }
 
 #[test]
@@ -276,9 +276,9 @@ fn the_documented_inputs_are_those_of_the_action() {
     );
 }
 
-/// What others merged after the branch began is not shown, also where the clone has neither the branch nor where the two parted.
+/// Changes that others merged after the branch began are not shown, even if the clone has neither the base branch nor the merge base.
 #[test]
-fn a_change_is_compared_from_where_it_parted() {
+fn a_change_is_compared_with_its_merge_base() {
     let checkout = Checkout::new("", "201Gi", true);
     let origin = checkout.origin.path();
     git(origin, &["checkout", "--quiet", "-b", "topic", "HEAD~1"]);
@@ -289,18 +289,18 @@ fn a_change_is_compared_from_where_it_parted() {
     let branch = [("PLEACH_BASE", "origin/main")];
     let printed = script(&checkout.clone, "pleach.sh", &[], &branch).expect(0);
     assert!(!printed.contains("storage"), "{printed}");
-    assert_tells(&checkout.read("pleach-reports/result"), &["changed=false"]);
-    // As it is, where that is wanted.
+    assert_contains(&checkout.read("pleach-reports/result"), &["changed=false"]);
+    // On request, the change is compared with the tip of the base.
     let tip = [
         ("PLEACH_BASE", "origin/main"),
         ("PLEACH_MERGE_BASE", "false"),
     ];
     script(&checkout.clone, "pleach.sh", &[], &tip).expect(0);
-    assert_tells(&checkout.read("pleach-reports/result"), &["changed=true"]);
+    assert_contains(&checkout.read("pleach-reports/result"), &["changed=true"]);
 }
 
 #[test]
-fn a_shallow_clone_is_named_as_such() {
+fn a_shallow_clone_is_reported() {
     let checkout = Checkout::new("", "201Gi", true);
     let origin = checkout.origin.path();
     git(origin, &["checkout", "--quiet", "-b", "topic", "HEAD~1"]);
@@ -315,10 +315,10 @@ fn a_shallow_clone_is_named_as_such() {
     git(clone, &["remote", "set-url", "origin", "file:///nowhere"]);
     let branch = [("PLEACH_BASE", "main")];
     let printed = script(clone, "pleach.sh", &[], &branch).expect(2);
-    assert_tells(&printed, &["the clone is shallow", "git fetch --unshallow"]);
+    assert_contains(&printed, &["the clone is shallow", "git fetch --unshallow"]);
     let output = command(clone, PLEACH, &[])
         .args(["diff", "main...HEAD"])
         .output();
     let words = String::from_utf8_lossy(&output.unwrap().stderr).into_owned();
-    assert_tells(&words, &["shallow clone", "git fetch --unshallow"]);
+    assert_contains(&words, &["shallow clone", "git fetch --unshallow"]);
 }

@@ -9,10 +9,10 @@ fn chart(template: &str) -> Case {
             "-- chart/Chart.yaml --\n{{apiVersion: v2, name: chart, version: 1.0.0}}\n-- chart/templates/a.yaml --\na: {template}\n"
         )),
     )
-    .without_place()
+    .without_position()
 }
 
-/// The variable `x` is changed again and again.
+/// A template that changes the variable `x` many times.
 fn changed(start: &str, step: &str, times: usize, end: &str) -> Case {
     chart(&format!(
         "{{{{ $x := {start} }}}}{{{{ range until {times} }}}}{{{{ $x = {step} }}}}{{{{ end }}}}{{{{ {end} }}}}"
@@ -26,20 +26,20 @@ fn again(step: &str) -> Case {
 }
 
 hostile! {
-    long_repetition: chart("{{ repeat 1000000000 \"x\" | len }}").says("make more than");
-    wide_indent: chart("{{ indent 1000000000 \"x\" | len }}").says("make more than");
-    long_random_text: chart("{{ randAlphaNum 1000000000 | len }}").says("make more than");
-    long_random_bytes: chart("{{ randBytes 1000000000 | len }}").says("make more than");
-    quotes_that_double: changed("\"\\\"\"", "quote $x", 60, "len $x").says("larger than");
-    json_that_doubles_by_quotes: changed("\"\\\"\"", "toJson $x", 60, "len $x").says("larger than");
-    formats_that_double: changed("\"\\\"\"", "printf \"%q\" $x", 60, "len $x").says("larger than");
-    texts_that_double: changed("\"ab\"", "cat $x $x", 60, "len $x").says("make");
-    lists_that_share_their_items: changed("list 1", "list $x $x", 60, "toJson $x | len").says("larger than");
-    dicts_that_share_their_entries: changed("dict \"a\" 1", "dict \"a\" $x \"b\" $x", 60, "toYaml $x | len").says("larger than");
-    lists_that_double: changed("list 1", "concat $x $x", 60, "len $x").says("make more than");
-    copies_that_double: changed("dict \"a\" 1", "deepCopy (dict \"a\" $x \"b\" $x)", 40, "len $x").says("make more than");
-    dict_that_goes_deep: changed("dict \"a\" 1", "dict \"a\" $x", 200_000, "toYaml $x | len").says("deeper than");
-    list_that_goes_deep: changed("list", "list $x", 200_000, "toJson $x | len").says("deeper than");
+    long_repetition: chart("{{ repeat 1000000000 \"x\" | len }}").reports("make more than");
+    wide_indent: chart("{{ indent 1000000000 \"x\" | len }}").reports("make more than");
+    long_random_text: chart("{{ randAlphaNum 1000000000 | len }}").reports("make more than");
+    long_random_bytes: chart("{{ randBytes 1000000000 | len }}").reports("make more than");
+    quotes_that_double: changed("\"\\\"\"", "quote $x", 60, "len $x").reports("larger than");
+    json_that_doubles_by_quotes: changed("\"\\\"\"", "toJson $x", 60, "len $x").reports("larger than");
+    formats_that_double: changed("\"\\\"\"", "printf \"%q\" $x", 60, "len $x").reports("larger than");
+    texts_that_double: changed("\"ab\"", "cat $x $x", 60, "len $x").reports("make");
+    lists_that_share_their_items: changed("list 1", "list $x $x", 60, "toJson $x | len").reports("larger than");
+    dicts_that_share_their_entries: changed("dict \"a\" 1", "dict \"a\" $x \"b\" $x", 60, "toYaml $x | len").reports("larger than");
+    lists_that_double: changed("list 1", "concat $x $x", 60, "len $x").reports("make more than");
+    copies_that_double: changed("dict \"a\" 1", "deepCopy (dict \"a\" $x \"b\" $x)", 40, "len $x").reports("make more than");
+    dict_that_goes_deep: changed("dict \"a\" 1", "dict \"a\" $x", 200_000, "toYaml $x | len").reports("deeper than");
+    list_that_goes_deep: changed("list", "list $x", 200_000, "toJson $x | len").reports("deeper than");
     loops_of_loops: chart("{{ range until 1000 }}{{ range until 1000 }}{{ range until 1000 }}{{ end }}{{ end }}{{ end }}");
     slow_digests_of_passwords: again("htpasswd \"a\" \"b\"");
     slow_passwords: again("derivePassword 1 \"long\" \"a\" \"b\" \"c\"");

@@ -31,7 +31,7 @@ fn claim(spec: &str) -> Case {
     ))
 }
 
-/// The schema of a kind in place of the open one.
+/// A kind with its own schema instead of the open one.
 fn schema(schema: &str, spec: &str) -> Case {
     let mut case = kind(
         "",
@@ -76,7 +76,7 @@ fn many_tenants(template: &str) -> Case {
     case
 }
 
-/// A map, or a list of named items, of base that an environment changes in every part.
+/// A map or a list of named items in base, of which an environment changes every entry.
 fn merged(spec: impl Fn(&str) -> String) -> Case {
     let claim = |value| {
         format!(
@@ -118,21 +118,21 @@ hostile! {
     claims_of_base_in_many_environments: {
         let mut case = workspace(&format!("-- environments/base/a.yaml --\n{}", repeat(300, |at| format!("---\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: a{at}}}\nspec: {{namespace: a{at}, chart: {{repository: 'https://a', name: a, version: 1.0.0}}}}\n"))));
         case.files.extend((0..100).map(|at| (format!("environments/e{at}/environment.yaml"), format!("apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: e{at}}}\nspec: {{cluster: e{at}}}\n").into())));
-        case }.says("too-many-claims");
-    loops_of_many_claims: many_tenants("{% for i in range(90000) %}{% endfor %}").says("all templates together take more than");
-    endless_loops_of_many_claims: many_tenants("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}").says("all templates together take more than");
-    texts_of_many_claims: many_tenants("{% set x = 'a' * 3000000 %}").says("all templates together take more than");
-    long_unknown_fields: schema(&format!("{{type: object, properties: {{{}}}}}", repeat(500, |at| format!("{}{at}: {{type: string}}, ", "ab".repeat(28)))), &format!("{{{}}}", repeat(2_000, |at| format!("{}{at}: a, ", "ba".repeat(28))))).says("unknown-field");
-    claim_that_is_deep: claim(&format!("{}{}", "{values: ".repeat(10_500), "}".repeat(10_500))).says("deeper than");
-    claim_of_unknown_fields: claim(&format!("{{{}}}", repeat(20_000, |at| format!("u{at}: a, ")))).says("unknown-field");
+        case }.reports("too-many-claims");
+    loops_of_many_claims: many_tenants("{% for i in range(90000) %}{% endfor %}").reports("all templates together take more than");
+    endless_loops_of_many_claims: many_tenants("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}").reports("all templates together take more than");
+    texts_of_many_claims: many_tenants("{% set x = 'a' * 3000000 %}").reports("all templates together take more than");
+    long_unknown_fields: schema(&format!("{{type: object, properties: {{{}}}}}", repeat(500, |at| format!("{}{at}: {{type: string}}, ", "ab".repeat(28)))), &format!("{{{}}}", repeat(2_000, |at| format!("{}{at}: a, ", "ba".repeat(28))))).reports("unknown-field");
+    claim_that_is_deep: claim(&format!("{}{}", "{values: ".repeat(10_500), "}".repeat(10_500))).reports("deeper than");
+    claim_of_unknown_fields: claim(&format!("{{{}}}", repeat(20_000, |at| format!("u{at}: a, ")))).reports("unknown-field");
     claim_of_a_long_name: workspace(&format!("-- environments/test/a.yaml --\napiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: {}}}\nspec: {{}}\n", "a".repeat(1_000_000)));
-    claims_without_a_kind: many_claims(4_000, "apiVersion: a/v1\nkind: Unknown#\nmetadata: {name: a}\n").says("unknown-claim-kind");
+    claims_without_a_kind: many_claims(4_000, "apiVersion: a/v1\nkind: Unknown#\nmetadata: {name: a}\n").reports("unknown-claim-kind");
     claims_of_one_name: many_claims(10_000, "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {name: a}\nspec: {}\n");
-    claims_that_are_none: many_claims(20_000, "a: b\n").says("not-a-claim");
+    documents_that_are_no_claims: many_claims(20_000, "a: b\n").reports("not-a-claim");
     claims_that_depend_on_nothing: many_claims(5_000, "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {name: a#, dependsOn: [b#]}\nspec: {namespace: a, chart: {repository: 'https://a', name: a, version: 1.0.0}}\n");
     excludes_of_nothing: workspace(&format!("-- environments/test/more.yaml --\napiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {{name: test}}\nspec: {{exclude: [{}]}}\n", repeat(20_000, |at| format!("x{at}, "))));
-    workspace_that_is_deep: Case::new(&["render", "--out", "out"], files(&format!("-- pleach.yaml --\n{}", "a: [".repeat(20_000)))).says("deeper than");
-    schema_that_is_deep: schema(&format!("{}{}", "{type: object, properties: {a: ".repeat(10_000), "}}".repeat(10_000)), "{a: {}}").says("deeper than");
+    workspace_that_is_deep: Case::new(&["render", "--out", "out"], files(&format!("-- pleach.yaml --\n{}", "a: [".repeat(20_000)))).reports("deeper than");
+    schema_that_is_deep: schema(&format!("{}{}", "{type: object, properties: {a: ".repeat(10_000), "}}".repeat(10_000)), "{a: {}}").reports("deeper than");
     schema_of_many_combinations: schema(&format!("{}{{type: string}}{}", "{anyOf: [{type: string}, ".repeat(300), "]}".repeat(300)), "{a: {}}");
     schema_of_patterns: schema("{type: string, pattern: '(((a{1,1000}){1,1000}){1,1000}){1,1000}'}", "a");
     schema_of_many_fields: schema(&format!("{{type: object, properties: {{{}}}}}", repeat(20_000, |at| format!("f{at}: {{type: string}}, "))), "{z: 1}");
@@ -141,9 +141,9 @@ hostile! {
     rule_path_of_many_parts: kind(&format!("  rules:\n  - require: 'false'\n    message: m\n    at: {}b\n", "a.".repeat(5_850)), "a: b\n", "{}");
     rules_of_many_items: kind("  rules:\n  - forEach: spec.list\n    require: 'false'\n    message: m\n    at: spec.list\n", "a: b\n", &format!("{{list: [{}]}}", "a, ".repeat(20_000))).harmless();
     reference_path_of_many_parts: kind(&format!("  references:\n  - at: {}b\n    kind: Tenant\n", "a.".repeat(5_850)), "a: b\n", "{}");
-    lets_that_double: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(60, |at| format!("    v{}: v{at} ~ v{at}\n", at + 1))), "a: {{ v60 }}\n", "{text: abcdefgh}").says("template");
-    lets_that_nest: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(60, |at| format!("    v{}: '[v{at}, v{at}]'\n", at + 1))), "a: {{ v60 }}\n", "{text: abcdefgh}").says("template");
-    lets_that_go_deep: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(3_000, |at| format!("    v{}: '[v{at}]'\n", at + 1))), "a: {{ v3000 }}\n", "{text: a}").says("template");
+    lets_that_double: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(60, |at| format!("    v{}: v{at} ~ v{at}\n", at + 1))), "a: {{ v60 }}\n", "{text: abcdefgh}").reports("template");
+    lets_that_nest: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(60, |at| format!("    v{}: '[v{at}, v{at}]'\n", at + 1))), "a: {{ v60 }}\n", "{text: abcdefgh}").reports("template");
+    lets_that_go_deep: kind(&format!("  let:\n    v0: spec.text\n{}", repeat(3_000, |at| format!("    v{}: '[v{at}]'\n", at + 1))), "a: {{ v3000 }}\n", "{text: a}").reports("template");
     file_for_each_of_many: { let mut case = kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", &format!("{{list: [{}]}}", "a, ".repeat(50_000)));
         for (path, bytes) in &mut case.files { if path.ends_with("kind.yaml") { bytes.extend_from_slice(b"    forEach: spec.list\n"); } }
         case };

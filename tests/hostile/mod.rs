@@ -1,9 +1,8 @@
-//! Hostile inputs: what a stranger's pull request could hold to exhaust memory, time or the stack of the process that reads it.
+//! Hostile inputs: a pull request could contain them to exhaust memory, time or the stack of the process that reads it.
 //!
-//! Each case runs the program as a process of its own with 2 s of CPU and 300 MiB of addresses (more of both
-//! where it is not optimized). It must refuse the input with an exit
-//! code of 1 or 2 and name a place in it; a case that a bound makes harmless may also succeed, and says so with [`Case::harmless`].
-//! Large inputs are written by the test from a recipe.
+//! Each case runs the program as a process with 2 s of CPU time and 300 MiB of address space (more of both if it is not optimized). The
+//! program must refuse the input with exit code 1 or 2 and name a position in it. If a limit of the program makes the input harmless,
+//! the program may also succeed; such cases are marked with [`Case::harmless`]. The tests generate large inputs.
 
 mod changes;
 mod charts;
@@ -21,19 +20,19 @@ use std::process::{Command, Output, Stdio};
 
 use regex::Regex;
 
-/// Seconds of CPU time, and KiB of address space, which bounds memory from above: what is reserved and never used counts too.
+/// Seconds of CPU time, and KiB of address space, which is an upper limit of memory: reserved memory that is not used counts too.
 const BOUNDS: (u32, u32) = (2, 300 << 10);
 /// The same for a program that is not optimized: everything takes many times as long, and it is larger itself by more than 100 MiB.
 const BOUNDS_OF_DEBUG: (u32, u32) = (30, 400 << 10);
 
-/// One hostile input and what must become of it.
+/// A hostile input and the expected result.
 pub(super) struct Case {
     files: Vec<(String, Vec<u8>)>,
     command: Vec<String>,
-    says: Vec<String>,
+    reports: Vec<String>,
     is_harmless: bool,
-    has_place: bool,
-    /// A script of `git` that runs in the folder first.
+    has_position: bool,
+    /// A shell script that runs in the folder first.
     script: Option<String>,
 }
 
@@ -42,28 +41,28 @@ impl Case {
         Case {
             files,
             command: command.iter().map(ToString::to_string).collect(),
-            says: Vec::new(),
+            reports: Vec::new(),
             is_harmless: false,
-            has_place: true,
+            has_position: true,
             script: None,
         }
     }
 
-    /// The input must be refused with these words.
-    fn says(mut self, words: &str) -> Case {
-        self.says.push(words.to_string());
+    /// The input must be refused with a message that contains this text.
+    fn reports(mut self, words: &str) -> Case {
+        self.reports.push(words.to_string());
         self
     }
 
-    /// The input may also be accepted: it costs little.
+    /// The input may also be accepted, because it costs little.
     fn harmless(mut self) -> Case {
         self.is_harmless = true;
         self
     }
 
-    /// The fault has no place in a file.
-    fn without_place(mut self) -> Case {
-        self.has_place = false;
+    /// The message does not need a position in a file.
+    fn without_position(mut self) -> Case {
+        self.has_position = false;
         self
     }
 
@@ -84,8 +83,8 @@ impl Case {
             prepare(root.path(), script);
         }
         let output = run(root.path(), &self.command);
-        let said = String::from_utf8_lossy(&output.stderr);
-        let short: String = said.chars().take(3_000).collect();
+        let messages = String::from_utf8_lossy(&output.stderr);
+        let short: String = messages.chars().take(3_000).collect();
         let ended = format!(
             "{:?}, signal {:?}",
             output.status.code(),
@@ -96,18 +95,22 @@ impl Case {
             Some(1 | 2) => {}
             _ => panic!("ended with {ended}:\n{short}"),
         }
-        assert!(!said.contains("panicked"), "{short}");
-        assert!(said.len() < 1 << 20, "{} bytes of messages", said.len());
-        for words in &self.says {
+        assert!(!messages.contains("panicked"), "{short}");
+        assert!(
+            messages.len() < 1 << 20,
+            "{} bytes of messages",
+            messages.len()
+        );
+        for words in &self.reports {
             assert!(
-                said.contains(words),
-                "`{words}` is not said ({ended}):\n{short}"
+                messages.contains(words),
+                "`{words}` is not reported ({ended}):\n{short}"
             );
         }
-        let place = Regex::new(r"[^ :]+:\d+:\d+").unwrap();
+        let position = Regex::new(r"[^ :]+:\d+:\d+").unwrap();
         assert!(
-            !self.has_place || place.is_match(&said),
-            "no place ({ended}):\n{short}"
+            !self.has_position || position.is_match(&messages),
+            "no position ({ended}):\n{short}"
         );
     }
 }
@@ -126,15 +129,15 @@ fn prepare(root: &Path, script: &str) {
         shell.env(name, value);
     }
     let output = shell.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let messages = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "the script of the case fails: {said}"
+        "the script of the case fails: {messages}"
     );
 }
 
 fn run(root: &Path, command: &[String]) -> Output {
-    // Debug assertions are off in both profiles, so the folder of the program says which one it is of.
+    // Debug assertions are off in both profiles, so only the folder of the program shows its profile.
     let (seconds, addresses) = match program().contains("/debug/") {
         true => BOUNDS_OF_DEBUG,
         false => BOUNDS,
@@ -154,18 +157,18 @@ fn run(root: &Path, command: &[String]) -> Output {
     child.output().unwrap()
 }
 
-/// The program: another build of it is tried with `HOSTILE_PROGRAM`, under the bounds of an optimized one.
+/// The program. `HOSTILE_PROGRAM` selects another build of it, which has the bounds of an optimized one.
 fn program() -> String {
     let other = std::env::var("HOSTILE_PROGRAM");
     other.unwrap_or_else(|_| env!("CARGO_BIN_EXE_pleach").to_string())
 }
 
-/// Texts one after another, each made of its number.
+/// The concatenation of texts, each made from its number.
 fn repeat(count: usize, make: impl Fn(usize) -> String) -> String {
     (0..count).map(make).collect()
 }
 
-/// Files out of a text with `-- path --` lines.
+/// The files in a text with `-- path --` lines.
 fn files(text: &str) -> Vec<(String, Vec<u8>)> {
     let tree = pleach::tree::Tree::from_text(text);
     tree.iter()
@@ -173,7 +176,7 @@ fn files(text: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// One named test a case.
+/// Defines a test for each case.
 macro_rules! hostile {
     ($($name:ident: $case:expr;)*) => {
         $(#[test] fn $name() { $case.check() })*

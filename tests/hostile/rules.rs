@@ -25,7 +25,7 @@ fn object(name: usize, spec: &str) -> String {
 
 /// A rule about a list of numbers.
 fn rule(rule: &str) -> Case {
-    definition(&ruled(rule), &object(0, &numbers(300))).says("could not be evaluated")
+    definition(&ruled(rule), &object(0, &numbers(300))).reports("could not be evaluated")
 }
 
 fn ruled(rule: &str) -> String {
@@ -66,10 +66,10 @@ hostile! {
     rule_of_macros_in_macros: rule(&format!("{}{}true{}", "self.a.all(x, ".repeat(240), "true || ".repeat(200), ")".repeat(240)));
     rule_that_doubles_a_text: rule(&format!("['aaaaaaaa'].all(x0, {}x60.size() > 0{})", repeat(60, |at| format!("[x{at} + x{at}].all(x{}, ", at + 1)), ")".repeat(60)));
     rule_that_doubles_a_list: rule(&format!("['a'].all(x0, {}x60 == x60{})", repeat(60, |at| format!("[[x{at}, x{at}]].all(x{}, ", at + 1)), ")".repeat(60)));
-    rule_of_a_precision: definition(&ruled("'%.999999999f'.format([1.0]).size() > 0"), &object(0, "{a: [1]}")).says("the cost limit is exceeded");
+    rule_of_a_precision: definition(&ruled("'%.999999999f'.format([1.0]).size() > 0"), &object(0, "{a: [1]}")).reports("the cost limit is exceeded");
     rule_of_patterns: rule("self.a.all(x, self.a.all(y, !'aaaa'.matches('(a|b){500}')))");
-    long_rule_of_many_objects: definition(&ruled(&format!("false{}", " ".repeat(60_000))), &repeat(3_000, |at| object(at, "{a: [1]}"))).says("violates a rule");
-    long_pattern_of_many_objects: definition(&text(&format!("pattern: \"{}\"", "a".repeat(60_000))), &repeat(3_000, |at| object(at, "{a: x}"))).says("must match");
-    long_enum_of_many_objects: definition(&text(&format!("enum: [{}]", repeat(10_000, |at| format!("v{at}, ")))), &repeat(500, |at| object(at, "{a: x}"))).says("v0");
-    pattern_of_a_definition_that_grows: definition(&text("pattern: '(((a{1,1000}){1,1000}){1,1000}){1,1000}'"), &object(0, "{a: x}")).harmless().without_place();
+    long_rule_of_many_objects: definition(&ruled(&format!("false{}", " ".repeat(60_000))), &repeat(3_000, |at| object(at, "{a: [1]}"))).reports("violates a rule");
+    long_pattern_of_many_objects: definition(&text(&format!("pattern: \"{}\"", "a".repeat(60_000))), &repeat(3_000, |at| object(at, "{a: x}"))).reports("must match");
+    long_enum_of_many_objects: definition(&text(&format!("enum: [{}]", repeat(10_000, |at| format!("v{at}, ")))), &repeat(500, |at| object(at, "{a: x}"))).reports("v0");
+    pattern_of_a_definition_that_grows: definition(&text("pattern: '(((a{1,1000}){1,1000}){1,1000}){1,1000}'"), &object(0, "{a: x}")).harmless().without_position();
 }

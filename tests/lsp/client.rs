@@ -11,7 +11,7 @@ use std::time::Duration;
 use pleach::tree::Tree;
 use serde_json::{Value as Json, json};
 
-/// How long an answer may take: in a debug build on a busy machine, much.
+/// How long an answer may take, with a debug build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A workspace on disk and a server for it.
@@ -61,7 +61,7 @@ impl Client {
         }
     }
 
-    /// The same, initialized.
+    /// Starts a server and initializes it.
     pub(crate) fn start(files: &str) -> Client {
         let mut client = Client::new(files);
         let root = client.uri("");
@@ -105,14 +105,14 @@ impl Client {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
-    /// Sends a request; its number.
+    /// Sends a request and returns its ID.
     pub(crate) fn ask(&mut self, method: &str, params: Json) -> i64 {
         self.next += 1;
         self.send(&json!({"jsonrpc": "2.0", "id": self.next, "method": method, "params": params}));
         self.next
     }
 
-    /// The next message, diagnostics noted.
+    /// Receives a message. Diagnostics are stored.
     pub(crate) fn receive(&mut self) -> Json {
         let message = self
             .messages
@@ -168,7 +168,7 @@ impl Client {
         );
     }
 
-    /// Writes a text with a cursor `|` into a file that is open, and gives the cursor's place.
+    /// Sets the text of an open file, which has a cursor `|`, and returns the position of the cursor.
     pub(crate) fn put(&mut self, file: &str, text: &str) -> Json {
         let (text, place) = without_cursor(text);
         match self.versions.contains_key(file) {
@@ -178,7 +178,7 @@ impl Client {
         json!({"textDocument": {"uri": self.uri(file)}, "position": place})
     }
 
-    /// Waits until what is found of a file is as wanted.
+    /// Waits until the diagnostics of a file meet a condition.
     pub(crate) fn wait_for(
         &mut self,
         file: &str,
@@ -197,7 +197,7 @@ impl Client {
         found.into_iter().find(|it| it["code"] == code).unwrap()
     }
 
-    /// Ends the input, and waits for the program.
+    /// Closes the input, waits for the program and returns its exit code.
     pub(crate) fn end(&mut self) -> i32 {
         self.input = None;
         self.process.wait().unwrap().code().unwrap()
@@ -236,7 +236,7 @@ fn read(output: &mut impl BufRead) -> Option<Json> {
     Some(serde_json::from_slice(&body).unwrap())
 }
 
-/// A text without its cursor `|`, and the cursor's place in UTF-16 units.
+/// A text without its cursor `|`, and the position of the cursor in UTF-16 units.
 pub(crate) fn without_cursor(text: &str) -> (String, Json) {
     let at = text.find('|').expect("a text has a cursor");
     let before = &text[..at];

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{WORKSPACE, website};
 use pleach::tree::Tree;
 
-/// Opens a claim with a slip, waits for what is found, completes, and mends it by the code action.
+/// Opens a claim with a misspelled field, waits for the diagnostic, applies the code action, and asks for the hover text.
 const SCRIPT: &str = r#"
 local out = {}
 local function wait(what) assert(vim.wait(60000, what, 50), 'the server does not answer') end
@@ -36,7 +36,7 @@ vim.cmd('qall!')
 
 #[test_with::executable(nvim)]
 #[test]
-fn neovim_shows_and_mends_what_is_found() {
+fn neovim_shows_and_fixes_a_misspelled_field() {
     let folder = tempfile::tempdir().unwrap();
     for (path, bytes) in &Tree::from_text(WORKSPACE) {
         let file = folder.path().join(path.as_str());
@@ -58,8 +58,8 @@ fn neovim_shows_and_mends_what_is_found() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let found = fs::read_to_string(&out).unwrap_or_else(|_| panic!("{said}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let found = fs::read_to_string(&out).unwrap_or_else(|_| panic!("{stderr}"));
     let lines: Vec<&str> = found.lines().collect();
     let expected = [
         "unknown-field 3:7",
@@ -67,5 +67,5 @@ fn neovim_shows_and_mends_what_is_found() {
         "spec: {replicas: 4}",
         "`replicas`: integer, default 2",
     ];
-    assert_eq!(lines, expected, "{said}");
+    assert_eq!(lines, expected, "{stderr}");
 }

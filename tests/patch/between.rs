@@ -1,4 +1,4 @@
-//! Property: the patch between two objects makes the one into the other, here and in a real kustomize.
+//! Property: the patch between two objects changes the first into the second, in this engine and in a real kustomize.
 
 use std::fs;
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::common_random::cases;
 
 use super::{data, documents, generate, kustomize, source};
 
-/// Applies the patch as bytes to the object as bytes.
+/// Applies a patch to an object after both were written and read.
 fn patched(before: &Node, patch: &Patch) -> Node {
     let mut node = documents(&emit_canonical(before)).pop().unwrap();
     let gvk = Object::new(node.clone()).gvk();
@@ -36,7 +36,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(1000)))]
 
     #[test]
-    fn the_patch_makes_one_into_the_other((before, after) in generate::pair()) {
+    fn the_patch_changes_the_first_object_into_the_second((before, after) in generate::pair()) {
         let patch = between(&Object::new(before.clone()), &Object::new(after.clone()), Schemas::builtin());
         match patch.unwrap() {
             None => prop_assert_eq!(data(&before), data(&after)),
@@ -45,7 +45,7 @@ proptest! {
     }
 }
 
-/// Many pairs in one build: base and overlay hold one object a pair, distinguished by their names.
+/// Many pairs in one build: base and overlay contain one object for each pair, with its own name.
 #[test_with::executable(kustomize || kubectl)]
 #[test]
 fn a_real_kustomize_agrees() {

@@ -1,4 +1,4 @@
-//! Pairs of objects of one identity, with what makes patches hard.
+//! Pairs of objects with the same identity, and content for which patches are difficult.
 
 use pleach::yaml::{Entry, Mapping, Node, Style, Tag};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::sample::{select, subsequence};
 
 type Nodes = BoxedStrategy<Node>;
 
-/// Two objects of one identity.
+/// Two objects with the same identity.
 pub(super) fn pair() -> BoxedStrategy<(Node, Node)> {
     let kinds = [
         deployment(),
@@ -110,7 +110,7 @@ fn custom() -> Nodes {
         "Thing",
         vec![
             ("spec", map_of(anything.boxed())),
-            // An object within an object says its own type, and its lists merge.
+            // An object inside an object has its own type, by which its lists are merged.
             ("template", prop_oneof![deployment(), service()].boxed()),
         ],
     )
@@ -210,7 +210,7 @@ fn list_of(texts: &'static [&'static str]) -> Nodes {
         .boxed()
 }
 
-/// Any of some fields.
+/// A mapping with any of the fields.
 fn maybe(fields: Vec<(&str, Nodes)>) -> BoxedStrategy<Mapping> {
     let fields = fields.into_iter().map(|(key, value)| {
         let key = key.to_string();
@@ -286,8 +286,8 @@ fn entry(key: &str, value: Node) -> Entry {
     }
 }
 
-/// A pod with lists out of shape: items without a key, two of one key, nulls, empty maps, directives.
-pub(super) fn wild() -> Nodes {
+/// A pod with malformed lists: items without a key, duplicate keys, nulls, empty maps, directives.
+pub(super) fn malformed() -> Nodes {
     let item = |key: &'static str,
                 names: &'static [&'static str],
                 rest: Vec<(&'static str, Nodes)>| {

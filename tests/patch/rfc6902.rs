@@ -1,6 +1,6 @@
-//! Property: a plain patch that RFC 6902 permits gives what the `json-patch` crate gives.
+//! Property: a patch that RFC 6902 permits has the same result as with the `json-patch` crate.
 //!
-//! kustomize's library permits more, such as the replacement of a missing key; `tests/patch/cases/` and the recorded cases hold that.
+//! kustomize's library permits more, such as the replacement of a missing key; `tests/patch/cases/` and the recorded cases test that.
 
 use pleach::patch::{json6902, parse_json6902};
 use pleach::yaml::{Kind, Node, View};
@@ -71,7 +71,7 @@ fn document_and_patch() -> impl Strategy<Value = (Value, Value)> {
     })
 }
 
-/// The document after the patch, `None` where it is refused.
+/// The document after the patch; `None` if the patch is refused.
 fn ours(document: &Value, patch: &Value) -> Option<Value> {
     let mut node = documents(&document.to_string()).pop()?;
     let operations = parse_json6902(&source(&patch.to_string())).ok()?;
@@ -96,7 +96,7 @@ fn json_of(node: &Node) -> Value {
 fn theirs(document: &Value, patch: &Value) -> Option<Value> {
     let mut document = document.clone();
     let patch: json_patch::Patch = serde_json::from_value(patch.clone()).ok()?;
-    // Without undoing what was applied before a refusal, which panics for some moves. `unsafe` is only a name here.
+    // `patch` would undo the applied operations after an error, which panics for some moves. Here `unsafe` only means without undoing.
     json_patch::patch_unsafe(&mut document, &patch).ok()?;
     Some(document)
 }
@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(ProptestConfig { max_global_rejects: 10_000, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
-    fn a_plain_patch_is_applied_as_the_rfc_says((document, patch) in document_and_patch()) {
+    fn a_patch_is_applied_as_the_rfc_requires((document, patch) in document_and_patch()) {
         let expected = theirs(&document, &patch);
         prop_assume!(expected.is_some());
         prop_assert_eq!(ours(&document, &patch), expected, "{}", patch);

@@ -1,7 +1,7 @@
-//! Random ApplicationSets beside Argo CD's own controller.
+//! Random ApplicationSets compared with Argo CD's own controller.
 //!
-//! Needs the program of `tools/application-set-oracle`, whose path `APPLICATION_SET_ORACLE` says.
-//! `RANDOM_SETS` is how many sets are tried, `RANDOM_SEED` where to begin.
+//! `APPLICATION_SET_ORACLE` is the path of the program of `tools/application-set-oracle`, `RANDOM_SETS` the number of sets, and
+//! `RANDOM_SEED` the seed.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::chance::{Random, number};
 use crate::json::{answers, to_json};
 
-/// Expressions of Go templates, and of the plain ones.
+/// Expressions of Go templates, and below of the simple templates.
 const GO: [&str; 34] = [
     "{{ .name }}",
     "{{ .name | upper }}",
@@ -86,7 +86,7 @@ type Outcome = Result<Vec<String>, String>;
 
 #[test]
 #[ignore = "needs APPLICATION_SET_ORACLE: the program of tools/application-set-oracle"]
-fn random_sets_make_the_applications_that_argo_cd_makes() {
+fn random_sets_give_the_same_applications_as_argo_cd() {
     let oracle = std::env::var("APPLICATION_SET_ORACLE").unwrap();
     let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_SETS", 1000));
     let questions: Vec<Question> = (0..count)
@@ -122,7 +122,7 @@ fn expected(answer: &Json) -> Outcome {
     Ok(comparable(made.cloned()))
 }
 
-/// The Applications in an order of their own, without those of one name, which the controller refuses, and without empty fields.
+/// The Applications sorted by name, without empty fields, and without those with a duplicate name, which the controller refuses.
 fn comparable(made: impl Iterator<Item = Json>) -> Vec<String> {
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for mut it in made {
@@ -174,13 +174,13 @@ impl Question {
 
     fn line(&self) -> String {
         let mut files = self.files.clone();
-        // The folder is there on both sides.
+        // Both sides have this folder.
         files.insert("argocd/set.yaml".to_string(), String::new());
         let line = json!({"set": self.set, "files": files, "secrets": self.secrets});
         format!("{line}\n")
     }
 
-    /// What pleach shows of a repository with the set, or why it shows nothing.
+    /// The Applications that pleach finds in a repository with the set, or the fault.
     fn found(&self) -> Outcome {
         let mut tree = Tree::new();
         let mut add = |path: &str, text: String| {
@@ -228,7 +228,7 @@ impl Random {
         ];
         let mut files = BTreeMap::new();
         for (at, (name, text)) in all.iter().enumerate() {
-            // A few different repositories only, since the other side makes a work tree for each.
+            // Only three different repositories, because the oracle creates a work tree for each.
             let is_left_out = match self.0 % 3 {
                 0 => at == 7,
                 1 => at % 2 == 1,
@@ -327,7 +327,7 @@ impl Random {
         json!({"metadata": metadata, "spec": spec})
     }
 
-    /// The template of a generator, which is filled with that of the set.
+    /// The template of a generator, which is merged with that of the set.
     fn own_template(&mut self, is_go: bool) -> Json {
         let mut template = self.template(is_go);
         if self.chance(2) {

@@ -1,12 +1,12 @@
-//! Chance that can be repeated.
+//! Reproducible random numbers.
 
-/// A number that the environment may give.
+/// A number from an environment variable, or a default.
 pub(crate) fn number(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(default, |it| it.parse().unwrap())
 }
 
-/// Marsaglia's xorshift for chance.
+/// Marsaglia's xorshift generator.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

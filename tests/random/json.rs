@@ -1,4 +1,4 @@
-//! Questions and answers of the programs, and values as JSON.
+//! The answers of the oracle programs, and values as JSON.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use pleach::yaml::{Kind, Node, View, emit_kustomize};
 use serde_json::Value as Json;
 
-/// What the program answers to each of so many lines.
+/// Sends lines to a program that prints one answer for each, and returns the `count` answers.
 pub(crate) fn answers(oracle: &str, lines: String, count: usize) -> Vec<Json> {
     let mut program = Command::new(oracle);
     let program = program.stdin(Stdio::piped()).stdout(Stdio::piped());
-    // Helm's own warnings.
+    // Helm prints warnings there.
     let program = program.stderr(Stdio::null());
     let mut program = program.spawn().unwrap();
     let mut input = program.stdin.take().unwrap();
@@ -26,7 +26,7 @@ pub(crate) fn answers(oracle: &str, lines: String, count: usize) -> Vec<Json> {
     answers
 }
 
-/// Whether two values are equal, whole numbers as floats too.
+/// Whether two values are equal; a whole number equals the same number as a float.
 pub(crate) fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => a.as_f64() == b.as_f64(),

@@ -1,4 +1,4 @@
-//! Random input beside the real controllers. Each test needs a program of `tools/`: run them with `--ignored`.
+//! Random inputs compared with the real controllers. Each test needs a program of `tools/`: run them with `--ignored`.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

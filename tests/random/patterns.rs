@@ -1,7 +1,7 @@
-//! Random patterns and objects beside Kyverno's own matching.
+//! Random patterns and objects compared with Kyverno's own matching.
 //!
-//! Needs the program of `tools/kyverno-oracle`, whose path `KYVERNO_ORACLE` says. `RANDOM_PATTERNS` is how many are tried, `RANDOM_SEED`
-//! where to begin.
+//! `KYVERNO_ORACLE` is the path of the program of `tools/kyverno-oracle`, `RANDOM_PATTERNS` the number of patterns, and `RANDOM_SEED` the
+//! seed.
 
 use pleach::diag::Source;
 use pleach::object::Object;
@@ -86,7 +86,7 @@ const PATTERNS: [&str; 40] = [
 
 #[test]
 #[ignore = "needs KYVERNO_ORACLE: the program of tools/kyverno-oracle"]
-fn random_patterns_match_as_with_kyverno() {
+fn random_patterns_match_like_in_kyverno() {
     let oracle = std::env::var("KYVERNO_ORACLE").unwrap();
     let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_PATTERNS", 20_000));
     let questions: Vec<(Json, Json)> = (0..count)
@@ -192,7 +192,7 @@ fn value(random: &mut Random, depth: usize) -> Json {
     }
 }
 
-/// A pattern that is about the value, mostly.
+/// A pattern that usually has the fields of the value.
 fn pattern(random: &mut Random, of: &Json, depth: usize) -> Json {
     if random.chance(12) {
         return json!(random.pick(&PATTERNS));

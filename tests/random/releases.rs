@@ -1,8 +1,8 @@
-//! Random HelmReleases beside helm-controller's own libraries and Helm 4.
+//! Random HelmReleases compared with helm-controller's own libraries and Helm 4.
 //!
-//! Needs the program of `tools/release-oracle`, whose path `RELEASE_ORACLE` says. `RELEASE_CHARTS` is a
-//! folder with charts at any depth (default: those of the conformance corpus), `RANDOM_RELEASES` how many releases are tried,
-//! `RANDOM_SEED` where to begin.
+//! `RELEASE_ORACLE` is the path of the program of `tools/release-oracle`, `RELEASE_CHARTS` a folder with charts at any depth (default:
+//! those of the conformance corpus), `RANDOM_RELEASES` the number of releases, and `RANDOM_SEED` the seed.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ const TEXTS: [&str; 18] = [
 
 #[test]
 #[ignore = "needs RELEASE_ORACLE: the program of tools/release-oracle"]
-fn random_releases_deploy_as_with_helm_controller() {
+fn random_releases_deploy_like_with_helm_controller() {
     let oracle = std::env::var("RELEASE_ORACLE").unwrap();
     let charts = charts();
     let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_RELEASES", 1000));
@@ -105,7 +105,7 @@ fn charts() -> Vec<(String, BTreeMap<String, String>)> {
     let charts = found.into_iter().filter_map(|folder| {
         let mut files = BTreeMap::new();
         read(&folder, &folder, &mut files)?;
-        // Only folders have it, which the other side does not read.
+        // It has an effect only for charts in folders, which the oracle does not read.
         files.remove(".helmignore");
         let files = named(files);
         let name = folder.strip_prefix(&root).unwrap();
@@ -114,7 +114,7 @@ fn charts() -> Vec<(String, BTreeMap<String, String>)> {
     charts.collect()
 }
 
-/// The files with a name for each object that has no metadata, since helm-controller refuses it.
+/// The files, with a name for each object without metadata, because helm-controller would refuse it.
 fn named(files: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let kind = regex::Regex::new(r"(?m)^kind: *(\w+)\s*$").unwrap();
     let files = files.into_iter();
@@ -166,7 +166,7 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Opt
     Some(())
 }
 
-/// A release and what it refers to.
+/// A release, its chart, and the objects that it refers to.
 struct Question {
     chart: String,
     files: BTreeMap<String, String>,
@@ -219,7 +219,7 @@ impl Question {
         format!("{line}\n")
     }
 
-    /// What is deployed from a repository with the chart and the release.
+    /// The objects that pleach finds in a repository with the chart and the release, or the fault.
     fn found(&self, answer: &Json) -> Outcome {
         let mut tree = Tree::new();
         let mut add = |path: &str, text: String| {
@@ -435,7 +435,7 @@ impl Random {
         json!({"target": target, "patch": patch})
     }
 
-    /// A reference of `valuesFrom`, and the object that it leads to.
+    /// A reference of `valuesFrom`. The object that it refers to is added to `more`.
     fn reference(&mut self, paths: &[Vec<String>], at: usize, more: &mut Vec<Json>) -> Json {
         let kind = self.pick(&["ConfigMap", "Secret"]);
         let name = format!("values-{at}");

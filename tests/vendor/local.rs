@@ -1,9 +1,9 @@
-//! Charts that lie in the workspace.
+//! Charts in folders of the workspace.
 
 use pleach::chart::{Charts, Found, Lock, Pin, Places, Request, digest};
 use pleach::tree::{Tree, TreePath};
 
-use super::place::archive;
+use super::workspace::archive;
 
 fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
@@ -34,7 +34,7 @@ fn charts(files: &Tree, lock: Lock) -> Charts<'_> {
 }
 
 #[test]
-fn the_highest_that_is_admitted_is_taken_and_a_folder_first() {
+fn the_highest_matching_version_is_used_and_a_folder_is_preferred() {
     let files = workspace();
     let charts = charts(&files, Lock::default());
     let tag = |repository: &str, name: &str, version: &str| {
@@ -63,10 +63,10 @@ fn the_highest_that_is_admitted_is_taken_and_a_folder_first() {
         tag("./charts", "web", "^3"),
         Err("chart `web ^3` not found in `./charts`".to_string())
     );
-    // An address that only begins with the same letters is another one.
+    // An address with only the same beginning is another address.
     let elsewhere = "chart `web ^2` is not in `pleach.lock`".to_string();
     assert_eq!(tag("oci://x.io/charts2", "web", "^2"), Err(elsewhere));
-    // What the folder does not have may still be pinned.
+    // A version that is not in the folder may still be pinned.
     let missing = "chart `web 0.1.0` is not in `pleach.lock`".to_string();
     assert_eq!(tag("oci://x.io/charts", "web", "0.1.0"), Err(missing));
     let asked: Vec<String> = charts.requests().iter().map(Request::title).collect();
@@ -86,7 +86,7 @@ fn pin(requested: &str, version: &str, archive: &[u8]) -> Pin {
 }
 
 #[test]
-fn a_lock_that_was_written_is_read_as_it_was() {
+fn a_written_lock_is_read_unchanged() {
     let lock = Lock::new([
         pin(">=1 # no comment", "1.0", b"a"),
         pin("*", "v1.2.3+b", b"b"),
@@ -99,7 +99,7 @@ fn a_lock_that_was_written_is_read_as_it_was() {
 }
 
 #[test]
-fn of_several_pins_the_one_with_the_same_text_answers_a_request() {
+fn the_pin_with_the_text_of_the_request_is_preferred() {
     let files = Tree::new();
     let lock = Lock::new([
         pin("^1", "1.0.0", b"a"),
@@ -129,7 +129,7 @@ fn a_copy_that_was_changed_is_refused() {
     files.insert(path("vendor/charts/web-1.0.0.tgz"), other);
     let fault = charts(&files, lock.clone()).open(&request).unwrap_err();
     assert_eq!(fault.code, "wrong-digest");
-    // Another chart may have the plain name.
+    // Another chart may have the short file name.
     let long = format!("vendor/charts/web-1.0.0-{}.tgz", &digest(&whole)[7..19]);
     files.insert(path(&long), whole);
     assert!(charts(&files, lock).open(&request).is_ok());

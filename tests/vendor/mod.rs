@@ -1,8 +1,8 @@
-//! `pleach vendor` and `pleach publish chart`: the real program against servers on loopback, a real registry among them.
+//! `pleach vendor` and `pleach publish chart`: the real program with servers on the loopback interface, including a real registry.
 
 pub(crate) mod http;
 mod local;
-pub(crate) mod place;
+pub(crate) mod workspace;
 pub(crate) mod registry;
 mod remotes;
 mod repository;
@@ -13,7 +13,7 @@ use pleach::disk::Folder;
 use pleach::{Options, compile};
 
 #[test]
-fn what_is_read_of_charts_is_noted() {
+fn the_read_set_contains_the_files_of_charts() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/chart-values/input");
     let read = compile(&Folder::open(&root).unwrap(), &Options::default()).read_set;
     let files: Vec<&str> = read.files.iter().map(|it| it.as_str()).collect();

@@ -1,4 +1,4 @@
-//! OCI registries: a real one (Debian's `docker-registry`), and one that misbehaves as a test asks.
+//! OCI registries: a real one (Debian's `docker-registry`), and a simulated one that can misbehave.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -9,8 +9,8 @@ use std::time::Duration;
 use pleach::chart::digest;
 use tempfile::TempDir;
 
-use super::place::{Place, archive, write};
-use super::server::{Answer, Asked, Server};
+use super::server::{Answer, Request, Server};
+use super::workspace::{Workspace, archive, write};
 
 /// A registry that runs until it is dropped.
 pub(crate) struct Registry {
@@ -31,7 +31,7 @@ impl Registry {
         const ATTEMPTS: usize = 5;
         for _ in 0..ATTEMPTS {
             let mut registry = Registry::spawn(with_password);
-            // One that ends at once came too late for its port.
+            // The registry ends at once if another process took its port.
             while registry.process.try_wait().unwrap().is_none() {
                 if TcpStream::connect(&registry.address).is_ok() {
                     return registry;
@@ -39,7 +39,7 @@ impl Registry {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        panic!("the registry does not come up");
+        panic!("the registry does not start");
     }
 
     fn spawn(with_password: bool) -> Registry {
@@ -86,37 +86,37 @@ impl Registry {
     }
 
     /// Publishes `app` in this version.
-    fn publish(&self, place: &Place, version: &str) -> String {
-        chart(place, version);
-        place.run(&["publish", "chart", "charts/app", &self.charts()], 0)
+    fn publish(&self, workspace: &Workspace, version: &str) -> String {
+        chart(workspace, version);
+        workspace.run(&["publish", "chart", "charts/app", &self.charts()], 0)
     }
 }
 
-fn chart(place: &Place, version: &str) {
-    place.write(
+fn chart(workspace: &Workspace, version: &str) {
+    workspace.write(
         "charts/app/Chart.yaml",
         &format!("apiVersion: v2\nname: app\nversion: {version}\n"),
     );
-    place.write(
+    workspace.write(
         "charts/app/values.yaml",
         &format!("image: {{tag: app-{version}}}\n"),
     );
-    place.write("charts/app/values-production.yaml", "replicas: 3\n");
-    place.write("charts/app/templates/a.yaml", "");
+    workspace.write("charts/app/values-production.yaml", "replicas: 3\n");
+    workspace.write("charts/app/templates/a.yaml", "");
 }
 
 #[test_with::executable("docker-registry")]
 #[test]
-fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
+fn published_charts_are_pulled_by_tag_range_and_digest() {
     let registry = Registry::start(false);
-    let place = Place::new();
-    let published = registry.publish(&place, "1.0.0");
-    registry.publish(&place, "1.1.0+b.1");
-    registry.publish(&place, "2.0.0-rc.1");
+    let workspace = Workspace::new();
+    let published = registry.publish(&workspace, "1.0.0");
+    registry.publish(&workspace, "1.1.0+b.1");
+    registry.publish(&workspace, "2.0.0-rc.1");
     let manifest = published.trim().rsplit('@').next().unwrap().to_string();
-    place.claim("exact", &registry.charts(), "app", "1.0.0");
-    place.claim("range", &registry.charts(), "app", ">=1.0.0");
-    place.write(
+    workspace.claim("exact", &registry.charts(), "app", "1.0.0");
+    workspace.claim("range", &registry.charts(), "app", ">=1.0.0");
+    workspace.write(
         "environments/test/digest.yaml",
         &format!(
             "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {{name: digest}}\nspec:\n  namespace: digest\n  source: OCIRepository\n  \
@@ -124,7 +124,7 @@ fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
             registry.charts()
         ),
     );
-    let printed = place.run(&["vendor"], 0);
+    let printed = workspace.run(&["vendor"], 0);
     for line in [
         "app 1.0.0 → 1.0.0",
         "app >=1.0.0 → 1.1.0+b.1",
@@ -132,13 +132,13 @@ fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
     ] {
         assert!(printed.contains(line), "{printed}");
     }
-    assert_eq!(place.cached(), 2);
-    let lock = place.lock();
-    place.run(&["vendor"], 0);
-    assert_eq!(place.lock(), lock);
-    place.run(&["vendor", "--check"], 0);
-    place.run(&["render", "--strict"], 0);
-    let source = place.read("deploy/infrastructure/test/digest/ocirepository.yaml");
+    assert_eq!(workspace.cached(), 2);
+    let lock = workspace.lock();
+    workspace.run(&["vendor"], 0);
+    assert_eq!(workspace.lock(), lock);
+    workspace.run(&["vendor", "--check"], 0);
+    workspace.run(&["render", "--strict"], 0);
+    let source = workspace.read("deploy/infrastructure/test/digest/ocirepository.yaml");
     assert!(
         source.contains(&format!("ref:\n    digest: {manifest}\n")),
         "{source}"
@@ -149,7 +149,7 @@ fn what_is_published_is_pulled_by_tag_by_range_and_by_digest() {
 #[test]
 fn a_version_is_published_once() {
     let registry = Registry::start(false);
-    let place = Place::new();
+    let workspace = Workspace::new();
     let dry = [
         "publish",
         "chart",
@@ -157,17 +157,17 @@ fn a_version_is_published_once() {
         &registry.charts(),
         "--dry-run",
     ];
-    chart(&place, "1.0.0");
-    assert!(place.run(&dry, 0).contains("would be pushed"));
-    let published = registry.publish(&place, "1.0.0");
+    chart(&workspace, "1.0.0");
+    assert!(workspace.run(&dry, 0).contains("would be pushed"));
+    let published = registry.publish(&workspace, "1.0.0");
     assert!(
         registry
-            .publish(&place, "1.0.0")
+            .publish(&workspace, "1.0.0")
             .contains("already has this chart")
     );
-    place.write("charts/app/values.yaml", "image: {tag: other}\n");
+    workspace.write("charts/app/values.yaml", "image: {tag: other}\n");
     let again = ["publish", "chart", "charts/app", &registry.charts()];
-    let printed = place.run(&again, 1);
+    let printed = workspace.run(&again, 1);
     assert!(
         printed.contains("published-version")
             && printed.contains("different content: `values.yaml`"),
@@ -175,7 +175,7 @@ fn a_version_is_published_once() {
     );
     assert!(printed.contains("charts/app/Chart.yaml:3:10"), "{printed}");
     assert_ne!(
-        place.run(
+        workspace.run(
             &[
                 "publish",
                 "chart",
@@ -193,30 +193,30 @@ fn a_version_is_published_once() {
 #[test]
 fn a_deleted_tag_is_reported_and_a_pin_works_without_it() {
     let registry = Registry::start(false);
-    let place = Place::new();
-    registry.publish(&place, "1.0.0");
-    registry.publish(&place, "1.1.0");
-    place.claim("app", &registry.charts(), "app", "1.0.0");
-    place.run(&["vendor"], 0);
+    let workspace = Workspace::new();
+    registry.publish(&workspace, "1.0.0");
+    registry.publish(&workspace, "1.1.0");
+    workspace.claim("app", &registry.charts(), "app", "1.0.0");
+    workspace.run(&["vendor"], 0);
     fs::remove_dir_all(registry.tag("app", "1.0.0")).unwrap();
-    fs::remove_dir_all(place.cache()).unwrap();
-    place.run(&["vendor"], 0);
-    let printed = place.run(&["vendor", "--update"], 1);
+    fs::remove_dir_all(workspace.cache()).unwrap();
+    workspace.run(&["vendor"], 0);
+    let printed = workspace.run(&["vendor", "--update"], 1);
     assert!(
         printed.contains("has no version `1.0.0` of `app`") && printed.contains("1.1.0"),
         "{printed}"
     );
-    assert!(place.lock().contains("version: 1.0.0\n"));
+    assert!(workspace.lock().contains("version: 1.0.0\n"));
 }
 
 #[test_with::executable("docker-registry")]
 #[test]
-fn passwords_come_from_where_docker_and_helm_keep_them() {
+fn passwords_are_read_from_the_files_of_docker_and_helm() {
     let registry = Registry::start(true);
-    let place = Place::new();
-    chart(&place, "1.0.0");
+    let workspace = Workspace::new();
+    chart(&workspace, "1.0.0");
     let publish = ["publish", "chart", "charts/app", &registry.charts()];
-    let printed = place.run(&publish, 1);
+    let printed = workspace.run(&publish, 1);
     let help = format!("docker login {}", registry.address);
     assert!(
         printed.contains("access-denied") && printed.contains(&help),
@@ -228,56 +228,56 @@ fn passwords_come_from_where_docker_and_helm_keep_them() {
             registry.address
         )
     };
-    place.write_home(".docker/config.json", &auths("cm9ib3Q6d3Jvbmc="));
-    assert!(place.run(&publish, 1).contains("access-denied"));
-    place.write_home(".docker/config.json", &auths("cm9ib3Q6czNjcmV0"));
-    place.run(&publish, 0);
-    place.claim("app", &registry.charts(), "app", "^1");
-    place.run(&["vendor"], 0);
-    fs::remove_dir_all(place.home().join(".docker")).unwrap();
+    workspace.write_home(".docker/config.json", &auths("cm9ib3Q6d3Jvbmc="));
+    assert!(workspace.run(&publish, 1).contains("access-denied"));
+    workspace.write_home(".docker/config.json", &auths("cm9ib3Q6czNjcmV0"));
+    workspace.run(&publish, 0);
+    workspace.claim("app", &registry.charts(), "app", "^1");
+    workspace.run(&["vendor"], 0);
+    fs::remove_dir_all(workspace.home().join(".docker")).unwrap();
     assert!(
-        place
+        workspace
             .run(&["vendor", "--update"], 1)
             .contains("access-denied")
     );
-    place.write_home(
+    workspace.write_home(
         ".config/helm/registry/config.json",
         &auths("cm9ib3Q6czNjcmV0"),
     );
-    place.run(&["vendor", "--update"], 0);
-    fs::remove_dir_all(place.home().join(".config")).unwrap();
+    workspace.run(&["vendor", "--update"], 0);
+    fs::remove_dir_all(workspace.home().join(".config")).unwrap();
     let helpers = format!(
         "{{\"credHelpers\": {{\"{}\": \"case\"}}}}",
         registry.address
     );
-    place.write_home(".docker/config.json", &helpers);
+    workspace.write_home(".docker/config.json", &helpers);
     assert!(
-        place
+        workspace
             .run(&["vendor", "--update"], 1)
             .contains("docker-credential-case")
     );
-    helper(&place, &registry.address);
-    place.run(&["vendor", "--update"], 0);
+    helper(&workspace, &registry.address);
+    workspace.run(&["vendor", "--update"], 0);
 }
 
-/// A program that knows the password of one registry, as Docker asks for it.
-fn helper(place: &Place, address: &str) {
+/// Writes a credential helper of Docker that knows the password of one registry.
+fn helper(workspace: &Workspace, address: &str) {
     let text = format!(
         "#!/bin/sh\nread -r host || true\n[ \"$host\" = '{address}' ] || {{ echo 'credentials not found in native keychain'; exit 1; }}\n\
          echo '{{\"ServerURL\": \"{address}\", \"Username\": \"robot\", \"Secret\": \"s3cret\"}}'\n"
     );
-    place.write_home("bin/docker-credential-case", &text);
-    let file = place.home().join("bin/docker-credential-case");
+    workspace.write_home("bin/docker-credential-case", &text);
+    let file = workspace.home().join("bin/docker-credential-case");
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test_with::executable("docker-registry", helm)]
 #[test]
-fn helm_pulls_what_pleach_pushed_and_the_other_way_round() {
-    let place = Place::new();
+fn helm_pulls_charts_from_pleach_and_pleach_from_helm() {
+    let workspace = Workspace::new();
     let helm = |arguments: &[&str]| {
-        let output = place.command("helm").args(arguments).output().unwrap();
+        let output = workspace.command("helm").args(arguments).output().unwrap();
         assert!(
             output.status.success(),
             "helm {arguments:?}: {}",
@@ -285,40 +285,40 @@ fn helm_pulls_what_pleach_pushed_and_the_other_way_round() {
         );
     };
     let registry = Registry::start(false);
-    registry.publish(&place, "1.0.0+a");
+    registry.publish(&workspace, "1.0.0+a");
     let address = format!("{}/app", registry.charts());
     helm(&["pull", &address, "--version", "1.0.0+a", "--plain-http"]);
-    place.run(&["publish", "chart", "charts/app", "-o", "own.tgz"], 0);
-    let read = |name: &str| fs::read(place.root().join(name)).unwrap();
+    workspace.run(&["publish", "chart", "charts/app", "-o", "own.tgz"], 0);
+    let read = |name: &str| fs::read(workspace.root().join(name)).unwrap();
     assert_eq!(read("app-1.0.0+a.tgz"), read("own.tgz"));
     helm(&["lint", "own.tgz"]);
-    chart(&place, "1.1.0");
+    chart(&workspace, "1.1.0");
     helm(&["package", "charts/app"]);
     helm(&["push", "app-1.1.0.tgz", &registry.charts(), "--plain-http"]);
     assert!(
         registry
-            .publish(&place, "1.1.0")
+            .publish(&workspace, "1.1.0")
             .contains("already has this chart")
     );
-    place.claim("app", &registry.charts(), "app", "1.1.0");
-    place.run(&["vendor", "--copies"], 0);
+    workspace.claim("app", &registry.charts(), "app", "1.1.0");
+    workspace.run(&["vendor", "--copies"], 0);
     assert_eq!(read("vendor/charts/app-1.1.0.tgz"), read("app-1.1.0.tgz"));
 }
 
 #[test]
-fn an_archive_is_packed_to_the_same_bytes_whenever_it_is_made() {
-    let place = Place::new();
-    chart(&place, "1.0.0");
-    place.write("charts/app/.helmignore", "*.swp\n");
-    place.write("charts/app/a.swp", "");
-    place.run(&["publish", "chart", "charts/app", "-o", "one.tgz"], 0);
+fn packing_a_chart_always_gives_the_same_bytes() {
+    let workspace = Workspace::new();
+    chart(&workspace, "1.0.0");
+    workspace.write("charts/app/.helmignore", "*.swp\n");
+    workspace.write("charts/app/a.swp", "");
+    workspace.run(&["publish", "chart", "charts/app", "-o", "one.tgz"], 0);
     let file = fs::File::options()
         .write(true)
-        .open(place.root().join("charts/app/values.yaml"))
+        .open(workspace.root().join("charts/app/values.yaml"))
         .unwrap();
     file.set_modified(std::time::UNIX_EPOCH).unwrap();
-    fs::write(place.root().join("charts/app/b.swp"), "").unwrap();
-    place.run(
+    fs::write(workspace.root().join("charts/app/b.swp"), "").unwrap();
+    workspace.run(
         &[
             "-C",
             "charts/app",
@@ -330,13 +330,13 @@ fn an_archive_is_packed_to_the_same_bytes_whenever_it_is_made() {
         ],
         0,
     );
-    let read = |name: &str| fs::read(place.root().join(name)).unwrap();
+    let read = |name: &str| fs::read(workspace.root().join(name)).unwrap();
     assert_eq!(read("one.tgz"), read("two.tgz"));
-    let pipe = place.root().join("pipe");
+    let pipe = workspace.root().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
     if made.is_ok_and(|it| it.success()) {
         let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
-        let packed = place.pleach(&["publish", "chart", "charts/app", "-o", "pipe"]);
+        let packed = workspace.pleach(&["publish", "chart", "charts/app", "-o", "pipe"]);
         assert!(packed.status.success());
         assert_eq!(reader.join().unwrap(), read("one.tgz"));
     }
@@ -344,24 +344,24 @@ fn an_archive_is_packed_to_the_same_bytes_whenever_it_is_made() {
 
 #[test]
 fn a_chart_that_helm_would_refuse_is_refused() {
-    let place = Place::new();
+    let workspace = Workspace::new();
     let publish = ["publish", "chart", "charts/app", "-o", "a.tgz"];
     assert!(
-        place
+        workspace
             .run(&publish, 2)
             .contains("chart `charts/app` not found")
     );
-    place.write("charts/app/values.yaml", "a: [\n");
+    workspace.write("charts/app/values.yaml", "a: [\n");
     assert!(
-        place
+        workspace
             .run(&publish, 1)
             .contains("`charts/app` has no `Chart.yaml`")
     );
-    place.write(
+    workspace.write(
         "charts/app/Chart.yaml",
         "name: App\nversion: 1.0\ntype: app\nkubeVersion: new\ndependencies: [{name: b}]\n",
     );
-    let printed = place.run(&publish, 1);
+    let printed = workspace.run(&publish, 1);
     for words in [
         "`apiVersion` of a chart must be `v2`",
         "invalid chart name `App`",
@@ -373,10 +373,10 @@ fn a_chart_that_helm_would_refuse_is_refused() {
     ] {
         assert!(printed.contains(words), "{words}: {printed}");
     }
-    assert!(!place.root().join("a.tgz").exists());
+    assert!(!workspace.root().join("a.tgz").exists());
 }
 
-/// A registry of `acme/charts/app` 1.0.0 that asks for a token, lists its tags in two pages, and gives the layer that the test sets.
+/// A registry of `acme/charts/app` 1.0.0 that requires a token, lists its tags in two pages, and returns the layer that the test sets.
 fn misbehaving(layer: Vec<u8>) -> Server {
     let named = archive("app", "1.0.0");
     let config = b"{\"name\":\"app\",\"version\":\"1.0.0\"}".to_vec();
@@ -391,10 +391,10 @@ fn misbehaving(layer: Vec<u8>) -> Server {
         format!("/v2/acme/charts/app/blobs/{}", digest(&named)),
         "/v2/acme/charts/app",
     );
-    Server::start(move |asked: &Asked| {
-        let host = &asked.headers["host"];
-        if asked.path.starts_with("/token?") {
-            return match asked
+    Server::start(move |request: &Request| {
+        let host = &request.headers["host"];
+        if request.path.starts_with("/token?") {
+            return match request
                 .path
                 .contains("scope=repository%3Aacme%2Fcharts%2Fapp%3Apull&service=case")
             {
@@ -402,20 +402,20 @@ fn misbehaving(layer: Vec<u8>) -> Server {
                 false => Answer::status(400),
             };
         }
-        if asked.authorization() != Some("Bearer t0ken") {
+        if request.authorization() != Some("Bearer t0ken") {
             let challenge = format!(
                 "Bearer realm=\"http://{host}/token\",service=\"case\",scope=\"repository:acme/charts/app:pull\""
             );
             return Answer::status(401).with("WWW-Authenticate", challenge);
         }
-        match asked.path.strip_prefix(base).unwrap_or("") {
+        match request.path.strip_prefix(base).unwrap_or("") {
             "/tags/list?n=1000" => Answer::ok("{\"tags\": [\"latest\", \"0.9.0\"]}").with(
                 "Link",
                 format!("<{base}/tags/list?n=1000&last=0.9.0>; rel=\"next\""),
             ),
             "/tags/list?n=1000&last=0.9.0" => Answer::ok("{\"tags\": [\"1.0.0\"]}"),
             "/manifests/1.0.0" => Answer::ok(manifest.clone()),
-            _ if asked.path == blob => Answer::ok(layer.clone()),
+            _ if request.path == blob => Answer::ok(layer.clone()),
             _ => Answer::status(404),
         }
     })
@@ -424,14 +424,14 @@ fn misbehaving(layer: Vec<u8>) -> Server {
 #[test]
 fn tokens_are_fetched_and_tags_read_page_by_page() {
     let server = misbehaving(archive("app", "1.0.0"));
-    let place = Place::with_claim(
+    let workspace = Workspace::with_claim(
         &format!("oci://{}/acme/charts", server.address),
         "app",
         ">0.5",
     );
-    assert!(place.run(&["vendor"], 0).contains("→ 1.0.0"));
+    assert!(workspace.run(&["vendor"], 0).contains("→ 1.0.0"));
     let tokens = server
-        .asked()
+        .requests()
         .into_iter()
         .filter(|it| it.path.starts_with("/token"));
     assert_eq!(tokens.count(), 1);
@@ -440,29 +440,29 @@ fn tokens_are_fetched_and_tags_read_page_by_page() {
 #[test]
 fn a_tampered_layer_is_refused() {
     let server = misbehaving(archive("app", "1.0.0-tampered"));
-    let place = Place::with_claim(
+    let workspace = Workspace::with_claim(
         &format!("oci://{}/acme/charts", server.address),
         "app",
         "1.0.0",
     );
-    let printed = place.run(&["vendor"], 1);
+    let printed = workspace.run(&["vendor"], 1);
     assert!(
         printed.contains("wrong-digest") && printed.contains("digest mismatch of the layer"),
         "{printed}"
     );
-    assert_eq!((place.cached(), place.lock().as_str()), (0, ""));
+    assert_eq!((workspace.cached(), workspace.lock().as_str()), (0, ""));
 }
 
 #[test]
-fn an_archive_in_the_cache_that_was_changed_is_pulled_again() {
+fn a_changed_archive_in_the_cache_is_pulled_again() {
     let server = misbehaving(archive("app", "1.0.0"));
-    let place = Place::with_claim(
+    let workspace = Workspace::with_claim(
         &format!("oci://{}/acme/charts", server.address),
         "app",
         "1.0.0",
     );
-    place.run(&["vendor"], 0);
-    let folder = place.cache().join("charts");
+    workspace.run(&["vendor"], 0);
+    let folder = workspace.cache().join("charts");
     let file = fs::read_dir(folder)
         .unwrap()
         .next()
@@ -470,6 +470,6 @@ fn an_archive_in_the_cache_that_was_changed_is_pulled_again() {
         .unwrap()
         .path();
     fs::write(&file, "tampered").unwrap();
-    place.run(&["vendor"], 0);
+    workspace.run(&["vendor"], 0);
     assert_eq!(fs::read(&file).unwrap(), archive("app", "1.0.0"));
 }

@@ -1,4 +1,4 @@
-//! Remote bases and files of kustomizations: real repositories, over files and over HTTP, and servers of files.
+//! Remote bases and files of kustomizations, from real repositories with file and HTTP addresses, and from file servers.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use pleach::chart::Lock;
 use pleach::tree::Tree;
 use tempfile::TempDir;
 
-use super::server::{Answer, Asked, Server};
+use super::server::{Answer, Request, Server};
 
 const DEPLOYMENT: &str =
     "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1\n";
@@ -38,7 +38,7 @@ impl Case {
         format!("file://{}", self.folder.path().display())
     }
 
-    /// Puts files into a folder.
+    /// Writes files into a folder.
     fn write(&self, folder: &str, files: &str) {
         for (path, bytes) in &Tree::from_text(files) {
             let file = self.path(folder).join(path.as_str());
@@ -57,8 +57,8 @@ impl Case {
             .args(arguments)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {said}");
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {messages}");
         String::from_utf8(output.stdout).unwrap().trim().to_string()
     }
 
@@ -89,8 +89,8 @@ impl Case {
 
     #[track_caller]
     fn succeeds(&self, arguments: &[&str]) -> String {
-        let (code, printed, said) = self.run(arguments);
-        assert_eq!(code, 0, "{arguments:?}: {printed}{said}");
+        let (code, printed, messages) = self.run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {printed}{messages}");
         printed
     }
 
@@ -104,7 +104,7 @@ impl Case {
     }
 }
 
-/// A repository with two bases, of which one names the other.
+/// A repository with two bases, one of which uses the other.
 const WEB: &str = "\
 -- overlay/kustomization.yaml --
 namePrefix: my-
@@ -135,10 +135,10 @@ fn a_remote_base_is_pinned_and_read_offline() {
     let case = Case::new(OWN);
     let commit = case.commit("web", WEB);
     case.git("web", &["tag", "v1"]);
-    let (code, _, said) = case.run(&["build", "app"]);
+    let (code, _, messages) = case.run(&["build", "app"]);
     assert_eq!(code, 1);
-    assert!(said.contains("error[remote-resource]"), "{said}");
-    assert!(said.contains("run `pleach vendor`"), "{said}");
+    assert!(messages.contains("error[remote-resource]"), "{messages}");
+    assert!(messages.contains("run `pleach vendor`"), "{messages}");
 
     let printed = case.succeeds(&["vendor"]);
     let address = format!("{}/web?ref=v1", case.origin());
@@ -147,7 +147,7 @@ fn a_remote_base_is_pinned_and_read_offline() {
     let pin = lock.remote(&address).unwrap();
     assert_eq!(pin.commit.as_deref(), Some(&*commit));
 
-    // The repository moves on, and is gone.
+    // The repository gets another commit, and is then removed.
     case.commit("web", "-- base/web.yaml --\nkind: Nothing\n");
     case.git("web", &["tag", "-f", "v1"]);
     fs::rename(case.path("web"), case.path("gone")).unwrap();
@@ -156,19 +156,22 @@ fn a_remote_base_is_pinned_and_read_offline() {
     let remote = |reference: &str| format!("{}/web//overlay?ref={reference}", case.origin());
     let built = case.succeeds(&["build", &remote("v1")]);
     assert!(built.contains("name: my-web\n"), "{built}");
-    let (code, _, said) = case.run(&["build", &remote("v2")]);
+    let (code, _, messages) = case.run(&["build", &remote("v2")]);
     assert_eq!(code, 2);
-    assert!(said.contains("is not pinned"), "{said}");
-    let (code, _, said) = case.run(&["build", &remote("v1").replace("overlay", "README")]);
+    assert!(messages.contains("is not pinned"), "{messages}");
+    let (code, _, messages) = case.run(&["build", &remote("v1").replace("overlay", "README")]);
     assert_eq!(code, 2);
-    assert!(said.contains("is not among the pinned files"), "{said}");
+    assert!(
+        messages.contains("is not among the pinned files"),
+        "{messages}"
+    );
     case.succeeds(&["vendor", "--check"]);
     assert_eq!(case.succeeds(&["vendor"]), "");
 }
 
 #[test_with::executable(git)]
 #[test]
-fn a_pinned_commit_is_fetched_again_and_moves_with_update_only() {
+fn a_pinned_commit_is_fetched_again_and_changes_only_with_update() {
     let case = Case::new(OWN);
     let first = case.commit("web", WEB);
     case.git("web", &["tag", "v1"]);
@@ -181,8 +184,11 @@ fn a_pinned_commit_is_fetched_again_and_moves_with_update_only() {
     case.git("web", &["tag", "-f", "v1"]);
 
     case.forget_cache();
-    let (code, _, said) = case.run(&["vendor", "--check"]);
-    assert!(code == 1 && said.contains("is pinned, but"), "{said}");
+    let (code, _, messages) = case.run(&["vendor", "--check"]);
+    assert!(
+        code == 1 && messages.contains("is pinned, but"),
+        "{messages}"
+    );
     case.succeeds(&["vendor"]);
     assert_eq!(case.lock().remotes, old.remotes);
     assert!(case.succeeds(&["build", "app"]).contains("replicas: 1"));
@@ -194,16 +200,16 @@ fn a_pinned_commit_is_fetched_again_and_moves_with_update_only() {
         "{printed}"
     );
     assert!(case.succeeds(&["build", "app"]).contains("replicas: 2"));
-    let (code, _, said) = case.run(&["vendor", "--update", "wep"]);
+    let (code, _, messages) = case.run(&["vendor", "--update", "wep"]);
     assert!(
-        code == 2 && said.contains("no chart, remote base"),
-        "{said}"
+        code == 2 && messages.contains("no chart, remote base"),
+        "{messages}"
     );
 }
 
 #[test_with::executable(git)]
 #[test]
-fn copies_are_for_those_without_the_cache() {
+fn copies_replace_the_cache() {
     let case = Case::new(OWN);
     case.commit("web", WEB);
     case.git("web", &["tag", "v1"]);
@@ -216,7 +222,7 @@ fn copies_are_for_those_without_the_cache() {
     assert!(copies()[0].starts_with("web-v1-") && copies()[0].ends_with(".tgz"));
     case.forget_cache();
     case.succeeds(&["build", "app"]);
-    // Only what builds read is kept.
+    // The copy contains only the files that builds read.
     let copy = case.path("own/vendor/remotes").join(&copies()[0]);
     let kept = pleach::chart::unpack(&fs::read(copy).unwrap(), "web").unwrap();
     let names: Vec<&str> = kept.iter().map(|it| it.0.as_str()).collect();
@@ -231,50 +237,50 @@ fn copies_are_for_those_without_the_cache() {
 
     let copy = case.path("own/vendor/remotes").join(&copies()[0]);
     fs::write(&copy, "no archive").unwrap();
-    let (code, _, said) = case.run(&["build", "app"]);
-    assert!(code == 1 && said.contains("wrong-digest"), "{said}");
+    let (code, _, messages) = case.run(&["build", "app"]);
+    assert!(code == 1 && messages.contains("wrong-digest"), "{messages}");
 }
 
 #[test_with::executable(git)]
 #[test]
-fn bases_that_name_bases_are_followed() {
+fn a_remote_base_cannot_use_a_local_repository() {
     let case = Case::new("-- app/kustomization.yaml --\nresources: ['ORIGIN/a?ref=main']\n");
     case.commit("web", WEB);
     case.commit("parts", "-- part/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -x\n");
-    // A stranger's repository of this machine is refused below a fetched one.
+    // A fetched repository must not refer to a repository on this machine.
     case.commit(
         "a",
         "-- kustomization.yaml --\nresources: ['ORIGIN/web//base']\n",
     );
-    let (code, _, said) = case.run(&["vendor"]);
-    assert_eq!(code, 0, "{said}");
-    let (code, _, said) = case.run(&["build", "app"]);
+    let (code, _, messages) = case.run(&["vendor"]);
+    assert_eq!(code, 0, "{messages}");
+    let (code, _, messages) = case.run(&["build", "app"]);
     assert!(
-        code == 1 && said.contains("refers to a repository on this machine"),
-        "{said}"
+        code == 1 && messages.contains("refers to a repository on this machine"),
+        "{messages}"
     );
 }
 
 #[test_with::executable(git)]
 #[test]
-fn what_is_not_pinned_floats() {
+fn an_unpinned_base_causes_a_warning() {
     let case = Case::new(OWN);
     let commit = case.commit("web", WEB);
     case.git("web", &["tag", "v1"]);
     case.succeeds(&["vendor"]);
     fs::remove_file(case.path("own/pleach.lock")).unwrap();
-    let (code, printed, said) = case.run(&["build", "app"]);
-    assert!(code == 0 && printed.contains("my-web"), "{said}");
-    assert!(said.contains("warning[floating-remote]"), "{said}");
+    let (code, printed, messages) = case.run(&["build", "app"]);
+    assert!(code == 0 && printed.contains("my-web"), "{messages}");
+    assert!(messages.contains("warning[floating-remote]"), "{messages}");
     assert!(
-        said.contains(&format!("at commit {}", &commit[..12])),
-        "{said}"
+        messages.contains(&format!("at commit {}", &commit[..12])),
+        "{messages}"
     );
 }
 
 #[test_with::executable(git)]
 #[test]
-fn what_leads_out_of_a_repository_is_refused() {
+fn paths_out_of_a_repository_are_refused() {
     let case = Case::new(
         "-- app/kustomization.yaml --\nresources: ['ORIGIN/a?ref=main']\n-- secret.yaml --\nkind: Secret\n",
     );
@@ -286,18 +292,18 @@ fn what_leads_out_of_a_repository_is_refused() {
     case.git("a", &["add", "-A"]);
     case.git("a", &["commit", "-q", "-m", "b"]);
     case.run(&["vendor"]);
-    let (code, printed, said) = case.run(&["build", "app"]);
+    let (code, printed, messages) = case.run(&["build", "app"]);
     assert_eq!(code, 1, "{printed}");
-    assert!(said.matches("leads out").count() >= 2, "{said}");
+    assert!(messages.matches("leads out").count() >= 2, "{messages}");
     assert!(
-        !said.contains("root:") && !said.contains("kind: Secret"),
-        "{said}"
+        !messages.contains("root:") && !messages.contains("kind: Secret"),
+        "{messages}"
     );
 }
 
 #[test_with::executable(git)]
 #[test]
-fn addresses_can_not_carry_options() {
+fn addresses_cannot_contain_options() {
     let touched = "touched";
     for entry in [
         "git@-oProxyCommand=touch${IFS}touched:a/b",
@@ -322,15 +328,15 @@ fn addresses_can_not_carry_options() {
     }
 }
 
-/// A server of files, and of the repositories in a folder through git's own program for it.
+/// A server of files, and of the repositories in a folder through `git http-backend`.
 fn server(root: &Path, files: &'static [(&'static str, &'static str)]) -> Server {
     let root = root.to_path_buf();
-    Server::start(move |asked| {
-        let path = asked.path.split('?').next().unwrap();
+    Server::start(move |request| {
+        let path = request.path.split('?').next().unwrap();
         match files.iter().find(|it| it.0 == path) {
             Some((_, text)) => Answer::ok(*text),
             None if path.contains("/info/refs") || path.contains("/git-upload-pack") => {
-                backend(&root, asked)
+                backend(&root, request)
             }
             None if path.starts_with("/page/") => Answer::ok("<!DOCTYPE html><html></html>"),
             None => Answer::status(404),
@@ -338,18 +344,18 @@ fn server(root: &Path, files: &'static [(&'static str, &'static str)]) -> Server
     })
 }
 
-fn backend(root: &Path, asked: &Asked) -> Answer {
-    let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
-    let header = |name: &str| asked.headers.get(name).cloned().unwrap_or_default();
+fn backend(root: &Path, request: &Request) -> Answer {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let header = |name: &str| request.headers.get(name).cloned().unwrap_or_default();
     let mut child = Command::new("git")
         .args(["-c", "safe.directory=*", "http-backend"])
         .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("REQUEST_METHOD", &asked.method)
+        .env("REQUEST_METHOD", &request.method)
         .env("PATH_INFO", path)
         .env("QUERY_STRING", query)
         .env("CONTENT_TYPE", header("content-type"))
-        .env("CONTENT_LENGTH", asked.body.len().to_string())
+        .env("CONTENT_LENGTH", request.body.len().to_string())
         .env("GIT_PROTOCOL", header("git-protocol"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -359,7 +365,7 @@ fn backend(root: &Path, asked: &Asked) -> Answer {
         .stdin
         .take()
         .unwrap()
-        .write_all(asked.body.as_bytes())
+        .write_all(request.body.as_bytes())
         .unwrap();
     let output = child.wait_with_output().unwrap().stdout;
     let end = output.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
@@ -403,12 +409,12 @@ fn files_of_servers_are_pinned_beside_repositories() {
     );
     let printed = case.succeeds(&["vendor"]);
     assert_eq!(printed.lines().count(), 4, "{printed}");
-    let asked = served.asked().len();
+    let count = served.requests().len();
     let built = case.succeeds(&["build", "app"]);
     for part in ["x: \"y\"", "b.txt: |\n    text", "name: web"] {
         assert!(built.contains(part), "{part}: {built}");
     }
-    assert_eq!(served.asked().len(), asked, "a build asks nobody");
+    assert_eq!(served.requests().len(), count, "a build sends no request");
     let found = case.lock();
     let pin = found.remote(&format!("http://{address}/raw/main/a.yaml"));
     assert!(pin.unwrap().commit.is_none());
@@ -423,7 +429,7 @@ fn files_of_servers_are_pinned_beside_repositories() {
 
 #[test_with::executable(git)]
 #[test]
-fn submodules_are_fetched_where_they_are_needed() {
+fn submodules_are_fetched_if_they_are_used() {
     let case = Case::new("-- a.txt --\n");
     let library = case.commit("team/lib", "-- base/kustomization.yaml --\nresources: [a.yaml]\n-- base/a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: of-lib}}\n");
     case.commit("team/web", "-- kustomization.yaml --\nresources: [lib/base]\n-- .gitmodules --\n[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib\n");
@@ -441,35 +447,38 @@ fn submodules_are_fetched_where_they_are_needed() {
 
     case.write("own", &own("ref=main&submodules=false"));
     case.run(&["vendor"]);
-    let (code, _, said) = case.run(&["build", "app"]);
-    assert!(code == 1 && said.contains("missing-file"), "{said}");
+    let (code, _, messages) = case.run(&["build", "app"]);
+    assert!(code == 1 && messages.contains("missing-file"), "{messages}");
 }
 
 #[test_with::executable(git)]
 #[test]
-fn what_can_not_be_had_is_said_at_its_line() {
+fn unavailable_bases_are_reported_at_their_line() {
     let case = Case::new(
         "-- app/kustomization.yaml --\nresources:\n- ORIGIN/none?ref=v1\n- ORIGIN/web//base?ref=none\n- ORIGIN/web//nowhere?ref=main\n- https://a:b@example.org/acme/web\n- ORIGIN/web//base?ref=main\n",
     );
     case.commit("web", WEB);
-    let (code, printed, said) = case.run(&["vendor"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, printed, messages) = case.run(&["vendor"]);
+    assert_eq!(code, 0, "{messages}");
     assert_eq!(printed.matches("pinned").count(), 1, "{printed}");
     for line in [
         "kustomization.yaml:2:",
         "kustomization.yaml:3:",
         "kustomization.yaml:4:",
     ] {
-        assert!(said.contains(line), "{line}: {said}");
+        assert!(messages.contains(line), "{line}: {messages}");
     }
-    let (_, _, said) = case.run(&["build", "app"]);
-    assert!(said.contains("an address contains a password"), "{said}");
-    assert!(!said.contains("a:b@"), "{said}");
+    let (_, _, messages) = case.run(&["build", "app"]);
+    assert!(
+        messages.contains("an address contains a password"),
+        "{messages}"
+    );
+    assert!(!messages.contains("a:b@"), "{messages}");
 }
 
 #[test_with::executable(git)]
 #[test]
-fn diff_and_affected_see_what_a_moved_pin_changes() {
+fn diff_and_affected_show_the_effect_of_a_changed_pin() {
     let case = Case::new(OWN);
     case.commit("web", WEB);
     case.git("web", &["tag", "v1"]);

@@ -1,13 +1,13 @@
-//! A small HTTP server on loopback that says what a test wants it to say, and notes what it was asked.
+//! A small HTTP server on the loopback interface that gives the answers of a test and records its requests.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What was asked.
+/// A received request.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     /// Names in lower case.
@@ -16,19 +16,19 @@ pub(crate) struct Asked {
     pub(crate) bytes: Vec<u8>,
 }
 
-impl Asked {
+impl Request {
     pub(crate) fn authorization(&self) -> Option<&str> {
         self.headers.get("authorization").map(String::as_str)
     }
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
-    /// Hang up after so many bytes of the body.
+    /// Close the connection after this many bytes of the body.
     pub(crate) cut: Option<usize>,
 }
 
@@ -57,36 +57,40 @@ impl Answer {
 pub(crate) struct Server {
     /// `127.0.0.1:port`
     pub(crate) address: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Serves until the test's process ends.
-    pub(crate) fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (noted, answer) = (asked.clone(), Arc::new(answer));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (recorded, answer) = (requests.clone(), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (noted, answer) = (noted.clone(), answer.clone());
-                std::thread::spawn(move || serve(stream, &noted, &*answer));
+                let (recorded, answer) = (recorded.clone(), answer.clone());
+                std::thread::spawn(move || serve(stream, &recorded, &*answer));
             }
         });
-        Server { address, asked }
+        Server { address, requests }
     }
 
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// How often a path was asked for.
+    /// How often a path was requested.
     pub(crate) fn count(&self, path: &str) -> usize {
-        self.asked().iter().filter(|it| it.path == path).count()
+        self.requests().iter().filter(|it| it.path == path).count()
     }
 }
 
-fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Answer) {
+fn serve(
+    mut stream: TcpStream,
+    recorded: &Mutex<Vec<Request>>,
+    answer: &dyn Fn(&Request) -> Answer,
+) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     if reader.read_line(&mut line).is_err() || line.is_empty() {
@@ -106,22 +110,22 @@ fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Aske
     let length = headers.get("content-length").and_then(|it| it.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).unwrap();
-    let asked = Asked {
+    let request = Request {
         method,
         path,
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
         bytes: body,
     };
-    noted.lock().unwrap().push(asked.clone());
+    recorded.lock().unwrap().push(request.clone());
     let Answer {
         status,
         headers,
         body,
         cut,
-    } = answer(&asked);
+    } = answer(&request);
     let mut head = format!(
-        "HTTP/1.1 {status} Said\r\nConnection: close\r\nContent-Length: {}\r\n",
+        "HTTP/1.1 {status} Status\r\nConnection: close\r\nContent-Length: {}\r\n",
         body.len()
     );
     for (name, value) in headers {

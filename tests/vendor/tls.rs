@@ -1,11 +1,11 @@
-//! TLS, with an authority of the test's own. The server is `openssl s_server`.
+//! TLS with a certificate authority of the test. The server is `openssl s_server`.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::place::{Place, archive, write};
+use super::workspace::{Workspace, archive, write};
 
 struct Server(Child);
 
@@ -50,25 +50,25 @@ fn serve(folder: &Path) -> (Server, String) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("openssl does not come up");
+    panic!("openssl does not start");
 }
 
 #[test_with::executable(openssl)]
 #[test]
-fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+fn a_private_authority_is_trusted_if_it_is_configured() {
     let folder = tempfile::tempdir().unwrap();
     let index = "entries: {app: [{version: 1.0.0, urls: [app-1.0.0.tgz]}]}\n";
     write(&folder.path().join("charts/index.yaml"), index);
     let file = folder.path().join("charts/app-1.0.0.tgz");
     std::fs::write(file, archive("app", "1.0.0")).unwrap();
     let (_server, address) = serve(folder.path());
-    let place = Place::with_claim(&format!("https://{address}/charts"), "app", "^1");
-    let printed = place.run(&["vendor"], 2);
+    let workspace = Workspace::with_claim(&format!("https://{address}/charts"), "app", "^1");
+    let printed = workspace.run(&["vendor"], 2);
     assert!(
         printed.contains("is not trusted") && printed.contains("SSL_CERT_FILE"),
         "{printed}"
     );
-    let mut vendor = place.command(env!("CARGO_BIN_EXE_pleach"));
+    let mut vendor = workspace.command(env!("CARGO_BIN_EXE_pleach"));
     let output = vendor
         .arg("vendor")
         .env("SSL_CERT_FILE", folder.path().join("ca.pem"))

@@ -1,4 +1,4 @@
-//! `pleach explain` of objects that are deployed and in no file: of charts and kustomizations.
+//! `pleach explain` for deployed objects that no file contains, because a chart or a kustomization creates them.
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +48,7 @@ fn folder(files: &str) -> TempDir {
     folder
 }
 
-/// What is printed of a field, without its head and with single spaces.
+/// The output of the program without empty lines and with single spaces.
 #[track_caller]
 fn explained(folder: &Path, arguments: &[&str], code: i32) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pleach"));
@@ -62,7 +62,7 @@ fn explained(folder: &Path, arguments: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn the_chart_of_a_claim() {
+fn fields_from_the_chart_of_a_claim_are_explained() {
     let workspace = format!(
         "{CHART}\
 -- pleach.yaml --
@@ -135,7 +135,7 @@ spec:
 }
 
 #[test]
-fn a_repository_without_a_workspace() {
+fn fields_are_explained_in_a_repository_without_a_workspace() {
     let repository = format!(
         "{CHART}\
 -- clusters/prod/flux-system/gotk-sync.yaml --

@@ -1,4 +1,4 @@
-//! Patches out of shape: what a real kustomize makes of them, or that it refuses them.
+//! Malformed patches: this engine merges or refuses them like a real kustomize.
 
 use std::fs;
 use std::process::Command;
@@ -14,10 +14,10 @@ use super::{data, documents, generate, kustomize};
 
 #[test_with::executable(kustomize || kubectl)]
 #[test]
-fn a_real_kustomize_merges_alike() {
+fn a_real_kustomize_merges_the_same() {
     let tool = kustomize();
     let mut runner = TestRunner::deterministic();
-    let pair = (generate::wild(), generate::wild());
+    let pair = (generate::malformed(), generate::malformed());
     let mut pairs = Vec::new();
     for at in 0..200 {
         let (mut object, mut patch) = pair.new_tree(&mut runner).unwrap().current();
@@ -42,7 +42,7 @@ fn a_real_kustomize_merges_alike() {
 
 type Pair = (String, String, Option<String>);
 
-/// In halves, where a build fails, down to the pair that it fails for.
+/// Builds all pairs at once. If the build fails, each half is built, to find the pair for which it fails.
 fn compare(tool: &[&str], pairs: &[Pair]) {
     match (build(tool, pairs), pairs) {
         (Ok(built), _) => {

@@ -1,4 +1,4 @@
-//! A workspace in a folder of its own, with a user's home and cache beside it.
+//! A workspace in a temporary folder, with a home and a cache of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,32 +8,32 @@ use pleach::chart::pack;
 use pleach::tree::Tree;
 use tempfile::TempDir;
 
-pub(crate) struct Place {
+pub(crate) struct Workspace {
     folder: TempDir,
 }
 
-impl Place {
+impl Workspace {
     /// A workspace with one environment and no claims.
-    pub(crate) fn new() -> Place {
-        let place = Place {
+    pub(crate) fn new() -> Workspace {
+        let workspace = Workspace {
             folder: tempfile::tempdir().unwrap(),
         };
-        place.write(
+        workspace.write(
             "pleach.yaml",
             "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: case}\n",
         );
-        place.write(
+        workspace.write(
             "environments/test/environment.yaml",
             "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: test}\nspec: {cluster: test-1}\n",
         );
-        place
+        workspace
     }
 
     /// A workspace that installs a chart.
-    pub(crate) fn with_claim(repository: &str, name: &str, version: &str) -> Place {
-        let place = Place::new();
-        place.claim(name, repository, name, version);
-        place
+    pub(crate) fn with_claim(repository: &str, name: &str, version: &str) -> Workspace {
+        let workspace = Workspace::new();
+        workspace.claim(name, repository, name, version);
+        workspace
     }
 
     pub(crate) fn claim(&self, claim: &str, repository: &str, name: &str, version: &str) {
@@ -86,7 +86,7 @@ impl Place {
             .unwrap()
     }
 
-    /// A program in the workspace, with nothing of this machine's own settings.
+    /// A command in the workspace, without the settings of this machine.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let path = format!(
@@ -103,7 +103,7 @@ impl Place {
         command
     }
 
-    /// Runs the program and gives what it said, on both streams.
+    /// Runs the program and returns the output of both streams.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str], code: i32) -> String {
         let Output {

@@ -1,4 +1,4 @@
-//! Where the tree is: below the top of the Git repository, and in a folder that was the output before.
+//! The location of the output: its sync path in the Git repository, and files that are left in an earlier output folder.
 
 use std::fs;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn an_earlier_output_is_reported_by_render_and_check() {
 }
 
 #[test]
-fn an_earlier_output_is_removed_when_that_is_asked_for() {
+fn an_earlier_output_is_removed_on_request() {
     let top = workspace("", "  output: deploy\n");
     run(top.path(), &["render"], 0);
     write(&top.path().join("deploy/README.md"), "mine\n");
@@ -68,7 +68,7 @@ fn an_earlier_output_is_removed_when_that_is_asked_for() {
         "{reported}"
     );
     let left: Vec<_> = fs::read_dir(top.path().join("deploy")).unwrap().collect();
-    assert_eq!(left.len(), 1, "only the file of a person stays");
+    assert_eq!(left.len(), 1, "only the user's own file is kept");
     assert!(run(top.path(), &["check", "--strict"], 0).is_empty());
 }
 
@@ -114,7 +114,7 @@ fn the_tree_of_another_workspace_is_no_earlier_output() {
 }
 
 #[test]
-fn a_workspace_below_the_top_needs_its_sync_path() {
+fn a_workspace_in_a_subfolder_needs_a_sync_path() {
     let top = workspace("platform", "  layout: flat\n");
     let root = top.path().join("platform");
     let reported = run(&root, &["render"], 0);
@@ -127,7 +127,7 @@ fn a_workspace_below_the_top_needs_its_sync_path() {
 }
 
 #[test]
-fn a_sync_path_that_leads_elsewhere_is_reported_at_its_place() {
+fn a_wrong_sync_path_is_reported_at_its_position() {
     let top = workspace("platform", "  sync: {path: ./plattform/deploy/}\n");
     let reported = run(&top.path().join("platform"), &["render"], 0);
     assert!(reported.contains("pleach.yaml:5:16"), "{reported}");
@@ -135,7 +135,7 @@ fn a_sync_path_that_leads_elsewhere_is_reported_at_its_place() {
 }
 
 #[test]
-fn a_sync_path_that_leads_to_the_tree_is_right_in_every_spelling() {
+fn every_spelling_of_the_right_sync_path_is_accepted() {
     for path in ["platform/deploy", "./platform/deploy/", "/platform//deploy"] {
         let spec = format!("  sync: {{path: {path}}}\n");
         let top = workspace("platform", &spec);
@@ -144,7 +144,7 @@ fn a_sync_path_that_leads_to_the_tree_is_right_in_every_spelling() {
 }
 
 #[test]
-fn a_sync_path_of_an_artifact_is_the_users_to_know() {
+fn the_sync_path_of_an_artifact_is_not_checked() {
     let top = workspace("platform", "  sync: {path: ./}\n");
     let root = top.path().join("platform");
     let environment = "\
@@ -169,7 +169,7 @@ fn a_comment_in_pleach_yaml_allows_another_sync_path() {
 }
 
 #[test]
-fn init_writes_the_sync_path_of_a_folder_below_the_top() {
+fn init_in_a_subfolder_writes_the_sync_path() {
     let top = tempfile::tempdir().unwrap();
     fs::create_dir(top.path().join(".git")).unwrap();
     run(top.path(), &["init", "team/platform"], 0);

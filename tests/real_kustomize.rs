@@ -14,7 +14,7 @@ use pleach::yaml::{emit_kustomize, parse_one};
 
 #[test_with::executable(kustomize || kubectl)]
 #[test]
-fn a_real_kustomize_builds_the_same() {
+fn a_real_kustomize_builds_the_same_bytes() {
     let program = program().expect("`kustomize` or `kubectl` is on the PATH");
     let folders = folders();
     assert!(!folders.is_empty(), "no kustomizations in golden/");
@@ -35,7 +35,7 @@ fn a_real_kustomize_builds_the_same() {
 }
 
 #[test]
-fn what_is_built_keeps_to_the_schemas() {
+fn built_objects_match_the_schemas() {
     let objects: Vec<Object> = folders().iter().flat_map(|it| built(it).objects).collect();
     let faults = crate::schema_validation::validate_objects(&objects);
     let messages: Vec<String> = faults
@@ -45,7 +45,7 @@ fn what_is_built_keeps_to_the_schemas() {
     assert!(messages.is_empty(), "{}", messages.join("\n"));
 }
 
-/// Flux builds a folder without a kustomization by one that lists all files, and Argo CD applies the files as they are.
+/// For a folder without a kustomization, Flux generates one that lists all files, and Argo CD applies the files unchanged.
 #[test]
 fn plain_folders_build_to_their_objects() {
     let folders = plain_folders();
@@ -102,7 +102,7 @@ pub(crate) fn plain_folders() -> Vec<PathBuf> {
     folders.collect()
 }
 
-/// The command and its words before the folder.
+/// The command and its arguments before the folder.
 fn program() -> Option<&'static [&'static str]> {
     const PROGRAMS: [(&[&str], &[&str]); 2] = [
         (&["kustomize", "version"], &["kustomize", "build"]),
@@ -159,7 +159,7 @@ fn compare(program: &[&str], folder: &Path) -> Result<(), String> {
     }
 }
 
-/// What the program prints of a folder, or what it says.
+/// The program's output for a folder, or its messages if it fails.
 fn run(program: &[&str], folder: &Path) -> Result<String, String> {
     let mut command = Command::new(program[0]);
     // Each run is short: collecting garbage on several threads takes longer than the work.
