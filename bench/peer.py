@@ -9,7 +9,8 @@ Cases with differences are kept in folders below DIR, with both outputs.
     KUSTOMIZE=…   kustomize (default: `kustomize` on the PATH)
     PLEACH=…      the program (default: target/debug/pleach)
 
-With `--batch`, both programs read one folder per line from standard input, and print one line of JSON for each: `{"out": …}` or `{"error": …}`.
+With `--batch`, both programs read one folder per line from standard input, and print one line of JSON for each: `{"out": …}` or
+`{"error": …}`.
 """
 
 import argparse

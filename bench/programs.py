@@ -1,6 +1,7 @@
 """Comparisons of pleach with other programs, for `bench/results.py`: both run each task alternately.
 
-Programs are found on the PATH or by variables of their names (`KUSTOMIZE=…`, `KUBECTL=…`, `HELM=…`, `FLATE=…`, `KUBECONFORM=…`, `DYFF=…`).
+Programs are found on the PATH or by variables of their names (`KUSTOMIZE=…`, `KUBECTL=…`, `HELM=…`, `FLATE=…`, `KUBECONFORM=…`,
+`DYFF=…`).
 """
 
 import os

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Validation of 10,000 objects compared with kubeconform: `bench/validate.py SWAGGER`.
 
-SWAGGER is `swagger.json` of Kubernetes, plain or compressed (`.gz`); `tools/schemas.py fetch` downloads it. Both programs read the same file of
-Deployments, Services, Ingresses and ConfigMaps with the same schemas. For kubeconform it prints the median CPU time of
-three runs; for pleach the time of `crates/kube/benches/validate.rs`, which reads the file and validates it on one core.
+SWAGGER is `swagger.json` of Kubernetes, plain or compressed (`.gz`); `tools/schemas.py fetch` downloads it. Both programs read the same file
+of Deployments, Services, Ingresses and ConfigMaps with the same schemas. For kubeconform it prints the median CPU time of three runs; for
+pleach the time of `crates/kube/benches/validate.rs`, which reads the file and validates it on one core.
 
     KUBECONFORM=…   kubeconform (default: `kubeconform` on the PATH)
 """

@@ -1,30 +1,43 @@
 //! Revisions read from Git repositories in every storage format equal what Git itself reads.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use pleach::disk::{Repository, read};
 use pleach::tree::{Tree, TreePath};
 
 /// The output of git, empty if it fails. Only the configuration of the repository has an effect.
 fn git(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+    git_with(folder, arguments, "")
+}
+
+/// The output of git for a text on standard input.
+fn git_with(folder: &Path, arguments: &[&str], input: &str) -> Vec<u8> {
     let mut git = Command::new("git");
-    git.arg("-C").arg(folder).args([
-        "-c",
+    git.arg("-C").arg(folder);
+    for setting in [
         "user.name=t",
-        "-c",
         "user.email=t@example.org",
-        "-c",
         "commit.gpgsign=false",
-        "-c",
         "gc.auto=0",
-        "-c",
         "protocol.file.allow=always",
-    ]);
+    ] {
+        git.args(["-c", setting]);
+    }
     git.env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1");
-    git.args(arguments).output().unwrap().stdout
+    git.args(arguments).stdin(Stdio::piped());
+    git.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = git.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_string();
+    // A thread writes, because git starts to print before it has read everything.
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join();
+    output.stdout
 }
 
 /// Revision names of every form; some of them do not exist in some of the repositories.
@@ -57,45 +70,56 @@ const NAMES: [&str; 26] = [
     "origin/main",
 ];
 
-/// The tree that a name resolves to, as git says; `None` where it resolves to none.
-fn tree(folder: &Path, name: &str) -> Option<String> {
-    let name = format!("{name}^{{tree}}");
-    let asked = [
-        "rev-parse",
-        "--quiet",
-        "--verify",
-        "--end-of-options",
-        &name,
-    ];
-    let tree = String::from_utf8(git(folder, &asked)).unwrap();
-    Some(tree.trim().to_string()).filter(|it| !it.is_empty())
+/// The objects that Git finds for some names, with their IDs. One start reads them all, because a start takes longer than an object.
+fn objects(folder: &Path, names: &[String]) -> Vec<Option<(String, Vec<u8>)>> {
+    let input: String = names.iter().map(|it| format!("{it}\n")).collect();
+    let output = git_with(folder, &["cat-file", "--batch"], &input);
+    let mut rest = &*output;
+    let objects = names.iter().map(|name| {
+        let end = rest.iter().position(|it| *it == b'\n').unwrap();
+        let head = str::from_utf8(&rest[..end]).unwrap().to_string();
+        rest = &rest[end + 1..];
+        if head == format!("{name} missing") {
+            return None;
+        }
+        let [id, _, size] = head.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{name}: {head}");
+        };
+        let size: usize = size.parse().unwrap();
+        let bytes = rest[..size].to_vec();
+        rest = &rest[size + 1..];
+        Some((id.to_string(), bytes))
+    });
+    objects.collect()
 }
 
-/// The files of a tree, as git says.
+/// The files of a tree, as Git reads them.
 fn files(folder: &Path, tree: &str) -> Tree {
     let listed = git(folder, &["ls-tree", "-r", "-z", "--name-only", tree]);
-    let names = listed.split(|it| *it == 0).filter(|it| !it.is_empty());
-    let files = names.map(|path| {
-        let path = str::from_utf8(path).unwrap();
-        let bytes = git(folder, &["cat-file", "blob", &format!("{tree}:{path}")]);
-        (TreePath::new(path).unwrap(), bytes.into())
-    });
-    files.collect()
+    let listed = String::from_utf8(listed).unwrap();
+    let paths: Vec<&str> = listed.split_terminator('\0').collect();
+    let names: Vec<String> = paths.iter().map(|it| format!("{tree}:{it}")).collect();
+    let blobs = objects(folder, &names).into_iter().map(Option::unwrap);
+    let files = paths.iter().zip(blobs);
+    files
+        .map(|(path, (_, bytes))| (TreePath::new(path).unwrap(), bytes.into()))
+        .collect()
 }
 
 fn assert_same_as_git(folder: &Path, what: &str) {
     let repository = Repository::find(folder).unwrap();
-    let digits = String::from_utf8(git(folder, &["rev-list", "--all", "--max-count=3"])).unwrap();
-    let digits = digits.lines().flat_map(|it| [it, &it[..8]]);
-    let mut trees = BTreeMap::new();
-    for name in NAMES.into_iter().chain(digits) {
+    let commits = String::from_utf8(git(folder, &["rev-list", "--all", "--max-count=3"])).unwrap();
+    let commits = commits.lines().flat_map(|it| [it, &it[..8]]);
+    let names: Vec<&str> = NAMES.into_iter().chain(commits).collect();
+    let trees: Vec<String> = names.iter().map(|it| format!("{it}^{{tree}}")).collect();
+    let mut files_by_tree = BTreeMap::new();
+    for (name, tree) in names.iter().zip(objects(folder, &trees)) {
         let revision = repository.revision(name).unwrap();
         let found = revision.map(|it| read(&it, &TreePath::root()).unwrap());
-        let tree = tree(folder, name);
-        let expected = tree.map(|it| {
-            &*trees
-                .entry(it.clone())
-                .or_insert_with(|| files(folder, &it))
+        let expected = tree.map(|(id, _)| {
+            &*files_by_tree
+                .entry(id.clone())
+                .or_insert_with(|| files(folder, &id))
         });
         assert!(found.as_ref() == expected, "{what}: {name}");
     }
