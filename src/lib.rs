@@ -58,7 +58,7 @@ pub mod lsp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use compare::{Claim, Origin, Origins, Written};
+use compare::{Claim, Origin, Origins, ValueFiles};
 use compose::Exports;
 use engine::ENGINES;
 use layout::{Output, claim_folder};
@@ -400,7 +400,7 @@ fn delivered_origin(
             span: Some(delivery.span.clone()),
         }),
         objects: objects.collect(),
-        written: Written::Inputs,
+        value_files: ValueFiles::Inputs,
     };
     (folder, origin)
 }

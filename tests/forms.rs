@@ -413,7 +413,7 @@ fn code_owners_are_read_as_git_services_read_them() {
     let owners = CodeOwners::parse(
         "# everybody\n* @all\n*.md @docs @writers # words\n/environments/ @platform\nenvironments/prod/ @sre\napps/*/secret.yaml @security\ndocs/* @docs\n**/legacy/** @nobody\n/environments/prod/free.yaml\n\n^[Database][2] @data\n/db/\n",
     );
-    let of = |path: &str| owners.of(&TreePath::new(path).unwrap());
+    let of = |path: &str| owners.owners(&TreePath::new(path).unwrap());
     for (path, owner) in [
         ("a.yaml", Some("@all")),
         ("deep/er/README.md", Some("@docs @writers")),
@@ -430,7 +430,10 @@ fn code_owners_are_read_as_git_services_read_them() {
     ] {
         assert_eq!(of(path), owner, "{path}");
     }
-    assert_eq!(CodeOwners::parse("").of(&TreePath::new("a").unwrap()), None);
+    assert_eq!(
+        CodeOwners::parse("").owners(&TreePath::new("a").unwrap()),
+        None
+    );
 }
 
 /// CI services read one document from standard output, with or without findings.

@@ -183,12 +183,12 @@ pub fn check_deployed(
 ) -> Diagnostics {
     let lines = Lines::default();
     let mut scenes = scenes(&Tree::new(), &deployed.origins, &lines);
-    let seen = Arc::new(deployed.seen.clone());
+    let seen = Arc::new(deployed.built_units.clone());
     let sync_options = Arc::new(deployed.sync_options.clone());
     for (name, scene) in &mut scenes {
         scene.seen = seen.clone();
         scene.sync_options = sync_options.clone();
-        scene.is_partial = deployed.unseen.contains(name);
+        scene.is_partial = deployed.incomplete.contains(name);
         scene.is_unapplied = deployed.unapplied.contains(name);
         if let Some(inputs) = deployed.inputs.get(name) {
             scene.inputs = inputs.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lines::{Lines, first_scalar};
 pub(super) use crate::compare::SyncOptions;
-use crate::compare::{Origin, Origins, Written};
+use crate::compare::{Origin, Origins, ValueFiles};
 use crate::deploy::ChartInputs;
 use crate::diag::{Source, Span};
 use crate::layout::{Folder, Input, Output, environment_of};
@@ -68,7 +68,9 @@ impl<'a> SourcedObject<'a> {
 impl SourcedObject<'_> {
     /// The line of the chart's template that a field comes from. Users cannot change it here.
     pub(super) fn template(&self, field: &FieldPath) -> Option<Span> {
-        let origin = self.origin.filter(|it| it.written == Written::Values)?;
+        let origin = self
+            .origin
+            .filter(|it| it.value_files == ValueFiles::Values)?;
         let node = self.object.node.nearest_on_path(field);
         let file = self.object.span().path();
         let own = Some(node.span()).filter(|it| it.path() == file);
@@ -78,8 +80,8 @@ impl SourcedObject<'_> {
 
     /// Whether a location is in an input file of the object, as far as known.
     pub(super) fn is_written(&self, span: &Span) -> bool {
-        match self.origin.map(|it| it.written) {
-            Some(Written::Inputs) => {
+        match self.origin.map(|it| it.value_files) {
+            Some(ValueFiles::Inputs) => {
                 let folder = Folder::of(span.path());
                 folder.is_some_and(|it| it.is_of_environments() || it == Folder::Templates)
             }
@@ -115,17 +117,17 @@ impl SourcedObject<'_> {
             Cow::Owned(_) => origin.objects.iter().find(|it| it.id() == id),
         };
         let (first, _) = first_scalar(self.object.node.nearest_on_path(field), field);
-        let place = origin.place_in(own, &first);
+        let place = origin.location_in(own, &first);
         if place != origin.claim.span {
             return place;
         }
         let traced = own.and_then(|_| self.traced_line(origin, &id, field));
-        traced.or_else(|| origin.place_in(own, &FieldPath::dotted("metadata.name")))
+        traced.or_else(|| origin.location_in(own, &FieldPath::dotted("metadata.name")))
     }
 
     /// The line in the input of a value that a template computes.
     fn traced_line(&self, origin: &Origin, id: &ObjectId, field: &FieldPath) -> Option<Span> {
-        let is_made = origin.written == Written::Inputs;
+        let is_made = origin.value_files == ValueFiles::Inputs;
         let first = field.steps().first().filter(|_| is_made)?;
         // `kind` and `apiVersion` of an object do not depend on the claim.
         match first {

@@ -1,4 +1,4 @@
-//! Compares one environment.
+//! Compares the objects of one environment, and finds dangers of the changes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::moves::path_field;
 use super::objects::{all_after, objects};
 use super::part::Part;
 use super::rollout::Rollout;
-use super::{Changed, Claim, ClusterChange, Environment, Found, Origin, Side};
+use super::{ChangedObject, Claim, ClusterChange, Environment, LocatedFinding, Origin, Side};
 use crate::danger::{ChangeSet, Finding, check, wants_rest};
 use crate::diag::{Diagnostics, Span};
 use crate::diff::{Change, ChangeKind, Options, Pair, Salt, change, pair};
@@ -35,18 +35,19 @@ pub(super) fn compare(
         notes.extend(found.notes);
         sets.extend(found.sets);
     }
-    let rest = || parts.iter().flat_map(|it| all_after(after, it)).collect();
+    let all_after = || parts.iter().flat_map(|it| all_after(after, it)).collect();
     Environment {
         sets,
-        ..with_findings(name, [&old, &new], &rest, [before, after], options)
+        ..compare_objects(name, [&old, &new], &all_after, [before, after], options)
     }
 }
 
-/// Compares objects and applies the danger rules to the changes. `rest` returns all objects after the change.
-pub(super) fn with_findings(
+/// Compares objects and applies the danger rules to the changes. `all_after` returns all objects after the change, also the
+/// unchanged ones; it is only called if a rule needs them.
+pub(super) fn compare_objects(
     name: String,
     [old, new]: [&[Object]; 2],
-    rest: &dyn Fn() -> Vec<Object>,
+    all_after: &dyn Fn() -> Vec<Object>,
     sides: [&Side<'_>; 2],
     options: &Options<'_>,
 ) -> Environment {
@@ -61,34 +62,34 @@ pub(super) fn with_findings(
                 drop_objects(&mut change);
             }
             let claim = claim(&pair, sides);
-            environment.objects.push(Changed {
+            environment.objects.push(ChangedObject {
                 change,
                 claim,
                 deploys: Vec::new(),
-                rollout: Rollout::of(&pair),
+                rollout: Rollout::new(&pair),
             });
             changed.push(pair);
         }
     }
     let rest = match wants_rest(&changed) {
-        true => rest(),
+        true => all_after(),
         false => Vec::new(),
     };
-    let scene = ChangeSet {
+    let changes = ChangeSet {
         pairs: &changed,
         rest: &rest,
     };
-    let known = by_id(&scene);
-    let found = check(&scene).into_iter();
-    environment.findings = found
-        .map(|it| placed(it, &known, sides, options.salt))
+    let by_id = by_id(&changes);
+    let findings = check(&changes).into_iter();
+    environment.findings = findings
+        .map(|it| locate(it, &by_id, sides, options.salt))
         .collect();
     environment.clusters = changed.iter().flat_map(cluster_changes).collect();
     environment
 }
 
-/// Drops the objects of a change if only its fields are shown. Added and removed objects are shown completely, and sync objects are
-/// needed to see which folders belong together.
+/// Removes the objects from a change of which only the fields are shown. Added and removed objects are shown completely, and sync
+/// objects are needed to find parts that moved.
 fn drop_objects(change: &mut Change) {
     let is_sync = path_field(change).is_some();
     if !is_sync && matches!(change.kind, ChangeKind::Changed) {
@@ -103,8 +104,8 @@ fn origin<'a>(object: &Object, side: &Side<'a>) -> Option<&'a Origin> {
     side.origins?.find(&folder, &object.id())
 }
 
-/// The claim that an object was rendered from: on the side after the change, or before it if the object was removed. Each file of a
-/// committed tree names its claim.
+/// The claim that an object was rendered from: after the change or, if the object was removed, before it. If the origins are
+/// unknown, it is read from the ownership line of the file.
 fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>> {
     let known = |object: Option<&Object>, side| Some(origin(object?, side)?.claim.clone());
     let signed = |object: Option<&Object>| {
@@ -121,48 +122,47 @@ fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>>
 }
 
 /// The objects that a finding may be about, by their identity after the change or, if removed, before it.
-fn by_id<'a>(scene: &ChangeSet<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
-    let rest = scene.rest.iter().map(|it| (it.id(), Pair::Same(it, it)));
-    let mut known: BTreeMap<ObjectId, Pair<'a>> = rest.collect();
-    for pair in scene.pairs {
-        let gone = pair.before().filter(|_| pair.after().is_none());
-        known.extend(pair.after().or(gone).map(|it| (it.id(), *pair)));
+fn by_id<'a>(changes: &ChangeSet<'a>) -> BTreeMap<ObjectId, Pair<'a>> {
+    let rest = changes.rest.iter().map(|it| (it.id(), Pair::Same(it, it)));
+    let mut by_id: BTreeMap<ObjectId, Pair<'a>> = rest.collect();
+    for pair in changes.pairs {
+        by_id.extend(pair.after().or(pair.before()).map(|it| (it.id(), *pair)));
     }
-    known
+    by_id
 }
 
-/// A finding with the line in the claim. A removed object has its line on the side before.
-fn placed(
+/// Adds the claim and its line to a finding. The line of a removed object is on the side before the change.
+fn locate(
     mut finding: Finding,
-    known: &BTreeMap<ObjectId, Pair<'_>>,
+    by_id: &BTreeMap<ObjectId, Pair<'_>>,
     sides: [&Side<'_>; 2],
     salt: &Salt,
-) -> Found {
+) -> LocatedFinding {
     finding.message = hide_text(&finding.message, salt).into_owned();
-    let pair = known.get(&finding.id);
-    let place = pair.and_then(|pair| {
+    let pair = by_id.get(&finding.id);
+    let span = pair.and_then(|pair| {
         let [before, after] = sides;
         let (object, side) = match (pair.after(), pair.before()) {
             (Some(object), _) => (object, after),
             (None, object) => (object?, before),
         };
-        origin(object, side)?.place(&finding.id, &finding.field)
+        origin(object, side)?.location(&finding.id, &finding.field)
     });
-    Found {
+    LocatedFinding {
         claim: pair.and_then(|it| claim(it, sides)),
         finding,
-        place,
+        span,
     }
 }
 
-/// The clusters of an object that changed.
+/// The changed clusters of servers in an object. Clusters with the same name are paired in order.
 fn cluster_changes(pair: &Pair<'_>) -> Vec<ClusterChange> {
-    let of = |object: Option<&Object>| object.map(clusters).unwrap_or_default();
-    let (old, new) = (of(pair.before()), of(pair.after()));
+    let clusters = |object: Option<&Object>| object.map(clusters).unwrap_or_default();
+    let (old, new) = (clusters(pair.before()), clusters(pair.after()));
     let mut by_name: BTreeMap<String, VecDeque<usize>> = BTreeMap::new();
     for (at, cluster) in new.iter().enumerate() {
-        let same = by_name.entry(cluster.name.clone()).or_default();
-        same.push_back(at);
+        let positions = by_name.entry(cluster.name.clone()).or_default();
+        positions.push_back(at);
     }
     let mut new: Vec<Option<Cluster>> = new.into_iter().map(Some).collect();
     let mut changes = Vec::new();
@@ -182,8 +182,8 @@ fn cluster_changes(pair: &Pair<'_>) -> Vec<ClusterChange> {
 }
 
 impl Claim {
-    /// Its location, for sorting.
-    pub(super) fn place(&self) -> Option<(&TreePath, u32)> {
+    /// The location of the claim, as a key for sorting.
+    pub(super) fn location(&self) -> Option<(&TreePath, u32)> {
         self.span.as_ref().map(|it: &Span| (it.path(), it.start))
     }
 }

@@ -1,10 +1,10 @@
-//! Groups equal changes of several environments, objects and claims, and lists the exceptions.
+//! Groups equal changes of several environments, objects and claims, and finds the exceptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{Changed, Claim, Comparison, Found};
+use super::{ChangedObject, Claim, Comparison, LocatedFinding};
 use crate::danger::rank;
 use crate::diag::Severity;
 use crate::diff::{Change, ChangeKind, FieldCause, FieldChange, fields, generator};
@@ -14,9 +14,10 @@ use crate::schema::Schemas;
 /// The changes of one or more claims.
 #[derive(Clone, Debug)]
 pub struct Section<'a> {
-    /// The claims. A claim that several environments define has several locations. Empty if the origin of the tree is unknown.
+    /// The claims; a claim that several environments define is contained once for each location. Empty if the origin of the tree is
+    /// unknown.
     pub claims: Vec<&'a Claim>,
-    /// Their changes, each once.
+    /// The groups of equal changes.
     pub groups: Vec<Group<'a>>,
 }
 
@@ -25,13 +26,13 @@ pub struct Section<'a> {
 pub struct Group<'a> {
     /// How the objects changed.
     pub kind: &'a ChangeKind,
-    /// The fields that changed in each of the locations.
+    /// The fields that changed in each occurrence.
     pub fields: Vec<&'a FieldChange>,
-    /// The locations of the change, in order.
-    pub places: Vec<Place<'a>>,
+    /// The objects that changed in this way, sorted by environment.
+    pub occurrences: Vec<Occurrence<'a>>,
     /// The environments in which the new object has different content.
     pub variants: Vec<Variant<'a>>,
-    /// Environments that also have one of the objects, but in which it does not change in this way.
+    /// Environments that have one of the objects and in which it does not change in this way.
     pub exceptions: Vec<Exception<'a>>,
 }
 
@@ -44,35 +45,35 @@ pub struct Variant<'a> {
     pub fields: Vec<FieldChange>,
 }
 
-/// New objects with more differences than this are listed separately.
+/// A new object with more differences than this is in a group of its own instead of being a variant.
 const VARIANT_MAX: usize = 12;
 
 impl Group<'_> {
     /// The number of different objects.
     pub fn objects(&self) -> usize {
-        let ids = self.places.iter().map(|it| &it.object.change.id);
+        let ids = self.occurrences.iter().map(|it| &it.object.change.id);
         let ids = ids.map(|it| generator(it).unwrap_or_else(|| it.clone()));
         ids.collect::<BTreeSet<_>>().len()
     }
 }
 
-/// One object of one environment.
+/// A changed object of one environment.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Occurrence<'a> {
     /// The environment that the object is in.
     pub environment: &'a str,
-    /// The index of the environment.
+    /// The position of the environment in the comparison.
     rank: usize,
-    /// The object and what changed in it.
-    pub object: &'a Changed,
+    /// The object and its change.
+    pub object: &'a ChangedObject,
 }
 
 impl<'a> Group<'a> {
-    /// The lines that caused the change of a field, in all of its locations.
+    /// The lines that caused the change of a field, in all occurrences.
     pub fn causes(&self, field: &FieldChange) -> Vec<&'a FieldCause> {
         let mut causes: Vec<&FieldCause> = Vec::new();
-        for place in &self.places {
-            let fields = place.object.change.fields.iter();
+        for occurrence in &self.occurrences {
+            let fields = occurrence.object.change.fields.iter();
             let same = fields.filter(|it| it.path == field.path);
             for cause in same.flat_map(|it| &it.causes) {
                 if !causes.contains(&cause) {
@@ -89,27 +90,27 @@ impl<'a> Group<'a> {
 pub struct Exception<'a> {
     /// The environment that differs from the others.
     pub environment: &'a str,
-    /// The object that differs there.
+    /// The object.
     pub id: &'a ObjectId,
     /// Whether the same fields change there, but to other values.
     pub differs: bool,
 }
 
-/// A finding, and the environments in which it was found.
+/// A finding and all environments in which it was found.
 #[derive(Clone, Debug)]
-pub struct FoundGroup<'a> {
-    /// One of the equal findings.
-    pub found: &'a Found,
+pub struct FindingGroup<'a> {
+    /// The finding of the first environment.
+    pub found: &'a LocatedFinding,
     /// The environments in which it was found.
     pub environments: Vec<&'a str>,
 }
 
-/// The changes by claim, each once.
+/// Groups the changes, and the groups by their claims.
 pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
     let mut sections: IndexMap<BTreeSet<&str>, (Section<'_>, BTreeSet<_>)> = IndexMap::new();
     for group in groups(comparison) {
         let claims = group
-            .places
+            .occurrences
             .iter()
             .filter_map(|it| it.object.claim.as_deref());
         let titles = claims.clone().map(|it| &*it.title).collect();
@@ -121,7 +122,7 @@ pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
             (section, BTreeSet::new())
         });
         for claim in claims {
-            if known.insert((&*claim.title, claim.place())) {
+            if known.insert((&*claim.title, claim.location())) {
                 section.claims.push(claim);
             }
         }
@@ -132,20 +133,20 @@ pub fn sections(comparison: &Comparison) -> Vec<Section<'_>> {
     for section in &mut sections {
         section
             .claims
-            .sort_by(|a, b| (&a.title, a.place()).cmp(&(&b.title, b.place())));
+            .sort_by(|a, b| (&a.title, a.location()).cmp(&(&b.title, b.location())));
         section.groups.sort_by_key(|it| it.kind.is_gone());
     }
     sections
 }
 
-/// All findings, each once, the most severe rules first.
-pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
-    let mut groups: IndexMap<(&str, &ObjectId, &str), FoundGroup<'_>> = IndexMap::new();
+/// All findings, each once, sorted by severity.
+pub fn findings(comparison: &Comparison) -> Vec<FindingGroup<'_>> {
+    let mut groups: IndexMap<(&str, &ObjectId, &str), FindingGroup<'_>> = IndexMap::new();
     for environment in &comparison.environments {
         for found in &environment.findings {
             let finding = &found.finding;
             let key = (finding.danger.code, &finding.id, &*finding.message);
-            let group = groups.entry(key).or_insert_with(|| FoundGroup {
+            let group = groups.entry(key).or_insert_with(|| FindingGroup {
                 found,
                 environments: Vec::new(),
             });
@@ -163,15 +164,15 @@ pub fn findings(comparison: &Comparison) -> Vec<FoundGroup<'_>> {
     groups
 }
 
-/// Equal findings about several objects.
+/// Findings about several objects that only differ in the object.
 #[derive(Clone, Debug)]
 pub struct DangerGroup<'a> {
-    /// One for each object, at least one.
-    pub members: Vec<FoundGroup<'a>>,
+    /// A finding for each object; at least one.
+    pub members: Vec<FindingGroup<'a>>,
 }
 
 impl<'a> DangerGroup<'a> {
-    /// Their environments, each once, in order.
+    /// The environments of all findings, each once.
     pub fn environments(&self) -> Vec<&'a str> {
         let members = self.members.iter();
         let all: IndexSet<&str> = members
@@ -181,14 +182,13 @@ impl<'a> DangerGroup<'a> {
     }
 }
 
-/// The findings, grouped by message, the most severe rules first.
+/// The findings, grouped by message and sorted by severity.
 pub fn danger_groups(comparison: &Comparison) -> Vec<DangerGroup<'_>> {
     let mut groups: IndexMap<(&str, String), DangerGroup<'_>> = IndexMap::new();
     for found in findings(comparison) {
         let finding = &found.found.finding;
-        // The message without the object's name.
-        let words = finding.message.replace(&finding.id.to_string(), "");
-        let group = groups.entry((finding.danger.code, words));
+        let message = finding.message.replace(&finding.id.to_string(), "");
+        let group = groups.entry((finding.danger.code, message));
         let group = group.or_insert_with(|| DangerGroup {
             members: Vec::new(),
         });
@@ -201,7 +201,7 @@ pub fn danger_groups(comparison: &Comparison) -> Vec<DangerGroup<'_>> {
 #[derive(Default)]
 struct Block<'a> {
     fields: Vec<&'a FieldChange>,
-    places: Vec<Place<'a>>,
+    occurrences: Vec<Occurrence<'a>>,
     variants: Vec<Variant<'a>>,
 }
 
@@ -210,7 +210,7 @@ fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
     let mut groups: IndexMap<String, Group<'_>> = IndexMap::new();
     for object in by_object(comparison).into_values() {
         for block in blocks(&object) {
-            let Some(first) = block.places.first() else {
+            let Some(first) = block.occurrences.first() else {
                 continue;
             };
             let key = key(first, &block);
@@ -219,19 +219,19 @@ fn groups(comparison: &Comparison) -> Vec<Group<'_>> {
                 kind: &first.object.change.kind,
                 fields: block.fields,
                 variants: block.variants,
-                places: Vec::new(),
+                occurrences: Vec::new(),
                 exceptions: Vec::new(),
             });
-            group.places.extend(block.places);
+            group.occurrences.extend(block.occurrences);
             group.exceptions.extend(exceptions);
         }
     }
     groups.into_values().collect()
 }
 
-/// The changes of the same object in several environments. Hashes in generated names are ignored.
-fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<Place<'_>>> {
-    let mut objects: IndexMap<_, Vec<Place<'_>>> = IndexMap::new();
+/// The changes by object and kind of change. Names that only differ in a generated hash are the same object.
+fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<Occurrence<'_>>> {
+    let mut objects: IndexMap<_, Vec<Occurrence<'_>>> = IndexMap::new();
     for (rank, environment) in comparison.environments.iter().enumerate() {
         for object in &environment.objects {
             let id = &object.change.id;
@@ -239,7 +239,7 @@ fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<P
                 generator(id).unwrap_or_else(|| id.clone()),
                 &object.change.kind,
             );
-            objects.entry(key).or_default().push(Place {
+            objects.entry(key).or_default().push(Occurrence {
                 environment: &environment.name,
                 rank,
                 object,
@@ -250,10 +250,10 @@ fn by_object(comparison: &Comparison) -> IndexMap<(ObjectId, &ChangeKind), Vec<P
 }
 
 /// Splits the changes of one object into blocks that are equal in the same environments.
-fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
+fn blocks<'a>(occurrences: &[Occurrence<'a>]) -> Vec<Block<'a>> {
     let mut fields: IndexMap<String, (&'a FieldChange, Vec<usize>)> = IndexMap::new();
-    for (at, place) in places.iter().enumerate() {
-        for field in &place.object.change.fields {
+    for (at, occurrence) in occurrences.iter().enumerate() {
+        for field in &occurrence.object.change.fields {
             let key = format!("{}: {}", field.path, field.difference.key());
             let entry = fields.entry(key).or_insert_with(|| (field, Vec::new()));
             entry.1.push(at);
@@ -265,32 +265,32 @@ fn blocks<'a>(places: &[Place<'a>]) -> Vec<Block<'a>> {
         blocks.insert(
             Vec::new(),
             Block {
-                places: places.to_vec(),
+                occurrences: occurrences.to_vec(),
                 ..Block::default()
             },
         );
     }
     for (field, at) in fields.into_values() {
-        let taken = at.iter().filter_map(|it| places.get(*it).copied());
+        let own = at.iter().filter_map(|it| occurrences.get(*it).copied());
         let block = blocks.entry(at.clone()).or_insert_with(|| Block {
-            places: taken.collect(),
+            occurrences: own.collect(),
             ..Block::default()
         });
         block.fields.push(field);
     }
     let mut blocks: Vec<_> = blocks.into_values().collect();
-    blocks.sort_by_key(|it| std::cmp::Reverse(it.places.len()));
-    if places
+    blocks.sort_by_key(|it| std::cmp::Reverse(it.occurrences.len()));
+    if occurrences
         .iter()
         .all(|it| it.object.change.kind == ChangeKind::Added)
     {
-        gather_variants(&mut blocks);
+        merge_variants(&mut blocks);
     }
     blocks
 }
 
-/// Merges blocks that differ little from the first one into it.
-fn gather_variants(blocks: &mut Vec<Block<'_>>) {
+/// Merges blocks of new objects that differ little from the first one into it, as variants.
+fn merge_variants(blocks: &mut Vec<Block<'_>>) {
     if blocks.len() < 2 {
         return;
     }
@@ -298,7 +298,7 @@ fn gather_variants(blocks: &mut Vec<Block<'_>>) {
     let Some(mut first) = blocks.pop() else {
         return;
     };
-    let change = first.places.first().map(|it| &it.object.change);
+    let change = first.occurrences.first().map(|it| &it.object.change);
     let Some((base, gvk)) = change.and_then(|it| Some((it.after.as_ref()?, gvk(it)?))) else {
         blocks.push(first);
         return blocks.append(&mut rest);
@@ -306,22 +306,22 @@ fn gather_variants(blocks: &mut Vec<Block<'_>>) {
     let mut others = Vec::new();
     for block in rest {
         let other = block
-            .places
+            .occurrences
             .first()
             .and_then(|it| it.object.change.after.as_ref());
         let fields = other.map(|it| fields(base, it, &gvk, Schemas::builtin()));
         match fields.filter(|it| it.len() <= VARIANT_MAX) {
             Some(fields) => {
                 first.variants.push(Variant {
-                    environments: block.places.iter().map(|it| it.environment).collect(),
+                    environments: block.occurrences.iter().map(|it| it.environment).collect(),
                     fields,
                 });
-                first.places.extend(block.places);
+                first.occurrences.extend(block.occurrences);
             }
             None => others.push(block),
         }
     }
-    first.places.sort_by_key(|it| it.rank);
+    first.occurrences.sort_by_key(|it| it.rank);
     blocks.push(first);
     blocks.extend(others);
 }
@@ -331,8 +331,9 @@ fn gvk(change: &Change) -> Option<Gvk> {
     Some(Gvk::new(text("apiVersion")?, text("kind")?))
 }
 
-/// The key by which changes are equal. Added and removed objects contain their name in their content.
-fn key(first: &Place<'_>, block: &Block<'_>) -> String {
+/// Equal changes have the same key. It only contains the identity of a renamed object, because the fields of an added or removed one
+/// contain its name.
+fn key(first: &Occurrence<'_>, block: &Block<'_>) -> String {
     let kind = &first.object.change.kind;
     let mut key = format!("{kind:?}");
     if let ChangeKind::Renamed { .. } = kind {
@@ -341,28 +342,28 @@ fn key(first: &Place<'_>, block: &Block<'_>) -> String {
     for it in &first.object.deploys {
         key.push_str(&format!("\n{it:?}"));
     }
-    let own = block.variants.iter().flat_map(|it| &it.fields);
-    for field in block.fields.iter().copied().chain(own) {
+    let variant_fields = block.variants.iter().flat_map(|it| &it.fields);
+    for field in block.fields.iter().copied().chain(variant_fields) {
         key.push_str(&format!("\n{}: {}", field.path, field.difference.key()));
     }
     key
 }
 
-/// Where objects exist that do not have this change.
+/// The environments in which the object exists and does not change in this way.
 fn exceptions<'a>(
     comparison: &'a Comparison,
-    object: &[Place<'a>],
+    object: &[Occurrence<'a>],
     block: &Block<'a>,
 ) -> Vec<Exception<'a>> {
-    let Some(first) = block.places.first().map(|it| &it.object.change) else {
+    let Some(first) = block.occurrences.first().map(|it| &it.object.change) else {
         return Vec::new();
     };
     if first.kind != ChangeKind::Changed {
         return Vec::new();
     }
-    let own: BTreeSet<&str> = block.places.iter().map(|it| it.environment).collect();
+    let own: BTreeSet<&str> = block.occurrences.iter().map(|it| it.environment).collect();
     let fields: BTreeSet<_> = block.fields.iter().map(|it| &it.path).collect();
-    let changes = |it: &&Place<'_>| {
+    let changes = |it: &&Occurrence<'_>| {
         let mut changed = it.object.change.fields.iter();
         changed.any(|it| fields.contains(&it.path))
     };
@@ -384,10 +385,10 @@ fn exceptions<'a>(
         .collect()
 }
 
-/// The claims of a report, and their locations in the environments.
-pub type Matrix<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Changed>>>;
+/// By title of the claim and environment: the changed objects.
+pub type Matrix<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a ChangedObject>>>;
 
-/// The changed objects, by claim and environment. Claims without changes have no objects.
+/// The changed objects of all known claims and environments, also of those without changes.
 pub fn matrix(comparison: &Comparison) -> Matrix<'_> {
     let mut matrix: Matrix<'_> = BTreeMap::new();
     for (title, environments) in &comparison.claims {

@@ -1,7 +1,7 @@
-//! Compares what a sync engine would apply from two trees, object by object, and finds dangers of the changes.
+//! Compares the objects that a sync engine would apply from two trees, and finds dangers of the changes.
 //!
-//! The parts of a tree are its outermost kustomizations, and folders of plain YAML whose files no kustomization lists. If a part
-//! cannot be built, its entries are compared one by one and a note says so, because a missing result would look like a deletion.
+//! The parts of a tree are its outermost kustomizations, and folders of YAML files that no kustomization lists. If a part cannot be
+//! built, its entries are compared one by one, with a note, because missing objects would look like deletions.
 
 mod environment;
 mod group;
@@ -12,7 +12,7 @@ mod apply_units;
 mod deployed;
 mod listed;
 mod moves;
-mod named;
+mod kustomization_paths;
 mod objects;
 mod part;
 mod rollout;
@@ -28,18 +28,18 @@ use crate::object::{Object, ObjectId};
 use crate::products::Cluster;
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
-use apply_units::units;
+use apply_units::find_parts;
 use part::Part;
 
 pub use deployed::{
-    Deployed, DeployedOrigins, SyncOptions, compare_deployed, deployed_origins, units_that_differ,
+    Deployed, DeployedOrigins, SyncOptions, compare_deployed, deployed_origins, differing_units,
 };
 pub use group::{
-    DangerGroup, Exception, FoundGroup, Group, Matrix, Place, Section, Variant, danger_groups,
-    findings, matrix, sections,
+    DangerGroup, Exception, FindingGroup, Group, Matrix, Occurrence, Section, Variant,
+    danger_groups, findings, matrix, sections,
 };
-pub use named::{files as named_files, resources as named_resources};
-pub use origin::{Claim, Origin, Origins, Written};
+pub use kustomization_paths::{files as referenced_files, resources as referenced_resources};
+pub use origin::{Claim, Origin, Origins, ValueFiles};
 pub use owners::CodeOwners;
 pub use part::file_object;
 pub use rollout::{Restart, Rollout, Step};
@@ -47,38 +47,38 @@ pub use rollout::{Restart, Rollout, Step};
 /// One side of a comparison.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
-    /// Where files are read from.
+    /// The files of the side.
     pub files: &'a dyn Files,
-    /// The compared folder. Kustomizations in it may refer to files outside of it.
+    /// The compared folder. Its kustomizations may refer to files outside of it.
     pub root: &'a TreePath,
-    /// The name of the side in notes: `HEAD~1`.
+    /// The name of the side in notes, such as `HEAD~1`.
     pub name: &'a str,
-    /// The claim that each of its folders was rendered from, if known.
+    /// The claim that each folder was rendered from, if known.
     pub origins: Option<&'a Origins>,
 }
 
 /// The differences between two sides.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
-    /// The environments that have changes, in the order of their names.
+    /// The environments that have changes, sorted by name.
     pub environments: Vec<Environment>,
-    /// The known claims, by title, and the environments that have them.
+    /// By title of each known claim: the environments that have the claim.
     pub claims: BTreeMap<String, BTreeSet<String>>,
-    /// The environments that contain each changed object, if known.
+    /// By changed object: the environments that contain it, if known.
     pub presence: BTreeMap<ObjectId, BTreeSet<String>>,
     /// Parts that could not be compared, and why.
     pub notes: Diagnostics,
 }
 
 impl Comparison {
-    /// Puts these environments first, in this order.
+    /// Moves the environments of a list to the front, in the order of the list.
     pub fn order(&mut self, order: &[String]) {
         let rank = |it: &Environment| order.iter().position(|name| *name == it.name);
         self.environments
             .sort_by_key(|it| rank(it).unwrap_or(order.len()));
     }
 
-    /// Keeps only some environments and claims; an empty list means all.
+    /// Keeps only some environments and claims. An empty list keeps all.
     pub fn keep(&mut self, environments: &[String], claims: &[String]) {
         let is_claim = |claim: Option<&Arc<Claim>>| {
             let title = claim.map_or("", |it| &*it.title);
@@ -107,19 +107,19 @@ impl Comparison {
 
     /// The environment with a name; it is added if it is missing.
     fn environment(&mut self, name: &str) -> &mut Environment {
-        let place = self.environments.partition_point(|it| &*it.name < name);
-        let is_there = self
+        let position = self.environments.partition_point(|it| &*it.name < name);
+        let exists = self
             .environments
-            .get(place)
+            .get(position)
             .is_some_and(|it| it.name == name);
-        if !is_there {
+        if !exists {
             let environment = Environment {
                 name: name.to_string(),
                 ..Environment::default()
             };
-            self.environments.insert(place, environment);
+            self.environments.insert(position, environment);
         }
-        &mut self.environments[place]
+        &mut self.environments[position]
     }
 }
 
@@ -129,49 +129,49 @@ pub struct Environment {
     /// The name of the environment, or the folder that is applied.
     pub name: String,
     /// The objects that change.
-    pub objects: Vec<Changed>,
+    pub objects: Vec<ChangedObject>,
     /// Dangers of the changes.
-    pub findings: Vec<Found>,
+    pub findings: Vec<LocatedFinding>,
     /// The clusters of servers that change.
     pub clusters: Vec<ClusterChange>,
     /// The units whose objects change, in the order of reconciliation; empty if unknown.
     pub steps: Vec<Step>,
-    /// The ApplicationSets on both sides.
+    /// The ApplicationSets that both sides have, before and after.
     pub(crate) sets: Vec<[Object; 2]>,
 }
 
 /// An object that changes.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct ChangedObject {
     /// The difference between its two states.
     pub change: Change,
     /// The claim that it was rendered from, if known.
     pub claim: Option<Arc<Claim>>,
-    /// If it is a source of Flux: what is deployed from it.
+    /// If it is a source of Flux: the HelmReleases and Flux Kustomizations that use it.
     pub deploys: Vec<ObjectId>,
-    /// How its pods are affected.
+    /// The effect on its pods.
     pub rollout: Rollout,
 }
 
-/// A finding of a danger rule, with its claim.
+/// A finding of a danger rule, with its claim and location.
 #[derive(Clone, Debug)]
-pub struct Found {
-    /// What a rule found in it.
+pub struct LocatedFinding {
+    /// The finding of the rule.
     pub finding: Finding,
     /// The claim of the object, if known.
     pub claim: Option<Arc<Claim>>,
-    /// The line in a claim, if known.
-    pub place: Option<Span>,
+    /// The location in the files of the claim, if known.
+    pub span: Option<Span>,
 }
 
-impl Found {
-    /// The finding with the best known location.
+impl LocatedFinding {
+    /// The finding as a diagnostic, at the location in the files of the claim if it is known.
     pub fn diagnostic(&self) -> Diagnostic {
-        self.finding.diagnostic(self.place.as_ref())
+        self.finding.diagnostic(self.span.as_ref())
     }
 }
 
-/// A cluster of servers before and after.
+/// A cluster of servers, such as a database, that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterChange {
     /// The cluster before the change; `None` for a new one.
@@ -190,8 +190,8 @@ pub fn compare(
 ) -> Comparison {
     let mut environments: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     let mut comparison = Comparison::default();
-    let units = units([before, after], &mut comparison.notes);
-    for part in units.parts {
+    let found = find_parts([before, after], &mut comparison.notes);
+    for part in found.parts {
         if let Some(environment) = environment(&part.folder) {
             environments.entry(environment).or_default().push(part);
         }
@@ -199,16 +199,16 @@ pub fn compare(
     let environments: Vec<_> = environments.into_iter().collect();
     let pairs = [before, after];
     let compared = compare_all(pairs, &environments, options, &mut comparison.notes);
-    comparison.environments = with_moves(pairs, &environments, compared, options);
+    comparison.environments = compare_moved(pairs, &environments, compared, options);
     source_users::add(&mut comparison.environments, &environments, after);
-    let [old, new] = &units.listings;
+    let [old, new] = &found.listings;
     let sets = comparison.environments.iter_mut();
     let sets: Vec<_> = sets.flat_map(|it| std::mem::take(&mut it.sets)).collect();
-    let lost = application_sets::lost(old, new, pairs, &mut comparison.notes);
-    let renamed = application_sets::renamed([old, new], pairs, &sets);
-    for (folder, found) in lost.into_iter().chain(renamed) {
+    let removed = application_sets::check_removed_paths(old, new, pairs, &mut comparison.notes);
+    let renamed = application_sets::check_changed_files([old, new], pairs, &sets);
+    for (folder, finding) in removed.into_iter().chain(renamed) {
         if let Some(name) = environment(&folder) {
-            comparison.environment(&name).findings.push(found);
+            comparison.environment(&name).findings.push(finding);
         }
     }
     comparison
@@ -226,7 +226,7 @@ pub fn compare(
     comparison
 }
 
-/// Compares environments, each by itself.
+/// Compares each environment separately.
 fn compare_all(
     [before, after]: [&Side<'_>; 2],
     environments: &[(String, Vec<Part>)],
@@ -238,8 +238,8 @@ fn compare_all(
     })
 }
 
-/// Environments between which parts moved are compared again, together.
-fn with_moves(
+/// Compares environments between which parts moved again, as one environment. Returns the results of all environments.
+fn compare_moved(
     sides: [&Side<'_>; 2],
     environments: &[(String, Vec<Part>)],
     compared: Vec<Environment>,
@@ -259,14 +259,15 @@ fn with_moves(
     let together: Vec<_> = together.into_iter().collect();
     // Parts that cannot be built already have a note.
     let mut known = Diagnostics::default();
-    let again = compare_all(sides, &together, options, &mut known);
-    let rest = compared.into_iter();
-    let rest = rest.filter(|it| !moved.contains_key(&it.name));
-    let mut all: Vec<_> = rest.chain(again).collect();
+    let compared_together = compare_all(sides, &together, options, &mut known);
+    let unmoved = compared.into_iter();
+    let unmoved = unmoved.filter(|it| !moved.contains_key(&it.name));
+    let mut all: Vec<_> = unmoved.chain(compared_together).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
 
+/// The environments that contain each changed object.
 fn presence(
     environments: &[Environment],
     origins: &Origins,
@@ -277,6 +278,6 @@ fn presence(
         let names = origins.environments(id).map(str::to_string);
         (id.clone(), names.collect::<BTreeSet<_>>())
     });
-    // Objects that the sync engine creates itself are in no folder.
+    // Objects that the sync engine itself creates are in no folder, so their environments are unknown.
     present.filter(|it| !it.1.is_empty()).collect()
 }

@@ -1,36 +1,37 @@
-//! Parts whose folder changed but that belong to the same sync unit: their objects are still applied, from the other folder.
+//! Finds parts that moved to another folder, from which the same sync object still applies their objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::part::{Form, Part, documents};
+use super::part::{Part, PartKind, documents};
 use super::{Environment, Side};
 use crate::diff::{Change, ChangeKind};
 use crate::object::ObjectId;
 use crate::tree::{Files, TreePath, Walk};
 use crate::yaml::Node;
 
-/// The parts of one environment.
-pub(super) type Parts = (String, Vec<Part>);
+/// The name of an environment and its parts.
+pub(super) type EnvironmentParts = (String, Vec<Part>);
 
-/// If more folders than this move at once, the rest is treated as removed and added, so that the time stays linear.
+/// If more folders than this move at once, the others are treated as removed and added, so that the time is linear.
 const PATHS_MAX: usize = 1_000;
 
-/// Maps the names of environments whose parts must be compared together to a common name. `compared` is the result by environment.
+/// For each environment that must be compared together with others: the name of the environment that they are compared as.
+/// `compared` contains the results of comparing each environment separately.
 pub(super) fn find(
-    all: &[Parts],
+    all: &[EnvironmentParts],
     compared: &[Environment],
     sides: [&Side<'_>; 2],
 ) -> BTreeMap<String, String> {
     let mut moved = BTreeMap::new();
-    let lone = |at: usize| all.iter().filter(move |it| is_only(&it.1, at));
-    if lone(0).next().is_none() && lone(1).next().is_none() {
+    let is_one_sided = |it: &EnvironmentParts| exists_only(&it.1, 0) || exists_only(&it.1, 1);
+    if !all.iter().any(is_one_sided) {
         return moved;
     }
-    for (from, to) in paths(compared, sides).into_iter().take(PATHS_MAX) {
+    for (from, to) in changed_paths(compared, sides).into_iter().take(PATHS_MAX) {
         let mut names = BTreeSet::new();
         for (at, root) in [(0, &from), (1, &to)] {
-            let own = all.iter().filter(|it| it.1.iter().any(|it| it.there[at]));
-            let below = own.filter(|it| it.1.iter().all(|it| is_within(&it.folder, root)));
+            let existing = all.iter().filter(|it| it.1.iter().any(|it| it.exists[at]));
+            let below = existing.filter(|it| it.1.iter().all(|it| is_within(&it.folder, root)));
             names.extend(below.map(|it| it.0.clone()));
         }
         let target = name_of(all, &to).or_else(|| names.last().cloned());
@@ -38,27 +39,31 @@ pub(super) fn find(
             moved.extend(names.into_iter().map(|it| (it, target.clone())));
         }
     }
-    nested(all, compared, sides, &mut moved);
+    find_nested(all, compared, sides, &mut moved);
     moved
 }
 
-fn is_only(parts: &[Part], at: usize) -> bool {
-    parts.iter().all(|it| it.there[at] && !it.there[1 - at])
+/// Whether all parts exist on this side and not on the other one.
+fn exists_only(parts: &[Part], at: usize) -> bool {
+    parts.iter().all(|it| it.exists[at] && !it.exists[1 - at])
 }
 
 fn is_within(path: &TreePath, folder: &TreePath) -> bool {
     path == folder || path.below(folder).is_some()
 }
 
-fn name_of(all: &[Parts], folder: &TreePath) -> Option<String> {
-    let mut own = all
-        .iter()
-        .filter(|it| it.1.iter().any(|it| it.folder == *folder));
-    own.next().map(|it| it.0.clone())
+/// The environment with a part in this folder.
+fn name_of(all: &[EnvironmentParts], folder: &TreePath) -> Option<String> {
+    let mut all = all.iter();
+    let environment = all.find(|it| it.1.iter().any(|it| it.folder == *folder));
+    environment.map(|it| it.0.clone())
 }
 
-/// The folders that sync objects refer to, before and after the change.
-fn paths(compared: &[Environment], sides: [&Side<'_>; 2]) -> BTreeSet<(TreePath, TreePath)> {
+/// The folders of sync objects whose path changes, before and after.
+fn changed_paths(
+    compared: &[Environment],
+    sides: [&Side<'_>; 2],
+) -> BTreeSet<(TreePath, TreePath)> {
     let changes = compared
         .iter()
         .flat_map(|it| &it.objects)
@@ -74,14 +79,14 @@ fn paths(compared: &[Environment], sides: [&Side<'_>; 2]) -> BTreeSet<(TreePath,
     moves.collect()
 }
 
-/// The folder that a sync object refers to, below the root of its side. The path in the object is relative to the top of the
+/// The folder with a path in a sync object, relative to the root of the side. The path in the object is relative to the top of the
 /// repository.
 fn folder(path: &Node, side: &Side<'_>) -> Option<TreePath> {
     let path = TreePath::new(path.as_str()?)?;
     Some(path.below(side.root).unwrap_or(path))
 }
 
-/// The field in which a sync object names the folder that it applies; `None` for other objects.
+/// The field of a sync object with the folder that it applies; `None` for other objects.
 pub(super) fn path_field(change: &Change) -> Option<&'static [&'static str]> {
     match (&*change.id.group, &*change.id.kind) {
         ("kustomize.toolkit.fluxcd.io", "Kustomization") => Some(&["spec", "path"]),
@@ -90,9 +95,10 @@ pub(super) fn path_field(change: &Change) -> Option<&'static [&'static str]> {
     }
 }
 
-/// Objects that move from a plain folder to one below or above it: Flux and `kubectl apply -R` read both.
-fn nested(
-    all: &[Parts],
+/// Adds environments of plain folders between which objects move, if one folder contains the other: Flux and `kubectl apply -R`
+/// read both.
+fn find_nested(
+    all: &[EnvironmentParts],
     compared: &[Environment],
     sides: [&Side<'_>; 2],
     moved: &mut BTreeMap<String, String>,
@@ -100,7 +106,7 @@ fn nested(
     let plain: BTreeMap<&str, &TreePath> = all
         .iter()
         .filter_map(|(name, parts)| match &**parts {
-            [only] if only.form == Form::Plain => Some((&**name, &only.folder)),
+            [only] if only.kind == PartKind::Plain => Some((&**name, &only.folder)),
             _ => None,
         })
         .collect();
@@ -112,8 +118,8 @@ fn nested(
         }
     }
     let mut flat = None;
-    for [gone, new] in by_id.values() {
-        for (inner, outer) in nearest(new, gone).chain(nearest(gone, new)) {
+    for [removed, added] in by_id.values() {
+        for (inner, outer) in containing(added, removed).chain(containing(removed, added)) {
             let flat = flat.get_or_insert_with(|| read_flat(sides[1]));
             if !plain.get(outer).is_some_and(|it| flat.contains(*it)) {
                 for it in [inner, outer] {
@@ -124,11 +130,11 @@ fn nested(
     }
 }
 
-/// The folders and the names of their environments.
+/// By folder: the name of its environment.
 type Folders<'a> = BTreeMap<&'a str, &'a str>;
 
-/// The environments of one side whose folder is below that of an environment of the other side, each with that environment.
-fn nearest<'a>(
+/// Pairs of environments for which a folder of `outer` contains a folder of `inner`.
+fn containing<'a>(
     inner: &Folders<'a>,
     outer: &Folders<'a>,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -140,18 +146,19 @@ fn nearest<'a>(
     })
 }
 
+/// The changes of some kinds, each with the name of its environment.
 fn changes(
     compared: &[Environment],
-    is_wanted: impl Fn(&ChangeKind) -> bool + Copy,
+    has_kind: impl Fn(&ChangeKind) -> bool + Copy,
 ) -> impl Iterator<Item = (&str, &Change)> {
     compared.iter().flat_map(move |environment| {
         let objects = environment.objects.iter().map(|it| &it.change);
-        let own = objects.filter(move |it| is_wanted(&it.kind));
-        own.map(|it| (&*environment.name, it))
+        let changes = objects.filter(move |it| has_kind(&it.kind));
+        changes.map(|it| (&*environment.name, it))
     })
 }
 
-/// The folders that an Application of Argo CD reads without subfolders. To find them, all YAML files are parsed, so this is only
+/// The folders that an Application of Argo CD reads without subfolders. This parses all YAML files with Applications, so it is only
 /// done if a file may have moved.
 fn read_flat(side: &Side<'_>) -> BTreeSet<TreePath> {
     let mut found = BTreeSet::new();
@@ -177,6 +184,7 @@ fn has_application(files: &dyn Files, path: &TreePath) -> bool {
     bytes.is_ok_and(|it| memchr::memmem::find(&it, b"argoproj.io/").is_some())
 }
 
+/// The folder that an Application reads without subfolders.
 fn flat_path(node: &Node, side: &Side<'_>) -> Option<TreePath> {
     let source = node.at_keys(&["spec", "source"])?;
     let recurses = source

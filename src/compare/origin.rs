@@ -1,4 +1,4 @@
-//! The claim from which a folder of a rendered tree was rendered, and the line of each of its values.
+//! The claims that the folders of a tree were rendered from, and the lines that the values of their objects come from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -9,12 +9,12 @@ use crate::object::{Object, ObjectId};
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node};
 
-/// A claim as named in reports.
+/// A claim as reports show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The claim as `Kind/name`.
     pub title: String,
-    /// Who owns it, as its metadata or CODEOWNERS says.
+    /// The owner according to its metadata or CODEOWNERS.
     pub owner: Option<Arc<str>>,
     /// The location of its name, if known.
     pub span: Option<Span>,
@@ -29,76 +29,77 @@ pub struct Origin {
     pub claim: Arc<Claim>,
     /// The objects of the folder as rendered, whose spans point to the lines of claims.
     pub objects: Vec<Object>,
-    /// Where the values are written.
-    pub written: Written,
+    /// The files that users edit to change the values of the objects.
+    pub value_files: ValueFiles,
 }
 
-/// The kinds of files that values of objects are written in.
+/// The files that users edit to change the values of objects. Values from other files have the location of the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// In environments and overlays of a workspace; all others come from templates.
+pub enum ValueFiles {
+    /// Files in `environments/` and `overlays/` of a workspace. The others are templates.
     Inputs,
-    /// In the files that the objects were read from.
-    Anywhere,
-    /// In files other than those of the objects, which are templates of a chart.
+    /// All files, including those that contain the objects.
+    Objects,
+    /// Files that do not contain the objects, such as values files. Those with the objects are templates of a chart.
     Values,
 }
 
-/// The origins of a tree, by folder: `apps/prod/orders`.
+/// The origins of all folders of a tree.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
-    folders: BTreeMap<TreePath, Origin>,
-    /// Folders by environment and claim.
-    names: BTreeMap<(String, String), TreePath>,
-    /// Environments by object; built on first use.
+    /// By folder, such as `apps/prod/orders`.
+    by_folder: BTreeMap<TreePath, Origin>,
+    /// By environment and claim: the folder.
+    folders: BTreeMap<(String, String), TreePath>,
+    /// By object: the environments that have it. Built on first use.
     environments: OnceLock<BTreeMap<ObjectId, BTreeSet<String>>>,
 }
 
 impl FromIterator<(TreePath, Origin)> for Origins {
     fn from_iter<T: IntoIterator<Item = (TreePath, Origin)>>(list: T) -> Origins {
-        let folders: BTreeMap<TreePath, Origin> = list.into_iter().collect();
-        let named = |(folder, origin): (&TreePath, &Origin)| {
+        let by_folder: BTreeMap<TreePath, Origin> = list.into_iter().collect();
+        let by_claim = |(folder, origin): (&TreePath, &Origin)| {
             let environment = origin.environment.clone()?;
             Some(((environment, folder.name().to_string()), folder.clone()))
         };
         Origins {
-            names: folders.iter().filter_map(named).collect(),
-            folders,
+            folders: by_folder.iter().filter_map(by_claim).collect(),
+            by_folder,
             environments: OnceLock::new(),
         }
     }
 }
 
 impl Origins {
-    /// The folders and their origins.
+    /// All folders with their origins.
     pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Origin)> {
-        self.folders.iter()
+        self.by_folder.iter()
     }
 
-    /// Mutable access to each folder and its claim.
+    /// Mutable access to the claim of each folder.
     pub fn claims_mut(&mut self) -> impl Iterator<Item = &mut Arc<Claim>> {
-        self.folders.values_mut().map(|it| &mut it.claim)
+        self.by_folder.values_mut().map(|it| &mut it.claim)
     }
 
-    /// The claim that an object of a folder was rendered from. Objects of the sync engine in the cluster's folder have the name of
-    /// their claim, or are in a folder that has it.
+    /// The origin of an object in a folder. Objects of the sync engine in the folder of a cluster have the name of their claim, or
+    /// are in a folder with that name.
     pub fn find(&self, folder: &TreePath, id: &ObjectId) -> Option<&Origin> {
-        let own = self.folders.get(folder);
-        own.or_else(|| {
+        let origin = self.by_folder.get(folder);
+        origin.or_else(|| {
             let environment = environment_of(folder)?;
-            let named = |name: &str| {
+            let by_claim = |name: &str| {
                 let key = (environment.to_string(), name.to_string());
-                self.folders.get(self.names.get(&key)?)
+                self.by_folder.get(self.folders.get(&key)?)
             };
-            named(&id.name).or_else(|| named(folder.name()))
+            by_claim(&id.name).or_else(|| by_claim(folder.name()))
         })
     }
 
-    /// The environments in which an object is rendered, by its identity.
+    /// The environments in which an object with this identity is rendered.
     pub(super) fn environments(&self, id: &ObjectId) -> impl Iterator<Item = &str> {
         let index = self.environments.get_or_init(|| {
             let mut index: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
-            for origin in self.folders.values() {
+            for origin in self.by_folder.values() {
                 let Some(environment) = &origin.environment else {
                     continue;
                 };
@@ -114,31 +115,31 @@ impl Origins {
 
     /// The title of each claim, and an environment that has it.
     pub(super) fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
-        let claims = self.folders.values();
-        claims.filter_map(|it| Some((&*it.claim.title, it.environment.as_deref()?)))
+        let origins = self.by_folder.values();
+        origins.filter_map(|it| Some((&*it.claim.title, it.environment.as_deref()?)))
     }
 }
 
 impl Origin {
-    /// The line of the claim, environment or overlay that sets a field of an object; for fields from templates, the line of the
-    /// claim.
-    pub fn place(&self, id: &ObjectId, field: &FieldPath) -> Option<Span> {
-        self.place_in(self.objects.iter().find(|it| it.id() == *id), field)
+    /// The location in a claim, environment or overlay that sets a field of an object. For fields from templates, the location of
+    /// the claim.
+    pub fn location(&self, id: &ObjectId, field: &FieldPath) -> Option<Span> {
+        self.location_in(self.objects.iter().find(|it| it.id() == *id), field)
     }
 
-    /// The same for an object of a known origin.
-    pub fn place_in(&self, object: Option<&Object>, field: &FieldPath) -> Option<Span> {
+    /// Like [`Origin::location`], for an object that is already known.
+    pub fn location_in(&self, object: Option<&Object>, field: &FieldPath) -> Option<Span> {
         let value = object.map(|it| it.node.nearest_on_path(field));
-        let written = value
-            .filter(|it| match self.written {
-                Written::Inputs => is_input(it),
-                Written::Anywhere => it.has_origin(),
-                Written::Values => {
+        let editable = value
+            .filter(|it| match self.value_files {
+                ValueFiles::Inputs => is_input(it),
+                ValueFiles::Objects => it.has_origin(),
+                ValueFiles::Values => {
                     object.is_some_and(|object| it.span().path() != object.span().path())
                 }
             })
             .map(|it| it.span().outermost());
-        written.or_else(|| self.claim.span.clone())
+        editable.or_else(|| self.claim.span.clone())
     }
 }
 

@@ -10,34 +10,34 @@ use crate::object::Object;
 use crate::tree::{Entry, EntryKind, Files, Recorded, TreePath};
 use crate::yaml::{Mapping, Node, parse};
 
-/// A folder or file that is applied separately, or that a kustomization lists.
+/// A folder or file that is applied separately, or that a kustomization lists and that is compared by itself.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Its folder or file, relative to the root of its side if it is below the root.
+    /// The path of the folder or file, relative to the root of the side if it is below the root.
     pub(super) folder: TreePath,
-    /// Whether it exists, before and after the change.
-    pub(super) there: [bool; 2],
-    pub(super) form: Form,
+    /// Whether the part exists before and after the change.
+    pub(super) exists: [bool; 2],
+    pub(super) kind: PartKind,
     /// The shared caches of parsed files, before and after the change.
     pub(super) parsed: [Arc<ParsedFiles>; 2],
 }
 
-/// The sort of a part.
+/// How the objects of a part are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
+pub(super) enum PartKind {
     /// A folder with a kustomization.
     Kustomization,
-    /// A folder of YAML.
+    /// A folder of YAML files without a kustomization.
     Plain,
     /// A file of objects that a kustomization lists.
     File,
 }
 
 impl Part {
-    /// Its path in the files of a side. A path outside of the root is the same on both sides.
-    pub(super) fn place(&self, side: &Side<'_>) -> TreePath {
-        match self.form {
-            Form::Plain => side.root.join(&self.folder),
+    /// The path in the files of a side. A path outside of the root is the same on both sides.
+    pub(super) fn path(&self, side: &Side<'_>) -> TreePath {
+        match self.kind {
+            PartKind::Plain => side.root.join(&self.folder),
             _ => {
                 let own = side.root.join(&self.folder);
                 match side.files.kind(&own) {
@@ -48,28 +48,28 @@ impl Part {
         }
     }
 
-    /// Its objects on one side; empty if it does not exist there.
+    /// Builds the objects of one side; none if the part does not exist there.
     pub(super) fn build(&self, side: &Side<'_>, at: usize) -> Built {
-        if !self.there[at] {
+        if !self.exists[at] {
             return Built {
                 objects: Vec::new(),
                 read_set: Default::default(),
                 diagnostics: Diagnostics::default(),
             };
         }
-        let place = self.place(side);
-        match self.form {
-            Form::Plain => plain(side, &place),
-            Form::File => file(side, &place),
-            Form::Kustomization => {
-                // Files outside of the folder may be loaded, because a comparison only reads and sync engines are often configured
-                // to allow this.
+        let path = self.path(side);
+        match self.kind {
+            PartKind::Plain => read_folder(side, &path),
+            PartKind::File => read_file(side, &path),
+            PartKind::Kustomization => {
+                // Files outside of the folder may be loaded, because sync engines are often configured to allow this, and a
+                // comparison writes nothing.
                 let options = Options {
                     load_restriction: LoadRestriction::None,
                     charts_as_objects: true,
                     ..Options::default()
                 };
-                kustomize::build_sharing(side.files, &place, &options, &self.parsed[at])
+                kustomize::build_sharing(side.files, &path, &options, &self.parsed[at])
             }
         }
     }
@@ -80,8 +80,9 @@ pub(super) fn is_yaml(entry: &Entry) -> bool {
     entry.kind == EntryKind::File && is_named && !entry.name.starts_with('.')
 }
 
-/// All Kubernetes objects in the YAML files of a folder; and other generated files, such as values of charts.
-fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
+/// The Kubernetes objects in the YAML files of a folder, and the content of generated files that are not objects, such as values of
+/// charts.
+fn read_folder(side: &Side<'_>, folder: &TreePath) -> Built {
     let files = Recorded::new(side.files);
     let mut objects = Vec::new();
     let mut diagnostics = Diagnostics::default();
@@ -96,7 +97,7 @@ fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
                 let first = documents.first().cloned();
                 documents
                     .into_iter()
-                    .for_each(|it| gather(it, &mut objects));
+                    .for_each(|it| collect_objects(it, &mut objects));
                 if objects.len() == before {
                     let data = first.filter(|_| is_generated(&files, &path, side.root));
                     let below = path.below(side.root).unwrap_or(path);
@@ -114,14 +115,14 @@ fn plain(side: &Side<'_>, folder: &TreePath) -> Built {
 }
 
 /// The objects of a file that a kustomization lists.
-fn file(side: &Side<'_>, path: &TreePath) -> Built {
+fn read_file(side: &Side<'_>, path: &TreePath) -> Built {
     let files = Recorded::new(side.files);
     let mut objects = Vec::new();
     let mut diagnostics = Diagnostics::default();
     match documents(&files, path) {
         Ok(documents) => documents
             .into_iter()
-            .for_each(|it| gather(it, &mut objects)),
+            .for_each(|it| collect_objects(it, &mut objects)),
         Err(faults) => diagnostics.extend(faults),
     }
     Built {
@@ -143,13 +144,14 @@ pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>,
     parse(&Source::new(path.clone(), text))
 }
 
+/// Whether pleach has generated a file.
 fn is_generated(files: &dyn Files, path: &TreePath, root: &TreePath) -> bool {
     let below = path.below(root).unwrap_or_else(|| path.clone());
     let bytes = files.read(path);
     bytes.is_ok_and(|it| ownership(&below, &it) != Ownership::Foreign)
 }
 
-/// A file of data, converted to an object for comparison. `path` is its path in the tree.
+/// A file that is not an object, converted to an object for the comparison. `path` is its path in the tree.
 pub fn file_object(path: &TreePath, data: Node) -> Object {
     let metadata = Mapping::from([("name", Node::string(path.as_str()))]);
     Object::new(Node::mapping([
@@ -160,8 +162,8 @@ pub fn file_object(path: &TreePath, data: Node) -> Object {
     ]))
 }
 
-/// Keeps Kubernetes objects, including the items of lists.
-fn gather(node: Node, objects: &mut Vec<Object>) {
+/// Adds the Kubernetes object in a document or, if it is a list, the items of the list. Other documents are ignored.
+fn collect_objects(node: Node, objects: &mut Vec<Object>) {
     let object = Object::new(node);
     let has_items = object.node.get("items").is_some_and(|it| !it.is_scalar());
     if object.api_version() == "v1" && object.kind().ends_with("List") && has_items {
@@ -173,16 +175,16 @@ fn gather(node: Node, objects: &mut Vec<Object>) {
         items
             .into_iter()
             .flatten()
-            .for_each(|it| gather(it, objects));
+            .for_each(|it| collect_objects(it, objects));
     } else if ![object.api_version(), object.kind(), object.name()].contains(&"")
-        && !is_catalogue(&object)
+        && !is_catalog_entity(&object)
     {
         objects.push(object);
     }
 }
 
-/// Whether it is an entity of Backstage's catalogue, which looks like an object but is not applied.
-fn is_catalogue(object: &Object) -> bool {
+/// Whether a document is an entity of Backstage's catalog, which looks like a Kubernetes object but is not applied.
+fn is_catalog_entity(object: &Object) -> bool {
     let group = object.api_version().split('/').next().unwrap_or("");
     group == "backstage.io" || group.ends_with(".backstage.io")
 }

@@ -20,32 +20,32 @@ pub struct Restart {
     /// The number of pods that restart; `None` if there is one on each node.
     pub pods: Option<u64>,
     /// The minimum number of available pods during the restart; `None` if unknown.
-    pub left: Option<u64>,
-    /// The number of pods required for operation: the quorum of an ensemble.
+    pub min_available: Option<u64>,
+    /// The number of pods that an ensemble of servers needs to operate.
     pub quorum: Option<u64>,
     /// Whether the pods only restart when somebody deletes them.
     pub is_manual: bool,
 }
 
-/// A unit that an engine reconciles, and its objects that change.
+/// A unit that a sync engine reconciles, such as a Flux Kustomization, and its objects that change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Steps with lower numbers are reconciled earlier, those with the same number at the same time.
     pub order: usize,
-    /// The unit, with its chart: `HelmRelease shop/web (chart web 1.0.0 → 1.1.0)`.
+    /// The unit with its chart, such as `HelmRelease shop/web (chart web 1.0.0 → 1.1.0)`.
     pub title: String,
     /// The objects that change.
     pub objects: Vec<ObjectId>,
 }
 
 impl Rollout {
-    /// What a change of an object does.
-    pub(super) fn of(pair: &Pair<'_>) -> Rollout {
+    /// The effect of a change of an object; none if it is added or removed.
+    pub(super) fn new(pair: &Pair<'_>) -> Rollout {
         let (Some(before), Some(after)) = (pair.before(), pair.after()) else {
             return Rollout::default();
         };
-        if let Some(found) = of_clusters(before, after) {
-            return found;
+        if let Some(rollout) = cluster_rollout(before, after) {
+            return rollout;
         }
         let [old, new] = [before, after].map(template);
         let (Some(old), Some(new)) = (old, new) else {
@@ -63,7 +63,7 @@ impl Rollout {
     }
 }
 
-/// The template of the pods of a workload.
+/// The pod template of a workload.
 fn template(object: &Object) -> Option<&Node> {
     match (&*object.gvk().group, object.kind()) {
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet") => {
@@ -78,7 +78,7 @@ fn template(object: &Object) -> Option<&Node> {
 }
 
 fn images(old: &Node, new: &Node) -> Vec<[Option<String>; 2]> {
-    let of = |template: &Node| -> Vec<(String, String)> {
+    let images = |template: &Node| -> Vec<(String, String)> {
         let lists = ["initContainers", "containers"].into_iter();
         let lists = lists.filter_map(|it| template.at_keys(&["spec", it])?.as_sequence());
         let text = |node: &Node, key: &str| node.get(key)?.as_str().map(str::to_string);
@@ -87,19 +87,24 @@ fn images(old: &Node, new: &Node) -> Vec<[Option<String>; 2]> {
             .filter_map(|it| Some((text(it, "name")?, text(it, "image")?)));
         pairs.collect()
     };
-    pairs(of(old), of(new))
+    changed_images(images(old), images(new))
 }
 
-/// The differences between two lists of names and images.
-fn pairs(old: Vec<(String, String)>, new: Vec<(String, String)>) -> Vec<[Option<String>; 2]> {
-    let find = |list: &[(String, String)], name: &str| {
-        let found = list.iter().find(|it| it.0 == name);
-        found.map(|it| it.1.clone())
+/// The images that differ between two lists of names and images.
+fn changed_images(
+    old: Vec<(String, String)>,
+    new: Vec<(String, String)>,
+) -> Vec<[Option<String>; 2]> {
+    let image = |list: &[(String, String)], name: &str| {
+        let entry = list.iter().find(|it| it.0 == name);
+        entry.map(|it| it.1.clone())
     };
     let mut names: Vec<&String> = old.iter().chain(&new).map(|it| &it.0).collect();
     names.sort();
     names.dedup();
-    let both = names.into_iter().map(|it| [find(&old, it), find(&new, it)]);
+    let both = names
+        .into_iter()
+        .map(|it| [image(&old, it), image(&new, it)]);
     let mut different: Vec<_> = both.filter(|it| it[0] != it[1]).collect();
     different.sort();
     different.dedup();
@@ -113,16 +118,18 @@ fn restart(object: &Object) -> Option<Restart> {
     let replicas = number(&["replicas"]).unwrap_or(1);
     let mut restart = Restart {
         pods: Some(replicas),
-        left: None,
+        min_available: None,
         quorum: None,
         is_manual: false,
     };
     match object.kind() {
-        "Deployment" if text(&["strategy", "type"]) == "Recreate" => restart.left = Some(0),
+        "Deployment" if text(&["strategy", "type"]) == "Recreate" => {
+            restart.min_available = Some(0);
+        }
         "Deployment" => {
             let bound = spec.at_keys(&["strategy", "rollingUpdate", "maxUnavailable"]);
-            let away = bound.map_or(Some(replicas / 4), |it| unavailable(it, replicas));
-            restart.left = away.map(|it| replicas.saturating_sub(it));
+            let unavailable = bound.map_or(Some(replicas / 4), |it| max_unavailable(it, replicas));
+            restart.min_available = unavailable.map(|it| replicas.saturating_sub(it));
         }
         "StatefulSet" if text(&["updateStrategy", "type"]) == "OnDelete" => {
             restart.is_manual = true;
@@ -131,7 +138,7 @@ fn restart(object: &Object) -> Option<Restart> {
             let first = number(&["updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0);
             let pods = replicas.saturating_sub(first);
             restart.pods = Some(pods);
-            restart.left = Some(replicas.saturating_sub(pods.min(1)));
+            restart.min_available = Some(replicas.saturating_sub(pods.min(1)));
         }
         "DaemonSet" => {
             restart.pods = None;
@@ -139,7 +146,7 @@ fn restart(object: &Object) -> Option<Restart> {
         }
         _ => return None,
     }
-    // No pods are running.
+    // Without pods, nothing restarts.
     (restart.pods != Some(0)).then_some(restart)
 }
 
@@ -147,8 +154,8 @@ fn number(node: &Node) -> Option<u64> {
     u64::try_from(node.as_int()?).ok()
 }
 
-/// A number of pods, or a percentage, which is rounded down.
-fn unavailable(node: &Node, replicas: u64) -> Option<u64> {
+/// `maxUnavailable` as a number of pods: a number, or a percentage of the replicas, rounded down.
+fn max_unavailable(node: &Node, replicas: u64) -> Option<u64> {
     if let Some(value) = number(node) {
         return Some(value);
     }
@@ -156,8 +163,8 @@ fn unavailable(node: &Node, replicas: u64) -> Option<u64> {
     Some(replicas.saturating_mul(percent) / 100)
 }
 
-/// The servers of an operator, which restarts them one by one.
-fn of_clusters(before: &Object, after: &Object) -> Option<Rollout> {
+/// The rollout of a custom resource with clusters of servers, which its operator restarts one by one; `None` for other objects.
+fn cluster_rollout(before: &Object, after: &Object) -> Option<Rollout> {
     let (old, new) = (clusters(before), clusters(after));
     if new.is_empty() {
         return None;
@@ -167,7 +174,7 @@ fn of_clusters(before: &Object, after: &Object) -> Option<Rollout> {
         let Some(old) = old.iter().find(|it| it.name == new.name) else {
             continue;
         };
-        let different = pairs(images_of(old), images_of(new));
+        let different = changed_images(images_of(old), images_of(new));
         // Adding servers to a cluster does not restart the existing ones.
         if different
             .iter()
@@ -176,11 +183,11 @@ fn of_clusters(before: &Object, after: &Object) -> Option<Rollout> {
             continue;
         }
         rollout.images.extend(different);
-        let of_shard = new.shards.iter().map(|it| it.replica_count);
-        let replicas = of_shard.min().unwrap_or(0);
+        let replica_counts = new.shards.iter().map(|it| it.replica_count);
+        let replicas = replica_counts.min().unwrap_or(0);
         rollout.restart = Some(Restart {
             pods: Some(new.shards.iter().map(|it| it.replica_count).sum()),
-            left: Some(replicas.saturating_sub(1)),
+            min_available: Some(replicas.saturating_sub(1)),
             quorum: new.is_keeper.then_some(replicas / 2 + 1),
             is_manual: false,
         });
@@ -188,6 +195,7 @@ fn of_clusters(before: &Object, after: &Object) -> Option<Rollout> {
     Some(rollout)
 }
 
+/// The images of a cluster, each once, with an empty name instead of that of a container.
 fn images_of(cluster: &Cluster) -> Vec<(String, String)> {
     let replicas = cluster.shards.iter().flat_map(|it| &it.replicas);
     let images = replicas.filter_map(|it| it.image.clone());

@@ -1,4 +1,4 @@
-//! Finds what is deployed from a changed Flux source: HelmReleases and Kustomizations anywhere in the tree.
+//! Finds the HelmReleases and Flux Kustomizations that use a changed source of Flux, in all parts of the tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,11 @@ use crate::object::{Object, ObjectId};
 use crate::yaml::Node;
 use crate::yaml::parallel::map;
 
-/// The API group of sources.
+/// The API group of Flux sources.
 const GROUP: &str = "source.toolkit.fluxcd.io";
 
-/// Adds to each changed source what is deployed from it. All parts are only built if a source changes.
+/// Sets [`ChangedObject::deploys`](super::ChangedObject::deploys) of changed sources. All parts are built, but only if a source
+/// changes.
 pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)], after: &Side<'_>) {
     let is_source = |id: &ObjectId, kind: &ChangeKind| {
         *id.group == *GROUP && matches!(kind, ChangeKind::Changed)
@@ -36,14 +37,17 @@ pub(super) fn add(environments: &mut [Environment], all: &[(String, Vec<Part>)],
             if !is_source(id, &object.change.kind) {
                 continue;
             }
-            let own = by_source.get(&(&*id.kind, &*id.name)).into_iter().flatten();
-            let own = own.copied().filter(|it| it.uses(id));
-            let (near, far): (Vec<&User>, Vec<&User>) =
-                own.partition(|it| it.environment == environment.name);
-            // A source with the same name may belong to another cluster.
-            let own = if near.is_empty() { far } else { near };
-            let names: BTreeSet<&ObjectId> = own.iter().map(|it| &it.id).collect();
-            object.deploys = names.into_iter().cloned().collect();
+            let users = by_source.get(&(&*id.kind, &*id.name)).into_iter().flatten();
+            let users = users.copied().filter(|it| it.uses(id));
+            let (same_environment, others): (Vec<&User>, Vec<&User>) =
+                users.partition(|it| it.environment == environment.name);
+            // Users in other environments may use a source of another cluster with the same name.
+            let users = match same_environment.is_empty() {
+                true => others,
+                false => same_environment,
+            };
+            let ids: BTreeSet<&ObjectId> = users.iter().map(|it| &it.id).collect();
+            object.deploys = ids.into_iter().cloned().collect();
         }
     }
 }
@@ -54,7 +58,7 @@ struct User {
     id: ObjectId,
     /// The kind of the source.
     kind: String,
-    /// The namespace of the source, which may only be set when the object is applied.
+    /// The namespace of the source; empty if it is only set when the object is applied.
     namespace: String,
     /// The name of the source.
     name: String,
@@ -69,6 +73,7 @@ impl User {
     }
 }
 
+/// The users of sources in all parts. An object that several parts of an environment contain is returned once.
 fn users(all: &[(String, Vec<Part>)], after: &Side<'_>) -> Vec<User> {
     let parts: Vec<(&String, &Part)> = all
         .iter()
@@ -76,7 +81,7 @@ fn users(all: &[(String, Vec<Part>)], after: &Side<'_>) -> Vec<User> {
         .collect();
     let found = map(2, &parts, |(name, part)| {
         let objects = part.build(after, 1).objects;
-        let users = objects.iter().flat_map(|it| uses(name, it));
+        let users = objects.iter().flat_map(|it| user(name, it));
         users.collect::<Vec<_>>()
     });
     let mut users: BTreeMap<(String, ObjectId), User> = BTreeMap::new();
@@ -88,8 +93,9 @@ fn users(all: &[(String, Vec<Part>)], after: &Side<'_>) -> Vec<User> {
     users.into_values().collect()
 }
 
-fn uses(environment: &str, object: &Object) -> Option<User> {
-    let places: [&[&str]; 3] = [
+/// The object as a user of a source; `None` if it uses none.
+fn user(environment: &str, object: &Object) -> Option<User> {
+    let fields: [&[&str]; 3] = [
         &["spec", "chart", "spec", "sourceRef"],
         &["spec", "chartRef"],
         &["spec", "sourceRef"],
@@ -97,7 +103,7 @@ fn uses(environment: &str, object: &Object) -> Option<User> {
     let group = object.gvk().group;
     let is_user = group.ends_with(".toolkit.fluxcd.io")
         && matches!(object.kind(), "HelmRelease" | "Kustomization" | "HelmChart");
-    let mut references = places.iter().filter_map(|it| object.node.at_keys(it));
+    let mut references = fields.iter().filter_map(|it| object.node.at_keys(it));
     let reference = references.next().filter(|_| is_user)?;
     let text = |key: &str| reference.get(key).and_then(Node::as_str);
     let namespace = text("namespace").map(str::to_string);

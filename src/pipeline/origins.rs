@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::compare::{self, Claim, Origin, Written};
+use crate::compare::{self, Claim, Origin, ValueFiles};
 use crate::compose::{Data, Expected, Form};
 use crate::engine::ENGINES;
 use crate::layout::environment_of;
@@ -21,7 +21,7 @@ pub(super) fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreeP
             span: Some(span),
         }),
         objects,
-        written: Written::Inputs,
+        value_files: ValueFiles::Inputs,
     };
     let folders = expected.into_iter();
     let folders = folders.filter(|it| !matches!(it.form, Form::Files(_)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::{named_files, named_resources};
+use crate::compare::{referenced_files, referenced_resources};
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::kustomize::FILE_NAMES;
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Walk};
@@ -127,8 +127,8 @@ fn refer(
     let Some(node) = documents.first() else {
         return false;
     };
-    let targets = named_resources(node).filter_map(|it| folder.resolve(it));
-    let targets = targets.chain(named_files(node, folder));
+    let targets = referenced_resources(node).filter_map(|it| folder.resolve(it));
+    let targets = targets.chain(referenced_files(node, folder));
     referenced.extend(targets.filter(|it| it != folder));
     node.get("kind").and_then(Node::as_str) == Some("Component")
 }

@@ -116,7 +116,7 @@ impl Printer {
             };
             let code = finding.danger.code;
             self.line(ink, &format!("! {code}{in_}: {}", finding.message));
-            let written = first.found.place.as_ref().map(|it| place(it, view));
+            let written = first.found.span.as_ref().map(|it| place(it, view));
             let claim = claim.as_ref().map(|it| it.title.clone());
             let where_: Vec<String> = written.into_iter().chain(claim).collect();
             if !where_.is_empty() {

@@ -1,7 +1,7 @@
 //! Changes for programs, in the form that `schemas/changes.json` describes. The version in `schema` is increased when a field changes
 //! its meaning or is removed; new fields may be added without a new version.
 
-use crate::compare::{self, Comparison, FoundGroup, Place, findings, sections};
+use crate::compare::{self, Comparison, FindingGroup, Occurrence, findings, sections};
 use crate::danger::DISCLAIMER;
 use crate::diag::{Diagnostic, Span};
 use crate::diff::{self, ChangeKind, FieldCause, FieldChange, Line};
@@ -117,9 +117,9 @@ fn group<'a>(it: &'a compare::Group<'_>, tree: TreeFile<'_>) -> Group<'a> {
     Group {
         change: it.kind.into(),
         objects: it
-            .places
+            .occurrences
             .iter()
-            .map(|place| object(it, place, tree))
+            .map(|occurrence| object(it, occurrence, tree))
             .collect(),
         exceptions: exceptions.collect(),
         fields: fields
@@ -131,10 +131,10 @@ fn group<'a>(it: &'a compare::Group<'_>, tree: TreeFile<'_>) -> Group<'a> {
 
 fn object<'a>(
     group: &'a compare::Group<'_>,
-    place: &'a Place<'_>,
+    occurrence: &'a Occurrence<'_>,
     tree: TreeFile<'_>,
 ) -> Object<'a> {
-    let change = &place.object.change;
+    let change = &occurrence.object.change;
     let (node, side) = match (&change.after, &change.before) {
         (Some(node), _) => (Some(node), 1),
         (None, node) => (node.as_ref(), 0),
@@ -155,22 +155,27 @@ fn object<'a>(
     let (path, line) = now.unzip();
     let (path_before, line_before) = before.unzip();
     Object {
-        environment: place.environment,
+        environment: occurrence.environment,
         id: Identity::from(&change.id),
         name_before: match group.kind {
             ChangeKind::Renamed { before } => Some(before),
             _ => None,
         },
-        claim: place.object.claim.as_ref().map(|it| it.title.as_str()),
+        claim: occurrence.object.claim.as_ref().map(|it| it.title.as_str()),
         path,
         line: line.flatten(),
         path_before,
         line_before: line_before.flatten(),
-        deploys: place.object.deploys.iter().map(Identity::from).collect(),
+        deploys: occurrence
+            .object
+            .deploys
+            .iter()
+            .map(Identity::from)
+            .collect(),
     }
 }
 
-fn danger<'a>(it: &'a FoundGroup<'_>, view: &View<'_>) -> Danger<'a> {
+fn danger<'a>(it: &'a FindingGroup<'_>, view: &View<'_>) -> Danger<'a> {
     let finding = &it.found.finding;
     Danger {
         code: finding.danger.code,
@@ -180,7 +185,7 @@ fn danger<'a>(it: &'a FoundGroup<'_>, view: &View<'_>) -> Danger<'a> {
         id: Identity::from(&finding.id),
         field: finding.field.to_string(),
         claim: it.found.claim.as_ref().map(|it| it.title.as_str()),
-        place: it.found.place.as_ref().map(|it| place(it, view)),
+        place: it.found.span.as_ref().map(|it| place(it, view)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::compare::{
-    Comparison, DangerGroup, FoundGroup, Group, Section, danger_groups, findings, sections,
+    Comparison, DangerGroup, FindingGroup, Group, Section, danger_groups, findings, sections,
 };
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
@@ -95,7 +95,7 @@ impl Page {
         fits
     }
 
-    fn table(&mut self, sections: &[Section<'_>], findings: &[FoundGroup<'_>], view: &View<'_>) {
+    fn table(&mut self, sections: &[Section<'_>], findings: &[FindingGroup<'_>], view: &View<'_>) {
         if sections.is_empty() {
             return;
         }
@@ -192,7 +192,7 @@ impl Page {
         let mut head = heading(&headings(section, view));
         for it in &section.groups {
             let part = format!("{head}{}", group(it));
-            if self.push(&part, it.places.len()) {
+            if self.push(&part, it.occurrences.len()) {
                 head.clear();
             }
         }
@@ -214,7 +214,7 @@ impl Page {
     }
 }
 
-fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>) -> String {
+fn table_row(section: &Section<'_>, findings: &[FindingGroup<'_>], view: &View<'_>) -> String {
     let headings = headings(section, view);
     let mut names: Vec<String> = headings.iter().map(|it| cell(&it.title)).collect();
     if names.is_empty() {
@@ -234,10 +234,10 @@ fn table_row(section: &Section<'_>, findings: &[FoundGroup<'_>], view: &View<'_>
     let mut environments: Vec<&str> = Vec::new();
     let mut objects = BTreeSet::new();
     for group in &section.groups {
-        for place in &group.places {
-            environments.push(place.environment);
+        for it in &group.occurrences {
+            environments.push(it.environment);
             // An object is in several groups if different fields change in different environments.
-            objects.insert((sign(group.kind), place.environment, &place.object.change.id));
+            objects.insert((sign(group.kind), it.environment, &it.object.change.id));
         }
     }
     let mut counts = BTreeMap::<char, usize>::new();
@@ -293,7 +293,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>) -> String {
     };
     let at = it
         .found
-        .place
+        .span
         .as_ref()
         .map(|it| format!(" ({})", code(&place(it, view))));
     let message = text(&clipped(&finding.message, 400));

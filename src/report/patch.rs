@@ -3,7 +3,7 @@
 use similar::TextDiff;
 
 use super::escape::{is_unprintable, printable, screened};
-use crate::compare::{Changed, Comparison};
+use crate::compare::{ChangedObject, Comparison};
 use crate::yaml::{Node, emit_canonical};
 
 /// The number of context lines.
@@ -34,7 +34,7 @@ pub(super) fn lines(text: &str) -> String {
     lines.map(line).collect()
 }
 
-fn file(environment: &str, object: &Changed) -> String {
+fn file(environment: &str, object: &ChangedObject) -> String {
     let change = &object.change;
     let path = |node: &Node| {
         let text = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).unwrap_or("");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{Changed, Comparison, Environment, Restart, Rollout, Step};
+use crate::compare::{ChangedObject, Comparison, Environment, Restart, Rollout, Step};
 use crate::diff::ChangeKind;
 use crate::object::ObjectId;
 
@@ -20,7 +20,8 @@ pub(super) struct Event<'a> {
 /// The steps of an environment that affect pods or delete objects, with their events.
 pub(super) fn events(environment: &Environment) -> Vec<(&Step, Vec<Event<'_>>)> {
     let objects = environment.objects.iter();
-    let objects: BTreeMap<&ObjectId, &Changed> = objects.map(|it| (&it.change.id, it)).collect();
+    let objects: BTreeMap<&ObjectId, &ChangedObject> =
+        objects.map(|it| (&it.change.id, it)).collect();
     let with_events = environment.steps.iter().map(|step| {
         let changed = step.objects.iter().filter_map(|it| objects.get(it));
         let events = changed.filter_map(|it| event(it, environment)).collect();
@@ -30,7 +31,7 @@ pub(super) fn events(environment: &Environment) -> Vec<(&Step, Vec<Event<'_>>)> 
     with_events.collect()
 }
 
-fn event<'a>(changed: &'a Changed, environment: &Environment) -> Option<Event<'a>> {
+fn event<'a>(changed: &'a ChangedObject, environment: &Environment) -> Option<Event<'a>> {
     let id = &changed.change.id;
     let rollout = &changed.rollout;
     let mut words: Vec<String> = Vec::new();
@@ -58,7 +59,7 @@ fn event<'a>(changed: &'a Changed, environment: &Environment) -> Option<Event<'a
 /// Whether no pod stays available, or fewer than a quorum.
 fn is_down(restart: &Restart) -> bool {
     let needed = restart.quorum.unwrap_or(1);
-    restart.left.is_some_and(|it| it < needed)
+    restart.min_available.is_some_and(|it| it < needed)
 }
 
 fn restart(restart: &Restart) -> String {
@@ -68,12 +69,12 @@ fn restart(restart: &Restart) -> String {
         (Some(1), false) => "1 pod restarts".to_string(),
         (Some(pods), false) => format!("{} restart", counted_pods(pods)),
     };
-    match restart.left {
+    match restart.min_available {
         Some(0) => words.push_str(", none is available meanwhile"),
         Some(left) => words.push_str(&format!(", at least {left} stay available")),
         None => {}
     }
-    if let (Some(quorum), Some(left)) = (restart.quorum, restart.left) {
+    if let (Some(quorum), Some(left)) = (restart.quorum, restart.min_available) {
         let kept = if left < quorum { "lost" } else { "kept" };
         words.push_str(&format!("; the quorum of {quorum} is {kept}"));
     }

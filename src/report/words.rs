@@ -254,15 +254,15 @@ pub(super) struct Titled<'a> {
 pub(super) fn objects<'a>(group: &'a Group<'_>) -> Vec<Titled<'a>> {
     let known = |id: &ObjectId| generator(id).unwrap_or_else(|| id.clone());
     let mut objects: BTreeMap<ObjectId, Titled<'a>> = BTreeMap::new();
-    for place in &group.places {
-        let id = known(&place.object.change.id);
+    for occurrence in &group.occurrences {
+        let id = known(&occurrence.object.change.id);
         let titled = objects.entry(id.clone()).or_insert_with(|| Titled {
             id,
             environments: Vec::new(),
             not: Vec::new(),
             otherwise: Vec::new(),
         });
-        titled.environments.push(place.environment);
+        titled.environments.push(occurrence.environment);
     }
     for it in &group.exceptions {
         if let Some(titled) = objects.get_mut(&known(it.id)) {
@@ -295,7 +295,7 @@ pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
             text: cause(it),
         }));
     }
-    let deploys = group.places.iter().flat_map(|it| &it.object.deploys);
+    let deploys = group.occurrences.iter().flat_map(|it| &it.object.deploys);
     let deploys: BTreeSet<&ObjectId> = deploys.collect();
     if !deploys.is_empty() {
         let mut names: Vec<String> = deploys.iter().map(ToString::to_string).collect();

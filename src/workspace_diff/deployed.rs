@@ -7,7 +7,7 @@ use crate::Compiled;
 use crate::chart::{Cache, Charts, Lock, Places, Request};
 use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, DeployedOrigins, Origins, Side, compare,
-    compare_deployed, deployed_origins, units_that_differ,
+    compare_deployed, deployed_origins, differing_units,
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Source, Span};
@@ -221,11 +221,11 @@ pub fn compare_repositories(
         );
         [old, new]
     };
-    let owners = [before, after].map(|it| CodeOwners::find(it.files, it.top));
+    let owners = [before, after].map(|it| CodeOwners::read(it.files, it.top));
     let claims = owners.each_ref().map(|owners| {
         move |_: &Entry, unit: &Unit| {
             let file = unit.span.as_ref().map(Span::path);
-            let owner = file.and_then(|it| owners.of(it));
+            let owner = file.and_then(|it| owners.owners(it));
             Claim {
                 title: title(unit),
                 owner: owner.map(Into::into),
@@ -440,7 +440,7 @@ pub fn changed_units(
         claim: &none,
         environment: &name,
     });
-    units_that_differ([&sides[0], &sides[1]])
+    differing_units([&sides[0], &sides[1]])
 }
 
 /// A state of a workspace and what is deployed from it.

@@ -138,11 +138,11 @@ impl<'a> State<'a> {
 
     /// Sets the owners of claims without an owner from `CODEOWNERS`.
     fn owned(&self, mut origins: Origins) -> Origins {
-        let owners = CodeOwners::find(self.files, self.top);
+        let owners = CodeOwners::read(self.files, self.top);
         for claim in origins.claims_mut().filter(|it| it.owner.is_none()) {
             let path = claim.span.as_ref().map(|it| self.root.join(it.path()));
             let path = path.as_ref().and_then(|it| it.below(self.top));
-            if let Some(owner) = path.as_ref().and_then(|it| owners.of(it)) {
+            if let Some(owner) = path.as_ref().and_then(|it| owners.owners(it)) {
                 *claim = Arc::new(Claim {
                     owner: Some(owner.into()),
                     ..Claim::clone(claim)

@@ -65,7 +65,7 @@ pub(super) fn check(
 fn environments(deployed: &DeployedOrigins) -> BTreeSet<String> {
     let seen = deployed.origins.iter();
     let seen = seen.filter_map(|it| it.1.environment.clone());
-    seen.chain(deployed.unseen.iter().cloned()).collect()
+    seen.chain(deployed.incomplete.iter().cloned()).collect()
 }
 
 /// Keeps the entries of these names.

@@ -1,4 +1,4 @@
-//! Objects that stay in the cluster as they are, although the tree changes or removes them.
+//! Finds objects that stay in the cluster as they are, although the tree changes or removes them.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use crate::diff::has_flux_setting;
 use crate::object::{Object, ObjectId};
 use crate::yaml::Node;
 
-/// Whether an object of a unit stays in the cluster when it is removed from the tree or when its unit is deleted.
-pub(super) fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
+/// Whether an object of a unit stays in the cluster when it is removed from the tree or, if `is_deleted` is true, when its unit is
+/// deleted.
+pub(super) fn stays_in_cluster(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
     let annotation = |key: &str| {
         let value = object.node.at_keys(&["metadata", "annotations", key]);
         value.and_then(Node::as_str).unwrap_or("")
     };
-    let is_retained = || annotation("helm.sh/resource-policy").trim() == "keep";
+    let has_keep_policy = || annotation("helm.sh/resource-policy").trim() == "keep";
     let is_hook = || {
         let policy = annotation("helm.sh/hook-delete-policy");
         !annotation("helm.sh/hook").is_empty() && !policy.contains("hook-succeeded")
@@ -24,15 +25,15 @@ pub(super) fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
         true => unit.keeps.on_deletion,
         false => unit.keeps.removed,
     };
-    // As `shouldBeDeleted` of Argo CD for Applications, and `filterManifestsToKeep` of Helm for releases.
+    // Same as `shouldBeDeleted` in Argo CD for Applications, and `filterManifestsToKeep` in Helm for releases.
     let by_engine = match &*unit.id.kind {
         // Objects that a hook creates are not part of the release.
-        "HelmRelease" => is_retained() || is_hook(),
+        "HelmRelease" => has_keep_policy() || is_hook(),
         "Application" if is_deleted => {
             let options = annotation("argocd.argoproj.io/sync-options").to_lowercase();
             let stays = |it: &str| it.trim() == "delete=false";
             object.kind() == "CustomResourceDefinition"
-                || is_retained()
+                || has_keep_policy()
                 || options.split(',').any(stays)
         }
         _ => false,
@@ -40,16 +41,17 @@ pub(super) fn outlives(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
     object.stays || keeps || by_engine
 }
 
-/// The units on both sides whose chart CRDs are not upgraded, by their marks.
-pub(super) fn keeping<'a>(units: &[Units<'a>; 2]) -> BTreeMap<String, &'a Unit> {
-    let kept = units[1]
+/// By mark: the units on both sides for which Helm does not upgrade the CRDs of the chart.
+pub(super) fn units_keeping_crds<'a>(units: &[Units<'a>; 2]) -> BTreeMap<String, &'a Unit> {
+    let keeping = units[1]
         .iter()
         .filter(|(key, (_, unit))| unit.keeps_crds && units[0].contains_key(key));
-    kept.map(|(key, (_, unit))| (mark(*key).as_str().to_string(), *unit))
+    keeping
+        .map(|(key, (_, unit))| (mark(*key).as_str().to_string(), *unit))
         .collect()
 }
 
-/// Removes the changes of CRDs that Helm does not upgrade, and reports which of them change in the chart.
+/// Removes CRDs that Helm does not upgrade from both sides, and reports those that change in the chart.
 pub(super) fn keep_crds(
     old: &mut Vec<Object>,
     new: &mut Vec<Object>,
@@ -58,8 +60,8 @@ pub(super) fn keep_crds(
 ) {
     let is_kept = |it: &mut Object| {
         let mark = it.mark.as_deref();
-        let is_of_crds = it.stays && it.kind() == "CustomResourceDefinition";
-        is_of_crds && mark.is_some_and(|it| keeping.contains_key(it))
+        let is_crd = it.stays && it.kind() == "CustomResourceDefinition";
+        is_crd && mark.is_some_and(|it| keeping.contains_key(it))
     };
     let [old, new] = [old, new].map(|it| it.extract_if(.., is_kept).collect::<Vec<_>>());
     let key = |it: &Object| (it.mark.clone(), it.name().to_string());
@@ -73,16 +75,16 @@ pub(super) fn keep_crds(
         }
     }
     for (mark, names) in changed {
-        notes.extend(keeping.get(mark).map(|it| kept(it, &names)));
+        notes.extend(keeping.get(mark).map(|it| kept_crds(it, &names)));
     }
 }
 
-/// Removes changes of objects that Flux only creates and never updates, and reports them.
-pub(super) fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
+/// Reverts changes of objects that Flux only creates and never updates, and reports them.
+pub(super) fn keep_create_only(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
     const KEY: &str = "kustomize.toolkit.fluxcd.io/ssa";
-    let is_for_creation = |it: &&mut Object| has_flux_setting(it, KEY, "IfNotPresent");
+    let is_create_only = |it: &&mut Object| has_flux_setting(it, KEY, "IfNotPresent");
     let mut known: BTreeMap<ObjectId, &Object> = BTreeMap::new();
-    for object in new.iter_mut().filter(is_for_creation) {
+    for object in new.iter_mut().filter(is_create_only) {
         if known.is_empty() {
             known = old.iter().map(|it| (it.id(), it)).collect();
         }
@@ -103,7 +105,7 @@ pub(super) fn keep_present(old: &[Object], new: &mut [Object], notes: &mut Diagn
     }
 }
 
-fn kept(unit: &Unit, names: &[&str]) -> Diagnostic {
+fn kept_crds(unit: &Unit, names: &[&str]) -> Diagnostic {
     let message = format!(
         "{} changes CRDs, but an upgrade does not update the CRDs in the cluster: {}",
         unit.id,

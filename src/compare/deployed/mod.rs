@@ -1,7 +1,7 @@
-//! Compares what is deployed on two sides, unit by unit, including the objects of charts and of nested units.
+//! Compares the objects that are deployed on two sides, unit by unit, including those of charts and of nested units.
 
 mod kept;
-mod left_out;
+mod excluded;
 mod order;
 mod origins;
 mod units;
@@ -10,59 +10,59 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::environment::with_findings;
+use super::environment::compare_objects;
 use super::rollout::Step;
-use super::{Changed, Comparison, Origin, Origins, Side, presence};
+use super::{ChangedObject, Comparison, Origin, Origins, Side, presence};
 use crate::deploy::{Status, Unit};
 use crate::diff::Options;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::parallel::each;
-use kept::{keep_crds, keep_present, keeping, outlives};
-use left_out::left_out;
+use excluded::excluded_units;
+use kept::{keep_crds, keep_create_only, stays_in_cluster, units_keeping_crds};
 use order::order;
 use origins::origin;
 pub use origins::{DeployedOrigins, SyncOptions, deployed_origins};
 pub use units::Deployed;
-use units::{Key, Units, by_key, chart, definition, environment_of, is_same_objects, mark};
+use units::{Key, Units, by_key, chart, definition, environment_of, has_same_objects, mark};
 use values::values_without_effect;
 
-/// Compares what is deployed on two sides.
+/// Compares the objects that are deployed on two sides.
 ///
-/// A unit that can only be built on one side is not compared, nor are units that depend on it; a note says so, because a missing
-/// result would look like a deletion. The objects of a suspended unit are unchanged, and so are the CRDs of a chart that Helm does
-/// not upgrade.
+/// A unit that can only be built on one side is not compared, with a note, because missing objects would look like deletions; the
+/// same applies to the units that it deploys. The objects of a suspended unit are treated as unchanged, and so are the CRDs of a
+/// chart that Helm does not upgrade.
 pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Comparison {
     let mut comparison = Comparison::default();
     let units = sides.map(by_key);
-    let left_out = left_out(sides, &units, &mut comparison.notes);
-    let [old, new] = [0, 1].map(|at| gather(sides, &units, at, &left_out));
+    let excluded = excluded_units(sides, &units, &mut comparison.notes);
+    let [old, new] = [0, 1].map(|at| collect_objects(sides, &units, at, &excluded));
     comparison
         .notes
-        .extend(values_without_effect(&units, &left_out));
-    let keeping = keeping(&units);
+        .extend(values_without_effect(&units, &excluded));
+    let keeping = units_keeping_crds(&units);
     let names: BTreeSet<&String> = old.objects.keys().chain(new.objects.keys()).collect();
     let none = Tree::new();
     let root = TreePath::root();
-    let [before, after] = [(&old, sides[0]), (&new, sides[1])].map(|(found, side)| Side {
+    let [before, after] = [(&old, sides[0]), (&new, sides[1])].map(|(objects, side)| Side {
         files: &none,
         root: &root,
         name: side.name,
-        origins: Some(&found.origins),
+        origins: Some(&objects.origins),
     });
     let compared = each(
         names.into_iter().collect::<Vec<_>>(),
         &mut comparison.notes,
         |name, notes| {
-            let of = |found: &Gathered| found.objects.get(name).cloned().unwrap_or_default();
-            let (mut old, mut new) = (of(&old), of(&new));
+            let objects = |side: &SideObjects| side.objects.get(name).cloned().unwrap_or_default();
+            let (mut old, mut new) = (objects(&old), objects(&new));
             keep_crds(&mut old, &mut new, &keeping, notes);
-            keep_present(&old, &mut new, notes);
-            let rest = || new.clone();
-            with_findings(
+            keep_create_only(&old, &mut new, notes);
+            let all_after = || new.clone();
+            compare_objects(
                 name.clone(),
                 [&old, &new],
-                &rest,
+                &all_after,
                 [&before, &after],
                 options,
             )
@@ -74,8 +74,8 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     for environment in &mut comparison.environments {
         environment.steps = steps(&environment.objects, [&old, &new], &units, &order);
     }
-    for found in [&old, &new] {
-        for (title, name) in found.origins.claims() {
+    for side in [&old, &new] {
+        for (title, name) in side.origins.claims() {
             let environments = comparison.claims.entry(title.to_string()).or_default();
             environments.insert(name.to_string());
         }
@@ -84,24 +84,23 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     comparison
 }
 
-/// The units whose objects differ, by the name of their environment. A unit that cannot be built is included if its definition
-/// differs.
-pub fn units_that_differ(sides: [&Deployed<'_>; 2]) -> BTreeMap<String, BTreeSet<ObjectId>> {
+/// By environment: the units whose objects differ. A unit that cannot be built is included if its definition differs.
+pub fn differing_units(sides: [&Deployed<'_>; 2]) -> BTreeMap<String, BTreeSet<ObjectId>> {
     let units = sides.map(by_key);
     let keys: BTreeSet<Key<'_>> = units.iter().flat_map(|it| it.keys().copied()).collect();
     let mut found: BTreeMap<String, BTreeSet<ObjectId>> = BTreeMap::new();
     for key in keys {
         let [old, new] = units.each_ref().map(|it| it.get(&key).copied());
         let is_same = old.zip(new).is_some_and(|(old, new)| {
-            let same_definition = match (definition(old.0, old.1), definition(new.0, new.1)) {
+            let has_same_definition = match (definition(old.0, old.1), definition(new.0, new.1)) {
                 (Some(old), Some(new)) => old.node.same_data(&new.node),
                 (None, None) => true,
                 _ => false,
             };
-            let is_seen = |it: &Unit| it.status == Status::Built;
-            let is_known =
-                is_seen(old.1) && is_seen(new.1) || same_definition && old.1.status == new.1.status;
-            is_known && is_same_objects(&old.1.objects, &new.1.objects)
+            let is_built = |it: &Unit| it.status == Status::Built;
+            let is_comparable = is_built(old.1) && is_built(new.1)
+                || has_same_definition && old.1.status == new.1.status;
+            is_comparable && has_same_objects(&old.1.objects, &new.1.objects)
         });
         if let (false, Some((entry, _))) = (is_same, new.or(old)) {
             let name = (sides[1].environment)(entry);
@@ -111,24 +110,26 @@ pub fn units_that_differ(sides: [&Deployed<'_>; 2]) -> BTreeMap<String, BTreeSet
     found
 }
 
-/// The objects of one side by environment, each marked with its unit, and the data of the units.
-struct Gathered {
+/// The objects of one side.
+struct SideObjects {
+    /// By environment: the objects, each marked with its unit.
     objects: BTreeMap<String, Vec<Object>>,
+    /// The origins of the objects, by the marks of their units.
     origins: Origins,
-    /// The marks of units by the addresses of their claims, because titles of claims need not be unique.
+    /// By claim of a unit: the mark of the unit. The key is the address of the claim, because titles of claims need not be unique.
     marks: BTreeMap<usize, TreePath>,
 }
 
-fn gather(
+fn collect_objects(
     sides: [&Deployed<'_>; 2],
     units: &[Units<'_>; 2],
     at: usize,
-    left_out: &BTreeSet<Key<'_>>,
-) -> Gathered {
+    excluded: &BTreeSet<Key<'_>>,
+) -> SideObjects {
     let mut objects: BTreeMap<String, Vec<Object>> = BTreeMap::new();
     let mut origins: Vec<(TreePath, Origin)> = Vec::new();
     for (key, (entry, unit)) in &units[at] {
-        if left_out.contains(key) {
+        if excluded.contains(key) {
             continue;
         }
         let environment = environment_of(sides[at], entry, unit);
@@ -136,7 +137,7 @@ fn gather(
         let other = units[1 - at].get(key).map(|it| it.1);
         let marked = unit.objects.iter().map(|it| Object {
             mark: Some(mark.as_str().into()),
-            stays: outlives(it, unit, other.is_none()),
+            stays: stays_in_cluster(it, unit, other.is_none()),
             ..it.clone()
         });
         objects
@@ -151,7 +152,7 @@ fn gather(
         let title = chart(old, new);
         origins.push((mark, origin(sides[at], (entry, unit), environment, &title)));
     }
-    Gathered {
+    SideObjects {
         objects,
         marks: origins
             .iter()
@@ -161,10 +162,10 @@ fn gather(
     }
 }
 
-/// The units whose objects change, in order.
+/// The units whose objects change, in the order of reconciliation.
 fn steps(
-    objects: &[Changed],
-    sides: [&Gathered; 2],
+    objects: &[ChangedObject],
+    sides: [&SideObjects; 2],
     units: &[Units<'_>; 2],
     order: &BTreeMap<Key<'_>, usize>,
 ) -> Vec<Step> {
@@ -193,7 +194,7 @@ fn steps(
     }
     let mut steps: Vec<Step> = found.into_values().collect();
     steps.sort_by_key(|it| it.order);
-    // Numbers are only assigned to units that change.
+    // The steps are numbered without gaps for units that do not change.
     let numbers: BTreeSet<usize> = steps.iter().map(|it| it.order).collect();
     for step in &mut steps {
         step.order = numbers.range(..step.order).count();

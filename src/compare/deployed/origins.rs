@@ -1,9 +1,9 @@
-//! What is deployed, in the form that checks use.
+//! The deployed objects of one side, in the form that checks use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::origin::Written;
+use super::super::origin::ValueFiles;
 use super::super::{Claim, Origin, Origins};
 use super::units::{Deployed, by_key, definition, environment_of, mark};
 use crate::deploy::{self, ChartInputs, Entry, Status, Unit};
@@ -26,32 +26,32 @@ pub(super) fn origin(
             ..claim
         }),
         objects: unit.objects.clone(),
-        written: match unit.origin {
-            deploy::Origin::Chart(_) => Written::Values,
-            _ => Written::Anywhere,
+        value_files: match unit.origin {
+            deploy::Origin::Chart(_) => ValueFiles::Values,
+            _ => ValueFiles::Objects,
         },
     }
 }
 
-/// What is deployed, in the form that checks use.
+/// The deployed objects of one side, in the form that checks use.
 #[derive(Clone, Debug, Default)]
 pub struct DeployedOrigins {
-    /// The units that could be built: their environments, claims and objects.
+    /// The origins of the units that could be built, with their environments, claims and objects.
     pub origins: Origins,
-    /// The objects that make an engine deploy these units.
-    pub seen: BTreeSet<ObjectId>,
-    /// The charts that units install, with their values, by environment.
+    /// The identities of these units.
+    pub built_units: BTreeSet<ObjectId>,
+    /// By environment: the charts that units install, with their values.
     pub inputs: BTreeMap<String, ChartInputs>,
-    /// Environments with a unit that could not be built and is not a chart, so its objects may be anywhere.
-    pub unseen: BTreeSet<String>,
-    /// Environments that nothing in the repository applies, although it contains entries that apply themselves, or Kustomizations that
-    /// patch what they apply.
+    /// Environments with a unit that could not be built and is not a chart, so that further objects may be deployed there.
+    pub incomplete: BTreeSet<String>,
+    /// Environments that nothing in the repository applies, although it contains entries that apply themselves, or Flux
+    /// Kustomizations that patch the sync objects they apply.
     pub unapplied: BTreeSet<String>,
-    /// How Argo CD applies the objects of its Applications, by their indexes in `origins`.
+    /// By path in `origins`: the options with which Argo CD applies the objects of an Application.
     pub sync_options: BTreeMap<TreePath, SyncOptions>,
 }
 
-/// How Argo CD applies the objects of an Application.
+/// The options with which Argo CD applies the objects of an Application.
 #[derive(Clone, Debug)]
 pub struct SyncOptions {
     /// The identity of the Application.
@@ -60,7 +60,7 @@ pub struct SyncOptions {
     pub options: Vec<String>,
 }
 
-/// The origins of everything that is deployed.
+/// Collects the deployed objects of a side.
 pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     let mut found = DeployedOrigins::default();
     let mut origins: Vec<(TreePath, Origin)> = Vec::new();
@@ -75,17 +75,17 @@ pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
             found.unapplied.insert(environment.clone());
         }
         let inputs = unit.inputs.iter().map(|it| (unit.id.clone(), it.clone()));
-        let of_environment = found.inputs.entry(environment.clone()).or_default();
-        of_environment.extend(inputs);
+        let environment_inputs = found.inputs.entry(environment.clone()).or_default();
+        environment_inputs.extend(inputs);
         match (&unit.status, &unit.origin) {
             (Status::NotBuilt(_), deploy::Origin::Chart(_)) => continue,
             (Status::NotBuilt(_), _) => {
-                found.unseen.insert(environment);
+                found.incomplete.insert(environment);
                 continue;
             }
             _ => {}
         }
-        found.seen.insert(unit.id.clone());
+        found.built_units.insert(unit.id.clone());
         if &*unit.id.kind == "Application" {
             let options = SyncOptions {
                 application: unit.id.clone(),
@@ -99,7 +99,7 @@ pub fn deployed_origins(side: &Deployed<'_>) -> DeployedOrigins {
     found
 }
 
-/// Whether a Kustomization patches those that it applies, or HelmReleases.
+/// Whether a Flux Kustomization patches the Kustomizations or HelmReleases that it applies.
 fn patches_sync_objects(kustomization: &Object) -> bool {
     let patches = kustomization.node.at_keys(&["spec", "patches"]);
     let patches = patches.and_then(Node::as_sequence).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The units of a side.
+//! The units that are deployed on one side.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::tree::TreePath;
 pub struct Deployed<'a> {
     /// The entries of the side, with their units and objects.
     pub deployment: &'a Deployment,
-    /// The name of the side in notes: `HEAD~1`.
+    /// The name of the side in notes, such as `HEAD~1`.
     pub name: &'a str,
-    /// The claim of a unit, or a claim made from the unit itself: the title and line under which its objects are reported.
+    /// Returns the claim of a unit, or one created from the unit itself. Its title and location are used to report the objects.
     pub claim: &'a (dyn Fn(&Entry, &Unit) -> Claim + Sync),
-    /// The name of the environment of an entry.
+    /// Returns the name of the environment of an entry.
     pub environment: &'a (dyn Fn(&Entry) -> String + Sync),
 }
 
-/// An entry's folder and a unit of it.
+/// The key of a unit: the folder of its entry, and its identity.
 pub(super) type Key<'a> = (&'a TreePath, &'a ObjectId);
 
-/// The units of a side, by key.
+/// By key: the entry and the unit.
 pub(super) type Units<'a> = BTreeMap<Key<'a>, (&'a Entry, &'a Unit)>;
 
-/// The units of a side.
+/// All units of a side.
 pub(super) fn by_key<'a>(side: &Deployed<'a>) -> Units<'a> {
     let entries = side.deployment.entries.iter();
     let units = entries.flat_map(|entry| entry.units.iter().map(move |it| (entry, it)));
@@ -35,18 +35,18 @@ pub(super) fn by_key<'a>(side: &Deployed<'a>) -> Units<'a> {
         .collect()
 }
 
-/// The object that makes the engine deploy a unit, as its parent unit contains it.
+/// The object of a unit, such as its HelmRelease, as its parent unit deploys it.
 pub(super) fn definition<'a>(entry: &'a Entry, unit: &Unit) -> Option<&'a Object> {
     let parent = unit.parent.and_then(|it| entry.units.get(it))?;
     parent.objects.iter().find(|it| it.id() == unit.id)
 }
 
-pub(super) fn is_same_objects(old: &[Object], new: &[Object]) -> bool {
+pub(super) fn has_same_objects(old: &[Object], new: &[Object]) -> bool {
     let mut pairs = old.iter().zip(new);
     old.len() == new.len() && pairs.all(|(old, new)| old.node.same_data(&new.node))
 }
 
-/// The environment of a unit: that of its entry, with the cluster that it deploys to if that is a different one.
+/// The environment of a unit: that of its entry, with the target cluster if it is another cluster.
 pub(super) fn environment_of(side: &Deployed<'_>, entry: &Entry, unit: &Unit) -> String {
     match &*unit.cluster {
         "" => (side.environment)(entry),
@@ -54,20 +54,20 @@ pub(super) fn environment_of(side: &Deployed<'_>, entry: &Entry, unit: &Unit) ->
     }
 }
 
-/// How the objects of a unit are identified.
+/// The mark of a unit's objects, with which their unit is found again.
 pub(super) fn mark((folder, id): Key<'_>) -> TreePath {
     let parts = [folder.as_str(), &*id.kind, &*id.namespace, &*id.name];
     let path = parts.iter().filter(|it| !it.is_empty()).copied();
     TreePath::new(&path.collect::<Vec<_>>().join("/")).unwrap_or_else(TreePath::root)
 }
 
-/// The chart of a unit, with both versions if they differ.
+/// The suffix of a unit's title with its chart, with both versions if they differ; empty for units without a chart.
 pub(super) fn chart(old: Option<&Unit>, new: Option<&Unit>) -> String {
-    let title = |it: Option<&Unit>| match &it?.origin {
+    let chart = |it: Option<&Unit>| match &it?.origin {
         deploy::Origin::Chart(chart) => Some(chart.clone()),
         _ => None,
     };
-    match (title(old), title(new)) {
+    match (chart(old), chart(new)) {
         (Some(old), Some(new)) if old.name == new.name && old.version != new.version => {
             format!(" (chart {old} → {})", new.version)
         }

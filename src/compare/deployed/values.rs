@@ -1,4 +1,4 @@
-//! Values of releases without effect.
+//! Finds values of Helm releases that have no effect.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use crate::deploy::{idle_changes, lost_values};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::yaml::parallel::each;
 
-/// Finds values of releases that no longer have an effect, or whose change has none.
+/// Reports values of Helm releases that no longer have an effect, or whose change has none.
 pub(super) fn values_without_effect(
     [old, new]: &[Units<'_>; 2],
-    left_out: &BTreeSet<Key<'_>>,
+    excluded: &BTreeSet<Key<'_>>,
 ) -> Diagnostics {
-    let pairs = new.iter().filter(|it| !left_out.contains(it.0));
+    let pairs = new.iter().filter(|it| !excluded.contains(it.0));
     let pairs = pairs.filter_map(|(key, (_, unit))| {
         let before = old.get(key)?.1;
         let is_same = before.trials.len() == unit.trials.len();
@@ -41,13 +41,13 @@ pub(super) fn values_without_effect(
             }
             for value in idle_changes(before, after) {
                 let message = format!(
-                    "the change of the value `{}` of {} changes nothing that is deployed",
+                    "the change of the value `{}` of {} does not change any deployed object",
                     value.name(),
                     unit.id
                 );
                 let note = Diagnostic::warning("value-without-effect", message).at(&value.span);
                 notes.push(note.help(
-                    "look at the spelling of its keys, and at conditions that switch it off",
+                    "check the spelling of its keys, and conditions in the chart that disable it",
                 ));
             }
         },

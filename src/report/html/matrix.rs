@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::compare::{Changed, Comparison, Found, Section, matrix};
+use crate::compare::{ChangedObject, Comparison, LocatedFinding, Section, matrix};
 
 use super::super::View;
 use super::super::words::{headings, name, sign};
@@ -75,7 +75,7 @@ fn by_unit(comparison: &Comparison, page: &mut String) {
             page,
             "<tr><th scope=\"row\"><button data-environment=\"{name}\" aria-pressed=\"false\"><span class=\"name\">{name}</span> {flag}</button></th>"
         );
-        let objects: Vec<&Changed> = environment.objects.iter().collect();
+        let objects: Vec<&ChangedObject> = environment.objects.iter().collect();
         cell(comparison, "", &environment.name, Some(&objects), page);
         page.push_str("</tr>\n");
     }
@@ -112,7 +112,7 @@ fn cell(
     comparison: &Comparison,
     claim: &str,
     environment: &str,
-    objects: Option<&Vec<&Changed>>,
+    objects: Option<&Vec<&ChangedObject>>,
     page: &mut String,
 ) {
     // A missing claim looks like an unchanged one, because unaffected parts are not rendered.
@@ -150,13 +150,13 @@ fn cell(
 fn found<'a>(
     comparison: &'a Comparison,
     environment: &'a str,
-) -> impl Iterator<Item = &'a Found> + 'a {
+) -> impl Iterator<Item = &'a LocatedFinding> + 'a {
     let environments = comparison.environments.iter();
     let environments = environments.filter(move |it| it.name == environment);
     environments.flat_map(|it| &it.findings)
 }
 
-fn flag(found: &[&Found]) -> String {
+fn flag(found: &[&LocatedFinding]) -> String {
     let ink = match found.iter().any(|it| is_grave(it)) {
         true => "stop",
         false => "warn",

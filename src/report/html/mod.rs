@@ -13,7 +13,8 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::compare::{
-    Comparison, DangerGroup, Found, FoundGroup, Group, Section, danger_groups, findings, sections,
+    Comparison, DangerGroup, FindingGroup, Group, LocatedFinding, Section, danger_groups, findings,
+    sections,
 };
 use crate::danger::DISCLAIMER;
 use crate::diag::Severity;
@@ -117,7 +118,7 @@ fn chip(class: &str, many: usize, words: &str, page: &mut String) {
     );
 }
 
-fn bar(findings: &[FoundGroup<'_>], page: &mut String) {
+fn bar(findings: &[FindingGroup<'_>], page: &mut String) {
     page.push_str("<div class=\"bar\"><div role=\"search\"><label class=\"find\"><input id=\"find\" type=\"search\" placeholder=\"Search objects, fields, values\" aria-label=\"Search\" autocomplete=\"off\" spellcheck=\"false\"><kbd>/</kbd></label>");
     if !findings.is_empty() {
         page.push_str(
@@ -138,14 +139,14 @@ fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
     page.push_str("</ul></div></section>\n");
 }
 
-fn is_grave(found: &Found) -> bool {
+fn is_grave(found: &LocatedFinding) -> bool {
     found.finding.danger.severity == Severity::Error
 }
 
 /// Objects with a danger, and in which environment.
 type Grave<'a> = BTreeSet<(&'a ObjectId, &'a str)>;
 
-fn grave<'a>(findings: &[FoundGroup<'a>]) -> Grave<'a> {
+fn grave<'a>(findings: &[FindingGroup<'a>]) -> Grave<'a> {
     let all = findings.iter().flat_map(|it| {
         let id = &it.found.finding.id;
         it.environments
@@ -192,7 +193,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
         finding.danger.code,
         tags(environments.iter().copied(), "tag"),
     );
-    if let Some(span) = &it.found.place {
+    if let Some(span) = &it.found.span {
         let _ = write!(page, "<code>{}</code>", escaped(&place(span, view)));
     }
     if let Some(others) = words::others(group) {
@@ -208,7 +209,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
 
 fn changes(
     sections: &[Section<'_>],
-    findings: &[FoundGroup<'_>],
+    findings: &[FindingGroup<'_>],
     view: &View<'_>,
     page: &mut String,
 ) {
@@ -259,11 +260,11 @@ fn title(title: &str) -> String {
 fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut String) {
     let rows = words::all_rows(group);
     let claims = group
-        .places
+        .occurrences
         .iter()
         .filter_map(|it| it.object.claim.as_ref());
-    let mut places = group.places.iter();
-    let is_grave = places.any(|it| grave.contains(&(&it.object.change.id, it.environment)));
+    let mut occurrences = group.occurrences.iter();
+    let is_grave = occurrences.any(|it| grave.contains(&(&it.object.change.id, it.environment)));
     let open = if may_open && (1..=ROWS_OPEN).contains(&rows.len()) && !group.kind.is_gone() {
         " open"
     } else {
@@ -275,7 +276,7 @@ fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut Strin
         "<details class=\"change\"{open}{} data-grave=\"{is_grave}\"><summary><span class=\"sign {word}\" title=\"{word}\">{}</span><div class=\"who\">",
         data(
             claims.map(|it| &*it.title),
-            group.places.iter().map(|it| it.environment)
+            group.occurrences.iter().map(|it| it.environment)
         ),
         escaped(&sign(group.kind).to_string()),
     );

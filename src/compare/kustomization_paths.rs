@@ -1,9 +1,9 @@
-//! The files and folders that a kustomization names.
+//! The files and folders that a kustomization refers to.
 
 use crate::tree::TreePath;
 use crate::yaml::{Node, View};
 
-/// Fields whose entries become part of the result.
+/// Fields of a kustomization whose entries become part of the result.
 const LISTS: [&str; 3] = ["resources", "bases", "components"];
 
 /// The entries of a kustomization whose objects are part of its result.
@@ -13,38 +13,38 @@ pub fn resources(kustomization: &Node) -> impl Iterator<Item = &str> {
     entries.filter_map(Node::as_str)
 }
 
-/// All other texts in a kustomization that may be the path of a file: of a patch, a generator or a configuration. `folder` contains
-/// the kustomization.
+/// All other strings in a kustomization that may be the path of a file, such as a patch, a file of a generator or a configuration.
+/// `folder` contains the kustomization.
 pub fn files(kustomization: &Node, folder: &TreePath) -> Vec<TreePath> {
     let mut found = Vec::new();
     for entry in kustomization.as_mapping().into_iter().flatten() {
         if !LISTS.contains(&entry.key.as_str().unwrap_or("")) {
-            gather(&entry.value, folder, &mut found);
+            collect_paths(&entry.value, folder, &mut found);
         }
     }
     found
 }
 
-fn gather(node: &Node, folder: &TreePath, found: &mut Vec<TreePath>) {
+fn collect_paths(node: &Node, folder: &TreePath, found: &mut Vec<TreePath>) {
     match node.view() {
         View::Scalar(text) if text.contains('\n') => {}
         View::Scalar(text) => {
-            // A generator's file may have another key: `key=path`.
+            // A generator can rename a file: `key=path`.
             let path = text.split_once('=').map_or(text, |it| it.1);
             let is_path = path.contains('.') || path.contains('/');
             let path = Some(path).filter(|_| is_path);
             found.extend(path.and_then(|it| folder.resolve(it)));
         }
-        View::Sequence(items) => items.iter().for_each(|it| gather(it, folder, found)),
+        View::Sequence(items) => items.iter().for_each(|it| collect_paths(it, folder, found)),
         View::Mapping(entries) => {
-            let wanted = entries.iter().filter(|it| {
+            let searched = entries.iter().filter(|it| {
                 // The values of these fields are data, even if they look like paths.
                 !matches!(
                     it.key.as_str(),
                     Some("literals" | "valuesInline" | "annotations" | "labels" | "pairs")
                 )
             });
-            wanted.for_each(|it| gather(&it.value, folder, found));
+            searched.for_each(|it| collect_paths(&it.value, folder, found));
         }
     }
 }
