@@ -198,14 +198,14 @@ fn compile_unmixed(
                 repository.bases.clear();
             }
             if let Some(below_top) = &options.below_top {
-                let (workspace, environments) = (&repository.workspace, &repository.environments);
+                let (workspace, environments) = (&repository.config, &repository.environments);
                 diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
             }
             let files = &with_remotes;
             let composed = pipeline::run(files, &repository, options, is_proven, &mut diagnostics);
             requests = repository.charts.requests();
             repository.templates.put_on(&options.shelf);
-            (Some(repository.workspace.output.clone()), composed)
+            (Some(repository.config.output.clone()), composed)
         }
         None => (None, None),
     };
@@ -279,7 +279,7 @@ fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
     if scope.claims.is_empty() {
         return scope.clone();
     }
-    let scope = load::widen_entangled(files, scope);
+    let scope = load::widen_for_lookups(files, scope);
     compose::widen_for_overlays(files, &scope)
 }
 

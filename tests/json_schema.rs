@@ -8,7 +8,7 @@ use boon::{Compiler, SchemaIndex, Schemas as Compiled};
 use pleach::diag::{Diagnostics, Source};
 use pleach::disk::Folder;
 use pleach::json_schema::{Form, Schemas, modeline};
-use pleach::load::{self, normalise};
+use pleach::load::{self, normalize_field_names};
 use pleach::schema::{as_json, validate};
 use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::{FieldPath, Node, Step, View, parse};
@@ -149,7 +149,7 @@ fn a_misspelled_field_is_refused_where_the_loader_refuses_it() {
                     let mut misspelled = document.clone();
                     misspell(&mut misspelled, &place);
                     let mut read = misspelled.clone();
-                    normalise(&mut read, kind, &mut Diagnostics::default());
+                    normalize_field_names(&mut read, kind, &mut Diagnostics::default());
                     let faults = validate(&read, &kind.schema, "claim");
                     if faults.iter().any(|it| it.code == "unknown-field") {
                         let at = document.span();

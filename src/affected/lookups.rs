@@ -1,14 +1,14 @@
-//! Claims whose references do not appear in their documents: their kind has `find`, or its expressions call `claim(…)`.
+//! Finds affected claims whose references are not in their documents: their kind has `find`, or its expressions call `claim(…)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Search, Touched, documents, links};
 use crate::layout::BASE;
-use crate::load::{Entanglement, Looks, WorkspaceConfig};
+use crate::load::{KindLookups, LookedUpKinds, WorkspaceConfig};
 use crate::yaml::Node;
 
-/// Adds the claims that look for affected claims, then those that refer to these, and so on. Such claims can also read the names of
-/// all environments.
+/// Adds the claims that look up affected claims, then those that refer to the added ones, and so on. Claims of kinds with lookups can
+/// also read the names of all environments.
 pub(super) fn search(
     search: &mut Search<'_>,
     workspaces: [&WorkspaceConfig; 2],
@@ -16,8 +16,8 @@ pub(super) fn search(
 ) {
     let [before, after] = search.sides;
     let sides = [
-        Entanglement::of(before, workspaces[0]),
-        Entanglement::of(after, workspaces[1]),
+        KindLookups::read(before, workspaces[0]),
+        KindLookups::read(after, workspaces[1]),
     ];
     let mut names = search.names.clone();
     names.insert(BASE.to_string());
@@ -27,7 +27,7 @@ pub(super) fn search(
             Some(Touched::Claims(claims)) => has_other_names || !claims.is_empty(),
             None => has_other_names,
         };
-        if !is_touched || !sides.iter().any(|it| it.has(&name)) {
+        if !is_touched || !sides.iter().any(|it| it.may_affect(&name)) {
             continue;
         }
         match has_other_names {
@@ -39,19 +39,19 @@ pub(super) fn search(
 
 /// The claims of an environment, including those of base.
 struct Claims {
-    /// The kinds of each claim name: a document may have a different kind on the other side.
+    /// By name: the kinds of the claim, which may differ between the sides.
     kinds: BTreeMap<String, BTreeSet<String>>,
-    /// The claims that look for others, each with the kind it looks for.
-    looking: Vec<(String, Looks)>,
+    /// The names of the claims with lookups, each with the kinds that it looks up.
+    with_lookups: Vec<(String, LookedUpKinds)>,
 }
 
 impl Claims {
-    fn of(search: &Search<'_>, entangled: &[Entanglement<'_>; 2], environment: &str) -> Claims {
+    fn of(search: &Search<'_>, lookups: &[KindLookups<'_>; 2], environment: &str) -> Claims {
         let mut claims = Claims {
             kinds: BTreeMap::new(),
-            looking: Vec::new(),
+            with_lookups: Vec::new(),
         };
-        for (side, entangled) in search.sides.into_iter().zip(entangled) {
+        for (side, lookups) in search.sides.into_iter().zip(lookups) {
             for folder in [environment, BASE] {
                 for document in documents::of_environment(side, folder) {
                     let kind = document.get("kind").and_then(Node::as_str);
@@ -62,9 +62,9 @@ impl Claims {
                     if !kinds.insert(kind.to_string()) {
                         continue;
                     }
-                    let looks = entangled.looks(kind);
-                    let looks = looks.map(|it| (name.to_string(), it.clone()));
-                    claims.looking.extend(looks);
+                    let looked_up = lookups.of_kind(kind);
+                    let looked_up = looked_up.map(|it| (name.to_string(), it.clone()));
+                    claims.with_lookups.extend(looked_up);
                 }
             }
         }
@@ -72,8 +72,7 @@ impl Claims {
     }
 
     fn touch(self, search: &mut Search<'_>, environment: &str) {
-        let mut looking = self.looking;
-        // The kinds of affected claims; `None` for a claim whose document is not found.
+        let mut with_lookups = self.with_lookups;
         let mut seen: BTreeSet<String> = BTreeSet::new();
         loop {
             let Some(Touched::Claims(touched)) = search.found.environments.get(environment) else {
@@ -83,15 +82,16 @@ impl Claims {
             if new.is_empty() {
                 return;
             }
-            let known = new.iter().map(|it| self.kinds.get(it));
-            let is_wanted = |looks: &Looks| {
-                known.clone().any(|kinds| match kinds {
-                    Some(kinds) => kinds.iter().any(|it| looks.has(it)),
+            // The kinds of affected claims; `None` for a claim whose document is not found.
+            let affected = new.iter().map(|it| self.kinds.get(it));
+            let may_look_up_affected = |looked_up: &LookedUpKinds| {
+                affected.clone().any(|kinds| match kinds {
+                    Some(kinds) => kinds.iter().any(|it| looked_up.contains(it)),
                     None => true,
                 })
             };
-            let found: Vec<(String, Looks)> =
-                looking.extract_if(.., |it| is_wanted(&it.1)).collect();
+            let found = with_lookups.extract_if(.., |it| may_look_up_affected(&it.1));
+            let found: Vec<(String, LookedUpKinds)> = found.collect();
             seen.extend(new);
             for (name, _) in &found {
                 search.found.touch_claim(environment, name);

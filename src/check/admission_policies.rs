@@ -8,7 +8,7 @@ use super::pods::pods;
 use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::layout::Folder;
-use crate::load::OwnPolicy;
+use crate::load::ShortPolicy;
 use crate::object::{Gvk, Object};
 use crate::validate::RuleBudget;
 use crate::validate::kyverno::{self, KyvernoFinding, KyvernoPolicies};
@@ -27,9 +27,10 @@ pub(super) fn findings(
 ) -> Vec<Diagnostic> {
     let documents = &cluster.policies;
     let mut found = documents.faults.clone();
-    let is_here =
-        |it: &&OwnPolicy| it.environments.is_empty() || it.environments.iter().any(|it| it == name);
-    let own_policies: Vec<&OwnPolicy> = documents.own.iter().filter(is_here).collect();
+    let is_here = |it: &&ShortPolicy| {
+        it.environments.is_empty() || it.environments.iter().any(|it| it == name)
+    };
+    let own_policies: Vec<&ShortPolicy> = documents.own.iter().filter(is_here).collect();
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
     let own = scene.objects.iter().filter_map(|it| {
         let fault = other_policy(&it.object)?;

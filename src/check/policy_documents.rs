@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Source};
-use crate::load::OwnPolicy;
+use crate::load::ShortPolicy;
 use crate::object::Object;
 use crate::validate::{kyverno, policy};
 use crate::yaml::parse;
@@ -17,7 +17,7 @@ pub struct PolicyDocuments {
     /// All Kubernetes objects of the folder, including parameters and bindings.
     pub(super) objects: Vec<Object>,
     /// The policies in the short form.
-    pub(super) own: Vec<OwnPolicy>,
+    pub(super) own: Vec<ShortPolicy>,
     /// Diagnostics about the files.
     pub(super) faults: Vec<Diagnostic>,
 }
@@ -29,11 +29,11 @@ impl PolicyDocuments {
             match parse(source) {
                 Ok(documents) => {
                     for document in documents {
-                        if !OwnPolicy::is(&document) {
+                        if !ShortPolicy::is_short_policy(&document) {
                             found.objects.push(Object::new(document));
                             continue;
                         }
-                        match OwnPolicy::read(document) {
+                        match ShortPolicy::read(document) {
                             Ok(policy) => found.own.push(policy),
                             Err(faults) => found.faults.extend(faults),
                         }
@@ -50,9 +50,11 @@ impl PolicyDocuments {
     /// The same, together with the short-form policies among some objects.
     pub(super) fn with_own(&self, objects: &[Object]) -> PolicyDocuments {
         let mut all = self.clone();
-        let own = objects.iter().filter(|it| OwnPolicy::is(&it.node));
+        let own = objects
+            .iter()
+            .filter(|it| ShortPolicy::is_short_policy(&it.node));
         for object in own {
-            match OwnPolicy::read(object.node.clone()) {
+            match ShortPolicy::read(object.node.clone()) {
                 Ok(policy) => all.own.push(policy),
                 Err(faults) => all.faults.extend(faults),
             }

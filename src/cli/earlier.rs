@@ -74,7 +74,7 @@ pub(super) fn without(existing: Tree, earlier: &[EarlierTree], output: &TreePath
 /// Reports them at `output` in pleach.yaml. Warning: `earlier-output`.
 pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let place = || WorkspaceConfig::read(&session.files).map(|it| it.output_place);
+    let place = || WorkspaceConfig::read(&session.files).map(|it| it.output_span);
     let Some(place) = (!earlier.is_empty()).then(place).and_then(Result::ok) else {
         return found;
     };

@@ -124,7 +124,7 @@ fn outline(kind: &ClaimKind, columns: usize) -> String {
 
 /// CRDs that a kind provides or requires, each with its condition.
 fn capabilities(kind: &ClaimKind, key: &str) -> Vec<String> {
-    let items = kind.written.get(key).and_then(Node::as_sequence);
+    let items = kind.spec.get(key).and_then(Node::as_sequence);
     let describe = |item: &Node| {
         let word = |key: &str| item.get(key).and_then(Node::as_str);
         let name = match (word("name"), word("names")) {

@@ -218,7 +218,7 @@ impl<'a> Composer<'a> {
         }
         let composer = Composer {
             files,
-            workspace: &workspace.workspace,
+            workspace: &workspace.config,
             charts: &workspace.charts,
             is_whole: workspace.scope.is_whole(),
             base_overlay,

@@ -1,4 +1,4 @@
-//! The files of claims below an environment's folder.
+//! Finds the files with claims in the folder of an environment.
 
 use super::document::unreadable;
 use super::links;
@@ -10,7 +10,8 @@ use crate::tree::{EntryKind, Files, TreePath, Walk};
 /// The number of errors after which no further folder is read.
 const UNREADABLE_MAX: usize = 100;
 
-/// The files ending in `.yaml` or `.yml` below a folder, except dot files and `environment.yaml`.
+/// The files ending in `.yaml` or `.yml` below a folder, except hidden files and `environment.yaml`. Reports files that look like
+/// claim files but are not read.
 pub fn claim_files(
     files: &dyn Files,
     folder: &TreePath,
@@ -36,11 +37,13 @@ pub fn claim_files(
                 folders.add(path);
                 continue;
             }
-            match Role::of(&path, current == *folder) {
-                Role::Environment => {}
-                Role::Misnamed => diagnostics.extend(unread::wrong_environment_file(&path)),
-                Role::Claims => found.push(path),
-                Role::Other => {
+            match FileRole::new(&path, current == *folder) {
+                FileRole::Environment => {}
+                FileRole::MisnamedEnvironment => {
+                    diagnostics.extend(unread::wrong_environment_file(&path));
+                }
+                FileRole::Claims => found.push(path),
+                FileRole::Other => {
                     diagnostics.extend(unread::wrong_extension(&path));
                     diagnostics.extend(unread::json_claim(files, &path));
                 }
@@ -48,7 +51,7 @@ pub fn claim_files(
         }
     }
     let repeated = folders.into_repeated();
-    diagnostics.extend(repeated.iter().map(|it| links::repeated(files, it)));
+    diagnostics.extend(repeated.iter().map(|it| links::repeated_folder(files, it)));
     found.sort();
     found
 }
@@ -59,11 +62,11 @@ pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
         return Some(false);
     }
     let is_top = path.parts().nth(1).is_none();
-    match Role::of(path, is_top) {
-        Role::Environment => Some(false),
-        Role::Misnamed => None,
-        Role::Claims => Some(true),
-        Role::Other => {
+    match FileRole::new(path, is_top) {
+        FileRole::Environment => Some(false),
+        FileRole::MisnamedEnvironment => None,
+        FileRole::Claims => Some(true),
+        FileRole::Other => {
             let is_reported = unread::wrong_extension(path).is_some();
             (!path.name().ends_with(".json") && !is_reported).then_some(false)
         }
@@ -71,28 +74,28 @@ pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
 }
 
 /// The role of a file below an environment's folder, by its name.
-enum Role {
+enum FileRole {
     /// `environment.yaml`.
     Environment,
     /// A file whose name is similar to `environment.yaml`.
-    Misnamed,
+    MisnamedEnvironment,
     Claims,
     Other,
 }
 
-impl Role {
-    /// `is_top` is whether the file is in the environment's folder itself.
-    fn of(path: &TreePath, is_top: bool) -> Role {
+impl FileRole {
+    /// `is_top` is true if the file is directly in the environment's folder.
+    fn new(path: &TreePath, is_top: bool) -> FileRole {
         match path.name() {
-            ENVIRONMENT if is_top => Role::Environment,
-            _ if is_top && is_misnamed(path) => Role::Misnamed,
-            name if name.ends_with(".yaml") || name.ends_with(".yml") => Role::Claims,
-            _ => Role::Other,
+            ENVIRONMENT if is_top => FileRole::Environment,
+            _ if is_top && is_misnamed_environment(path) => FileRole::MisnamedEnvironment,
+            name if name.ends_with(".yaml") || name.ends_with(".yml") => FileRole::Claims,
+            _ => FileRole::Other,
         }
     }
 }
 
 /// Whether the name of a file is similar to `environment.yaml`.
-pub(super) fn is_misnamed(path: &TreePath) -> bool {
+pub(super) fn is_misnamed_environment(path: &TreePath) -> bool {
     unread::wrong_environment_file(path).is_some()
 }

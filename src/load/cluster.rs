@@ -1,7 +1,7 @@
-//! The cluster settings of an environment without its claims, for commands that only render for a cluster.
+//! Reads the settings of an environment's cluster without its claims, for commands that only render for a cluster.
 
 use super::engine::Engines;
-use super::environment::read_own_file;
+use super::environment::read_environment_file;
 use super::environment_names;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::tree::Files;
@@ -10,9 +10,9 @@ use crate::yaml::Node;
 /// A cluster as `environment.yaml` describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cluster {
-    /// `kubernetesVersion` with all three numbers; empty if not set.
+    /// `kubernetesVersion` as major, minor and patch version; empty if not set.
     pub kubernetes_version: String,
-    /// `helmVersion`: the major version of Helm that installs charts there.
+    /// `helmVersion`, the major version of Helm that installs charts in the cluster.
     pub helm_version: Option<i64>,
 }
 
@@ -32,7 +32,7 @@ pub fn cluster(
         let known = names.iter().map(String::as_str);
         return Err(fault.did_you_mean(environment, known).into());
     }
-    let node = read_own_file(files, engines, environment)?;
+    let node = read_environment_file(files, engines, environment)?;
     let spec = |key: &str| node.at_keys(&["spec", key]);
     let version = spec("kubernetesVersion").and_then(Node::as_str);
     Ok(Cluster {

@@ -16,7 +16,7 @@ pub(super) fn read_text(files: &dyn Files, path: &TreePath) -> Result<Arc<Source
     text_source(path, &bytes)
 }
 
-/// A file or folder of the workspace that exists but cannot be read.
+/// The error for a file or folder of the workspace that cannot be read.
 pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let help = match error {
         FilesError::Outside => "copy the target of the link into the workspace",
@@ -25,16 +25,16 @@ pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     };
     let message = format!("cannot read `{path}`: {error}");
     let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);
-    let place = Span::new(&Source::new(path.clone(), ""), 0..0);
-    fault.at(place).help(help)
+    let start = Span::new(&Source::new(path.clone(), ""), 0..0);
+    fault.at(start).help(help)
 }
 
-/// A file with a single document, checked against its schema.
+/// Reads a file with a single document and validates it with a schema. `kind` is the kind of the document, for messages.
 pub(super) fn read_checked(
     files: &dyn Files,
     path: &TreePath,
     schema: &Schema,
-    root: &str,
+    kind: &str,
 ) -> Result<Node, Diagnostics> {
     let source = read_text(files, path)?;
     let mut node = parse_one(&source)?;
@@ -42,17 +42,17 @@ pub(super) fn read_checked(
     if node.is_null() {
         let fault = Diagnostic::error(
             "empty-file",
-            format!("the file is empty; expected `kind: {root}`"),
+            format!("the file is empty; expected `kind: {kind}`"),
         );
         return Err(fault
             .at(Span::new(&source, 0..0))
             .help(format!(
-                "begin with `apiVersion: pleach.dev/v1` and `kind: {root}`"
+                "begin with `apiVersion: pleach.dev/v1` and `kind: {kind}`"
             ))
             .into());
     }
     let mut faults = Diagnostics::default();
-    faults.extend(validate(&node, schema, root));
+    faults.extend(validate(&node, schema, kind));
     if faults.has_errors() {
         Err(faults)
     } else {
@@ -60,7 +60,7 @@ pub(super) fn read_checked(
     }
 }
 
-/// Whether an `apiVersion` is one of Kubernetes' own groups: the core group, or one without a dot or below `k8s.io`.
+/// Whether an `apiVersion` belongs to Kubernetes: the core group, a group without a dot, or a group below `k8s.io`.
 pub fn is_kubernetes_api(api_version: &str) -> bool {
     match api_version.split_once('/') {
         None => api_version.starts_with('v'),
@@ -68,7 +68,7 @@ pub fn is_kubernetes_api(api_version: &str) -> bool {
     }
 }
 
-/// Credentials in a file of the workspace, which would be committed to Git and copied into the rendered tree. Errors:
+/// Reports credentials in a file of the workspace, which would be committed to Git and copied to the rendered tree. Errors:
 /// `plain-secret`.
 pub(super) fn plain_secrets(node: &Node) -> Diagnostics {
     let faults = find_secrets(node).into_iter().map(|secret| {

@@ -1,4 +1,4 @@
-//! The sync engine of an environment, as far as its settings are read. What an engine does is in its folder of `engine`.
+//! The sync engines as far as reading environments needs them. The rest of an engine is in its folder of `engine`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,25 +18,25 @@ pub struct Engine {
     pub title: &'static str,
     /// The kind of the object that applies a claim's folder.
     pub claim_kind: &'static str,
-    /// This kind in messages.
+    /// The name of this kind in messages.
     pub claim_title: &'static str,
-    /// The folder of what its environments share. Each engine always has its own, so that adding an environment of another engine
-    /// does not move files.
+    /// The name of the folder with the claims that its environments share. Each engine has a different one, so that adding an
+    /// environment of another engine does not move files.
     pub base: &'static str,
     /// The namespace that its installation creates.
     pub namespace: &'static str,
     /// Names that neither claims nor environments can have.
     pub reserved: &'static [&'static str],
-    /// The fields of `spec` of an environment that it reads, as properties of a schema. The description of a field that other
-    /// engines read, too, is appended to theirs.
+    /// The fields of `spec` in `environment.yaml` that it reads, as properties of a schema. If several engines read the same field,
+    /// their descriptions are joined.
     pub schema: &'static str,
-    /// Those of these fields whose keys are names of claims.
+    /// The paths of fields whose keys are names of claims.
     pub claim_fields: &'static [&'static [&'static str]],
-    /// What to write in place of a field that it does not read.
+    /// The help for fields that the engine does not read: what to use instead.
     pub instead: &'static str,
-    /// Whether it reads the tree of an environment from Git.
+    /// Whether it reads the tree of an environment from Git. The argument is the `environment.yaml`.
     pub reads_git: fn(&Node) -> bool,
-    /// Reports invalid settings in `environment.yaml`, beyond violations of the schema.
+    /// Reports invalid settings in `environment.yaml` that its schema cannot express.
     pub check: fn(&Node, &WorkspaceConfig, &mut Diagnostics),
 }
 
@@ -62,12 +62,12 @@ pub struct Engines {
 /// The format of `environment.yaml`.
 struct Format {
     schema: Schema,
-    /// The part of each engine.
-    parts: Vec<Mapping>,
+    /// For each engine: the properties of `spec` that it reads.
+    properties: Vec<Mapping>,
 }
 
 impl Engines {
-    /// The default engine and further ones.
+    /// Creates the table of engines. `default` is the engine of environments that do not set one.
     pub fn new(
         default: &'static Engine,
         others: impl IntoIterator<Item = &'static Engine>,
@@ -79,7 +79,7 @@ impl Engines {
         }
     }
 
-    /// All of them, in a fixed order.
+    /// All engines, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = &'static Engine> {
         self.all.iter().copied()
     }
@@ -89,11 +89,11 @@ impl Engines {
         self.default
     }
 
-    /// The engine of an environment.
-    pub(super) fn of(&self, environment: &Node) -> &'static Engine {
+    /// The engine that an `environment.yaml` sets, or the default.
+    pub(super) fn engine_of(&self, environment: &Node) -> &'static Engine {
         let name = setting(environment, &["engine"]).and_then(Node::as_str);
-        let found = self.iter().find(|it| Some(it.name) == name);
-        found.unwrap_or(self.default)
+        let engine = self.iter().find(|it| Some(it.name) == name);
+        engine.unwrap_or(self.default)
     }
 
     /// Whether a folder of the tree is a base folder.
@@ -101,12 +101,12 @@ impl Engines {
         self.iter().any(|it| it.base == folder)
     }
 
-    /// Whether claims and environments cannot have a name, because a file or an object of an engine has it.
+    /// Whether a name is reserved for a file or an object of an engine, so that claims and environments cannot have it.
     pub(super) fn reserves(&self, name: &str) -> bool {
         self.is_base(name) || self.iter().any(|it| it.reserved.contains(&name))
     }
 
-    /// The fields of an environment, below `spec`, whose keys are names of claims.
+    /// The paths of fields below `spec` of `environment.yaml` whose keys are names of claims.
     pub fn claim_fields(&self) -> impl Iterator<Item = &'static [&'static str]> {
         self.iter().flat_map(|it| it.claim_fields).copied()
     }
@@ -117,26 +117,26 @@ impl Engines {
     }
 
     fn format(&self) -> &Format {
-        self.format.get_or_init(|| Format::of(self))
+        self.format.get_or_init(|| Format::new(self))
     }
 
-    /// Reports settings that the engine of an environment does not read.
+    /// Reports settings that only other engines read.
     pub(super) fn check(&self, environment: &Node, diagnostics: &mut Diagnostics) {
-        let engine = self.of(environment);
-        let parts = || self.iter().zip(&self.format().parts);
-        let own = parts().find(|it| it.0 == engine).map(|it| it.1);
+        let engine = self.engine_of(environment);
+        let engines = || self.iter().zip(&self.format().properties);
+        let own = engines().find(|it| it.0 == engine).map(|it| it.1);
         let (Some(own), Some(spec)) = (own, environment.get("spec")) else {
             return;
         };
-        let mut known = BTreeSet::new();
-        for (reader, part) in parts().filter(|it| it.0 != engine) {
+        let mut reported = BTreeSet::new();
+        for (other, properties) in engines().filter(|it| it.0 != engine) {
             let mut found = Vec::new();
-            find_unread(spec, part, own, "spec", &mut found);
-            for (field, value) in found.into_iter().filter(|it| known.insert(it.0.clone())) {
+            find_unread(spec, properties, own, "spec", &mut found);
+            for (field, value) in found.into_iter().filter(|it| reported.insert(it.0.clone())) {
                 let message = format!("{} does not read `{field}`", engine.title);
                 let help = format!(
                     "remove it, or set `engine: {}`; {}",
-                    reader.name, engine.instead
+                    other.name, engine.instead
                 );
                 let fault = Diagnostic::error("invalid-value", message).at(value);
                 diagnostics.push(fault.help(help));
@@ -144,15 +144,15 @@ impl Engines {
         }
     }
 
-    /// Reports settings of base that have no effect there.
+    /// Reports settings for engines in the `environment.yaml` of base, where they have no effect.
     pub(super) fn check_base(&self, base: &Node, diagnostics: &mut Diagnostics) {
-        let parts = self.format().parts.iter().flat_map(Mapping::keys);
-        let keys: BTreeSet<&str> = parts.chain(["layout"]).collect();
+        let keys = self.format().properties.iter().flat_map(Mapping::keys);
+        let keys: BTreeSet<&str> = keys.chain(["layout"]).collect();
         for key in keys {
-            if let Some(found) = setting(base, &[key]) {
+            if let Some(value) = setting(base, &[key]) {
                 let message =
                     format!("`environments/{BASE}` is not synced and cannot have `{key}`");
-                let fault = Diagnostic::error("invalid-value", message).at(found);
+                let fault = Diagnostic::error("invalid-value", message).at(value);
                 diagnostics.push(fault.help("remove it here, and set it in the environments"));
             }
         }
@@ -166,12 +166,12 @@ impl fmt::Debug for Engines {
 }
 
 impl Format {
-    fn of(engines: &Engines) -> Format {
-        let part = |it: &Engine| {
+    fn new(engines: &Engines) -> Format {
+        let properties = |it: &Engine| {
             let node = own_document(&format!("environment-{}.yaml", it.name), it.schema);
             node.as_mapping().cloned().unwrap_or_default()
         };
-        let parts: Vec<Mapping> = engines.iter().map(part).collect();
+        let properties: Vec<Mapping> = engines.iter().map(properties).collect();
         let mut schema = own_document("environment.yaml", include_str!("schemas/environment.yaml"));
         let spec = schema.at_keys_mut(&["properties", "spec", "properties"]);
         if let Some(spec) = spec.and_then(Node::as_mapping_mut) {
@@ -181,54 +181,56 @@ impl Format {
                 field.insert("enum", Node::sequence(names));
                 let titles: Vec<&str> = engines.iter().map(|it| it.title).collect();
                 let (titles, default) = (titles.join(" or "), engines.default.name);
-                let words = format!("What syncs the tree: {titles}. Default `{default}`.");
-                field.insert("description", words);
+                let description =
+                    format!("The engine that syncs the tree: {titles}. Default `{default}`.");
+                field.insert("description", description);
             }
-            parts.iter().for_each(|it| add(spec, it));
+            properties.iter().for_each(|it| merge(spec, it));
         }
         Format {
             schema: schema_of_own(&schema),
-            parts,
+            properties,
         }
     }
 }
 
-/// Adds a part of a schema.
-fn add(schema: &mut Mapping, part: &Mapping) {
-    for Entry { key, value } in part {
+/// Merges properties into those of a schema. Descriptions are joined.
+fn merge(schema: &mut Mapping, properties: &Mapping) {
+    for Entry { key, value } in properties {
         let name = key.as_str().unwrap_or("");
-        let Some(own) = schema.get_mut(name) else {
+        let Some(existing) = schema.get_mut(name) else {
             schema.insert(key.clone(), value.clone());
             continue;
         };
-        if let (Some(own), Some(part)) = (own.as_mapping_mut(), value.as_mapping()) {
-            add(own, part);
-        } else if let (Some(text), Some(more), "description") = (own.as_str(), value.as_str(), name)
+        if let (Some(existing), Some(added)) = (existing.as_mapping_mut(), value.as_mapping()) {
+            merge(existing, added);
+        } else if let (Some(text), Some(added), "description") =
+            (existing.as_str(), value.as_str(), name)
         {
-            *own = Node::string(format!("{text} {more}"));
+            *existing = Node::string(format!("{text} {added}"));
         }
     }
 }
 
-/// Fields that are in one part of the schema and not in the other, with their paths.
+/// Collects the settings that are among the properties of another engine and not among the own ones, with their paths.
 fn find_unread<'a>(
     settings: &'a Node,
-    part: &Mapping,
+    other: &Mapping,
     own: &Mapping,
-    above: &str,
+    parent: &str,
     found: &mut Vec<(String, &'a Node)>,
 ) {
-    for Entry { key, value } in part {
+    for Entry { key, value } in other {
         let name = key.as_str().unwrap_or("");
         let Some(setting) = settings.get(name).filter(|it| !it.is_null()) else {
             continue;
         };
-        let path = format!("{above}.{name}");
+        let path = format!("{parent}.{name}");
         match own.get(name) {
             None => found.push((path, setting)),
             Some(own) => {
-                if let (Some(part), Some(own)) = (properties(value), properties(own)) {
-                    find_unread(setting, part, own, &path, found);
+                if let (Some(other), Some(own)) = (properties(value), properties(own)) {
+                    find_unread(setting, other, own, &path, found);
                 }
             }
         }
@@ -239,8 +241,8 @@ fn properties(schema: &Node) -> Option<&Mapping> {
     schema.get("properties")?.as_mapping()
 }
 
-/// A field of `spec` of an environment, unless it is null.
+/// A field below `spec` of an `environment.yaml`; `None` if it is null.
 pub fn setting<'a>(environment: &'a Node, keys: &[&str]) -> Option<&'a Node> {
-    let found = environment.get("spec")?.at_keys(keys)?;
-    Some(found).filter(|it| !it.is_null())
+    let value = environment.get("spec")?.at_keys(keys)?;
+    Some(value).filter(|it| !it.is_null())
 }

@@ -1,10 +1,10 @@
-//! `environments/<name>/`: the settings of a cluster, and its claims.
+//! Reads the folders of environments: the settings of a cluster, and its claims.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::claim::{self, Claim};
-use super::claim_files::{claim_files, is_misnamed};
+use super::claim_files::{claim_files, is_misnamed_environment};
 use super::document::{plain_secrets, read_checked, read_text};
 use super::engine::{Engine, Engines, setting};
 use super::kind::{ClaimKind, Kinds};
@@ -22,45 +22,45 @@ pub struct Environment {
     pub name: String,
     /// The sync engine that reconciles it.
     pub engine: &'static Engine,
-    /// Labels for every object.
+    /// Labels that are added to all objects.
     pub labels: Mapping,
-    /// Excluded claims of base, as `Kind/name`.
+    /// The claims of base that the environment excludes, as `Kind/name`.
     pub exclude: Vec<Node>,
     /// CRDs that are installed in the cluster by other means.
     pub provides: Vec<Node>,
-    /// The form of its part of the tree.
+    /// The layout of the environment's folders in the tree.
     pub layout: Layout,
-    /// The document that its engine reads its settings from: `environment.yaml`, except for base.
+    /// The document with the settings for the engine: `environment.yaml` or, for base, that of the first environment of the engine.
     pub settings: Node,
     /// The value of `environment` in templates and rules.
     pub values: Node,
-    /// Its claims, in the order of files and documents.
+    /// The claims, in the order of files and documents.
     pub claims: Vec<Claim>,
-    /// Invalid claims, which are already reported.
-    pub broken: Vec<Broken>,
-    /// Whether a file of claims cannot be read, so some claims are unknown.
-    pub has_unread: bool,
+    /// The documents that are not valid claims, which are already reported.
+    pub invalid_claims: Vec<InvalidClaim>,
+    /// Whether a file cannot be parsed, so that it may contain further claims.
+    pub has_unreadable_file: bool,
     /// The location of `environment.yaml`, for errors that belong to no field.
     pub span: Span,
 }
 
-/// The kind and name of an invalid claim.
+/// The kind and name of an invalid claim; empty if missing.
 #[derive(Clone, Debug)]
-pub struct Broken {
+pub struct InvalidClaim {
     kind: String,
     name: String,
 }
 
-impl Broken {
-    fn of(node: &Node) -> Broken {
-        let word = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
-        Broken {
-            kind: word(&["kind"]).to_string(),
-            name: word(&["metadata", "name"]).to_string(),
+impl InvalidClaim {
+    fn new(node: &Node) -> InvalidClaim {
+        let text = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
+        InvalidClaim {
+            kind: text(&["kind"]).to_string(),
+            name: text(&["metadata", "name"]).to_string(),
         }
     }
 
-    /// Its name; empty if missing.
+    /// The name; empty if missing.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -70,7 +70,7 @@ impl Broken {
         self.kind == kind && self.name == name
     }
 
-    /// Whether `kind` and `name` identify this claim, allowing for a typo in the name.
+    /// Whether it is probably the claim with this kind and name, allowing for a typo in its name.
     pub fn is_probable_match(&self, kind: &ClaimKind, name: &str) -> bool {
         kind.has_name(&self.kind) && nearest(&self.name, [name]).is_some()
     }
@@ -83,7 +83,7 @@ impl Environment {
         Environment::new(BASE, &node, engine, Layout::default())
     }
 
-    /// Its folder in each part of the tree.
+    /// The name of its folders in the tree.
     pub fn folder(&self) -> &str {
         match &*self.name {
             BASE => self.engine.base,
@@ -91,8 +91,8 @@ impl Environment {
         }
     }
 
-    /// The base of an engine: with this engine, and with the settings of its first environment, because `overlays/base` may contain
-    /// the namespace of Argo CD.
+    /// A copy of base for an engine, with the settings of the first environment of that engine: the objects of base must have the
+    /// namespace of its Argo CD.
     pub(super) fn for_engine(
         &self,
         engine: &'static Engine,
@@ -109,7 +109,7 @@ impl Environment {
         environment
     }
 
-    /// Reports settings for claims that the environment does not have. `known` are the names of those that it has.
+    /// Reports settings for claims that do not exist. `known` are the names of the environment's claims. Errors: `unknown-claim`.
     pub fn check_claim_fields(&self, known: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
         let fields = self.engine.claim_fields.iter();
         let fields = fields.filter_map(|it| setting(&self.settings, it)?.as_mapping());
@@ -138,7 +138,7 @@ impl Environment {
         Environment {
             name: name.to_string(),
             engine,
-            layout: Layout::of(spec("layout")).unwrap_or(layout),
+            layout: Layout::parse(spec("layout")).unwrap_or(layout),
             labels: spec("labels")
                 .and_then(Node::as_mapping)
                 .cloned()
@@ -148,14 +148,14 @@ impl Environment {
             values: values(name, node, engine),
             settings: node.clone(),
             claims: Vec::new(),
-            broken: Vec::new(),
-            has_unread: false,
+            invalid_claims: Vec::new(),
+            has_unreadable_file: false,
             span: node.span().clone(),
         }
     }
 }
 
-/// All fields, with defaults, so that expressions can rely on them.
+/// The value of `environment` in templates and rules. It has all fields, so that expressions do not need to test for them.
 fn values(name: &str, node: &Node, engine: &Engine) -> Node {
     let spec = |key: &str| setting(node, &[key]).cloned();
     let map = || Node::mapping(Mapping::new());
@@ -178,9 +178,11 @@ fn values(name: &str, node: &Node, engine: &Engine) -> Node {
 pub(super) struct Draft<'a> {
     environment: Environment,
     engines: &'a Engines,
+    /// The files with claims.
     sources: Vec<Arc<Source>>,
+    /// The documents of the parsed files.
     documents: Vec<Node>,
-    /// Whether files were skipped.
+    /// Whether some files were not read.
     is_partial: bool,
 }
 
@@ -189,10 +191,10 @@ impl Draft<'_> {
         self.is_partial
     }
 
-    /// Whether a file that names one of these claims contains references to others.
+    /// Whether one of these claims may refer to another claim.
     pub(super) fn may_refer(&self, names: &BTreeSet<String>) -> bool {
         let mut sources = self.sources.iter();
-        sources.any(|it| is_about(it, names) && it.text.contains("valueFrom"))
+        sources.any(|it| may_contain(it, names) && it.text.contains("valueFrom"))
     }
 
     /// Parses the files; with `names`, only those that may contain a claim with one of these names.
@@ -202,22 +204,22 @@ impl Draft<'_> {
         diagnostics: &mut Diagnostics,
     ) {
         let sources = self.sources.iter();
-        for source in sources.filter(|it| names.is_none_or(|names| is_about(it, names))) {
+        for source in sources.filter(|it| names.is_none_or(|names| may_contain(it, names))) {
             match parse(source) {
                 Ok(mut documents) => {
                     documents.iter_mut().for_each(Node::settle_as_data);
-                    let wanted = documents.into_iter().filter(|it| is_asked_for(it, names));
-                    self.documents.extend(wanted);
+                    let requested = documents.into_iter().filter(|it| is_requested(it, names));
+                    self.documents.extend(requested);
                 }
                 Err(faults) => {
-                    self.environment.has_unread = true;
+                    self.environment.has_unreadable_file = true;
                     diagnostics.extend(faults);
                 }
             }
         }
     }
 
-    /// The values of `kind` in the documents.
+    /// The value of `kind` of each document.
     pub(super) fn kinds(&self) -> impl Iterator<Item = String> {
         let documents = self.documents.iter();
         documents.filter_map(|it| it.get("kind")?.as_str().map(str::to_string))
@@ -227,31 +229,32 @@ impl Draft<'_> {
     pub(super) fn finish(self, kinds: &Kinds, diagnostics: &mut Diagnostics) -> Environment {
         let mut environment = self.environment;
         for node in self.documents {
-            let broken = Broken::of(&node);
+            let invalid = InvalidClaim::new(&node);
             match claim::read(node, &environment.name, kinds, self.engines, diagnostics) {
                 Some(claim) => environment.claims.push(claim),
-                None => environment.broken.push(broken),
+                None => environment.invalid_claims.push(invalid),
             }
         }
         environment
     }
 }
 
-fn is_asked_for(document: &Node, names: Option<&BTreeSet<String>>) -> bool {
+/// Whether a document has one of these names, or no name.
+fn is_requested(document: &Node, names: Option<&BTreeSet<String>>) -> bool {
     let name = document.at_keys(&["metadata", "name"]);
     let name = name.and_then(Node::as_str);
     !document.is_null() && names.zip(name).is_none_or(|(names, it)| names.contains(it))
 }
 
-/// Whether a file may contain a claim with one of these names. A name may be written with an escape sequence.
-fn is_about(source: &Source, names: &BTreeSet<String>) -> bool {
+/// Whether a file may contain a claim with one of these names. A file with a backslash may contain any name, as an escape sequence.
+fn may_contain(source: &Source, names: &BTreeSet<String>) -> bool {
     let text = source.text.as_bytes();
     let mut names = names.iter();
     names.any(|it| says(text, it)) || memchr::memchr(b'\\', text).is_some()
 }
 
-/// The `environment.yaml` of an environment. Errors: the file is missing or invalid.
-pub(super) fn read_own_file(
+/// Reads the `environment.yaml` of an environment. Errors: the file is missing or invalid.
+pub(super) fn read_environment_file(
     files: &dyn Files,
     engines: &Engines,
     name: &str,
@@ -260,7 +263,7 @@ pub(super) fn read_own_file(
     read_checked(files, &path, engines.schema(), "Environment")
 }
 
-/// What environments are read with.
+/// Reads environments of a workspace.
 #[derive(Clone, Copy)]
 pub(super) struct EnvironmentReader<'a> {
     pub(super) files: &'a dyn Files,
@@ -268,8 +271,8 @@ pub(super) struct EnvironmentReader<'a> {
     pub(super) engines: &'a Engines,
 }
 
-/// The files that may contain some claims, if there is an index.
-fn files_about(
+/// The files that may contain claims with these names; `None` if there is no index of words.
+fn find_files(
     files: &dyn Files,
     folder: &TreePath,
     names: &BTreeSet<String>,
@@ -280,8 +283,8 @@ fn files_about(
 }
 
 impl<'a> EnvironmentReader<'a> {
-    /// Reads an environment's folder; with `names`, files without a claim of such a name may be skipped. `None` if its own file is
-    /// invalid; its claims are then not read.
+    /// Reads an environment's folder. With `names`, files without a claim of such a name may be skipped. `None` if its
+    /// `environment.yaml` is missing or invalid.
     pub(super) fn read(
         &self,
         name: &str,
@@ -290,11 +293,11 @@ impl<'a> EnvironmentReader<'a> {
     ) -> Option<Draft<'a>> {
         let (folder, _) = environment_folder(name);
         let mut found = Diagnostics::default();
-        let paths = names.and_then(|it| files_about(self.files, &folder, it));
+        let paths = names.and_then(|it| find_files(self.files, &folder, it));
         let is_partial = paths.is_some();
         let paths = paths.unwrap_or_else(|| claim_files(self.files, &folder, &mut found));
-        let mut places = found.iter().filter_map(|it| it.span.as_ref());
-        let is_misnamed = places.any(|it| is_misnamed(it.path()));
+        let mut spans = found.iter().filter_map(|it| it.span.as_ref());
+        let is_misnamed = spans.any(|it| is_misnamed_environment(it.path()));
         diagnostics.extend(found);
         self.files.expect(&paths);
         let environment = self.environment(name, is_misnamed, diagnostics)?;
@@ -309,7 +312,7 @@ impl<'a> EnvironmentReader<'a> {
         })
     }
 
-    /// The environment without its claims; `is_misnamed` is whether its file has a similar name and is reported.
+    /// Reads the environment without its claims. `is_misnamed` is true if a file with a similar name is already reported.
     fn environment(
         &self,
         name: &str,
@@ -330,12 +333,12 @@ impl<'a> EnvironmentReader<'a> {
             }
             _ => {}
         }
-        match read_own_file(self.files, self.engines, name) {
+        match read_environment_file(self.files, self.engines, name) {
             Ok(node) => {
                 self.check_name(name, &node, diagnostics);
                 diagnostics.extend(plain_secrets(&node));
                 self.check_settings(name, &node, diagnostics);
-                Some(self.of_node(name, &node))
+                Some(self.convert(name, &node))
             }
             Err(faults) => {
                 diagnostics.extend(faults);
@@ -344,16 +347,19 @@ impl<'a> EnvironmentReader<'a> {
         }
     }
 
-    fn of_node(&self, name: &str, node: &Node) -> Environment {
-        Environment::new(name, node, self.engines.of(node), self.workspace.layout)
+    /// Converts an `environment.yaml`.
+    fn convert(&self, name: &str, node: &Node) -> Environment {
+        let engine = self.engines.engine_of(node);
+        Environment::new(name, node, engine, self.workspace.layout)
     }
 
-    /// Whether an environment has overlays on an engine's base and does not exclude all of its claims, according to its own file.
-    pub(super) fn takes(&self, name: &str, engine: &Engine, claim: &Claim) -> bool {
-        let Ok(node) = read_own_file(self.files, self.engines, name) else {
+    /// Whether an environment has overlays on the base of an engine and does not exclude a claim of base. Only its
+    /// `environment.yaml` is read.
+    pub(super) fn uses_base_claim(&self, name: &str, engine: &Engine, claim: &Claim) -> bool {
+        let Ok(node) = read_environment_file(self.files, self.engines, name) else {
             return false;
         };
-        let environment = self.of_node(name, &node);
+        let environment = self.convert(name, &node);
         if environment.engine != engine || environment.layout != Layout::Overlays {
             return false;
         }
@@ -364,28 +370,30 @@ impl<'a> EnvironmentReader<'a> {
         !environment.exclude.iter().any(excludes)
     }
 
-    /// Base has no engine of its own: it is rendered for each engine in use.
+    /// Reports invalid settings for the engine. Base cannot have any, because it is rendered for each engine that is used.
     fn check_settings(&self, name: &str, node: &Node, diagnostics: &mut Diagnostics) {
         if name == BASE {
             return self.engines.check_base(node, diagnostics);
         }
         self.engines.check(node, diagnostics);
-        (self.engines.of(node).check)(node, self.workspace, diagnostics);
+        (self.engines.engine_of(node).check)(node, self.workspace, diagnostics);
     }
 
+    /// Checks `metadata.name` of an environment. Errors: `invalid-value`, `reserved-name`.
     fn check_name(&self, name: &str, node: &Node, diagnostics: &mut Diagnostics) {
         let is_reserved = name == "overlay" || name != BASE && self.engines.reserves(name);
-        let Some(given) = node.at_keys(&["metadata", "name"]) else {
+        let Some(name_node) = node.at_keys(&["metadata", "name"]) else {
             return;
         };
-        if given.as_str() != Some(name) {
+        if name_node.as_str() != Some(name) {
             let fault = Diagnostic::error(
                 "invalid-value",
                 format!("the name of the environment must be that of its folder, `{name}`"),
             );
-            diagnostics.push(fault.at(given).fix(
+            let written = name_node.as_str().unwrap_or("");
+            diagnostics.push(fault.at(name_node).fix(
                 format!("write `name: {name}`, or rename the folder"),
-                Edit::rename(given.span(), given.as_str().unwrap_or(""), name),
+                Edit::rename(name_node.span(), written, name),
             ));
         } else if is_reserved {
             diagnostics.push(
@@ -393,14 +401,14 @@ impl<'a> EnvironmentReader<'a> {
                     "reserved-name",
                     format!("an environment cannot be named `{name}`"),
                 )
-                .at(given)
+                .at(name_node)
                 .help("rename the folder and the environment"),
             );
         }
     }
 }
 
-/// An environment's folder and its own file.
+/// The folder of an environment and the path of its `environment.yaml`.
 pub fn environment_folder(name: &str) -> (TreePath, TreePath) {
     let folder = Folder::Environments.path().child(name);
     let file = folder.child(ENVIRONMENT);

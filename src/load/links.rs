@@ -1,5 +1,5 @@
-//! Reports links that are broken, lead out of the workspace, form cycles or lead to a folder that is already read, and names that
-//! are not valid UTF-8.
+//! Reports links that are broken, lead out of the workspace, form cycles or lead to a folder that is already read, and names of files
+//! that are not valid UTF-8.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::document::unreadable;
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::tree::{Files, FilesError, Recorded, TreePath, Unlisted};
 
-/// Reports links that cannot be followed and names that were left out, from all requests that `files` has recorded.
+/// Reports links that could not be followed and files that were skipped, in all accesses that `files` has recorded.
 pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
     let links: BTreeMap<TreePath, FilesError> = files
         .bad_links()
@@ -16,13 +16,13 @@ pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
         .collect();
     for (link, error) in links {
         let fault = unreadable(&link, &error);
-        let is_known = diagnostics.iter().any(|it| it.message == fault.message);
-        if !is_known {
+        let is_reported = diagnostics.iter().any(|it| it.message == fault.message);
+        if !is_reported {
             diagnostics.push(fault);
         }
     }
-    diagnostics.extend(files.unlisted().iter().map(|(path, why)| {
-        match why {
+    diagnostics.extend(files.unlisted().iter().map(|(path, reason)| {
+        match reason {
             Unlisted::Cycle => warning(
                 path,
                 format!("`{path}` links to one of its parent folders and is not followed"),
@@ -31,13 +31,13 @@ pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
                 "unread-file",
                 format!("`{path}` is not read: its name is not valid UTF-8"),
             )
-            .at(place(path))
+            .at(start_of(path))
             .help("rename it"),
         }
     }));
 }
 
-/// The first part of a path that cannot be followed: the link.
+/// The link in a path that cannot be followed.
 fn link(files: &dyn Files, path: &TreePath) -> TreePath {
     let mut link = TreePath::root();
     for part in path.parts() {
@@ -52,8 +52,8 @@ fn link(files: &dyn Files, path: &TreePath) -> TreePath {
     link
 }
 
-/// A folder that is reached by two paths.
-pub(super) fn repeated(files: &dyn Files, path: &TreePath) -> Diagnostic {
+/// The warning for a folder that is reached by two paths.
+pub(super) fn repeated_folder(files: &dyn Files, path: &TreePath) -> Diagnostic {
     let real = files.real(path).unwrap_or_else(|_| path.clone());
     let message =
         format!("`{path}` links to `{real}`, which is already read; its files are read only once");
@@ -62,9 +62,9 @@ pub(super) fn repeated(files: &dyn Files, path: &TreePath) -> Diagnostic {
 
 fn warning(path: &TreePath, message: String) -> Diagnostic {
     let fault = Diagnostic::warning("unfollowed-link", message);
-    fault.at(place(path)).help("remove the link")
+    fault.at(start_of(path)).help("remove the link")
 }
 
-fn place(path: &TreePath) -> Span {
+fn start_of(path: &TreePath) -> Span {
     Span::new(&Source::new(path.clone(), ""), 0..0)
 }

@@ -1,21 +1,21 @@
-//! Bytes to claims, claim kinds and environments, with spans.
+//! Reads a workspace: `pleach.yaml`, environments, claim kinds and claims, with the location of every value.
 //!
-//! Workspaces, environments and claim kinds are checked against their schemas here. Claims are only parsed, with field names in the
-//! spelling of the schema, because they are complete only after base and environment are merged.
+//! `pleach.yaml`, environments and claim kinds are validated with their schemas here. Claims are only parsed, and their field names
+//! are converted to the spelling of the schema: they can only be validated after base and environment are merged.
 
 mod claim;
 mod claim_files;
 mod cluster;
 mod document;
-mod entangled;
 mod engine;
 mod environment;
 mod kind;
 mod links;
-mod own_policy;
+mod lookups;
 mod policies;
 mod rendered_charts;
 mod scope;
+mod short_policy;
 mod spelling;
 mod sync_path;
 mod unread;
@@ -27,20 +27,20 @@ pub use claim_files::claim_files;
 pub use cluster::{Cluster, cluster};
 pub use document::is_kubernetes_api;
 pub use engine::{Engine, Engines, setting};
-pub use entangled::{Entanglement, Looks, widen_entangled};
-pub use environment::{Broken, Environment, environment_folder};
+pub use environment::{Environment, InvalidClaim, environment_folder};
 pub use kind::schema as claim_kind_schema;
 pub use kind::{
     Capability, ClaimKind, Effect, FileTemplate, Lookup, Part, Reference, Rule, Spelling,
-    read_ahead,
+    preload_builtin_kinds,
 };
 pub use links::check_links;
-pub use own_policy::OwnPolicy;
-pub use own_policy::schema as policy_schema;
+pub use lookups::{KindLookups, LookedUpKinds, widen_for_lookups};
 pub use policies::BuiltinPolicies;
 pub use rendered_charts::rendered_charts;
 pub use scope::Scope;
-pub use spelling::normalise;
+pub use short_policy::ShortPolicy;
+pub use short_policy::schema as policy_schema;
+pub use spelling::normalize_field_names;
 pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
 pub use word_index::WordIndex;
@@ -58,29 +58,30 @@ use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
 use environment::{Draft, EnvironmentReader};
-use kind::{Kinds, Wanted};
+use kind::{KindFilter, Kinds};
 
 /// Everything that a run reads, except the user's overlays, which the kustomize engine reads itself.
 pub struct Workspace<'a> {
-    /// The settings of `pleach.yaml`, with defaults filled in.
-    pub workspace: WorkspaceConfig,
-    /// All claim kinds: those of the workspace, and the built-in ones that they do not replace.
+    /// The settings of `pleach.yaml`, with defaults.
+    pub config: WorkspaceConfig,
+    /// The claim kinds: those of the workspace, and the built-in ones that they do not replace. In a partial run, only those that
+    /// claims use.
     pub kinds: Vec<Arc<ClaimKind>>,
-    /// Their templates and expressions, compiled.
+    /// The compiled templates and expressions of the kinds.
     pub templates: Templates<'a>,
     /// The charts that claims and templates use.
     pub charts: Arc<Charts<'a>>,
     /// `environments/base`: neutral values and the shared claims.
     pub base: Environment,
-    /// The base of each engine whose environments have overlays on it.
+    /// The base for each engine that has environments with the layout `overlays`.
     pub bases: Vec<Environment>,
-    /// The other environments that are requested, by name.
+    /// The requested environments, sorted by name.
     pub environments: Vec<Environment>,
     /// The value of `workspace` in templates and rules.
     pub values: Node,
     /// The names of the environments that are not requested.
     pub others: Vec<String>,
-    /// The environments and claims that are requested.
+    /// The requested environments and claims.
     pub scope: &'a Scope,
     engines: &'a Engines,
     files: &'a dyn Files,
@@ -96,31 +97,31 @@ impl Workspace<'_> {
     pub fn may_use_elsewhere(&self, base: &Environment, claim: &Claim) -> bool {
         let reader = EnvironmentReader {
             files: self.files,
-            workspace: &self.workspace,
+            workspace: &self.config,
             engines: self.engines,
         };
         let mut others = self.others.iter();
-        others.any(|it| reader.takes(it, base.engine, claim))
+        others.any(|it| reader.uses_base_claim(it, base.engine, claim))
     }
 }
 
-/// What a workspace is read with.
+/// Options for reading a workspace.
 #[derive(Debug)]
 pub struct Options<'a> {
-    /// The engines that its environments can have.
+    /// The engines that environments can have.
     pub engines: &'a Engines,
     /// The environments and claims to read.
     pub scope: &'a Scope,
-    /// Archives of charts, by digest.
+    /// The cache of chart archives, by digest.
     pub cache: Option<Cache>,
-    /// Where templates record where each value of their output comes from.
+    /// If set, templates record here where each value of their output comes from.
     pub trace: Option<Trace>,
-    /// Templates that an earlier run may have compiled.
+    /// Compiled templates of an earlier run.
     pub shelf: Shelf,
 }
 
 impl<'a> Options<'a> {
-    /// Options without a cache, a trace, and results of earlier runs.
+    /// Options without a cache, without a trace, and without results of earlier runs.
     pub fn new(engines: &'a Engines, scope: &'a Scope) -> Options<'a> {
         Options {
             engines,
@@ -134,7 +135,7 @@ impl<'a> Options<'a> {
 
 /// Reads a workspace whose `pleach.yaml` is at the root of `files`.
 ///
-/// `None` if there is no usable workspace. Other errors are added to `diagnostics` and do not stop the rest.
+/// `None` if `pleach.yaml` is missing or invalid. After other errors, the rest is read anyway.
 pub fn load<'a>(
     files: &'a dyn Files,
     options: Options<'a>,
@@ -154,17 +155,17 @@ pub fn load<'a>(
     let charts = Arc::new(charts(files, cache, &workspace, diagnostics));
     let names = environment_names(files, diagnostics);
     unread::check_root(files, diagnostics);
-    let wanted = |it: &String| it == BASE || scope.has(it);
-    let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(wanted);
+    let is_requested = |it: &String| it == BASE || scope.has(it);
+    let (names, others): (Vec<String>, Vec<String>) = names.into_iter().partition(is_requested);
     let reader = EnvironmentReader {
         files,
         workspace: &workspace,
         engines,
     };
     let drafts = read_drafts(&reader, &names, scope, diagnostics);
-    let words: BTreeSet<String> = drafts.iter().flat_map(Draft::kinds).collect();
-    let found = read_kinds(&reader, &words, scope.is_whole(), &charts);
-    let (kinds, mut templates, faults) = found;
+    let used_kinds: BTreeSet<String> = drafts.iter().flat_map(Draft::kinds).collect();
+    let (kinds, mut templates, faults) =
+        read_kinds(&reader, &used_kinds, scope.is_whole(), &charts);
     templates.take_from(&shelf);
     diagnostics.extend(faults);
     let finished = each(drafts, diagnostics, |draft, diagnostics| {
@@ -182,8 +183,8 @@ pub fn load<'a>(
     }
     Some(Workspace {
         values: values(&workspace, &environments, &others),
-        workspace,
-        kinds: kinds.sound,
+        config: workspace,
+        kinds: kinds.valid,
         templates,
         bases: bases(engines, &base, &environments),
         charts,
@@ -196,47 +197,47 @@ pub fn load<'a>(
     })
 }
 
-/// The base of each engine whose environments have overlays on it.
+/// The base for each engine that has environments with the layout `overlays`.
 fn bases(engines: &Engines, base: &Environment, environments: &[Environment]) -> Vec<Environment> {
-    let is_overlaid = |engine: &&Engine| {
+    let has_overlays = |engine: &&Engine| {
         let mut environments = environments.iter();
         environments.any(|it| it.engine == *engine && it.layout == Layout::Overlays)
     };
-    let engines = engines.iter().filter(is_overlaid);
+    let engines = engines.iter().filter(has_overlays);
     engines
         .map(|it| base.for_engine(it, environments))
         .collect()
 }
 
-/// The kinds of claims with some words as `kind`, their templates, and the errors in them. In a whole run, also all other kinds of the
-/// workspace.
+/// Reads the kinds with these names and, if the run is not partial, all other kinds of the workspace. Returns them with their
+/// templates and diagnostics.
 fn read_kinds<'a>(
     reader: &EnvironmentReader<'_>,
-    words: &BTreeSet<String>,
+    names: &BTreeSet<String>,
     is_whole: bool,
     charts: &Arc<Charts<'a>>,
 ) -> (Kinds, Templates<'a>, Diagnostics) {
     let (files, workspace) = (reader.files, reader.workspace);
-    let read = |wanted: Wanted<'_>| {
+    let read = |filter: KindFilter<'_>| {
         let trace = workspace.trace.as_ref();
         let (mut templates, mut faults) = (Templates::new(trace), Diagnostics::default());
         let charts = charts.clone();
         templates.add_reader("chart", Box::new(move |it| chart_values(&charts, it)));
-        let kinds = kind::read_all(files, Some(workspace), wanted, &mut templates, &mut faults);
+        let kinds = kind::read_all(files, Some(workspace), filter, &mut templates, &mut faults);
         (kinds, templates, faults)
     };
     let found = read(match is_whole {
-        true => Wanted::Own(words),
-        false => Wanted::Named(words),
+        true => KindFilter::OwnAndNamed(names),
+        false => KindFilter::Named(names),
     });
-    match words.iter().all(|it| found.0.knows(it)) {
+    match names.iter().all(|it| found.0.contains(it)) {
         true => found,
-        // The message about an invalid word lists the valid ones.
-        false => read(Wanted::All),
+        // The message about an unknown kind lists all kinds.
+        false => read(KindFilter::All),
     }
 }
 
-/// `others` receives the environments that are not read.
+/// The value of `workspace` in templates and rules. `others` are the environments that are not read.
 fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[String]) -> Node {
     let repository = workspace.chart_repository.clone();
     let charts = Mapping::from([("repository", repository.unwrap_or_else(Node::null))]);
@@ -249,8 +250,8 @@ fn values(workspace: &WorkspaceConfig, environments: &[Environment], others: &[S
     ]))
 }
 
-/// Reads environments and parses their claims. If only some claims are requested, files that do not name any of them are skipped,
-/// unless the requested claims may refer to others.
+/// Reads environments and parses their claims. If only some claims are requested, files that contain none of their names are
+/// skipped, unless the requested claims may refer to others.
 fn read_drafts<'a>(
     reader: &EnvironmentReader<'a>,
     environments: &[String],
@@ -267,17 +268,17 @@ fn read_drafts<'a>(
     };
     let names = scope.names();
     let (mut drafts, mut found) = read(names.as_ref());
-    let refers = |it: &Draft<'_>| names.as_ref().is_some_and(|names| it.may_refer(names));
-    let mut wanted = names.as_ref();
-    if !scope.is_closed && drafts.iter().any(refers) {
-        wanted = None;
+    let may_refer = |it: &Draft<'_>| names.as_ref().is_some_and(|names| it.may_refer(names));
+    let mut parsed_names = names.as_ref();
+    if !scope.is_closed && drafts.iter().any(may_refer) {
+        parsed_names = None;
         if drafts.iter().any(Draft::is_partial) {
             (drafts, found) = read(None);
         }
     }
     diagnostics.extend(found);
     each(&mut drafts, diagnostics, |draft, diagnostics| {
-        draft.parse(wanted, diagnostics);
+        draft.parse(parsed_names, diagnostics);
     });
     drafts
 }
@@ -308,7 +309,7 @@ fn charts<'a>(
 ) -> Charts<'a> {
     let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
     let folder = |it: &ChartSource| Some((it.prefix.clone(), it.folder.clone()?));
-    // Requested even without charts, so that a link that leads outside is refused in every run or in none.
+    // Checked even if no chart is used, so that a link out of the workspace is reported in every run and not only in some.
     let _ = files.kind(&workspace.chart_copies);
     let places = Places {
         copies: workspace.chart_copies.clone(),
@@ -317,11 +318,12 @@ fn charts<'a>(
     Charts::new(files, cache, places, lock.unwrap_or_default())
 }
 
-/// `chart(repository, name, version)` in a template: the chart's `metadata`, `values` and `production` values, or null.
-fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, Diagnostic> {
-    let version = Some(question.argument(2));
-    let mut request = Request::new(question.argument(0), question.argument(1), version);
-    request.span = question.place.clone();
+/// The result of `chart(repository, name, version)` in a template: `metadata`, `values` and `production` of the chart, which is null
+/// if it has no values for production.
+fn chart_values(charts: &Charts<'_>, call: &LookupRequest) -> Result<Node, Diagnostic> {
+    let version = Some(call.argument(2));
+    let mut request = Request::new(call.argument(0), call.argument(1), version);
+    request.span = call.place.clone();
     let chart = charts.open(&request)?;
     let production = chart.production.clone().unwrap_or_else(Node::null);
     Ok(Node::mapping([
@@ -331,7 +333,7 @@ fn chart_values(charts: &Charts<'_>, question: &LookupRequest) -> Result<Node, D
     ]))
 }
 
-/// Reads only the claim kinds, by name: those of the workspace at the root of `files`, or the built-in ones if there is no
+/// Reads only the claim kinds, sorted by name: the built-in ones and, if there is a workspace at the root of `files`, those of the
 /// workspace.
 pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimKind>> {
     let files = &Recorded::new(files);
@@ -339,28 +341,28 @@ pub fn kinds(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<Arc<ClaimK
     let workspace = is_workspace.then(|| WorkspaceConfig::read(files));
     let workspace = workspace.and_then(|it| it.map_err(|faults| diagnostics.extend(faults)).ok());
     let mut templates = Templates::default();
-    // Kinds are only parsed here; charts are requested when claims are rendered.
+    // The function must exist, or templates would not compile. It is only called when claims are rendered.
     templates.add_reader("chart", Box::new(|_: &LookupRequest| Ok(Node::null())));
     let mut kinds = kind::read_all(
         files,
         workspace.as_ref(),
-        Wanted::All,
+        KindFilter::All,
         &mut templates,
         diagnostics,
     );
     check_links(files, diagnostics);
-    kinds.sound.sort_by(|a, b| a.name.cmp(&b.name));
-    kinds.sound
+    kinds.valid.sort_by(|a, b| a.name.cmp(&b.name));
+    kinds.valid
 }
 
-/// The names of the environments, without base: the folders of `environments/`.
+/// The names of the environments without base, sorted. They are the names of the folders in `environments/`.
 pub fn environments(files: &dyn Files) -> Vec<String> {
     let mut names = environment_names(files, &mut Diagnostics::default());
     names.retain(|it| it != BASE);
     names
 }
 
-/// The names of the folders of `environments/`, including `base`, in order.
+/// The names of the folders in `environments/`, including `base`, sorted.
 pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
     let folder = Folder::Environments.path();
     match files.list(&folder) {

@@ -1,4 +1,4 @@
-//! The built-in policies for rendered objects that `pleach.yaml` enables.
+//! The built-in policies that `pleach.yaml` enables for rendered objects.
 
 use crate::diag::Severity;
 use crate::yaml::Node;
@@ -6,33 +6,33 @@ use crate::yaml::Node;
 /// The severity of a violation of each built-in policy. A policy that is `None` is disabled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuiltinPolicies {
-    /// Containers without requests of CPU or memory.
+    /// Containers without requests for CPU or memory.
     pub requests: Option<Severity>,
-    /// Containers without a limit of memory.
+    /// Containers without a memory limit.
     pub limits: Option<Severity>,
     /// Images with a mutable tag.
     pub pinned_images: Option<Severity>,
-    /// Privileged containers, and pods in namespaces of the host.
+    /// Privileged containers, and pods that use namespaces of the host.
     pub privileged: Option<Severity>,
     /// Containers of long-running workloads without probes.
     pub probes: Option<Severity>,
-    /// Workloads without some labels.
+    /// Workloads without these labels.
     pub labels: Option<(Severity, Vec<String>)>,
     /// Workloads with one replica or without a PodDisruptionBudget, in these environments; if empty, in all.
     pub availability: Option<(Severity, Vec<String>)>,
-    /// Pods that violate the level baseline of the Pod Security Standards.
+    /// Pods that violate the level `baseline` of the Pod Security Standards.
     pub baseline: Option<Severity>,
-    /// Pods that violate the level restricted.
+    /// Pods that violate the level `restricted` of the Pod Security Standards.
     pub restricted: Option<Severity>,
 }
 
 impl BuiltinPolicies {
-    pub(super) fn of(node: Option<&Node>) -> BuiltinPolicies {
+    pub(super) fn parse(node: Option<&Node>) -> BuiltinPolicies {
         let Some(node) = node else {
             return BuiltinPolicies::default();
         };
         let at = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str).map(severity);
-        let listed = |key: &str, list: &str| {
+        let with_list = |key: &str, list: &str| {
             let node = node.get(key).filter(|it| !it.is_null())?;
             let names = node
                 .get(list)
@@ -48,8 +48,8 @@ impl BuiltinPolicies {
             pinned_images: at(&["pinnedImages"]),
             privileged: at(&["privileged"]),
             probes: at(&["probes"]),
-            labels: listed("labels", "names"),
-            availability: listed("availability", "environments"),
+            labels: with_list("labels", "names"),
+            availability: with_list("availability", "environments"),
             baseline: at(&["podSecurity", "baseline"]),
             restricted: at(&["podSecurity", "restricted"]),
         }

@@ -1,12 +1,12 @@
-//! The charts that rendered objects install.
+//! Finds the charts that rendered objects install.
 
 use super::WorkspaceConfig;
 use crate::chart::{Cache, Charts, Lock, Pin, Places};
 use crate::diag::Diagnostics;
 use crate::tree::Files;
 
-/// The charts that rendered objects install. The objects name mirrors, while the lock contains the addresses of the claims. Errors:
-/// an invalid lock.
+/// The charts that rendered objects install. The objects contain the addresses of mirrors, but the lock contains those in the claims,
+/// so each pin is added with both. Errors: an invalid lock.
 pub fn rendered_charts<'a>(
     workspace: &WorkspaceConfig,
     files: &'a dyn Files,

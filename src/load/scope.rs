@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The requested environments and claims. Where possible, the rest is not even read.
+/// The requested environments and claims. Files of other claims are only read if necessary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The environments; if empty, all.
     pub environments: Vec<String>,
-    /// For environments with only some requested claims: the names of these claims.
+    /// By environment of which only some claims are requested: the names of these claims.
     pub claims: BTreeMap<String, BTreeSet<String>>,
-    /// Whether the named claims only refer to each other, so that no other claims are read.
+    /// Whether the requested claims only refer to each other, so that no other claims need to be read.
     pub is_closed: bool,
 }
 
 impl Scope {
-    /// Some environments; if empty, all.
+    /// A scope of complete environments; if empty, all.
     pub fn of(environments: &[String]) -> Scope {
         Scope {
             environments: environments.to_vec(),
@@ -58,10 +58,10 @@ impl Scope {
         {
             return None;
         }
-        let named = self
+        let claims = self
             .environments
             .iter()
             .filter_map(|it| self.claims.get(it));
-        Some(named.flatten().cloned().collect())
+        Some(claims.flatten().cloned().collect())
     }
 }

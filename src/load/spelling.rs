@@ -7,21 +7,25 @@ use crate::yaml::{Entry, Node};
 
 /// Renames fields in snake_case or with an older name, and `kind` if it is an alias.
 ///
-/// As in protobuf's JSON mapping, `target_cluster` means `targetCluster`. Error if a document has a field in both spellings:
-/// `both-spellings`.
-pub fn normalise(node: &mut Node, kind: &ClaimKind, diagnostics: &mut Diagnostics) {
+/// As in protobuf's JSON mapping, `target_cluster` is the same field as `targetCluster`. Errors: `both-spellings`.
+pub fn normalize_field_names(node: &mut Node, kind: &ClaimKind, diagnostics: &mut Diagnostics) {
     if let Some(name) = node.get_mut("kind") {
         *name = Node::string(kind.name.as_str()).at(name.span());
     }
-    fields(node, &kind.schema, kind.spelling, diagnostics);
+    rename_fields(node, &kind.schema, kind.spelling, diagnostics);
 }
 
-fn fields(node: &mut Node, schema: &Schema, spelling: Spelling, diagnostics: &mut Diagnostics) {
+fn rename_fields(
+    node: &mut Node,
+    schema: &Schema,
+    spelling: Spelling,
+    diagnostics: &mut Diagnostics,
+) {
     if let Some(items) = node.as_sequence_mut() {
         if let Some(schema) = schema.items() {
             items
                 .iter_mut()
-                .for_each(|item| fields(item, schema, spelling, diagnostics));
+                .for_each(|item| rename_fields(item, schema, spelling, diagnostics));
         }
         return;
     }
@@ -60,12 +64,12 @@ fn fields(node: &mut Node, schema: &Schema, spelling: Spelling, diagnostics: &mu
             .and_then(|key| schema.property(key))
             .or(schema.additional());
         if let Some(inner) = inner {
-            fields(value, inner, spelling, diagnostics);
+            rename_fields(value, inner, spelling, diagnostics);
         }
     }
 }
 
-/// The schema's name for a field in another spelling; `None` if it already is the schema's name, or unknown.
+/// The name in the schema of a field with another spelling; `None` if the field is unknown or already has this name.
 fn canonical<'a>(text: &str, schema: &'a Schema, spelling: Spelling) -> Option<&'a str> {
     if schema.property(text).is_some() {
         return None;

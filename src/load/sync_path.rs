@@ -5,8 +5,8 @@ use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Edit, Span};
 use crate::tree::TreePath;
 
-/// Compares `sync.path` with the path of the tree in its Git repository. `below_top` is the path of the workspace below the top of
-/// that repository. Warning: `wrong-sync-path`.
+/// Compares `sync.path` with the path of the tree in its Git repository. `below_top` is the path of the workspace in that repository.
+/// Warning: `wrong-sync-path`.
 pub fn check_sync_path(
     workspace: &WorkspaceConfig,
     environments: &[Environment],
@@ -23,16 +23,16 @@ pub fn check_sync_path(
         return None;
     }
     let message = format!(
-        "the clusters look for paths below `{}`, but the tree is in `./{tree}` of the Git repository",
+        "the clusters read paths below `{}`, but the tree is in `./{tree}` of the Git repository",
         workspace.sync_path
     );
-    let place = workspace.sync_path_place.as_ref();
+    let span = workspace.sync_path_span.as_ref();
     let fault = Diagnostic::warning("wrong-sync-path", message);
-    let is_plain = |it: &&Span| it.text() == workspace.sync_path;
-    let edit = place
-        .filter(is_plain)
+    let is_unquoted = |it: &&Span| it.text() == workspace.sync_path;
+    let edit = span
+        .filter(is_unquoted)
         .map(|it| Edit::new(it, format!("./{tree}")));
-    Some(fault.at(place.unwrap_or(&workspace.output_place)).fix(
+    Some(fault.at(span.unwrap_or(&workspace.output_span)).fix(
         format!("write `sync: {{path: ./{tree}}}` below `spec`"),
         edit,
     ))

@@ -1,7 +1,7 @@
-//! An index of the words in the claim files of an environment, kept between runs.
+//! An index of the words in the claim files of an environment, which is cached between runs.
 //!
-//! To find a few claims among thousands, only the files that may contain them are read. The index stores short digests of words,
-//! because each match is verified in the text.
+//! To find a few claims among thousands, only the files that may contain them are read. The index stores short digests of words.
+//! A wrong match does no harm, because each matching file is then read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,34 +10,34 @@ use super::document::read_text;
 use crate::diag::Diagnostics;
 use crate::tree::{Changes, EntryKind, Files, TreePath, is_word, words};
 
-/// The first bytes of the format. Other versions may read files with other names.
+/// The first bytes of the stored form. They contain the version of pleach, because another version may read files with other names.
 const HEAD: &str = concat!("pleach words 1 ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Replaces the list of files for a word that occurs in too many files to be useful.
-const MANY: u32 = u32::MAX;
+/// Stored instead of a file for a word that occurs in too many files: all files may contain it.
+const ALL_FILES: u32 = u32::MAX;
 
 /// The number of changed files after which the index is rebuilt.
 const CHANGED_MAX: usize = 256;
 
-/// The beginning of an escape sequence, with which a word may be written differently. It is indexed like a word.
+/// The beginning of an escape sequence. A file with one may contain any word, so it is indexed like a word.
 pub(super) const ESCAPE: &str = "\\";
 
 /// An index of the words of a folder's files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WordIndex {
-    /// The paths below the folder, in order, each followed by a zero byte.
+    /// The paths of the files below the folder, sorted, each followed by a zero byte.
     paths: String,
-    /// Where each path begins.
-    places: Vec<u32>,
-    /// Pairs of the digest of a word and a file that contains it, in order.
+    /// For each file: the start of its path in `paths`.
+    path_starts: Vec<u32>,
+    /// Pairs of the digest of a word and the number of a file that contains it, sorted.
     words: Vec<(u32, u32)>,
-    /// The words of files that have changed since; `None` for a removed file.
+    /// By path of each file that has changed since: the digests of its words; empty for a removed file.
     changed: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl WordIndex {
-    /// Reads all files of an environment's folder. `None` if one has a diagnostic or is reached by a link.
-    pub fn of(files: &dyn Files, folder: &TreePath) -> Option<WordIndex> {
+    /// Indexes all files of an environment's folder. `None` if a file has a diagnostic or is reached by a link.
+    pub fn build(files: &dyn Files, folder: &TreePath) -> Option<WordIndex> {
         let mut found = Diagnostics::default();
         let paths = claim_files(files, folder, &mut found);
         files.expect(&paths);
@@ -46,46 +46,49 @@ impl WordIndex {
         }
         let mut index = WordIndex::default();
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
-        let mut said = Vec::with_capacity(paths.len());
+        let mut words_by_file = Vec::with_capacity(paths.len());
         for path in &paths {
-            let own = words_of(files, path)?;
-            own.iter()
+            let words = words_of(files, path)?;
+            words
+                .iter()
                 .for_each(|it| *counts.entry(*it).or_default() += 1);
             index.add_path(path.below(folder)?.as_str())?;
-            said.push(own);
+            words_by_file.push(words);
         }
-        let many = (paths.len() / 4).max(16);
-        for (at, own) in said.into_iter().enumerate() {
-            let at = u32::try_from(at).ok()?;
-            let rare = own
+        let files_max = (paths.len() / 4).max(16);
+        for (file, words) in words_by_file.into_iter().enumerate() {
+            let file = u32::try_from(file).ok()?;
+            let rare = words
                 .into_iter()
-                .filter(|it| counts.get(it).is_some_and(|it| *it <= many));
-            index.words.extend(rare.map(|it| (it, at)));
+                .filter(|it| counts.get(it).is_some_and(|it| *it <= files_max));
+            index.words.extend(rare.map(|it| (it, file)));
         }
-        let common = counts.iter().filter(|it| *it.1 > many);
-        index.words.extend(common.map(|it| (*it.0, MANY)));
+        let frequent = counts.iter().filter(|it| *it.1 > files_max);
+        index.words.extend(frequent.map(|it| (*it.0, ALL_FILES)));
         index.words.sort_unstable();
         Some(index)
     }
 
-    /// The index after a change, whose paths are relative to the folder. `None` if it must be rebuilt.
-    pub fn after(
+    /// Updates the index after a change, whose paths are relative to the folder. `None` if it must be rebuilt.
+    pub fn update(
         mut self,
         files: &dyn Files,
         folder: &TreePath,
         changes: &Changes,
     ) -> Option<WordIndex> {
         for path in changes.paths() {
-            let place = folder.join(path);
-            let words = match files.kind(&place).ok()? {
-                // A file whose name is not valid UTF-8 appears not to exist.
+            let full_path = folder.join(path);
+            let words = match files.kind(&full_path).ok()? {
+                // A file whose name is not valid UTF-8 seems not to exist.
                 None if path.as_str().contains(char::REPLACEMENT_CHARACTER) => return None,
                 None => BTreeSet::new(),
-                // The files of a folder are listed by themselves, but a link hides them.
-                Some(EntryKind::Folder) if files.real(&place).as_ref() == Ok(&place) => continue,
+                // The changes contain the files of a folder, but not those behind a link to a folder.
+                Some(EntryKind::Folder) if files.real(&full_path).as_ref() == Ok(&full_path) => {
+                    continue;
+                }
                 Some(EntryKind::Folder) => return None,
                 Some(EntryKind::File) => match is_claim_file(path)? {
-                    true => words_of(files, &place)?,
+                    true => words_of(files, &full_path)?,
                     false => continue,
                 },
             };
@@ -94,8 +97,8 @@ impl WordIndex {
         (self.changed.len() <= CHANGED_MAX).then_some(self)
     }
 
-    /// The paths of the files that may contain one of some words. `None` if a text is not a word.
-    pub fn saying(&self, words: &[&str]) -> Option<BTreeSet<TreePath>> {
+    /// The paths of the files that may contain one of the words. `None` if a text is not a single word.
+    pub fn files_with(&self, words: &[&str]) -> Option<BTreeSet<TreePath>> {
         let mut found = BTreeSet::new();
         for word in words {
             if *word != ESCAPE && !is_word(word) {
@@ -103,11 +106,13 @@ impl WordIndex {
             }
             let word = digest(word.as_bytes());
             let start = self.words.partition_point(|it| it.0 < word);
-            let own = self.words.get(start..).unwrap_or_default();
-            for (_, file) in own.iter().take_while(|it| it.0 == word) {
+            let pairs = self.words.get(start..).unwrap_or_default();
+            for (_, file) in pairs.iter().take_while(|it| it.0 == word) {
                 match *file {
-                    MANY => found.extend(self.places.iter().filter_map(|it| self.path(*it))),
-                    file => found.extend(self.path(*self.places.get(file as usize)?)),
+                    ALL_FILES => {
+                        found.extend(self.path_starts.iter().filter_map(|it| self.path(*it)));
+                    }
+                    file => found.extend(self.path(*self.path_starts.get(file as usize)?)),
                 }
             }
             let changed = self.changed.iter().filter(|it| it.1.contains(&word));
@@ -116,21 +121,21 @@ impl WordIndex {
         Some(found)
     }
 
-    /// The path that begins at an offset, unless the file has changed since.
-    fn path(&self, place: u32) -> Option<TreePath> {
-        let path = self.paths.get(place as usize..)?.split('\0').next()?;
-        let is_known = !self.changed.contains_key(path);
-        TreePath::new(path).filter(|_| is_known)
+    /// The path that starts at an offset; `None` if the file has changed since.
+    fn path(&self, start: u32) -> Option<TreePath> {
+        let path = self.paths.get(start as usize..)?.split('\0').next()?;
+        let is_unchanged = !self.changed.contains_key(path);
+        TreePath::new(path).filter(|_| is_unchanged)
     }
 
     fn add_path(&mut self, path: &str) -> Option<()> {
-        self.places.push(u32::try_from(self.paths.len()).ok()?);
+        self.path_starts.push(u32::try_from(self.paths.len()).ok()?);
         self.paths.push_str(path);
         self.paths.push('\0');
         Some(())
     }
 
-    /// The stored form, without later changes.
+    /// The form in which the index is stored, without later changes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = HEAD.as_bytes().to_vec();
         let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX).to_le_bytes();
@@ -143,7 +148,7 @@ impl WordIndex {
         bytes
     }
 
-    /// Reads the stored form; `None` if it is not of this version.
+    /// Reads the stored form; `None` if it was stored by another version or is invalid.
     pub fn from_bytes(bytes: &[u8]) -> Option<WordIndex> {
         let rest = bytes.strip_prefix(HEAD.as_bytes())?;
         let (count, rest) = rest.split_first_chunk()?;
@@ -163,14 +168,14 @@ impl WordIndex {
             .filter(|it| *it < paths.len());
         Some(WordIndex {
             words: words.collect(),
-            places: starts.filter_map(|it| u32::try_from(it).ok()).collect(),
+            path_starts: starts.filter_map(|it| u32::try_from(it).ok()).collect(),
             paths,
             changed: BTreeMap::new(),
         })
     }
 }
 
-/// The words of a file; `None` if it is not text or is reached by a link.
+/// The digests of the words of a file; `None` if it is not text or is reached by a link.
 fn words_of(files: &dyn Files, path: &TreePath) -> Option<BTreeSet<u32>> {
     if files.real(path).ok()? != *path {
         return None;
@@ -184,6 +189,7 @@ fn words_of(files: &dyn Files, path: &TreePath) -> Option<BTreeSet<u32>> {
     Some(found)
 }
 
+/// The FNV-1a hash of a word.
 fn digest(word: &[u8]) -> u32 {
     let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
     word.iter().fold(0x811c_9dc5, step)

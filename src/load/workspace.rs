@@ -1,4 +1,4 @@
-//! `pleach.yaml`.
+//! Reads the settings of a workspace in `pleach.yaml`.
 
 use std::sync::OnceLock;
 
@@ -12,19 +12,19 @@ use crate::template::{Trace, TraceStep};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{Mapping, Node};
 
-/// The form of an environment's part of the tree.
+/// The layout of an environment's folders in the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
     /// Each claim's folder is an overlay on the base folder.
     #[default]
     Overlays,
-    /// Each claim's folder contains its objects as applied, one per file, without a kustomization.
+    /// Each claim's folder contains one file for each object as it is applied, without a kustomization.
     Flat,
 }
 
 impl Layout {
-    /// The layout in a field, if it is set.
-    pub(super) fn of(node: Option<&Node>) -> Option<Layout> {
+    /// The layout in a field; `None` if it is not set.
+    pub(super) fn parse(node: Option<&Node>) -> Option<Layout> {
         match node?.as_str()? {
             "flat" => Some(Layout::Flat),
             _ => Some(Layout::Overlays),
@@ -35,43 +35,43 @@ impl Layout {
 /// The settings of a workspace.
 #[derive(Clone, Debug)]
 pub struct WorkspaceConfig {
-    /// Folder of the tree, relative to the workspace.
+    /// The output folder, which contains the tree, relative to the workspace.
     pub output: TreePath,
-    /// Its location; `pleach.yaml` as a whole for the default folder.
-    pub output_place: Span,
+    /// The location of `output`, or the complete `pleach.yaml` if it is not set.
+    pub output_span: Span,
     /// The prefix of paths in Flux and Argo CD objects, without a final slash.
     pub sync_path: String,
-    /// Its location, unless it is the default.
-    pub sync_path_place: Option<Span>,
-    /// The address of the Git repository that holds the tree, for Argo CD.
+    /// The location of `sync.path`, if it is set.
+    pub sync_path_span: Option<Span>,
+    /// The address of the Git repository that contains the tree, for Argo CD.
     pub sync_url: Option<String>,
-    /// Its branch, tag or commit.
+    /// The branch, tag or commit in the repository.
     pub sync_revision: Option<String>,
     /// The default layout of environments.
     pub layout: Layout,
-    /// The environments in the order of promotion, as far as it is set, with their locations.
+    /// The names and locations of the environments in `environments`, in the order of promotion; empty if it is not set.
     pub environment_order: Vec<(String, Span)>,
     /// Fields and objects that comparisons ignore.
     pub ignored_differences: Vec<Ignore>,
     /// The enabled built-in policies.
     pub policies: BuiltinPolicies,
-    /// Folders of the team's own claim kinds.
+    /// The folders with the claim kinds of the workspace.
     pub templates: Vec<TreePath>,
-    /// The location of each of them; empty for the default folder.
-    pub template_places: Vec<Span>,
-    /// The chart repository of claims that do not name one.
+    /// The locations of `templates`; empty for the default folder.
+    pub template_spans: Vec<Span>,
+    /// The default chart repository of claims.
     pub chart_repository: Option<Node>,
-    /// Where charts are pulled from instead.
+    /// The mirrors of chart repositories.
     pub mirrors: Vec<Mirror>,
     /// Access to private chart repositories.
     pub sources: Vec<ChartSource>,
     /// The folder of vendored charts.
     pub chart_copies: TreePath,
-    /// Whether `pleach vendor` stores such copies by default.
+    /// Whether `pleach vendor` stores copies of charts by default.
     pub copies_charts: bool,
     /// The location of `pleach.yaml`, for errors that belong to no field.
     pub span: Span,
-    /// Of a traced run.
+    /// The trace of a traced run.
     pub trace: Option<Trace>,
 }
 
@@ -80,7 +80,7 @@ pub struct WorkspaceConfig {
 pub struct Mirror {
     /// The beginning of the address.
     pub prefix: String,
-    /// What it is replaced by.
+    /// The address of the mirror, which replaces the prefix.
     pub mirror: String,
 }
 
@@ -89,14 +89,14 @@ pub struct Mirror {
 pub struct ChartSource {
     /// The beginning of the address.
     pub prefix: String,
-    /// `secretRef`, `certSecretRef` and `insecure`, as far as given.
+    /// `secretRef`, `certSecretRef` and `insecure`, if they are set.
     pub access: Node,
-    /// The folder of the workspace that has the sources of the charts there.
+    /// The folder of the workspace with the sources of these charts, if there is one.
     pub folder: Option<TreePath>,
 }
 
 impl WorkspaceConfig {
-    /// A value that is computed from others outside of templates. A traced run records these.
+    /// Records in a traced run that a value is computed from other values outside of templates.
     pub fn made_of<'n>(&self, value: Node, sources: impl IntoIterator<Item = &'n Node>) -> Node {
         match &self.trace {
             Some(trace) => value.at(trace.add(TraceStep::made_of(sources))),
@@ -130,7 +130,7 @@ impl WorkspaceConfig {
         WorkspaceConfig::from_node(&Node::mapping(Mapping::new()))
     }
 
-    /// The environments in the order of promotion, as far as it is set.
+    /// The names in `environments`, in the order of promotion; empty if it is not set.
     pub fn environment_names(&self) -> Vec<String> {
         let names = self.environment_order.iter();
         names.map(|it| it.0.clone()).collect()
@@ -138,45 +138,45 @@ impl WorkspaceConfig {
 
     /// The address in the mirror with the longest matching prefix, or the address itself.
     pub fn mirrored(&self, address: &str) -> String {
-        let fitting = self.mirrors.iter().filter_map(|it| {
+        let matching = self.mirrors.iter().filter_map(|it| {
             let rest = address.strip_prefix(it.prefix.as_str())?;
             Some((it, rest))
         });
-        match fitting.max_by_key(|(it, _)| it.prefix.len()) {
+        match matching.max_by_key(|(it, _)| it.prefix.len()) {
             Some((it, rest)) => format!("{}{rest}", it.mirror),
             None => address.to_string(),
         }
     }
 
-    /// The access settings for the longest matching prefix of an address (after mirrors).
+    /// The access settings with the longest prefix that an address begins with. The address is that of the mirror, if there is one.
     pub fn source(&self, address: &str) -> Option<&ChartSource> {
-        let fitting = self
+        let matching = self
             .sources
             .iter()
             .filter(|it| address.starts_with(&it.prefix));
-        fitting.max_by_key(|it| it.prefix.len())
+        matching.max_by_key(|it| it.prefix.len())
     }
 
     fn from_node(node: &Node) -> Result<WorkspaceConfig, Diagnostic> {
-        let text = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
-        let written = text(&["spec", "templates"]).and_then(Node::as_sequence);
-        let templates = match written {
+        let field = |keys: &[&str]| node.at_keys(keys).filter(|it| !it.is_null());
+        let templates_node = field(&["spec", "templates"]).and_then(Node::as_sequence);
+        let templates = match templates_node {
             Some(items) => items.iter().map(folder).collect::<Result<_, _>>()?,
             None => vec![Folder::Templates.path()],
         };
-        let output = match text(&["spec", "output"]) {
+        let output = match field(&["spec", "output"]) {
             Some(node) => output_folder(node, &templates)?,
             None => TreePath::root().child(DEFAULT_OUTPUT),
         };
-        let sync_path_node = text(&["spec", "sync", "path"]);
+        let sync_path_node = field(&["spec", "sync", "path"]);
         let sync_path = sync_path_node
             .and_then(Node::as_str)
             .map_or(format!("./{output}"), str::to_string);
         let sync = |key: &str| {
-            let found = text(&["spec", "sync", key]).and_then(Node::as_str);
-            found.map(str::to_string)
+            let value = field(&["spec", "sync", key]).and_then(Node::as_str);
+            value.map(str::to_string)
         };
-        let copies = text(&["spec", "charts", "vendor"]);
+        let copies = field(&["spec", "charts", "vendor"]);
         Ok(WorkspaceConfig {
             trace: None,
             chart_copies: match copies {
@@ -185,27 +185,31 @@ impl WorkspaceConfig {
             },
             copies_charts: copies.is_some(),
             output,
-            output_place: text(&["spec", "output"]).map_or_else(|| node.span().clone(), Span::from),
-            sync_path_place: sync_path_node.map(Span::from),
+            output_span: field(&["spec", "output"]).map_or_else(|| node.span().clone(), Span::from),
+            sync_path_span: sync_path_node.map(Span::from),
             sync_path: sync_path.trim_end_matches('/').to_string(),
             sync_url: sync("url"),
             sync_revision: sync("revision"),
-            layout: Layout::of(text(&["spec", "layout"])).unwrap_or_default(),
+            layout: Layout::parse(field(&["spec", "layout"])).unwrap_or_default(),
             environment_order: items(node, &["spec", "environments"])
                 .map(|it| (it.as_str().unwrap_or("").to_string(), Span::from(it)))
                 .collect(),
             ignored_differences: items(node, &["spec", "diff", "ignore"])
                 .map(ignored)
                 .collect::<Result<_, _>>()?,
-            policies: BuiltinPolicies::of(text(&["spec", "policies"])),
+            policies: BuiltinPolicies::parse(field(&["spec", "policies"])),
             templates,
-            template_places: written.into_iter().flatten().map(Span::from).collect(),
-            chart_repository: text(&["spec", "charts", "repository"]).cloned(),
+            template_spans: templates_node
+                .into_iter()
+                .flatten()
+                .map(Span::from)
+                .collect(),
+            chart_repository: field(&["spec", "charts", "repository"]).cloned(),
             mirrors: items(node, &["spec", "charts", "mirrors"])
-                .map(Mirror::of)
+                .map(Mirror::new)
                 .collect(),
             sources: items(node, &["spec", "charts", "sources"])
-                .map(ChartSource::of)
+                .map(ChartSource::new)
                 .collect::<Result<_, _>>()?,
             span: node.span().clone(),
         })
@@ -213,25 +217,25 @@ impl WorkspaceConfig {
 }
 
 impl Mirror {
-    fn of(node: &Node) -> Mirror {
+    fn new(node: &Node) -> Mirror {
         Mirror {
-            prefix: word(node, "prefix"),
-            mirror: word(node, "mirror"),
+            prefix: text(node, "prefix"),
+            mirror: text(node, "mirror"),
         }
     }
 }
 
 impl ChartSource {
-    fn of(node: &Node) -> Result<ChartSource, Diagnostic> {
+    fn new(node: &Node) -> Result<ChartSource, Diagnostic> {
         Ok(ChartSource {
-            prefix: word(node, "prefix"),
+            prefix: text(node, "prefix"),
             access: without_prefix(node),
             folder: node.get("folder").map(folder).transpose()?,
         })
     }
 }
 
-fn word(node: &Node, key: &str) -> String {
+fn text(node: &Node, key: &str) -> String {
     let text = node.get(key).and_then(Node::as_str);
     text.unwrap_or("").to_string()
 }
@@ -256,6 +260,7 @@ fn without_prefix(node: &Node) -> Node {
     node
 }
 
+/// A path of a folder below the workspace.
 fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
     let path = TreePath::new(node.as_str().unwrap_or("")).filter(|path| *path != TreePath::root());
     path.ok_or_else(|| {
@@ -266,13 +271,13 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
     })
 }
 
-/// The output folder must not contain inputs, or its files would be read as inputs.
+/// The path of the output folder. It must not be in a folder of inputs, or the tree would be read as inputs.
 fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagnostic> {
     let path = folder(node)?;
     let inputs = input_folders();
     let mut inputs = inputs.iter().chain(templates);
     // On some file systems, `.GIT` is the same as `.git`.
-    let is_in = |it: &TreePath| {
+    let is_within = |it: &TreePath| {
         let (mut own, mut input) = (path.parts(), it.parts());
         input.all(|it| {
             own.next()
@@ -288,7 +293,7 @@ fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagno
             .at(node)
             .help("use a folder with no other files, such as `deploy`"));
     }
-    match inputs.find(|it| is_in(it)) {
+    match inputs.find(|it| is_within(it)) {
         None => Ok(path),
         Some(input) => {
             let message = format!("the tree cannot be written to `{input}`, which has other files");
@@ -298,32 +303,24 @@ fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagno
     }
 }
 
-/// `requires: 1.4` requires version 1.4 of this program; an `x` matches any number.
+/// Checks `requires`, the version of pleach that a workspace requires, such as `1.4`; an `x` matches any number. Errors:
+/// `wrong-version`.
 fn check_version(node: &Node) -> Result<(), Diagnostic> {
-    let Some(wanted) = node.at_keys(&["spec", "requires"]) else {
+    let Some(required) = node.at_keys(&["spec", "requires"]) else {
         return Ok(());
     };
-    let ours = env!("CARGO_PKG_VERSION");
-    let fits = |(wanted, ours): (&str, &str)| wanted == "x" || wanted == ours;
-    if wanted
-        .as_str()
-        .unwrap_or("")
-        .split('.')
-        .zip(ours.split('.'))
-        .take(2)
-        .all(fits)
-    {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = required.as_str().unwrap_or("");
+    let mut numbers = text.split('.').zip(version.split('.')).take(2);
+    if numbers.all(|(required, actual)| required == "x" || required == actual) {
         return Ok(());
     }
     let fault = Diagnostic::error(
         "wrong-version",
-        format!(
-            "the workspace requires pleach {}, this is {ours}",
-            wanted.as_str().unwrap_or("")
-        ),
+        format!("the workspace requires pleach {text}, this is {version}"),
     );
     Err(fault
-        .at(wanted)
+        .at(required)
         .help("install that version, or change `requires` and render with this one"))
 }
 

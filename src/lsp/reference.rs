@@ -48,7 +48,7 @@ pub(super) fn naming_fields(workspace: &Workspace, kind: &ClaimKind) -> Vec<Nami
     });
     let mut fields: Vec<NamingField> = referring.chain(depends).collect();
     let mut texts = Vec::new();
-    texts_of(&kind.written, &mut texts);
+    texts_of(&kind.spec, &mut texts);
     let templates = template_texts(workspace, kind);
     let asked = texts
         .into_iter()

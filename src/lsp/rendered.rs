@@ -7,7 +7,7 @@ use similar::TextDiff;
 use super::diagnostics::check_environments;
 use super::state::Workspace;
 use crate::diag::Severity;
-use crate::load::widen_entangled;
+use crate::load::widen_for_lookups;
 use crate::secret::without_secrets;
 use crate::template::{BUILTIN, builtin};
 use crate::tree::{Files, TreePath};
@@ -81,7 +81,7 @@ pub fn difference(
         is_closed: false,
     };
     let options = Options {
-        scope: widen_entangled(before, &scope),
+        scope: widen_for_lookups(before, &scope),
         cache: workspace.cache.clone(),
         ..Options::default()
     };

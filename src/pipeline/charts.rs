@@ -39,7 +39,7 @@ pub(crate) fn add_charts<'a>(
         environments.entry(name.clone()).or_default().push(object);
     }
     // An invalid lock has already been reported.
-    let workspace = &repository.workspace;
+    let workspace = &repository.config;
     let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
         return;
     };

@@ -54,7 +54,7 @@ impl Known {
     /// The known state of an environment's cluster.
     fn cluster(&self, repository: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
         Cluster {
-            builtin_policies: repository.workspace.policies.clone(),
+            builtin_policies: repository.config.policies.clone(),
             ..Cluster::of(
                 manifests,
                 &repository.charts,
@@ -196,10 +196,10 @@ pub(crate) fn deliver<'a>(
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
     let environment = resolved.environment;
-    let engine = engine::for_environment(environment, &repository.workspace);
+    let engine = engine::for_environment(environment, &repository.config);
     let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let (workspace, charts) = (&repository.workspace, &*repository.charts);
+        let (workspace, charts) = (&repository.config, &*repository.charts);
         delivery::lower(it, &*engine, workspace, charts, diagnostics)
     });
     let deliveries = deliveries.collect();

@@ -209,7 +209,7 @@ fn join(
 /// on timing.
 fn report_run_limit(repository: &Workspace<'_>, diagnostics: &mut Diagnostics) {
     if repository.templates.is_over_limit() {
-        let at = repository.workspace.span.source.clone();
+        let at = repository.config.span.source.clone();
         let fault = repository.templates.run_limit(at);
         let all = std::mem::take(diagnostics).into_iter();
         *diagnostics = all.filter(|it| it.message != fault.message).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Difference, Step};
 use crate::diag::{Class, Diagnostic, Diagnostics, Source};
 use crate::layout::Folder;
-use crate::load::{ClaimKind, normalise};
+use crate::load::{ClaimKind, normalize_field_names};
 use crate::resolve::Written;
 use crate::tree::{Files, TreePath};
 use crate::yaml::{
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
             return Ok(());
         };
         let mut normal = raw.clone();
-        normalise(&mut normal, self.kind, &mut Diagnostics::default());
+        normalize_field_names(&mut normal, self.kind, &mut Diagnostics::default());
         let (path, missing) = as_written(raw, &normal, &difference.steps);
         self.text = match &difference.from {
             Some(value) => {

@@ -109,7 +109,7 @@ pub fn resolve_environment<'a>(
     let mut instances = claims::resolve_all(workspace, environment, &selection.claims, &mut found);
     provided::check_owners(environment, &instances, &mut found);
     provided::check_versions(environment, &instances, &mut found);
-    if environment.has_unread || workspace.base.has_unread {
+    if environment.has_unreadable_file || workspace.base.has_unreadable_file {
         drop_consequences(&mut found);
     }
     diagnostics.extend(found);
@@ -201,7 +201,7 @@ fn check_environment_names(workspace: &Workspace, diagnostics: &mut Diagnostics)
     let loaded = || workspace.environments.iter().map(|it| it.name.as_str());
     let known = || loaded().chain(workspace.others.iter().map(String::as_str));
     let requested = workspace.scope.environments.iter().map(|it| (it, None));
-    let ordered = workspace.workspace.environment_order.iter();
+    let ordered = workspace.config.environment_order.iter();
     let used = requested.chain(ordered.map(|(name, span)| (name, Some(span))));
     let names: BTreeSet<&str> = known().collect();
     for (name, span) in used.filter(|it| !names.contains(it.0.as_str())) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{drop_nulls, merge};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::load::{Broken, Claim, Environment, Layout, Workspace};
+use crate::load::{Claim, Environment, InvalidClaim, Layout, Workspace};
 use crate::yaml::Node;
 
 /// A claim of an environment. Its document is in base, in the environment, or in both.
@@ -87,8 +87,11 @@ pub(super) fn select<'a>(
         }
     }
     if !workspace.is_partial() {
-        let broken = environment.broken.iter().chain(&base.broken);
-        let names = claims.keys().copied().chain(broken.map(Broken::name));
+        let broken = environment
+            .invalid_claims
+            .iter()
+            .chain(&base.invalid_claims);
+        let names = claims.keys().copied().chain(broken.map(InvalidClaim::name));
         environment.check_claim_fields(&names.collect(), diagnostics);
     }
     Selection {
@@ -99,7 +102,7 @@ pub(super) fn select<'a>(
 
 /// Whether base probably has a document of the claim that cannot be read.
 fn is_broken(base: &Environment, claim: &Claim) -> bool {
-    let mut broken = base.broken.iter();
+    let mut broken = base.invalid_claims.iter();
     broken.any(|it| it.is_probable_match(&claim.kind, &claim.name))
 }
 
@@ -189,7 +192,7 @@ fn excluded<'a>(
         let claim = shared.find(|it| it.kind.has_name(kind) && it.name == name);
         if let Some(claim) = claim {
             claims.insert(name, (entry, claim));
-        } else if !base.broken.iter().any(|it| it.has_name(kind, name)) {
+        } else if !base.invalid_claims.iter().any(|it| it.has_name(kind, name)) {
             let text = entry.as_str().unwrap_or("");
             let fault = Diagnostic::error(
                 "unknown-exclude",

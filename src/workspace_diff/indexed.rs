@@ -59,7 +59,7 @@ impl<'a> Indexed<'a> {
                 true if changes.has(&folder) => None,
                 true => old
                     .clone()
-                    .after(&after.files, &folder, &changes.within(&folder)),
+                    .update(&after.files, &folder, &changes.within(&folder)),
             };
             Some((folder, old, new))
         });
@@ -87,13 +87,13 @@ fn index(
         let index = WordIndex::from_bytes(rest.get(1..)?)?;
         match str::from_utf8(known).ok()? {
             known if known == id => Some(index),
-            known => index.after(files, folder, &files.since(folder, known)?),
+            known => index.update(files, folder, &files.since(folder, known)?),
         }
     };
     if let Some(index) = remembered() {
         return Some(index);
     }
-    let index = WordIndex::of(files, folder)?;
+    let index = WordIndex::build(files, folder)?;
     let bytes = [id.as_bytes(), b"\n", &index.to_bytes()].concat();
     memory.keep(&name, bytes);
     Some(index)
@@ -101,7 +101,7 @@ fn index(
 
 impl Files for Indexed<'_> {
     fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
-        let found = self.indexes.get(folder)?.saying(words)?;
+        let found = self.indexes.get(folder)?.files_with(words)?;
         Some(found.iter().map(|it| folder.join(it)).collect())
     }
 

@@ -366,7 +366,7 @@ fn render_affected(
     let inputs: Vec<TreePath> = changes.below(&inputs).take(AHEAD_MAX).cloned().collect();
     let (mut found, ()) = join(
         || affected([&old, &new], &changes, &reads),
-        || load::read_ahead(&new, &inputs),
+        || load::preload_builtin_kinds(&new, &inputs),
     );
     found.add_exceptions(&load::environments(&new));
     let scope = found.scope()?;

@@ -1,4 +1,4 @@
-//! The definition of a kind: `kind.yaml`, with its schema, expressions and templates.
+//! Reads the definition of a kind: `kind.yaml`, with its schema, expressions and templates.
 
 use std::sync::OnceLock;
 
@@ -14,20 +14,20 @@ use crate::template::Texts;
 use crate::tree::{EntryKind, Files, TreePath, Walk};
 use crate::yaml::{Mapping, Node, View, parse_one};
 
-/// Where a kind is defined.
-pub(super) struct Folder<'a> {
+/// The folder of a kind.
+pub(super) struct KindFolder<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) path: TreePath,
     pub(super) is_builtin: bool,
 }
 
-/// A kind with its texts, which are not yet compiled, and its diagnostics.
-pub(super) fn read(place: &Folder<'_>) -> (Option<ClaimKind>, Texts, Diagnostics) {
+/// Reads a kind. Returns it with its texts, which are not yet compiled, and its diagnostics.
+pub(super) fn read(folder: &KindFolder<'_>) -> (Option<ClaimKind>, Texts, Diagnostics) {
     let mut reader = Reader {
-        files: place.files,
-        folder: &place.path,
-        kind: place.path.name(),
-        is_builtin: place.is_builtin,
+        files: folder.files,
+        folder: &folder.path,
+        kind: folder.path.name(),
+        is_builtin: folder.is_builtin,
         texts: Texts::default(),
         faults: Diagnostics::default(),
     };
@@ -41,10 +41,11 @@ pub(super) fn read(place: &Folder<'_>) -> (Option<ClaimKind>, Texts, Diagnostics
     (kind, reader.texts, reader.faults)
 }
 
-/// Reads the definition of a kind and collects its errors.
+/// Reads the definition of a kind and collects its texts and errors.
 struct Reader<'a> {
     files: &'a dyn Files,
     folder: &'a TreePath,
+    /// The name of the kind.
     kind: &'a str,
     is_builtin: bool,
     texts: Texts,
@@ -52,6 +53,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Reads and validates `kind.yaml`. Built-in kinds are not validated, because tests do that.
     fn document(&self) -> Result<Node, Diagnostics> {
         let file = self.folder.child(KIND);
         let node = match self.is_builtin {
@@ -76,7 +78,7 @@ impl Reader<'_> {
     fn kind(&mut self, node: &Node) -> Option<ClaimKind> {
         let spec = node.get("spec")?;
         let text = |key: &str| spec.get(key).and_then(Node::as_str);
-        let words = |key: &str| {
+        let texts = |key: &str| {
             sequence(spec, key)
                 .iter()
                 .filter_map(Node::as_str)
@@ -88,9 +90,9 @@ impl Reader<'_> {
         let effects = effects::read(&schema, self.kind, &mut self.texts);
         Some(ClaimKind {
             name: self.kind.to_string(),
-            api_versions: words("apiVersions"),
+            api_versions: texts("apiVersions"),
             other_versions: other_versions(spec.get("otherVersions")),
-            aliases: words("aliases"),
+            aliases: texts("aliases"),
             spelling: if text("spelling") == Some("protojson") {
                 Spelling::Protojson
             } else {
@@ -119,30 +121,30 @@ impl Reader<'_> {
                 .enumerate()
                 .filter_map(|(at, it)| self.file(at, it))
                 .collect(),
-            written: spec.clone(),
+            spec: spec.clone(),
             span: node.span().clone(),
             effects,
             schema,
         })
     }
 
-    /// The schema of a whole claim. Conditions in it are added to the kind's texts.
-    fn schema(&mut self, written: &Node) -> Option<Schema> {
-        let mut when = Vec::new();
-        conditions(written, &mut when);
-        for condition in when {
+    /// Parses the schema of a claim, with the fields that all claims have. Conditions of defaults are added to the kind's texts.
+    fn schema(&mut self, node: &Node) -> Option<Schema> {
+        let mut found = Vec::new();
+        find_conditions(node, &mut found);
+        for condition in found {
             let name = condition_name(self.kind, condition.as_str().unwrap_or(""));
             self.texts.add_expression(&name, condition);
         }
-        let whole = with_envelope(written);
+        let node = with_common_fields(node);
         let schema = match self.is_builtin {
-            true => Schema::parse_own(&whole),
-            false => Schema::parse(&whole),
+            true => Schema::parse_own(&node),
+            false => Schema::parse(&node),
         };
         schema.map_err(|faults| self.faults.extend(faults)).ok()
     }
 
-    /// Adds the templates of the folder, so that they can include and import each other by their names.
+    /// Adds all templates of the folder, because they can include and import each other.
     fn add_templates(&mut self) {
         let mut folders = Walk::new(self.files, self.folder.clone());
         while let Some(folder) = folders.next() {
@@ -164,7 +166,7 @@ impl Reader<'_> {
         let repeated = folders.into_repeated();
         let files = self.files;
         self.faults
-            .extend(repeated.iter().map(|it| links::repeated(files, it)));
+            .extend(repeated.iter().map(|it| links::repeated_folder(files, it)));
     }
 
     fn template_name(&self, file: &str) -> String {
@@ -253,14 +255,16 @@ impl Reader<'_> {
         compiled.collect()
     }
 
-    fn expression(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
-        let name = format!("{}#{what}", self.kind);
+    /// Adds an expression to the texts and returns its name there. `path` is its path in `kind.yaml`.
+    fn expression(&mut self, path: &str, node: Option<&Node>) -> Option<String> {
+        let name = format!("{}#{path}", self.kind);
         self.texts.add_expression(&name, node?);
         Some(name)
     }
 
-    fn text(&mut self, what: &str, node: Option<&Node>) -> Option<String> {
-        let name = format!("{}#{what}", self.kind);
+    /// Adds a text with expressions to the texts and returns its name there. `path` is its path in `kind.yaml`.
+    fn text(&mut self, path: &str, node: Option<&Node>) -> Option<String> {
+        let name = format!("{}#{path}", self.kind);
         self.texts.add_text(&name, node?);
         Some(name)
     }
@@ -283,18 +287,20 @@ fn reference(node: &Node) -> Reference {
     }
 }
 
-/// The conditions of conditional defaults, at any depth of a schema.
-fn conditions<'a>(schema: &'a Node, found: &mut Vec<&'a Node>) {
+/// Collects the conditions of defaults in a schema.
+fn find_conditions<'a>(schema: &'a Node, found: &mut Vec<&'a Node>) {
     match schema.view() {
         View::Scalar(_) => {}
-        View::Sequence(items) => items.iter().for_each(|item| conditions(item, found)),
+        View::Sequence(items) => items.iter().for_each(|item| find_conditions(item, found)),
         View::Mapping(mapping) => {
             found.extend(
                 mapping
                     .get("x-pleach-default")
                     .and_then(|it| it.get("when")),
             );
-            mapping.iter().for_each(|it| conditions(&it.value, found));
+            mapping
+                .iter()
+                .for_each(|it| find_conditions(&it.value, found));
         }
     }
 }
@@ -305,15 +311,15 @@ fn sequence<'a>(node: &'a Node, key: &str) -> &'a [Node] {
         .unwrap_or_default()
 }
 
-/// A claim's schema with the fields that every claim has: `apiVersion`, `kind` and, unless the kind defines it, `metadata`.
-fn with_envelope(schema: &Node) -> Node {
+/// Adds the properties that every claim has to a schema, unless it defines them itself: `apiVersion`, `kind` and `metadata`.
+fn with_common_fields(schema: &Node) -> Node {
     let mut schema = schema.clone();
     if let Some(mapping) = schema.as_mapping_mut()
         && let Some(properties) = mapping
             .get_or_insert_with("properties", || Node::mapping(Mapping::new()))
             .as_mapping_mut()
     {
-        for entry in envelope().as_mapping().into_iter().flatten() {
+        for entry in common_fields().as_mapping().into_iter().flatten() {
             if !entry
                 .key
                 .as_str()
@@ -326,9 +332,9 @@ fn with_envelope(schema: &Node) -> Node {
     schema
 }
 
-fn envelope() -> &'static Node {
-    static ENVELOPE: OnceLock<Node> = OnceLock::new();
-    ENVELOPE.get_or_init(|| own_document("claim.yaml", include_str!("../schemas/claim.yaml")))
+fn common_fields() -> &'static Node {
+    static FIELDS: OnceLock<Node> = OnceLock::new();
+    FIELDS.get_or_init(|| own_document("claim.yaml", include_str!("../schemas/claim.yaml")))
 }
 
 /// The schema of `kind.yaml`.

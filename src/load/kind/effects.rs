@@ -1,13 +1,13 @@
-//! The fields of a claim kind that have an effect only under a condition, or never.
+//! Finds the fields of a claim kind that only have an effect under a condition, or never.
 //!
-//! The schema of a kind contains the condition, as `x-pleach-effective-when`. Fields that no template or expression of a kind reads
-//! are found by [`add_unread`], so that an author cannot forget them.
+//! The author of a kind writes the condition into the schema, as `x-pleach-effective-when`. [`add_unread`] adds the fields that no
+//! template or expression of the kind reads.
 
 use super::{ClaimKind, Effect, Part};
 use crate::schema::{EffectiveWhen, Schema};
 use crate::template::{Templates, Texts};
 
-/// The fields of a schema with a condition. Their expressions are added to the kind's texts.
+/// The fields of a schema that have a condition. The expressions are added to the kind's texts.
 pub(super) fn read(schema: &Schema, kind: &str, texts: &mut Texts) -> Vec<Effect> {
     let mut effects = Vec::new();
     walk(schema, &mut Vec::new(), &mut |path, field| {
@@ -20,7 +20,7 @@ pub(super) fn read(schema: &Schema, kind: &str, texts: &mut Texts) -> Vec<Effect
 }
 
 fn effect(path: &[Part], condition: &EffectiveWhen, kind: &str, texts: &mut Texts) -> Effect {
-    let name = |what: &str| format!("{kind}#{what} {}", dotted(path));
+    let name = |role: &str| format!("{kind}#{role} {}", dotted(path));
     let when = name("effective");
     texts.add_expression(&when, &condition.when);
     let help = condition.help.as_ref().map(|text| {
@@ -35,7 +35,7 @@ fn effect(path: &[Part], condition: &EffectiveWhen, kind: &str, texts: &mut Text
     }
 }
 
-/// Visits every field of a schema, outermost first. `visit` returns whether to continue below the field.
+/// Visits all fields of a schema, each before the fields below it. `visit` returns whether to visit the fields below it.
 fn walk(schema: &Schema, path: &mut Vec<Part>, visit: &mut dyn FnMut(&[Part], &Schema) -> bool) {
     if !path.is_empty() && !visit(path, schema) {
         return;
@@ -70,7 +70,7 @@ const READ_BY_PLEACH: [&str; 7] = [
     "status",
 ];
 
-/// Adds the fields that no text of a kind reads. Kinds that include templates of others are skipped, because those may read the
+/// Adds the fields that no text of a kind reads. Nothing is added if the kind includes templates of other kinds, which may read its
 /// fields.
 pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
     let texts = templates.of_kind(&kind.name).map(str::to_string);
@@ -90,7 +90,7 @@ pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
             let rest = below.strip_prefix(above);
             rest.is_some_and(|it| it.is_empty() || it.starts_with('.'))
         };
-        // The field is read as a whole, or a part of it is.
+        // Reading a field also reads all fields below it.
         let is_read = read.iter().any(|it| is_below(it, &path_text));
         let is_partly_read = read.iter().any(|it| is_below(&path_text, it));
         if !is_read && !is_partly_read {
@@ -98,8 +98,8 @@ pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
         }
         !is_read && is_partly_read
     });
-    let is_said = |path: &Vec<Part>| kind.effects.iter().any(|it| path.starts_with(&it.path));
-    unread.retain(|it| !is_said(it));
+    let has_condition = |path: &Vec<Part>| kind.effects.iter().any(|it| path.starts_with(&it.path));
+    unread.retain(|it| !has_condition(it));
     kind.effects.extend(unread.into_iter().map(|path| Effect {
         path,
         when: None,
@@ -107,7 +107,7 @@ pub(super) fn add_unread(kind: &mut ClaimKind, templates: &Templates<'_>) {
     }));
 }
 
-/// A path with dots, `*` for any item or entry.
+/// A path as text, such as `spec.ports.*.name`, with `*` for any item or entry.
 fn dotted(path: &[Part]) -> String {
     let parts = path.iter().map(|it| match it {
         Part::Key(key) => key,

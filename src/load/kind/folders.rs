@@ -1,4 +1,4 @@
-//! Which kinds are read: the built-in ones, and those of the workspace.
+//! Finds and reads the folders of kinds: those of the workspace, and the built-in ones.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -8,84 +8,85 @@ use memchr::memmem;
 use super::super::document::unreadable;
 use super::super::unread;
 use super::super::workspace::WorkspaceConfig;
-use super::definition::{Folder, read};
+use super::definition::{KindFolder, read};
 use super::{ClaimKind, effects, names};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::layout::KIND;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
 use crate::tree::{EntryKind, Files, FilesError, TreePath};
 
-/// The kinds that could be read, and the names of those that could not.
+/// The kinds that were read.
 #[derive(Default)]
 pub(in crate::load) struct Kinds {
-    pub(in crate::load) sound: Vec<Arc<ClaimKind>>,
-    pub(in crate::load) broken: Vec<String>,
+    pub(in crate::load) valid: Vec<Arc<ClaimKind>>,
+    /// The names of kinds with errors.
+    pub(in crate::load) invalid: Vec<String>,
 }
 
 impl Kinds {
-    /// Whether a kind has a name, or would if it could be read.
-    pub(in crate::load) fn knows(&self, name: &str) -> bool {
-        let mut sound = self.sound.iter();
-        sound.any(|it| it.has_name(name)) || self.broken.iter().any(|it| it == name)
+    /// Whether there is a kind with this name, valid or not.
+    pub(in crate::load) fn contains(&self, name: &str) -> bool {
+        let mut valid = self.valid.iter();
+        valid.any(|it| it.has_name(name)) || self.invalid.iter().any(|it| it == name)
     }
 }
 
+/// The kinds to read.
 #[derive(Clone, Copy)]
-pub(in crate::load) enum Wanted<'a> {
+pub(in crate::load) enum KindFilter<'a> {
     All,
     /// The kinds of the workspace, and the built-in ones with one of these names.
-    Own(&'a BTreeSet<String>),
-    /// Those with one of these names.
+    OwnAndNamed(&'a BTreeSet<String>),
+    /// The kinds with one of these names.
     Named(&'a BTreeSet<String>),
 }
 
-/// Reads the built-in kinds and, in a workspace, its own, which replace those of the same name.
+/// Reads the kinds of the workspace, if there is one, and the built-in ones that they do not replace.
 ///
-/// A kind that is not requested is read anyway if a template of a requested one names its folder in order to include a file.
+/// A kind that the filter excludes is read anyway if a template of another kind may include one of its templates.
 pub(in crate::load) fn read_all(
     files: &dyn Files,
     workspace: Option<&WorkspaceConfig>,
-    wanted: Wanted<'_>,
+    filter: KindFilter<'_>,
     templates: &mut Templates,
     diagnostics: &mut Diagnostics,
 ) -> Kinds {
     let folders = folders(files, workspace, diagnostics);
-    let (open, mut rest): (Vec<_>, Vec<_>) =
-        folders.into_iter().partition(|it| it.is_wanted(wanted));
-    let mut open = VecDeque::from(open);
+    let (selected, mut rest): (Vec<_>, Vec<_>) =
+        folders.into_iter().partition(|it| it.may_match(filter));
+    let mut queue = VecDeque::from(selected);
     let mut kinds = Kinds::default();
-    while let Some(folder) = open.pop_front() {
-        let mut include = |texts: &Texts| {
-            let named = rest.extract_if(.., |it| it.is_named_in(texts));
-            open.extend(named);
+    while let Some(folder) = queue.pop_front() {
+        let mut add_included = |texts: &Texts| {
+            queue.extend(rest.extract_if(.., |it| it.may_be_included_by(texts)));
         };
         if folder.is_builtin {
             let (kind, texts) = builtin_kind(folder.path.name());
-            include(texts);
+            add_included(texts);
             templates.share(texts);
-            kinds.sound.push(kind.clone());
+            kinds.valid.push(kind.clone());
             continue;
         }
         let (kind, texts, mut faults) = read(&folder);
-        include(&texts);
+        add_included(&texts);
         faults.extend(templates.add(texts).err().into_iter().flatten());
         match kind.filter(|_| !faults.has_errors()) {
             Some(mut kind) => {
                 faults.extend(names::check(&kind, templates));
                 effects::add_unread(&mut kind, templates);
                 match faults.has_errors() {
-                    false => kinds.sound.push(Arc::new(kind)),
-                    true => kinds.broken.push(kind.name),
+                    false => kinds.valid.push(Arc::new(kind)),
+                    true => kinds.invalid.push(kind.name),
                 }
             }
-            None => kinds.broken.push(folder.path.name().to_string()),
+            None => kinds.invalid.push(folder.path.name().to_string()),
         }
         diagnostics.extend(faults);
     }
     kinds
 }
 
-/// Built-in kinds and their texts never change, so each is read once, when it is first needed.
+/// A built-in kind and its texts. Because they never change, each is read only once, when it is first needed.
 fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
     type Kinds = BTreeMap<String, OnceLock<(Arc<ClaimKind>, Texts)>>;
     static KINDS: OnceLock<Kinds> = OnceLock::new();
@@ -96,7 +97,7 @@ fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
             .collect()
     });
     let read = || {
-        let folder = Folder {
+        let folder = KindFolder {
             files: builtin(),
             path: TreePath::root().child(BUILTIN).child(name),
             is_builtin: true,
@@ -108,8 +109,9 @@ fn builtin_kind(name: &str) -> &'static (Arc<ClaimKind>, Texts) {
     kinds.get(name).expect("it was listed").get_or_init(read)
 }
 
-/// Reads the built-in kinds that these files name, so that this can run in parallel with other work.
-pub fn read_ahead(files: &dyn Files, paths: &[TreePath]) {
+/// Reads the built-in kinds whose names are in these files, so that a later [`load`](super::super::load) does not have to. It can
+/// run in parallel with other work.
+pub fn preload_builtin_kinds(files: &dyn Files, paths: &[TreePath]) {
     let folders = builtin_folders();
     for path in paths {
         let text = files.read(path).unwrap_or_default();
@@ -124,43 +126,45 @@ fn builtin_folders() -> Vec<TreePath> {
     kind_folders(builtin(), &TreePath::root().child(BUILTIN)).unwrap_or_default()
 }
 
-impl Folder<'_> {
-    /// Whether a kind may be requested. A kind's file contains all of its names, so a file without a word cannot define a kind of
-    /// that name.
-    fn is_wanted(&self, wanted: Wanted<'_>) -> bool {
-        let names = match wanted {
-            Wanted::All => return true,
-            Wanted::Own(_) if !self.is_builtin => return true,
-            Wanted::Own(names) | Wanted::Named(names) => names,
+impl KindFolder<'_> {
+    /// Whether a filter may include the kind. `kind.yaml` contains all names of the kind, so the kind cannot have a name that is not
+    /// in the file.
+    fn may_match(&self, filter: KindFilter<'_>) -> bool {
+        let names = match filter {
+            KindFilter::All => return true,
+            KindFilter::OwnAndNamed(_) if !self.is_builtin => return true,
+            KindFilter::OwnAndNamed(names) | KindFilter::Named(names) => names,
         };
         let Ok(text) = self.files.read(&self.path.child(KIND)) else {
             return true;
         };
-        // A name may be written with an escape sequence.
-        let says = |word: &str| memmem::find(&text, word.as_bytes()).is_some();
-        names.iter().any(|it| says(it)) || !self.is_builtin && says("\\")
+        // A file with a backslash may contain any name, as an escape sequence.
+        let contains = |word: &str| memmem::find(&text, word.as_bytes()).is_some();
+        names.iter().any(|it| contains(it)) || !self.is_builtin && contains("\\")
     }
 
-    fn is_named_in(&self, texts: &Texts) -> bool {
+    /// Whether these texts contain the beginning of the name of one of its templates.
+    fn may_be_included_by(&self, texts: &Texts) -> bool {
         texts.say(&format!("{}/", self.path.name()))
     }
 }
 
+/// The folders of all kinds, first those of the workspace.
 fn folders<'a>(
     files: &'a dyn Files,
     workspace: Option<&WorkspaceConfig>,
     diagnostics: &mut Diagnostics,
-) -> Vec<Folder<'a>> {
+) -> Vec<KindFolder<'a>> {
     let own = workspace.map(|it| own_folders(files, it, diagnostics));
-    let own = own.into_iter().flatten().map(|path| Folder {
+    let own = own.into_iter().flatten().map(|path| KindFolder {
         files,
         path,
         is_builtin: false,
     });
-    let mut folders: Vec<Folder<'a>> = own.collect();
+    let mut folders: Vec<KindFolder<'a>> = own.collect();
     for path in builtin_folders() {
         if !folders.iter().any(|own| own.path.name() == path.name()) {
-            folders.push(Folder {
+            folders.push(KindFolder {
                 files: builtin(),
                 path,
                 is_builtin: true,
@@ -170,6 +174,7 @@ fn folders<'a>(
     folders
 }
 
+/// The folders of the kinds of a workspace.
 fn own_folders(
     files: &dyn Files,
     workspace: &WorkspaceConfig,
@@ -177,41 +182,40 @@ fn own_folders(
 ) -> Vec<TreePath> {
     let mut folders = Vec::new();
     for (at, folder) in workspace.templates.iter().enumerate() {
-        let place = workspace.template_places.get(at);
+        let span = workspace.template_spans.get(at);
         match kind_folders(files, folder) {
             Ok(found) => folders.extend(found),
             // The default folder may be missing, even if it is set explicitly.
             Err(FilesError::NotFound) if folder.as_str() == "templates" => {}
             Err(FilesError::NotFound) => {
-                diagnostics.extend(place.map(|it| missing_folder(files, folder, it)));
+                diagnostics.extend(span.map(|it| missing_folder(files, folder, it)));
             }
             Err(error) => {
                 let fault = unreadable(folder, &error);
-                diagnostics.push(fault.at(place.unwrap_or(&workspace.span)));
+                diagnostics.push(fault.at(span.unwrap_or(&workspace.span)));
             }
         }
-        let unread = unread_kinds(files, folder);
-        diagnostics.extend(unread);
+        diagnostics.extend(unread_kinds(files, folder));
     }
     folders
 }
 
-/// A folder in `pleach.yaml` that does not exist. The default folder may be missing.
-fn missing_folder(files: &dyn Files, folder: &TreePath, place: &Span) -> Diagnostic {
-    let beside = folder.parent().and_then(|it| files.list(&it).ok());
-    let beside = beside.unwrap_or_default();
-    let folders = beside.iter().filter(|it| it.kind == EntryKind::Folder);
+/// The error for a folder in `pleach.yaml` that does not exist.
+fn missing_folder(files: &dyn Files, folder: &TreePath, span: &Span) -> Diagnostic {
+    let siblings = folder.parent().and_then(|it| files.list(&it).ok());
+    let siblings = siblings.unwrap_or_default();
+    let folders = siblings.iter().filter(|it| it.kind == EntryKind::Folder);
     let fault = Diagnostic::error(
         "missing-templates",
         format!("folder `{folder}` does not exist"),
     );
     fault
-        .at(place)
+        .at(span)
         .did_you_mean(folder.name(), folders.map(|it| &*it.name))
         .help("correct the name, or remove it from `templates`")
 }
 
-/// The kinds of a folder whose file is not called `kind.yaml`.
+/// Reports kinds that are not read because their file is misnamed or not in a folder of its own.
 fn unread_kinds(files: &dyn Files, folder: &TreePath) -> Vec<Diagnostic> {
     let entries = files.list(folder).unwrap_or_default();
     let misplaced = unread::kind_without_folder(folder, &entries);
@@ -225,6 +229,7 @@ fn unread_kinds(files: &dyn Files, folder: &TreePath) -> Vec<Diagnostic> {
     unread.chain(misplaced).collect()
 }
 
+/// The subfolders that contain a `kind.yaml`.
 fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, FilesError> {
     let entries = files
         .list(folder)?
@@ -241,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_kinds_name_nothing_that_is_not_there() {
+    fn built_in_kinds_have_no_errors() {
         let nothing = crate::tree::Tree::new();
         let folders = folders(&nothing, None, &mut Diagnostics::default());
         assert!(!folders.is_empty());

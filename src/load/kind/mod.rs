@@ -1,4 +1,4 @@
-//! Claim kinds: `<Kind>/kind.yaml` and the templates next to it.
+//! Claim kinds. A kind is a folder with the file `kind.yaml` and templates.
 
 mod definition;
 mod effects;
@@ -10,17 +10,17 @@ use crate::layout::Group;
 use crate::schema::Schema;
 use crate::yaml::Node;
 pub use definition::schema;
-pub use folders::read_ahead;
-pub(super) use folders::{Kinds, Wanted, read_all};
+pub use folders::preload_builtin_kinds;
+pub(super) use folders::{KindFilter, Kinds, read_all};
 
-/// A claim kind. Expressions and texts are names of compiled templates in `Templates`.
+/// A claim kind. Its expressions and texts are compiled in `Templates`; the fields contain their names there.
 #[derive(Debug)]
 pub struct ClaimKind {
     /// The name of the kind and of its folder.
     pub name: String,
     /// Every `apiVersion` that a claim may have.
     pub api_versions: Vec<String>,
-    /// Versions that exist but are not accepted, each with a help text.
+    /// Versions that exist but are not accepted, each with a help text for claims that use it.
     pub other_versions: Vec<(String, String)>,
     /// Other names of the kind.
     pub aliases: Vec<String>,
@@ -30,30 +30,30 @@ pub struct ClaimKind {
     pub description: String,
     /// The part of the tree that its claims belong to.
     pub group: Group,
-    /// Structural schema of a whole claim.
+    /// The structural schema of a claim, including `apiVersion`, `kind` and `metadata`.
     pub schema: Schema,
-    /// Computed names, in order.
+    /// The names and expressions of `let`, in order.
     pub locals: Vec<(String, String)>,
     /// Fields that do not always have an effect.
     pub effects: Vec<Effect>,
     /// Conditions that a claim must satisfy.
     pub rules: Vec<Rule>,
-    /// Outputs that other claims can refer to.
+    /// The names and expressions of outputs, which other claims can refer to.
     pub outputs: Vec<(String, String)>,
     /// Fields that may be a plain value, `{value}`, or a reference to another claim.
     pub references: Vec<Reference>,
-    /// Claims of other kinds that it uses.
+    /// The entries of `find`: claims of other kinds that it uses.
     pub lookups: Vec<Lookup>,
-    /// An expression: the names of claims that must be ready first.
+    /// An expression for the names of claims that must be ready first.
     pub depends_on: Option<String>,
     /// CRDs that a claim installs.
     pub provides: Vec<Capability>,
     /// CRDs that a claim needs.
     pub requires: Vec<Capability>,
-    /// The templates, one for each file or list of files.
+    /// The templates of files.
     pub files: Vec<FileTemplate>,
-    /// The `spec` of `kind.yaml`, as written.
-    pub written: Node,
+    /// The `spec` of `kind.yaml`.
+    pub spec: Node,
     /// The location of `kind.yaml`, for errors that belong to no field.
     pub span: Span,
 }
@@ -61,61 +61,61 @@ pub struct ClaimKind {
 /// The accepted spellings of a claim's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
-    /// As in the schema.
+    /// Only the names in the schema.
     Exact,
-    /// As in the schema, or in snake_case.
+    /// The names in the schema, or the same names in snake_case.
     Protojson,
 }
 
 /// A condition that claims must satisfy.
 #[derive(Debug)]
 pub struct Rule {
-    /// An expression: a list to each item of which the rule is applied.
+    /// An expression for a list. If set, the rule is checked for each item.
     pub for_each: Option<String>,
     /// An expression that must be true.
     pub require: String,
-    /// What is wrong, without its location.
+    /// The message of the diagnostic.
     pub message: String,
-    /// What the user can do about it.
+    /// The help of the diagnostic.
     pub help: Option<String>,
-    /// The field that the diagnostic points at, with dots; a step `*` is the index of the item.
+    /// The path of the field that the diagnostic points at, such as `spec.ports.*.name`; `*` is the index of the item.
     pub at: Option<String>,
-    /// Whether a violation is only a warning, so the claim is rendered anyway.
+    /// Whether a violation is only a warning, so that the claim is rendered anyway.
     pub warning: bool,
 }
 
 /// A field that may refer to another claim: `{valueFrom: {kind, name, fieldPath}}`.
 #[derive(Debug)]
 pub struct Reference {
-    /// The field, with dots.
+    /// The path of the field, such as `spec.password`.
     pub at: String,
-    /// The default kind of the reference.
+    /// The default for `kind` of the reference.
     pub kind: Option<String>,
-    /// The default path of the reference.
+    /// The default for `fieldPath` of the reference.
     pub field_path: Option<String>,
 }
 
-/// A claim of the same environment that claims of this kind use, if it exists.
+/// An entry of `find`: a claim of the same environment that claims of this kind use, if it exists.
 #[derive(Debug)]
 pub struct Lookup {
-    /// Its name in expressions, in which it is null if there is no such claim.
+    /// The name of the claim in expressions. It is null if there is no such claim.
     pub name: String,
-    /// The kind of the claim that is looked for.
+    /// The kind of the claim.
     pub kind: String,
-    /// An expression that is true if the claim `found` is to be used.
+    /// The condition, an expression in which `found` is a claim of this kind.
     pub when: String,
 }
 
 /// CRDs that a claim provides or requires.
 #[derive(Debug)]
 pub struct Capability {
-    /// The name of one CRD.
+    /// The name of a CRD.
     pub name: Option<String>,
-    /// An expression that gives a list of names.
+    /// An expression for a list of names of CRDs.
     pub names: Option<String>,
-    /// An expression: the condition under which the entry applies.
+    /// An expression for the condition under which the entry applies.
     pub when: Option<String>,
-    /// Whether no other claim of the environment may provide them.
+    /// Whether no other claim of the environment may provide the same CRDs.
     pub exclusive: bool,
     /// For provided CRDs: an expression for their version.
     pub version: Option<String>,
@@ -123,39 +123,38 @@ pub struct Capability {
     pub min_version: Option<String>,
 }
 
-/// One template of a kind.
+/// A template of a kind that creates a file or several files.
 #[derive(Debug)]
 pub struct FileTemplate {
-    /// The name of the template's file.
+    /// The name of the template.
     pub template: String,
-    /// An expression: whether there is a file.
+    /// An expression for the condition under which the file is created.
     pub when: Option<String>,
-    /// An expression: a list, with one file for each item.
+    /// An expression for a list. If set, a file is created for each item.
     pub for_each: Option<String>,
-    /// The file's name, as a text with expressions.
+    /// The name of the file, a text with expressions.
     pub name: Option<String>,
-    /// The default name of the file.
+    /// The name of the file if `name` is not set.
     pub default_name: String,
 }
 
 impl ClaimKind {
-    /// Whether the kind has that name.
+    /// Whether a name is the name or an alias of the kind.
     pub fn has_name(&self, name: &str) -> bool {
         self.names().any(|it| it == name)
     }
 
-    /// The name of the compiled condition of a conditional default.
+    /// The name under which the condition of a default is compiled.
     pub fn condition(&self, condition: &str) -> String {
         condition_name(&self.name, condition)
     }
 
-    /// All names of the kind.
+    /// The name and the aliases of the kind.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         std::iter::once(self.name.as_str()).chain(self.aliases.iter().map(String::as_str))
     }
 }
 
-/// The name under which a default's condition is compiled.
 fn condition_name(kind: &str, condition: &str) -> String {
     format!("{kind}#default {condition}")
 }
@@ -163,32 +162,32 @@ fn condition_name(kind: &str, condition: &str) -> String {
 /// A field that does not always have an effect.
 #[derive(Debug)]
 pub struct Effect {
-    /// Its path in a claim.
+    /// The path of the field in a claim.
     pub path: Vec<Part>,
-    /// The compiled condition under which it has an effect; `None` if it never has.
+    /// The condition under which it has an effect, an expression; `None` if it never has one.
     pub when: Option<String>,
-    /// The compiled help text for a field without effect.
+    /// The help of the warning that it has no effect, a text with expressions.
     pub help: Option<String>,
 }
 
 /// A part of the path to a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The field of a map.
+    /// A field with this name.
     Key(Box<str>),
-    /// Any entry of a map that has no fields of its own.
+    /// Any entry of a map with arbitrary keys.
     AnyKey,
     /// Any item of a list.
     AnyItem,
 }
 
 impl Effect {
-    /// Whether its condition uses `item`, an item of a list.
+    /// Whether its condition can use `item`, the list item that contains the field.
     pub(super) fn has_item(&self) -> bool {
         self.path.contains(&Part::AnyItem)
     }
 
-    /// Whether its condition uses `key`, the key of an entry.
+    /// Whether its condition can use `key`, the key of the field.
     pub(super) fn has_key(&self) -> bool {
         self.path.last() == Some(&Part::AnyKey)
     }

@@ -1,4 +1,4 @@
-//! Policies of a workspace in their short form: `kind: Policy`.
+//! Policies of a workspace in the short form, with `kind: Policy`.
 
 use std::sync::OnceLock;
 
@@ -11,32 +11,32 @@ use crate::yaml::{Mapping, Node, node};
 
 /// A policy in the short form, converted to Kubernetes objects.
 #[derive(Clone, Debug)]
-pub struct OwnPolicy {
-    /// The environments that it applies to; if empty, all.
+pub struct ShortPolicy {
+    /// The environments that the policy applies to; if empty, all.
     pub environments: Vec<String>,
     /// A ValidatingAdmissionPolicy and its binding.
     pub objects: Vec<Object>,
-    /// The location and help text of each expression that has a help text.
+    /// The location and the help text of each rule that has one.
     pub help: Vec<(Span, String)>,
 }
 
-impl OwnPolicy {
+impl ShortPolicy {
     /// Whether a document is a policy in the short form.
-    pub fn is(node: &Node) -> bool {
+    pub fn is_short_policy(node: &Node) -> bool {
         let text = |key: &str| node.get(key).and_then(Node::as_str);
         text("kind") == Some("Policy")
             && text("apiVersion").is_some_and(|it| it.starts_with("pleach.dev/"))
     }
 
     /// Reads a document. Errors: violations of its schema.
-    pub fn read(mut node: Node) -> Result<OwnPolicy, Diagnostics> {
+    pub fn read(mut node: Node) -> Result<ShortPolicy, Diagnostics> {
         node.settle_as_data();
         let faults = validate(&node, schema(), "Policy");
         if !faults.is_empty() {
             return Err(faults.into_iter().collect());
         }
         apply_defaults(&mut node, schema(), &mut |_| Ok::<_, Diagnostic>(false))?;
-        Ok(as_objects(&node))
+        Ok(convert(&node))
     }
 }
 
@@ -47,7 +47,7 @@ pub fn schema() -> &'static Schema {
 }
 
 /// Converts the short form to Kubernetes objects.
-fn as_objects(node: &Node) -> OwnPolicy {
+fn convert(node: &Node) -> ShortPolicy {
     let empty = Node::mapping(Mapping::new());
     let spec = node.get("spec").unwrap_or(&empty);
     let list = |key: &str| {
@@ -85,7 +85,7 @@ fn as_objects(node: &Node) -> OwnPolicy {
         let text = it.get("help")?.as_str()?.to_string();
         Some((it.get("require")?.span().clone(), text))
     });
-    OwnPolicy {
+    ShortPolicy {
         environments: list("environments")
             .iter()
             .filter_map(Node::as_str)
@@ -99,7 +99,7 @@ fn as_objects(node: &Node) -> OwnPolicy {
     }
 }
 
-/// A rule in the form of Kubernetes.
+/// A rule as an entry of `validations`.
 fn validation(rule: &Node) -> Node {
     node!({
         "expression"?: rule.get("require").cloned(),
@@ -117,6 +117,7 @@ fn object(kind: &'static str, name: &Node, spec: Node) -> Object {
     }))
 }
 
+/// `matchConstraints` for the kinds and namespaces of a policy.
 fn constraints(spec: &Node) -> Node {
     let all = || node!(["*"]);
     let rule = |group: Node, resources: Node| {
