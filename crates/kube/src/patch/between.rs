@@ -38,11 +38,10 @@ pub fn between(
     if let Some(key) = merge_key(&after.node).or_else(|| merge_key(&before.node)) {
         return Err(impossible("a patch cannot contain a key `<<`").at(key));
     }
-    let mut written = as_emitted(&before.node);
-    // As in kustomize, every scalar of the base has a tag.
-    written.state_types();
     let makes_after = |patch: &Patch| {
-        let mut node = written.clone();
+        let mut node = as_emitted(&before.node);
+        // As in kustomize, every scalar of the base has a tag.
+        node.state_types();
         let applied = match patch {
             Patch::Strategic(it) => {
                 let mut patch = it.clone();
@@ -54,23 +53,24 @@ pub fn between(
         matches!(applied, Ok(Applied::Merged)) && same(&node, &after.node)
     };
     let draft = draft(before, after, schemas);
-    let (merge, is_natural) = match draft {
-        Some(draft) => (Some(Patch::Strategic(draft.patch)), draft.is_natural),
-        None => (None, false),
+    let is_natural = draft.as_ref().is_some_and(|it| it.is_natural);
+    let merge = draft.map(|it| Patch::Strategic(it.patch));
+    // Operations are also used if a merge would depend on quotes in the base or repeat many values.
+    let (natural, other) = if is_natural {
+        (merge, None)
+    } else {
+        (None, merge)
     };
-    let merge = merge.filter(makes_after);
-    if is_natural && merge.is_some() {
-        return Ok(merge);
-    }
-    // Also used if a merge would depend on quotes in the base or repeat many values.
-    let operations = Patch::Json6902(operations(&before.node, &after.node));
-    if makes_after(&operations) {
-        return Ok(Some(operations));
-    }
-    match merge {
-        Some(merge) => Ok(Some(merge)),
-        None => Err(why(before, after)),
-    }
+    let operations = || Patch::Json6902(operations(&before.node, &after.node));
+    let candidates = natural
+        .into_iter()
+        .chain(std::iter::once_with(operations))
+        .chain(other);
+    let mut candidates = candidates.filter(makes_after);
+    candidates
+        .next()
+        .map(Some)
+        .ok_or_else(|| why(before, after))
 }
 
 fn impossible(message: impl Into<String>) -> Diagnostic {

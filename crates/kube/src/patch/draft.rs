@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::operations::by_key;
+use super::operations::Values;
 use super::same::{as_emitted, same};
 use super::strategic::{DIRECTIVE, Merge};
 use crate::object::Object;
@@ -99,12 +99,22 @@ impl Drafter<'_> {
         after: &Mapping,
         of: Option<TypeRef>,
     ) -> Option<Mapping> {
-        let mut olds = by_key(before);
+        let (olds, news) = (Values::of(before), Values::of(after));
         let mut patch = Mapping::new();
-        for Entry { key, value } in after {
+        for (at, Entry { key, value }) in after.iter().enumerate() {
             let name = key.as_str().unwrap_or("");
+            let before = olds.get(at, name);
+            let is_mapping = |it: &Node| it.as_mapping().is_some();
             let of = of.and_then(|of| self.schemas.field(of, name));
-            let value = match olds.remove(name) {
+            let value = match before {
+                // Testing these for equality first would visit each level again.
+                Some(before) if name != DIRECTIVE && is_mapping(before) && is_mapping(value) => {
+                    let changes = self.change(before, value, of)?;
+                    if changes.is_empty_collection() {
+                        continue;
+                    }
+                    changes
+                }
                 Some(before) if same(before, value) => continue,
                 // A field with this name would be a directive.
                 _ if name == DIRECTIVE => return None,
@@ -113,8 +123,8 @@ impl Drafter<'_> {
             };
             patch.push(key.clone(), value);
         }
-        for Entry { key, .. } in before {
-            if olds.contains_key(key.as_str().unwrap_or("")) {
+        for (at, Entry { key, .. }) in before.iter().enumerate() {
+            if news.get(at, key.as_str().unwrap_or("")).is_none() {
                 if key.as_str() == Some(DIRECTIVE) {
                     return None;
                 }
