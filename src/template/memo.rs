@@ -31,9 +31,7 @@ const PURE: [&str; 2] = ["dict", "range"];
 /// The results of expressions.
 #[derive(Default)]
 pub(super) struct Memo {
-    /// `None` for an expression that was evaluated once, as most are in a run that renders a single claim. Finding its inputs would take
-    /// longer than evaluating it.
-    conditions: RwLock<IndexMap<Box<str>, Option<Arc<Condition>>>>,
+    conditions: RwLock<IndexMap<Box<str>, Arc<Condition>>>,
     bytes: AtomicUsize,
 }
 
@@ -85,11 +83,12 @@ impl Memo {
             .unwrap_or_else(PoisonError::into_inner)
             .get(name)
             .cloned();
-        let condition = match known {
-            Some(Some(condition)) => condition,
-            Some(None) => self.insert(name, Some(read().into()))?,
-            None => return self.insert(name, None).and(None),
-        };
+        let condition = known.unwrap_or_else(|| {
+            let condition = Arc::new(read());
+            let all = self.conditions.write();
+            let mut all = all.unwrap_or_else(PoisonError::into_inner);
+            all.entry(name.into()).or_insert(condition).clone()
+        });
         if !condition.is_worth_it() {
             return None;
         }
@@ -103,17 +102,6 @@ impl Memo {
         }
         data.bytes.push(u8::from(data.is_placed));
         Some(Input { condition, data })
-    }
-
-    /// Adds an expression, unless another thread has added it already. Returns the one to use.
-    fn insert(&self, name: &str, condition: Option<Arc<Condition>>) -> Option<Arc<Condition>> {
-        let all = self.conditions.write();
-        let mut all = all.unwrap_or_else(PoisonError::into_inner);
-        let known = all.entry(name.into()).or_default();
-        if known.is_none() {
-            *known = condition;
-        }
-        known.clone()
     }
 
     /// Stores the value of an expression. `is_true` is whether it is true in templates.

@@ -74,7 +74,7 @@ pub use parsed::ParsedFiles;
 use std::sync::Arc;
 
 use pleach_kube::object::Object;
-use pleach_kube::patch::as_emitted;
+use pleach_kube::patch::set_emitted_form;
 use pleach_kube::schema::Schemas;
 use pleach_kube::secret::conceal;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Source, Span};
@@ -338,7 +338,7 @@ fn build_all(
     context.track = kustomization.fields.build_metadata.span.is_some();
     let mut sum = Accumulated::default();
     for mut object in initial {
-        object.node = as_emitted(&object.node);
+        set_emitted_form(&mut object.node);
         object.node.state_types();
         let added = sum
             .resources

@@ -14,5 +14,5 @@ pub use between::{Patch, between, merge_key};
 pub use json6902::{
     PatchText, copy_size, json_key, json6902, json6902_in, parse_json6902, parse_patch,
 };
-pub use same::as_emitted;
+pub use same::set_emitted_form;
 pub use strategic::{Applied, strategic, strategic_with_warnings};

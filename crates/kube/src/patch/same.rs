@@ -59,26 +59,33 @@ fn written_kind(node: &Node) -> Kind {
     }
 }
 
-/// A value after parsing its claims form, with the quotes of that form.
-pub fn as_emitted(node: &Node) -> Node {
-    let made = match node.view() {
-        View::Sequence(items) => Node::sequence(items.iter().map(as_emitted)),
-        View::Mapping(entries) => Node::mapping(Mapping::from_entries(
-            entries
-                .iter()
-                .map(|it| Entry {
-                    key: it.key.clone(),
-                    value: as_emitted(&it.value),
-                })
-                .collect(),
-        )),
-        View::Scalar(text) => match written_kind(node) {
-            Kind::Null => Node::null(),
-            Kind::String => Node::scalar(text, written_style(text), Tag::None),
-            _ => return node.clone().styled(Style::Plain),
-        },
+/// Changes a value to what parsing its claims form gives: with the quotes of that form.
+pub fn set_emitted_form(node: &mut Node) {
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(set_emitted_form);
+    } else if let Some(entries) = node.as_mapping_mut() {
+        for entry in entries.iter_mut() {
+            set_emitted_form(&mut entry.value);
+        }
+    }
+    let (style, tag) = match written_kind(node) {
+        Kind::Null => {
+            *node = Node::null().at(node.span());
+            return;
+        }
+        Kind::String => (written_style(node.as_str().unwrap_or("")), Tag::None),
+        Kind::Sequence | Kind::Mapping => (Style::Plain, Tag::None),
+        _ => (Style::Plain, node.tag()),
     };
-    made.at(node.span())
+    node.set_style(style);
+    node.set_tag(tag);
+}
+
+/// A value after parsing its claims form.
+pub(super) fn as_emitted(node: &Node) -> Node {
+    let mut node = node.clone();
+    set_emitted_form(&mut node);
+    node
 }
 
 /// The quotes of a string in the claims form.

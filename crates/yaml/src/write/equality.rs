@@ -22,6 +22,11 @@ fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
         (View::Sequence(a), View::Sequence(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b, inside))
         }
+        (View::Scalar(x), View::Scalar(y))
+            if x == y && value::is_plain_word(a, x) && value::is_plain_word(b, y) =>
+        {
+            true
+        }
         (View::Scalar(_), View::Scalar(_)) => {
             match (value::of(a, flow[0]), value::of(b, flow[1])) {
                 (Ok(a), Ok(b)) => a == b,
