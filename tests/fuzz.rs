@@ -15,6 +15,8 @@ use pleach::disk::Folder;
 use pleach::kustomize::{Options, build};
 use pleach::tree::{EntryKind, Files, Tree, TreePath};
 
+use crate::common_random::cases;
+
 /// A build that takes longer is considered hung. This does not measure speed: such builds take milliseconds.
 const HUNG: Duration = Duration::from_secs(60);
 
@@ -23,9 +25,9 @@ const STACK: usize = 8 << 20;
 
 #[test]
 fn mutated_cases_neither_panic_nor_hang() {
-    let seconds = variable("MUTATED_SECONDS").unwrap_or(8);
+    let seconds = seconds(2);
     let seed = variable("MUTATED_SEED").unwrap_or(1);
-    let cases = cases();
+    let cases = input_cases();
     println!("{} cases, seed {seed}, {seconds} s", cases.len());
     let mut random = Random(seed);
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -44,9 +46,9 @@ fn mutated_cases_neither_panic_nor_hang() {
 /// Fewer mutations, each built by a process with limited memory.
 #[test]
 fn mutated_cases_stay_within_the_memory_limit() {
-    let seconds = variable("MUTATED_SECONDS").unwrap_or(4);
+    let seconds = seconds(1);
     let seed = variable("MUTATED_SEED").unwrap_or(2);
-    let cases = cases();
+    let cases = input_cases();
     let mut random = Random(seed);
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut count = 0;
@@ -121,6 +123,11 @@ fn wait(mut child: Child) -> Option<ExitStatus> {
     None
 }
 
+/// How long a test tries mutations: by default, longer if `RANDOM_FACTOR` is set.
+fn seconds(default: u32) -> u64 {
+    variable("MUTATED_SECONDS").unwrap_or(u64::from(cases(default)))
+}
+
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -151,7 +158,7 @@ fn shortened(tree: &Tree) -> String {
 type Case = (String, Tree, Vec<TreePath>);
 
 /// Inputs, each with its folders that contain a kustomization: our own cases, and the corpus if it is available.
-fn cases() -> Vec<Case> {
+fn input_cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cases = Vec::new();
     for entry in fs::read_dir(root.join("tests/kustomize"))

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use pleach::report::Format;
 use pleach::tree::Tree;
@@ -53,13 +53,13 @@ const READING: [CommandLine; 25] = [
 ];
 
 /// Commands that write, which run in this order.
-const WRITING: [CommandLine; 6] = [
-    (&["render", "--out", "elsewhere"], &[]),
-    (&["new", "kind", "Shop"], &[]),
-    (&["vendor"], &[]),
-    (&["promote", "test", "prod", "--all", "shop"], &[]),
-    (&["hook", "install"], &[]),
-    (&["hook", "run", "--fix"], &[]),
+const WRITING: [&[&str]; 6] = [
+    &["render", "--out", "elsewhere"],
+    &["new", "kind", "Shop"],
+    &["vendor"],
+    &["promote", "test", "prod", "--all", "shop"],
+    &["hook", "install"],
+    &["hook", "run", "--fix"],
 ];
 
 const OUTPUTS: [&str; 9] = [
@@ -75,7 +75,12 @@ fn leaks(name: &str) -> Tree {
 }
 
 /// A folder with a `kustomize` that prints another Secret than pleach does, or fails with a message that contains a secret.
-fn other_kustomize() -> tempfile::TempDir {
+fn other_kustomize() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER.get_or_init(write_other_kustomize).path()
+}
+
+fn write_other_kustomize() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("kustomize");
     let script = "#!/bin/sh\n\
@@ -92,12 +97,11 @@ fn other_kustomize() -> tempfile::TempDir {
 
 /// The standard output and standard error of a command.
 fn printed(folder: &Path, arguments: &[&str]) -> (String, String) {
-    let kustomize = other_kustomize();
     let path = std::env::var("PATH").unwrap_or_default();
     let output = std::process::Command::new(PLEACH)
         .current_dir(folder)
         .args(arguments)
-        .env("PATH", format!("{}:{path}", kustomize.path().display()))
+        .env("PATH", format!("{}:{path}", other_kustomize().display()))
         .env("PLEACH_CACHE", folder.join("cache"))
         .env("HOME", folder)
         .output()
@@ -115,16 +119,9 @@ fn collect_leaks(text: &str, what: &str, wrong: &mut Vec<String>) {
     }
 }
 
-/// Command lines for every format of some commands.
-fn lines(commands: &[CommandLine]) -> Vec<Vec<&'static str>> {
-    let all = commands.iter().flat_map(|(command, outputs)| {
-        let formats = Format::ALL.iter().map(|it| vec!["--format", it.name()]);
-        let outputs = outputs.iter().map(|it| vec!["-o", it]);
-        formats
-            .chain(outputs)
-            .map(|flags| [command, &*flags].concat())
-    });
-    all.collect()
+/// The flag of a format of diagnostics.
+fn format_flag(format: &Format) -> [&'static str; 2] {
+    ["--format", format.name()]
 }
 
 /// Calls a function for each item, in parallel.
@@ -154,15 +151,28 @@ fn no_command_shows_a_secret_of_a_workspace() {
     write(folder, &leaks("after"));
     git(folder, &["add", "--all"]);
     let found = Mutex::new((0, Vec::new()));
-    let run = |arguments: &Vec<&str>| {
-        let (out, error) = printed(folder, arguments);
+    let run = |command: &[&str], flags: &[&str]| {
+        let arguments = [command, flags].concat();
+        let (out, error) = printed(folder, &arguments);
         let mut found = found.lock().unwrap();
         found.0 += out.len() + error.len();
         collect_leaks(&out, &arguments.join(" "), &mut found.1);
         collect_leaks(&error, &arguments.join(" "), &mut found.1);
+        (out, error)
     };
-    for_each_in_parallel(&lines(&READING), run);
-    lines(&WRITING).iter().for_each(run);
+    for_each_in_parallel(&READING, |(command, outputs)| {
+        // If two formats print the same, the command has no diagnostics, so the other formats print the same too.
+        let [json, short] = [Format::Json, Format::Short].map(|it| run(command, &format_flag(&it)));
+        let others = Format::ALL
+            .iter()
+            .filter(|it| json != short && !matches!(it, Format::Json | Format::Short));
+        others.for_each(|it| _ = run(command, &format_flag(it)));
+        outputs.iter().for_each(|it| _ = run(command, &["-o", it]));
+    });
+    for command in WRITING {
+        let formats = Format::ALL.iter();
+        formats.for_each(|it| _ = run(command, &format_flag(it)));
+    }
     let (all, wrong) = found.into_inner().unwrap();
     // Without output the test would prove nothing.
     assert!(all > 20_000, "{all}");
@@ -284,8 +294,8 @@ fn in_every_format(folder: &Path, runs: &[Vec<String>]) -> Vec<String> {
     let found = Mutex::new((0, BTreeSet::new(), Vec::new()));
     for_each_in_parallel(runs, |arguments| {
         let run = |format: &Format| {
-            let flags = ["--format".to_string(), format.name().to_string()];
-            let arguments: Vec<&str> = arguments.iter().chain(&flags).map(|it| &**it).collect();
+            let arguments = arguments.iter().map(|it| &**it);
+            let arguments: Vec<&str> = arguments.chain(format_flag(format)).collect();
             let (out, error) = printed(folder, &arguments);
             let is_output = matches!(arguments[0], "template" | "build") && out.contains("---\n");
             let messages = match is_output {

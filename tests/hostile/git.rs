@@ -37,8 +37,10 @@ fn bomb(width: usize, levels: usize) -> String {
 fn deep(levels: usize) -> String {
     format!(
         "blob=$(echo 'a: b' | git hash-object -w --stdin)\n\
-         tree=$(printf \"100644 blob $blob\\ta.yaml\\n\" | git mktree)\n\
-         for i in $(seq {levels}); do tree=$(printf \"040000 tree $tree\\td\\n\" | git mktree); done"
+         export GIT_INDEX_FILE=.git/deep-index\n\
+         git update-index --add --cacheinfo \"100644,$blob,$(printf 'd/%.0s' $(seq {levels}))a.yaml\"\n\
+         tree=$(git write-tree)\n\
+         unset GIT_INDEX_FILE"
     )
 }
 

@@ -57,6 +57,30 @@ impl FromStr for Place {
     }
 }
 
+/// The digest of this program, because two builds of the same version may render differently. It is stored with the size and the
+/// time of the program, because hashing takes longer than a run without changes.
+fn program_digest(note: &Path) -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let metadata = program.metadata().ok()?;
+    let state = format!(
+        "{} {} {:?} {}",
+        env!("CARGO_PKG_VERSION"),
+        metadata.len(),
+        metadata.modified().ok()?,
+        program.display()
+    );
+    let stored = std::fs::read_to_string(note).unwrap_or_default();
+    match stored.rsplit_once('\n') {
+        Some((known, digest)) if known == state => Some(digest.to_string()),
+        _ => {
+            let digest = digest(&std::fs::read(program).ok()?);
+            // If it cannot be stored, the next run hashes the program again.
+            let _ = store_private(note, format!("{state}\n{digest}").as_bytes());
+            Some(digest)
+        }
+    }
+}
+
 /// The stores of a run, and its key in them.
 pub(in crate::cli) struct Shared {
     from: Vec<Store>,
@@ -95,15 +119,15 @@ impl Shared {
         let here = format!("{command}\n{}\n{}", session.root.display(), out.display());
         // The path of the workspace differs between machines.
         let out = out.strip_prefix(&session.root).unwrap_or(out);
-        // Two builds of the same version may render differently.
-        let program = digest(&std::fs::read(std::env::current_exe().ok()?).ok()?);
+        let cache = folder(session.global)?;
+        let program = program_digest(&cache.join("program"))?;
         let key = format!(
             "{program} {command} {:?} {:?} {}",
             session.global.strict,
             session.below_top(),
             out.display()
         );
-        let notes = folder(session.global)?.join("stored");
+        let notes = cache.join("stored");
         Some(Shared {
             from,
             to,
