@@ -11,6 +11,8 @@ use pleach::{Compiled, Options, Scope, compile, compile_both};
 use proptest::prelude::*;
 
 use crate::common_random::cases;
+use crate::git_repository::command;
+use crate::program::pleach;
 
 /// Three environments; a kind that includes from another one and one that reads a chart; references; an overlay that refers to a
 /// component and a file elsewhere.
@@ -711,15 +713,9 @@ fn affected_follows_submodules_and_refuses_merge_conflicts() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let git = |folder: &str, arguments: &[&str]| {
-        let mut command = std::process::Command::new("git");
-        let user = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
         let allow = ["-c", "protocol.file.allow=always"];
-        command
-            .arg("-C")
-            .arg(root.join(folder))
-            .args(user)
-            .args(allow);
-        command.args(arguments).output().unwrap().status.success()
+        let output = command(&root.join(folder), "git", &[&allow, arguments].concat());
+        output.status.success()
     };
     let write = |path: &str, text: &str| {
         let file = root.join(path);
@@ -727,13 +723,7 @@ fn affected_follows_submodules_and_refuses_merge_conflicts() {
         std::fs::write(file, text).unwrap();
     };
     let affected = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
-        command
-            .arg("-C")
-            .arg(root.join("main"))
-            .arg("affected")
-            .args(arguments);
-        let output = command.output().unwrap();
+        let output = pleach(&root.join("main"), &[&["affected"], arguments].concat());
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (text, output.status.code())
     };

@@ -1,14 +1,11 @@
 //! Each check of `pleach check` has a text case that shows its full report; renderings that differ between runs are reported.
 
 use pleach::check::{CHECKS, twice};
-use pleach::report::{View, human};
+use pleach::report::human;
 use pleach::tree::TreePath;
 use pleach::{Options, compile};
 
-const VIEW: View<'static> = View {
-    display: &|path| path.to_string(),
-    color: false,
-};
+use crate::common_forms::VIEW;
 
 #[test]
 fn each_check_has_a_case_of_its_name() {

@@ -3,26 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-pub(crate) fn pleach(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pleach"))
-        .current_dir(folder)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Runs the program, checks its exit code and returns its standard error.
-#[track_caller]
-pub(crate) fn run(folder: &Path, arguments: &[&str], code: i32) -> String {
-    let output = pleach(folder, arguments);
-    let printed = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
-    printed
-}
+use crate::program::{pleach, run};
 
 fn rendered() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

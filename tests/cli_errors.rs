@@ -6,20 +6,13 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::cli::run;
+use crate::git_repository::git;
+use crate::program::run;
 
 fn workspace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"], 0);
     folder
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> bool {
-    let mut command = Command::new("git");
-    command.current_dir(folder).args(["-c", "user.name=a"]);
-    command.args(["-c", "user.email=a@example.com"]);
-    let output = command.args(arguments).output();
-    output.is_ok_and(|it| it.status.success())
 }
 
 #[test]
@@ -58,7 +51,7 @@ fn a_missing_revision_is_reported_with_the_reason() {
     let folder = workspace();
     let printed = |arguments: &[&str]| run(folder.path(), arguments, 2);
     assert!(printed(&["diff"]).contains("`pleach diff old/ new/`"));
-    assert!(git(folder.path(), &["init", "-q", "-b", "main"]));
+    git(folder.path(), &["init", "-q", "-b", "main"]);
     assert!(printed(&["diff"]).contains("the repository has no commits yet"));
     assert!(printed(&["affected"]).contains("the repository has no commits yet"));
     git(folder.path(), &["add", "-A"]);
@@ -71,7 +64,7 @@ fn a_missing_revision_is_reported_with_the_reason() {
     let shallow = tempfile::tempdir().unwrap();
     let address = format!("file://{}", folder.path().display());
     let clone = ["clone", "-q", "--depth", "1", address.as_str(), "."];
-    assert!(git(shallow.path(), &clone));
+    git(shallow.path(), &clone);
     let printed = run(shallow.path(), &["diff", "HEAD~1"], 2);
     assert!(printed.contains("`git fetch --unshallow`"), "{printed}");
 }
@@ -203,8 +196,9 @@ fn accept_keeps_expectations_when_the_kind_is_invalid() {
 fn a_diff_of_unknown_claims_and_folders_is_refused() {
     let folder = workspace();
     let root = folder.path();
-    assert!(git(root, &["init", "--quiet"]) && git(root, &["add", "."]));
-    assert!(git(root, &["commit", "--quiet", "-m", "all"]));
+    git(root, &["init", "--quiet"]);
+    git(root, &["add", "."]);
+    git(root, &["commit", "--quiet", "-m", "all"]);
     for (arguments, words) in [
         (["--claim", "analytcs"], "did you mean `analytics`?"),
         (["--env", "prdo"], "did you mean `prod`?"),
@@ -220,7 +214,7 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
         0,
     );
     fs::remove_file(root.join("pleach.yaml")).unwrap();
-    assert!(git(root, &["commit", "--quiet", "--all", "-m", "a"]));
+    git(root, &["commit", "--quiet", "--all", "-m", "a"]);
     let printed = run(root, &["diff", "HEAD", "--env", "enviroments/prod"], 2);
     assert!(
         printed.contains("folder `enviroments/prod` does not exist"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::{create_dir_all, read_to_string, write};
 use std::path::Path;
 
-use crate::cli::run;
+use crate::program::run;
 
 fn text() -> String {
     read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("CONTRIBUTING.md")).unwrap()

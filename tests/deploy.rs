@@ -4,7 +4,8 @@ use pleach::deploy::{Options, deploy};
 use pleach::report::{View, deployment, deployment_yaml, human};
 use pleach::tree::{Tree, TreePath};
 
-use crate::hook::{PLEACH, command, write};
+use crate::git_repository::command;
+use crate::program::{PLEACH, write};
 
 #[test]
 fn the_same_files_give_the_same_deployment() {

@@ -14,6 +14,7 @@ use pleach::yaml::parse;
 use proptest::prelude::*;
 
 use crate::compare::compare_trees;
+use crate::git_repository::git;
 
 fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
@@ -129,18 +130,6 @@ proptest! {
     }
 }
 
-/// Runs git and returns its output, or `None` if git is not installed.
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let mut command = Command::new("git");
-    command
-        .arg("-C")
-        .arg(folder)
-        .args(["-c", "user.name=a", "-c", "user.email=a@example.org"]);
-    let output = command.args(arguments).output().ok()?;
-    assert!(output.status.success(), "{output:?}");
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
 fn pleach(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pleach"));
     command
@@ -152,16 +141,16 @@ fn pleach(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 fn write(folder: &Path, text: &str) {
-    crate::hook::write(folder, &Tree::from_text(text));
+    crate::program::write(folder, &Tree::from_text(text));
 }
 
 /// A repository with one commit of `text`.
 fn repository(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), text);
-    git(folder.path(), &["init", "-q", "-b", "main"]).unwrap();
-    git(folder.path(), &["add", "-A"]).unwrap();
-    git(folder.path(), &["commit", "-q", "-m", "one"]).unwrap();
+    git(folder.path(), &["init", "-q", "-b", "main"]);
+    git(folder.path(), &["add", "-A"]);
+    git(folder.path(), &["commit", "-q", "-m", "one"]);
     folder
 }
 
@@ -190,7 +179,7 @@ fn revisions_of_a_repository() {
         )
     };
     write(folder, &config("grey"));
-    git(folder, &["commit", "-q", "-am", "two"]).unwrap();
+    git(folder, &["commit", "-q", "-am", "two"]);
     write(folder, &config("red"));
     let expected = |before: &str, after: &str| {
         format!(
@@ -238,8 +227,8 @@ fn a_workspace_is_rendered_at_both_revisions() {
     let folder = repository("-- README.md --\nwords\n");
     let folder = folder.path();
     assert!(pleach(folder, &["init"]).status.success());
-    git(folder, &["add", "-A"]).unwrap();
-    git(folder, &["commit", "-q", "-m", "workspace"]).unwrap();
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "workspace"]);
     let claims = folder.join("environments/base/databases.yaml");
     let text = std::fs::read_to_string(&claims).unwrap();
     std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();
@@ -296,8 +285,8 @@ fn the_first_commit_of_a_workspace_is_compared_by_environment() {
     let folder = folder.path();
     assert!(pleach(folder, &["init"]).status.success());
     assert!(pleach(folder, &["render"]).status.success());
-    git(folder, &["add", "-A"]).unwrap();
-    git(folder, &["commit", "-q", "-m", "workspace"]).unwrap();
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "workspace"]);
     let objects = |arguments: &[&str]| {
         let json = ["diff", "HEAD~1..HEAD", "--depth", "objects", "-o", "json"];
         let output = pleach(folder, &[&json, arguments].concat());
@@ -354,7 +343,7 @@ spec: {namespace: other, chart: {repository: 'https://charts.example.com', name:
 
 /// Standard output, standard error and exit code of `diff` after some files were changed.
 fn diff_with(folder: &Path, files: &[(&str, &str)], arguments: &[&str]) -> (String, String, i32) {
-    git(folder, &["checkout", "-q", "."]).unwrap();
+    git(folder, &["checkout", "-q", "."]);
     for (path, text) in files {
         std::fs::write(folder.join(path), text).unwrap();
     }
@@ -407,7 +396,7 @@ fn claims_that_render_on_both_sides_are_compared() {
     assert_eq!(code, 1);
     // An overlay with only common labels and annotations keeps claims separate. With any other overlay the environment is compared as
     // a whole or not at all.
-    git(folder, &["checkout", "-q", "."]).unwrap();
+    git(folder, &["checkout", "-q", "."]);
     let overlay = folder.join("overlays/prod");
     std::fs::create_dir_all(&overlay).unwrap();
     let kustomization = overlay.join("kustomization.yaml");
@@ -415,18 +404,18 @@ fn claims_that_render_on_both_sides_are_compared() {
     std::fs::write(&kustomization, common).unwrap();
     let (_, noted, _) = diff_with(folder, &[(own, &broken)], &[]);
     assert!(noted.contains("claim `own` in prod"), "{noted}");
-    git(folder, &["checkout", "-q", "."]).unwrap();
+    git(folder, &["checkout", "-q", "."]);
     let patch = "patches:\n- target: {kind: HelmRelease}\n  patch: '[{op: add, path: /spec/suspend, value: true}]'\n";
     std::fs::write(&kustomization, patch).unwrap();
-    git(folder, &["add", "."]).unwrap();
-    git(folder, &["commit", "-q", "-m", "overlay"]).unwrap();
+    git(folder, &["add", "."]);
+    git(folder, &["commit", "-q", "-m", "overlay"]);
     let (_, noted, code) = diff_with(folder, &[(own, &broken)], &[]);
     assert!(
         noted.contains("own.yaml:4:85: warning[not-compared]: environment prod is not compared"),
         "{noted}"
     );
     assert_eq!(code, 0);
-    git(folder, &["reset", "-q", "--hard", "HEAD~1"]).unwrap();
+    git(folder, &["reset", "-q", "--hard", "HEAD~1"]);
     // An environment that fails as a whole does not prevent the comparison of the others.
     let environment = "environments/prod/environment.yaml";
     let (printed, noted, code) =
@@ -479,8 +468,8 @@ fn a_revision_reads_like_its_checkout() {
     ] {
         link(target, name);
     }
-    git(folder, &["add", "-A"]).unwrap();
-    git(folder, &["commit", "-q", "-m", "links"]).unwrap();
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "links"]);
     let repository = Repository::find(folder).unwrap();
     let revision = repository.revision("HEAD").unwrap().unwrap();
     let checkout = Folder::open(folder).unwrap();
@@ -559,8 +548,8 @@ fn a_renamed_workspace_folder_is_no_difference() {
     let moved = |folder: &str| TWO_BY_TWO.replace("-- ", &format!("-- {folder}/"));
     let folder = repository(&moved("team-a"));
     let folder = folder.path();
-    git(folder, &["mv", "team-a", "team-b"]).unwrap();
-    git(folder, &["commit", "-q", "-m", "two"]).unwrap();
+    git(folder, &["mv", "team-a", "team-b"]);
+    git(folder, &["commit", "-q", "-m", "two"]);
     let output = pleach(&folder.join("team-b"), &["diff", "HEAD~1..HEAD"]);
     let noted = String::from_utf8_lossy(&output.stderr);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{noted}");
@@ -625,8 +614,8 @@ fn paths_in_json_exist() {
     assert!(pleach(folder, &["init", "ws"]).status.success());
     let workspace = folder.join("ws");
     assert!(pleach(&workspace, &["render"]).status.success());
-    git(folder, &["add", "-A"]).unwrap();
-    git(folder, &["commit", "-q", "-m", "workspace"]).unwrap();
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "workspace"]);
     let claims = workspace.join("environments/base/databases.yaml");
     let text = std::fs::read_to_string(&claims).unwrap();
     std::fs::write(&claims, text.replace("diskSize: 50Gi", "diskSize: 70Gi")).unwrap();

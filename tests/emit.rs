@@ -6,6 +6,8 @@ use pleach::secret::Salt;
 use pleach::tree::{Tree, TreePath};
 use proptest::prelude::*;
 
+use crate::program::write;
+
 #[test]
 fn a_file_is_ours_until_somebody_changes_it() {
     let path = TreePath::new("apps/base/orders/service.yaml").unwrap();
@@ -103,11 +105,7 @@ proptest! {
             return Ok(());
         }
         let root = tempfile::tempdir().unwrap();
-        for (path, bytes) in &existing {
-            let place = root.path().join(path.as_str());
-            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
-            std::fs::write(place, bytes).unwrap();
-        }
+        write(root.path(), &existing);
         pleach::disk::apply(&first, root.path()).unwrap();
         let mut expected: Tree = existing
             .iter()

@@ -13,6 +13,8 @@ use pleach::tree::{Tree, TreePath};
 use pleach::yaml::{Node, parse};
 use pleach::{Options, compile};
 
+use crate::program::{pleach, write};
+
 const FORMS: [(&str, &str); 4] = [
     ("flux", "overlays"),
     ("flux", "flat"),
@@ -256,16 +258,10 @@ fn put(tree: &mut Tree, path: &str, text: &str) {
 #[test]
 fn commands_work_with_both_engines() {
     let workspace = tempfile::tempdir().unwrap();
-    let place = |path: &TreePath| workspace.path().join(path.as_str());
     let input = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/both-engines/input");
-    for (path, bytes) in &workspace_below(&input) {
-        std::fs::create_dir_all(place(path).parent().unwrap()).unwrap();
-        std::fs::write(place(path), bytes).unwrap();
-    }
+    write(workspace.path(), &workspace_below(&input));
     let run = |words: &[&str], code: i32| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pleach"));
-        let output = command.current_dir(workspace.path()).args(words).output();
-        let output = output.unwrap();
+        let output = pleach(workspace.path(), words);
         let printed = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{words:?}: {printed}");
         (String::from_utf8(output.stdout).unwrap(), printed)

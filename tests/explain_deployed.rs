@@ -1,11 +1,12 @@
 //! `pleach explain` for deployed objects that no file contains, because a chart or a kustomization creates them.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use pleach::tree::Tree;
 use tempfile::TempDir;
+
+use crate::program::write;
 
 const CHART: &str = "\
 -- charts/web/Chart.yaml --
@@ -40,11 +41,7 @@ spec:
 
 fn folder(files: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for (path, bytes) in &Tree::from_text(files) {
-        let path = folder.path().join(path.as_str());
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+    write(folder.path(), &Tree::from_text(files));
     folder
 }
 

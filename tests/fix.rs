@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::cli::{pleach, run};
+use crate::program::{pleach, run};
 
 const CLAIM: &str = "environments/prod/redis.yaml";
 

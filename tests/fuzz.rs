@@ -16,6 +16,7 @@ use pleach::kustomize::{Options, build};
 use pleach::tree::{EntryKind, Files, Tree, TreePath};
 
 use crate::common_random::cases;
+use crate::program::write;
 
 /// A build that takes longer is considered hung. This does not measure speed: such builds take milliseconds.
 const HUNG: Duration = Duration::from_secs(60);
@@ -77,11 +78,7 @@ fn malicious_inputs_stay_within_the_memory_limit() {
 /// Builds with the program, whose address space is limited to a gibibyte. Memory that it reserves but does not use counts too.
 fn builds_within_the_memory_limit(name: &str, tree: &Tree, folder: &TreePath) {
     let root = tempfile::tempdir().unwrap();
-    for (path, bytes) in tree.iter() {
-        let path = root.path().join(path.as_str());
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
+    write(root.path(), tree);
     let child = Command::new("sh")
         .args(["-c", "ulimit -v 1048576 && exec \"$@\"", "sh"])
         .args([

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::cli::pleach;
+use crate::program::pleach;
 
 /// How pleach treats a flag.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,22 +8,17 @@ use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach::matrix::{Claim, Matrix, Row};
 use pleach::object::ObjectId;
 use pleach::report::{
-    AffectedParts, Format, View, affected_json, affected_matrix, affected_names, matrix_json,
+    AffectedParts, Format, affected_json, affected_matrix, affected_names, matrix_json,
     matrix_markdown, matrix_text, report, screened,
 };
 use pleach::tree::{Tree, TreePath};
 use proptest::prelude::*;
 
-use crate::common_forms::forms;
+use crate::common_forms::{VIEW, forms};
 use crate::compare::compare_trees;
 
 /// A pattern that generates hostile texts.
 const PIECES: &str = "(::error file=a::x|##\\[error\\]x|##\\[stop-commands\\]|::set-output name=a::b|\n|\r\n|\r|\u{1b}\\[2J|\u{1b}\\]0;x\u{7}|\u{1b}\\[8m|\u{8}|\u{9b}|\u{202e}|\u{2066}|\u{2028}|\u{feff}|\u{e0041}| |<img src=x>|\\||`|# h|@all|a|%0A){1,8}";
-
-const VIEW: View<'static> = View {
-    display: &|path| path.to_string(),
-    color: false,
-};
 
 fn is_forbidden(char: char) -> bool {
     let reorders = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');

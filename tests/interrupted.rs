@@ -8,7 +8,8 @@ use pleach::report::html;
 use sha2::{Digest, Sha256};
 
 use crate::common_forms::{VIEW, comparison};
-use crate::hook::{PLEACH, change, repository, run};
+use crate::git_repository::{change, repository, run};
+use crate::program::PLEACH;
 
 fn code(folder: &Path, arguments: &[&str], out: Stdio) -> Option<i32> {
     let mut command = Command::new(PLEACH);

@@ -7,7 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::hook::{PLEACH, change, git, repository};
+use crate::git_repository::{change, git, repository};
+use crate::program::PLEACH;
 
 /// Runs a command with at most ten seconds of CPU time and two gigabytes of address space.
 fn pleach(folder: &Path, arguments: &[&str]) -> Output {

@@ -9,6 +9,8 @@ use std::process::Command;
 use client::{Client, all_files, text_at};
 use serde_json::{Value as Json, json};
 
+use crate::git_repository::git;
+
 const WORKSPACE: &str = "\
 -- pleach.yaml --
 apiVersion: pleach.dev/v1
@@ -640,22 +642,13 @@ fn renaming_a_claim_changes_all_references() {
     client.shut_down();
 }
 
-fn git(client: &Client, arguments: &[&str]) {
-    let status = Command::new("git")
-        .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
-        .args(arguments)
-        .current_dir(client.folder.path())
-        .status();
-    assert!(status.unwrap().success());
-}
-
 #[test_with::executable(git)]
 #[test]
 fn the_rendered_output_and_its_diff_are_virtual_documents() {
     let mut client = Client::start(WORKSPACE);
-    git(&client, &["init", "-q"]);
-    git(&client, &["add", "-A"]);
-    git(&client, &["commit", "-qm", "one"]);
+    git(client.folder.path(), &["init", "-q"]);
+    git(client.folder.path(), &["add", "-A"]);
+    git(client.folder.path(), &["commit", "-qm", "one"]);
     let place = client.put(SHOP, &website("spec: {replicas: |7, dependsOn: [data]}\n"));
     let shown = client.request("pleach/rendered", place.clone());
     assert_eq!(shown["uri"], "pleach:/rendered/prod/shop.yaml");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::cli::run;
+use crate::program::run;
 
 const CLAIM: &str = "\
 apiVersion: pleach.dev/v1

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::hook::{PLEACH, change, git, repository, run};
+use crate::git_repository::{change, git, repository, run};
+use crate::program::{PLEACH, assert_contains};
 
 const PATCH: &str = "deploy/apps/prod/analytics/clickhouseinstallation-patch.yaml";
 const CLAIM: &str = "environments/prod/databases.yaml";
@@ -26,13 +27,6 @@ fn replace(root: &Path, from: &str, to: &str) {
 
 fn pleach(root: &Path, arguments: &[&str], succeeds: bool) -> String {
     run(root, PLEACH, arguments, succeeds)
-}
-
-#[track_caller]
-fn assert_contains(printed: &str, all: &[&str]) {
-    for words in all {
-        assert!(printed.contains(words), "{words}: {printed}");
-    }
 }
 
 fn continue_rebase(root: &Path) {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::cli::run;
-use crate::hook::repository;
+use crate::git_repository::repository;
+use crate::program::run;
 
 #[test]
 fn a_deleted_claim_file_is_named() {

@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::hook::{PLEACH, change, git, repository};
+use crate::git_repository::{change, git, repository};
+use crate::program::{PLEACH, assert_contains};
 
 /// Every command that reads a repository's objects or index.
 const COMMANDS: [&[&str]; 7] = [
@@ -40,13 +41,6 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
     );
     assert_eq!(printed, "", "{arguments:?}");
     messages
-}
-
-#[track_caller]
-fn assert_contains(messages: &str, words: &[&str]) {
-    for it in words {
-        assert!(messages.contains(it), "{it}: {messages}");
-    }
 }
 
 /// A repository with a commit after the first, which changes a claim and what it renders to.

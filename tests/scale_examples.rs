@@ -8,7 +8,8 @@ use pleach::diag::Source;
 use pleach::tree::TreePath;
 use pleach::yaml::{Node, parse_one};
 
-use crate::hook::{PLEACH, command, repository, run};
+use crate::git_repository::{command, repository, run};
+use crate::program::PLEACH;
 
 fn example(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -138,7 +139,7 @@ fn kustomize_runs_the_krm_function() {
 #[test]
 fn a_github_matrix_names_the_environments_of_a_change() {
     let (_folder, root) = repository("");
-    crate::hook::change(&root, "201Gi");
+    crate::git_repository::change(&root, "201Gi");
     run(&root, PLEACH, &["render"], true);
     run(
         &root,

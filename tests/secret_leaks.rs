@@ -12,7 +12,8 @@ use std::sync::{Mutex, OnceLock};
 use pleach::report::Format;
 use pleach::tree::Tree;
 
-use crate::hook::{PLEACH, git, write};
+use crate::git_repository::git;
+use crate::program::{PLEACH, write};
 use crate::vendor::server::{Answer, Request, Server};
 
 const CANARY: [&str; 2] = ["Kanarie7Vogel", "S2FuYXJpZTdWb2dlb"];

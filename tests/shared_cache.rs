@@ -16,8 +16,9 @@ use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
 
 use crate::affected::{Edit, edited};
-use crate::hook::{PLEACH, change, git, repository, write};
+use crate::git_repository::{change, git, repository};
 use crate::incremental::{MORE, MORE_EDITS};
+use crate::program::{PLEACH, write};
 use crate::vendor::registry::Registry;
 use crate::vendor::server::{Answer, Request, Server};
 

@@ -16,6 +16,10 @@ mod ci;
 mod common_forms;
 #[path = "common/compare.rs"]
 mod compare;
+#[path = "common/git_repository.rs"]
+mod git_repository;
+#[path = "common/program.rs"]
+mod program;
 #[path = "common/random.rs"]
 mod common_random;
 mod check;

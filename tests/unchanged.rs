@@ -9,7 +9,8 @@ use pleach::disk::{Begin, Folder, Inputs, Stamp, unchanged};
 use pleach::tree::{ReadSet, TreePath};
 use tempfile::TempDir;
 
-use crate::hook::{PLEACH, change, run};
+use crate::git_repository::{change, run};
+use crate::program::PLEACH;
 
 /// The age from which a file is identified by its stat data.
 const TICK: Duration = Duration::from_millis(150);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::cli::{pleach, run};
+use crate::program::{pleach, run};
 
 #[test]
 fn the_lines_that_differ_are_shown_below_the_field() {

@@ -131,7 +131,10 @@ impl Job {
             .envs(self.map(step.get("env")));
         command.env("GITHUB_OUTPUT", &output);
         let path = std::env::var("PATH").unwrap();
-        let bin = Path::new(crate::hook::PLEACH).parent().unwrap().display();
+        let bin = Path::new(crate::program::PLEACH)
+            .parent()
+            .unwrap()
+            .display();
         let added = self.read("path").lines().collect::<Vec<_>>().join(":");
         command.env("PATH", format!("{added}:{bin}:{path}"));
         let ran = finish(command.args(["-e", "-c", &text(step.get("run").unwrap())]));

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{assert_contains, script};
+use super::script;
+use crate::program::assert_contains;
 use crate::vendor::server::{Answer, Request, Server};
 
 /// A service that stores comments and returns them like the APIs of GitHub and GitLab.

@@ -5,8 +5,9 @@ use std::fs;
 use super::action::{Job, Outcome};
 use super::comment::Forge;
 use super::install::{Release, VERSION};
-use super::{Checkout, assert_contains, head};
-use crate::hook::{PLEACH, change, git, run};
+use super::{Checkout, head};
+use crate::git_repository::{change, git, run};
+use crate::program::{PLEACH, assert_contains};
 use crate::vendor::server::{Answer, Server};
 
 /// A pull request whose branch has diverged from main, and its merge commit, which GitHub checks out.

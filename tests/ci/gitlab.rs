@@ -7,8 +7,8 @@ use pleach::yaml::Node;
 use super::comment::Forge;
 use super::files::{read_yaml, text};
 use super::install::Release;
-use super::{Checkout, Run, assert_contains, command, finish};
-use crate::hook::PLEACH;
+use super::{Checkout, Run, command, finish};
+use crate::program::{PLEACH, assert_contains};
 use crate::vendor::server::{Answer, Server};
 
 /// The template's job and its variables.

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::action::Job;
 use super::comment::Forge;
-use super::{Checkout, Run, assert_contains, head, script};
-use crate::hook::{change, git};
+use super::{Checkout, Run, head, script};
+use crate::git_repository::{change, git};
+use crate::program::assert_contains;
 
 /// Writes a program that appends its environment to the marker file, and then runs `then`.
 fn program(file: &Path, marker: &Path, then: &str) {
@@ -44,7 +45,7 @@ fn embed(folder: &Path, marker: &Path) {
 /// A pull request with a change of a workspace in `platform`.
 fn pull(change: impl FnOnce(&Path)) -> Checkout {
     Checkout::with_change("platform", |workspace| {
-        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+        crate::git_repository::run(workspace, crate::program::PLEACH, &["render"], true);
         change(workspace);
     })
 }
@@ -79,6 +80,8 @@ fn recipe(checkout: &Checkout, more: &[(&str, &str)]) -> Run {
     let variables = [
         ("PLEACH_BASE", &*checkout.before),
         ("PLEACH_DIRECTORY", "platform"),
+        // The script writes this format anyway. Each other format would start the program twice more.
+        ("PLEACH_FORMATS", "github"),
     ];
     let variables = [&variables[..], more].concat();
     script(&checkout.clone, "pleach.sh", &[], &variables)
@@ -91,7 +94,7 @@ fn programs_of_an_embedded_repository_are_not_run() {
     let checkout = pull(|workspace| {
         embed(workspace, &marker);
         change(workspace, "201Gi");
-        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+        crate::git_repository::run(workspace, crate::program::PLEACH, &["render"], true);
     });
     let forge = Forge::new(Vec::new(), true);
     let outcome = job(&checkout, &forge, &[]).run();
@@ -112,7 +115,7 @@ fn recording_wrappers(marker: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["git", "curl", "pleach", "awk", "sed", "tar"] {
         let real = match name {
-            "pleach" => crate::hook::PLEACH.to_string(),
+            "pleach" => crate::program::PLEACH.to_string(),
             name => {
                 let found = Command::new("sh")
                     .args(["-c", &format!("command -v {name}")])
@@ -310,7 +313,7 @@ fn file_names_are_not_executed_as_commands() {
 fn a_checkout_of_another_user_is_read_if_it_is_trusted() {
     let checkout = pull(|workspace| {
         change(workspace, "201Gi");
-        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+        crate::git_repository::run(workspace, crate::program::PLEACH, &["render"], true);
     });
     let forge = Forge::new(Vec::new(), true);
     let job = job(&checkout, &forge, &[]);
@@ -372,7 +375,7 @@ fn a_danger_is_counted_whatever_it_quotes() {
         let text = fs::read_to_string(&file).unwrap();
         let text = text.replace("resources:\n", "resources:\n- role.yaml\n");
         fs::write(file, text).unwrap();
-        crate::ci::run(workspace, crate::hook::PLEACH, &["render"], true);
+        crate::git_repository::run(workspace, crate::program::PLEACH, &["render"], true);
     });
     let printed = fail_for_dangers(&checkout, "true");
     assert_contains(&printed, &["the change has dangers: 1"]);
@@ -399,7 +402,7 @@ fn dangers_that_cannot_be_written_fail() {
     let checkout = pull(|workspace| drop(change(workspace, "50Gi")));
     let then = format!(
         "case \"$*\" in *'--output github'*) exit 2;; esac\nexec '{}' \"$@\"",
-        crate::hook::PLEACH
+        crate::program::PLEACH
     );
     program(
         &outside.path().join("pleach"),
@@ -465,9 +468,9 @@ fn unknown_dangers_fail() {
     git(root, &["commit", "--quiet", "-a", "-m", "broken"]);
     let broken = head(root);
     git(root, &["revert", "--quiet", "--no-edit", "HEAD"]);
-    crate::ci::run(
+    crate::git_repository::run(
         &root.join("platform"),
-        crate::hook::PLEACH,
+        crate::program::PLEACH,
         &["render"],
         true,
     );

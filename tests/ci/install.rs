@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Run, assert_contains, command, finish, root};
+use super::{Run, command, finish, root};
+use crate::program::assert_contains;
 use crate::vendor::server::{Answer, Server};
 
 /// The version that is installed.

@@ -16,7 +16,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::hook::{PLEACH, change, git, repository, run};
+use crate::git_repository::{change, git, repository, run};
+use crate::program::PLEACH;
 
 /// The result of a script.
 struct Run {
@@ -135,11 +136,4 @@ impl Checkout {
 
 fn head(root: &Path) -> String {
     git(root, &["rev-parse", "HEAD"]).trim().to_string()
-}
-
-#[track_caller]
-fn assert_contains(printed: &str, all: &[&str]) {
-    for words in all {
-        assert!(printed.contains(words), "{words}: {printed}");
-    }
 }

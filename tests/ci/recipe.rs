@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::files::{blocks, keys, read_yaml};
 use super::install::Release;
-use super::{Checkout, assert_contains, command, finish, root, script};
-use crate::hook::{PLEACH, change, git, run};
+use super::{Checkout, command, finish, root, script};
+use crate::git_repository::{change, git, run};
+use crate::program::{PLEACH, assert_contains};
 use crate::vendor::http::repository;
 use crate::vendor::workspace::write;
 

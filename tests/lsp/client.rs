@@ -11,6 +11,8 @@ use std::time::Duration;
 use pleach::tree::Tree;
 use serde_json::{Value as Json, json};
 
+use crate::program::write;
+
 /// How long an answer may take, with a debug build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -29,11 +31,7 @@ impl Client {
     /// Writes the files of a tree, and starts a server that is not initialized.
     pub(crate) fn new(files: &str) -> Client {
         let folder = tempfile::tempdir().unwrap();
-        for (path, bytes) in &Tree::from_text(files) {
-            let file = folder.path().join(path.as_str());
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, bytes).unwrap();
-        }
+        write(folder.path(), &Tree::from_text(files));
         let mut process = Command::new(env!("CARGO_BIN_EXE_pleach"))
             .args(["lsp", "--stdio"])
             .current_dir(folder.path())

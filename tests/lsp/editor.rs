@@ -6,6 +6,8 @@ use std::process::Command;
 use super::{WORKSPACE, website};
 use pleach::tree::Tree;
 
+use crate::program::write;
+
 /// Opens a claim with a misspelled field, waits for the diagnostic, applies the code action, and asks for the hover text.
 const SCRIPT: &str = r#"
 local out = {}
@@ -38,11 +40,7 @@ vim.cmd('qall!')
 #[test]
 fn neovim_shows_and_fixes_a_misspelled_field() {
     let folder = tempfile::tempdir().unwrap();
-    for (path, bytes) in &Tree::from_text(WORKSPACE) {
-        let file = folder.path().join(path.as_str());
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, bytes).unwrap();
-    }
+    write(folder.path(), &Tree::from_text(WORKSPACE));
     let claim = folder.path().join("environments/prod/shop.yaml");
     fs::write(&claim, website("spec: {replicaz: 4}\n")).unwrap();
     let (script, out) = (folder.path().join("script.lua"), folder.path().join("out"));
