@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::action::Job;
 use super::comment::Forge;
-use super::{Checkout, Run, head, script};
+use super::{Checkout, FEW_FORMATS, Run, head, script};
 use crate::git_repository::{change, git};
 use crate::program::assert_contains;
 
@@ -80,8 +80,7 @@ fn recipe(checkout: &Checkout, more: &[(&str, &str)]) -> Run {
     let variables = [
         ("PLEACH_BASE", &*checkout.before),
         ("PLEACH_DIRECTORY", "platform"),
-        // The script writes this format anyway. Each other format would start the program twice more.
-        ("PLEACH_FORMATS", "github"),
+        FEW_FORMATS,
     ];
     let variables = [&variables[..], more].concat();
     script(&checkout.clone, "pleach.sh", &[], &variables)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::files::{blocks, keys, read_yaml};
 use super::install::Release;
-use super::{Checkout, command, finish, root, script};
+use super::{Checkout, FEW_FORMATS, command, finish, root, script};
 use crate::git_repository::{change, git, run};
 use crate::program::{PLEACH, assert_contains};
 use crate::vendor::http::repository;
@@ -59,6 +59,7 @@ fn a_stale_tree_fails_unless_failures_are_disabled() {
     let stale = [
         ("PLEACH_BASE", &*checkout.before),
         ("PLEACH_DIRECTORY", "platform"),
+        FEW_FORMATS,
     ];
     let printed = script(&checkout.clone, "pleach.sh", &[], &stale).expect(1);
     assert_contains(
@@ -91,7 +92,7 @@ fn a_comment_with_many_findings_is_shortened() {
     let checkout = Checkout::with_change("", |root| {
         fs::remove_dir_all(root.join("deploy")).unwrap();
     });
-    let variables = [("PLEACH_BASE", &*checkout.before)];
+    let variables = [("PLEACH_BASE", &*checkout.before), FEW_FORMATS];
     script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
     let comment = checkout.read("pleach-reports/comment.md");
     assert!((4000..5000).contains(&comment.len()), "{}", comment.len());
@@ -113,7 +114,7 @@ fn rendering_faults_are_reported_for_the_right_side() {
         true,
     );
     let broken = super::head(root);
-    let variables = [("PLEACH_BASE", &*checkout.before)];
+    let variables = [("PLEACH_BASE", &*checkout.before), FEW_FORMATS];
     let printed = script(root, "pleach.sh", &[], &variables).expect(1);
     assert_contains(&printed, &["yaml-syntax"]);
     let comment = checkout.read("pleach-reports/comment.md");
@@ -128,14 +129,14 @@ fn rendering_faults_are_reported_for_the_right_side() {
         &["revert", "--quiet", "--no-edit", "HEAD"],
         true,
     );
-    let variables = [("PLEACH_BASE", &*broken)];
+    let variables = [("PLEACH_BASE", &*broken), FEW_FORMATS];
     let printed = script(root, "pleach.sh", &[], &variables).expect(0);
     assert_contains(&printed, &["fails to render"]);
     assert_contains(
         &checkout.read("pleach-reports/result"),
         &["check=passed\ndiff=failed\n"],
     );
-    let alone = [variables[0], ("PLEACH_CHECK", "false")];
+    let alone = [variables[0], FEW_FORMATS, ("PLEACH_CHECK", "false")];
     script(root, "pleach.sh", &[], &alone).expect(1);
 }
 
@@ -184,6 +185,7 @@ fn charts_are_pulled_in_the_versions_that_both_sides_pin() {
         ("PLEACH_BASE", &*checkout.after),
         ("PLEACH_DIRECTORY", "platform"),
         ("PLEACH_CACHE", cache.path().to_str().unwrap()),
+        FEW_FORMATS,
     ];
     let printed = script(&checkout.clone, "pleach.sh", &[], &variables).expect(1);
     assert_contains(&printed, &["missing-chart"]);
@@ -287,7 +289,7 @@ fn a_change_is_compared_with_its_merge_base() {
     git(origin, &["add", "."]);
     git(origin, &["commit", "--quiet", "-m", "another change"]);
     checkout.check_out("topic");
-    let branch = [("PLEACH_BASE", "origin/main")];
+    let branch = [("PLEACH_BASE", "origin/main"), FEW_FORMATS];
     let printed = script(&checkout.clone, "pleach.sh", &[], &branch).expect(0);
     assert!(!printed.contains("storage"), "{printed}");
     assert_contains(&checkout.read("pleach-reports/result"), &["changed=false"]);
@@ -295,6 +297,7 @@ fn a_change_is_compared_with_its_merge_base() {
     let tip = [
         ("PLEACH_BASE", "origin/main"),
         ("PLEACH_MERGE_BASE", "false"),
+        FEW_FORMATS,
     ];
     script(&checkout.clone, "pleach.sh", &[], &tip).expect(0);
     assert_contains(&checkout.read("pleach-reports/result"), &["changed=true"]);
