@@ -170,12 +170,12 @@ impl Compiled {
 /// empty, so that a partial tree is never written.
 pub fn compile(files: &dyn Files, options: &Options) -> Compiled {
     let files = Recorded::new(files);
-    let scope = whole_where_mixed(&files, &options.scope);
-    compile_unmixed(files, scope, options, true)
+    let scope = widen_scope(&files, &options.scope);
+    compile_scope(files, scope, options, true)
 }
 
-/// Compiles a scope, after extending it to complete environments where claims cannot be rendered separately.
-fn compile_unmixed(
+/// Compiles exactly a scope, in which environments are complete if their claims cannot be rendered separately.
+fn compile_scope(
     files: Recorded<'_>,
     scope: Scope,
     options: &Options,
@@ -193,19 +193,19 @@ fn compile_unmixed(
         ..load::Options::new(&ENGINES, &scope)
     };
     let (output, composed) = match load::load(&with_remotes, reading, &mut diagnostics) {
-        Some(mut repository) => {
+        Some(mut workspace) => {
             if options.without_proof && !scope.is_whole() {
-                repository.bases.clear();
+                workspace.bases.clear();
             }
             if let Some(below_top) = &options.below_top {
-                let (workspace, environments) = (&repository.config, &repository.environments);
-                diagnostics.extend(load::check_sync_path(workspace, environments, below_top));
+                let (config, environments) = (&workspace.config, &workspace.environments);
+                diagnostics.extend(load::check_sync_path(config, environments, below_top));
             }
             let files = &with_remotes;
-            let composed = pipeline::run(files, &repository, options, is_proven, &mut diagnostics);
-            requests = repository.charts.requests();
-            repository.templates.put_on(&options.shelf);
-            (Some(repository.config.output.clone()), composed)
+            let composed = pipeline::run(files, &workspace, options, is_proven, &mut diagnostics);
+            requests = workspace.charts.requests();
+            workspace.templates.put_on(&options.shelf);
+            (Some(workspace.config.output.clone()), composed)
         }
         None => (None, None),
     };
@@ -235,7 +235,7 @@ fn compile_unmixed(
     }
 }
 
-/// Compiles the part in `scope` of two states of a workspace; `None` for a state that has nothing of it.
+/// Compiles the part in `scope` of two states of a workspace; `None` for a state that has none of its environments.
 ///
 /// If only some claims of an environment are requested, the rest must be unchanged. If properties that the rest depends on differ
 /// between the two states, the whole environment is compiled.
@@ -243,7 +243,7 @@ pub fn compile_both(sides: [&dyn Files; 2], options: &Options) -> [Option<Compil
     compile_to(sides, options, true)
 }
 
-/// The same without proving the first state.
+/// Like [`compile_both`], but without proving the first state.
 pub fn compile_change(sides: [&dyn Files; 2], options: &Options) -> [Option<Compiled>; 2] {
     compile_to(sides, options, false)
 }
@@ -254,17 +254,17 @@ fn compile_to(
     is_first_proven: bool,
 ) -> [Option<Compiled>; 2] {
     let scope = sides.iter().fold(options.scope.clone(), |scope, side| {
-        whole_where_mixed(*side, &scope)
+        widen_scope(*side, &scope)
     });
     let compiled = compile_sides(sides, &scope, options, is_first_proven);
-    let faces = |environment: &String| {
+    let exports = |environment: &String| {
         compiled.each_ref().map(|it| {
             let all = it.iter().flat_map(|it| &it.exports);
             let own = all.filter(|it| it.0.0 == *environment);
             own.collect::<Vec<_>>()
         })
     };
-    let has_changed = |it: &&String| matches!(faces(it), [before, after] if before != after);
+    let has_changed = |it: &&String| matches!(exports(it), [before, after] if before != after);
     let changed: Vec<String> = scope.claims.keys().filter(has_changed).cloned().collect();
     if changed.is_empty() {
         return compiled;
@@ -275,7 +275,7 @@ fn compile_to(
 }
 
 /// Extends a scope so that environments are rendered completely if their claims cannot be rendered separately.
-fn whole_where_mixed(files: &dyn Files, scope: &Scope) -> Scope {
+fn widen_scope(files: &dyn Files, scope: &Scope) -> Scope {
     if scope.claims.is_empty() {
         return scope.clone();
     }
@@ -289,20 +289,20 @@ fn compile_sides(
     options: &Options,
     is_first_proven: bool,
 ) -> [Option<Compiled>; 2] {
-    let one = |files: &dyn Files, is_proven: bool| {
-        let there = load::environments(files);
+    let compile_side = |files: &dyn Files, is_proven: bool| {
+        let existing = load::environments(files);
         let mut scope = scope.clone();
-        scope.environments.retain(|it| there.contains(it));
-        scope.claims.retain(|name, _| there.contains(name));
+        scope.environments.retain(|it| existing.contains(it));
+        scope.claims.retain(|name, _| existing.contains(name));
         (!scope.is_whole()).then(|| {
             let files = Recorded::new(files);
-            compile_unmixed(files, scope, options, is_proven)
+            compile_scope(files, scope, options, is_proven)
         })
     };
     // One after the other, because the second compilation reuses templates of the first one.
     let [before, after] = sides;
-    let before = one(before, is_first_proven);
-    [before, one(after, true)]
+    let before = compile_side(before, is_first_proven);
+    [before, compile_side(after, true)]
 }
 
 /// The result of rendering some claims separately.
@@ -338,14 +338,14 @@ pub fn check_claims(files: &dyn Files, options: &Options) -> CheckedClaims {
         ..load::Options::new(&ENGINES, &options.scope)
     };
     let loaded = load::load(files, reading, &mut diagnostics);
-    let Some(repository) = loaded else {
+    let Some(workspace) = loaded else {
         return CheckedClaims {
             diagnostics: secret::conceal(diagnostics),
             ..CheckedClaims::default()
         };
     };
-    let resolution = resolve::resolve(&repository, &mut diagnostics);
-    let environments = pipeline::deliver_all(&repository, &resolution, &mut diagnostics);
+    let resolution = resolve::resolve(&workspace, &mut diagnostics);
+    let environments = pipeline::deliver_all(&workspace, &resolution, &mut diagnostics);
     let delivered = environments.iter().flat_map(|it| {
         let environment = it.environment;
         it.deliveries
@@ -354,13 +354,13 @@ pub fn check_claims(files: &dyn Files, options: &Options) -> CheckedClaims {
     });
     let origins: Origins = delivered.collect();
     if options.with_clusters {
-        let mut clusters = pipeline::clusters(files, &repository, &environments);
+        let mut clusters = pipeline::clusters(files, &workspace, &environments);
         pipeline::add_charts(
             &mut clusters,
             origins.iter(),
             &[],
             files,
-            &repository,
+            &workspace,
             options,
         );
         diagnostics.extend(check::check_objects(&origins, &clusters));
@@ -415,13 +415,13 @@ pub fn charts(files: &dyn Files, options: &Options) -> (Vec<chart::Request>, Dia
         ..load::Options::new(&ENGINES, &options.scope)
     };
     let loaded = load::load(files, reading, &mut diagnostics);
-    let requests = loaded.map(|repository| {
-        let resolution = resolve::resolve(&repository, &mut diagnostics);
-        pipeline::deliver_all(&repository, &resolution, &mut diagnostics);
+    let requests = loaded.map(|workspace| {
+        let resolution = resolve::resolve(&workspace, &mut diagnostics);
+        pipeline::deliver_all(&workspace, &resolution, &mut diagnostics);
         if !diagnostics.has_errors() {
-            diagnostics.extend(delivery::unused_pins(&repository.charts));
+            diagnostics.extend(delivery::unused_pins(&workspace.charts));
         }
-        repository.charts.requests()
+        workspace.charts.requests()
     });
     diagnostics.sort_and_dedup();
     (requests.unwrap_or_default(), diagnostics)

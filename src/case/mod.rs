@@ -5,7 +5,7 @@
 
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics, Source};
-use crate::emit::{Change, Step, same_but_for_line_ends};
+use crate::emit::{Change, Step, equal_except_line_endings};
 use crate::layout::{ENVIRONMENT, Folder, Input};
 use crate::load::WorkspaceConfig;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
@@ -89,7 +89,7 @@ fn differing(
             (None, Some(_)) => Change::Create,
             (Some(_), None) => Change::Delete,
             // A checkout may have converted the expected file to CRLF.
-            (Some(before), Some(after)) if same_but_for_line_ends(before, after) => return None,
+            (Some(before), Some(after)) if equal_except_line_endings(before, after) => return None,
             (Some(_), Some(_)) => Change::Update,
         };
         Some(Step {

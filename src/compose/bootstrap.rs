@@ -108,7 +108,7 @@ pub(super) fn with_roots<'a>(
             let span = delivery.span.clone();
             added.push(Delivery {
                 files,
-                place: Some(TreePath::root().child(ROOTS)),
+                shared_folder: Some(TreePath::root().child(ROOTS)),
                 ..Delivery::synthetic(&name, delivery.title.clone(), Group::Infrastructure, span)
             });
         }

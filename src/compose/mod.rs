@@ -411,7 +411,7 @@ fn compose_environment(
         .find(|it| it.environment.engine == overlaid.environment.engine);
     for delivery in overlaid.deliveries.iter().filter(|it| !it.files.is_empty()) {
         let (rendered, common) = (&mut rendered, &overlaid.common);
-        if let Some(path) = &delivery.place {
+        if let Some(path) = &delivery.shared_folder {
             shared_folder::write(rendered, path, delivery, common, diagnostics);
             continue;
         }

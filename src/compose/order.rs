@@ -22,7 +22,7 @@ pub(super) fn order(
     diagnostics: &mut Diagnostics,
 ) -> Order {
     let ordered = deliveries.iter().filter(|it| !it.is_empty());
-    let ordered: Vec<&Delivery> = ordered.filter(|it| it.place.is_none()).collect();
+    let ordered: Vec<&Delivery> = ordered.filter(|it| it.shared_folder.is_none()).collect();
     let (providers, namespaces) = (crd_providers(&ordered), namespace_creators(&ordered));
     let names: BTreeSet<&str> = ordered.iter().map(|it| it.name.as_str()).collect();
     let mut order = Order::new();

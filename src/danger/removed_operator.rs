@@ -40,7 +40,7 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
         let of_group = served.entry(object.gvk().group).or_default();
         of_group.push((index, object));
     }
-    let operators = Operators::among(&gone);
+    let operators = Operators::find(&gone);
     for operator in &gone {
         let groups = operators.groups(operator);
         let objects: Vec<_> = groups.into_iter().filter_map(|it| served.get(it)).collect();

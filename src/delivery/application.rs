@@ -1,10 +1,10 @@
-//! `ChartApplication`: a chart that runs as one of the services of an environment.
+//! The intent `ChartApplication`, for a chart that runs as one of the services of an environment.
 
 use std::sync::Arc;
 
 use super::intent::{Intent, IntentKind};
 use super::resources;
-use super::values::layered;
+use super::values::merged;
 use crate::chart::{Chart, Charts, Request};
 use crate::diag::{Class, Diagnostic, Span};
 use crate::layout::Folder;
@@ -13,17 +13,17 @@ use crate::schema::validate;
 use crate::secret::find_secret;
 use crate::yaml::{Node, node};
 
-/// Reports fields of a claim that are overridden by the claim's `values`.
-fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Diagnostic>) {
+/// Reports fields of a claim that the `values` of the claim override.
+fn find_overridden(fields: &Node, values: &Node, parent: &str, found: &mut Vec<Diagnostic>) {
     for entry in values.as_mapping().into_iter().flatten() {
         let key = entry.key.as_str().unwrap_or("");
         let Some(field) = fields.get(key) else {
             continue;
         };
-        let path = format!("{above}.{key}");
+        let path = format!("{parent}.{key}");
         if field.as_mapping().is_some() && entry.value.as_mapping().is_some() {
             find_overridden(field, &entry.value, &path, found);
-        } else if is_in_one_file(field, &entry.value) && !field.same_data(&entry.value) {
+        } else if are_in_same_file(field, &entry.value) && !field.same_data(&entry.value) {
             let message = format!("this has no effect: `values{path}` overrides it");
             let fault = Diagnostic::warning("no-effect", message)
                 .class(Class::NoEffect)
@@ -34,12 +34,12 @@ fn find_overridden(fields: &Node, values: &Node, above: &str, found: &mut Vec<Di
     }
 }
 
-/// A field of a shared claim may have an effect in other environments.
-fn is_in_one_file(field: &Node, value: &Node) -> bool {
+/// Whether both are in the same file. If a field of base is overridden in an environment, it may have an effect in other ones.
+fn are_in_same_file(field: &Node, value: &Node) -> bool {
     field.has_origin() && field.span().path() == value.span().path()
 }
 
-/// A null removes a value before the schema is checked.
+/// Removes entries that are null, as Helm does before it validates values.
 fn drop_nulls(node: &mut Node) {
     if let Some(mapping) = node.as_mapping_mut() {
         mapping.retain(|it| !it.value.is_null());
@@ -47,15 +47,15 @@ fn drop_nulls(node: &mut Node) {
     }
 }
 
-/// The intent and its chart.
+/// An intent `ChartApplication` and its chart.
 pub(crate) struct ChartApplication<'a> {
     pub(crate) intent: &'a Intent<'a>,
     pub(crate) chart: Arc<Chart>,
 }
 
 impl<'a> ChartApplication<'a> {
-    /// Opens the chart. Errors: those of opening it; `plain-secret` if the claim's values contain a password;
-    /// `request-above-limit`.
+    /// Opens the chart and checks the values. Errors: those of opening the chart, `plain-secret`, `request-above-limit`, and violations
+    /// of the chart's schema.
     pub(crate) fn new(
         intent: &'a Intent<'a>,
         charts: &Charts<'_>,
@@ -68,7 +68,7 @@ impl<'a> ChartApplication<'a> {
             chart: charts.open(&request)?,
             intent,
         };
-        if let Some(secret) = application.said().iter().find_map(find_secret) {
+        if let Some(secret) = application.claim_values().iter().find_map(find_secret) {
             return Err(plain_secret(intent, secret));
         }
         let name = intent.metadata("name").unwrap_or(intent.node());
@@ -79,17 +79,17 @@ impl<'a> ChartApplication<'a> {
         Ok(application)
     }
 
-    /// Fields of the claim that have no effect, because `values` override them or the chart does not use them.
+    /// Reports fields of the claim that have no effect, because `values` override them or the chart does not use them.
     pub(crate) fn without_effect(&self) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        if let Some((last, before)) = self.said().split_last() {
-            let before = layered(before, &Node::null());
-            find_overridden(&before, last, "", &mut found);
+        if let Some((values, fields)) = self.claim_values().split_last() {
+            let fields = merged(fields, &Node::null());
+            find_overridden(&fields, values, "", &mut found);
         }
         let production = self.intent.field(&["production"]);
         let is_in_claim = |it: &Node| Folder::of(it.span().path()) == Some(Folder::Environments);
-        let is_said = |it: &&Node| it.as_bool() == Some(true) && is_in_claim(it);
-        if let Some(production) = production.filter(is_said)
+        let is_set = |it: &&Node| it.as_bool() == Some(true) && is_in_claim(it);
+        if let Some(production) = production.filter(is_set)
             && self.chart.production.is_none()
         {
             let message = format!(
@@ -104,7 +104,8 @@ impl<'a> ChartApplication<'a> {
         found
     }
 
-    /// Validates the values against the chart's schema, as Helm would do when installing.
+    /// Validates the values with the chart's schema, as Helm does when it installs the chart. Only errors in values of the claim are
+    /// reported.
     fn check_schema(&self, mut values: Node) -> Result<(), Diagnostic> {
         let Some(schema) = &self.chart.schema else {
             return Ok(());
@@ -123,16 +124,16 @@ impl<'a> ChartApplication<'a> {
         }
     }
 
-    /// All values: the chart's own, with the overrides.
+    /// All values: those of the chart, with the overrides.
     pub(crate) fn values(&self) -> Node {
-        let own = &self.chart.values;
-        layered([own].into_iter().chain(self.layers()), own)
+        let defaults = &self.chart.values;
+        merged([defaults].into_iter().chain(self.overrides()), defaults)
     }
 
-    /// The installation with the values that differ from the chart's own.
+    /// A `HelmInstall` of the chart with the overrides as values.
     pub(crate) fn helm_install(&self, workspace: &WorkspaceConfig) -> Node {
         let intent = self.intent;
-        let values = layered(self.layers(), &self.chart.values);
+        let values = merged(self.overrides(), &self.chart.values);
         let repository = intent.field(&["chart", "repository"]);
         let is_oci = intent.text(&["chart", "repository"]).starts_with("oci://");
         let source = match is_oci {
@@ -158,14 +159,14 @@ impl<'a> ChartApplication<'a> {
         install.at(intent.node().span())
     }
 
-    /// In a traced run, records that production values are used because the claim requests them.
+    /// In a traced run, records that production values are used because of the claim's field `production`.
     pub(crate) fn traced(&self, values: Node, workspace: &WorkspaceConfig) -> Node {
-        let said = self.intent.field(&["production"]);
-        match (&workspace.trace, &self.chart.production, said) {
-            (Some(trace), Some(production), Some(said)) => {
+        let field = self.intent.field(&["production"]);
+        match (&workspace.trace, &self.chart.production, field) {
+            (Some(trace), Some(production), Some(field)) => {
                 let file = production.span().path().clone();
-                let is_meant = |it: &Span| *it.path() == file;
-                trace.under(values, &[said.span().clone()], &is_meant)
+                let is_production_value = |it: &Span| *it.path() == file;
+                trace.under(values, &[field.span().clone()], &is_production_value)
             }
             _ => values,
         }
@@ -178,32 +179,33 @@ impl<'a> ChartApplication<'a> {
         Node::string(self.chart.version.as_str()).at(at)
     }
 
-    /// The values of the claim.
-    fn said(&self) -> &'a [Node] {
+    /// The values that the claim sets; its field `values` is last.
+    fn claim_values(&self) -> &'a [Node] {
         let values = self.intent.field(&["values"]).and_then(Node::as_sequence);
         values.unwrap_or_default()
     }
 
-    fn layers(&self) -> impl Iterator<Item = &Node> {
+    /// The values that override those of the chart, in order: those for production, and those of the claim.
+    fn overrides(&self) -> impl Iterator<Item = &Node> {
         let field = self.intent.field(&["production"]);
         let is_production = field.and_then(Node::as_bool) == Some(true);
         let production = self.chart.production.iter().filter(move |_| is_production);
-        production.chain(self.said())
+        production.chain(self.claim_values())
     }
 }
 
-/// A password among the values of a chart. Error: `plain-secret`.
+/// The error for a credential among the values of a chart. Error: `plain-secret`.
 pub(super) fn plain_secret(intent: &Intent<'_>, secret: &Node) -> Diagnostic {
     let message = format!(
         "`{}` contains a credential that would be committed to Git",
         intent.text_of_metadata("name")
     );
-    let way = match intent.kind() {
+    let example = match intent.kind() {
         IntentKind::HelmInstall => "`valuesFrom: [{kind: Secret, name: …}]`",
         _ => "`valueFrom: {secretKeyRef: {name: …, key: …}}`",
     };
     let fault = Diagnostic::error("plain-secret", message).at(secret);
     fault.help(format!(
-        "create a Secret by other means and refer to it, for example with {way}"
+        "create a Secret by other means and refer to it, for example with {example}"
     ))
 }

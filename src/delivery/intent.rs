@@ -1,6 +1,6 @@
-//! Intents, which templates use independent of the engine: `HelmInstall` installs a Helm chart; `GitManifests` applies a folder of
-//! a Git repository before the claim's own objects; `ChartApplication` runs a chart as one of an environment's services;
-//! `GitOpsRoot` syncs a cluster from a repository.
+//! Intents, which templates create instead of objects of a specific sync engine: `HelmInstall` installs a Helm chart; `GitManifests`
+//! applies a folder of a Git repository before the claim's own objects; `ChartApplication` runs a chart as one of an environment's
+//! services; `GitOpsRoot` syncs a cluster from a repository.
 
 use std::sync::OnceLock;
 
@@ -15,11 +15,12 @@ pub(super) fn is_intent(node: &Node) -> bool {
     node.get("apiVersion").and_then(Node::as_str) == Some(API_VERSION)
 }
 
+/// The kind of an intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntentKind {
     /// Installs a Helm chart.
     HelmInstall,
-    /// Applies a folder of a Git repository first.
+    /// Applies a folder of a Git repository before the claim's own objects.
     GitManifests,
     /// Runs a chart as one of the services of an environment.
     ChartApplication,
@@ -35,7 +36,7 @@ impl IntentKind {
         IntentKind::GitOpsRoot,
     ];
 
-    fn of(node: &Node) -> Option<IntentKind> {
+    fn parse(node: &Node) -> Option<IntentKind> {
         let name = node.get("kind").and_then(Node::as_str)?;
         IntentKind::ALL.into_iter().find(|it| it.name() == name)
     }
@@ -64,16 +65,16 @@ impl IntentKind {
     }
 }
 
-/// The fields of a checked intent.
+/// An intent that satisfies its schema.
 pub(crate) struct Intent<'a> {
     kind: IntentKind,
     node: &'a Node,
 }
 
 impl<'a> Intent<'a> {
-    /// Errors: violations of the intent's schema, which are errors of the template.
+    /// Validates an intent. Errors: `invalid-intent`, an error in the template that created it.
     pub(crate) fn new(node: &'a Node) -> Result<Intent<'a>, Diagnostic> {
-        let Some(kind) = IntentKind::of(node) else {
+        let Some(kind) = IntentKind::parse(node) else {
             let name = node.get("kind").and_then(Node::as_str).unwrap_or("");
             let fault = Diagnostic::error("invalid-intent", format!("unknown intent `{name}`"));
             return Err(fault

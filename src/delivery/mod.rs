@@ -1,7 +1,7 @@
-//! Converts intents to the objects of the sync engine; each engine (`engine`) does this in its own way.
+//! Converts intents to objects of the sync engine.
 //!
-//! A template creates an intent (`HelmInstall`, `GitManifests`), and the environment's engine decides its form. Intents only exist
-//! between `render` and `compose` and are never written.
+//! A template creates an intent, such as `HelmInstall`, and the engine of the environment decides which objects it becomes (see
+//! `engine`). Intents only exist between `render` and `compose` and are never written.
 
 mod application;
 mod intent;
@@ -31,18 +31,19 @@ pub(crate) use repository::access;
 pub use pin::unused_pins;
 pub use service::{GitSource, Root, Service};
 
-/// The files and objects of a claim, as applied.
+/// The files and objects of a claim, as its sync engine applies them.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The claim's name: its folder, and its Flux Kustomization.
+    /// The name of the claim, of its folder, and of its Flux Kustomization or Application.
     pub name: String,
     /// `Kind/name` of the claim.
     pub title: String,
-    /// The part of the tree it belongs to.
+    /// The part of the tree that contains its folder.
     pub group: Group,
-    /// The files of the claim, each with one object.
+    /// The files in the claim's folder, each with one object.
     pub files: Vec<ManifestFile>,
-    /// Argo CD's Applications of charts. They belong to the cluster that Argo CD runs on, not into the claim's folder.
+    /// The Applications of Argo CD for charts. They are not in the claim's folder, because they belong to the cluster that Argo CD
+    /// runs on.
     pub releases: Vec<ManifestFile>,
     /// Flux and Argo CD objects that must be reconciled before the claim's own manifests. They are written next to the claim's Flux
     /// Kustomization, which waits for them; in its folder, it would wait for itself.
@@ -53,8 +54,8 @@ pub struct Delivery {
     pub roots: Vec<Root>,
     /// Namespaces that must exist.
     pub namespaces: BTreeSet<String>,
-    /// The folder for its files, if it is not the claim's own folder.
-    pub place: Option<TreePath>,
+    /// The folder for its files, if it is a folder that several claims share.
+    pub shared_folder: Option<TreePath>,
     /// The charts that it installs.
     pub charts: Vec<Request>,
     /// CRDs that it installs.
@@ -67,21 +68,21 @@ pub struct Delivery {
     pub owner: Option<Arc<str>>,
     /// The location of the claim's name.
     pub span: Span,
-    /// In a traced run: the conditions for its objects and for what it provides and requires.
+    /// In a traced run: the conditions for its objects and for the CRDs that it installs and needs.
     pub decided_by: Vec<Node>,
 }
 
-/// One file of a claim.
+/// A file of a claim.
 #[derive(Clone, Debug)]
 pub struct ManifestFile {
-    /// Its name within the claim's folder.
+    /// The name of the file in the claim's folder.
     pub name: Arc<str>,
-    /// The object that the file holds.
+    /// The object in the file.
     pub object: Object,
 }
 
 impl Delivery {
-    /// A delivery of no claim, without content.
+    /// An empty delivery for files that do not belong to a single claim.
     pub fn synthetic(name: &str, title: String, group: Group, span: Span) -> Delivery {
         Delivery {
             name: name.to_string(),
@@ -93,7 +94,7 @@ impl Delivery {
             services: Vec::new(),
             roots: Vec::new(),
             namespaces: BTreeSet::new(),
-            place: None,
+            shared_folder: None,
             charts: Vec::new(),
             provides: BTreeSet::new(),
             requires: BTreeSet::new(),
@@ -104,7 +105,7 @@ impl Delivery {
         }
     }
 
-    /// The same without its objects, to save memory.
+    /// A copy without the objects, to save memory.
     pub fn without_objects(&self) -> Delivery {
         Delivery {
             services: self.services.clone(),
@@ -119,7 +120,7 @@ impl Delivery {
         }
     }
 
-    /// In a traced run: what its position among the other claims depends on.
+    /// In a traced run: the values that decide its position in the order of claims.
     pub fn conditions(&self) -> impl Iterator<Item = &Node> {
         let all = self.files.iter().chain(&self.releases);
         let objects = all.map(|it| &it.object).chain(&self.prerequisites);
@@ -127,34 +128,34 @@ impl Delivery {
         names.chain(&self.decided_by)
     }
 
-    /// Whether it only consists of services of ApplicationSets.
-    pub fn is_services(&self) -> bool {
+    /// Whether it has no objects of its own, but at most services of ApplicationSets.
+    pub fn has_no_objects(&self) -> bool {
         self.files.is_empty() && self.releases.is_empty()
     }
 
     /// Whether there is nothing to apply, for example because an overlay deletes all objects.
     pub fn is_empty(&self) -> bool {
-        self.is_services() && self.services.is_empty()
+        self.has_no_objects() && self.services.is_empty()
     }
 }
 
-/// How a sync engine converts intents.
+/// The conversion of intents to objects of a sync engine.
 pub(crate) trait Lowering: Send + Sync + std::fmt::Debug {
-    /// Adds the objects that an intent becomes.
+    /// Converts an intent and adds the resulting objects to `lowered`.
     fn lower(
         &self,
         intent: &Intent<'_>,
-        place: &IntentPlace<'_>,
-        into: &mut Lowered,
+        context: &IntentContext<'_>,
+        lowered: &mut Lowered,
         diagnostics: &mut Diagnostics,
     );
 
-    /// Translates settings of an object for another engine.
+    /// Replaces annotations for another engine by those of this one.
     fn translate(&self, _object: &mut Node) {}
 }
 
-/// The context of an intent.
-pub(crate) struct IntentPlace<'a> {
+/// The context in which an intent is converted.
+pub(crate) struct IntentContext<'a> {
     pub(crate) workspace: &'a WorkspaceConfig,
     pub(crate) charts: &'a Charts<'a>,
     /// The name of the claim.
@@ -163,7 +164,7 @@ pub(crate) struct IntentPlace<'a> {
     pub(crate) file: &'a str,
 }
 
-/// Turns a claim's manifest into the objects that the environment's engine applies.
+/// Converts the rendered manifest of a claim to the objects that the environment's engine applies.
 pub(crate) fn lower(
     manifest: &Manifest<'_>,
     engine: &dyn Lowering,
@@ -188,25 +189,25 @@ pub(crate) fn lower(
             diagnostics.extend(secrets.into_iter().map(|it| plain_secret(&intent, it)));
             continue;
         }
-        let place = IntentPlace {
+        let context = IntentContext {
             workspace,
             charts,
             claim: &manifest.instance.name,
             file: &file.name,
         };
-        engine.lower(&intent, &place, &mut lowered, diagnostics);
+        engine.lower(&intent, &context, &mut lowered, diagnostics);
     }
     let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
     nodes.for_each(|it| engine.translate(it));
-    let delivered = |File { name, node }| ManifestFile {
+    let manifest_file = |File { name, node }| ManifestFile {
         name: name.into(),
         object: Object::new(node),
     };
     let instance = manifest.instance;
     let (title, group) = (instance.title(), instance.kind.group);
     Delivery {
-        files: lowered.files.into_iter().map(delivered).collect(),
-        releases: lowered.releases.into_iter().map(delivered).collect(),
+        files: lowered.files.into_iter().map(manifest_file).collect(),
+        releases: lowered.releases.into_iter().map(manifest_file).collect(),
         prerequisites: lowered.prerequisites.into_iter().map(Object::new).collect(),
         charts: lowered.charts,
         services: lowered.services,
@@ -221,7 +222,7 @@ pub(crate) fn lower(
     }
 }
 
-/// The result for a manifest.
+/// The objects of a manifest whose intents are converted. The fields are those of [`Delivery`].
 #[derive(Default)]
 pub(crate) struct Lowered {
     pub(crate) files: Vec<File>,
@@ -233,14 +234,14 @@ pub(crate) struct Lowered {
     pub(crate) namespaces: BTreeSet<String>,
 }
 
-/// The annotation `pleach.dev/owner`, else `spec.owner.team`.
+/// The owner of a claim: the annotation `pleach.dev/owner` or, if it is not set, `spec.owner.team`.
 fn owner(claim: &Node) -> Option<Arc<str>> {
-    let places: [&[&str]; 2] = [
+    let fields: [&[&str]; 2] = [
         &["metadata", "annotations", "pleach.dev/owner"],
         &["spec", "owner", "team"],
     ];
-    let mut found = places
+    let mut owners = fields
         .iter()
         .filter_map(|keys| claim.at_keys(keys)?.as_str());
-    found.find(|it| !it.is_empty()).map(Arc::from)
+    owners.find(|it| !it.is_empty()).map(Arc::from)
 }

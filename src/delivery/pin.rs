@@ -1,15 +1,15 @@
-//! Replaces a chart's version by that of the lock.
+//! Replaces the version of a chart by the exact one in the lock.
 
 use crate::chart::{Charts, Found, LOCK, Request, is_exact};
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::yaml::Node;
 
-/// The intent with the exact version of its chart, if the lock or an archive determines it.
+/// Sets the exact version of an intent's chart, if the lock or an archive contains it.
 ///
 /// Diagnostics: `floating-version` for a range without a pin, `stale-pin` if the lock only has other versions.
 pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagnostics) -> Node {
     let mut pinned = intent.clone();
-    // Its chart is opened and contains the version.
+    // The exact version is read from the opened chart.
     if intent.get("kind").and_then(Node::as_str) == Some("ChartApplication") {
         return pinned;
     }
@@ -20,26 +20,26 @@ pub(super) fn pinned(intent: &Node, charts: &Charts<'_>, diagnostics: &mut Diagn
         return pinned;
     };
     if let Some((field, fault)) = request.fault() {
-        diagnostics.push(fault.at(place(intent, chart.get(field).unwrap_or(chart).span())));
+        diagnostics.push(fault.at(location(intent, chart.get(field).unwrap_or(chart).span())));
         return pinned;
     }
-    let place = place(intent, chart.get("version").unwrap_or(chart).span());
-    let version = match version(&request, charts) {
+    let location = location(intent, chart.get("version").unwrap_or(chart).span());
+    let version = match exact_version(&request, charts) {
         Ok(version) => version,
         Err(fault) => {
-            diagnostics.push(fault.at(&place));
+            diagnostics.push(fault.at(&location));
             None
         }
     };
     if let (Some(version), Some(chart)) = (version, chart.as_mapping_mut()) {
-        let at = chart.get("version").map_or(&place, Node::span).clone();
-        chart.insert("version", Node::string(version).at(at));
+        let span = chart.get("version").map_or(&location, Node::span).clone();
+        chart.insert("version", Node::string(version).at(span));
     }
     pinned
 }
 
-/// Where users can change the version. The default of a built-in kind is not in the workspace, so this is the claim.
-fn place(intent: &Node, version: &Span) -> Span {
+/// The location where users can change a version. If it comes from a built-in kind, which is not in the workspace, it is the claim.
+fn location(intent: &Node, version: &Span) -> Span {
     match version.path().as_str().starts_with('<') {
         true => intent.span().clone(),
         false => version.clone(),
@@ -54,13 +54,17 @@ pub(super) fn request(intent: &Node) -> Option<Request> {
     Some(Request {
         digest: Some(text("digest").to_string()).filter(|it| !it.is_empty()),
         plain: insecure.and_then(Node::as_bool) == Some(true),
-        span: Some(place(intent, chart.get("version").unwrap_or(chart).span())),
+        span: Some(location(
+            intent,
+            chart.get("version").unwrap_or(chart).span(),
+        )),
         ..Request::new(text("repository"), text("name"), Some(text("version")))
     })
 }
 
-/// The version to write instead of the requested one; `None` if that is already exact.
-fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
+/// The exact version to use instead of the requested one; `None` if the requested one is already exact. Errors: `invalid-value`,
+/// `stale-pin`, `floating-version`.
+fn exact_version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Diagnostic> {
     let (name, requested) = (&request.name, request.requested());
     if request.range().is_none() {
         let version = request.version.as_deref().unwrap_or("");
@@ -105,7 +109,7 @@ fn version(request: &Request, charts: &Charts<'_>) -> Result<Option<String>, Dia
     Err(fault.help("run `pleach vendor` to pin it, or write an exact version"))
 }
 
-/// Reports entries of the lock that nothing uses.
+/// Reports entries of the lock that no claim uses. Warnings: `unused-pin`.
 pub fn unused_pins(charts: &Charts<'_>) -> impl Iterator<Item = Diagnostic> {
     charts.unused().into_iter().map(|pin| {
         let message = format!("no claim uses `{}` {}", pin.name, pin.requested);

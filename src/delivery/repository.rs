@@ -4,7 +4,8 @@ use super::intent::Intent;
 use crate::load::WorkspaceConfig;
 use crate::yaml::Mapping;
 
-/// The access settings of the intent, or those in `pleach.yaml` for the longest matching prefix.
+/// The access settings for an address: each one of the intent or, if it is not set there, that of the longest matching prefix in
+/// `pleach.yaml`.
 pub(crate) fn access(intent: &Intent<'_>, workspace: &WorkspaceConfig, address: &str) -> Mapping {
     let configured = workspace.source(address).map(|it| &it.access);
     let mut access = Mapping::new();

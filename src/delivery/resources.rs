@@ -1,11 +1,12 @@
-//! Checks requests and limits of pods: Kubernetes only rejects a request above its limit when the pod is created.
+//! Checks the resource requests and limits in the values of charts. Kubernetes rejects a request above its limit only when the pod is
+//! created.
 
 use crate::diag::{Diagnostic, Span};
 use crate::layout::Folder;
 use crate::object::quantity;
 use crate::yaml::{Entry, Node};
 
-/// The first request in the values that is above its limit, whether they come from the chart or the claim. Errors:
+/// Reports the first request that is above its limit. `at` is the location if both are set by the chart. Errors:
 /// `request-above-limit`.
 pub(super) fn check(values: &Node, service: &str, at: &Span) -> Result<(), Diagnostic> {
     for Entry { key, value } in values.as_mapping().into_iter().flatten() {
@@ -13,10 +14,12 @@ pub(super) fn check(values: &Node, service: &str, at: &Span) -> Result<(), Diagn
             let request = value.at_keys(&["requests", it])?;
             Some((it, request, value.at_keys(&["limits", it])?))
         });
-        for (what, request, limit) in pairs.filter(|_| key.as_str() == Some("resources")) {
-            let [asked, most] = [request, limit].map(|it| quantity(it.as_str().unwrap_or("")));
-            if asked.zip(most).is_some_and(|(asked, most)| asked > most) {
-                return Err(above(service, what, request, limit, at));
+        for (resource, request, limit) in pairs.filter(|_| key.as_str() == Some("resources")) {
+            let quantities = [request, limit].map(|it| quantity(it.as_str().unwrap_or("")));
+            if let [Some(requested), Some(max)] = quantities
+                && requested > max
+            {
+                return Err(request_above_limit(service, resource, request, limit, at));
             }
         }
         check(value, service, at)?;
@@ -24,18 +27,26 @@ pub(super) fn check(values: &Node, service: &str, at: &Span) -> Result<(), Diagn
     Ok(())
 }
 
-fn above(service: &str, what: &str, request: &Node, limit: &Node, at: &Span) -> Diagnostic {
+fn request_above_limit(
+    service: &str,
+    resource: &str,
+    request: &Node,
+    limit: &Node,
+    at: &Span,
+) -> Diagnostic {
     let text = |it: &Node| it.as_str().unwrap_or("").to_string();
     let message = format!(
-        "`{service}` requests {} {what} but its limit is {}",
+        "`{service}` requests {} {resource} but its limit is {}",
         text(request),
         text(limit)
     );
     // Often, one of the two is set by the claim and the other one by the chart.
     let in_claim =
         |it: &&Node| it.has_origin() && Folder::of(it.span().path()) == Some(Folder::Environments);
-    let said = [request, limit].into_iter().find(in_claim);
-    let place = said.map_or(at, Node::span);
-    let fault = Diagnostic::error("request-above-limit", message).at(place);
-    fault.help(format!("set `requests` and `limits` of {what} together"))
+    let set_in_claim = [request, limit].into_iter().find(in_claim);
+    let span = set_in_claim.map_or(at, Node::span);
+    let fault = Diagnostic::error("request-above-limit", message).at(span);
+    fault.help(format!(
+        "set `requests` and `limits` of {resource} together"
+    ))
 }

@@ -10,33 +10,33 @@ use crate::yaml::{Mapping, Node};
 /// A chart that runs as one of the services of an environment.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Its name, which is also that of its release.
+    /// The name of the service and of its release.
     pub name: String,
-    /// Whether a team or the platform owns it.
+    /// Whether a team or the platform owns the service. Decides its folder and its ApplicationSet.
     pub tier: Tier,
-    /// The cluster, as a part of paths.
+    /// The `clusterType`, which is part of paths.
     pub cluster_type: String,
-    /// The environment, as a part of paths and names.
+    /// The environment of the service, which is part of paths and names.
     pub environment: String,
-    /// The namespace it is installed into.
+    /// The namespace that the chart is installed into.
     pub namespace: String,
-    /// Address of the chart's repository, as Argo CD writes it.
+    /// The address of the chart repository, without `oci://`, as Argo CD expects it.
     pub charts: String,
-    /// The chart's name in that repository.
+    /// The name of the chart.
     pub chart: String,
     /// The exact version of the chart.
     pub version: String,
-    /// All of its values.
+    /// All values, including those of the chart.
     pub values: Node,
-    /// Its owner.
+    /// Annotations with the owner.
     pub annotations: Option<Node>,
-    /// The repository of the tree, if the claim sets it.
+    /// The repository with the tree, if the claim sets it.
     pub repository: Option<GitSource>,
-    /// The place of its name.
+    /// The location of the name.
     pub span: Span,
 }
 
-/// A Git repository that holds a tree.
+/// A Git repository that contains a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSource {
     /// The address of the repository, as used by Git.
@@ -46,8 +46,8 @@ pub struct GitSource {
 }
 
 impl GitSource {
-    /// The intent that it was created from.
-    pub(crate) fn of(intent: &Intent<'_>) -> Option<GitSource> {
+    /// The repository in the field `gitOps` of an intent.
+    pub(crate) fn from_intent(intent: &Intent<'_>) -> Option<GitSource> {
         let url = intent.field(&["gitOps", "url"])?.as_str()?;
         let branch = intent.field(&["gitOps", "branch"]).and_then(Node::as_str);
         Some(GitSource {
@@ -60,11 +60,11 @@ impl GitSource {
 /// A repository that a cluster is synced from.
 #[derive(Clone, Debug)]
 pub struct Root {
-    /// The cluster, as a part of paths and names.
+    /// The `clusterType`, which is part of paths and names.
     pub cluster_type: String,
     /// The repository that the cluster is synced from.
     pub repository: GitSource,
-    /// Access to it, as fields of a Flux source.
+    /// The settings for access to the repository, as fields of a Flux source.
     pub access: Mapping,
 }
 

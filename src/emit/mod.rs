@@ -8,5 +8,5 @@ mod ownership;
 mod plan;
 
 pub use earlier::earlier_tree;
-pub use ownership::{Ownership, origin, ownership, same_but_for_line_ends, sign};
+pub use ownership::{Ownership, equal_except_line_endings, origin, ownership, sign};
 pub use plan::{Change, Plan, Step, plan};

@@ -1,4 +1,4 @@
-//! The writes and deletes that turn the current tree into the rendered one.
+//! Plans the writes and deletes that turn the existing tree into the rendered one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, conflict_marker};
 use crate::tree::{Tree, TreePath};
 
-use super::ownership::{Ownership, ownership, same_but_for_line_ends};
+use super::ownership::{Ownership, equal_except_line_endings, ownership};
 
 /// What happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +37,16 @@ pub struct Step {
 pub struct Plan {
     /// First removals of files that block new ones, then files to write, then the other removals. Empty if anything is blocked.
     pub steps: Vec<Step>,
-    /// How many files are up to date.
+    /// The number of files that are up to date.
     pub unchanged: usize,
-    kept: Vec<Kept>,
+    kept: Vec<KeptFile>,
+    /// By path: why the file blocks the plan.
     blocked: BTreeMap<TreePath, String>,
 }
 
-/// A generated file that was edited.
+/// A generated file that is not overwritten or removed, because it was edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Kept {
+struct KeptFile {
     path: TreePath,
     ownership: Ownership,
     bytes: Arc<[u8]>,
@@ -53,31 +54,31 @@ struct Kept {
     rendered: Option<Arc<[u8]>>,
 }
 
-/// Compares the rendered tree with the current one.
+/// Compares the rendered tree with the existing one.
 ///
 /// Edited files are kept unless `force` is set; files that are not generated are never changed.
-pub fn plan(wanted: &Tree, existing: &Tree, force: bool) -> Plan {
+pub fn plan(rendered: &Tree, existing: &Tree, force: bool) -> Plan {
     let mut plan = Plan::default();
     let mut written = Vec::new();
-    for (path, bytes) in wanted {
-        written.extend(plan.want(path, bytes, existing, force));
+    for (path, bytes) in rendered {
+        written.extend(plan.plan_write(path, bytes, existing, force));
     }
     let mut removed = Vec::new();
-    let mut remain = BTreeSet::new();
+    let mut remaining = BTreeSet::new();
     for (path, bytes) in existing {
-        if wanted.get(path).is_none() {
-            match plan.abandon(path, bytes, force) {
+        if rendered.get(path).is_none() {
+            match plan.plan_removal(path, bytes, force) {
                 Some(step) => removed.push(step),
-                None => _ = remain.insert(path.clone()),
+                None => _ = remaining.insert(path.clone()),
             }
         }
     }
-    let way = Way::of(wanted);
-    plan.block(&way, &remain);
+    let obstacles = Obstacles::new(rendered);
+    plan.find_obstacles(&obstacles, &remaining);
     if plan.blocked.is_empty() {
         let (first, last): (Vec<Step>, Vec<Step>) = removed
             .into_iter()
-            .partition(|it| way.is_blocked_by(&it.path));
+            .partition(|it| obstacles.reason(&it.path).is_some());
         plan.steps = first.into_iter().chain(written).chain(last).collect();
     }
     plan
@@ -121,7 +122,8 @@ impl Plan {
         steps.filter(|it| it.change == Change::Delete).count()
     }
 
-    fn want(
+    /// The step for a rendered file; `None` if nothing is written.
+    fn plan_write(
         &mut self,
         path: &TreePath,
         bytes: &Arc<[u8]>,
@@ -131,15 +133,15 @@ impl Plan {
         let before = existing.get(path);
         let change = match before {
             None => Change::Create,
-            Some(before) if same_but_for_line_ends(before, bytes) => {
+            Some(before) if equal_except_line_endings(before, bytes) => {
                 self.unchanged += 1;
                 return None;
             }
             Some(before) => match ownership(path, before) {
                 Ownership::Ours => Change::Update,
                 Ownership::Foreign => {
-                    let why = "pleach needs to write a file with this name";
-                    self.blocked.insert(path.clone(), why.to_string());
+                    let reason = "pleach needs to write a file with this name";
+                    self.blocked.insert(path.clone(), reason.to_string());
                     return None;
                 }
                 _ if force => Change::Update,
@@ -157,7 +159,8 @@ impl Plan {
         })
     }
 
-    fn abandon(&mut self, path: &TreePath, bytes: &Arc<[u8]>, force: bool) -> Option<Step> {
+    /// The step for a file that is not rendered; `None` if it is not removed.
+    fn plan_removal(&mut self, path: &TreePath, bytes: &Arc<[u8]>, force: bool) -> Option<Step> {
         match ownership(path, bytes) {
             Ownership::Foreign => return None,
             changed if changed != Ownership::Ours && !force => {
@@ -181,7 +184,7 @@ impl Plan {
         bytes: &Arc<[u8]>,
         rendered: Option<&Arc<[u8]>>,
     ) {
-        self.kept.push(Kept {
+        self.kept.push(KeptFile {
             path: path.clone(),
             ownership,
             bytes: bytes.clone(),
@@ -189,7 +192,7 @@ impl Plan {
         });
     }
 
-    /// The steps of `force` for edited files that are still part of the tree.
+    /// The steps that `force` would add for edited files that are still part of the tree.
     pub fn kept_steps(&self) -> impl Iterator<Item = Step> {
         let edited = self
             .kept
@@ -205,13 +208,12 @@ impl Plan {
         })
     }
 
-    /// Finds the remaining files that block new ones: one where a folder is needed, one in a folder where
-    /// a file is needed, one whose name differs only in case (on many disks they are one file).
-    fn block(&mut self, way: &Way<'_>, remain: &BTreeSet<TreePath>) {
-        let all = way.wanted.iter().map(|it| it.0).chain(remain);
+    /// Adds the files that block rendered ones, among the remaining files and the rendered ones themselves.
+    fn find_obstacles(&mut self, obstacles: &Obstacles<'_>, remaining: &BTreeSet<TreePath>) {
+        let all = obstacles.rendered.iter().map(|it| it.0).chain(remaining);
         for path in all {
-            if let Some(why) = way.blocked_by(path) {
-                self.blocked.insert(path.clone(), why);
+            if let Some(reason) = obstacles.reason(path) {
+                self.blocked.insert(path.clone(), reason);
             }
         }
     }
@@ -224,8 +226,8 @@ impl Plan {
     /// Diagnostics on why the plan cannot be executed completely. `folder` is the path of the output folder.
     pub fn faults(&self, folder: &TreePath) -> Diagnostics {
         let mut faults = Diagnostics::default();
-        for (path, why) in &self.blocked {
-            let message = format!("a file that pleach did not create is in the way: {why}");
+        for (path, reason) in &self.blocked {
+            let message = format!("a file that pleach did not create is in the way: {reason}");
             let fault = about("foreign-file", message, folder.join(path));
             faults.push(fault.help("move or remove it; nothing was written"));
         }
@@ -254,7 +256,7 @@ fn about(code: &'static str, message: String, path: TreePath) -> Diagnostic {
     Diagnostic::error(code, message).at(Span::new(&Source::new(path, ""), 0..0))
 }
 
-impl Kept {
+impl KeptFile {
     fn fault(&self, folder: &TreePath) -> Diagnostic {
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         let marker = match self.ownership {
@@ -279,45 +281,47 @@ impl Kept {
     }
 }
 
-/// The paths of the rendered files, to find obstacles.
-struct Way<'a> {
-    wanted: &'a Tree,
+/// An index of the rendered files, to find files that cannot exist at the same time.
+struct Obstacles<'a> {
+    rendered: &'a Tree,
+    /// All folders that contain rendered files.
     folders: BTreeSet<TreePath>,
-    folded: BTreeMap<String, &'a TreePath>,
+    /// By path in lower case: the rendered path.
+    lower_case: BTreeMap<String, &'a TreePath>,
 }
 
-impl<'a> Way<'a> {
-    fn of(wanted: &'a Tree) -> Way<'a> {
-        let folders = wanted.iter().flat_map(|it| above(it.0)).collect();
-        let mut folded = BTreeMap::new();
-        for (path, _) in wanted {
-            folded.entry(path.as_str().to_lowercase()).or_insert(path);
+impl<'a> Obstacles<'a> {
+    fn new(rendered: &'a Tree) -> Obstacles<'a> {
+        let folders = rendered.iter().flat_map(|it| parents(it.0)).collect();
+        let mut lower_case = BTreeMap::new();
+        for (path, _) in rendered {
+            lower_case
+                .entry(path.as_str().to_lowercase())
+                .or_insert(path);
         }
-        Way {
-            wanted,
+        Obstacles {
+            rendered,
             folders,
-            folded,
+            lower_case,
         }
     }
 
-    fn is_blocked_by(&self, path: &TreePath) -> bool {
-        self.blocked_by(path).is_some()
-    }
-
-    fn blocked_by(&self, path: &TreePath) -> Option<String> {
+    /// Why a file blocks a rendered one; `None` if it does not. Two files whose names only differ in case are the same file on many
+    /// file systems.
+    fn reason(&self, path: &TreePath) -> Option<String> {
         if self.folders.contains(path) {
             return Some("it is a file, but a folder with that name must be written".to_string());
         }
-        if above(path).any(|it| self.wanted.get(&it).is_some()) {
+        if parents(path).any(|it| self.rendered.get(&it).is_some()) {
             return Some("it is in a folder where a file must be written".to_string());
         }
-        let same = self.folded.get(&path.as_str().to_lowercase())?;
+        let same = self.lower_case.get(&path.as_str().to_lowercase())?;
         (*same != path).then(|| format!("its name differs only in case from `{same}`"))
     }
 }
 
-/// The folders above a path, without the root.
-fn above(path: &TreePath) -> impl Iterator<Item = TreePath> {
-    let up = |it: &TreePath| it.parent().filter(|it| *it != TreePath::root());
-    std::iter::successors(up(path), up)
+/// The parent folders of a path, without the root.
+fn parents(path: &TreePath) -> impl Iterator<Item = TreePath> {
+    let parent = |it: &TreePath| it.parent().filter(|it| *it != TreePath::root());
+    std::iter::successors(parent(path), parent)
 }

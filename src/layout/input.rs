@@ -10,14 +10,14 @@ pub const ENVIRONMENT: &str = "environment.yaml";
 /// The file that defines a claim kind.
 pub const KIND: &str = "kind.yaml";
 
-/// A folder at the top of a workspace whose name is fixed. Kinds may be in other folders as well, which `pleach.yaml` lists.
+/// A folder at the top of a workspace with a fixed name. Kinds may also be in other folders, which `pleach.yaml` lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Folder {
     /// Environments and their claims.
     Environments,
-    /// Kustomizations on rendered claims, one for each environment.
+    /// The user's kustomizations, which are applied to rendered claims, one for each environment.
     Overlays,
-    /// Claim kinds, unless `pleach.yaml` names other folders.
+    /// Claim kinds, unless `pleach.yaml` sets other folders.
     Templates,
     /// Charts that claims install.
     Charts,
@@ -37,7 +37,7 @@ impl Folder {
         Folder::Crds,
     ];
 
-    /// The name at the root of a workspace.
+    /// The name of the folder.
     pub fn name(self) -> &'static str {
         match self {
             Folder::Environments => "environments",
@@ -49,18 +49,18 @@ impl Folder {
         }
     }
 
-    /// Its path in the workspace.
+    /// The path of the folder in the workspace.
     pub fn path(self) -> TreePath {
         TreePath::root().child(self.name())
     }
 
-    /// The top folder of a path.
+    /// The folder that contains a path; `None` if its top folder has no fixed name.
     pub fn of(path: &TreePath) -> Option<Folder> {
         let first = path.parts().next()?;
         Folder::ALL.into_iter().find(|it| it.name() == first)
     }
 
-    /// Whether it contains a folder for each environment.
+    /// Whether it has a subfolder for each environment.
     pub fn is_of_environments(self) -> bool {
         matches!(self, Folder::Environments | Folder::Overlays)
     }
@@ -92,12 +92,12 @@ pub enum Input<'p> {
         /// The path below the overlay's folder.
         file: &'p str,
     },
-    /// Any other path in a folder of the workspace; empty for the folder itself.
+    /// Any other path in one of the folders: the folder and the path below it, which is empty for the folder itself.
     Other(Folder, &'p str),
 }
 
 impl<'p> Input<'p> {
-    /// Parses a path; `None` for paths without a fixed name.
+    /// Parses a path; `None` if it is not in a folder with a fixed name.
     pub fn parse(path: &'p TreePath) -> Option<Input<'p>> {
         if path.as_str() == WORKSPACE {
             return Some(Input::Workspace);
@@ -116,7 +116,7 @@ impl<'p> Input<'p> {
         })
     }
 
-    /// The path, as parsed by [`Input::parse`].
+    /// The path that [`Input::parse`] parses to this value.
     pub fn path(self) -> TreePath {
         let parts: [&str; 3] = match self {
             Input::Workspace => [WORKSPACE, "", ""],
@@ -128,7 +128,7 @@ impl<'p> Input<'p> {
         joined(&parts)
     }
 
-    /// The environment of a file, or base.
+    /// The environment that a file belongs to, or base.
     pub fn environment(self) -> Option<&'p str> {
         match self {
             Input::Environment(environment)
@@ -143,7 +143,7 @@ impl<'p> Input<'p> {
         self.environment() == Some(BASE)
     }
 
-    /// Whether users write the settings of environments here: `pleach.yaml`, `environments` and `overlays`.
+    /// Whether users edit a file to change settings of environments: `pleach.yaml` and files in `environments` and `overlays`.
     pub fn is_setting(path: &TreePath) -> bool {
         path.parts().next() == Some(WORKSPACE) || Input::is_of_environments(path)
     }
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_is_what_it_was_made_from() {
+    fn parsing_a_path_and_printing_it_gives_the_same_path() {
         let (environment, file) = ("prod", "teams/orders.yaml");
         for (text, input) in [
             ("pleach.yaml", Input::Workspace),

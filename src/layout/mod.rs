@@ -1,5 +1,5 @@
-//! The names of files and folders, in one place: which path of a workspace is what ([`Input`]), and which path of the tree
-//! rendered from it ([`Output`]).
+//! The names of files and folders: the role of each path of a workspace ([`Input`]) and of each path of the tree that is rendered
+//! from it ([`Output`]).
 
 mod input;
 mod output;
@@ -12,7 +12,7 @@ pub use output::{
 
 use crate::tree::TreePath;
 
-/// Joins names and paths to a path; empty ones are skipped.
+/// Joins names and paths to a path. Empty ones are skipped.
 fn joined(parts: &[&str]) -> TreePath {
     let names = parts.iter().flat_map(|it| it.split('/'));
     names
@@ -22,5 +22,5 @@ fn joined(parts: &[&str]) -> TreePath {
 
 /// The environment with the shared claims.
 pub const BASE: &str = "base";
-/// The folder of the tree, unless `pleach.yaml` names another.
+/// The default output folder.
 pub const DEFAULT_OUTPUT: &str = "deploy";

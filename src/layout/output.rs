@@ -1,9 +1,9 @@
-//! The paths of a rendered tree, below its folder.
+//! The paths of a rendered tree, relative to the output folder.
 
 use super::{Folder, joined};
 use crate::tree::TreePath;
 
-/// The folder that the sync engine of each cluster reads first; every tree has it.
+/// The folder with a subfolder for each environment, which its sync engine reads first. Every tree has it.
 pub const CLUSTERS: &str = "clusters";
 /// The folder of ApplicationSets.
 pub const SETS: &str = "appsets";
@@ -53,7 +53,7 @@ impl Tier {
         }
     }
 
-    /// The folder of its services' values.
+    /// The name of the folder with the values of services.
     fn values_folder(self) -> &'static str {
         match self {
             Tier::Apps => "applications",
@@ -105,16 +105,16 @@ pub enum Output<'p> {
     Sets {
         /// The `clusterType` of the service or environment.
         cluster_type: &'p str,
-        /// The name of the second folder.
+        /// The name of the tier's folder.
         tier: &'p str,
-        /// The file of an environment's set.
+        /// The file with the ApplicationSet of an environment.
         file: &'p str,
     },
     /// `root-apps/<cluster type>/…`.
     Roots {
         /// The `clusterType` of the service or environment.
         cluster_type: &'p str,
-        /// The path below it.
+        /// The path below the cluster type.
         file: &'p str,
     },
 }
@@ -160,7 +160,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// The path, as parsed by [`Output::parse`].
+    /// The path that [`Output::parse`] parses to this value.
     pub fn path(self) -> TreePath {
         let parts = match self {
             Output::Own {
@@ -182,8 +182,8 @@ impl<'p> Output<'p> {
         joined(&parts)
     }
 
-    /// The environment and claim of a path of the tree, if its folders contain them: the environment or base folder, and the claim
-    /// below it. Files in a cluster's folder belong to no claim.
+    /// The environment or base folder, and the claim, that a path contains; `None` if it contains no environment. Files in the folder
+    /// of a cluster belong to no claim.
     pub fn owner(path: &'p TreePath) -> Option<(&'p str, Option<&'p str>)> {
         match Output::parse(path)? {
             Output::Own {
@@ -196,7 +196,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// Whether a path is in the folder of clusters.
+    /// Whether a path is in `clusters/`.
     pub fn is_of_cluster(path: &TreePath) -> bool {
         path.parts().next() == Some(CLUSTERS)
     }
@@ -206,8 +206,9 @@ fn split(path: &str) -> (&str, &str) {
     path.split_once('/').unwrap_or((path, ""))
 }
 
-/// The environment of a folder of any tree with environments on the second level: `apps/prod/orders`. For services in Argo CD it is
-/// the cluster type, `appsets/nonprod/apps`, or cluster type and environment, `environments/nonprod/dev`.
+/// The environment of a folder: the name of its second level, such as `prod` in `apps/prod/orders`. For services in Argo CD, this is
+/// the cluster type (`nonprod` in `appsets/nonprod/apps`), or the cluster type and the environment (`nonprod/dev` in
+/// `environments/nonprod/dev`). Trees that pleach did not render need not have the same first level.
 pub fn environment_of(folder: &TreePath) -> Option<&str> {
     let (first, rest) = folder.as_str().split_once('/')?;
     if first != Folder::Environments.name() {
@@ -218,7 +219,7 @@ pub fn environment_of(folder: &TreePath) -> Option<&str> {
     folder.as_str().get(first.len() + 1..)?.get(..length)
 }
 
-/// The folder of a claim. `folder` is that of the environment, or a base folder.
+/// The folder of a claim. `folder` is the name of the environment or of a base folder.
 pub fn claim_folder(group: Group, folder: &str, claim: &str) -> TreePath {
     let group = TreePath::root().child(group.folder());
     group.child(folder).child(claim)
@@ -235,7 +236,7 @@ pub fn set_folder(cluster_type: &str, tier: Tier) -> TreePath {
     sets.child(cluster_type).child(tier.name())
 }
 
-/// The file of the ApplicationSet of an environment's tier.
+/// The file with the ApplicationSet of a tier in an environment.
 pub fn set_file(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
     set_folder(cluster_type, tier).child(&match tier {
         Tier::Apps => format!("{environment}-appset.yaml"),
@@ -243,10 +244,10 @@ pub fn set_file(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
     })
 }
 
-/// The folder of the values of an environment's services.
+/// The folder with the values of the services of a tier in an environment.
 pub fn values_folder(cluster_type: &str, environment: &str, tier: Tier) -> TreePath {
-    let place = Folder::Environments.path().child(cluster_type);
-    place.child(environment).child(tier.values_folder())
+    let folder = Folder::Environments.path().child(cluster_type);
+    folder.child(environment).child(tier.values_folder())
 }
 
 #[cfg(test)]
@@ -254,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_is_what_it_was_made_from() {
+    fn parsing_a_path_and_printing_it_gives_the_same_path() {
         let own = |part, claim, file| Output::Own {
             part,
             folder: "prod",

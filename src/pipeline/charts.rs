@@ -1,4 +1,4 @@
-//! The charts that releases install, for checks of what is deployed.
+//! Finds the charts that rendered objects install, for checks of deployed objects.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use crate::object::Object;
 use crate::tree::{Files, TreePath};
 use crate::{Options, deploy, load};
 
-/// Applications of charts, by environment. In the files of clusters they no longer have the lines of claims.
+/// The Applications of charts, each with its environment. They are collected before they are written to the files of clusters, where
+/// their values no longer have the locations in claims.
 pub(super) fn applications(manifests: &EnvironmentManifests<'_>) -> Vec<(String, Object)> {
     let releases = manifests.deliveries.iter().flat_map(|it| &it.releases);
     releases
@@ -25,7 +26,7 @@ pub(crate) fn add_charts<'a>(
     origins: impl IntoIterator<Item = (&'a TreePath, &'a Origin)>,
     applications: &[(String, Object)],
     files: &dyn Files,
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     options: &Options,
 ) {
     let mut environments: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
@@ -39,17 +40,17 @@ pub(crate) fn add_charts<'a>(
         environments.entry(name.clone()).or_default().push(object);
     }
     // An invalid lock has already been reported.
-    let workspace = &repository.config;
-    let Ok(charts) = load::rendered_charts(workspace, files, options.cache.clone()) else {
+    let config = &workspace.config;
+    let Ok(charts) = load::rendered_charts(config, files, options.cache.clone()) else {
         return;
     };
     let placement = Placement {
         below_top: options.below_top.clone().unwrap_or_else(TreePath::root),
-        generated: Some(workspace.output.clone()),
+        generated: Some(config.output.clone()),
     };
     let options = deploy::Options {
         charts: Some(&charts),
-        urls: workspace.sync_url.iter().cloned().collect(),
+        urls: config.sync_url.iter().cloned().collect(),
         placement,
         ..deploy::Options::default()
     };

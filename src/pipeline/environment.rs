@@ -1,4 +1,4 @@
-//! One environment, from its claims to its files.
+//! Runs all stages for one environment, from its claims to its files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::{Observer, delivery, emit, engine, prove, render};
 
 /// Shared inputs of all environments.
 pub(super) struct Pipeline<'a> {
-    pub(super) repository: &'a Workspace<'a>,
+    pub(super) workspace: &'a Workspace<'a>,
     pub(super) composer: &'a Composer<'a>,
     /// The files of base.
     pub(super) base: &'a Tree,
-    /// Those folders of base on which several environments were proven.
+    /// A cache of built base folders, which the proofs of several environments need.
     pub(super) proven_bases: Bases,
     pub(super) observer: &'a Observer,
-    /// The known state of all clusters, if requested.
+    /// The definitions and policies of all clusters, if the state of clusters is requested.
     pub(super) known: Option<Known>,
-    /// Whether claims are composed after they are rendered: not if base has errors.
+    /// Whether claims are composed after they are rendered; false if base has errors.
     pub(super) is_composed: bool,
     pub(super) is_proven: bool,
     /// Whether the objects are kept after they are proven.
@@ -52,12 +52,12 @@ impl Known {
     }
 
     /// The known state of an environment's cluster.
-    fn cluster(&self, repository: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
+    fn cluster(&self, workspace: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
         Cluster {
-            builtin_policies: repository.config.policies.clone(),
+            builtin_policies: workspace.config.policies.clone(),
             ..Cluster::of(
                 manifests,
-                &repository.charts,
+                &workspace.charts,
                 &self.definitions,
                 &self.policies,
             )
@@ -82,14 +82,14 @@ pub(super) struct EnvironmentOutput<'a> {
 
 impl<'a> Pipeline<'a> {
     pub(super) fn run(&self, selection: &Selection<'a>) -> EnvironmentOutput<'a> {
-        let (repository, mut stages) = (self.repository, Stages::default());
+        let (workspace, mut stages) = (self.workspace, Stages::default());
         let name = selection.environment.name.as_str();
         let mut resolved = self.observer.during(name, "resolving claims", || {
-            resolve_environment(repository, selection, &mut stages.claims)
+            resolve_environment(workspace, selection, &mut stages.claims)
         });
         let effects = resolved.take_effects();
         let manifests = self.observer.during(name, "rendering claims", || {
-            deliver(repository, &resolved, &mut stages.claims)
+            deliver(workspace, &resolved, &mut stages.claims)
         });
         let claims = resolved.instances.len();
         drop(resolved);
@@ -99,7 +99,7 @@ impl<'a> Pipeline<'a> {
             parts: RenderedParts::default(),
             shared: SharedNames::new(&manifests),
             effects,
-            cluster: cluster.map(|it| it.cluster(repository, &manifests)),
+            cluster: cluster.map(|it| it.cluster(workspace, &manifests)),
             applications: match cluster {
                 Some(_) => charts::applications(&manifests),
                 None => Vec::new(),
@@ -189,36 +189,35 @@ pub(super) fn sign(rendered: &RenderedTree) -> Tree {
         .collect()
 }
 
-/// Renders the claims of an environment and lowers them to what its engine applies.
+/// Renders the claims of an environment and converts them to the objects that its engine applies.
 pub(crate) fn deliver<'a>(
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     resolved: &Resolved<'a>,
     diagnostics: &mut Diagnostics,
 ) -> EnvironmentManifests<'a> {
     let environment = resolved.environment;
-    let engine = engine::for_environment(environment, &repository.config);
-    let manifests = render::render(&resolved.instances, &repository.templates, diagnostics);
+    let engine = engine::for_environment(environment, &workspace.config);
+    let manifests = render::render(&resolved.instances, &workspace.templates, diagnostics);
     let deliveries = manifests.iter().map(|it| {
-        let (workspace, charts) = (&repository.config, &*repository.charts);
-        delivery::lower(it, &*engine, workspace, charts, diagnostics)
+        let (config, charts) = (&workspace.config, &*workspace.charts);
+        delivery::lower(it, &*engine, config, charts, diagnostics)
     });
     let deliveries = deliveries.collect();
     EnvironmentManifests {
         environment,
         engine,
         deliveries,
-        is_partial: repository.scope.is_partial(&environment.name),
+        is_partial: workspace.scope.is_partial(&environment.name),
     }
 }
 
-/// Delivers all resolved claims: bases, then environments.
+/// Renders and converts all resolved claims. Returns those of environments; base is only rendered for its errors.
 pub(crate) fn deliver_all<'a>(
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     resolution: &Resolution<'a>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<EnvironmentManifests<'a>> {
-    let deliver = |it, diagnostics: &mut Diagnostics| deliver(repository, it, diagnostics);
-    // Errors of the base are reported by themselves.
+    let deliver = |it, diagnostics: &mut Diagnostics| deliver(workspace, it, diagnostics);
     each(&resolution.bases, diagnostics, deliver);
     each(&resolution.environments, diagnostics, deliver)
 }
@@ -226,12 +225,11 @@ pub(crate) fn deliver_all<'a>(
 /// The known state of each environment's cluster.
 pub(crate) fn clusters(
     files: &dyn Files,
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     environments: &[EnvironmentManifests<'_>],
 ) -> BTreeMap<String, Cluster> {
     let known = Known::read(files);
-    let cluster = |it: &EnvironmentManifests<'_>| {
-        (it.environment.name.clone(), known.cluster(repository, it))
-    };
+    let cluster =
+        |it: &EnvironmentManifests<'_>| (it.environment.name.clone(), known.cluster(workspace, it));
     environments.iter().map(cluster).collect()
 }

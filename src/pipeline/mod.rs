@@ -1,4 +1,4 @@
-//! From the claims of a workspace to its tree, environment by environment.
+//! Renders the claims of a workspace to its tree, environment by environment.
 //!
 //! Base is rendered first. Each environment then passes through all stages by itself, so that only its files are kept when the next
 //! one begins, and memory is bounded by the largest environment. Checks that need all environments run at the end.
@@ -43,9 +43,9 @@ pub(crate) struct PipelineOutput {
 struct Stages {
     /// In claims, their kinds and their templates.
     claims: Diagnostics,
-    /// In overlays, and in what environments share.
+    /// In overlays, and in names and files that environments share.
     overlays: Diagnostics,
-    /// In the files, built again.
+    /// In the proof, which builds the written files.
     proof: Diagnostics,
 }
 
@@ -75,19 +75,19 @@ impl Stages {
 /// Renders the requested part of a workspace. `None` if its claims have errors.
 pub(crate) fn run(
     files: &dyn Files,
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     options: &Options,
     is_proven: bool,
     diagnostics: &mut Diagnostics,
 ) -> Option<PipelineOutput> {
     let mut stages = Stages::default();
     std::mem::swap(&mut stages.claims, diagnostics);
-    let output = match resolve::select(repository, &mut stages.claims) {
+    let output = match resolve::select(workspace, &mut stages.claims) {
         Some(selections) => {
             let is_proven = is_proven && !options.without_proof;
             run_selected(
                 files,
-                repository,
+                workspace,
                 options,
                 is_proven,
                 &selections,
@@ -103,19 +103,19 @@ pub(crate) fn run(
 
 fn run_selected(
     files: &dyn Files,
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     options: &Options,
     is_proven: bool,
     selections: &Selections<'_>,
     stages: &mut Stages,
 ) -> PipelineOutput {
-    let words = format!("rendering {} claims", selections.claims());
-    options.observer.begins(&words);
-    let bases = resolve::resolve_bases(repository, selections, &mut stages.claims);
+    let activity = format!("rendering {} claims", selections.claims());
+    options.observer.begins(&activity);
+    let bases = resolve::resolve_bases(workspace, selections, &mut stages.claims);
     let bases = each(&bases, &mut stages.claims, |base, diagnostics| {
-        deliver(repository, base, diagnostics)
+        deliver(workspace, base, diagnostics)
     });
-    let (composer, base) = Composer::new(files, repository, bases, &mut stages.overlays);
+    let (composer, base) = Composer::new(files, workspace, bases, &mut stages.overlays);
     let base_tree = sign(&base);
     let proven_bases = Bases::default();
     if is_proven && !stages.has_errors() {
@@ -124,7 +124,7 @@ fn run_selected(
     }
     let base = RenderedParts::new(base, base_tree.clone(), !options.without_objects);
     let pipeline = Pipeline {
-        repository,
+        workspace,
         composer: &composer,
         base: &base_tree,
         proven_bases,
@@ -139,18 +139,18 @@ fn run_selected(
         &mut Diagnostics::default(),
         |selection, _| pipeline.run(selection),
     );
-    let (mut output, applications) = join(repository, &composer, base, outputs, stages);
+    let (mut output, applications) = join(workspace, &composer, base, outputs, stages);
     if options.with_clusters && !stages.has_errors() && !stages.proof.has_errors() {
         let origins = output.origins.iter().map(|it| (&it.0, &it.1));
         let clusters = &mut output.clusters;
-        add_charts(clusters, origins, &applications, files, repository, options);
+        add_charts(clusters, origins, &applications, files, workspace, options);
     }
     output
 }
 
 /// Combines the environments, and runs the checks that need all of them. Also returns their Applications of charts.
 fn join(
-    repository: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     composer: &Composer<'_>,
     base: RenderedParts,
     environments: Vec<EnvironmentOutput<'_>>,
@@ -176,12 +176,12 @@ fn join(
             .extend(it.cluster.map(|it| (name.clone(), it)));
         found.push((it.environment, it.parts));
     }
-    output.is_conclusive &= resolve::report_effects(repository, &effects, &mut stages.claims);
-    report_run_limit(repository, &mut stages.claims);
-    if !stages.claims.has_errors() && repository.scope.is_whole() {
+    output.is_conclusive &= resolve::report_effects(workspace, &effects, &mut stages.claims);
+    report_run_limit(workspace, &mut stages.claims);
+    if !stages.claims.has_errors() && workspace.scope.is_whole() {
         stages
             .claims
-            .extend(delivery::unused_pins(&repository.charts));
+            .extend(delivery::unused_pins(&workspace.charts));
     }
     Composer::check_names(&shared, &mut stages.overlays);
     for (environment, more) in found {
@@ -193,10 +193,10 @@ fn join(
     }
     composer.check_all_environments(&parts.missing, parts.unmatched, &mut stages.overlays);
     output.is_conclusive &= composer.is_conclusive();
-    output.is_conclusive |= repository.scope.is_whole();
+    output.is_conclusive |= workspace.scope.is_whole();
     let output = PipelineOutput {
         tree: parts.tree,
-        bases: repository.bases.iter().map(|it| it.engine.base).collect(),
+        bases: workspace.bases.iter().map(|it| it.engine.base).collect(),
         exports: parts.exports,
         origins: parts.origins,
         shared_paths: parts.shared_paths,
@@ -205,12 +205,12 @@ fn join(
     (output, applications)
 }
 
-/// Replaces the reports of all claims that were rendered after the limit was reached by one, because which claims these are depends
-/// on timing.
-fn report_run_limit(repository: &Workspace<'_>, diagnostics: &mut Diagnostics) {
-    if repository.templates.is_over_limit() {
-        let at = repository.config.span.source.clone();
-        let fault = repository.templates.run_limit(at);
+/// If the limits of the run are exceeded, replaces the errors of all claims about it by a single one, because it depends on timing
+/// which claims have such an error.
+fn report_run_limit(workspace: &Workspace<'_>, diagnostics: &mut Diagnostics) {
+    if workspace.templates.is_over_limit() {
+        let at = workspace.config.span.source.clone();
+        let fault = workspace.templates.run_limit(at);
         let all = std::mem::take(diagnostics).into_iter();
         *diagnostics = all.filter(|it| it.message != fault.message).collect();
         diagnostics.push(fault);

@@ -1,4 +1,4 @@
-//! The origins of the folders of a tree.
+//! Collects the origins of the folders of a tree.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::engine::ENGINES;
 use crate::layout::environment_of;
 use crate::tree::TreePath;
 
-/// The expected result of a folder names its claim. Files such as ApplicationSets belong to several claims.
+/// The claim that each folder was rendered from. Shared folders are left out, because their files belong to several claims.
 pub(super) fn origins_of(expected: Vec<Expected>, data: Vec<Data>) -> Vec<(TreePath, Origin)> {
     let origin = |folder: &TreePath, title, owner, span, objects| Origin {
         // Base is not applied.

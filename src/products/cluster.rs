@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::object::ObjectId;
 
-/// A cluster as described by the object of its operator.
+/// A cluster of servers, as the custom resource of its operator describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// The object that defines it.
     pub id: ObjectId,
-    /// Its name within the object.
+    /// Its name in the object.
     pub name: String,
-    /// The product, as in headings of reports.
+    /// The name of the product in headings of reports.
     pub product: &'static str,
-    /// Whether its nodes form a quorum without data, as ClickHouse Keeper.
+    /// Whether it is an ensemble that coordinates other servers by a quorum, such as ClickHouse Keeper.
     pub is_keeper: bool,
-    /// The number of shards; one for an ensemble with a quorum.
+    /// The number of shards; 1 for an ensemble with a quorum.
     pub shard_count: u64,
-    /// The first of them.
+    /// The first shards; not all of them if there are very many.
     pub shards: Vec<Shard>,
     /// Whether the operator stops all of its servers.
     pub is_stopped: bool,
@@ -28,14 +28,14 @@ pub struct Cluster {
 pub struct Shard {
     /// The number of replicas.
     pub replica_count: u64,
-    /// The first of them.
+    /// The first replicas; not all of them if there are very many.
     pub replicas: Vec<Replica>,
 }
 
-/// One server: a pod with its volumes.
+/// A server: a pod with its volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replica {
-    /// The zones it may run in.
+    /// The zones that the server may run in.
     pub zones: Zones,
     /// The volumes that the server mounts.
     pub volumes: Vec<Volume>,
@@ -43,31 +43,31 @@ pub struct Replica {
     pub image: Option<String>,
 }
 
-/// The zones a server may run in.
+/// The zones that a server may run in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Zones {
-    /// The pod template does not restrict it.
+    /// The pod template does not restrict the zones.
     #[default]
     Any,
-    /// About the same number in each zone.
+    /// The servers are spread over all zones.
     Spread,
-    /// Only in these zones, by name.
+    /// The server only runs in these zones.
     Named(Vec<String>),
 }
 
 /// A volume of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Volume {
-    /// The name of its template.
+    /// The name of the volume claim template.
     pub name: String,
     /// The requested size, as written.
     pub size: String,
-    /// Its storage class; the cluster's default if there is none.
+    /// The storage class; `None` for the default of the Kubernetes cluster.
     pub class: Option<String>,
 }
 
-/// The index of each cluster, by its name; of equal names, the first one.
+/// By name: the position of the first cluster with this name.
 pub fn by_name(clusters: &[Cluster]) -> BTreeMap<&str, usize> {
-    let places = clusters.iter().enumerate().rev();
-    places.map(|(at, it)| (&*it.name, at)).collect()
+    let clusters = clusters.iter().enumerate().rev();
+    clusters.map(|(at, it)| (&*it.name, at)).collect()
 }

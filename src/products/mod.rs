@@ -1,4 +1,5 @@
-//! Knowledge about products: one file of data each in `packs/`, and a folder for a product that needs code.
+//! Knowledge about products, such as databases and operators: a data file for each product in `packs/`, and a folder for a product
+//! that needs code.
 //!
 //! No other module contains names of products.
 
@@ -13,7 +14,7 @@ use crate::object::{Gvk, Object};
 use crate::yaml::{Node, parse_one};
 pub use cluster::{Cluster, Replica, Shard, Volume, Zones, by_name};
 
-/// The packs, in the order in which their kinds are listed. The fields are those of [`Pack`].
+/// The data files. Their order is that of [`kinds`]; their fields are those of [`Pack`].
 const PACKS: [&str; 10] = [
     include_str!("packs/clickhouse.yaml"),
     include_str!("packs/external-secrets.yaml"),
@@ -30,52 +31,52 @@ const PACKS: [&str; 10] = [
 /// The data of a product.
 #[derive(Debug)]
 pub struct Pack {
-    /// Charts of its operators, and the API groups that they manage.
+    /// The charts of its operators, each with the API groups that the operator manages.
     pub charts: Vec<(String, Vec<String>)>,
-    /// The kinds of objects that describe installations of it.
+    /// The kinds of its custom resources.
     pub kinds: Vec<ProductKind>,
 }
 
-/// A kind of objects of a product.
+/// A kind of custom resources of a product.
 #[derive(Debug)]
 pub struct ProductKind {
     /// The API group, without a version.
     pub group: String,
-    /// The kind, as manifests spell it.
+    /// The name of the kind.
     pub kind: String,
-    /// Its health, for each version of its API.
+    /// The health checks, one for each version of the API.
     pub health: Vec<Health>,
     /// Whether objects become ready within seconds. Databases take minutes, because volumes are created and members start one by
     /// one.
     pub is_fast: bool,
-    /// What is deleted together with an object.
+    /// A description of the data that is deleted together with an object.
     pub deletion: Option<String>,
     /// The pods that its operator connects to.
     pub pods: Option<ManagedPods>,
 }
 
-/// CEL expressions over an object, as in `spec.healthCheckExprs` of Flux Kustomizations (Flux 2.5). The states are those of the
-/// operators' own types and of Argo CD's health checks for the same kinds.
+/// A health check: CEL expressions for an object, as in `spec.healthCheckExprs` of Flux Kustomizations (Flux 2.5). The states are
+/// taken from the types of the operators and from Argo CD's health checks for the same kinds.
 #[derive(Debug)]
 pub struct Health {
-    /// The version of the API that they are for.
+    /// The `apiVersion` of the objects.
     pub api_version: String,
-    /// True if the object is ready.
+    /// An expression that is true if the object is ready.
     pub current: String,
-    /// True if the object has failed; empty if no state is final.
+    /// An expression that is true if the object has failed; empty if the operator never gives up.
     pub failed: String,
 }
 
 /// Pods that an operator creates and connects to.
 #[derive(Debug)]
 pub struct ManagedPods {
-    /// The label that has the name of the object as its value.
+    /// The label of the pods whose value is the name of the object.
     pub label: String,
     /// The ports that the operator connects to.
     pub ports: Vec<i64>,
-    /// The field of the object that sets another port.
+    /// The path of the field of the object that sets another port.
     pub port: Vec<String>,
-    /// The field with the Services that the operator creates for the pods.
+    /// The path of the field with the Services that the operator creates for the pods.
     pub services: Vec<String>,
 }
 
@@ -86,32 +87,32 @@ impl ProductKind {
     }
 }
 
-/// The packs of all known products.
+/// The data of all known products.
 pub fn packs() -> &'static [Pack] {
     static PARSED: OnceLock<Vec<Pack>> = OnceLock::new();
     PARSED.get_or_init(|| PACKS.iter().filter_map(|it| Pack::parse(it)).collect())
 }
 
-/// The kinds of all packs.
+/// The kinds of all known products.
 pub fn kinds() -> impl Iterator<Item = &'static ProductKind> {
     packs().iter().flat_map(|it| &it.kinds)
 }
 
-/// The data of an object's kind.
+/// The kind of an object, if it belongs to a known product.
 pub fn kind_of(object: &Object) -> Option<&'static ProductKind> {
     let gvk = object.gvk();
     kinds().find(|it| it.is_of(&gvk))
 }
 
-/// Clusters of servers that an object describes; empty if it belongs to no known product.
+/// The clusters of servers that an object describes; empty if it describes none.
 pub fn clusters(object: &Object) -> Vec<Cluster> {
     READERS.iter().flat_map(|it| it(object)).collect()
 }
 
-/// The reader of clusters, for each product.
+/// Functions that read the clusters of servers in an object, one for each product.
 const READERS: [fn(&Object) -> Vec<Cluster>; 1] = [clickhouse::clusters];
 
-/// The sizes of the clusters that an object describes, by name and as written; empty if it describes no cluster.
+/// The sizes of the clusters that an object describes, each with its name in tables; empty if it describes none.
 pub fn cluster_facts(object: &Object) -> Vec<(&'static str, String)> {
     clickhouse::facts(object)
 }
@@ -192,7 +193,7 @@ fn texts(node: Option<&Node>) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    /// A misspelled field would be ignored silently.
+    /// Fails for unknown fields, because `parse` would ignore a misspelled one.
     fn check_keys(node: &Node, known: &[&str]) {
         for entry in node.as_mapping().unwrap() {
             let key = entry.key.as_str().unwrap();
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn each_pack_is_read_as_a_whole() {
+    fn packs_have_no_unknown_fields() {
         assert_eq!(packs().len(), PACKS.len());
         for text in PACKS {
             let node = parse_one(&Source::internal("pack", text)).unwrap();

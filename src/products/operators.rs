@@ -1,6 +1,7 @@
-//! Operators: their charts, the API groups that they manage, and their namespaces.
+//! Finds operators, the API groups that they manage, and their namespaces.
 //!
-//! An operator is recognized by its chart, or by a Deployment whose ServiceAccount a role lets change objects of an API group.
+//! An operator is either the installation of a known chart, or a Deployment whose ServiceAccount has a role that allows it to change
+//! objects of an API group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use super::packs;
 use crate::object::Object;
 use crate::yaml::Node;
 
-/// The operators among some objects.
+/// The operators among a set of objects.
 #[derive(Debug)]
 pub struct Operators<'a> {
     permitted: Permitted<'a>,
@@ -16,7 +17,7 @@ pub struct Operators<'a> {
 
 impl<'a> Operators<'a> {
     /// Reads the roles and role bindings of the objects, which show which Deployments are operators.
-    pub fn among(objects: &[&'a Object]) -> Operators<'a> {
+    pub fn find(objects: &[&'a Object]) -> Operators<'a> {
         Operators {
             permitted: permitted(objects),
         }
@@ -86,7 +87,7 @@ fn permitted<'a>(objects: &[&'a Object]) -> Permitted<'a> {
     let mut roles: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for role in objects.iter().filter(|it| it.kind().ends_with("Role")) {
         let rules = role.node.get("rules").and_then(Node::as_sequence);
-        let rules = rules.unwrap_or_default().iter().filter(changes);
+        let rules = rules.unwrap_or_default().iter().filter(allows_changes);
         let groups = roles.entry((role.kind(), role.name())).or_default();
         groups.extend(rules.flat_map(custom_groups));
     }
@@ -114,7 +115,8 @@ fn permitted<'a>(objects: &[&'a Object]) -> Permitted<'a> {
     permitted
 }
 
-fn changes(rule: &&Node) -> bool {
+/// Whether a rule of a role allows changing objects.
+fn allows_changes(rule: &&Node) -> bool {
     let verbs = rule.get("verbs").and_then(Node::as_sequence);
     let mut verbs = verbs.unwrap_or_default().iter().filter_map(Node::as_str);
     verbs.any(|it| matches!(it, "*" | "update" | "patch"))

@@ -1,4 +1,4 @@
-//! Builds every folder from the bytes to be written and compares it with the direct rendering.
+//! The proof: builds every folder from the bytes to be written and compares the result with the rendered objects.
 //!
 //! A difference is a bug in pleach and stops the run, because the committed tree must match the claims.
 
@@ -16,8 +16,8 @@ use crate::yaml::{Mapping, Node, builds_alike, emit_canonical, emit_kustomize, p
 
 const BUG: &str = "this is a bug in pleach: please report it with the claim; nothing was written";
 
-/// Proves each folder, and each file of data. `tree` has the files of the rendered, `files` also those that they refer to.
-/// The proofs of all environments share `bases`. Errors: `overlay-not-proven`.
+/// Proves each folder, and each file that is not an object. `tree` contains the files of `rendered`; `files` also contains the base
+/// folders that they refer to. `bases` caches the results of base folders for all environments. Errors: `overlay-not-proven`.
 pub fn prove(
     files: &dyn Files,
     tree: &Tree,
@@ -26,7 +26,7 @@ pub fn prove(
     diagnostics: &mut Diagnostics,
 ) {
     each(&rendered.expected, diagnostics, |folder, diagnostics| {
-        prove_one(files, tree, folder, bases, diagnostics);
+        prove_folder(files, tree, folder, bases, diagnostics);
     });
     for data in &rendered.data {
         diagnostics.extend(prove_data(tree, data));
@@ -36,20 +36,20 @@ pub fn prove(
 fn prove_data(tree: &Tree, data: &Data) -> Option<Diagnostic> {
     let bytes = tree.get(&data.path).map_or(&[][..], |it| &**it);
     let source = Source::new(data.path.clone(), String::from_utf8_lossy(bytes));
-    let words = match parse_one(&source) {
+    let difference = match parse_one(&source) {
         Err(_) => "it is not valid YAML".to_string(),
         Ok(node) if builds_alike(&data.node, &node) => return None,
         Ok(node) => printed_difference(&data.node, &node)?,
     };
     let message = format!(
-        "the written `{}` differs from what {} renders: {words}",
+        "the written `{}` differs from the rendering of {}: {difference}",
         data.path, data.title
     );
     let fault = Diagnostic::error("overlay-not-proven", message).at(&data.node);
     Some(fault.help(BUG))
 }
 
-fn prove_one(
+fn prove_folder(
     files: &dyn Files,
     tree: &Tree,
     expected: &Expected,
@@ -78,8 +78,8 @@ fn prove_one(
             ..fault
         });
     }
-    let (mut built, wanted) = (by_id(&built.objects), by_id(&expected.objects));
-    for (id, object) in &wanted {
+    let (mut built, rendered) = (by_id(&built.objects), by_id(&expected.objects));
+    for (id, object) in &rendered {
         let difference = match built.remove(id) {
             None => Some(format!("{id} is missing")),
             Some(other) if builds_alike(&object.node, &other.node) => None,
@@ -101,7 +101,7 @@ fn prove_one(
     );
 }
 
-/// A folder without a kustomization is built as Flux does: with a generated one that lists all of its files.
+/// Builds a folder without a kustomization as Flux does: with a generated kustomization that lists all files.
 fn build_flat(mut tree: Tree) -> Built {
     let names = tree.iter().map(|it| Node::string(it.0.as_str()));
     let kustomization = Mapping::from([("resources", Node::sequence(names))]);
@@ -129,17 +129,17 @@ fn unprintable(object: &Object, expected: &Expected) -> Option<Diagnostic> {
 
 /// The first line in which two objects differ as `kustomize build` prints them.
 fn printed_difference(node: &Node, built: &Node) -> Option<String> {
-    let (wanted, built) = match (emit_kustomize(node), emit_kustomize(built)) {
-        (Ok(wanted), Ok(built)) => (wanted, built),
+    let (rendered, built) = match (emit_kustomize(node), emit_kustomize(built)) {
+        (Ok(rendered), Ok(built)) => (rendered, built),
         (Err(fault), _) | (_, Err(fault)) => return Some(fault.message),
     };
-    if wanted == built {
+    if rendered == built {
         return None;
     }
-    let lines = wanted
+    let lines = rendered
         .lines()
         .zip(built.lines())
-        .find(|(wanted, built)| wanted != built);
+        .find(|(rendered, built)| rendered != built);
     let (rendered, built) = lines.unwrap_or(("(end)", "(end)"));
     Some(match is_secret(node) {
         true => "a value of the Secret differs".to_string(),
@@ -152,9 +152,9 @@ fn printed_difference(node: &Node, built: &Node) -> Option<String> {
     })
 }
 
-fn not_proven(expected: &Expected, object: &Object, words: &str) -> Diagnostic {
+fn not_proven(expected: &Expected, object: &Object, difference: &str) -> Diagnostic {
     let message = format!(
-        "the written `{}` does not build to what {} renders: {words}",
+        "building the written `{}` does not give the objects of {}: {difference}",
         expected.folder, expected.title
     );
     let fault = Diagnostic::error("overlay-not-proven", message).at(object.span());

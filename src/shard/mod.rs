@@ -11,7 +11,7 @@ use crate::engine::ENGINES;
 use crate::layout::{BASE, Output};
 use crate::load::{self, Scope};
 use crate::tree::{Files, TreePath};
-use crate::{Compiled, Options, compile, whole_where_mixed};
+use crate::{Compiled, Options, compile, widen_scope};
 
 /// One of several shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +232,7 @@ fn pieces<'a>(files: &dyn Files, claims: &'a Claims, shards: usize) -> Vec<Piece
         claims: large,
         ..Scope::default()
     };
-    let can_be_cut = whole_where_mixed(files, &scope).claims;
+    let can_be_cut = widen_scope(files, &scope).claims;
     let mut pieces = Vec::new();
     for (environment, claims) in environments() {
         if !can_be_cut.contains_key(environment) {

@@ -9,7 +9,7 @@ use crate::layout::BASE;
 use crate::load::{self, claim_files, environment_folder};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Node, parse};
-use crate::{Compiled, Options, Scope, compile_sides, whole_where_mixed};
+use crate::{Compiled, Options, Scope, compile_sides, widen_scope};
 
 /// The parts that render on both sides, and why the others are left out; `None` if nothing can be compared.
 pub(super) fn compile_sound(
@@ -133,7 +133,7 @@ impl Search<'_> {
         let none = (environment.to_string(), BTreeSet::new());
         scope.claims.extend([none]);
         let mut sides = self.sides.iter();
-        sides.any(|side| scope != whole_where_mixed(*side, &scope))
+        sides.any(|side| scope != widen_scope(*side, &scope))
     }
 
     /// Renders some or all claims of an environment on both sides. Errors: those of both sides.

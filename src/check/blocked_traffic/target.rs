@@ -116,7 +116,7 @@ pub(super) fn targets<'a>(
     has_policies: impl Fn(&str) -> bool,
 ) -> Vec<Target<'a>> {
     let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
-    let operators = Operators::among(&objects);
+    let operators = Operators::find(&objects);
     let namespaces_of = |group: &str| {
         let own = objects
             .iter()

@@ -45,7 +45,7 @@ impl Cluster<'_> {
         let (overlaid, environment) = (self.overlaid, self.overlaid.environment);
         let waves = waves(&overlaid.deliveries, order);
         let mut all = Vec::new();
-        let is_claim = |it: &&Delivery| !it.is_empty() && it.place.is_none();
+        let is_claim = |it: &&Delivery| !it.is_empty() && it.shared_folder.is_none();
         for delivery in overlaid.deliveries.iter().filter(is_claim) {
             let wave = waves.get(&*delivery.name).copied().unwrap_or(0);
             let objects = self.applications(delivery, wave, diagnostics);
@@ -146,7 +146,10 @@ impl Cluster<'_> {
 
 /// The templates of Applications in ApplicationSets.
 fn generated_applications(overlaid: &Overlaid<'_>) -> impl Iterator<Item = Object> {
-    let placed = overlaid.deliveries.iter().filter(|it| it.place.is_some());
+    let placed = overlaid
+        .deliveries
+        .iter()
+        .filter(|it| it.shared_folder.is_some());
     let objects = placed.flat_map(|it| &it.files).map(|it| &it.object);
     let sets = objects.filter(|it| it.kind() == "ApplicationSet");
     sets.filter_map(|it| Some(Object::new(it.node.at_keys(&["spec", "template"])?.clone())))

@@ -368,7 +368,7 @@ pub(super) fn service(
         version: chart.version.as_str().to_string(),
         values: application.traced(application.values(), target.workspace),
         annotations: intent.metadata("annotations").cloned(),
-        repository: GitSource::of(intent),
+        repository: GitSource::from_intent(intent),
         span: name.span().clone(),
     }
 }

@@ -16,7 +16,7 @@ use crate::compose::{
     EnvironmentManifests, InstanceNames, Order, Overlaid, RenderedTree, SharedNames, SyncEngine,
 };
 use crate::delivery::{
-    ChartApplication, Delivery, Intent, IntentKind, IntentPlace, Lowered, Lowering, ManifestFile,
+    ChartApplication, Delivery, Intent, IntentContext, IntentKind, Lowered, Lowering, ManifestFile,
     Root,
 };
 use crate::diag::Diagnostics;
@@ -42,26 +42,26 @@ impl Lowering for Argo {
     fn lower(
         &self,
         intent: &Intent<'_>,
-        place: &IntentPlace<'_>,
+        context: &IntentContext<'_>,
         lowered: &mut Lowered,
         diagnostics: &mut Diagnostics,
     ) {
         let target = lowering::Target {
             argo: &self.0,
-            workspace: place.workspace,
-            claim: place.claim,
+            workspace: context.workspace,
+            claim: context.claim,
         };
         match intent.kind() {
             IntentKind::HelmInstall => lowered.releases.push(File {
-                name: place.file.to_string(),
-                node: lowering::helm_install(intent, place.file, &target, diagnostics),
+                name: context.file.to_string(),
+                node: lowering::helm_install(intent, context.file, &target, diagnostics),
             }),
             IntentKind::GitManifests => {
                 let node = lowering::git_manifests(intent, &target, diagnostics);
                 lowered.prerequisites.push(node);
             }
             IntentKind::ChartApplication => {
-                let application = ChartApplication::new(intent, place.charts);
+                let application = ChartApplication::new(intent, context.charts);
                 let application = diagnostics.keep(application);
                 let service = application.map(|it| {
                     diagnostics.extend(it.without_effect());
@@ -69,7 +69,7 @@ impl Lowering for Argo {
                 });
                 lowered.services.extend(service);
             }
-            IntentKind::GitOpsRoot => lowered.roots.push(Root::new(intent, place.workspace)),
+            IntentKind::GitOpsRoot => lowered.roots.push(Root::new(intent, context.workspace)),
         }
     }
 

@@ -60,7 +60,10 @@ fn cluster_kinds(argo: &Settings, overlaid: &Overlaid<'_>) -> BTreeSet<(String, 
     };
     let mut kinds: BTreeSet<_> = listed.iter().cloned().collect();
     kinds.insert(kind("", "Namespace"));
-    let claims = overlaid.deliveries.iter().filter(|it| it.place.is_none());
+    let claims = overlaid
+        .deliveries
+        .iter()
+        .filter(|it| it.shared_folder.is_none());
     for object in claims.flat_map(|it| &it.files).map(|it| &it.object) {
         let gvk = object.gvk();
         let by_kind = Schemas::builtin().is_cluster_scoped(&gvk);

@@ -64,7 +64,7 @@ pub(super) fn add_sets(
     // No claim can have this name, because names of claims have no upper-case letters.
     manifests.deliveries.push(Delivery {
         files,
-        place: Some(TreePath::root().child(SETS)),
+        shared_folder: Some(TreePath::root().child(SETS)),
         ..Delivery::synthetic("ApplicationSets", title, Group::Apps, span)
     });
 }
@@ -130,7 +130,10 @@ fn repository(argo: &Settings, services: &[&Service], diagnostics: &mut Diagnost
 /// claim. Errors: `duplicate-service`.
 fn check_names(manifests: &EnvironmentManifests<'_>, diagnostics: &mut Diagnostics) {
     let mut names: BTreeMap<String, &Span> = BTreeMap::new();
-    let claims = manifests.deliveries.iter().filter(|it| !it.is_services());
+    let claims = manifests
+        .deliveries
+        .iter()
+        .filter(|it| !it.has_no_objects());
     for claim in claims {
         names.insert(
             application_name(manifests.environment, &claim.name),

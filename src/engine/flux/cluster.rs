@@ -47,7 +47,7 @@ pub(super) fn write(
 fn members(deliveries: &[Delivery], group: Group) -> Vec<&Delivery> {
     let members = deliveries
         .iter()
-        .filter(|it| it.group == group && !it.is_empty() && it.place.is_none());
+        .filter(|it| it.group == group && !it.is_empty() && it.shared_folder.is_none());
     let mut members: Vec<&Delivery> = members.collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));
     members

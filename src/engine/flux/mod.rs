@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::compose::{Order, Overlaid, RenderedTree, SyncEngine};
 use crate::delivery::{
-    ChartApplication, Intent, IntentKind, IntentPlace, Lowered, Lowering, ManifestFile, Root,
+    ChartApplication, Intent, IntentContext, IntentKind, Lowered, Lowering, ManifestFile, Root,
 };
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Environment, WorkspaceConfig};
@@ -31,22 +31,22 @@ impl Lowering for Flux {
     fn lower(
         &self,
         intent: &Intent<'_>,
-        place: &IntentPlace<'_>,
+        context: &IntentContext<'_>,
         lowered: &mut Lowered,
         diagnostics: &mut Diagnostics,
     ) {
-        let result = lower(intent, place, lowered, diagnostics);
+        let result = lower(intent, context, lowered, diagnostics);
         diagnostics.keep(result);
     }
 }
 
 fn lower(
     intent: &Intent<'_>,
-    place: &IntentPlace<'_>,
+    context: &IntentContext<'_>,
     lowered: &mut Lowered,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Diagnostic> {
-    let workspace = place.workspace;
+    let workspace = context.workspace;
     match intent.kind() {
         IntentKind::HelmInstall => lowered
             .files
@@ -55,7 +55,7 @@ fn lower(
             .prerequisites
             .extend(lowering::git_manifests(intent, workspace)),
         IntentKind::ChartApplication => {
-            let application = ChartApplication::new(intent, place.charts)?;
+            let application = ChartApplication::new(intent, context.charts)?;
             diagnostics.extend(application.without_effect());
             let files = lowering::chart_application(&application, workspace)?;
             lowered.files.extend(files);
