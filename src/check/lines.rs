@@ -96,7 +96,7 @@ pub fn check_workspace(
         cache,
         ..Options::default()
     };
-    let provenance = Provenance::of(files, options);
+    let provenance = Provenance::new(files, options);
     if provenance.compiled().diagnostics.has_errors() {
         return found;
     }

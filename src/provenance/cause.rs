@@ -9,22 +9,22 @@ use crate::template::{BUILTIN, Trace, TraceStep};
 pub struct Cause {
     /// How it contributes to the value.
     pub role: Role,
-    /// Where it is written.
+    /// The location.
     pub place: Span,
-    /// Values of the same field that this one replaces: from base, or from before a patch of an overlay.
+    /// The locations of values that this one replaces: in base, or before a patch of an overlay.
     pub overrides: Vec<Span>,
-    /// The kind of file, where the path does not show it.
+    /// The kind of file, if it cannot be determined from the path.
     pub known: Option<Writer>,
 }
 
 /// How a location contributes to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// The value, or a part of it, is written here.
+    /// It contains the value or a part of it.
     Value,
-    /// It is printed or computed here.
+    /// It is a template or expression that prints or computes the value.
     Template,
-    /// A condition that the value depends on is written here.
+    /// It contains a part of a condition that the value depends on.
     Condition,
 }
 
@@ -35,7 +35,7 @@ pub enum Writer {
     Claim,
     /// A claim of `environments/base`.
     BaseClaim,
-    /// The environment's own file.
+    /// An `environment.yaml`.
     Environment,
     /// The settings in `pleach.yaml`.
     Workspace,
@@ -49,14 +49,14 @@ pub enum Writer {
     Template,
     /// A file of a chart.
     Chart,
-    /// The values that a release gives to a chart.
+    /// The values of a Helm release.
     Values,
     /// Any other file of the workspace.
     Other,
 }
 
 impl Writer {
-    /// Short words: `claim`, `default`.
+    /// A short name for tables, such as `claim` or `default`.
     pub fn words(self) -> &'static str {
         match self {
             Writer::Claim => "claim",
@@ -80,7 +80,7 @@ impl Cause {
         self.place.path().as_str().starts_with(BUILTIN)
     }
 
-    /// A place in a kind of file that is known.
+    /// A cause in a known kind of file.
     pub fn by(writer: Writer, role: Role, place: Span) -> Cause {
         Cause {
             role,
@@ -90,7 +90,7 @@ impl Cause {
         }
     }
 
-    /// The kind of file.
+    /// The kind of file that the location is in.
     pub fn writer(&self) -> Writer {
         self.known.unwrap_or_else(|| writer(&self.place, self.role))
     }
@@ -119,10 +119,10 @@ fn writer(place: &Span, role: Role) -> Writer {
     }
 }
 
-/// The maximum depth of computed names that are composed of each other.
+/// The maximum length of a chain of expressions that use each other's results.
 const DEPTH_MAX: usize = 64;
 
-/// The locations that a value comes from: first its parts, then the lines that printed it, then their conditions.
+/// The locations that contribute to a value: first those of its parts, then the lines of templates and expressions, then conditions.
 pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
     let mut search = Search {
         trace,
@@ -132,11 +132,11 @@ pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
     search.follow(place, Role::Value, 0);
     let mut found = search.found;
     found.sort_by_key(|it| it.role);
-    one_a_line(found)
+    one_per_line(found)
 }
 
-/// A key and its value are on the same line, which is listed once.
-fn one_a_line(causes: Vec<Cause>) -> Vec<Cause> {
+/// Keeps one cause for each line, because a key and its value can be on the same line.
+fn one_per_line(causes: Vec<Cause>) -> Vec<Cause> {
     let mut kept: Vec<(usize, Cause)> = Vec::with_capacity(causes.len());
     for cause in causes {
         let line = cause.place.position().line;

@@ -1,13 +1,13 @@
-//! Converts fields as users write them to paths in an object.
+//! Finds the field of an object for a text of a user or for a line of a file.
 
 use std::ops::Range;
 
 use crate::yaml::{FieldPath, Node, Step as PathStep, View};
 
-/// The field of an object that a text names: `spec.replicas`, `spec.containers[0].image`, `spec.containers[name=web].image`,
-/// `metadata.labels["a.b/c"]`, `/spec/replicas`. A key with dots needs no quotes where the object has it.
+/// Finds the field for a path in one of these forms: `spec.replicas`, `spec.containers[0].image`, `spec.containers[name=web].image`,
+/// `metadata.labels["a.b/c"]`, `/spec/replicas`. A key with dots needs no quotes if the object has it.
 ///
-/// Errors: the path up to the part that does not exist, and the existing fields at this point.
+/// Errors: a part of the path does not exist.
 pub fn find_field(object: &Node, text: &str) -> Result<FieldPath, NoField> {
     let steps = match text.strip_prefix('/') {
         Some(pointer) => pointer
@@ -19,28 +19,28 @@ pub fn find_field(object: &Node, text: &str) -> Result<FieldPath, NoField> {
     let (mut path, mut node) = (FieldPath::root(), object);
     let mut rest = steps.as_slice();
     while !rest.is_empty() {
-        let Some((taken, next, below)) = descend(node, rest) else {
+        let Some((count, step, child)) = descend(node, rest) else {
             return Err(NoField {
                 known: known(node),
                 above: path,
                 wrong: rest.first().map(Step::text).unwrap_or_default(),
             });
         };
-        path.push(next);
-        node = below;
-        rest = rest.get(taken..).unwrap_or_default();
+        path.push(step);
+        node = child;
+        rest = rest.get(count..).unwrap_or_default();
     }
     Ok(path)
 }
 
-/// A field that an object does not have.
+/// The error for a path whose field does not exist.
 #[derive(Debug)]
 pub struct NoField {
-    /// The fields that exist there.
+    /// The part of the path that exists.
     pub above: FieldPath,
-    /// The next part of the path.
+    /// The first part of the path that does not exist.
     pub wrong: String,
-    /// The names that exist in its place.
+    /// The names of the fields that exist there.
     pub known: Vec<String>,
 }
 
@@ -88,7 +88,8 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// The number of parts that select the next node, the step to it, and the node.
+/// Finds the child of a node that the first parts of a path select. Returns the number of these parts, the step to the child, and the
+/// child.
 fn descend<'a>(node: &'a Node, steps: &[Step]) -> Option<(usize, PathStep, &'a Node)> {
     match node.view() {
         View::Sequence(items) => {
@@ -111,8 +112,8 @@ fn descend<'a>(node: &'a Node, steps: &[Step]) -> Option<(usize, PathStep, &'a N
                 .collect();
             (1..=keys.len()).find_map(|count| {
                 let key = keys.get(..count)?.join(".");
-                let below = node.get(&key)?;
-                Some((count, PathStep::Key(key.as_str().into()), below))
+                let child = node.get(&key)?;
+                Some((count, PathStep::Key(key.as_str().into()), child))
             })
         }
         View::Scalar(_) => None,
@@ -127,7 +128,7 @@ fn known(node: &Node) -> Vec<String> {
     }
 }
 
-/// The field at a line (counted from 1) of the document's text: the value on this line, or the map or list whose key is on it.
+/// The field at a line of a document, counted from 1: the field whose value is on this line, or the map or list whose key is on it.
 pub fn field_at_line(document: &Node, line: usize) -> Option<FieldPath> {
     let text = &document.span().source.text;
     let starts =
@@ -140,7 +141,7 @@ pub fn field_at_line(document: &Node, line: usize) -> Option<FieldPath> {
     found
 }
 
-/// Finds the innermost value that begins in a range, or the scalar that spans it.
+/// Finds the innermost field that begins in a range of the text, or whose scalar overlaps it.
 fn search(node: &Node, line: &Range<usize>, path: &mut FieldPath, found: &mut Option<FieldPath>) {
     let mut enter = |step: PathStep, begin: usize, child: &Node| {
         if found.is_some() {
@@ -148,9 +149,9 @@ fn search(node: &Node, line: &Range<usize>, path: &mut FieldPath, found: &mut Op
         }
         path.push(step);
         let span = child.span().range();
-        let goes_through = child.is_scalar() && span.start < line.end && span.end > line.start;
+        let overlaps = child.is_scalar() && span.start < line.end && span.end > line.start;
         search(child, line, path, found);
-        if found.is_none() && (line.contains(&begin) || goes_through) {
+        if found.is_none() && (line.contains(&begin) || overlaps) {
             *found = Some(path.clone());
         }
         path.pop();
@@ -171,33 +172,35 @@ fn search(node: &Node, line: &Range<usize>, path: &mut FieldPath, found: &mut Op
     }
 }
 
-/// The same field in the complete object that `partial` patches: list items are matched by their names.
-pub fn in_whole(partial: &Node, whole: &Node, field: &FieldPath) -> FieldPath {
-    const NAMES: [&str; 6] = ["name", "containerPort", "port", "mountPath", "key", "id"];
-    let (mut path, mut part, mut all) = (FieldPath::root(), Some(partial), Some(whole));
-    for own in field.steps() {
-        let step = match (own, part, all) {
-            (PathStep::Index(at), Some(part), Some(all)) => {
-                let item = part.as_sequence().and_then(|it| it.get(*at));
-                let same = |other: &Node| {
-                    NAMES.iter().any(|key| {
-                        let name = item.and_then(|it| it.get(key)?.as_str());
-                        name.is_some() && other.get(key).and_then(Node::as_str) == name
+/// Converts the path of a field in a patch to the path in the complete object. List items are matched by fields such as `name`.
+pub fn path_in_object(patch: &Node, object: &Node, field: &FieldPath) -> FieldPath {
+    const MATCH_KEYS: [&str; 6] = ["name", "containerPort", "port", "mountPath", "key", "id"];
+    let (mut path, mut in_patch, mut in_object) = (FieldPath::root(), Some(patch), Some(object));
+    for patch_step in field.steps() {
+        let step = match (patch_step, in_patch, in_object) {
+            (PathStep::Index(at), Some(patch), Some(object)) => {
+                let item = patch.as_sequence().and_then(|it| it.get(*at));
+                let matches = |other: &Node| {
+                    MATCH_KEYS.iter().any(|key| {
+                        let value = item.and_then(|it| it.get(key)?.as_str());
+                        value.is_some() && other.get(key).and_then(Node::as_str) == value
                     })
                 };
-                let found = all.as_sequence().and_then(|it| it.iter().position(same));
-                PathStep::Index(found.unwrap_or(*at))
+                let position = object
+                    .as_sequence()
+                    .and_then(|it| it.iter().position(matches));
+                PathStep::Index(position.unwrap_or(*at))
             }
-            _ => own.clone(),
+            _ => patch_step.clone(),
         };
-        part = part.and_then(|it| below(it, own));
-        all = all.and_then(|it| below(it, &step));
+        in_patch = in_patch.and_then(|it| child(it, patch_step));
+        in_object = in_object.and_then(|it| child(it, &step));
         path.push(step);
     }
     path
 }
 
-fn below<'a>(node: &'a Node, step: &PathStep) -> Option<&'a Node> {
+fn child<'a>(node: &'a Node, step: &PathStep) -> Option<&'a Node> {
     match step {
         PathStep::Key(key) => node.get(key),
         PathStep::Index(at) => node.as_sequence()?.get(*at),

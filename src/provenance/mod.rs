@@ -1,20 +1,20 @@
-//! Where each value of a rendered object comes from: the line of the claim, the line of the template, and everything else that
-//! contributes.
+//! Finds the origin of each value of a rendered object: the line of the claim, the line of the template, and all other lines that
+//! contribute to it.
 //!
-//! [`Provenance::of`] compiles a workspace with templates that record what they read ([`crate::Options::trace`]). Then the
-//! [`Cause`]s of each value can be queried: lines of claims, environments and overlays, defaults of schemas, lines of templates and
-//! charts, and the conditions around them.
+//! [`Provenance::new`] compiles a workspace with templates that record the values they read ([`crate::Options::trace`]). Then, the
+//! [`Cause`]s of each value can be queried: lines of claims, environments and overlays, defaults in schemas, lines of templates and
+//! charts, and conditions.
 
 mod cause;
 mod field;
-mod made;
+mod deployed;
 mod overridden;
 mod target;
 
 pub use cause::{Cause, Role, Writer, causes};
-pub use field::{NoField, field_at_line, find_field, in_whole};
-pub use made::explain_made;
-pub use target::{NoTarget, Target, is_called};
+pub use deployed::explain_deployed;
+pub use field::{NoField, field_at_line, find_field, path_in_object};
+pub use target::{NoTarget, Target, has_name};
 
 use std::sync::OnceLock;
 
@@ -34,43 +34,43 @@ pub struct Provenance<'a> {
     options: Options,
     trace: Trace,
     compiled: Compiled,
-    /// The same without overlays, compiled on the first query for a value that an overlay has changed.
-    plain: OnceLock<(Trace, Compiled)>,
+    /// The workspace without overlays, compiled on the first query for a value that an overlay has changed.
+    without_overlays: OnceLock<(Trace, Compiled)>,
+    /// The claims of base, read on the first query for a value of a claim.
     base: OnceLock<BaseClaims>,
 }
 
-/// A scalar of an object, and where it comes from.
+/// A scalar of an object and its origin.
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// The field of the object, as a path.
+    /// The path of the field in the object.
     pub field: FieldPath,
-    /// The value that the field has.
+    /// The value of the field.
     pub value: Node,
-    /// The locations, the nearest first.
+    /// The locations that contribute to the value, sorted by role.
     pub causes: Vec<Cause>,
 }
 
 impl<'a> Provenance<'a> {
-    /// Compiles according to `options`. If the workspace has errors, they are in [`Provenance::compiled`], and there are no
-    /// objects.
-    pub fn of(files: &'a dyn Files, options: Options) -> Provenance<'a> {
+    /// Compiles a workspace. If it has errors, they are in [`Provenance::compiled`], and there are no objects.
+    pub fn new(files: &'a dyn Files, options: Options) -> Provenance<'a> {
         let (trace, compiled) = traced(files, &options);
         Provenance {
             files,
             options,
             trace,
             compiled,
-            plain: OnceLock::new(),
+            without_overlays: OnceLock::new(),
             base: OnceLock::new(),
         }
     }
 
-    /// The workspace that the values come from.
+    /// The result of the compilation.
     pub fn compiled(&self) -> &Compiled {
         &self.compiled
     }
 
-    /// The objects of an environment, or of base, each with its folder.
+    /// All objects, each with its folder and the origin of the folder.
     pub fn objects(&self) -> impl Iterator<Item = (&TreePath, &Origin, &Object)> {
         let folders = self.compiled.origins.iter();
         folders.flat_map(|(folder, origin)| {
@@ -79,7 +79,7 @@ impl<'a> Provenance<'a> {
         })
     }
 
-    /// Where the value of a field comes from; for a map or list, where each of its scalars comes from.
+    /// The origin of the value of a field or, for a map or list, of each scalar in it.
     pub fn explain(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Explained> {
         let mut found = Vec::new();
         if let Some(node) = object.node.at_path(field) {
@@ -93,7 +93,7 @@ impl<'a> Provenance<'a> {
         found.into_iter().map(explain).collect()
     }
 
-    /// The locations that contribute to a value, given by its span.
+    /// The locations that contribute to the value with this span.
     pub fn causes_of(&self, place: &Span) -> Vec<Cause> {
         causes(&self.trace, place)
     }
@@ -108,7 +108,7 @@ impl<'a> Provenance<'a> {
         let mut causes = causes(&self.trace, value.span());
         for cause in &mut causes {
             cause.overrides = match (cause.role, cause.writer()) {
-                (Role::Value, Writer::Claim) => self.of_base(&cause.place),
+                (Role::Value, Writer::Claim) => self.replaced_in_base(&cause.place),
                 (Role::Value, Writer::Overlay) => self.before_overlays(folder, object, field),
                 _ => Vec::new(),
             };
@@ -116,14 +116,15 @@ impl<'a> Provenance<'a> {
         causes
     }
 
-    fn of_base(&self, place: &Span) -> Vec<Span> {
+    /// The location of the value in base that a value in a claim replaces.
+    fn replaced_in_base(&self, place: &Span) -> Vec<Span> {
         let base = self.base.get_or_init(|| BaseClaims::read(self.files));
         base.replaced_by(place).into_iter().collect()
     }
 
-    /// The field without overlays.
+    /// The locations of the value that a field has without overlays.
     fn before_overlays(&self, folder: &TreePath, object: &Object, field: &FieldPath) -> Vec<Span> {
-        let (trace, compiled) = self.plain.get_or_init(|| {
+        let (trace, compiled) = self.without_overlays.get_or_init(|| {
             let files = Without::new(self.files, Folder::Overlays.path());
             traced(&files, &self.options)
         });
@@ -136,11 +137,11 @@ impl<'a> Provenance<'a> {
             .map(|it| causes(trace, it.span()))
             .unwrap_or_default();
         let values = causes.into_iter().filter(|it| it.role == Role::Value);
-        let values: Vec<Span> = values.map(|it| it.place).collect();
-        values
+        values.map(|it| it.place).collect()
     }
 }
 
+/// Compiles a workspace with a trace.
 fn traced(files: &dyn Files, options: &Options) -> (Trace, Compiled) {
     let trace = Trace::default();
     let options = Options {
@@ -152,12 +153,13 @@ fn traced(files: &dyn Files, options: &Options) -> (Trace, Compiled) {
     (trace, compiled)
 }
 
-fn scalars<'n>(node: &'n Node, field: FieldPath, into: &mut Vec<(FieldPath, &'n Node)>) {
+/// Collects the scalars in a node, with their paths.
+fn scalars<'n>(node: &'n Node, field: FieldPath, found: &mut Vec<(FieldPath, &'n Node)>) {
     match node.view() {
-        View::Scalar(_) => into.push((field, node)),
+        View::Scalar(_) => found.push((field, node)),
         View::Sequence(items) => {
             for (at, item) in items.iter().enumerate() {
-                scalars(item, field.index(at), into);
+                scalars(item, field.index(at), found);
             }
         }
         View::Mapping(mapping) => {
@@ -165,7 +167,7 @@ fn scalars<'n>(node: &'n Node, field: FieldPath, into: &mut Vec<(FieldPath, &'n 
                 scalars(
                     &entry.value,
                     field.key(entry.key.as_str().unwrap_or("")),
-                    into,
+                    found,
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Values of base that claims of environments replace.
+//! Finds values in base that claims of environments replace.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use crate::layout::{BASE, Folder};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{FieldPath, Node, Step, parse};
 
-use super::field::in_whole;
+use super::field::path_in_object;
 
-/// The claims of `environments/base`, by the documents of its files.
+/// The documents of the claims of `environments/base`.
 pub(super) struct BaseClaims(Vec<Node>);
 
 impl BaseClaims {
@@ -31,7 +31,7 @@ impl BaseClaims {
         BaseClaims(documents)
     }
 
-    /// The value of base that a value in an environment's claim replaces.
+    /// The location of the value in base that a value in an environment's claim replaces.
     pub(super) fn replaced_by(&self, place: &Span) -> Option<Span> {
         let documents = parse(&place.source).ok()?;
         let mut path = FieldPath::root();
@@ -39,14 +39,15 @@ impl BaseClaims {
             path = FieldPath::root();
             find(it, place, &mut path)
         })?;
-        let same = |other: &&Node| {
-            let field = |keys: &[&str]| other.at_keys(keys).and_then(Node::as_str);
-            let own = |keys: &[&str]| claim.at_keys(keys).and_then(Node::as_str);
-            let name = ["metadata", "name"];
-            field(&["kind"]) == own(&["kind"]) && field(&name) == own(&name)
+        let is_same_claim = |other: &&Node| {
+            let has_same = |keys: &[&str]| {
+                let text = |it: &Node| Some(it.at_keys(keys)?.as_str()?.to_string());
+                text(other) == text(claim)
+            };
+            has_same(&["kind"]) && has_same(&["metadata", "name"])
         };
-        let base = self.0.iter().find(same)?;
-        let node = base.at_path(&in_whole(claim, base, &path))?;
+        let base = self.0.iter().find(is_same_claim)?;
+        let node = base.at_path(&path_in_object(claim, base, &path))?;
         node.is_scalar().then(|| node.span().clone())
     }
 }

@@ -1,4 +1,4 @@
-//! The subject of a query: an object of an environment, or a line of a generated file.
+//! Finds the object and the field that a query is about, by a name or by a line of a generated file.
 
 use crate::compare::Origin;
 use crate::diag::Source;
@@ -6,35 +6,35 @@ use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node, Step, parse};
 
-use super::{Provenance, field_at_line, find_field, in_whole};
+use super::{Provenance, field_at_line, find_field, path_in_object};
 
 /// An object of the tree, and a field of it.
 pub struct Target<'p> {
-    /// The folder of the tree.
+    /// The folder of the object in the tree.
     pub folder: &'p TreePath,
-    /// The claim, and the environment.
+    /// The claim and the environment of the object.
     pub origin: &'p Origin,
-    /// The complete object as applied.
+    /// The complete object as it is applied.
     pub object: &'p Object,
-    /// The field; the root for the whole object.
+    /// The path of the field; the root for the complete object.
     pub field: FieldPath,
 }
 
-/// Why a line of a file has no field.
+/// Why a line of a file is not a field of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTarget {
     /// The file is not YAML.
     Unreadable,
-    /// No field is written at the line.
+    /// The line contains no field.
     NoField,
     /// The file is a kustomization, which only combines other files.
     Kustomization,
-    /// The claim does not render to such an object.
+    /// The claim has no such object.
     NoObject,
 }
 
-/// Whether `Kind/name` or `Kind/namespace/name` names an object.
-pub fn is_called(object: &Object, name: &str) -> bool {
+/// Whether `name` is the `Kind/name` or `Kind/namespace/name` of an object.
+pub fn has_name(object: &Object, name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
         [kind, name] => object.kind() == *kind && object.name() == *name,
@@ -46,12 +46,12 @@ pub fn is_called(object: &Object, name: &str) -> bool {
 }
 
 impl<'a> Provenance<'a> {
-    /// The objects of an environment that `Kind/name` or `Kind/namespace/name` names.
+    /// The objects of an environment with this `Kind/name` or `Kind/namespace/name`.
     pub fn named(&self, environment: &str, name: &str) -> Vec<Target<'_>> {
         let own = self
             .objects()
             .filter(|it| it.1.environment.as_deref() == Some(environment));
-        let found = own.filter(|it| is_called(it.2, name));
+        let found = own.filter(|it| has_name(it.2, name));
         let found = found.map(|(folder, origin, object)| Target {
             folder,
             origin,
@@ -61,7 +61,7 @@ impl<'a> Provenance<'a> {
         found.collect()
     }
 
-    /// The subject of a JSON 6902 operation: the kustomization next to the patch names its object.
+    /// The target of a field in a JSON 6902 patch. The object of the patch is found in the kustomization of its folder.
     fn at_operation(
         &self,
         folder: &TreePath,
@@ -80,21 +80,21 @@ impl<'a> Provenance<'a> {
         let operation = patch.as_sequence().and_then(|it| it.get(*at));
         let pointer = operation.and_then(|it| it.get("path")?.as_str());
         let pointer = pointer.ok_or(NoTarget::NoField)?;
-        let mut whole = find_field(&object.node, pointer).map_err(|_| NoTarget::NoField)?;
-        if let [_, Step::Key(key), below @ ..] = field.steps()
+        let mut path = find_field(&object.node, pointer).map_err(|_| NoTarget::NoField)?;
+        if let [_, Step::Key(key), rest @ ..] = field.steps()
             && &**key == "value"
         {
-            below.iter().for_each(|it| whole.push(it.clone()));
+            rest.iter().for_each(|it| path.push(it.clone()));
         }
         Ok(Target {
             folder,
             origin,
             object,
-            field: whole,
+            field: path,
         })
     }
 
-    /// The target of a patch file.
+    /// The `target` of a patch file in a kustomization.
     fn patched(&self, folder: &TreePath, file: &str) -> Option<Node> {
         let path = folder.child("kustomization.yaml");
         let bytes = self.compiled().tree.get(&path)?;
@@ -106,7 +106,7 @@ impl<'a> Provenance<'a> {
         patch.get("target").cloned()
     }
 
-    /// What is written at a line of a file of the tree. `path` is relative to the output folder.
+    /// The target at a line of a file of the tree. `path` is relative to the output folder.
     pub fn at_line(
         &self,
         path: &TreePath,
@@ -130,18 +130,18 @@ impl<'a> Provenance<'a> {
         }
         let objects = || self.objects().filter(|it| *it.0 == folder);
         let same = objects().find(|it| it.2.id() == written.id());
-        // A patch may leave out what the kustomization adds.
+        // The kustomization may add parts of the identity, such as the namespace, which are then missing in the file.
         let same = same.or_else(|| {
-            let mut alike = objects()
+            let mut similar = objects()
                 .filter(|it| it.2.kind() == written.kind() && it.2.name() == written.name());
-            alike.next().filter(|_| alike.next().is_none())
+            similar.next().filter(|_| similar.next().is_none())
         });
         let (folder, origin, object) = same.ok_or(NoTarget::NoObject)?;
         Ok(Target {
             folder,
             origin,
             object,
-            field: in_whole(document, &object.node, &field),
+            field: path_in_object(document, &object.node, &field),
         })
     }
 }

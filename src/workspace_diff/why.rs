@@ -31,7 +31,7 @@ pub fn add_causes(comparison: &mut Comparison, states: [&State<'_>; 2], context:
             ..Options::default()
         };
         let is_there = states[at].is_workspace() && !wanted.is_empty();
-        is_there.then(|| Provenance::of(&files[at], options))
+        is_there.then(|| Provenance::new(&files[at], options))
     });
     for environment in &mut comparison.environments {
         for changed in &mut environment.objects {

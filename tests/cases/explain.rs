@@ -14,7 +14,7 @@ use crate::check::{VIEW, options};
 pub(crate) fn make(case: &mut Tree) {
     let section = |name: &str| TreePath::new(name).unwrap();
     let asked = case.get(&section("ask")).unwrap().clone();
-    let provenance = Provenance::of(case, options());
+    let provenance = Provenance::new(case, options());
     let mut answers = String::new();
     let diagnostics: &Diagnostics = &provenance.compiled().diagnostics;
     if diagnostics.has_errors() {

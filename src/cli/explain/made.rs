@@ -15,7 +15,7 @@ use pleach::diag::{Span, nearest};
 use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::load::WorkspaceConfig;
 use pleach::object::Object;
-use pleach::provenance::{Cause, Provenance, explain_made, find_field, is_called};
+use pleach::provenance::{Cause, Provenance, explain_deployed, find_field, has_name};
 use pleach::report::Subject;
 use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
@@ -37,7 +37,7 @@ pub(super) fn of_workspace(
     global: &Global,
 ) -> Result<Outcome> {
     // Files on disk are only complete with all environments.
-    let provenance = Provenance::of(&session.files, options(global));
+    let provenance = Provenance::new(&session.files, options(global));
     let compiled = provenance.compiled();
     if compiled.diagnostics.has_errors() {
         return Ok(session.report(&compiled.diagnostics));
@@ -153,7 +153,7 @@ fn unseen(units: &[NamedUnit], environment: &str) -> String {
 fn find<'u>(units: &'u [NamedUnit], environment: &str, name: &str) -> Result<Option<Made<'u>>> {
     let own = units.iter().filter(|it| is_of(it, environment));
     let objects = own.flat_map(|unit| unit.unit.objects.iter().map(move |object| (unit, object)));
-    let mut found: Vec<_> = objects.filter(|it| is_called(it.1, name)).collect();
+    let mut found: Vec<_> = objects.filter(|it| has_name(it.1, name)).collect();
     found.dedup_by(|a, b| a.1.id() == b.1.id());
     if found.len() > 1 {
         let names: Vec<String> = found.iter().map(|it| whole_name(it.1)).collect();
@@ -172,7 +172,7 @@ fn print(
 ) -> Result<Outcome> {
     let Made { unit, object } = made;
     let field = find_field(&object.node, field).map_err(|it| no_field(name, &it))?;
-    let values = explain_made(object, &field, &unit.unit, generated);
+    let values = explain_deployed(object, &field, &unit.unit, generated);
     let title = match unit.claim.title == unit.unit.id.to_string() {
         true => unit.claim.title.clone(),
         false => format!("{} by {}", unit.claim.title, unit.unit.id),

@@ -28,7 +28,7 @@ pub(super) fn of_object(
         scope: Scope::of(&[environment.to_string()]),
         ..options(global)
     };
-    let provenance = Provenance::of(&session.files, options);
+    let provenance = Provenance::new(&session.files, options);
     if provenance.compiled().diagnostics.has_errors() {
         return Ok(session.report(&provenance.compiled().diagnostics));
     }
@@ -58,7 +58,7 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
     let bytes = bytes.map_err(|error| anyhow::anyhow!("{}: {error}", session.shown(&path)))?;
     let text = String::from_utf8(bytes.to_vec());
     let text = text.with_context(|| format!("{} is not valid UTF-8", session.shown(&path)))?;
-    let provenance = Provenance::of(&session.files, options(global));
+    let provenance = Provenance::new(&session.files, options(global));
     let compiled = provenance.compiled();
     if compiled.diagnostics.has_errors() {
         return Ok(session.report(&compiled.diagnostics));

@@ -26,9 +26,9 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let nodes = |it: &Cluster| it.shards.first().map_or(0, |it| it.replica_count);
     let new = clusters(after);
-    let places = by_name(&new);
+    let positions = by_name(&new);
     for old in clusters(before).iter().filter(|it| it.is_keeper) {
-        let found = places.get(&*old.name).map(|at| (*at, &new[*at]));
+        let found = positions.get(&*old.name).map(|at| (*at, &new[*at]));
         if let Some((at, now)) = found.filter(|it| nodes(it.1) < nodes(old)) {
             let message = format!(
                 "{} goes from {} to {} Keeper {}",

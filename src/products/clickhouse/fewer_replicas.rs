@@ -27,28 +27,28 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let new = clusters(after);
-    let places = by_name(&new);
+    let positions = by_name(&new);
     for old in clusters(before).iter().filter(|it| !it.is_keeper) {
-        let Some(at) = places.get(&*old.name).copied() else {
+        let Some(at) = positions.get(&*old.name).copied() else {
             continue;
         };
         let shards = old.shards.iter().zip(&new[at].shards).enumerate();
-        let mut less = shards.filter(|(_, (old, new))| new.replica_count < old.replica_count);
-        let Some((first, (was, is))) = less.next() else {
+        let mut fewer = shards.filter(|(_, (old, new))| new.replica_count < old.replica_count);
+        let Some((first, (before_shard, after_shard))) = fewer.next() else {
             continue;
         };
-        let where_ = match less.count() + 1 {
+        let affected = match fewer.count() + 1 {
             many if many == old.shards.len() => "each shard".to_string(),
             1 => format!("shard {first}"),
             many => format!("{many} shards"),
         };
         let message = format!(
-            "{where_} of cluster `{}` of {} goes from {} to {} {}: data that only the removed replicas have is lost",
+            "{affected} of cluster `{}` of {} goes from {} to {} {}: data that only the removed replicas have is lost",
             old.name,
             after.id(),
-            was.replica_count,
-            is.replica_count,
-            if is.replica_count == 1 {
+            before_shard.replica_count,
+            after_shard.replica_count,
+            if after_shard.replica_count == 1 {
                 "replica"
             } else {
                 "replicas"

@@ -26,10 +26,10 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let new = clusters(after);
-    let places = by_name(&new);
+    let positions = by_name(&new);
     for old in clusters(before) {
         let path = FieldPath::dotted("spec.configuration.clusters");
-        match places.get(&*old.name).copied() {
+        match positions.get(&*old.name).copied() {
             Some(at) if new[at].shard_count < old.shard_count => {
                 let message = format!(
                     "cluster `{}` of {} goes from {} to {} shards: the data on the removed shards is lost",

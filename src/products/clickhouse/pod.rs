@@ -1,9 +1,9 @@
-//! The settings of a server in the templates of an installation.
+//! Reads the settings of a server from the templates of an installation.
 
 use crate::products::{Replica, Volume, Zones};
 use crate::yaml::Node;
 
-/// The label of a node that names its zone.
+/// The label of a Kubernetes node with the name of its zone.
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// The templates of an installation.
@@ -26,16 +26,16 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// A server with template references at several levels; the last one applies.
+    /// The server with these references to templates, from the least to the most specific level. The most specific one applies.
     pub(super) fn replica(&self, levels: &[Option<&'a Node>]) -> Replica {
-        let name = |field: &str| {
+        let reference = |field: &str| {
             let levels = std::iter::once(&self.defaults)
                 .chain(levels)
                 .rev()
                 .flatten();
             levels.filter_map(|it| it.get(field)?.as_str()).next()
         };
-        let pod = name("podTemplate").and_then(|it| named(self.pods, it));
+        let pod = reference("podTemplate").and_then(|it| find(self.pods, it));
         let spec = pod.and_then(|it| it.get("spec"));
         let container = spec.and_then(|it| it.get("containers")?.as_sequence()?.first());
         let volumes = [
@@ -43,20 +43,20 @@ impl<'a> Templates<'a> {
             "logVolumeClaimTemplate",
             "volumeClaimTemplate",
         ];
-        let mut volumes: Vec<&str> = volumes.iter().filter_map(|it| name(it)).collect();
+        let mut volumes: Vec<&str> = volumes.iter().filter_map(|it| reference(it)).collect();
         let mounts = container.and_then(|it| it.get("volumeMounts")?.as_sequence());
         let mounted = mounts.unwrap_or_default().iter();
         volumes.extend(mounted.filter_map(|it| it.get("name")?.as_str()));
-        let mut known: Vec<Volume> = Vec::new();
-        for template in volumes.iter().filter_map(|it| named(self.volumes, it)) {
+        let mut unique: Vec<Volume> = Vec::new();
+        for template in volumes.iter().filter_map(|it| find(self.volumes, it)) {
             let volume = volume(template);
-            if !known.contains(&volume) {
-                known.push(volume);
+            if !unique.contains(&volume) {
+                unique.push(volume);
             }
         }
         Replica {
             zones: pod.map(zones).unwrap_or_default(),
-            volumes: known,
+            volumes: unique,
             image: container
                 .and_then(|it| it.get("image")?.as_str())
                 .map(str::to_string),
@@ -64,9 +64,10 @@ impl<'a> Templates<'a> {
     }
 }
 
-fn named<'a>(list: &'a [Node], name: &str) -> Option<&'a Node> {
-    let mut list = list.iter();
-    list.find(|it| it.get("name").and_then(Node::as_str) == Some(name))
+/// The template with this name.
+fn find<'a>(templates: &'a [Node], name: &str) -> Option<&'a Node> {
+    let mut templates = templates.iter();
+    templates.find(|it| it.get("name").and_then(Node::as_str) == Some(name))
 }
 
 fn volume(template: &Node) -> Volume {
@@ -80,18 +81,18 @@ fn volume(template: &Node) -> Volume {
 }
 
 fn zones(pod: &Node) -> Zones {
-    let stated = pod.at_keys(&["zone", "values"]).and_then(texts);
+    let of_operator = pod.at_keys(&["zone", "values"]).and_then(texts);
     let selector = pod.at_keys(&["spec", "nodeSelector", ZONE]);
-    let selected = selector.and_then(|it| Some(vec![it.as_str()?.to_string()]));
-    if let Some(zones) = stated.or(selected).or_else(|| affinity(pod)) {
+    let of_selector = selector.and_then(|it| Some(vec![it.as_str()?.to_string()]));
+    if let Some(zones) = of_operator.or(of_selector).or_else(|| affinity(pod)) {
         return Zones::Named(zones);
     }
-    let spread = pod.at_keys(&["spec", "topologySpreadConstraints"]);
-    let mut spread = spread
+    let constraints = pod.at_keys(&["spec", "topologySpreadConstraints"]);
+    let mut constraints = constraints
         .and_then(Node::as_sequence)
         .unwrap_or_default()
         .iter();
-    match spread.any(|it| it.get("topologyKey").and_then(Node::as_str) == Some(ZONE)) {
+    match constraints.any(|it| it.get("topologyKey").and_then(Node::as_str) == Some(ZONE)) {
         true => Zones::Spread,
         false => Zones::Any,
     }

@@ -8,17 +8,17 @@ use crate::object::Object;
 use crate::products::{Cluster, Shard};
 use crate::yaml::Node;
 
-/// The maximum number of shards of a cluster, and of replicas of a shard, that are listed. More are only counted, because the
-/// number in a file may be arbitrarily large.
-const EACH_MAX: u64 = 256;
+/// The maximum number of shards of a cluster, and of replicas of a shard, that are listed. Others are only counted, because the
+/// numbers in a file may be arbitrarily large.
+const LISTED_MAX: u64 = 256;
 
 /// The maximum number of replicas of an object that are listed.
 const REPLICAS_MAX: u64 = 65_536;
 
-/// The maximum number of shards of an object that are listed; of further clusters only the first shard.
+/// The maximum number of shards of an object that are listed. Of further clusters, only the first shard is listed.
 const SHARDS_MAX: u64 = 65_536;
 
-/// Whether the object defines clusters.
+/// Whether an object is a custom resource of the operator that defines clusters.
 fn is_installation(object: &Object) -> bool {
     let group = object.api_version().split('/').next();
     match object.kind() {
@@ -36,17 +36,17 @@ pub fn clusters(object: &Object) -> Vec<Cluster> {
     let templates = Templates::new(&object.node);
     let listed = object.node.at_keys(&["spec", "configuration", "clusters"]);
     let listed = listed.and_then(Node::as_sequence).unwrap_or_default();
-    let mut room = Room {
+    let mut limits = ListLimits {
         shards: SHARDS_MAX,
         replicas: REPLICAS_MAX,
     };
     listed
         .iter()
-        .map(|node| cluster(object, node, &templates, &mut room))
+        .map(|node| cluster(object, node, &templates, &mut limits))
         .collect()
 }
 
-/// Shards and replicas of each cluster as written, for a table of sizes.
+/// The numbers of shards and replicas of each cluster, each with its name in tables.
 pub fn facts(object: &Object) -> Vec<(&'static str, String)> {
     if !matches!(
         object.kind(),
@@ -71,22 +71,25 @@ pub fn facts(object: &Object) -> Vec<(&'static str, String)> {
     facts.collect()
 }
 
-/// The number of shards and replicas that may still be listed.
-struct Room {
+/// The numbers of shards and replicas that may still be listed.
+struct ListLimits {
     shards: u64,
     replicas: u64,
 }
 
-impl Room {
-    /// Reserves up to `wanted` entries.
-    fn take(room: &mut u64, wanted: u64) -> u64 {
-        let taken = wanted.min(EACH_MAX).min(*room);
-        *room -= taken;
-        taken
-    }
+/// How many of `count` entries are listed. Reduces the limit by this number.
+fn reserve(limit: &mut u64, count: u64) -> u64 {
+    let reserved = count.min(LISTED_MAX).min(*limit);
+    *limit -= reserved;
+    reserved
 }
 
-fn cluster(object: &Object, node: &Node, templates: &Templates<'_>, room: &mut Room) -> Cluster {
+fn cluster(
+    object: &Object,
+    node: &Node,
+    templates: &Templates<'_>,
+    limits: &mut ListLimits,
+) -> Cluster {
     let layout = node.get("layout");
     let field = |key: &str| layout.and_then(|it| it.get(key));
     let (shards, replicas) = (items(field("shards")), items(field("replicas")));
@@ -96,23 +99,23 @@ fn cluster(object: &Object, node: &Node, templates: &Templates<'_>, room: &mut R
         false => count(field("shardsCount"), shards),
     };
     let common = count(field("replicasCount"), replicas);
-    let listed_shards = Room::take(&mut room.shards, shard_count).max(shard_count.min(1));
+    let listed_shards = reserve(&mut limits.shards, shard_count).max(shard_count.min(1));
     let shard = |at: u64| {
         let own = usize::try_from(at).ok().and_then(|at| shards.get(at));
         let listed = items(own.and_then(|it| it.get("replicas")));
-        let stated = own.and_then(|it| it.get("replicasCount"));
-        let replica_count = match (stated, listed) {
+        let number = own.and_then(|it| it.get("replicasCount"));
+        let replica_count = match (number, listed) {
             (None, []) => common,
-            _ => count(stated, listed),
+            _ => count(number, listed),
         };
         let replica = |at: u64| {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            let says = [Some(node), replicas.get(at), own, listed.get(at)];
-            templates.replica(&says.map(|it| it.and_then(|it| it.get("templates"))))
+            let levels = [Some(node), replicas.get(at), own, listed.get(at)];
+            templates.replica(&levels.map(|it| it.and_then(|it| it.get("templates"))))
         };
         Shard {
             replica_count,
-            replicas: (0..Room::take(&mut room.replicas, replica_count))
+            replicas: (0..reserve(&mut limits.replicas, replica_count))
                 .map(replica)
                 .collect(),
         }
@@ -141,12 +144,12 @@ fn items(node: Option<&Node>) -> &[Node] {
     node.and_then(Node::as_sequence).unwrap_or_default()
 }
 
-/// The explicit number, or that of the items if it is larger; by default one.
-fn count(stated: Option<&Node>, items: &[Node]) -> u64 {
-    let stated = stated.and_then(|it| it.as_str()?.parse::<u64>().ok());
+/// The larger one of a number and the number of items; 1 if neither is set.
+fn count(number: Option<&Node>, items: &[Node]) -> u64 {
+    let number = number.and_then(|it| it.as_str()?.parse::<u64>().ok());
     let listed = u64::try_from(items.len()).unwrap_or(u64::MAX);
-    match (stated, listed) {
+    match (number, listed) {
         (None, 0) => 1,
-        (stated, listed) => stated.unwrap_or(0).max(listed),
+        (number, listed) => number.unwrap_or(0).max(listed),
     }
 }

@@ -1,4 +1,4 @@
-//! The origins of values in objects that charts and kustomizations create at deployment.
+//! Finds the origins of values in objects that charts and kustomizations create when they are deployed.
 
 use super::{Cause, Explained, Role, Writer, scalars};
 use crate::deploy::{Printed, PrintedObject, Unit};
@@ -8,7 +8,7 @@ use crate::yaml::{FieldPath, Node};
 
 /// The origins of the values in a field of an object that a unit deploys. `generated` returns the origin of a location in a
 /// generated file, and nothing for other locations.
-pub fn explain_made(
+pub fn explain_deployed(
     object: &Object,
     field: &FieldPath,
     unit: &Unit,
@@ -20,12 +20,14 @@ pub fn explain_made(
         scalars(node, field.clone(), &mut found);
     }
     let explain = |(field, value): (FieldPath, &Node)| {
-        let own = printed.as_ref().and_then(|it| of_chart(it, &field, value));
-        let causes = match own {
-            Some(printed) => chain(&printed, generated),
-            None => written(value, generated),
+        let in_chart = printed
+            .as_ref()
+            .and_then(|it| chart_field(it, &field, value));
+        let causes = match in_chart {
+            Some(printed) => chart_causes(&printed, generated),
+            None => file_cause(value, generated),
         };
-        // The sync engine sets it, such as the namespace of a release.
+        // A value without any location is set by the sync engine, such as the namespace of a release.
         let causes = match (causes.is_empty(), &unit.span) {
             (true, Some(place)) => vec![Cause::by(Writer::Other, Role::Value, place.outermost())],
             _ => causes,
@@ -39,13 +41,14 @@ pub fn explain_made(
     found.into_iter().map(explain).collect()
 }
 
-/// The value and the origin of a field in the chart; `None` if something else has changed the value since.
-fn of_chart(object: &PrintedObject<'_>, field: &FieldPath, value: &Node) -> Option<Printed> {
-    let same = object.node()?.at_path(field)?;
-    (same.as_str() == value.as_str()).then(|| object.field(field))?
+/// The origin of a field in the output of the chart; `None` if the value was changed after the chart was rendered.
+fn chart_field(object: &PrintedObject<'_>, field: &FieldPath, value: &Node) -> Option<Printed> {
+    let rendered = object.node()?.at_path(field)?;
+    (rendered.as_str() == value.as_str()).then(|| object.field(field))?
 }
 
-fn chain(printed: &Printed, generated: &dyn Fn(&Span) -> Vec<Cause>) -> Vec<Cause> {
+/// The locations in values and templates of a chart.
+fn chart_causes(printed: &Printed, generated: &dyn Fn(&Span) -> Vec<Cause>) -> Vec<Cause> {
     let mut causes = Vec::new();
     for value in &printed.values {
         let default = value.default.clone();
@@ -67,8 +70,8 @@ fn chain(printed: &Printed, generated: &dyn Fn(&Span) -> Vec<Cause>) -> Vec<Caus
     causes
 }
 
-/// The line of a file, a patch or a transformer.
-fn written(value: &Node, generated: &dyn Fn(&Span) -> Vec<Cause>) -> Vec<Cause> {
+/// The location of a value in a file, such as a manifest or a patch.
+fn file_cause(value: &Node, generated: &dyn Fn(&Span) -> Vec<Cause>) -> Vec<Cause> {
     let place = value.span().outermost();
     if place.path().as_str().is_empty() {
         return Vec::new();
