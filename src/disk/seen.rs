@@ -107,6 +107,33 @@ impl SeenPaths {
         self.merged(self.start(&prefix), &prefix)
     }
 
+    /// The number of existing entries directly in a folder. Entries below its subfolders are not visited.
+    pub(super) fn children(&self, folder: &str) -> usize {
+        let prefix = format!("{folder}/");
+        let changed = self.changed.range(prefix.clone()..);
+        let changed = changed.map_while(|(path, seen)| Some((path.strip_prefix(&prefix)?, seen)));
+        let own = changed.filter(|(name, _)| !name.contains('/'));
+        let exists = |seen: &&Option<Seen>| seen.as_ref().is_some_and(|it| *it != Seen::Nothing);
+        let mut count = own.filter(|(_, seen)| exists(seen)).count();
+        let mut at = self.start(&prefix);
+        while let Some((range, seen)) = self.read.get(at) {
+            let path = self.path(range);
+            let Some(name) = path.strip_prefix(&prefix) else {
+                break;
+            };
+            match name.split_once('/') {
+                // `0` is the character after `/`.
+                Some((subfolder, _)) => at = self.start(&format!("{prefix}{subfolder}0")),
+                None => {
+                    let exists = *seen != Seen::Nothing && !self.changed.contains_key(path);
+                    count += usize::from(exists);
+                    at += 1;
+                }
+            }
+        }
+        count
+    }
+
     fn merged(&self, start: usize, prefix: &str) -> Vec<(&str, &Seen)> {
         let read = self.read.get(start..).unwrap_or_default().iter();
         let read = read.map(|(range, seen)| (self.path(range), seen));
@@ -328,6 +355,13 @@ mod tests {
         assert_eq!(changed.all(), again.all());
         assert_eq!(changed.changed(), 2);
         assert!(SeenPaths::read(&changes).is_none());
+        for (folder, children) in [("", 3), ("/a", 3), ("/a-b", 0), ("/a/b", 0)] {
+            assert_eq!(changed.children(folder), children, "{folder}");
+            let below = changed.below(folder).into_iter();
+            let names = below.map(|it| &it.0[folder.len() + 1..]);
+            let own = names.filter(|it| !it.contains('/') && *it != "n");
+            assert_eq!(own.count(), children, "{folder}");
+        }
         let below: Vec<&str> = again.below("/a").into_iter().map(|it| it.0).collect();
         assert_eq!(below, ["/a/bè", "/a/bé", "/a/c"]);
         assert_eq!(again.get("/a/b"), None);

@@ -156,12 +156,7 @@ impl Stamp {
             }
             names += 1;
         }
-        let below = self.entries.below(folder).into_iter();
-        let own = below.filter(|(path, seen)| {
-            let rest = path.get(folder.len() + 1..).unwrap_or("");
-            !rest.contains('/') && **seen != Seen::Nothing
-        });
-        own.count() == names
+        self.entries.children(folder) == names
     }
 
     /// The changed paths; `None` if unknown. Entries whose content had to be read are identified by stat data from now on, if they
