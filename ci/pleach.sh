@@ -116,8 +116,12 @@ compare() {
     range=$from..$to
     say "pleach diff $range"
     workspace diff "$range" || :
+    set --
+    for format in html github $formats; do
+        set -- "$@" --report "$format=$(file diff "$format")"
+    done
     code=0
-    form md --exit-code --max-bytes 60000 >"$reports/diff.md" || code=$?
+    form md --exit-code --max-bytes 60000 "$@" >"$reports/diff.md" || code=$?
     if [ "$code" -gt 1 ]; then
         # A change that does not render is reported in the comment; an unreadable repository is an error of the run.
         ! grep -q '^error: cannot read the Git repository' "$reports/diff.txt" || exit 2
@@ -130,9 +134,6 @@ compare() {
     if [ "$(wc -c <"$reports/diff.md")" -gt 50000 ]; then
         reported form md --max-bytes 900000 >"$reports/diff.long.md"
     fi
-    for format in html github $formats; do
-        [ -f "$(file diff "$format")" ] || reported form "$format" >"$(file diff "$format")"
-    done
     # A file name or a message may look like a title. The first unescaped colon ends the real title.
     dangers=$(grep -E '^::(error|warning) ' "$reports/diff.github" | grep -cvE "$not_compared" || :)
     unknown=$(grep -cE "$not_compared" "$reports/diff.github" || :)

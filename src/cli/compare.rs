@@ -72,8 +72,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     let form = Printed {
         names: [&names[0], &names[1]],
-        output: arguments.comparing.output,
-        bytes_max: arguments.comparing.max_bytes,
+        comparing: &arguments.comparing,
         rest: &format!("pleach compare {} {}", names[0], names[1]),
         // The trees are rendered in memory, so their files do not exist on disk.
         file: &|_, _| None,

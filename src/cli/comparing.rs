@@ -1,5 +1,7 @@
 //! Flags of all commands that compare objects.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use pleach::diff::{Ignore, Options, Salt};
@@ -18,6 +20,9 @@ pub(super) struct Comparing {
     /// diff; github, gitlab, sarif and junit list only dangers, at the lines of claims
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     pub(super) output: Form,
+    /// Also write a report to a file, from the same comparison (repeatable): `--report md=comment.md --report sarif=diff.sarif`
+    #[arg(long = "report", value_name = "FORM=FILE", value_parser = ReportFile::parse)]
+    pub(super) reports: Vec<ReportFile>,
     /// Maximum size of `md` in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(2048..))]
     pub(super) max_bytes: u64,
@@ -41,13 +46,43 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Whether it shows objects that differ as a whole, and not only their fields.
-    pub(super) fn shows_objects(self) -> bool {
+    fn shows_objects(self) -> bool {
         matches!(self, Form::Json | Form::Patch)
     }
 }
 
+/// A report that is written to a file.
+#[derive(Clone, Debug)]
+pub(super) struct ReportFile {
+    pub(super) form: Form,
+    pub(super) file: PathBuf,
+}
+
+impl ReportFile {
+    fn parse(text: &str) -> Result<ReportFile, String> {
+        let forms = Form::value_variants().iter();
+        let forms = forms.filter_map(|it| Some(it.to_possible_value()?.get_name().to_string()));
+        let forms = || forms.clone().collect::<Vec<_>>().join(", ");
+        let (form, file) = text
+            .split_once('=')
+            .filter(|it| !it.1.is_empty())
+            .ok_or_else(|| format!("expected FORM=FILE, with one of the forms {}", forms()))?;
+        let form = Form::from_str(form, false)
+            .map_err(|_| format!("unknown form `{form}`; expected one of {}", forms()))?;
+        Ok(ReportFile {
+            form,
+            file: file.into(),
+        })
+    }
+}
+
 impl Comparing {
+    /// Whether a report shows objects that differ as a whole, and not only their fields.
+    fn shows_objects(&self) -> bool {
+        let mut reports = self.reports.iter();
+        self.output.shows_objects() || reports.any(|it| it.form.shows_objects())
+    }
+
     /// The ignored fields and objects, from the flags and the workspace.
     pub(super) fn ignored(&self, workspace: Option<&WorkspaceConfig>) -> Vec<Ignore> {
         let shared = workspace.map(|it| &it.ignored_differences);
@@ -55,13 +90,13 @@ impl Comparing {
         self.ignore.iter().chain(shared).cloned().collect()
     }
 
-    /// The options of the comparison, for a report in the requested format.
+    /// The options of the comparison, for reports in the requested forms.
     pub(super) fn options<'a>(&self, salt: &'a Salt, ignore: &'a [Ignore]) -> Options<'a> {
         Options {
             salt,
             exact: self.exact,
             ignore,
-            fields_only: !self.output.shows_objects(),
+            fields_only: !self.shows_objects(),
         }
     }
 }

@@ -8,16 +8,17 @@ use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
 use self::sides::{Opened, open};
-use super::comparing::{Comparing, Form};
+use super::comparing::{Comparing, Form, ReportFile};
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session, tree_slices};
 use pleach::compare::Comparison;
 use pleach::diag::{Diagnostic, Source, Span, nearest};
 use pleach::diff::Salt;
+use pleach::disk::store;
 use pleach::layout::Input;
 use pleach::report::{
     Format, MarkdownOptions, TreeFile, View, annotations, at_existing_lines, changes, changes_json,
-    changes_patch, folded, html, markdown, report,
+    changes_patch, folded, html, markdown, report, screened,
 };
 use pleach::tree::{Changes, TreePath};
 use pleach::workspace_diff::{
@@ -248,21 +249,19 @@ fn print(
     let form = Printed {
         text: &text,
         names: sides.each_ref().map(|it| &*it.name),
-        output: arguments.comparing.output,
-        bytes_max: arguments.comparing.max_bytes,
+        comparing: &arguments.comparing,
         rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
         file: &file,
     };
     form.print(comparison, &view)
 }
 
-/// How a comparison is printed.
+/// How a comparison is printed and written to files.
 pub(in crate::cli) struct Printed<'a> {
     /// The names of the sides.
     pub(in crate::cli) names: [&'a str; 2],
-    pub(in crate::cli) output: Form,
-    /// The maximum size of Markdown in bytes.
-    pub(in crate::cli) bytes_max: u64,
+    /// The forms of the reports.
+    pub(in crate::cli) comparing: &'a Comparing,
     /// Where to find the rest of the report.
     pub(in crate::cli) rest: &'a str,
     /// The files of the trees.
@@ -273,15 +272,30 @@ pub(in crate::cli) struct Printed<'a> {
 
 impl Printed<'_> {
     pub(in crate::cli) fn print(&self, comparison: &Comparison, view: &View<'_>) -> Result<()> {
+        let plain = View {
+            color: false,
+            ..*view
+        };
+        for ReportFile { form, file } in &self.comparing.reports {
+            let text = self.report(*form, comparison, &plain)?;
+            store(file, text.as_bytes())?;
+        }
+        match self.comparing.output {
+            Form::Text => output::text(&changes(comparison, view, output::columns())),
+            form => output::data(self.report(form, comparison, view)?.as_bytes()),
+        }
+    }
+
+    fn report(&self, form: Form, comparison: &Comparison, view: &View<'_>) -> Result<String> {
         let noted = |format| {
             let found = at_existing_lines(annotations(comparison), self.text);
             report(&found, format, view)
         };
-        let text = match self.output {
-            Form::Text => return output::text(&changes(comparison, view, output::columns())),
+        Ok(match form {
+            Form::Text => screened(&changes(comparison, view, None)),
             Form::Md => {
                 let options = MarkdownOptions {
-                    bytes_max: usize::try_from(self.bytes_max)?,
+                    bytes_max: usize::try_from(self.comparing.max_bytes)?,
                     rest: self.rest,
                 };
                 markdown(comparison, self.names, view, &options)
@@ -293,8 +307,7 @@ impl Printed<'_> {
             Form::Gitlab => noted(Format::Gitlab),
             Form::Sarif => noted(Format::Sarif),
             Form::Junit => noted(Format::Junit),
-        };
-        output::data(text.as_bytes())
+        })
     }
 }
 
