@@ -123,8 +123,9 @@ compare() {
     code=0
     form md --exit-code --max-bytes 60000 "$@" >"$reports/diff.md" || code=$?
     if [ "$code" -gt 1 ]; then
-        # A change that does not render is reported in the comment; an unreadable repository is an error of the run.
-        ! grep -q '^error: cannot read the Git repository' "$reports/diff.txt" || exit 2
+        # A change that does not render is reported in the comment. An unreadable repository, a full disk or a crash is an error of the run.
+        [ -s "$reports/diff.txt" ] || exit 2
+        ! grep -qE '^error: cannot (read the Git repository|write|create)' "$reports/diff.txt" || exit 2
         diff=failed
         return
     fi

@@ -597,6 +597,48 @@ fn ignored_fields_and_objects_are_left_out() {
     assert!(diff(&["--ignore", "spec..replicas"]).contains("does not name a field"));
 }
 
+#[test]
+fn a_report_in_a_file_is_the_printed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let object = "-- side/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: side}\n";
+    write(folder, &object.replace("side", "old"));
+    write(folder, &object.replace("side", "new"));
+    let forms = [
+        "text", "md", "html", "json", "patch", "github", "gitlab", "sarif", "junit",
+    ];
+    let reports = forms.map(|it| format!("--report={it}=reports/{it}"));
+    let reports: Vec<&str> = reports.iter().map(String::as_str).collect();
+    let printed = pleach(
+        folder,
+        &[&["diff", "old", "new", "-o", "patch"], &*reports].concat(),
+    );
+    assert_eq!(String::from_utf8_lossy(&printed.stderr), "");
+    let written = |form: &str| fs::read(folder.join("reports").join(form)).unwrap();
+    assert_eq!(printed.stdout, written("patch"));
+    for form in ["text", "md", "json"] {
+        let printed = pleach(folder, &["diff", "old", "new", "-o", form]);
+        assert_eq!(
+            String::from_utf8(printed.stdout).unwrap(),
+            String::from_utf8(written(form)).unwrap()
+        );
+    }
+    let beginnings = [
+        ("html", "<!doctype html>"),
+        ("gitlab", "["),
+        ("sarif", "{"),
+        ("junit", "<?xml"),
+    ];
+    for (form, beginning) in beginnings {
+        let text = String::from_utf8(written(form)).unwrap();
+        assert!(text.to_lowercase().starts_with(beginning), "{form}: {text}");
+    }
+    assert_eq!(
+        fs::read_dir(folder.join("reports")).unwrap().count(),
+        forms.len()
+    );
+}
+
 /// The files that the JSON report names.
 fn named_files(folder: &Path, arguments: &[&str]) -> Vec<String> {
     let output = pleach(folder, &[&["diff", "-o", "json"], arguments].concat());

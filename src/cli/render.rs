@@ -42,7 +42,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let timings = &arguments.selection.timings;
-    timings.count(|timings| render(arguments, global, timings))
+    timings.count(global, |timings| render(arguments, global, timings))
 }
 
 fn render(

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 
-use super::output;
+use super::{Global, output, session};
 use pleach::Event;
 use pleach::disk::store;
 
@@ -66,11 +66,12 @@ impl TimingFlags {
     /// Runs a command and, if requested, prints the time of its stages. An error if the command fails or the file cannot be written.
     pub(super) fn count<T>(
         &self,
+        global: &Global,
         run: impl FnOnce(Option<&Arc<Timings>>) -> Result<T>,
     ) -> Result<T> {
         let timings = self.start();
         let outcome = run(timings.as_ref())?;
-        self.finish(timings.as_deref())?;
+        self.finish(timings.as_deref(), global)?;
         Ok(outcome)
     }
 
@@ -84,7 +85,7 @@ impl TimingFlags {
         })
     }
 
-    fn finish(&self, timings: Option<&Timings>) -> Result<()> {
+    fn finish(&self, timings: Option<&Timings>, global: &Global) -> Result<()> {
         let (Some(timings), Some(file)) = (timings, &self.timings) else {
             return Ok(());
         };
@@ -92,7 +93,10 @@ impl TimingFlags {
         let work = timings.work.lock().unwrap_or_else(PoisonError::into_inner);
         output::note(&table(&stages, &work.ended));
         match file {
-            Some(file) => Ok(store(file, trace(&stages, &work.ended).as_bytes())?),
+            Some(file) => {
+                let file = session::directory(global)?.join(file);
+                Ok(store(&file, trace(&stages, &work.ended).as_bytes())?)
+            }
             None => Ok(()),
         }
     }

@@ -400,7 +400,7 @@ fn dangers_that_cannot_be_written_fail() {
     let outside = tempfile::tempdir().unwrap();
     let checkout = pull(|workspace| drop(change(workspace, "50Gi")));
     let then = format!(
-        "case \"$*\" in *'--output github'*) exit 2;; esac\nexec '{}' \"$@\"",
+        "case \"$*\" in *'--report github='*) exit 2;; esac\nexec '{}' \"$@\"",
         crate::program::PLEACH
     );
     program(

@@ -61,7 +61,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let timings = &arguments.selection.timings;
-    timings.count(|timings| check_all(arguments, global, timings))
+    timings.count(global, |timings| check_all(arguments, global, timings))
 }
 
 fn check_all(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -128,7 +129,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     let config = sides.each_ref().map(|it| it.state().config());
     let outputs = config.map(|it| it.filter(|_| is_rendered).map(|it| it.output));
-    print(&comparison, &sides, &outputs, &display, arguments)?;
+    print(
+        &comparison,
+        &sides,
+        &outputs,
+        &display,
+        (arguments, &current),
+    )?;
     let noted = match comparison.notes.is_empty() {
         true => Outcome::Clean,
         false => session::report(&folded(&comparison.notes), global, &display),
@@ -237,7 +244,7 @@ fn print(
     sides: &[Opened; 2],
     outputs: &[Option<TreePath>; 2],
     display: &dyn Fn(&TreePath) -> String,
-    arguments: &Arguments,
+    (arguments, directory): (&Arguments, &Path),
 ) -> Result<()> {
     let view = View {
         display,
@@ -250,6 +257,7 @@ fn print(
         text: &text,
         names: sides.each_ref().map(|it| &*it.name),
         comparing: &arguments.comparing,
+        directory,
         rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
         file: &file,
     };
@@ -262,6 +270,8 @@ pub(in crate::cli) struct Printed<'a> {
     pub(in crate::cli) names: [&'a str; 2],
     /// The forms of the reports.
     pub(in crate::cli) comparing: &'a Comparing,
+    /// The folder of relative paths of reports.
+    pub(in crate::cli) directory: &'a Path,
     /// Where to find the rest of the report.
     pub(in crate::cli) rest: &'a str,
     /// The files of the trees.
@@ -278,7 +288,7 @@ impl Printed<'_> {
         };
         for ReportFile { form, file } in &self.comparing.reports {
             let text = self.report(*form, comparison, &plain)?;
-            store(file, text.as_bytes())?;
+            store(&self.directory.join(file), text.as_bytes())?;
         }
         match self.comparing.output {
             Form::Text => output::text(&changes(comparison, view, output::columns())),
