@@ -50,13 +50,9 @@ impl RunCache {
         let digest: [u8; 32] = Sha256::digest(place).into();
         let (half, _) = digest.split_at(digest.len() / 2);
         let name = hex(half);
-        let program = std::env::current_exe().ok()?;
-        let metadata = program.metadata().ok()?;
         let key = format!(
-            "{} {} {:?} {:?} {:?}",
-            env!("CARGO_PKG_VERSION"),
-            metadata.len(),
-            metadata.modified().ok()?,
+            "{} {:?} {:?}",
+            cache::program_state()?,
             global.strict,
             session.below_top()
         );

@@ -84,6 +84,12 @@ impl Server {
     pub(crate) fn count(&self, path: &str) -> usize {
         self.requests().iter().filter(|it| it.path == path).count()
     }
+
+    /// How many requests have stored something.
+    pub(crate) fn writes(&self) -> usize {
+        let requests = self.requests();
+        requests.iter().filter(|it| it.method == "PUT").count()
+    }
 }
 
 fn serve(

@@ -27,6 +27,13 @@ pub(super) fn folder(global: &Global) -> Option<PathBuf> {
     caches.map(|it| it.join("pleach"))
 }
 
+/// The version, size and time of this program, which show that it was replaced without reading it.
+pub(super) fn program_state() -> Option<String> {
+    let metadata = std::env::current_exe().ok()?.metadata().ok()?;
+    let (size, modified) = (metadata.len(), metadata.modified().ok()?);
+    Some(format!("{} {size} {modified:?}", env!("CARGO_PKG_VERSION")))
+}
+
 /// The credential files of Docker and Helm.
 pub(super) fn credentials() -> CredentialFiles {
     let below = |folder: Option<PathBuf>, path: &str| folder.map(|it| it.join(path));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{credentials, folder, s3};
+use super::{credentials, folder, program_state, s3};
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::timings::Timings;
@@ -57,18 +57,11 @@ impl FromStr for Place {
     }
 }
 
-/// The digest of this program, because two builds of the same version may render differently. It is stored with the size and the
-/// time of the program, because hashing takes longer than a run without changes.
+/// The digest of this program, because two builds of the same version may render differently. It is stored with the state of the
+/// program, because hashing takes longer than a run without changes.
 fn program_digest(note: &Path) -> Option<String> {
     let program = std::env::current_exe().ok()?;
-    let metadata = program.metadata().ok()?;
-    let state = format!(
-        "{} {} {:?} {}",
-        env!("CARGO_PKG_VERSION"),
-        metadata.len(),
-        metadata.modified().ok()?,
-        program.display()
-    );
+    let state = format!("{} {}", program_state()?, program.display());
     let stored = std::fs::read_to_string(note).unwrap_or_default();
     match stored.rsplit_once('\n') {
         Some((known, digest)) if known == state => Some(digest.to_string()),

@@ -65,6 +65,7 @@ pub(super) fn set_pairs(
     let new: Vec<NewEntry<'_>> = pairs.iter().map(NewEntry::of).collect();
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
+        // Selected once for all pairs, because most default specs are for other kinds.
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
         new.iter()
             .try_for_each(|entry| set_pair(resource, entry, &specs))

@@ -159,10 +159,13 @@ impl Writer {
 
     /// A scalar or an empty collection. `indent`: the column of further lines.
     fn inline(&mut self, node: &Node, indent: usize, flow: bool) -> Result<(), Diagnostic> {
+        if let Some(word) = value::plain_word(node) {
+            self.printer.push(word);
+            return Ok(());
+        }
         match node.view() {
             View::Mapping(_) => self.printer.push("{}"),
             View::Sequence(_) => self.printer.push("[]"),
-            View::Scalar(text) if value::is_plain_word(node, text) => self.printer.push(text),
             View::Scalar(_) => match value::of(node, flow)? {
                 Value::Word(text) => self.printer.push(&text),
                 Value::Text(text) => self.text(&text, indent),
@@ -187,11 +190,9 @@ impl Writer {
 
     /// Writes a key; returns whether it is a simple key, with `:` on the same line.
     fn key(&mut self, key: &Node, indent: usize, flow: bool) -> Result<bool, Diagnostic> {
-        if let Some(text) = key.as_str()
-            && text.len() <= SIMPLE_KEY_LEN_MAX
-            && value::is_plain_word(key, text)
-        {
-            self.printer.push(text);
+        let word = value::plain_word(key);
+        if let Some(word) = word.filter(|it| it.len() <= SIMPLE_KEY_LEN_MAX) {
+            self.printer.push(word);
             return Ok(true);
         }
         let text = value::key(key, flow)?;

@@ -22,12 +22,10 @@ fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
         (View::Sequence(a), View::Sequence(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b, inside))
         }
-        (View::Scalar(x), View::Scalar(y))
-            if x == y && value::is_plain_word(a, x) && value::is_plain_word(b, y) =>
-        {
-            true
-        }
         (View::Scalar(_), View::Scalar(_)) => {
+            if let (Some(a), Some(b)) = (value::plain_word(a), value::plain_word(b)) {
+                return a == b;
+            }
             match (value::of(a, flow[0]), value::of(b, flow[1])) {
                 (Ok(a), Ok(b)) => a == b,
                 _ => false,

@@ -35,11 +35,7 @@ fn round_trip(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
 
 fn key(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
     let is_plain = node.style() == Style::Plain;
-    if is_plain
-        && node
-            .as_str()
-            .is_some_and(|it| value::is_plain_word(node, it))
-    {
+    if is_plain && value::plain_word(node).is_some() {
         return Ok(());
     }
     let key = value::key(node, flow)?;
@@ -50,10 +46,7 @@ fn key(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
 }
 
 fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
-    if node
-        .as_str()
-        .is_some_and(|it| value::is_plain_word(node, it))
-    {
+    if value::plain_word(node).is_some() {
         node.set_style(Style::Plain);
         node.set_tag(Tag::Str);
         return Ok(());

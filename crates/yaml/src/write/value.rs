@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::number;
 use super::printer::Printer;
-use super::text::{self, Facts, Place, Quotes};
+use super::text::{Facts, Place, Quotes, is_plain_word};
 use crate::diag::{Diagnostic, Source};
 use crate::{Entry, Kind, Node, Style, Tag, View, parse_one, resolve, timestamp};
 
@@ -58,10 +58,12 @@ pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     })
 }
 
-/// Whether a scalar is a string that the round trip does not change and that is printed without quotes. Faster than [`of`].
-pub(super) fn is_plain_word(node: &Node, text: &str) -> bool {
+/// The text of a string that the round trip does not change and that is printed without quotes. `None` for any other value; faster
+/// than [`of`].
+pub(super) fn plain_word(node: &Node) -> Option<&str> {
+    let word = node.as_str().filter(|it| is_plain_word(it))?;
     // A folded block is printed and parsed again.
-    node.style() != Style::Folded && text::is_plain_word(text) && node.kind() == Kind::String
+    (node.style() != Style::Folded && node.kind() == Kind::String).then_some(word)
 }
 
 /// Whether a value is missing inside a flow collection: a null without text and without a tag. If its tag is set, the current
