@@ -9,6 +9,8 @@ Cases with differences are kept in folders below DIR, with both outputs.
     KUSTOMIZE=…   kustomize (default: `kustomize` on the PATH)
     PLEACH=…      the program (default: target/debug/pleach)
 
+Compare with the version of kustomize that `pleach --version` names: other versions differ in details, such as `delimiter` in replacements.
+
 With `--batch`, both programs read one folder per line from standard input, and print one line of JSON for each: `{"out": …}` or
 `{"error": …}`.
 """
@@ -17,6 +19,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import subprocess
@@ -373,6 +376,19 @@ def built(program, folders, batch):
     return [(it.stdout, None) if it.returncode == 0 else (None, it.stderr) for it in runs]
 
 
+def version_of(command):
+    """The last version of three numbers in the output, such as `5.8.2`."""
+    run = subprocess.run(command, capture_output=True, text=True)
+    found = re.findall(r"\d+\.\d+\.\d+", run.stdout)
+    return found[-1] if found else None
+
+
+def warn_of_versions(peer, program):
+    theirs, followed = version_of([*peer, "version"]), version_of([*program, "--version"])
+    if theirs != followed:
+        print(f"warning: comparing with kustomize {theirs}, but pleach builds like {followed}", file=sys.stderr)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--count", type=int, default=1000)
@@ -382,6 +398,8 @@ def main():
     options = arguments.parse_args()
     peer = shlex.split(os.environ.get("KUSTOMIZE", "kustomize"))
     program = shlex.split(os.environ.get("PLEACH", str(ROOT / "target/debug/pleach")))
+    if not options.batch:
+        warn_of_versions(peer, program)
     different = refused = 0
     for start in range(options.seed, options.seed + options.count, 250):
         seeds = range(start, min(start + 250, options.seed + options.count))

@@ -289,7 +289,8 @@ impl Writer<'_> {
     fn inline(&mut self, node: &Node, indent: usize, place: Place) {
         if let Some(properties) = self.properties(node) {
             self.printer.push(&properties);
-            if node.as_str() == Some("") && node.style() == Style::Plain && !place.flow {
+            let is_plain = matches!(node.style(), Style::Plain | Style::Tagged);
+            if node.as_str() == Some("") && is_plain && !place.flow {
                 return;
             }
             self.printer.push(" ");
