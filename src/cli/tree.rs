@@ -16,6 +16,8 @@ use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::{deployed, deployed_from, sync_folder};
 use pleach::{Options, compile};
 
+pub(super) const NOTHING_DEPLOYED: &str = "found no Kustomization or HelmRelease of Flux, and no Application or ApplicationSet of Argo CD\n";
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only these environments, or entry folders of Flux or Argo CD such as `clusters/prod`
@@ -118,7 +120,7 @@ fn print(
         }
     }
     if found.entries.is_empty() {
-        output::note("Flux and Argo CD deploy nothing from here\n");
+        output::note(NOTHING_DEPLOYED);
     }
     Ok(session::report(&found.warnings(), global, display))
 }

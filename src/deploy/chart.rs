@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::locations::Locations;
 use super::metadata::set_namespace;
 use super::sync::{items, text};
 use super::{Cluster, Options};
@@ -12,8 +13,8 @@ use crate::inflate::load_folder;
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Entry, Mapping, Node, View, parse};
-use pleach_helm::manifests::{HookEvent, Rendered, RenderedObject, ValueOrigin, hook_events};
+use crate::yaml::{Node, duplicate_key, parse};
+use pleach_helm::manifests::{HookEvent, Rendered, RenderedObject, hook_events};
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::Values;
 use pleach_helm::{
@@ -253,11 +254,12 @@ pub(super) fn install(
     let version = cluster.helm_version;
     let capabilities = capabilities(install.kube_version, &install.api_versions, facts, cluster)?;
     let release = Release::install(install.name, install.namespace);
+    let places = is_in_repository(chart);
     let render_options = RenderOptions {
         version,
         skip_schema_validation: install.skip_schema,
-        trace: !install.written.is_empty(),
-        places: false,
+        trace: places || !install.written.is_empty(),
+        places,
     };
     let mut said = Warnings::default();
     let rendered = render(
@@ -269,6 +271,12 @@ pub(super) fn install(
         &mut said,
     )?;
     Ok(installed(rendered, install.written))
+}
+
+/// Whether the files of a chart are files of the repository, so that reports can refer to lines of its templates. Other charts have
+/// a path in angle brackets.
+fn is_in_repository(chart: &LoadedChart) -> bool {
+    !chart.place.as_str().starts_with('<')
 }
 
 /// The capabilities that a chart sees. `kube_version` and `api_versions` are those of the release itself.
@@ -300,9 +308,12 @@ fn installed(rendered: Rendered, written: &[Node]) -> Installed {
     let read = |all: Vec<RenderedObject>| {
         let nodes = all.into_iter();
         let nodes = nodes.filter_map(|it| Some((it.node?, it.origins)));
-        let placed = nodes.map(|(node, origins)| match origins.is_empty() {
-            true => node,
-            false => placed(node, &origins, written),
+        // A duplicate key, which Flux rejects, is recognized by locations in one text.
+        let placed = nodes.map(|(node, origins)| {
+            match origins.is_empty() || duplicate_key(&node).is_some() {
+                true => node,
+                false => Locations::of(&node, &origins, written).placed(node),
+            }
         });
         placed.flat_map(|it| flattened(Object::new(it))).collect()
     };
@@ -314,45 +325,6 @@ fn installed(rendered: Rendered, written: &[Node]) -> Installed {
         hooks: read(rendered.hooks),
         unknown_hooks: read(rendered.unknown_hooks),
     }
-}
-
-/// Replaces the locations of rendered values by those of the user's values that the chart printed.
-fn placed(node: Node, origins: &[ValueOrigin], written: &[Node]) -> Node {
-    let span = node.span().clone();
-    match node.view() {
-        View::Scalar(_) => {
-            // For a text with several values, such as an image, the last one is used, because it is the version.
-            let mut origins = origins.iter().rev();
-            let range = span.range();
-            let origin =
-                origins.find(|it| it.range.start < range.end && range.start < it.range.end);
-            let place = origin.and_then(|it| written_at(written, &it.path));
-            match place {
-                Some(place) => node.at(place),
-                None => node,
-            }
-        }
-        View::Sequence(_) => {
-            let items = node.into_sequence().unwrap_or_default().into_iter();
-            let items = items.map(|it| placed(it, origins, written));
-            Node::sequence(items.collect::<Vec<_>>()).at(span)
-        }
-        View::Mapping(_) => {
-            let entries = node.into_mapping().unwrap_or_default().into_iter();
-            let entries = entries.map(|it| Entry {
-                key: it.key,
-                value: placed(it.value, origins, written),
-            });
-            Node::mapping(entries.collect::<Mapping>()).at(span)
-        }
-    }
-}
-
-/// The location of a value; later documents take precedence.
-fn written_at<'a>(written: &'a [Node], path: &[String]) -> Option<&'a Node> {
-    let keys: Vec<&str> = path.iter().map(String::as_str).collect();
-    let mut values = written.iter().rev();
-    values.find_map(|it| it.at_keys(&keys))
 }
 
 /// The items of a list, which are applied instead of the list.

@@ -1,11 +1,12 @@
-//! Finds entries, where engines begin: folders that a Kustomization or FluxInstance of the repository syncs, and folders that
-//! nothing in the repository refers to.
+//! Finds entries, where engines begin: folders that a Kustomization or FluxInstance of the repository syncs, and folders and charts
+//! that nothing in the repository refers to.
 
 use std::collections::BTreeSet;
 
 use super::Options;
 use super::argo::source_paths;
 use super::chart::Charts;
+use super::chart_entry::chart_entries;
 use super::expand::Expansion;
 use super::flux::{OwnSource, in_artifact, path, plain, synced};
 use super::scan::{Declared, Scan};
@@ -48,6 +49,8 @@ pub(super) fn expand_all(
         .collect();
     let loose = loose(files, scan, options, &charts, &open, diagnostics);
     entries.extend(loose);
+    let from_charts = chart_entries(files, scan, options, &charts, &entries, diagnostics);
+    entries.extend(from_charts);
     entries.sort_by(|a, b| a.folder.cmp(&b.folder));
     entries
 }
@@ -88,7 +91,7 @@ fn is_bootstrapped(object: &Object, folder: &TreePath) -> bool {
 }
 
 /// The known addresses of the repository: that of the source of an entry, and those from the caller.
-fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
+pub(super) fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
     let urls = options.urls.iter().map(|it| plain(it));
     let mut own = OwnSource {
         reference: None,

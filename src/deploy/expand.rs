@@ -10,7 +10,7 @@ use super::flux::{
 };
 use super::sync::{SyncKind, items, text};
 use super::trial::Trial;
-use super::unit::{Origin, Status, Unit};
+use super::unit::{ChartTitle, Origin, Status, Unit};
 use super::world::World;
 use super::{Cluster, argo, flux};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -78,15 +78,29 @@ impl<'a> Expansion<'a> {
     pub(super) fn begin_folder(&mut self, folder: &TreePath, diagnostics: &mut Diagnostics) {
         let inflater = self.cluster.inflater(self.charts);
         let built = flux::build_plain(self.files, folder, &inflater);
-        let id = ObjectId {
-            group: "".into(),
-            kind: "Folder".into(),
-            namespace: "".into(),
-            name: folder.as_str().into(),
-        };
+        let id = folder_id(folder);
         let mut followed = followed(folder, &id, built, false, diagnostics);
         followed.inputs = inflater.into_inputs();
         self.add(id, None, None, followed);
+    }
+
+    /// Starts with a chart of the repository that is installed by hand.
+    pub(super) fn begin_chart(
+        &mut self,
+        folder: &TreePath,
+        title: ChartTitle,
+        objects: Vec<Object>,
+        read_set: ReadSet,
+    ) {
+        let followed = Followed {
+            inputs: Vec::new(),
+            trials: Vec::new(),
+            origin: Origin::Chart(title),
+            objects,
+            status: Status::Built,
+            read_set,
+        };
+        self.add(folder_id(folder), None, None, followed);
     }
 
     /// Follows everything but HelmReleases.
@@ -324,6 +338,16 @@ impl<'a> Expansion<'a> {
                 parent,
             });
         }
+    }
+}
+
+/// The identity of the first unit of an entry that has no sync object.
+fn folder_id(folder: &TreePath) -> ObjectId {
+    ObjectId {
+        group: "".into(),
+        kind: "Folder".into(),
+        namespace: "".into(),
+        name: folder.as_str().into(),
     }
 }
 

@@ -10,12 +10,14 @@
 
 mod argo;
 mod chart;
+mod chart_entry;
 mod chart_input;
 mod entry;
 mod expand;
 mod flux;
 pub(crate) use flux::envsubst;
 mod glob;
+mod locations;
 mod metadata;
 mod printed;
 mod scan;

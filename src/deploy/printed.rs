@@ -69,7 +69,9 @@ impl PrintedObject<'_> {
             })
             .collect();
         let mut printed = Printed {
-            template: own.iter().find_map(|it| template_line(it, range.start)),
+            template: own
+                .iter()
+                .find_map(|it| it.in_template(range.start..range.start)),
             values: Vec::new(),
         };
         for origin in own {
@@ -121,20 +123,6 @@ fn in_outermost(place: &TemplatePlace, name: &str) -> Vec<String> {
     let parts: Vec<&str> = place.template.split('/').collect();
     let charts = parts.windows(2).filter(|it| it[0] == "charts");
     charts.map(|it| it[1].to_string()).chain(own()).collect()
-}
-
-/// The place in the template that printed a byte.
-fn template_line(origin: &ValueOrigin, at: usize) -> Option<Span> {
-    let TemplatePlace {
-        span, is_copied, ..
-    } = origin.place.as_ref()?;
-    let skipped = if *is_copied {
-        at.saturating_sub(origin.range.start)
-    } else {
-        0
-    };
-    let start = span.range().start + skipped;
-    Some(Span::new(&span.source, start..start))
 }
 
 impl Trial {

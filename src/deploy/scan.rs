@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flux::plain;
-use super::sync::{MARKS, SyncKind, items};
+use super::sync::{KINDS, MARKS, SyncKind, items};
 use crate::diag::Source;
 use crate::kustomize::FILE_NAMES;
 use crate::object::Object;
@@ -29,17 +29,22 @@ pub(super) struct Scan {
     pub(super) named_by: BTreeMap<TreePath, BTreeSet<TreePath>>,
     /// The folders of kustomizations.
     pub(super) kustomizations: BTreeSet<TreePath>,
+    /// The folders of charts whose templates may make sync objects, in order.
+    pub(super) charts: Vec<TreePath>,
     /// Files that kustomizations use as patches or as the content of ConfigMaps and Secrets.
     parts: BTreeSet<TreePath>,
 }
 
-/// Searches all folders except hidden ones and charts.
+/// Searches all folders except hidden ones. In charts, only the text of the templates is searched.
 pub(super) fn scan(files: &dyn Files) -> Scan {
     let mut scan = Scan::default();
     let mut open = Walk::new(files, TreePath::root());
     while let Some(folder) = open.next() {
         let entries = files.list(&folder).unwrap_or_default();
         if entries.iter().any(|it| &*it.name == "Chart.yaml") {
+            if makes_sync_objects(files, &folder.child("templates")) {
+                scan.charts.push(folder);
+            }
             continue;
         }
         for entry in &entries {
@@ -59,6 +64,7 @@ pub(super) fn scan(files: &dyn Files) -> Scan {
     scan.declared
         .retain(|it| !parts.contains(&it.file) || named_by.contains_key(&it.file));
     scan.declared.sort_by(|a, b| a.file.cmp(&b.file));
+    scan.charts.sort();
     scan
 }
 
@@ -98,11 +104,7 @@ impl Scan {
     }
 
     fn file(&mut self, files: &dyn Files, path: TreePath) {
-        let has_mark = files.read(&path).is_ok_and(|bytes| {
-            let mut marks = MARKS.iter();
-            marks.any(|it| memchr::memmem::find(&bytes, it.as_bytes()).is_some())
-        });
-        if !has_mark {
+        if !contains_any(files, &path, &MARKS) {
             return;
         }
         for object in documents(files, &path).into_iter().map(Object::new) {
@@ -140,8 +142,31 @@ impl Scan {
     }
 }
 
+/// Whether a template of a chart contains the text of a sync object. Its group may be created by the template.
+fn makes_sync_objects(files: &dyn Files, templates: &TreePath) -> bool {
+    let mut open = Walk::new(files, templates.clone());
+    while let Some(folder) = open.next() {
+        for entry in files.list(&folder).unwrap_or_default() {
+            let path = folder.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => open.add(path),
+                EntryKind::File if contains_any(files, &path, &KINDS) => return true,
+                EntryKind::File => {}
+            }
+        }
+    }
+    false
+}
+
+fn contains_any(files: &dyn Files, path: &TreePath, texts: &[&str]) -> bool {
+    files.read(path).is_ok_and(|bytes| {
+        let mut texts = texts.iter();
+        texts.any(|it| memchr::memmem::find(&bytes, it.as_bytes()).is_some())
+    })
+}
+
 /// The addresses of Git repositories in a sync object.
-fn addresses(node: &Node, urls: &mut BTreeSet<String>) {
+pub(super) fn addresses(node: &Node, urls: &mut BTreeSet<String>) {
     for entry in node.as_mapping().into_iter().flatten() {
         if matches!(entry.key.as_str(), Some("url" | "repoURL")) {
             urls.extend(entry.value.as_str().map(plain));

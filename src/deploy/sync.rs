@@ -28,6 +28,14 @@ pub(super) const MARKS: [&str; 4] = [
     "source.extensions.fluxcd.io/",
 ];
 
+/// Texts that templates of such objects contain.
+pub(super) const KINDS: [&str; 4] = [
+    "kind: Application",
+    "kind: Kustomization",
+    "kind: HelmRelease",
+    "kind: ResourceSet",
+];
+
 impl SyncKind {
     /// The role of an object for the engines; `None` if it is only applied.
     pub(super) fn of(object: &Object) -> Option<SyncKind> {

@@ -52,6 +52,14 @@ pub struct Entry {
     pub units: Vec<Unit>,
 }
 
+impl Entry {
+    /// Whether its folder is a chart that nothing in the repository installs. Its objects are those of the default values.
+    pub fn is_chart(&self) -> bool {
+        let first = self.units.first();
+        first.is_some_and(|it| &*it.id.kind == "Folder" && matches!(it.origin, Origin::Chart(_)))
+    }
+}
+
 /// Something that an engine reconciles separately, and what it deploys.
 #[derive(Clone, Debug)]
 pub struct Unit {

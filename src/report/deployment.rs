@@ -24,9 +24,12 @@ pub fn deployment(deployment: &Deployment, view: &View<'_>) -> String {
             "" => ".",
             folder => folder,
         };
-        let loose = match entry.is_bootstrap {
-            true => "",
-            false => "  (not applied by anything in the repository)",
+        let loose = match (entry.is_bootstrap, entry.is_chart()) {
+            (true, _) => "",
+            (false, true) => {
+                "  (a chart that nothing in the repository installs; with its default values)"
+            }
+            (false, false) => "  (not applied by anything in the repository)",
         };
         _ = writeln!(text, "\x1b[1m{}\x1b[0m{loose}", printable(folder));
         for (unit, depth) in ordered(entry) {

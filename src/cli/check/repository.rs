@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::super::selection::Selection;
 use super::super::session::{self, Session};
-use super::super::tree::addresses;
+use super::super::tree::{NOTHING_DEPLOYED, addresses};
 use super::super::{Global, Outcome, cache, output};
 use super::demands;
 use pleach::check;
@@ -54,7 +54,7 @@ pub(super) fn check(
     let sources = sources(&*files, &deployed);
     let found = check::allow(found, &sources, &|_| false);
     if names.is_empty() {
-        output::note("Flux and Argo CD deploy nothing from here\n");
+        output::note(NOTHING_DEPLOYED);
     }
     let current = session::directory(global)?;
     let display =

@@ -107,7 +107,7 @@ pub(super) fn of_repository(
     let units = repository_units(&*files, &urls, cache::open(global));
     if units.is_empty() {
         bail!(
-            "there is no workspace here, and Flux and Argo CD deploy nothing from here; to explain a code, use `pleach explain CODE`"
+            "found no workspace, and no Kustomization, HelmRelease or Application; to explain a code, use `pleach explain CODE`"
         );
     }
     let is_there = units.iter().any(|it| is_of(it, environment));

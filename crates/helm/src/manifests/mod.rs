@@ -49,6 +49,26 @@ pub struct TemplatePlace {
 }
 
 impl ValueOrigin {
+    /// The location in the template of a range of the rendered text that begins in this part: of the copied text, up to the end of
+    /// its line, or of the expression that printed it. `None` if locations were not traced.
+    pub fn in_template(&self, range: std::ops::Range<usize>) -> Option<Span> {
+        let TemplatePlace {
+            span, is_copied, ..
+        } = self.place.as_ref()?;
+        let start = span.range().start;
+        if !is_copied {
+            return Some(Span::new(&span.source, start..start));
+        }
+        let start = start + range.start.saturating_sub(self.range.start);
+        let length = range
+            .end
+            .min(self.range.end)
+            .saturating_sub(range.start.max(self.range.start));
+        let text = span.source.text.get(start..).unwrap_or("");
+        let line = text.lines().next().map_or(0, str::len);
+        Some(Span::new(&span.source, start..start + length.min(line)))
+    }
+
     /// The part from a byte of the text.
     pub(crate) fn cut(&self, start: usize) -> ValueOrigin {
         let skipped = start.saturating_sub(self.range.start);
