@@ -132,18 +132,41 @@ fn files_without_the_first_line_are_never_touched() {
 fn a_run_that_is_killed_is_repaired_by_the_next() {
     let folder = rendered();
     let deploy = folder.path().join("deploy");
-    let whole = texts(&deploy);
-    // Many environments, so that writing takes long enough to be interrupted.
-    let test = folder.path().join("environments/test/environment.yaml");
+    // On a busy machine, the run may end before it is killed.
+    let interrupted = (0..20).any(|attempt| {
+        let whole = texts(&deploy);
+        add_environments(folder.path(), attempt);
+        kill_while_writing(folder.path());
+        let killed = texts(&deploy);
+        run(folder.path(), &["render"], 0);
+        run(folder.path(), &["check"], 0);
+        let done = texts(&deploy);
+        let is_interrupted = whole.len() < killed.len() && killed.len() < done.len();
+        for (path, text) in killed {
+            let is_old = whole.get(&path) == Some(&text);
+            let is_new = done.get(&path) == Some(&text);
+            assert!(is_old || is_new, "half of {path:?} was written");
+        }
+        is_interrupted
+    });
+    assert!(interrupted, "no run was killed while it was writing");
+}
+
+/// Adds many environments, so that writing takes long enough to be interrupted.
+fn add_environments(root: &Path, attempt: usize) {
+    let test = root.join("environments/test/environment.yaml");
     let test = fs::read_to_string(test).unwrap();
-    for name in (0..40).map(|at| format!("e{at}")) {
-        let environment = folder.path().join("environments").join(&name);
+    for name in (0..40).map(|at| format!("e{attempt}-{at}")) {
+        let environment = root.join("environments").join(&name);
         fs::create_dir(&environment).unwrap();
         let text = test.replace("name: test", &format!("name: {name}"));
         fs::write(environment.join("environment.yaml"), text).unwrap();
     }
+}
+
+fn kill_while_writing(root: &Path) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pleach"))
-        .current_dir(folder.path())
+        .current_dir(root)
         .arg("render")
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -152,24 +175,13 @@ fn a_run_that_is_killed_is_repaired_by_the_next() {
     let folders = || {
         let groups = ["apps", "clusters", "infrastructure"].iter();
         groups
-            .map(|it| fs::read_dir(deploy.join(it)).unwrap().count())
+            .map(|it| fs::read_dir(root.join("deploy").join(it)).unwrap().count())
             .sum::<usize>()
     };
     let before = folders();
     while folders() < before + 2 && child.try_wait().unwrap().is_none() {}
     child.kill().unwrap();
     child.wait().unwrap();
-    let killed = texts(&deploy);
-    assert!(killed.len() > whole.len(), "writing had not begun");
-    run(folder.path(), &["render"], 0);
-    run(folder.path(), &["check"], 0);
-    let done = texts(&deploy);
-    assert!(killed.len() < done.len(), "writing was over");
-    for (path, text) in killed {
-        let is_old = whole.get(&path) == Some(&text);
-        let is_new = done.get(&path) == Some(&text);
-        assert!(is_old || is_new, "half of {path:?} was written");
-    }
 }
 
 /// The finished files of a folder. A new folder is written under a temporary name, which begins with a dot.

@@ -122,6 +122,68 @@ fn the_hook_checks_the_objects_that_charts_render() {
     assert!(table.contains("web"), "{table}");
 }
 
+#[test]
+fn a_repository_without_a_workspace_needs_no_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/deploy/check/lines-of-templates.txt");
+    let text = std::fs::read_to_string(case).unwrap();
+    let files = Tree::from_text(&text).folder(&TreePath::new("in").unwrap());
+    write(folder.path(), &files);
+    let pleach = |arguments: &[&str], code| run(folder.path(), PLEACH, arguments, code);
+    let git = |arguments: &[&str]| run(folder.path(), "git", arguments, 0);
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    let found = pleach(&["check"], 1);
+    assert!(found.ends_with("6 errors\n"), "{found}");
+    let all = pleach(&["hook", "run"], 1);
+    assert!(
+        all.ends_with("6 errors\nerror: the staged changes have new errors\n"),
+        "{all}"
+    );
+    git(&["commit", "-qm", "first"]);
+    let none = pleach(&["hook", "run"], 0);
+    assert_eq!(none, "pleach: no files are staged\n");
+
+    let release = folder.path().join("clusters/prod/release.yaml");
+    let change = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&release).unwrap();
+        std::fs::write(&release, text.replace(from, to)).unwrap();
+        git(&["add", "-A"]);
+    };
+    change("replicas: two", "replicas: 2");
+    let checked = pleach(&["hook", "run"], 0);
+    assert_eq!(
+        checked,
+        "pleach: checked what is deployed from clusters/prod\n"
+    );
+    change("interval: 10m", "interval: 10x");
+    let new = pleach(&["hook", "run"], 1);
+    assert!(new.contains("`spec.interval` must match"), "{new}");
+    assert!(new.contains("\n1 error\n"), "{new}");
+    let table = pleach(&["matrix"], 0);
+    assert!(table.contains("HelmRelease shop/web"), "{table}");
+    pleach(&["hook", "install"], 0);
+    let refused = pleach(&["hook", "install", "--fix"], 2);
+    assert!(
+        refused.contains("`--fix` needs a workspace, and there is no `pleach.yaml` in"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_folder_from_which_nothing_is_deployed_is_not_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "matrix"] {
+        let refused = run(folder.path(), PLEACH, &[command], 2);
+        assert!(refused.contains("no `pleach.yaml` in `"), "{refused}");
+        assert!(
+            refused.contains("found no Kustomization or HelmRelease"),
+            "{refused}"
+        );
+    }
+}
+
 /// A repository with a release and its chart.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,12 @@
 //! `pleach matrix`: claims × environments.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
 use super::diff::Depth;
-use super::session::Session;
+use super::session::{Session, no_workspace};
+use super::tree::NOTHING_DEPLOYED;
 use super::tree_slices::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, cache, output};
 use pleach::load::WorkspaceConfig;
@@ -66,10 +67,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// The table of all claims. `None` if there are errors, which have been reported.
 fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
-    if arguments.depth == Depth::Objects {
-        return deployed(arguments, global);
+    let session = Session::open_any(global)?;
+    if arguments.depth == Depth::Objects || !session.is_workspace() {
+        return deployed(&session, arguments, global);
     }
-    let session = Session::open(global)?;
     let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
         return Ok(None);
     };
@@ -81,11 +82,14 @@ fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
 }
 
 /// The table of all deployed objects.
-fn deployed(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
-    let session = Session::open_any(global)?;
+fn deployed(
+    session: &Session<'_>,
+    arguments: &Arguments,
+    global: &Global,
+) -> Result<Option<Matrix>> {
     let (found, unseen) = match session.is_workspace() {
         true => {
-            let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
+            let Some(compiled) = rendered(session, &session.files, &arguments.environments) else {
                 return Ok(None);
             };
             match workspace_origins(&compiled, &session.files, cache::open(global)) {
@@ -98,6 +102,9 @@ fn deployed(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
         }
         false => repository_origins(&session.files, &[], cache::open(global)),
     };
+    if !session.is_workspace() && found.origins.iter().next().is_none() {
+        bail!("{}, and {NOTHING_DEPLOYED}", no_workspace(global)?);
+    }
     session.report(&unseen);
     let wanted = &arguments.environments;
     let claims = found.origins.iter().filter_map(|(_, origin)| {
@@ -109,7 +116,7 @@ fn deployed(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
         let name = name.map_or(title.as_str(), |it| it.1).to_string();
         is_wanted.then_some((environment, name, &*origin.objects))
     });
-    Ok(Some(in_order(matrix(claims), &session)))
+    Ok(Some(in_order(matrix(claims), session)))
 }
 
 fn in_order(mut matrix: Matrix, session: &Session<'_>) -> Matrix {

@@ -19,6 +19,15 @@ use pleach::tree::{Files, TreePath};
 /// With more levels, `../..` is less readable than the absolute path.
 const UP_MAX: usize = 3;
 
+/// The first part of the error for a missing workspace.
+pub(super) fn no_workspace(global: &Global) -> Result<String> {
+    let folder = directory(global)?;
+    Ok(format!(
+        "no `{WORKSPACE}` in `{}` or its parent folders",
+        folder.display()
+    ))
+}
+
 /// The folder where the program was started, or `-C`.
 pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     let current = std::env::current_dir().context("cannot read the working directory")?;
@@ -49,8 +58,8 @@ impl Session<'_> {
         match Session::find(global)? {
             Some(session) => Ok(session),
             None => bail!(
-                "no `{WORKSPACE}` in `{}` or its parent folders; create a workspace with `pleach init`",
-                directory(global)?.display()
+                "{}; create a workspace with `pleach init`",
+                no_workspace(global)?
             ),
         }
     }

@@ -16,7 +16,7 @@ use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::{deployed, deployed_from, sync_folder};
 use pleach::{Options, compile};
 
-pub(super) const NOTHING_DEPLOYED: &str = "found no Kustomization or HelmRelease of Flux, and no Application or ApplicationSet of Argo CD\n";
+pub(super) const NOTHING_DEPLOYED: &str = "found no Kustomization or HelmRelease of Flux, and no Application or ApplicationSet of Argo CD";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -120,7 +120,7 @@ fn print(
         }
     }
     if found.entries.is_empty() {
-        output::note(NOTHING_DEPLOYED);
+        output::note(&format!("{NOTHING_DEPLOYED}\n"));
     }
     Ok(session::report(&found.warnings(), global, display))
 }

@@ -73,6 +73,15 @@ struct BuiltSides {
     may_have_more: [bool; 2],
 }
 
+impl BuiltSides {
+    fn differ(&self) -> bool {
+        let [old, new] = &self.objects;
+        let mut pairs = old.iter().zip(new);
+        old.len() != new.len()
+            || pairs.any(|(old, new)| old.id() != new.id() || !old.node.same_data(&new.node))
+    }
+}
+
 impl Builder<'_> {
     /// `reported` is the error of the part that lists this one; it has a note already.
     fn build(&mut self, part: &Part, reported: Option<&Diagnostic>) -> BuiltSides {
@@ -106,13 +115,11 @@ impl Builder<'_> {
         let has_failed = faults.map(|it| it.is_some());
         let note_position = self.notes.len();
         let entries = self.build_entries(part, has_failed, fault);
-        let has_no_objects = entries
-            .iter()
-            .all(|it| it.objects.iter().all(Vec::is_empty));
+        let differs = entries.as_ref().is_some_and(BuiltSides::differ);
         let is_reported =
             reported.is_some_and(|it| it.message == fault.message && it.span == fault.span);
         // A part with errors that reads the same files on both sides has no difference.
-        if !(is_reported || is_same && has_no_objects) {
+        if !is_reported && (differs || !is_same) {
             let note = not_compared(part, entries.is_some(), side, side_name, fault);
             self.notes.insert(note_position, note);
         }

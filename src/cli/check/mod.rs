@@ -3,7 +3,7 @@
 mod change;
 mod fix;
 mod paths;
-mod repository;
+pub(super) mod repository;
 mod target;
 
 use std::collections::BTreeSet;
@@ -72,10 +72,9 @@ fn check_all(
     if !arguments.paths.is_empty() {
         return paths::check(arguments, global, timings);
     }
-    let is_deep = arguments.depth == Depth::Objects;
-    let mut session = match is_deep {
-        true => Session::open_any(global)?,
-        false => Session::open(global)?,
+    let mut session = match arguments.fix {
+        true => Session::open(global)?,
+        false => Session::open_any(global)?,
     };
     if arguments.fix {
         match fix_all(arguments, &session, global)? {

@@ -1,4 +1,4 @@
-//! `pleach check --depth objects` in a repository without `pleach.yaml`: checks everything that Flux and Argo CD deploy from it.
+//! `pleach check` in a repository without `pleach.yaml`: checks everything that Flux and Argo CD deploy from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use anyhow::{Result, bail};
 use super::super::selection::Selection;
 use super::super::session::{self, Session};
 use super::super::tree::{NOTHING_DEPLOYED, addresses};
-use super::super::{Global, Outcome, cache, output};
+use super::super::{Global, Outcome, cache};
 use super::demands;
 use pleach::check;
 use pleach::compare::DeployedOrigins;
-use pleach::diag::{Source, nearest};
+use pleach::diag::{Diagnostics, Source, nearest};
 use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::repository_origins;
@@ -33,14 +33,41 @@ pub(super) fn check(
         Some(repository) => Box::new(WorkTree::open(repository)?),
         None => Box::new(Folder::open(&session.root)?),
     };
-    let (mut deployed, mut found) = repository_origins(&*files, &urls, cache::open(global));
+    let checked = findings(&*files, &urls, &selection.environments, global)?;
     if let Some(repository) = &repository {
         repository.failure()?;
     }
-    keep(&mut deployed, &selection.environments)?;
-    let definitions = check::definitions(&*files);
-    let names: BTreeSet<String> = environments(&deployed);
-    let clusters: BTreeMap<String, check::Cluster> = names
+    if checked.entries.is_empty() {
+        bail!(
+            "{}, and {NOTHING_DEPLOYED}; create a workspace with `pleach init`",
+            session::no_workspace(global)?
+        );
+    }
+    let current = session::directory(global)?;
+    let display =
+        |path: &TreePath| session::shown(&session.root.join(path.as_str()), &current, path);
+    Ok(session::report(&checked.found, global, &display))
+}
+
+/// The findings in everything that is deployed from a repository.
+pub(in crate::cli) struct Checked {
+    pub(in crate::cli) found: Diagnostics,
+    /// The names of the entries.
+    pub(in crate::cli) entries: BTreeSet<String>,
+}
+
+/// Checks the entries with some names, or all entries if there are none. Errors: no entry has one of the names.
+pub(in crate::cli) fn findings(
+    files: &dyn Files,
+    urls: &[String],
+    names: &[String],
+    global: &Global,
+) -> Result<Checked> {
+    let (mut deployed, mut found) = repository_origins(files, urls, cache::open(global));
+    keep(&mut deployed, names)?;
+    let definitions = check::definitions(files);
+    let entries = environments(&deployed);
+    let clusters: BTreeMap<String, check::Cluster> = entries
         .iter()
         .map(|name| {
             let cluster = check::Cluster {
@@ -51,15 +78,9 @@ pub(super) fn check(
         })
         .collect();
     found.extend(check::check_deployed(&deployed, &clusters, demands(global)));
-    let sources = sources(&*files, &deployed);
+    let sources = sources(files, &deployed);
     let found = check::allow(found, &sources, &|_| false);
-    if names.is_empty() {
-        output::note(NOTHING_DEPLOYED);
-    }
-    let current = session::directory(global)?;
-    let display =
-        |path: &TreePath| session::shown(&session.root.join(path.as_str()), &current, path);
-    Ok(session::report(&found, global, &display))
+    Ok(Checked { found, entries })
 }
 
 fn environments(deployed: &DeployedOrigins) -> BTreeSet<String> {

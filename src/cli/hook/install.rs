@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cli::diff::Depth;
-use crate::cli::session::directory;
+use crate::cli::session::{directory, no_workspace};
 use crate::cli::{Global, Outcome, output};
 use pleach::disk::{Repository, find_upwards, store_executable};
 
@@ -21,7 +21,8 @@ pub(super) struct Arguments {
     /// Let the hook update and stage outdated files of the tree
     #[arg(long)]
     fix: bool,
-    /// Which objects the hook checks: those that are synced, or also those that charts and other units deploy from them
+    /// Which objects the hook checks: those that are synced, or also those that charts and other units deploy from them. Without
+    /// pleach.yaml, what Flux and Argo CD deploy from the repository is checked
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Replace an existing hook that was not installed by pleach
@@ -34,19 +35,25 @@ const MARK: &str = "# Made by `pleach hook install`; `pleach hook uninstall` tak
 
 pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let start = directory(global)?;
-    let workspace = find_upwards(&start, WORKSPACE).with_context(|| {
-        format!("no `{WORKSPACE}` in this folder or its parents; use `-C DIR` for another folder")
-    })?;
-    let repository = Repository::find(&workspace)?;
+    let workspace = find_upwards(&start, WORKSPACE);
+    let repository = Repository::find(workspace.as_ref().unwrap_or(&start))?;
+    let folder = match workspace {
+        Some(workspace) => workspace,
+        None if arguments.fix => bail!(
+            "`--fix` needs a workspace, and there is {}; use `-C DIR` for another folder",
+            no_workspace(global)?
+        ),
+        None => repository.root().to_path_buf(),
+    };
     let path = hook(&repository)?;
     if is_foreign(&path) && !arguments.force {
         bail!(
             "`{}` is not a hook of pleach: add the line `{} || exit 1` to it, or replace it with `--force`",
             path.display(),
-            line(&workspace, &repository, arguments)?
+            line(&folder, &repository, arguments)?
         );
     }
-    let line = line(&workspace, &repository, arguments)?;
+    let line = line(&folder, &repository, arguments)?;
     store_executable(&path, script(&line).as_bytes())?;
     output::status(&format!(
         "`{}` installed: `git commit` runs it, `git commit --no-verify` does not\n",
@@ -85,15 +92,15 @@ fn is_foreign(path: &Path) -> bool {
 }
 
 /// The command that runs the hook. Git starts it in the work tree's top folder.
-fn line(workspace: &Path, repository: &Repository, arguments: &Arguments) -> Result<String> {
-    let workspace = workspace.canonicalize()?;
-    let below = workspace
+fn line(folder: &Path, repository: &Repository, arguments: &Arguments) -> Result<String> {
+    let folder = folder.canonicalize()?;
+    let below = folder
         .strip_prefix(repository.root())
         .unwrap_or(Path::new(""));
     let below = below
         .to_str()
-        .context("the path of the workspace is not valid UTF-8")?;
-    let folder = match below {
+        .context("the path of the folder is not valid UTF-8")?;
+    let change = match below {
         "" => String::new(),
         below => format!(" -C '{}'", below.replace('\'', r"'\''")),
     };
@@ -102,7 +109,7 @@ fn line(workspace: &Path, repository: &Repository, arguments: &Arguments) -> Res
         Depth::Sync => "",
         Depth::Objects => " --depth objects",
     };
-    Ok(format!("pleach{folder} hook run{fix}{depth}"))
+    Ok(format!("pleach{change} hook run{fix}{depth}"))
 }
 
 fn script(line: &str) -> String {

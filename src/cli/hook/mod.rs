@@ -1,7 +1,8 @@
 //! `pleach hook`: the index is checked before it is committed.
 
-mod install;
 mod findings;
+mod install;
+mod repository;
 mod run;
 mod stage;
 

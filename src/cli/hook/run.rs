@@ -34,7 +34,8 @@ pub(super) struct Arguments {
     /// Update the outdated files and stage them
     #[arg(long)]
     fix: bool,
-    /// Which objects to check: those that are synced, or also those that charts and other units deploy from them
+    /// Which objects to check: those that are synced, or also those that charts and other units deploy from them. Without pleach.yaml,
+    /// what Flux and Argo CD deploy from the repository is checked
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
 }
@@ -43,7 +44,13 @@ pub(super) struct Arguments {
 const LISTED_MAX: usize = 10;
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let session = Session::open(global)?;
+    let session = match arguments.fix {
+        true => Session::open(global)?,
+        false => Session::open_any(global)?,
+    };
+    if !session.is_workspace() {
+        return super::repository::run(&session, global);
+    }
     let repository = Repository::find(&session.root)?;
     let root = session.below(repository.root())?;
     let Index {
@@ -118,7 +125,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     Ok(brought)
 }
 
-fn clean(why: &str) -> Outcome {
+pub(super) fn clean(why: &str) -> Outcome {
     output::status(&format!("pleach: {why}\n"));
     Outcome::Clean
 }
@@ -143,7 +150,7 @@ fn checked(scope: &Scope, number: usize) -> String {
 }
 
 /// Unmerged files of the workspace, from which no tree can be rendered.
-fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
+pub(super) fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let own = unmerged.iter().filter_map(|it| it.below(root));
     let fault = |path: TreePath| {
         let span = Span::new(&Source::new(path, ""), 0..0);
@@ -156,7 +163,7 @@ fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
 }
 
 /// The staged files, by paths below the workspace.
-fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
+pub(super) fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
     let workspace = WorkspaceConfig::read(&Below::new(index, root.clone())).ok();
     let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
     inputs.extend(input_folders());
