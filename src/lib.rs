@@ -78,20 +78,20 @@ pub struct Options {
     pub cache: Option<chart::Cache>,
     /// For comparisons, which build the bytes anyway: skips the proof and, for a part of the workspace, the base, so that its
     /// folders contain complete objects instead of patches.
-    pub without_proof: bool,
+    pub skip_proof: bool,
     /// For callers that only need the files: the objects of an environment are dropped when its files are proven, so `origins` is
     /// empty and memory is bounded by the largest environment.
-    pub without_objects: bool,
+    pub skip_objects: bool,
     /// For queries on where values come from: templates record here what they read. The tree is the same.
     pub trace: Option<template::Trace>,
     /// For checks: also collects the known definitions and objects of each environment's cluster.
     pub with_clusters: bool,
     /// Results that an earlier compilation with the same options has stored for this one.
-    pub shelf: template::Shelf,
+    pub template_cache: template::TemplateCache,
     /// Is notified of each stage of a compilation and of the work on each environment.
     pub observer: Observer,
     /// The path of the workspace below the top of its Git repository, to compare with `sync.path`; `None` if unknown.
-    pub below_top: Option<TreePath>,
+    pub path_in_repository: Option<TreePath>,
 }
 
 /// A workspace's tree, and the diagnostics and other results of the compilation.
@@ -102,7 +102,7 @@ pub struct Compiled {
     /// The output folder, relative to the workspace; `None` if `pleach.yaml` could not be read.
     pub output: Option<TreePath>,
     /// Folders and files of the tree that belong to the requested environments although their paths do not contain their names.
-    pub places: Vec<TreePath>,
+    pub shared_paths: Vec<TreePath>,
     /// The claim that each folder of the tree was rendered from.
     pub origins: Origins,
     /// Every file and folder that the result depends on.
@@ -138,8 +138,8 @@ impl Compiled {
         if self.scope.is_whole() {
             return true;
         }
-        let is_place = |it: &TreePath| file == it || file.below(it).is_some();
-        if self.tree.get(file).is_some() || self.places.iter().any(is_place) {
+        let is_location = |it: &TreePath| file == it || file.below(it).is_some();
+        if self.tree.get(file).is_some() || self.shared_paths.iter().any(is_location) {
             return true;
         }
         // Files that several claims share are listed separately.
@@ -189,22 +189,22 @@ fn compile_scope(
     let reading = load::Options {
         cache,
         trace: options.trace.clone(),
-        shelf: options.shelf.clone(),
+        template_cache: options.template_cache.clone(),
         ..load::Options::new(&ENGINES, &scope)
     };
     let (output, composed) = match load::load(&with_remotes, reading, &mut diagnostics) {
         Some(mut workspace) => {
-            if options.without_proof && !scope.is_whole() {
+            if options.skip_proof && !scope.is_whole() {
                 workspace.bases.clear();
             }
-            if let Some(below_top) = &options.below_top {
+            if let Some(below_top) = &options.path_in_repository {
                 let (config, environments) = (&workspace.config, &workspace.environments);
                 diagnostics.extend(load::check_sync_path(config, environments, below_top));
             }
             let files = &with_remotes;
             let composed = pipeline::run(files, &workspace, options, is_proven, &mut diagnostics);
             requests = workspace.charts.requests();
-            workspace.templates.put_on(&options.shelf);
+            workspace.templates.store_cached(&options.template_cache);
             (Some(workspace.config.output.clone()), composed)
         }
         None => (None, None),
@@ -220,7 +220,7 @@ fn compile_scope(
             false => composed.tree,
         },
         output,
-        places: composed.shared_paths,
+        shared_paths: composed.shared_paths,
         origins: composed.origins.into_iter().collect(),
         read_set: files.finish(),
         scope,

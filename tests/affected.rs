@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pleach::affected::{Affected, Touched, affected};
+use pleach::affected::{Affected, AffectedClaims, affected};
 use pleach::compare::{Side, compare};
 use pleach::diff::Salt;
 use pleach::report::{View, changes_json};
@@ -357,8 +357,8 @@ fn environment_and_claim(file: &TreePath) -> (String, Option<String>) {
 fn is_named(found: &Affected, environment: &str, claim: Option<&String>) -> bool {
     match (found.environments.get(environment), claim) {
         (None, _) => false,
-        (Some(Touched::All), _) | (Some(_), None) => true,
-        (Some(Touched::Claims(names)), Some(claim)) => names.contains(claim),
+        (Some(AffectedClaims::All), _) | (Some(_), None) => true,
+        (Some(AffectedClaims::Only(names)), Some(claim)) => names.contains(claim),
     }
 }
 
@@ -491,7 +491,7 @@ fn check(edits: [&[usize]; 2]) -> (usize, usize) {
     let all = comparison_json(&old, &new);
     let options = Options {
         scope: found.scope().unwrap(),
-        without_proof: true,
+        skip_proof: true,
         ..Options::default()
     };
     let quick = compile_both([&before, &after], &options).map(Option::unwrap_or_default);
@@ -639,7 +639,7 @@ metadata: {name: asking}
     };
     let found = affected([&before, &after], &changes, &reads);
     let both = ["asked", "asking"].map(str::to_string);
-    let both = Touched::Claims(both.into_iter().collect());
+    let both = AffectedClaims::Only(both.into_iter().collect());
     assert_eq!(found.environments.get("prod"), Some(&both));
     // Such an environment is rendered as a whole, even if the scope names only one claim.
     let part = Scope {
@@ -696,7 +696,9 @@ fn claims_are_affected_by_claims_of_the_kinds_that_they_look_up() {
         let changes = Changes::between(&before, &after);
         let found = affected([&before, &after], &changes, &|_| ReadSet::default());
         match found.environments.get(folder) {
-            Some(Touched::Claims(claims)) => claims.iter().cloned().collect::<Vec<_>>().join(" "),
+            Some(AffectedClaims::Only(claims)) => {
+                claims.iter().cloned().collect::<Vec<_>>().join(" ")
+            }
             other => format!("{other:?}"),
         }
     };

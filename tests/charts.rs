@@ -471,7 +471,7 @@ fn charts_know_their_own_values() {
         let Ok(chart) = load_folder(&files, &root, HelmVersion::V4, &mut warnings) else {
             continue;
         };
-        let known = KnownValues::of(&chart, &Values::new());
+        let known = KnownValues::new(&chart, &Values::new());
         let read = |text: String| parse_one(&Source::internal("values", text)).unwrap();
         let values = read(chart.values_text());
         let unknown: Vec<_> = known

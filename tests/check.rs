@@ -1,6 +1,6 @@
 //! Each check of `pleach check` has a text case that shows its full report; renderings that differ between runs are reported.
 
-use pleach::check::{CHECKS, twice};
+use pleach::check::{CHECKS, compare_runs};
 use pleach::report::human;
 use pleach::tree::TreePath;
 use pleach::{Options, compile};
@@ -27,11 +27,11 @@ fn each_check_has_a_case_of_its_name() {
 fn differing_renderings_are_reported_with_claim_and_template() {
     let files = pleach::disk::Folder::open(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
     let first = compile(&files, &Options::default());
-    assert!(twice(&first.tree, &first.tree, &first.origins).is_empty());
+    assert!(compare_runs(&first.tree, &first.tree, &first.origins).is_empty());
     let mut second = first.tree.clone();
     let path = TreePath::new("apps/prod/analytics/service.yaml").unwrap();
     second.insert(path, b"other".to_vec());
-    let report = human(&twice(&first.tree, &second, &first.origins), &VIEW);
+    let report = human(&compare_runs(&first.tree, &second, &first.origins), &VIEW);
     assert!(report.contains("error[unstable-file]"), "{report}");
     assert!(
         report.contains("apps/prod/analytics/service.yaml"),

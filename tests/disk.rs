@@ -221,10 +221,10 @@ fn a_second_run_waits_for_the_first() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("pleach.yaml");
     fs::write(&file, "").unwrap();
-    let first = Lock::take(&file, &|| panic!("nobody else has it")).unwrap();
+    let first = Lock::acquire(&file, &|| panic!("nobody else has it")).unwrap();
     let (send, receive) = std::sync::mpsc::channel();
     let second = std::thread::spawn(move || {
-        let _lock = Lock::take(&file, &|| send.send("waits").unwrap()).unwrap();
+        let _lock = Lock::acquire(&file, &|| send.send("waits").unwrap()).unwrap();
         send.send("has it").unwrap();
     });
     let next = |wait| receive.recv_timeout(wait);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pleach::affected::{Affected, Touched};
+use pleach::affected::{Affected, AffectedClaims};
 use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach::matrix::{Claim, Matrix, Row};
 use pleach::object::ObjectId;
@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn lists_of_affected_parts_are_screened(name in PIECES) {
-        let claims = Touched::Claims(BTreeSet::from([name.clone()]));
+        let claims = AffectedClaims::Only(BTreeSet::from([name.clone()]));
         let environments = BTreeMap::from([(name.clone(), claims)]);
         let affected = Affected { environments };
         let folders: BTreeSet<TreePath> = TreePath::new(&name).into_iter().collect();

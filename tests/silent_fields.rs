@@ -90,7 +90,7 @@ impl<'a> Case<'a> {
         let name = claim.get("kind").unwrap().as_str().unwrap().to_string();
         let kind = kinds.iter().find(|it| it.has_name(&name)).unwrap();
         let options = Options {
-            without_proof: true,
+            skip_proof: true,
             ..Options::default()
         };
         Case {

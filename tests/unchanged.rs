@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pleach::disk::{Begin, Folder, Inputs, Stamp, unchanged};
+use pleach::disk::{Folder, Inputs, Stamp, StartTime, unchanged};
 use pleach::tree::{ReadSet, TreePath};
 use tempfile::TempDir;
 
@@ -26,14 +26,14 @@ fn stamped() -> (TempDir, PathBuf) {
     fs::create_dir_all(root.join("deploy/x")).unwrap();
     fs::write(root.join("in/a.yaml"), "one").unwrap();
     std::thread::sleep(TICK);
-    let begin = Begin::now();
+    let begin = StartTime::now();
     fs::write(root.join(OUTPUT), "out").unwrap();
     assert!(keep(root, begin).is_some());
     let file = root.join("stamp");
     (folder, file)
 }
 
-fn keep(root: &Path, begin: Begin) -> Option<()> {
+fn keep(root: &Path, begin: StartTime) -> Option<()> {
     let mut stamp = Stamp::default();
     let inputs = INPUTS.map(|it| TreePath::new(it).unwrap());
     stamp.inputs(root, inputs, begin)?;
@@ -44,7 +44,7 @@ fn keep(root: &Path, begin: Begin) -> Option<()> {
 }
 
 fn stored_text(file: &Path) -> Option<String> {
-    unchanged(file, "key", Begin::now())
+    unchanged(file, "key", StartTime::now())
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn unchanged_files_are_identified_by_their_stat_data() {
 #[test]
 fn another_key_is_another_run() {
     let (_folder, file) = stamped();
-    assert_eq!(unchanged(&file, "other", Begin::now()), None);
+    assert_eq!(unchanged(&file, "other", StartTime::now()), None);
 }
 
 /// Its parent was not listed, so no other input shows that it is gone.
@@ -75,11 +75,11 @@ fn a_removed_folder_that_was_listed_requires_a_full_run() {
         folders: [listed.clone()].into(),
         ..ReadSet::default()
     };
-    let inputs = Inputs::of(&files, &read).unwrap();
+    let inputs = Inputs::read(&files, &read).unwrap();
     let changed = [listed].into();
-    assert!(inputs.now(&files, &changed).unwrap().1.is_empty());
+    assert!(inputs.read_again(&files, &changed).unwrap().1.is_empty());
     fs::remove_dir_all(folder.path().join("in")).unwrap();
-    assert!(inputs.now(&files, &changed).is_none());
+    assert!(inputs.read_again(&files, &changed).is_none());
 }
 
 /// Changes a workspace.
@@ -143,13 +143,13 @@ fn links_and_inputs_that_just_changed_make_no_stamp() {
     let (folder, _) = stamped();
     let root = folder.path();
     fs::write(root.join("in/a.yaml"), "new").unwrap();
-    assert_eq!(keep(root, Begin::now()), None);
+    assert_eq!(keep(root, StartTime::now()), None);
     let (folder, _) = stamped();
     let root = folder.path();
     fs::rename(root.join("in/a.yaml"), root.join("real.yaml")).unwrap();
     std::os::unix::fs::symlink("../real.yaml", root.join("in/a.yaml")).unwrap();
     std::thread::sleep(TICK);
-    assert_eq!(keep(root, Begin::now()), None);
+    assert_eq!(keep(root, StartTime::now()), None);
 }
 
 /// Writes an environment that has only the claims of base.

@@ -2,25 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Touched;
+use super::AffectedClaims;
 use crate::diag::{Diagnostics, Source};
 use crate::load::{claim_files, environment_folder};
 use crate::tree::{Changes, EntryKind, Files, TreePath, says};
 use crate::yaml::{Node, View, parse, parse_one};
 
 /// The claims of an environment whose documents differ between the two sides.
-pub(super) fn changed(sides: [&dyn Files; 2], environment: &str, changes: &Changes) -> Touched {
+pub(super) fn changed_claims(
+    sides: [&dyn Files; 2],
+    environment: &str,
+    changes: &Changes,
+) -> AffectedClaims {
     let (folder, own) = environment_folder(environment);
     let mut texts = [BTreeMap::new(), BTreeMap::new()];
     for path in changes.below(&folder).filter(|it| **it != own) {
         let read = sides.map(|it| read(it, path));
         for (texts, found) in texts.iter_mut().zip(read) {
             let Some(documents) = found else {
-                return Touched::All;
+                return AffectedClaims::All;
             };
             for document in documents {
-                let Some(name) = name(&document) else {
-                    return Touched::All;
+                let Some(name) = claim_name(&document) else {
+                    return AffectedClaims::All;
                 };
                 texts
                     .entry(name.to_string())
@@ -32,10 +36,10 @@ pub(super) fn changed(sides: [&dyn Files; 2], environment: &str, changes: &Chang
     let [before, after] = &texts;
     let names = before.keys().chain(after.keys());
     let same = |it: &&String| match (before.get(*it), after.get(*it)) {
-        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| identical(a, b)),
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b)),
         _ => false,
     };
-    Touched::Claims(names.filter(|it| !same(it)).cloned().collect())
+    AffectedClaims::Only(names.filter(|it| !same(it)).cloned().collect())
 }
 
 /// The documents of a changed file; none if the file does not exist or contains no claims, `None` if they cannot be read.
@@ -72,13 +76,13 @@ pub fn claim_titles(files: &dyn Files, path: &TreePath) -> Option<Vec<(String, S
     let documents = read(files, path)?;
     let title = |it: &Node| {
         let kind = it.get("kind")?.as_str()?;
-        Some((kind.to_string(), name(it)?.to_string()))
+        Some((kind.to_string(), claim_name(it)?.to_string()))
     };
     documents.iter().map(title).collect()
 }
 
 /// The documents of all readable files of an environment.
-pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
+pub fn environment_documents(files: &dyn Files, environment: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);
     let paths = claim_files(files, &folder, &mut Diagnostics::default());
     files.expect(&paths);
@@ -87,9 +91,9 @@ pub fn of_environment(files: &dyn Files, environment: &str) -> Vec<Node> {
 }
 
 /// The documents of the files of an environment that contain a word.
-pub(super) fn with_word(files: &dyn Files, environment: &str, word: &str) -> Vec<Node> {
+pub(super) fn documents_with_word(files: &dyn Files, environment: &str, word: &str) -> Vec<Node> {
     let (folder, _) = environment_folder(environment);
-    let paths = files.saying(&folder, &[word]);
+    let paths = files.files_containing(&folder, &[word]);
     let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut Diagnostics::default()));
     files.expect(&paths);
     let has_word = |it: &TreePath| says(&files.read(it).unwrap_or_default(), word);
@@ -98,12 +102,12 @@ pub(super) fn with_word(files: &dyn Files, environment: &str, word: &str) -> Vec
     documents.flatten().collect()
 }
 
-pub(super) fn name(document: &Node) -> Option<&str> {
+pub(super) fn claim_name(document: &Node) -> Option<&str> {
     document.at_keys(&["metadata", "name"])?.as_str()
 }
 
 /// The names of the claims that an environment excludes.
-pub(super) fn excluded(files: &dyn Files, environment: &str) -> BTreeSet<String> {
+pub(super) fn excluded_claims(files: &dyn Files, environment: &str) -> BTreeSet<String> {
     let read = || {
         let path = environment_folder(environment).1;
         let bytes = files.read(&path).ok()?;
@@ -116,17 +120,17 @@ pub(super) fn excluded(files: &dyn Files, environment: &str) -> BTreeSet<String>
 }
 
 /// Whether two documents are equal, apart from comments and layout.
-fn identical(a: &Node, b: &Node) -> bool {
+fn is_equal(a: &Node, b: &Node) -> bool {
     match (a.view(), b.view()) {
         (View::Scalar(text), View::Scalar(other)) => {
             text == other && a.style() == b.style() && a.tag() == b.tag()
         }
         (View::Sequence(a), View::Sequence(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| identical(a, b))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
         }
         (View::Mapping(a), View::Mapping(b)) => {
             let same = |(a, b): (&crate::yaml::Entry, &crate::yaml::Entry)| {
-                identical(&a.key, &b.key) && identical(&a.value, &b.value)
+                is_equal(&a.key, &b.key) && is_equal(&a.value, &b.value)
             };
             a.len() == b.len() && a.iter().zip(b.iter()).all(same)
         }

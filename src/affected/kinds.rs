@@ -23,7 +23,7 @@ pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2])
         return;
     }
     for side in search.sides {
-        include(side, &folders, &mut changed);
+        add_including_kinds(side, &folders, &mut changed);
     }
     let mut words = changed.clone();
     for name in &changed {
@@ -35,16 +35,20 @@ pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2])
             }
         }
     }
-    touch(search, &words);
+    add_claims(search, &words);
 }
 
 /// Adds the kinds whose templates name a changed kind.
-fn include(files: &dyn Files, folders: &BTreeSet<&TreePath>, changed: &mut BTreeSet<String>) {
+fn add_including_kinds(
+    files: &dyn Files,
+    folders: &BTreeSet<&TreePath>,
+    changed: &mut BTreeSet<String>,
+) {
     let mut kinds = Vec::new();
     for folder in folders {
         for entry in files.list(folder).unwrap_or_default() {
             let mut texts = Vec::new();
-            gather(files, &folder.child(&entry.name), &mut texts);
+            collect_texts(files, &folder.child(&entry.name), &mut texts);
             kinds.push((entry.name.to_string(), texts));
         }
     }
@@ -61,7 +65,7 @@ fn include(files: &dyn Files, folders: &BTreeSet<&TreePath>, changed: &mut BTree
     }
 }
 
-fn gather(files: &dyn Files, folder: &TreePath, texts: &mut Vec<String>) {
+fn collect_texts(files: &dyn Files, folder: &TreePath, texts: &mut Vec<String>) {
     let mut open = Walk::new(files, folder.clone());
     while let Some(folder) = open.next() {
         for entry in files.list(&folder).unwrap_or_default() {
@@ -89,7 +93,7 @@ fn aliases(files: &dyn Files, folder: &TreePath) -> Vec<String> {
     read().unwrap_or_default()
 }
 
-fn touch(search: &mut Search<'_>, words: &BTreeSet<String>) {
+fn add_claims(search: &mut Search<'_>, words: &BTreeSet<String>) {
     let is_of = |it: &Node| {
         it.get("kind")
             .and_then(Node::as_str)
@@ -103,12 +107,12 @@ fn touch(search: &mut Search<'_>, words: &BTreeSet<String>) {
         .chain([BASE])
     {
         for side in search.sides {
-            let documents = documents::of_environment(side, environment);
+            let documents = documents::environment_documents(side, environment);
             for document in documents.iter().filter(|it| is_of(it)) {
-                match documents::name(document) {
-                    Some(name) if environment == BASE => search.touch_shared(name),
-                    Some(name) => search.found.touch_claim(environment, name),
-                    None => search.found.touch(environment),
+                match documents::claim_name(document) {
+                    Some(name) if environment == BASE => search.add_base_claim(name),
+                    Some(name) => search.found.add_claim(environment, name),
+                    None => search.found.add_environment(environment),
                 }
             }
         }

@@ -11,24 +11,24 @@ use crate::yaml::parallel::map;
 pub fn kustomizations(
     sides: [&dyn Files; 2],
     changes: &Changes,
-    without: &[TreePath],
+    excluded: &[TreePath],
 ) -> BTreeSet<TreePath> {
     let mut found: BTreeMap<TreePath, usize> = BTreeMap::new();
     for side in sides {
-        for folder in folders(side, without) {
+        for folder in folders(side, excluded) {
             *found.entry(folder).or_default() += 1;
         }
     }
     let found: Vec<(TreePath, usize)> = found.into_iter().collect();
     let touched = map(2, &found, |(folder, sides_with)| {
         let mut sides = sides.iter();
-        *sides_with == 1 || sides.any(|it| changes.touches(&reads(*it, folder)))
+        *sides_with == 1 || sides.any(|it| changes.touches(&build_read_set(*it, folder)))
     });
     let found = found.into_iter().zip(touched);
     found.filter(|it| it.1).map(|it| it.0.0).collect()
 }
 
-fn reads(files: &dyn Files, folder: &TreePath) -> ReadSet {
+fn build_read_set(files: &dyn Files, folder: &TreePath) -> ReadSet {
     let options = Options {
         load_restriction: LoadRestriction::None,
         ..Options::default()
@@ -36,7 +36,7 @@ fn reads(files: &dyn Files, folder: &TreePath) -> ReadSet {
     kustomize::build(files, folder, &options).read_set
 }
 
-fn folders(files: &dyn Files, without: &[TreePath]) -> Vec<TreePath> {
+fn folders(files: &dyn Files, excluded: &[TreePath]) -> Vec<TreePath> {
     let mut found = Vec::new();
     let mut open = Walk::new(files, TreePath::root());
     while let Some(folder) = open.next() {
@@ -50,7 +50,7 @@ fn folders(files: &dyn Files, without: &[TreePath]) -> Vec<TreePath> {
         let below = entries.iter().filter(|it| it.kind == EntryKind::Folder);
         let below = below.filter(|it| !it.name.starts_with('.'));
         let below = below.map(|it| folder.child(&it.name));
-        let below = below.filter(|it| !without.contains(it));
+        let below = below.filter(|it| !excluded.contains(it));
         below.for_each(|it| open.add(it));
     }
     found

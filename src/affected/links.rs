@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Search, Touched, documents};
+use super::{AffectedClaims, Search, documents};
 use crate::layout::BASE;
 use crate::tree::Files;
 use crate::yaml::{Node, View};
@@ -10,7 +10,7 @@ use crate::yaml::{Node, View};
 /// Adds the claims that refer to an affected claim, transitively.
 pub(super) fn search(search: &mut Search<'_>) {
     let partial = search.found.environments.iter();
-    let partial = partial.filter(|it| matches!(it.1, Touched::Claims(_)));
+    let partial = partial.filter(|it| matches!(it.1, AffectedClaims::Only(_)));
     let names: Vec<String> = partial.map(|it| it.0.clone()).collect();
     if names.is_empty() {
         return;
@@ -27,37 +27,40 @@ pub(super) fn search(search: &mut Search<'_>) {
                 referring.extend(references(side, &environment));
             }
         }
-        while let Some(Touched::Claims(touched)) = search.found.environments.get(&environment) {
+        while let Some(AffectedClaims::Only(touched)) = search.found.environments.get(&environment)
+        {
             let is_new = |(name, to): &&(String, BTreeSet<String>)| {
                 !touched.contains(name) && !to.is_disjoint(touched)
             };
             let Some((name, _)) = referring.iter().find(is_new) else {
                 break;
             };
-            search.found.touch_claim(&environment, name);
+            search.found.add_claim(&environment, name);
         }
     }
 }
 
 /// The claims of an environment that refer to others, each with every word in its references.
 fn references(files: &dyn Files, environment: &str) -> Vec<(String, BTreeSet<String>)> {
-    let documents = documents::with_word(files, environment, "valueFrom");
+    let documents = documents::documents_with_word(files, environment, "valueFrom");
     let named = documents.iter().filter_map(|it| {
         let mut words = BTreeSet::new();
-        gather(it, false, &mut words);
-        Some((documents::name(it)?.to_string(), words))
+        collect_words(it, false, &mut words);
+        Some((documents::claim_name(it)?.to_string(), words))
     });
     named.filter(|it| !it.1.is_empty()).collect()
 }
 
-fn gather(node: &Node, is_inside: bool, words: &mut BTreeSet<String>) {
+fn collect_words(node: &Node, is_inside: bool, words: &mut BTreeSet<String>) {
     match node.view() {
         View::Scalar(text) if is_inside => drop(words.insert(text.to_string())),
         View::Scalar(_) => {}
-        View::Sequence(items) => items.iter().for_each(|it| gather(it, is_inside, words)),
+        View::Sequence(items) => items
+            .iter()
+            .for_each(|it| collect_words(it, is_inside, words)),
         View::Mapping(entries) => entries.iter().for_each(|it| {
             let is_inside = is_inside || it.key.as_str() == Some("valueFrom");
-            gather(&it.value, is_inside, words);
+            collect_words(&it.value, is_inside, words);
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Search, Touched, documents, links};
+use super::{AffectedClaims, Search, documents, links};
 use crate::layout::BASE;
 use crate::load::{KindLookups, LookedUpKinds, WorkspaceConfig};
 use crate::yaml::Node;
@@ -23,16 +23,16 @@ pub(super) fn search(
     names.insert(BASE.to_string());
     for name in names {
         let is_touched = match search.found.environments.get(&name) {
-            Some(Touched::All) => false,
-            Some(Touched::Claims(claims)) => has_other_names || !claims.is_empty(),
+            Some(AffectedClaims::All) => false,
+            Some(AffectedClaims::Only(claims)) => has_other_names || !claims.is_empty(),
             None => has_other_names,
         };
         if !is_touched || !sides.iter().any(|it| it.may_affect(&name)) {
             continue;
         }
         match has_other_names {
-            true => search.found.touch(&name),
-            false => Claims::of(search, &sides, &name).touch(search, &name),
+            true => search.found.add_environment(&name),
+            false => Claims::new(search, &sides, &name).add_claims(search, &name),
         }
     }
 }
@@ -46,16 +46,16 @@ struct Claims {
 }
 
 impl Claims {
-    fn of(search: &Search<'_>, lookups: &[KindLookups<'_>; 2], environment: &str) -> Claims {
+    fn new(search: &Search<'_>, lookups: &[KindLookups<'_>; 2], environment: &str) -> Claims {
         let mut claims = Claims {
             kinds: BTreeMap::new(),
             with_lookups: Vec::new(),
         };
         for (side, lookups) in search.sides.into_iter().zip(lookups) {
             for folder in [environment, BASE] {
-                for document in documents::of_environment(side, folder) {
+                for document in documents::environment_documents(side, folder) {
                     let kind = document.get("kind").and_then(Node::as_str);
-                    let (Some(name), Some(kind)) = (documents::name(&document), kind) else {
+                    let (Some(name), Some(kind)) = (documents::claim_name(&document), kind) else {
                         continue;
                     };
                     let kinds = claims.kinds.entry(name.to_string()).or_default();
@@ -71,11 +71,12 @@ impl Claims {
         claims
     }
 
-    fn touch(self, search: &mut Search<'_>, environment: &str) {
+    fn add_claims(self, search: &mut Search<'_>, environment: &str) {
         let mut with_lookups = self.with_lookups;
         let mut seen: BTreeSet<String> = BTreeSet::new();
         loop {
-            let Some(Touched::Claims(touched)) = search.found.environments.get(environment) else {
+            let Some(AffectedClaims::Only(touched)) = search.found.environments.get(environment)
+            else {
                 return;
             };
             let new: Vec<String> = touched.difference(&seen).cloned().collect();
@@ -94,7 +95,7 @@ impl Claims {
             let found: Vec<(String, LookedUpKinds)> = found.collect();
             seen.extend(new);
             for (name, _) in &found {
-                search.found.touch_claim(environment, name);
+                search.found.add_claim(environment, name);
             }
             if !found.is_empty() {
                 links::search(search);

@@ -11,7 +11,7 @@ mod kustomizations;
 mod links;
 mod lookups;
 
-pub use documents::{claim_titles, of_environment as claim_documents};
+pub use documents::{claim_titles, environment_documents as claim_documents};
 pub use kustomizations::kustomizations;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,18 +22,18 @@ use crate::tree::{Changes, Files, ReadSet, TreePath};
 
 /// The affected part of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Touched {
+pub enum AffectedClaims {
     /// All claims of the environment.
     All,
     /// Only these claims, as `Kind/name`.
-    Claims(BTreeSet<String>),
+    Only(BTreeSet<String>),
 }
 
 /// The part of a workspace that a change affects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Affected {
     /// The affected environments, with base for shared claims. The output of all others is unchanged.
-    pub environments: BTreeMap<String, Touched>,
+    pub environments: BTreeMap<String, AffectedClaims>,
 }
 
 /// The files that rendering the scope reads, on the side before the change.
@@ -50,19 +50,19 @@ pub fn affected(sides: [&dyn Files; 2], changes: &Changes, reads: &Reads<'_>) ->
         found: Affected::default(),
     };
     if changes.has(&TreePath::root().child(WORKSPACE)) {
-        search.touch_everything();
+        search.add_everything();
         return search.found;
     }
     let [Some(before), Some(after)] = workspaces else {
         return search.found;
     };
     if search.has_unreadable_change([&before, &after]) {
-        search.touch_everything();
+        search.add_everything();
         return search.found;
     }
-    search.environments(&names);
-    search.base();
-    search.claims();
+    search.compare_environments(&names);
+    search.compare_base();
+    search.compare_claims();
     kinds::search(&mut search, [&before, &after]);
     links::search(&mut search);
     overlay_inputs::search(&mut search, [&before, &after], reads);
@@ -76,7 +76,7 @@ impl Affected {
         let mut scope = Scope::default();
         for (name, touched) in self.environments.iter().filter(|it| it.0 != BASE) {
             scope.environments.push(name.clone());
-            if let Touched::Claims(claims) = touched {
+            if let AffectedClaims::Only(claims) = touched {
                 scope.claims.insert(name.clone(), claims.clone());
             }
         }
@@ -84,16 +84,16 @@ impl Affected {
     }
 
     /// Adds all of an environment.
-    pub fn touch(&mut self, environment: &str) {
+    pub fn add_environment(&mut self, environment: &str) {
         self.environments
-            .insert(environment.to_string(), Touched::All);
+            .insert(environment.to_string(), AffectedClaims::All);
     }
 
     /// Adds a claim of an environment.
-    pub fn touch_claim(&mut self, environment: &str, claim: &str) {
-        let none = || Touched::Claims(BTreeSet::new());
+    pub fn add_claim(&mut self, environment: &str, claim: &str) {
+        let none = || AffectedClaims::Only(BTreeSet::new());
         let touched = self.environments.entry(environment.to_string());
-        if let Touched::Claims(claims) = touched.or_insert_with(none) {
+        if let AffectedClaims::Only(claims) = touched.or_insert_with(none) {
             claims.insert(claim.to_string());
         }
     }
@@ -103,21 +103,19 @@ impl Affected {
     pub fn add_exceptions(&mut self, environments: &[String]) {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (name, touched) in &self.environments {
-            if let (Touched::Claims(claims), true) = (touched, name != BASE) {
+            if let (AffectedClaims::Only(claims), true) = (touched, name != BASE) {
                 claims
                     .iter()
                     .for_each(|it| *counts.entry(it.clone()).or_default() += 1);
             }
         }
         for claim in counts.iter().filter(|it| *it.1 > 1).map(|it| it.0) {
-            environments
-                .iter()
-                .for_each(|it| self.touch_claim(it, claim));
+            environments.iter().for_each(|it| self.add_claim(it, claim));
         }
     }
 
     fn is_whole(&self, environment: &str) -> bool {
-        self.environments.get(environment) == Some(&Touched::All)
+        self.environments.get(environment) == Some(&AffectedClaims::All)
     }
 }
 
@@ -131,11 +129,11 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn touch_everything(&mut self) {
+    fn add_everything(&mut self) {
         for name in &self.names {
-            self.found.touch(name);
+            self.found.add_environment(name);
         }
-        self.found.touch(BASE);
+        self.found.add_environment(BASE);
     }
 
     /// Whether an input folder, or a change in one, cannot be read on one side, for example because a link leads outside the
@@ -158,62 +156,63 @@ impl Search<'_> {
     }
 
     /// Adds a claim of base, in base and in all environments that may use it.
-    fn touch_shared(&mut self, claim: &str) {
-        self.found.touch_claim(BASE, claim);
+    fn add_base_claim(&mut self, claim: &str) {
+        self.found.add_claim(BASE, claim);
         for name in &self.names {
-            let excludes = |side: &&dyn Files| documents::excluded(*side, name).contains(claim);
+            let excludes =
+                |side: &&dyn Files| documents::excluded_claims(*side, name).contains(claim);
             if !self.sides.iter().all(excludes) {
-                self.found.touch_claim(name, claim);
+                self.found.add_claim(name, claim);
             }
         }
     }
 
     /// Adds environments that were added or removed, and those whose own file changed.
-    fn environments(&mut self, [before, after]: &[BTreeSet<String>; 2]) {
+    fn compare_environments(&mut self, [before, after]: &[BTreeSet<String>; 2]) {
         let mut is_base_taken_otherwise = before != after;
         for name in before ^ after {
-            self.found.touch(&name);
+            self.found.add_environment(&name);
         }
         let changed = |it: &&String| self.changes.has(&environment_folder(it).1);
         for name in self.names.iter().filter(changed) {
-            let [old, new] = self.sides.map(|it| documents::excluded(it, name));
+            let [old, new] = self.sides.map(|it| documents::excluded_claims(it, name));
             is_base_taken_otherwise |= old != new;
-            self.found.touch(name);
+            self.found.add_environment(name);
         }
         if !is_base_taken_otherwise {
             return;
         }
         // Base only contains claims that some environment uses. An environment that replaces an excluded claim with its own builds
         // on that of base, if it exists.
-        self.found.touch(BASE);
+        self.found.add_environment(BASE);
         for name in &self.names {
-            let excludes = |side: &&dyn Files| !documents::excluded(*side, name).is_empty();
+            let excludes = |side: &&dyn Files| !documents::excluded_claims(*side, name).is_empty();
             if self.sides.iter().any(excludes) {
-                self.found.touch(name);
+                self.found.add_environment(name);
             }
         }
     }
 
     /// Every patch of an environment is computed from the neutral values.
-    fn base(&mut self) {
+    fn compare_base(&mut self) {
         if self.changes.has(&environment_folder(BASE).1) {
-            self.touch_everything();
+            self.add_everything();
         }
     }
 
     /// The documents that differ between the two sides.
-    fn claims(&mut self) {
+    fn compare_claims(&mut self) {
         for name in self.names.clone() {
-            match documents::changed(self.sides, &name, self.changes) {
-                Touched::All => self.found.touch(&name),
-                Touched::Claims(claims) => claims
-                    .iter()
-                    .for_each(|it| self.found.touch_claim(&name, it)),
+            match documents::changed_claims(self.sides, &name, self.changes) {
+                AffectedClaims::All => self.found.add_environment(&name),
+                AffectedClaims::Only(claims) => {
+                    claims.iter().for_each(|it| self.found.add_claim(&name, it))
+                }
             }
         }
-        match documents::changed(self.sides, BASE, self.changes) {
-            Touched::All => self.touch_everything(),
-            Touched::Claims(claims) => claims.iter().for_each(|it| self.touch_shared(it)),
+        match documents::changed_claims(self.sides, BASE, self.changes) {
+            AffectedClaims::All => self.add_everything(),
+            AffectedClaims::Only(claims) => claims.iter().for_each(|it| self.add_base_claim(it)),
         }
     }
 }

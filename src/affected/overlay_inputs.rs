@@ -1,6 +1,6 @@
 //! Inputs other than claims and kinds: overlays with everything they refer to, and charts.
 
-use super::{Search, Touched};
+use super::{AffectedClaims, Search};
 use crate::emit::{Ownership, ownership};
 use crate::layout::{BASE, Folder};
 use crate::load::{Scope, WorkspaceConfig};
@@ -12,11 +12,11 @@ pub(super) fn search(
     workspaces: [&WorkspaceConfig; 2],
     reads: &super::Reads<'_>,
 ) {
-    let changes = elsewhere(search, workspaces);
+    let changes = other_changes(search, workspaces);
     if changes.is_empty() {
         return;
     }
-    let is_chart = is_of_charts(search, &changes, workspaces);
+    let is_chart = may_affect_charts(search, &changes, workspaces);
     let overlays = Folder::Overlays.path();
     let has_overlay = |name: &str| {
         let folder = overlays.child(name);
@@ -32,21 +32,23 @@ pub(super) fn search(
         .cloned()
         .collect();
     for name in open {
-        if changes.touches(&reads(&Scope::of(std::slice::from_ref(&name)))) {
-            search.found.touch(&name);
+        if changes.touches(&reads(&Scope::for_environments(std::slice::from_ref(
+            &name,
+        )))) {
+            search.found.add_environment(&name);
         }
     }
     if is_shared && changes.is_below(&overlays) || is_chart {
-        search.found.touch(BASE);
+        search.found.add_environment(BASE);
     }
     let base = &mut search.found.environments;
-    if matches!(base.get(BASE), Some(Touched::Claims(it)) if it.is_empty()) {
+    if matches!(base.get(BASE), Some(AffectedClaims::Only(it)) if it.is_empty()) {
         base.remove(BASE);
     }
 }
 
 /// Changes outside of claims and kinds. Files that pleach generated are not inputs.
-fn elsewhere(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes {
+fn other_changes(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes {
     let environments = Folder::Environments.path();
     let is_within = |it: &TreePath, folder: &TreePath| it == folder || it.below(folder).is_some();
     let is_known = |it: &TreePath| {
@@ -66,7 +68,11 @@ fn elsewhere(search: &Search<'_>, workspaces: [&WorkspaceConfig; 2]) -> Changes 
 }
 
 /// Whether the change may be of a chart, or of a file that selects charts.
-fn is_of_charts(search: &Search<'_>, changes: &Changes, workspaces: [&WorkspaceConfig; 2]) -> bool {
+fn may_affect_charts(
+    search: &Search<'_>,
+    changes: &Changes,
+    workspaces: [&WorkspaceConfig; 2],
+) -> bool {
     let is_chart = |path: &TreePath| {
         let copies = workspaces
             .iter()

@@ -134,16 +134,16 @@ impl<'a> Staged<'a> {
             let text = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata:\n  name: case\n";
             text.as_bytes().into()
         });
-        let place = Folder::Environments.path().child(&name);
+        let location = Folder::Environments.path().child(&name);
         let mut case = Tree::new();
-        case.insert(place.child(ENVIRONMENT), environment);
+        case.insert(location.child(ENVIRONMENT), environment);
         if let Some(claim) = read(files, &folder.child(CLAIM)) {
-            case.insert(place.child(CLAIM), claim);
+            case.insert(location.child(CLAIM), claim);
         }
         Staged { files, case }
     }
 
-    fn of<'p>(&'p self, path: &TreePath) -> &'p dyn Files {
+    fn files_for<'p>(&'p self, path: &TreePath) -> &'p dyn Files {
         match Input::is_of_environments(path) {
             true => &self.case,
             false => self.files,
@@ -160,18 +160,18 @@ fn name_of(environment: &[u8], folder: &TreePath) -> Option<String> {
 
 impl Files for Staged<'_> {
     fn read(&self, path: &TreePath) -> Result<std::sync::Arc<[u8]>, FilesError> {
-        self.of(path).read(path)
+        self.files_for(path).read(path)
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        self.of(folder).list(folder)
+        self.files_for(folder).list(folder)
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        self.of(path).real(path)
+        self.files_for(path).real(path)
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
-        self.of(path).kind(path)
+        self.files_for(path).kind(path)
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::objects::is_applied;
 use super::pods::pods;
-use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::layout::Folder;
 use crate::load::ShortPolicy;
@@ -21,7 +21,7 @@ use crate::yaml::{FieldPath, Mapping, Node};
 /// Evaluates the policies of an environment for its objects and for the pods of its workloads.
 pub(super) fn findings(
     name: &str,
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     budget: &RuleBudget,
 ) -> Vec<Diagnostic> {
@@ -31,16 +31,16 @@ pub(super) fn findings(
         it.environments.is_empty() || it.environments.iter().any(|it| it == name)
     };
     let own_policies: Vec<&ShortPolicy> = documents.own.iter().filter(is_here).collect();
-    let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
-    let own = scene.objects.iter().filter_map(|it| {
+    let objects: Vec<&Object> = environment.objects.iter().map(|it| &*it.object).collect();
+    let own = environment.objects.iter().filter_map(|it| {
         let fault = other_policy(&it.object)?;
-        Some(fault.at(place(it, &FieldPath::root())))
+        Some(fault.at(location(it, &FieldPath::root())))
     });
     found.extend(own);
     let others = documents.objects.iter();
     found.extend(others.filter_map(|it| Some(other_policy(it)?.at(it.span().clone()))));
     let kyverno = KyvernoPolicies::among(objects.iter().copied().chain(&documents.objects));
-    found.extend(not_evaluated_kyverno(&kyverno, scene));
+    found.extend(not_evaluated_kyverno(&kyverno, environment));
     let of_own = own_policies.iter().flat_map(|it| &it.objects);
     let objects = objects.into_iter().chain(of_own).collect();
     let policies = Policies::among(objects, &documents.objects);
@@ -56,10 +56,14 @@ pub(super) fn findings(
         found,
         unevaluated: BTreeMap::new(),
     };
-    let known = ClusterFacts::of(scene);
+    let known = ClusterFacts::new(environment);
     let is_judged = |it: &Object| is_applied(it) && !is_policy(it);
-    for placed in scene.objects.iter().filter(|it| is_judged(&it.object)) {
-        let object = &*placed.object;
+    for sourced in environment
+        .objects
+        .iter()
+        .filter(|it| is_judged(&it.object))
+    {
+        let object = &*sourced.object;
         let whole = PolicySubject {
             title: object.id().to_string(),
             node: object.node.clone(),
@@ -68,8 +72,8 @@ pub(super) fn findings(
         for mut subject in [whole].into_iter().chain(pods_of(object)) {
             subject.node = defaulted(subject.node);
             let created = known.created(object, &subject.node);
-            evaluation.kyverno(placed, &subject, &created);
-            evaluation.admission(placed, &subject, &created);
+            evaluation.kyverno(sourced, &subject, &created);
+            evaluation.admission(sourced, &subject, &created);
         }
     }
     evaluation.finish()
@@ -90,7 +94,7 @@ struct Evaluation<'a> {
 impl<'a> Evaluation<'a> {
     fn kyverno(
         &mut self,
-        placed: &'a SourcedObject<'a>,
+        sourced: &'a SourcedObject<'a>,
         subject: &PolicySubject,
         created: &Created<'_>,
     ) {
@@ -103,16 +107,16 @@ impl<'a> Evaluation<'a> {
                 }
                 Outcome::Unevaluated => {
                     let key = (format!("Kyverno's rule `{title}`"), finding.message);
-                    self.unevaluated.entry(key).or_default().push(placed);
+                    self.unevaluated.entry(key).or_default().push(sourced);
                 }
-                _ => self.found.push(broken_rule(placed, subject, &finding)),
+                _ => self.found.push(broken_rule(sourced, subject, &finding)),
             }
         }
     }
 
     fn admission(
         &mut self,
-        placed: &'a SourcedObject<'a>,
+        sourced: &'a SourcedObject<'a>,
         subject: &PolicySubject,
         created: &Created<'_>,
     ) {
@@ -126,11 +130,11 @@ impl<'a> Evaluation<'a> {
                 Outcome::Unevaluated => {
                     let policy = format!("{} `{name}`", kind_of(&finding));
                     let key = (policy, finding.message);
-                    self.unevaluated.entry(key).or_default().push(placed);
+                    self.unevaluated.entry(key).or_default().push(sourced);
                 }
                 _ => {
                     let own = self.help.iter().find(|it| it.0 == finding.span);
-                    let fault = broken(placed, subject, &finding);
+                    let fault = broken(sourced, subject, &finding);
                     self.found.push(match own {
                         Some((_, help)) => fault.help(help.clone()),
                         None => fault,
@@ -150,7 +154,7 @@ impl<'a> Evaluation<'a> {
 
 /// An object that a rule of Kyverno rejects.
 fn broken_rule(
-    placed: &SourcedObject<'_>,
+    sourced: &SourcedObject<'_>,
     subject: &PolicySubject,
     finding: &KyvernoFinding<'_>,
 ) -> Diagnostic {
@@ -161,7 +165,7 @@ fn broken_rule(
     );
     let field = subject.path.join(&finding.field);
     let fault = violation(&subject.title, &policy, &finding.message, finding.outcome);
-    let fault = fault.at(place(placed, &field));
+    let fault = fault.at(location(sourced, &field));
     match finding.outcome {
         Outcome::Deny => fault.help("change the object; Kyverno rejects it"),
         _ => fault,
@@ -186,14 +190,14 @@ fn violation(title: &str, policy: &str, message: &str, outcome: Outcome) -> Diag
 /// Kyverno policies with rules that are not evaluated.
 fn not_evaluated_kyverno(
     policies: &KyvernoPolicies<'_>,
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
 ) -> Vec<Diagnostic> {
     let found = policies.unevaluated().map(|(policy, reason)| {
         let message = format!("{} is only partly evaluated: {reason}", policy.id());
         let fault = Diagnostic::note("unevaluated-policy", message);
-        let mut objects = scene.objects.iter();
-        let placed = objects.find(|it| std::ptr::eq(&*it.object, policy));
-        let at = placed.map(|it| place(it, &FieldPath::root()));
+        let mut objects = environment.objects.iter();
+        let sourced = objects.find(|it| std::ptr::eq(&*it.object, policy));
+        let at = sourced.map(|it| location(it, &FieldPath::root()));
         fault.at(at.unwrap_or_else(|| policy.span().clone()))
     });
     found.collect()
@@ -208,14 +212,14 @@ struct PolicySubject {
 }
 
 fn broken(
-    placed: &SourcedObject<'_>,
+    sourced: &SourcedObject<'_>,
     subject: &PolicySubject,
     finding: &PolicyFinding<'_>,
 ) -> Diagnostic {
     let policy = format!("{} `{}`", kind_of(finding), finding.policy.name());
     let field = subject.path.join(&finding.field);
     let fault = violation(&subject.title, &policy, &finding.message, finding.outcome);
-    let fault = fault.at(place(placed, &field));
+    let fault = fault.at(location(sourced, &field));
     match finding.outcome {
         _ if is_own(finding) => fault.related(&finding.span, "the policy's rule"),
         Outcome::Deny if is_kyverno(finding.policy) => {
@@ -242,7 +246,7 @@ fn is_own(finding: &PolicyFinding<'_>) -> bool {
 
 /// Whether a location is in the folder of policies.
 fn is_in_workspace(span: &Span) -> bool {
-    Folder::of(span.path()) == Some(Folder::Policies)
+    Folder::containing(span.path()) == Some(Folder::Policies)
 }
 
 /// A policy of the workspace that cannot be evaluated, at its own line.
@@ -262,7 +266,7 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
         "{policy} is not evaluated for {}{more}: {reason}",
         first.object.id()
     );
-    Some(Diagnostic::warning("unevaluated-policy", message).at(place(first, &FieldPath::root())))
+    Some(Diagnostic::warning("unevaluated-policy", message).at(location(first, &FieldPath::root())))
 }
 
 fn is_policy(object: &Object) -> bool {
@@ -284,8 +288,8 @@ fn other_policy(object: &Object) -> Option<Diagnostic> {
 }
 
 /// The line of a field, or of the list that a macro iterates over; otherwise of the object's name.
-fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
-    let node = &placed.object.node;
+fn location(sourced: &SourcedObject<'_>, field: &FieldPath) -> Span {
+    let node = &sourced.object.node;
     let mut field = field.clone();
     let is_there = node.at_path(&field).is_some();
     if !is_there {
@@ -296,7 +300,7 @@ fn place(placed: &SourcedObject<'_>, field: &FieldPath) -> Span {
     if found.is_none_or(|it| !is_there && it.as_mapping().is_some()) {
         field = FieldPath::dotted("metadata.name");
     }
-    placed.line(&field)
+    sourced.line(&field)
 }
 
 /// The pods of a Kubernetes workload, as its controller would create them.
@@ -340,8 +344,8 @@ struct ClusterFacts<'a> {
 }
 
 impl<'a> ClusterFacts<'a> {
-    fn of(scene: &'a EnvironmentObjects<'_>) -> ClusterFacts<'a> {
-        let objects = scene.objects.iter().map(|it| &*it.object);
+    fn new(environment: &'a EnvironmentObjects<'_>) -> ClusterFacts<'a> {
+        let objects = environment.objects.iter().map(|it| &*it.object);
         let definitions = objects.filter(|it| it.kind() == "CustomResourceDefinition");
         let resources = definitions
             .filter_map(|it| {
@@ -352,7 +356,7 @@ impl<'a> ClusterFacts<'a> {
             })
             .collect();
         ClusterFacts {
-            namespaces: scene.namespaces(),
+            namespaces: environment.namespaces(),
             resources,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::{EnvironmentObjects, SourcedObject};
-use super::substitution::{is_settable, substitutions, texts, words};
+use super::environment::{EnvironmentObjects, SourcedObject};
+use super::substitution::{is_settable, substitutions, text_kind, texts};
 use super::{Check, Faults, RuleKind};
 use crate::deploy::envsubst::{Fault, mentions};
 use crate::diag::Severity;
@@ -25,8 +25,8 @@ a digit.",
     check: RuleKind::Objects(check),
 };
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    for substitution in substitutions(scene) {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    for substitution in substitutions(environment) {
         check_names(substitution.kustomization, faults);
         for target in &substitution.targets {
             let mut reported = BTreeSet::new();
@@ -65,7 +65,7 @@ fn report(
     text: &str,
     faults: &mut Faults,
 ) {
-    let (id, what) = (target.object.id(), words(text));
+    let (id, what) = (target.object.id(), text_kind(text));
     let (shown, reason) = (fault.text, fault.reason);
     let message = format!(
         "Flux cannot parse `{shown}` in {what} {id} and rejects the whole Kustomization: {reason}"

@@ -1,6 +1,6 @@
 //! Sync waves that are not integers.
 
-use super::scene::EnvironmentObjects;
+use super::environment::EnvironmentObjects;
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
@@ -19,17 +19,17 @@ As in all annotations, the value must be a string: `argocd.argoproj.io/sync-wave
 
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    for placed in &scene.objects {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    for sourced in &environment.objects {
         let path = FieldPath::dotted("metadata.annotations").key(WAVE);
-        let wave = placed.object.node.at_path(&path).and_then(Node::as_str);
+        let wave = sourced.object.node.at_path(&path).and_then(Node::as_str);
         let Some(wave) = wave.filter(|it| it.parse::<i64>().is_err()) else {
             continue;
         };
-        let id = placed.object.id();
+        let id = sourced.object.id();
         let message = format!("invalid sync wave `{wave}`: Argo CD puts {id} in wave 0");
         faults.push(
-            placed,
+            sourced,
             &path,
             message,
             "write an integer as a string: `\"1\"`",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use self::policy::Policy;
 use self::target::{Client, Target, targets};
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::{Object, Selects};
@@ -36,23 +36,23 @@ Nothing is reported where a chart or another kind of network policy may allow th
     check: RuleKind::Objects(check),
 };
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let mut policies: BTreeMap<&str, Vec<(&SourcedObject<'_>, Policy<'_>)>> = BTreeMap::new();
-    for placed in &scene.objects {
-        if let Some(policy) = Policy::of(&placed.object) {
-            let of_namespace = policies.entry(placed.object.namespace()).or_default();
-            of_namespace.push((placed, policy));
+    for sourced in &environment.objects {
+        if let Some(policy) = Policy::from_object(&sourced.object) {
+            let of_namespace = policies.entry(sourced.object.namespace()).or_default();
+            of_namespace.push((sourced, policy));
         }
     }
     // A chart in the namespace may contain policies that allow more.
-    for namespace in scene.chart_namespaces() {
+    for namespace in environment.chart_namespaces() {
         policies.remove(namespace);
     }
-    if policies.is_empty() || has_other_policies(scene) {
+    if policies.is_empty() || has_other_policies(environment) {
         return;
     }
-    let namespaces = scene.namespaces();
-    for target in targets(scene, |namespace| policies.contains_key(namespace)) {
+    let namespaces = environment.namespaces();
+    for target in targets(environment, |namespace| policies.contains_key(namespace)) {
         if let Some(policies) = policies.get(target.namespace) {
             report(&target, policies, &namespaces, faults);
         }
@@ -68,10 +68,10 @@ fn report(
 ) {
     let selecting: Vec<_> = policies
         .iter()
-        .map(|(placed, policy)| (placed, policy, policy.selects(&target.labels)))
+        .map(|(sourced, policy)| (sourced, policy, policy.selects(&target.labels)))
         .filter(|it| it.2 != Selects::Never)
         .collect();
-    let Some((placed, ..)) = selecting.iter().find(|it| it.2 == Selects::Always) else {
+    let Some((sourced, ..)) = selecting.iter().find(|it| it.2 == Selects::Always) else {
         return;
     };
     let is_allowed = |port: &_| {
@@ -110,16 +110,16 @@ fn report(
     };
     let message = format!(
         "{} blocks {ports} of {} for {client}",
-        placed.object.id(),
+        sourced.object.id(),
         target.title
     );
     let field = FieldPath::dotted("metadata.name");
-    faults.push(placed, &field, message, &help);
+    faults.push(sourced, &field, message, &help);
 }
 
 /// Whether there are policies of other kinds, such as Cilium's, which may allow more.
-fn has_other_policies(scene: &EnvironmentObjects<'_>) -> bool {
-    scene.objects.iter().any(|it| {
+fn has_other_policies(environment: &EnvironmentObjects<'_>) -> bool {
+    environment.objects.iter().any(|it| {
         it.object.kind().contains("NetworkPolicy") && &*it.object.gvk().group != policy::GROUP
     })
 }

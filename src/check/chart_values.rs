@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use crate::deploy::ChartInput;
 use crate::diag::{Diagnostic, Span};
 use crate::object::ObjectId;
@@ -15,13 +15,13 @@ use pleach_helm::values::{KnownValues, SchemaFault, UnknownValue, Values};
 use serde_json::Value as Json;
 
 /// The maximum number of charts in the cache, for long-running programs.
-const REMEMBERED_MAX: usize = 64;
+const CACHED_MAX: usize = 64;
 
 /// The known values of a chart, cached by its content: the language server needs the same ones after every keystroke.
 fn known(input: &ChartInput) -> Arc<KnownValues> {
     static KNOWN: Mutex<BTreeMap<u64, Arc<KnownValues>>> = Mutex::new(BTreeMap::new());
     if input.values.values().any(has_template) {
-        return Arc::new(KnownValues::of(&input.chart, &input.values));
+        return Arc::new(KnownValues::new(&input.chart, &input.values));
     }
     let mut hasher = DefaultHasher::new();
     hash(&input.chart, &mut hasher);
@@ -31,9 +31,9 @@ fn known(input: &ChartInput) -> Arc<KnownValues> {
         return known.clone();
     }
     drop(remembered);
-    let found = Arc::new(KnownValues::of(&input.chart, &Values::new()));
+    let found = Arc::new(KnownValues::new(&input.chart, &Values::new()));
     let mut remembered = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if remembered.len() >= REMEMBERED_MAX {
+    if remembered.len() >= CACHED_MAX {
         remembered.clear();
     }
     remembered.insert(key, found.clone());
@@ -65,13 +65,13 @@ fn has_template(value: &Json) -> bool {
 }
 
 /// Findings about the chart values of releases.
-pub(super) fn findings(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
-    let names: BTreeSet<&ObjectId> = scene.inputs.iter().map(|it| &it.0).collect();
-    let objects = scene.objects.iter().map(|it| (it.object.id(), it));
+pub(super) fn findings(environment: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
+    let names: BTreeSet<&ObjectId> = environment.inputs.iter().map(|it| &it.0).collect();
+    let objects = environment.objects.iter().map(|it| (it.object.id(), it));
     let releases: BTreeMap<ObjectId, &SourcedObject<'_>> =
         objects.filter(|it| names.contains(&it.0)).collect();
     let mut found = Vec::new();
-    for (id, input) in &scene.inputs {
+    for (id, input) in &environment.inputs {
         let release = ReleaseValues {
             id,
             input,
@@ -126,9 +126,9 @@ impl ReleaseValues<'_> {
                 true => it.value.span(),
                 false => it.key.span(),
             });
-            let place = self.place(&fault.path, span);
+            let location = self.location(&fault.path, span);
             let found = Diagnostic::error("invalid-chart-value", message);
-            Some(at(found, place).help(
+            Some(at(found, location).help(
                 "change the value; Helm does not install the chart with it. See `values.schema.json` of the chart",
             ))
         });
@@ -158,8 +158,11 @@ impl ReleaseValues<'_> {
         let object = self.object.filter(|_| self.input.asked.is_none());
         let is_written = |it: &&Span| object.is_none_or(|object| object.is_written(it));
         let span = spans.into_iter().find(is_written)?;
-        let place = self.place(&value.path, Some(span));
-        let found = at(Diagnostic::warning("unknown-chart-value", message), place);
+        let location = self.location(&value.path, Some(span));
+        let found = at(
+            Diagnostic::warning("unknown-chart-value", message),
+            location,
+        );
         let key = value.path.last().map_or("", String::as_str);
         let found = found.did_you_mean(key, value.known.iter().map(String::as_str));
         Some(match found.help.is_empty() {
@@ -178,7 +181,7 @@ impl ReleaseValues<'_> {
     }
 
     /// The line of a value in the input, or else in the release.
-    fn place(&self, path: &[String], span: Option<&Span>) -> Option<Span> {
+    fn location(&self, path: &[String], span: Option<&Span>) -> Option<Span> {
         if self.input.asked.is_some() {
             return span.or(self.input.asked.as_ref()).map(Span::outermost);
         }
@@ -202,9 +205,9 @@ impl ReleaseValues<'_> {
     }
 }
 
-fn at(found: Diagnostic, place: Option<Span>) -> Diagnostic {
-    match place {
-        Some(place) => found.at(place),
+fn at(found: Diagnostic, location: Option<Span>) -> Diagnostic {
+    match location {
+        Some(location) => found.at(location),
         None => found,
     }
 }

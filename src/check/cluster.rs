@@ -32,7 +32,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// The cluster of an environment.
-    pub fn of(
+    pub fn new(
         manifests: &EnvironmentManifests<'_>,
         charts: &Charts<'_>,
         workspace: &[Arc<Source>],

@@ -1,6 +1,6 @@
 //! `dependsOn` with an object that does not exist.
 
-use super::scene::EnvironmentObjects;
+use super::environment::EnvironmentObjects;
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::Object;
@@ -22,21 +22,21 @@ bootstrap`.",
     check: RuleKind::Whole(check),
 };
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = super::dependency_circle::waiting(scene);
-    for placed in &scene.objects {
-        for (index, (namespace, name)) in dependencies(&placed.object).into_iter().enumerate() {
-            let kind = placed.object.kind();
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let known = super::dependency_circle::waiting(environment);
+    for sourced in &environment.objects {
+        for (index, (namespace, name)) in dependencies(&sourced.object).into_iter().enumerate() {
+            let kind = sourced.object.kind();
             // Objects that `flux bootstrap` creates are not in the tree.
             if name == "flux-system" || known.contains_key(&(kind, namespace, name)) {
                 continue;
             }
-            let id = placed.object.id();
+            let id = sourced.object.id();
             let message =
                 format!("{id} depends on {kind} `{namespace}/{name}`, which does not exist");
             let path = FieldPath::dotted_at("spec.dependsOn.*.name", index);
             faults.push(
-                placed,
+                sourced,
                 &path,
                 message,
                 "correct the name, or remove the dependency",

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::made::Made;
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::created_objects::CreatedObjects;
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::layout::Output;
@@ -31,23 +31,23 @@ If it is created by other means, add a comment to the reference: `# pleach: allo
 
 const HELP: &str = "correct the name, or add the object; if it is created by other means, add `# pleach: allow[dangling-source] REASON`";
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = Referable::of(scene);
-    for placed in &scene.objects {
-        let object = &*placed.object;
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let known = Referable::new(environment);
+    for sourced in &environment.objects {
+        let object = &*sourced.object;
         match (object.kind(), &*object.gvk().group) {
             ("Kustomization", "kustomize.toolkit.fluxcd.io") => {
-                known.source(placed, "spec.sourceRef", faults);
-                known.variables(placed, faults);
-                known.path(placed, scene, faults);
+                known.source(sourced, "spec.sourceRef", faults);
+                known.variables(sourced, faults);
+                known.path(sourced, environment, faults);
             }
             ("HelmRelease", "helm.toolkit.fluxcd.io") => {
-                known.source(placed, "spec.chart.spec.sourceRef", faults);
-                known.source(placed, "spec.chartRef", faults);
-                known.values(placed, faults);
+                known.source(sourced, "spec.chart.spec.sourceRef", faults);
+                known.source(sourced, "spec.chartRef", faults);
+                known.values(sourced, faults);
             }
             ("HelmChart", "source.toolkit.fluxcd.io") => {
-                known.source(placed, "spec.sourceRef", faults);
+                known.source(sourced, "spec.sourceRef", faults);
             }
             _ => {}
         }
@@ -59,7 +59,7 @@ type Identity<'a> = (&'a str, &'a str, &'a str);
 
 /// The objects and folders that references may name.
 struct Referable<'a> {
-    made: Made<'a>,
+    made: CreatedObjects<'a>,
     /// Sources and charts of the environment, and the sources that it is synced from.
     sources: BTreeSet<Identity<'a>>,
     /// The number of charts that are installed in each namespace.
@@ -71,39 +71,39 @@ struct Referable<'a> {
 }
 
 impl<'a> Referable<'a> {
-    fn of(scene: &'a EnvironmentObjects<'_>) -> Referable<'a> {
+    fn new(environment: &'a EnvironmentObjects<'_>) -> Referable<'a> {
         let mut known = Referable {
-            made: Made::of(scene),
+            made: CreatedObjects::new(environment),
             sources: BTreeSet::new(),
             charts: BTreeMap::new(),
             with_config_maps: BTreeSet::new(),
             tree: None,
         };
-        for namespace in scene.chart_namespaces() {
+        for namespace in environment.chart_namespaces() {
             *known.charts.entry(namespace).or_default() += 1;
         }
-        for placed in &scene.objects {
-            let object = &*placed.object;
+        for sourced in &environment.objects {
+            let object = &*sourced.object;
             if &*object.gvk().group == "source.toolkit.fluxcd.io" {
                 let identity = (object.kind(), object.namespace(), object.name());
                 known.sources.insert(identity);
             } else if object.kind() == "ConfigMap" {
                 known.with_config_maps.insert(object.namespace());
-            } else if is_rendered(placed) && object.kind() == "Kustomization" {
+            } else if is_rendered(sourced) && object.kind() == "Kustomization" {
                 let reference = object.node.at_keys(&["spec", "sourceRef"]);
                 known
                     .sources
                     .extend(reference.and_then(|it| identity(it, object)));
-                known.tree = known.tree.or_else(|| top(object, &scene.folders));
+                known.tree = known.tree.or_else(|| top(object, &environment.folders));
             }
         }
         known
     }
 
-    fn source(&self, placed: &SourcedObject<'_>, field: &str, faults: &mut Faults) {
+    fn source(&self, sourced: &SourcedObject<'_>, field: &str, faults: &mut Faults) {
         let path = FieldPath::dotted(field);
-        let reference = placed.object.node.at_path(&path);
-        let Some((kind, namespace, name)) = reference.and_then(|it| identity(it, &placed.object))
+        let reference = sourced.object.node.at_path(&path);
+        let Some((kind, namespace, name)) = reference.and_then(|it| identity(it, &sourced.object))
         else {
             return;
         };
@@ -114,62 +114,62 @@ impl<'a> Referable<'a> {
         let names = names.filter(|it| it.0 == kind && it.1 == namespace);
         let message = format!(
             "{} refers to {kind} `{namespace}/{name}`, which does not exist",
-            placed.object.id()
+            sourced.object.id()
         );
         let known = names.map(|it| it.2);
-        faults.push_name(placed, &path.key("name"), message, known, HELP);
+        faults.push_name(sourced, &path.key("name"), message, known, HELP);
     }
 
     /// `postBuild.substituteFrom`: a missing one fails the Kustomization.
-    fn variables(&self, placed: &SourcedObject<'_>, faults: &mut Faults) {
-        let namespace = placed.object.namespace();
-        for (index, (kind, name)) in needed(&placed.object, "spec.postBuild.substituteFrom") {
+    fn variables(&self, sourced: &SourcedObject<'_>, faults: &mut Faults) {
+        let namespace = sourced.object.namespace();
+        for (index, (kind, name)) in needed(&sourced.object, "spec.postBuild.substituteFrom") {
             let is_elsewhere = kind == "ConfigMap" && !self.with_config_maps.contains(namespace);
             if !is_elsewhere && !self.made.has(kind, namespace, name) {
                 let path = FieldPath::dotted_at("spec.postBuild.substituteFrom.*.name", index);
-                self.report(placed, "variables", (kind, namespace, name), &path, faults);
+                self.report(sourced, "variables", (kind, namespace, name), &path, faults);
             }
         }
     }
 
     /// `valuesFrom`: a missing one fails the release. The objects of another chart in the namespace are unknown.
-    fn values(&self, placed: &SourcedObject<'_>, faults: &mut Faults) {
-        let namespace = placed.object.namespace();
+    fn values(&self, sourced: &SourcedObject<'_>, faults: &mut Faults) {
+        let namespace = sourced.object.namespace();
         if self.charts.get(namespace).is_some_and(|it| *it > 1) {
             return;
         }
-        for (index, (kind, name)) in needed(&placed.object, "spec.valuesFrom") {
+        for (index, (kind, name)) in needed(&sourced.object, "spec.valuesFrom") {
             if !self.made.has_outside_charts(kind, namespace, name) {
                 let path = FieldPath::dotted_at("spec.valuesFrom.*.name", index);
-                self.report(placed, "values", (kind, namespace, name), &path, faults);
+                self.report(sourced, "values", (kind, namespace, name), &path, faults);
             }
         }
     }
 
     fn report(
         &self,
-        placed: &SourcedObject<'_>,
+        sourced: &SourcedObject<'_>,
         what: &str,
         (kind, namespace, name): Identity<'_>,
         path: &FieldPath,
         faults: &mut Faults,
     ) {
-        let id = placed.object.id();
+        let id = sourced.object.id();
         let message = format!(
             "{id} takes {what} from {kind} `{name}`, which does not exist in namespace `{namespace}`"
         );
-        faults.push(placed, path, message, HELP);
+        faults.push(sourced, path, message, HELP);
     }
 
     /// `spec.path`, if it begins like the paths of rendered folders.
     fn path(
         &self,
-        placed: &SourcedObject<'_>,
-        scene: &EnvironmentObjects<'_>,
+        sourced: &SourcedObject<'_>,
+        environment: &EnvironmentObjects<'_>,
         faults: &mut Faults,
     ) {
         let field = FieldPath::dotted("spec.path");
-        let path = placed.object.node.at_path(&field).and_then(Node::as_str);
+        let path = sourced.object.node.at_path(&field).and_then(Node::as_str);
         let below = self.tree.zip(path).and_then(|(top, path)| {
             let path = plain(path);
             path.strip_prefix(top)?.strip_prefix('/')
@@ -177,20 +177,20 @@ impl<'a> Referable<'a> {
         let Some(folder) = below.and_then(TreePath::new) else {
             return;
         };
-        if !is_rendered(placed) && !scene.folders.contains(&folder) {
+        if !is_rendered(sourced) && !environment.folders.contains(&folder) {
             let message = format!(
                 "{} applies `{folder}` of the rendered tree, which does not exist",
-                placed.object.id()
+                sourced.object.id()
             );
             let help = "correct the path; the folder of a claim is `apps/<environment>/<claim>` or `infrastructure/<environment>/<claim>`";
-            faults.push(placed, &field, message, help);
+            faults.push(sourced, &field, message, help);
         }
     }
 }
 
 /// Whether the object is one that applies the rendered tree.
-fn is_rendered(placed: &SourcedObject<'_>) -> bool {
-    Output::is_of_cluster(&placed.folder)
+fn is_rendered(sourced: &SourcedObject<'_>) -> bool {
+    Output::is_of_cluster(&sourced.folder)
 }
 
 /// The target of a reference. The default namespace is that of the object.

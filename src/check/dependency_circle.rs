@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dangling_dependency::dependencies;
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::FieldPath;
@@ -25,9 +25,9 @@ type Key<'a> = (&'a str, &'a str, &'a str);
 
 /// All objects with dependencies, or that can be one.
 pub(super) fn waiting<'a, 'b>(
-    scene: &'a EnvironmentObjects<'b>,
+    environment: &'a EnvironmentObjects<'b>,
 ) -> BTreeMap<Key<'a>, &'a SourcedObject<'b>> {
-    let all = scene.objects.iter();
+    let all = environment.objects.iter();
     let kinds = all.filter(|it| matches!(it.object.kind(), "Kustomization" | "HelmRelease"));
     kinds
         .map(|it| {
@@ -39,29 +39,29 @@ pub(super) fn waiting<'a, 'b>(
         .collect()
 }
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = waiting(scene);
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let known = waiting(environment);
     let mut done = BTreeSet::new();
     for start in known.keys() {
-        let Some(circle) = circle(*start, &known, &mut done) else {
+        let Some(circle) = find_cycle(*start, &known, &mut done) else {
             continue;
         };
-        let Some(placed) = circle.first().and_then(|it| known.get(it)) else {
+        let Some(sourced) = circle.first().and_then(|it| known.get(it)) else {
             continue;
         };
         let names: Vec<&str> = circle.iter().chain(circle.first()).map(|it| it.2).collect();
         let message = format!(
             "dependency cycle of {}s: {}",
-            placed.object.kind(),
+            sourced.object.kind(),
             names.join(" → ")
         );
         let path = FieldPath::dotted("spec.dependsOn");
-        faults.push(placed, &path, message, "remove one of the dependencies");
+        faults.push(sourced, &path, message, "remove one of the dependencies");
     }
 }
 
 /// A cycle that is reachable from `start`, by depth-first search; each object is visited once.
-fn circle<'a>(
+fn find_cycle<'a>(
     start: Key<'a>,
     known: &BTreeMap<Key<'a>, &'a SourcedObject<'_>>,
     done: &mut BTreeSet<Key<'a>>,

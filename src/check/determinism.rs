@@ -7,13 +7,15 @@ use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::tree::{Tree, TreePath};
 
 /// A finding for each file that differs, with the claim and the templates that it is rendered from.
-pub fn twice(first: &Tree, second: &Tree, origins: &Origins) -> Diagnostics {
+pub fn compare_runs(first: &Tree, second: &Tree, origins: &Origins) -> Diagnostics {
     let all: BTreeSet<&TreePath> = first.iter().chain(second.iter()).map(|it| it.0).collect();
     let differing = all.into_iter().filter(|it| first.get(it) != second.get(it));
-    differing.map(|path| unstable(path, origins)).collect()
+    differing
+        .map(|path| not_reproducible(path, origins))
+        .collect()
 }
 
-fn unstable(path: &TreePath, origins: &Origins) -> Diagnostic {
+fn not_reproducible(path: &TreePath, origins: &Origins) -> Diagnostic {
     let message = format!("two renderings of the same input differ in `{path}`");
     let fault = Diagnostic::error("unstable-file", message);
     let folder = path.parent().unwrap_or_else(TreePath::root);
@@ -23,12 +25,12 @@ fn unstable(path: &TreePath, origins: &Origins) -> Diagnostic {
     let templates = origin.objects.iter().map(|it| it.span().path().to_string());
     let templates: BTreeSet<String> = templates.map(|it| format!("`{it}`")).collect();
     let templates: Vec<String> = templates.into_iter().collect();
-    let place = origin.claim.span.clone();
-    let place = place.unwrap_or_else(|| Span::new(&Source::new(path.clone(), ""), 0..0));
+    let location = origin.claim.span.clone();
+    let location = location.unwrap_or_else(|| Span::new(&Source::new(path.clone(), ""), 0..0));
     let help = format!(
         "{} is rendered by {}",
         origin.claim.title,
         templates.join(", ")
     );
-    fault.at(place).help(help)
+    fault.at(location).help(help)
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::cluster::Cluster;
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::lines::Lines;
-use super::scene::{EnvironmentObjects, SourcedObject};
-use super::{Demands, RuleKind, run_checks};
+use super::{RuleKind, ValidationOptions, run_checks};
 use crate::deploy::ChartInputs;
 use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::object::{Object, ObjectId};
@@ -33,7 +33,7 @@ pub fn check_groups(
     shared: &ObjectGroup,
     groups: &[ObjectGroup],
     cluster: &Cluster,
-    demands: Demands,
+    options: ValidationOptions,
 ) -> Diagnostics {
     let lines = Lines::default();
     let budget = RuleBudget::default();
@@ -57,14 +57,15 @@ pub fn check_groups(
             .chain(&of_cluster)
             .filter(|it| !own.contains(&it.id()));
         let objects = group.objects.iter().chain(others.copied());
-        let scene = EnvironmentObjects {
-            objects: objects.map(|it| placed(it, &lines)).collect(),
+        let environment = EnvironmentObjects {
+            objects: objects.map(|it| sourced_object(it, &lines)).collect(),
             inputs: group.inputs.clone(),
             is_partial: true,
             ..EnvironmentObjects::default()
         };
         let is_wanted = |it: &RuleKind| matches!(it, RuleKind::Each(_));
-        let faults = run_checks(name, &scene, cluster, demands, &budget, is_wanted).into_iter();
+        let faults =
+            run_checks(name, &environment, cluster, options, &budget, is_wanted).into_iter();
         found.extend(faults.map(|it| at_request(it, &group.inputs)));
     }
     found.move_outermost();
@@ -95,8 +96,8 @@ fn at_request(fault: Diagnostic, inputs: &ChartInputs) -> Diagnostic {
     }
 }
 
-fn placed<'a>(object: &'a Object, lines: &'a Lines<'a>) -> SourcedObject<'a> {
-    SourcedObject::alone(object, TreePath::root(), lines)
+fn sourced_object<'a>(object: &'a Object, lines: &'a Lines<'a>) -> SourcedObject<'a> {
+    SourcedObject::without_environment(object, TreePath::root(), lines)
 }
 
 /// The definitions of all groups, each once, by the API group that they define.

@@ -1,6 +1,6 @@
 //! ConfigMaps and Secrets that contain a Git LFS pointer instead of a file.
 
-use super::scene::EnvironmentObjects;
+use super::environment::EnvironmentObjects;
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::yaml::{FieldPath, Node};
@@ -22,24 +22,24 @@ Run `git lfs pull` before `pleach render`, or do not use LFS for files that are 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1";
 const ENCODED: &str = "dmVyc2lvbiBodHRwczovL2dpdC1sZnMuZ2l0aHViLmNvbS9zcGVj";
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let holders = scene.objects.iter().filter(|it| {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let holders = environment.objects.iter().filter(|it| {
         let kind = it.object.kind();
         it.object.api_version() == "v1" && ["ConfigMap", "Secret"].contains(&kind)
     });
-    for placed in holders {
+    for sourced in holders {
         for field in ["data", "stringData", "binaryData"] {
-            let data = placed.object.node.get(field).and_then(Node::as_mapping);
+            let data = sourced.object.node.get(field).and_then(Node::as_mapping);
             for entry in data.into_iter().flatten() {
                 let text = entry.value.as_str().unwrap_or("");
                 if text.starts_with(POINTER) || text.starts_with(ENCODED) {
                     let key = entry.key.as_str().unwrap_or("");
-                    let id = placed.object.id();
+                    let id = sourced.object.id();
                     let message =
                         format!("`{key}` of {id} is a Git LFS pointer instead of the file");
                     let help = "run `git lfs pull`, then `pleach render`";
                     let path = FieldPath::root().key(field).key(key);
-                    faults.push(placed, &path, message, help);
+                    faults.push(sourced, &path, message, help);
                 }
             }
         }

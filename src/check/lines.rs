@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Demands, check_at};
+use super::{ValidationOptions, check_at};
 use crate::chart::Cache;
 use crate::diag::{Diagnostics, Span};
 use crate::object::{Object, ObjectId};
@@ -53,7 +53,7 @@ impl Lines<'_> {
         // The innermost condition comes last.
         value
             .or_else(|| written.next_back())
-            .map(|it| it.place.clone())
+            .map(|it| it.location.clone())
     }
 }
 
@@ -76,7 +76,7 @@ pub fn check_workspace(
     compiled: &Compiled,
     files: &dyn Files,
     cache: Option<Cache>,
-    demands: Demands,
+    demands: ValidationOptions,
 ) -> Diagnostics {
     let Compiled {
         tree,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::made::{is_custom, names};
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::created_objects::{is_custom, names};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::engine::ENGINES;
@@ -28,25 +28,28 @@ Add the Namespace, or correct the name. If it is created by other means, list it
 };
 
 /// Namespaces that every cluster has.
-const OF_CLUSTER: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+const SYSTEM_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let objects = || scene.objects.iter().map(|it| &*it.object);
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let objects = || environment.objects.iter().map(|it| &*it.object);
     if !objects().any(is_namespace) {
         return;
     }
     let mut known: BTreeSet<&str> = objects().filter_map(created).collect();
-    known.extend(OF_CLUSTER);
-    known.extend(scene.given_namespaces.iter().map(String::as_str));
+    known.extend(SYSTEM_NAMESPACES);
+    known.extend(environment.given_namespaces.iter().map(String::as_str));
     // The namespaces of the sync engine exist before anything is applied.
-    let of_engine = scene.objects.iter().filter(|it| it.is_of_environment());
+    let of_engine = environment
+        .objects
+        .iter()
+        .filter(|it| it.is_of_environment());
     known.extend(of_engine.map(|it| it.object.namespace()));
     known.extend(ENGINES.iter().map(|it| it.namespace));
     let mut missing: BTreeMap<&str, Vec<&SourcedObject<'_>>> = BTreeMap::new();
-    for placed in &scene.objects {
-        let namespace = placed.object.namespace();
+    for sourced in &environment.objects {
+        let namespace = sourced.object.namespace();
         if !namespace.is_empty() && !known.contains(namespace) {
-            missing.entry(namespace).or_default().push(placed);
+            missing.entry(namespace).or_default().push(sourced);
         }
     }
     if missing.is_empty() {

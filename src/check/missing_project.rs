@@ -1,7 +1,7 @@
 //! Applications in a project that does not exist.
 
 use super::applications::applications;
-use super::scene::EnvironmentObjects;
+use super::environment::EnvironmentObjects;
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 
@@ -17,22 +17,22 @@ means, add a comment to the reference: `# pleach: allow[missing-project] made by
     check: RuleKind::Whole(check),
 };
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
     // The project of the root Application is created together with Argo CD.
-    let all = applications(scene).filter(|it| !it.placed.is_of_environment());
+    let all = applications(environment).filter(|it| !it.sourced.is_of_environment());
     for application in all {
         let Some(project) = application.text(&["project"]) else {
             continue;
         };
         // An empty name means the default project.
-        if matches!(project, "" | "default") || scene.projects.contains(project) {
+        if matches!(project, "" | "default") || environment.projects.contains(project) {
             continue;
         }
-        let id = application.placed.object.id();
+        let id = application.sourced.object.id();
         let message = format!("{id} refers to AppProject `{project}`, which does not exist");
-        let known = scene.projects.iter().map(String::as_str);
+        let known = environment.projects.iter().map(String::as_str);
         let help = "correct the name, or add the AppProject; if it is created by other means, add `# pleach: allow[missing-project] REASON`";
-        let place = application.place("project");
-        faults.push_name(application.placed, &place, message, known, help);
+        let location = application.location("project");
+        faults.push_name(application.sourced, &location, message, known, help);
     }
 }

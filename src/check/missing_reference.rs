@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::made::Made;
+use super::created_objects::CreatedObjects;
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::pods::{Pod, pods};
-use super::scene::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::ObjectId;
@@ -35,17 +35,17 @@ struct Reference<'a> {
     path: FieldPath,
 }
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let made = Made::of(scene);
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let made = CreatedObjects::new(environment);
     let mut users: BTreeMap<_, Vec<(&SourcedObject<'_>, FieldPath)>> = BTreeMap::new();
-    for placed in &scene.objects {
-        let namespace = placed.object.namespace();
-        for reference in pods(&placed.object).iter().flat_map(references) {
+    for sourced in &environment.objects {
+        let namespace = sourced.object.namespace();
+        for reference in pods(&sourced.object).iter().flat_map(references) {
             let name = reference.name.as_str().unwrap_or("");
             if !name.is_empty() && !made.has(reference.kind, namespace, name) {
                 let key = (reference.kind, namespace, name.to_string());
                 let users = users.entry(key).or_default();
-                users.push((placed, reference.path));
+                users.push((sourced, reference.path));
             }
         }
     }

@@ -18,7 +18,7 @@ mod dependency_circle;
 mod lfs_pointer;
 mod lines;
 mod missing_namespace;
-mod made;
+mod created_objects;
 mod missing_project;
 mod missing_reference;
 mod objects;
@@ -27,7 +27,7 @@ mod pods;
 mod policy_documents;
 mod admission_policies;
 mod refused_by_project;
-mod scene;
+mod environment;
 mod substitution;
 mod determinism;
 mod too_large_to_apply;
@@ -47,24 +47,24 @@ use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::{ALLOW, allow};
 pub use cluster::{Cluster, definitions, minor, policies};
-pub use determinism::twice;
+pub use determinism::compare_runs;
+use environment::{EnvironmentObjects, SourcedObject, environment_objects};
 pub use groups::{ObjectGroup, check_groups};
 use lines::Lines;
 pub use lines::check_workspace;
 pub use objects::is_applied;
 pub use policy_documents::PolicyDocuments;
-use scene::{EnvironmentObjects, SourcedObject, scenes};
 
 /// How strictly the objects of an environment are validated.
 #[derive(Clone, Copy, Debug)]
-pub struct Demands {
+pub struct ValidationOptions {
     /// The severity of a kind without a schema.
     pub unknown_kind: Severity,
 }
 
-impl Default for Demands {
-    fn default() -> Demands {
-        Demands {
+impl Default for ValidationOptions {
+    fn default() -> ValidationOptions {
+        ValidationOptions {
             unknown_kind: Severity::Note,
         }
     }
@@ -85,35 +85,35 @@ pub enum RuleKind {
 
 impl RuleKind {
     /// The function, if the check can run on these objects.
-    fn of(
+    fn function_for(
         &self,
-        scene: &EnvironmentObjects<'_>,
+        environment: &EnvironmentObjects<'_>,
     ) -> Option<fn(&EnvironmentObjects<'_>, &mut Faults)> {
         match self {
             RuleKind::Each(check) | RuleKind::Objects(check) => Some(*check),
-            RuleKind::Whole(check) => (!scene.is_partial).then_some(*check),
+            RuleKind::Whole(check) => (!environment.is_partial).then_some(*check),
         }
     }
 }
 
-fn run(check: &'static Check, scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
+fn run(check: &'static Check, environment: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
     let mut faults = Faults {
         check,
         found: Vec::new(),
     };
-    if let Some(find) = check.check.of(scene) {
-        find(scene, &mut faults);
+    if let Some(find) = check.check.function_for(environment) {
+        find(environment, &mut faults);
     }
     faults.found
 }
 
 /// The findings of the checks with a wanted input.
 fn run_each(
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     is_wanted: impl Fn(&RuleKind) -> bool,
 ) -> Vec<Diagnostic> {
     let checks = CHECKS.iter().filter(|it| is_wanted(&it.check));
-    checks.flat_map(|it| run(it, scene)).collect()
+    checks.flat_map(|it| run(it, environment)).collect()
 }
 
 /// All checks, in the order in which they run.
@@ -144,7 +144,7 @@ pub fn pages() -> Vec<Page> {
 }
 
 /// Whether a code is checked in a single tree. Misspelled codes count, so that their allow comments are reported as unused.
-pub fn is_judged(code: &str) -> bool {
+pub fn is_checked(code: &str) -> bool {
     let mut others = DANGERS.iter().filter(|it| !is_single_tree(it));
     !others.any(|it| it.code == code)
 }
@@ -154,62 +154,67 @@ pub fn check(
     tree: &Tree,
     origins: &Origins,
     clusters: &BTreeMap<String, Cluster>,
-    demands: Demands,
+    options: ValidationOptions,
 ) -> Diagnostics {
-    check_at(tree, origins, clusters, demands, &Lines::default())
+    check_at(tree, origins, clusters, options, &Lines::default())
 }
 
 fn check_at(
     tree: &Tree,
     origins: &Origins,
     clusters: &BTreeMap<String, Cluster>,
-    demands: Demands,
+    options: ValidationOptions,
     lines: &Lines<'_>,
 ) -> Diagnostics {
-    let mut scenes = scenes(tree, origins, lines);
-    for (name, scene) in &mut scenes {
+    let mut environments = environment_objects(tree, origins, lines);
+    for (name, environment) in &mut environments {
         if let Some(cluster) = clusters.get(name) {
-            scene.inputs = cluster.inputs.clone();
+            environment.inputs = cluster.inputs.clone();
         }
     }
-    check_all(scenes, clusters, demands)
+    check_all(environments, clusters, options)
 }
 
 /// The findings of all checks in a deployment, including the objects of charts and remote bases.
 pub fn check_deployed(
     deployed: &DeployedOrigins,
     clusters: &BTreeMap<String, Cluster>,
-    demands: Demands,
+    options: ValidationOptions,
 ) -> Diagnostics {
     let lines = Lines::default();
-    let mut scenes = scenes(&Tree::new(), &deployed.origins, &lines);
+    let mut environments = environment_objects(&Tree::new(), &deployed.origins, &lines);
     let seen = Arc::new(deployed.built_units.clone());
     let sync_options = Arc::new(deployed.sync_options.clone());
-    for (name, scene) in &mut scenes {
-        scene.seen = seen.clone();
-        scene.sync_options = sync_options.clone();
-        scene.is_partial = deployed.incomplete.contains(name);
-        scene.is_unapplied = deployed.unapplied.contains(name);
+    for (name, environment) in &mut environments {
+        environment.seen = seen.clone();
+        environment.sync_options = sync_options.clone();
+        environment.is_partial = deployed.incomplete.contains(name);
+        environment.is_unapplied = deployed.unapplied.contains(name);
         if let Some(inputs) = deployed.inputs.get(name) {
-            scene.inputs = inputs.clone();
+            environment.inputs = inputs.clone();
         }
     }
-    check_all(scenes, clusters, demands)
+    check_all(environments, clusters, options)
 }
 
 fn check_all(
-    scenes: BTreeMap<String, EnvironmentObjects<'_>>,
+    environments: BTreeMap<String, EnvironmentObjects<'_>>,
     clusters: &BTreeMap<String, Cluster>,
-    demands: Demands,
+    options: ValidationOptions,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
     let (unknown, budget) = (Cluster::default(), RuleBudget::default());
-    for (name, mut scene) in scenes {
+    for (name, mut environment) in environments {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
-        scene.given_namespaces = cluster.namespaces.clone();
-        found.extend(run_checks(&name, &scene, cluster, demands, &budget, |_| {
-            true
-        }));
+        environment.given_namespaces = cluster.namespaces.clone();
+        found.extend(run_checks(
+            &name,
+            &environment,
+            cluster,
+            options,
+            &budget,
+            |_| true,
+        ));
     }
     found.sort_and_dedup();
     found
@@ -218,24 +223,29 @@ fn check_all(
 /// The findings about the objects of an environment. `is_wanted` selects checks by their input.
 fn run_checks(
     name: &str,
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     cluster: &Cluster,
-    demands: Demands,
+    options: ValidationOptions,
     budget: &RuleBudget,
     is_wanted: fn(&RuleKind) -> bool,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    found.extend(run_each(scene, is_wanted));
-    found.extend(dangers(scene));
-    found.extend(objects::findings(scene, cluster, demands, budget));
-    found.extend(chart_values::findings(scene));
-    found.extend(admission_policies::findings(name, scene, cluster, budget));
+    found.extend(run_each(environment, is_wanted));
+    found.extend(dangers(environment));
+    found.extend(objects::findings(environment, cluster, options, budget));
+    found.extend(chart_values::findings(environment));
+    found.extend(admission_policies::findings(
+        name,
+        environment,
+        cluster,
+        budget,
+    ));
     let minor = Catalog::new(cluster.minor).minor();
-    found.extend(pod_security::findings(scene, minor));
+    found.extend(pod_security::findings(environment, minor));
     let policies = &cluster.builtin_policies;
-    found.extend(match scene.is_partial {
-        true => builtin_policies::of_objects(scene, policies, minor),
-        false => builtin_policies::findings(name, scene, policies, minor),
+    found.extend(match environment.is_partial {
+        true => builtin_policies::findings_of_part(environment, policies, minor),
+        false => builtin_policies::findings(name, environment, policies, minor),
     });
     found
 }
@@ -245,32 +255,36 @@ pub fn check_objects(origins: &Origins, clusters: &BTreeMap<String, Cluster>) ->
     let mut found = Diagnostics::default();
     let (unknown, budget) = (Cluster::default(), RuleBudget::default());
     let lines = Lines::default();
-    for (name, mut scene) in scenes(&Tree::new(), origins, &lines) {
+    for (name, mut environment) in environment_objects(&Tree::new(), origins, &lines) {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
-        scene.inputs = cluster.inputs.clone();
-        let demands = Demands::default();
-        found.extend(objects::findings(&scene, cluster, demands, &budget));
-        found.extend(chart_values::findings(&scene));
+        environment.inputs = cluster.inputs.clone();
+        let options = ValidationOptions::default();
+        found.extend(objects::findings(&environment, cluster, options, &budget));
+        found.extend(chart_values::findings(&environment));
         let minor = Catalog::new(cluster.minor).minor();
         let policies = &cluster.builtin_policies;
-        found.extend(builtin_policies::of_objects(&scene, policies, minor));
+        found.extend(builtin_policies::findings_of_part(
+            &environment,
+            policies,
+            minor,
+        ));
     }
     found
 }
 
 /// The dangers that need only one side of a comparison.
-fn dangers(scene: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
-    let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
-    let places: BTreeMap<_, _> = scene
+fn dangers(environment: &EnvironmentObjects<'_>) -> Vec<Diagnostic> {
+    let objects: Vec<&Object> = environment.objects.iter().map(|it| &*it.object).collect();
+    let locations: BTreeMap<_, _> = environment
         .objects
         .iter()
         .map(|it| (it.object.id(), it))
         .collect();
     let diagnostics = check_tree(&objects).into_iter().map(|finding| {
-        let placed = places.get(&finding.id);
-        let place = placed.and_then(|it| it.place(&finding.field));
-        let template = placed.and_then(|it| it.template(&finding.field));
-        with_template(finding.diagnostic(place.as_ref()), template)
+        let sourced = locations.get(&finding.id);
+        let location = sourced.and_then(|it| it.location(&finding.field));
+        let template = sourced.and_then(|it| it.template(&finding.field));
+        with_template(finding.diagnostic(location.as_ref()), template)
     });
     diagnostics.collect()
 }
@@ -283,23 +297,29 @@ pub struct Faults {
 
 impl Faults {
     /// Adds a finding about a field of an object.
-    fn push(&mut self, placed: &SourcedObject<'_>, field: &FieldPath, message: String, help: &str) {
-        let fault = self.fault(placed, field, message);
+    fn push(
+        &mut self,
+        sourced: &SourcedObject<'_>,
+        field: &FieldPath,
+        message: String,
+        help: &str,
+    ) {
+        let fault = self.fault(sourced, field, message);
         self.found.push(fault.help(help));
     }
 
     /// Adds a finding about a field with an unknown name. The help suggests a similar known name, if there is one.
     fn push_name<'n>(
         &mut self,
-        placed: &SourcedObject<'_>,
+        sourced: &SourcedObject<'_>,
         field: &FieldPath,
         message: String,
         known: impl IntoIterator<Item = &'n str>,
         help: &str,
     ) {
-        let node = placed.object.node.at_path(field);
+        let node = sourced.object.node.at_path(field);
         let wrong = node.and_then(Node::as_str).unwrap_or("");
-        let fault = self.fault(placed, field, message);
+        let fault = self.fault(sourced, field, message);
         let advised = fault.did_you_mean(wrong, known);
         self.found.push(match advised.help.is_empty() {
             true => advised.help(help),
@@ -307,12 +327,12 @@ impl Faults {
         });
     }
 
-    fn fault(&self, placed: &SourcedObject<'_>, field: &FieldPath, message: String) -> Diagnostic {
+    fn fault(&self, sourced: &SourcedObject<'_>, field: &FieldPath, message: String) -> Diagnostic {
         let fault = Diagnostic {
             severity: self.check.severity,
             ..Diagnostic::error(self.check.code, message)
         };
-        with_template(fault.at(placed.line(field)), placed.template(field))
+        with_template(fault.at(sourced.line(field)), sourced.template(field))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Demands;
+use super::ValidationOptions;
 use super::cluster::Cluster;
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span};
 use crate::layout::Input;
 use crate::object::{Gvk, Object};
@@ -14,16 +14,20 @@ use crate::yaml::{FieldPath, Node, View, parse};
 
 /// Objects that the API server of the environment's cluster rejects, or that a later version will reject.
 pub(super) fn findings(
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     cluster: &Cluster,
-    demands: Demands,
+    options: ValidationOptions,
     budget: &RuleBudget,
 ) -> Vec<Diagnostic> {
-    let catalog = catalog(scene, cluster).with_rule_budget(budget.clone());
+    let catalog = catalog(environment, cluster).with_rule_budget(budget.clone());
     let mut found = Vec::new();
     let mut unknown: BTreeMap<Gvk, &SourcedObject<'_>> = BTreeMap::new();
     let mut leaving: BTreeMap<Gvk, (Lifecycle, Vec<&SourcedObject<'_>>)> = BTreeMap::new();
-    for sourced in scene.objects.iter().filter(|it| is_applied(&it.object)) {
+    for sourced in environment
+        .objects
+        .iter()
+        .filter(|it| is_applied(&it.object))
+    {
         let gvk = sourced.object.gvk();
         match catalog.validate(&sourced.object.node, Encoding::Yaml) {
             Verdict::UnknownKind => {
@@ -34,9 +38,9 @@ pub(super) fn findings(
                     .into_iter()
                     .filter(|it| !is_substituted(&sourced.object, it))
                     .filter(|it| {
-                        !(scene.is_unapplied && may_be_added_by_patches(&sourced.object, it))
+                        !(environment.is_unapplied && may_be_added_by_patches(&sourced.object, it))
                     });
-                let findings = findings.map(|it| placed(it, sourced));
+                let findings = findings.map(|it| with_location(it, sourced));
                 found.extend(findings.map(|it| match it.class {
                     Class::RemovedApi => with_newer_version(it, sourced, &catalog),
                     _ => it,
@@ -50,7 +54,7 @@ pub(super) fn findings(
             entry.1.push(sourced);
         }
     }
-    found.extend(unknown.iter().map(|(gvk, it)| no_schema(gvk, it, demands)));
+    found.extend(unknown.iter().map(|(gvk, it)| no_schema(gvk, it, options)));
     for (gvk, (lifecycle, objects)) in &leaving {
         found.extend(deprecated(gvk, lifecycle, objects, &catalog));
     }
@@ -74,9 +78,9 @@ fn is_other_spelling(object: &Object) -> bool {
 }
 
 /// The kinds that the cluster serves. Only definitions that an object may need are read.
-fn catalog(scene: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
+fn catalog(environment: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
     let mut catalog = Catalog::new(cluster.minor);
-    let objects = || scene.objects.iter().map(|it| &*it.object);
+    let objects = || environment.objects.iter().map(|it| &*it.object);
     let groups: BTreeSet<Box<str>> = objects().map(|it| it.gvk().group).collect();
     let custom: Vec<String> = groups
         .iter()
@@ -121,7 +125,7 @@ fn has_variable(node: &Node) -> bool {
 }
 
 /// Moves a finding to its line in the input.
-fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
+fn with_location(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
     let Finding { diagnostic, field } = finding;
     let written = diagnostic
         .span
@@ -130,7 +134,7 @@ fn placed(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
         .map(|it| it.outermost())
         .filter(|it| !sourced.is_name_of_claim(it));
     let span = written
-        .or_else(|| sourced.place(&field))
+        .or_else(|| sourced.location(&field))
         .or_else(|| diagnostic.span.clone());
     let found = Diagnostic {
         message: format!("{}: {}", sourced.object.id(), diagnostic.message),
@@ -145,15 +149,15 @@ fn is_input(span: &Span) -> bool {
     Input::is_of_environments(span.path())
 }
 
-fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagnostic {
+fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, options: ValidationOptions) -> Diagnostic {
     let message = format!(
         "no schema for `{}` of `{}`; its objects are not validated",
         gvk.kind,
         gvk.api_version()
     );
-    let at = place(sourced);
+    let at = location(sourced);
     let fault = Diagnostic {
-        severity: demands.unknown_kind,
+        severity: options.unknown_kind,
         ..Diagnostic::error("no-schema", message).class(Class::NoSchema)
     };
     fault
@@ -161,7 +165,7 @@ fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, demands: Demands) -> Diagno
         .help("put its CustomResourceDefinition into the folder `crds/` of the workspace")
 }
 
-fn place(sourced: &SourcedObject<'_>) -> Span {
+fn location(sourced: &SourcedObject<'_>) -> Span {
     sourced.line(&FieldPath::dotted("kind"))
 }
 
@@ -199,7 +203,7 @@ fn deprecated(
         gvk.kind,
         gvk.api_version()
     );
-    let fault = Diagnostic::warning("deprecated-api", message).at(place(first));
+    let fault = Diagnostic::warning("deprecated-api", message).at(location(first));
     let Some(replacement) = &lifecycle.replacement else {
         return Some(fault);
     };

@@ -1,7 +1,7 @@
 //! Pods that violate the Pod Security Standards of their namespace.
 
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::pods::pods;
-use super::scene::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity};
 use crate::validate::pod_security::{Level, violations};
 use crate::yaml::Node;
@@ -16,16 +16,16 @@ const MODES: [(&str, Severity); 3] = [
 ];
 
 /// Checks pods against the labels of their Namespaces. `minor` is the newest version of the standards that the cluster knows.
-pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagnostic> {
-    let namespaces = scene.namespaces();
-    let findings = scene.objects.iter().filter_map(|placed| {
-        let object = &*placed.object;
+pub(super) fn findings(environment: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagnostic> {
+    let namespaces = environment.namespaces();
+    let findings = environment.objects.iter().filter_map(|sourced| {
+        let object = &*sourced.object;
         let is_workload = matches!(&*object.gvk().group, "apps" | "batch");
         let is_pod = object.kind() == "Pod" && object.gvk().group.is_empty();
         let namespace = namespaces.get(object.namespace());
         let namespace = namespace.filter(|_| is_workload || is_pod)?;
         check(
-            placed,
+            sourced,
             namespace.node.at_keys(&["metadata", "labels"])?,
             minor,
         )
@@ -34,8 +34,8 @@ pub(super) fn findings(scene: &EnvironmentObjects<'_>, minor: u32) -> Vec<Diagno
 }
 
 /// The first mode that the pods of an object violate.
-fn check(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagnostic> {
-    let object = &*placed.object;
+fn check(sourced: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagnostic> {
+    let object = &*sourced.object;
     let text = |key: String| labels.get(&key).and_then(Node::as_str);
     MODES.iter().find_map(|(mode, severity)| {
         let level = Level::parse(text(format!("{PREFIX}{mode}"))?)?;
@@ -63,7 +63,7 @@ fn check(placed: &SourcedObject<'_>, labels: &Node, minor: u32) -> Option<Diagno
                 severity: *severity,
                 ..Diagnostic::error("pod-security", message)
             };
-            let fault = fault.at(placed.line(&pod.path));
+            let fault = fault.at(sourced.line(&pod.path));
             Some(match *severity {
                 Severity::Error => fault.help(format!(
                     "change the pod template, because the API server rejects its pods; or lower `{PREFIX}{mode}` of the namespace"

@@ -1,7 +1,7 @@
 //! Applications that their AppProject does not permit.
 
 use super::applications::{Application, applications};
-use super::scene::{EnvironmentObjects, projects};
+use super::environment::{EnvironmentObjects, projects};
 use super::{Check, Faults, RuleKind};
 use crate::danger::{Destination, permits, permits_source};
 use crate::diag::Severity;
@@ -22,16 +22,16 @@ AppProjects of the same environment are checked. A destination is only checked i
     check: RuleKind::Objects(check),
 };
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    for application in applications(scene) {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    for application in applications(environment) {
         let name = application.text(&["project"]);
-        let mut named = projects(scene).filter(|it| Some(it.name()) == name);
+        let mut named = projects(environment).filter(|it| Some(it.name()) == name);
         let (Some(project), None) = (named.next(), named.next()) else {
             continue;
         };
         for (address, field) in application.sources() {
             if !permits_source(project, address) {
-                refuse(
+                report(
                     &application,
                     project,
                     &format!("the source `{address}`"),
@@ -40,12 +40,12 @@ fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
                 );
             }
         }
-        if let Some(place) = destination(&application).filter(|it| !permits(project, it)) {
+        if let Some(location) = destination(&application).filter(|it| !permits(project, it)) {
             let words = format!(
                 "the destination `{}` of `{}`",
-                place.namespace, place.cluster
+                location.namespace, location.cluster
             );
-            refuse(
+            report(
                 &application,
                 project,
                 &words,
@@ -56,21 +56,21 @@ fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
     }
 }
 
-fn refuse(
+fn report(
     application: &Application<'_, '_>,
     project: &Object,
     what: &str,
     field: &str,
     faults: &mut Faults,
 ) {
-    let placed = application.placed;
+    let sourced = application.sourced;
     let message = format!(
         "AppProject `{}` does not permit {what} of {}",
         project.name(),
-        placed.object.id()
+        sourced.object.id()
     );
     let help = "permit it in the AppProject, or use another AppProject";
-    faults.push(placed, &application.place(field), message, help);
+    faults.push(sourced, &application.location(field), message, help);
 }
 
 fn destination<'a>(application: &Application<'a, '_>) -> Option<Destination<'a>> {

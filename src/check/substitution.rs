@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
@@ -17,16 +17,16 @@ pub(super) struct Substitution<'a> {
 
 /// The Kustomizations of an environment that set variables; others replace nothing.
 pub(super) fn substitutions<'a>(
-    scene: &'a EnvironmentObjects<'a>,
+    environment: &'a EnvironmentObjects<'a>,
 ) -> impl Iterator<Item = Substitution<'a>> {
-    scene.objects.iter().filter_map(|placed| {
-        let set = variables(&placed.object, scene)?;
-        let path = placed.object.node.at_keys(&["spec", "path"]);
+    environment.objects.iter().filter_map(|sourced| {
+        let set = variables(&sourced.object, environment)?;
+        let path = sourced.object.node.at_keys(&["spec", "path"]);
         let path = path.and_then(Node::as_str).unwrap_or("");
         let path = path.trim_start_matches("./").trim_end_matches('/');
-        let applied = scene.objects.iter().filter(|it| is_below(it, path));
+        let applied = environment.objects.iter().filter(|it| is_below(it, path));
         Some(Substitution {
-            kustomization: placed,
+            kustomization: sourced,
             set,
             targets: applied.filter(|it| is_replaced(&it.object)).collect(),
         })
@@ -37,7 +37,7 @@ pub(super) fn substitutions<'a>(
 #[expect(clippy::option_option, reason = "no set, an unknown set, a known set")]
 fn variables<'a>(
     object: &'a Object,
-    scene: &'a EnvironmentObjects<'_>,
+    environment: &'a EnvironmentObjects<'_>,
 ) -> Option<Option<BTreeSet<&'a str>>> {
     if &*object.gvk().group != "kustomize.toolkit.fluxcd.io" {
         return None;
@@ -56,7 +56,7 @@ fn variables<'a>(
                 && Some(it.object.name()) == text("name")
                 && it.object.namespace() == object.namespace()
         };
-        let Some(source) = scene.objects.iter().find(is_it) else {
+        let Some(source) = environment.objects.iter().find(is_it) else {
             return Some(None);
         };
         for field in ["data", "stringData"] {
@@ -67,8 +67,8 @@ fn variables<'a>(
 }
 
 /// Whether an object is in the folder at the end of a Kustomization's path.
-fn is_below(placed: &SourcedObject<'_>, path: &str) -> bool {
-    let folder = placed.folder.as_str();
+fn is_below(sourced: &SourcedObject<'_>, path: &str) -> bool {
+    let folder = sourced.folder.as_str();
     let rest = path.strip_suffix(folder);
     !folder.is_empty() && rest.is_some_and(|it| it.is_empty() || it.ends_with('/'))
 }
@@ -106,7 +106,7 @@ fn texts_below<'a>(node: &'a Node, path: &FieldPath, found: &mut impl FnMut(&'a 
 }
 
 /// A description of a string, for messages.
-pub(super) fn words(text: &str) -> &'static str {
+pub(super) fn text_kind(text: &str) -> &'static str {
     match text.contains('\n') {
         true => "a script or file of",
         false => "a field of",

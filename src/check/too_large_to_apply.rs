@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::applications::applications;
-use super::scene::{EnvironmentObjects, SourcedObject, SyncOptions};
+use super::environment::{EnvironmentObjects, SourcedObject, SyncOptions};
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::ObjectId;
@@ -36,21 +36,21 @@ const OPTIONS: &str = "argocd.argoproj.io/sync-options";
 /// The option for server-side apply.
 const SERVER_SIDE: &str = "ServerSideApply=true";
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = sync_options(scene);
-    for placed in &scene.objects {
-        let Some((application, options)) = known.get(&placed.folder) else {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let known = sync_options(environment);
+    for sourced in &environment.objects {
+        let Some((application, options)) = known.get(&sourced.folder) else {
             continue;
         };
-        let own = own_options(&placed.object.node);
+        let own = own_options(&sourced.object.node);
         let is_off = own.contains(&"ServerSideApply=false");
         let has = |it: &str| own.contains(&it) || options.contains(&it);
         if !is_off && has(SERVER_SIDE) || has("Replace=true") {
             continue;
         }
-        let size = annotations_size(&placed.object.node);
+        let size = annotations_size(&sourced.object.node);
         if size > ANNOTATIONS_MAX {
-            report(placed, application, size, is_off, faults);
+            report(sourced, application, size, is_off, faults);
         }
     }
 }
@@ -58,7 +58,7 @@ fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
 /// The Application of each folder and its options, from the deployment or from the Applications of the environment. The location of the
 /// tree in the repository is unknown, so paths are matched by their end.
 fn sync_options<'a>(
-    scene: &'a EnvironmentObjects<'_>,
+    environment: &'a EnvironmentObjects<'_>,
 ) -> BTreeMap<&'a TreePath, (ObjectId, Vec<&'a str>)> {
     let mut found: BTreeMap<&TreePath, (ObjectId, Vec<&str>)> = BTreeMap::new();
     for (
@@ -67,20 +67,22 @@ fn sync_options<'a>(
             application,
             options,
         },
-    ) in &*scene.sync_options
+    ) in &*environment.sync_options
     {
         let options = options.iter().map(String::as_str).collect();
         found.insert(folder, (application.clone(), options));
     }
-    for application in applications(scene) {
+    for application in applications(environment) {
         let options = application.spec.at_keys(&["syncPolicy", "syncOptions"]);
         let options = options.and_then(Node::as_sequence).unwrap_or_default();
         let options: Vec<&str> = options.iter().filter_map(Node::as_str).collect();
         for path in application.paths() {
             let mut start = Some(path.trim_matches('/'));
             while let Some(rest) = start {
-                if let Some(folder) = TreePath::new(rest).and_then(|it| scene.folders.get(&it)) {
-                    let id = application.placed.object.id();
+                if let Some(folder) =
+                    TreePath::new(rest).and_then(|it| environment.folders.get(&it))
+                {
+                    let id = application.sourced.object.id();
                     // If two Applications apply a folder, the one with client-side apply fails.
                     if !found.contains_key(folder) || !options.contains(&SERVER_SIDE) {
                         found.insert(folder, (id, options.clone()));
@@ -101,7 +103,7 @@ fn own_options(object: &Node) -> Vec<&str> {
 }
 
 fn report(
-    placed: &SourcedObject<'_>,
+    sourced: &SourcedObject<'_>,
     application: &ObjectId,
     size: usize,
     is_off: bool,
@@ -109,7 +111,7 @@ fn report(
 ) {
     let message = format!(
         "{} is too large for client-side apply: with its last applied configuration, it has {size} bytes of annotations, and the API server accepts {ANNOTATIONS_MAX}",
-        placed.object.id()
+        sourced.object.id()
     );
     let help = match is_off {
         true => format!("remove `ServerSideApply=false` from the annotation `{OPTIONS}`"),
@@ -117,8 +119,8 @@ fn report(
             "add `ServerSideApply=true` to `spec.syncPolicy.syncOptions` of {application}, or the annotation `{OPTIONS}: ServerSideApply=true` to the object"
         ),
     };
-    let field = largest(&placed.object.node);
-    faults.push(placed, &field, message, &help);
+    let field = largest(&sourced.object.node);
+    faults.push(sourced, &field, message, &help);
 }
 
 /// The largest value of a ConfigMap or Secret, or the name of another object.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::made::is_custom;
+use super::created_objects::is_custom;
+use super::environment::EnvironmentObjects;
 use super::pods::pods;
-use super::scene::EnvironmentObjects;
 use super::{Check, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::object::{Label, Object, Selects, selects_by};
@@ -28,9 +28,9 @@ or is in a namespace with a chart.",
 /// The maximum number of comparisons of a selector with a pod in one environment.
 const PAIRS_MAX: usize = 2_000_000;
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let opaque = scene.opaque();
-    let objects = || scene.objects.iter().map(|it| &*it.object);
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    let opaque = environment.opaque();
+    let objects = || environment.objects.iter().map(|it| &*it.object);
     let mut pods_of: BTreeMap<&str, Vec<Option<&Node>>> = BTreeMap::new();
     for object in objects() {
         let labels = pods(object).into_iter().map(|it| it.labels);
@@ -44,8 +44,8 @@ fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         .filter(|it| is_custom(it))
         .map(Object::name)
         .collect();
-    for placed in &scene.objects {
-        let object = &*placed.object;
+    for sourced in &environment.objects {
+        let object = &*sourced.object;
         let Some((selector, path)) = selector(object) else {
             continue;
         };
@@ -66,7 +66,7 @@ fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
                 object.id()
             );
             return faults.push(
-                placed,
+                sourced,
                 &path,
                 message,
                 "split the environment into several kustomizations",
@@ -74,7 +74,7 @@ fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
         }
         let message = format!("selector of {} matches no pods", object.id());
         let help = "compare it with the labels of the pod template; if the pods are created by other means, add `# pleach: allow[unmatched-selector] REASON`";
-        faults.push(placed, &path, message, help);
+        faults.push(sourced, &path, message, help);
     }
 }
 
@@ -129,7 +129,7 @@ fn namespaces(object: &Object) -> Option<Vec<&str>> {
 
 impl Selector<'_> {
     fn fits(&self, labels: Option<&Node>) -> bool {
-        let label = |key: &str| Label::of(labels, key);
+        let label = |key: &str| Label::find(labels, key);
         selects_by(self.labels, self.expressions, label) != Selects::Never
     }
 

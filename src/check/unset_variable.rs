@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::{EnvironmentObjects, SourcedObject};
-use super::substitution::{is_settable, substitutions, texts, words};
+use super::environment::{EnvironmentObjects, SourcedObject};
+use super::substitution::{is_settable, substitutions, text_kind, texts};
 use super::{Check, Faults, RuleKind};
 use crate::deploy::envsubst::mentions;
 use crate::diag::Severity;
@@ -24,8 +24,8 @@ Secret outside the repository, nothing is reported.",
     check: RuleKind::Objects(check),
 };
 
-fn check(scene: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    for substitution in substitutions(scene) {
+fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
+    for substitution in substitutions(environment) {
         for target in &substitution.targets {
             let mut reported = BTreeSet::new();
             texts(&target.object.node, &mut |text, field| {
@@ -53,7 +53,7 @@ fn report(
     text: &str,
     faults: &mut Faults,
 ) {
-    let (id, what) = (target.object.id(), words(text));
+    let (id, what) = (target.object.id(), text_kind(text));
     let message = format!(
         "`${{{name}}}` in {what} {id} is not set: Flux fails, or before 2.9 substitutes an empty string"
     );

@@ -84,16 +84,16 @@ impl Found {
 /// Units of Flux and Argo CD, by environment or the folder of their entry.
 type Units = BTreeMap<String, BTreeSet<ObjectId>>;
 
-type Shared = Arc<dyn Files + Send + Sync>;
+type SharedFiles = Arc<dyn Files + Send + Sync>;
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let start = directory(global)?;
-    let place = find_upwards(&start, WORKSPACE).unwrap_or(start.clone());
-    let repository = Arc::new(Repository::find(&place)?);
-    let root = below(&place, repository.root())?;
+    let location = find_upwards(&start, WORKSPACE).unwrap_or(start.clone());
+    let repository = Arc::new(Repository::find(&location)?);
+    let root = below(&location, repository.root())?;
     let (sides, changes) = match &*arguments.files {
         [] => changed(arguments, &repository, &root)?,
-        files => listed(files, &start, &repository)?,
+        files => named_files(files, &start, &repository)?,
     };
     for side in &sides {
         let workspace = root.child(WORKSPACE);
@@ -123,7 +123,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 /// The units whose objects differ.
-fn units(sides: &[Shared; 2], root: &TreePath, urls: &[String], global: &Global) -> Units {
+fn units(sides: &[SharedFiles; 2], root: &TreePath, urls: &[String], global: &Global) -> Units {
     let top = TreePath::root();
     let [before, after] = [&sides[0], &sides[1]].map(|files| State {
         files: &**files,
@@ -153,13 +153,13 @@ fn changed(
     arguments: &Arguments,
     repository: &Arc<Repository>,
     root: &TreePath,
-) -> Result<([Shared; 2], Changes)> {
+) -> Result<([SharedFiles; 2], Changes)> {
     let open = |name: &str| -> Result<Revision> {
         let name = if name.is_empty() { "HEAD" } else { name };
         revision::open(repository, name, "revision")
     };
     if !arguments.since.contains("..") {
-        refuse_conflicts(repository)?;
+        check_conflicts(repository)?;
     }
     if arguments.staged {
         let Index { head, index, .. } = repository.index()?;
@@ -167,7 +167,7 @@ fn changed(
     }
     if let Some((before, after)) = arguments.since.split_once("...") {
         let (before, after) = (revision::or_head(before), revision::or_head(after));
-        let base = revision::parting(repository, before, after, "revision")?;
+        let base = revision::merge_base(repository, before, after, "revision")?;
         return between(open(&base)?, open(after)?, root);
     }
     if let Some((before, after)) = arguments.since.split_once("..") {
@@ -181,8 +181,8 @@ fn changed(
 }
 
 /// During a merge, the content of files with conflicts is undecided.
-fn refuse_conflicts(repository: &Repository) -> Result<()> {
-    let listed = repository.ask(&["ls-files", "--unmerged"])?;
+fn check_conflicts(repository: &Repository) -> Result<()> {
+    let listed = repository.query(&["ls-files", "--unmerged"])?;
     let listed = listed.unwrap_or_default();
     let mut paths = listed.lines().filter_map(|it| it.split_once('\t'));
     if let Some((_, first)) = paths.next() {
@@ -191,7 +191,11 @@ fn refuse_conflicts(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-fn between(before: Revision, after: Revision, root: &TreePath) -> Result<([Shared; 2], Changes)> {
+fn between(
+    before: Revision,
+    after: Revision,
+    root: &TreePath,
+) -> Result<([SharedFiles; 2], Changes)> {
     let changes = before.changes(&after, &inputs(&before, root))?;
     Ok(([Arc::new(before), Arc::new(after)], changes))
 }
@@ -210,11 +214,11 @@ fn is_range(name: &str) -> bool {
 }
 
 /// Files named by the user, whose earlier content is unknown.
-fn listed(
+fn named_files(
     files: &[String],
     start: &Path,
     repository: &Arc<Repository>,
-) -> Result<([Shared; 2], Changes)> {
+) -> Result<([SharedFiles; 2], Changes)> {
     let mut names: Vec<String> = files.iter().filter(|it| *it != "-").cloned().collect();
     if names.len() < files.len() {
         let mut text = String::new();
@@ -232,7 +236,7 @@ fn listed(
         let path = path.with_context(|| format!("`{name}` is not in the repository"))?;
         changes.mention(&path);
     }
-    let after: Shared = Arc::new(WorkTree::open(repository)?);
+    let after: SharedFiles = Arc::new(WorkTree::open(repository)?);
     for name in names.iter().filter(|it| is_range(it)) {
         let path = above.resolve(name);
         if path.is_some_and(|it| matches!(after.kind(&it), Ok(None))) {
@@ -241,7 +245,7 @@ fn listed(
             ));
         }
     }
-    let before = Without {
+    let before = ExcludedFiles {
         files: after.clone(),
         hidden: changes.clone(),
     };
@@ -250,18 +254,18 @@ fn listed(
 
 /// The side before the change, if only the names of differing files are known: everything in such a file counts as added, and the
 /// content of a removed file is unknown.
-struct Without {
-    files: Shared,
+struct ExcludedFiles {
+    files: SharedFiles,
     hidden: Changes,
 }
 
-impl Without {
+impl ExcludedFiles {
     fn is_hidden(&self, path: &TreePath) -> bool {
         self.hidden.has(path) && path.name() != WORKSPACE
     }
 }
 
-impl Files for Without {
+impl Files for ExcludedFiles {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         match self.is_hidden(path) {
             true => Err(FilesError::Other("it has changed".to_string())),
@@ -291,7 +295,7 @@ impl Files for Without {
 }
 
 fn find(
-    [before, after]: &[Shared; 2],
+    [before, after]: &[SharedFiles; 2],
     changes: &Changes,
     root: &TreePath,
     global: &Global,

@@ -118,8 +118,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         false => kustomize::build(&files, &path, &options),
     };
     built.diagnostics.extend(files.diagnostics());
-    let display =
-        |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
+    let display = |path: &TreePath| {
+        session::relative_path(&Path::new("/").join(path.as_str()), &current, path)
+    };
     let outcome = session::report(&built.diagnostics, global, &display);
     if outcome == Outcome::Findings {
         return Ok(outcome);

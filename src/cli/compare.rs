@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 
-use super::comparing::Comparing;
+use super::comparison_flags::ComparisonFlags;
 use super::diff::{Printed, salt};
 use super::session::Session;
 use super::tree_slices::{check_claims, only, owner, rendered};
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "CLAIM", add = ArgValueCandidates::new(super::completions::claims))]
     claims: Vec<String>,
     #[command(flatten)]
-    comparing: Comparing,
+    comparing: ComparisonFlags,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {

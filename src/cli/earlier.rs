@@ -30,9 +30,9 @@ pub(super) fn find(session: &Session<'_>, compiled: &Compiled) -> Result<Vec<Ear
             continue;
         }
         let existing = read_output(&session.root.join(folder.as_str()))?;
-        let mut places = vec![folder.clone()];
-        places.extend(session.below_top().map(|it| it.join(&folder)));
-        let tree = earlier_tree(&compiled.tree, &compiled.covered(existing), &places);
+        let mut locations = vec![folder.clone()];
+        locations.extend(session.path_in_repository().map(|it| it.join(&folder)));
+        let tree = earlier_tree(&compiled.tree, &compiled.covered(existing), &locations);
         trees.extend(tree.map(|files| EarlierTree { folder, files }));
     }
     Ok(trees)
@@ -55,11 +55,12 @@ fn is_foreign(folder: &TreePath, files: &[String]) -> bool {
     ];
     let is_workspace = || files.iter().any(|it| it == WORKSPACE);
     let is_root = folder.parts().next().is_none();
-    !is_root && (Folder::of(folder).is_some_and(|it| INPUTS.contains(&it)) || is_workspace())
+    !is_root
+        && (Folder::containing(folder).is_some_and(|it| INPUTS.contains(&it)) || is_workspace())
 }
 
 /// The files of the output folder, except those of earlier trees in it.
-pub(super) fn without(existing: Tree, earlier: &[EarlierTree], output: &TreePath) -> Tree {
+pub(super) fn exclude(existing: Tree, earlier: &[EarlierTree], output: &TreePath) -> Tree {
     let inner = earlier.iter().filter_map(|it| it.folder.below(output));
     let inner: Vec<TreePath> = inner.collect();
     if inner.is_empty() {
@@ -74,8 +75,8 @@ pub(super) fn without(existing: Tree, earlier: &[EarlierTree], output: &TreePath
 /// Reports them at `output` in pleach.yaml. Warning: `earlier-output`.
 pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let place = || WorkspaceConfig::read(&session.files).map(|it| it.output_span);
-    let Some(place) = (!earlier.is_empty()).then(place).and_then(Result::ok) else {
+    let location = || WorkspaceConfig::read(&session.files).map(|it| it.output_span);
+    let Some(location) = (!earlier.is_empty()).then(location).and_then(Result::ok) else {
         return found;
     };
     for tree in earlier {
@@ -83,7 +84,7 @@ pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagno
         let message = format!(
             "`{folder}` still contains {number} generated files from when it was `output`; clusters that sync it get no updates"
         );
-        let fault = Diagnostic::warning("earlier-output", message).at(&place);
+        let fault = Diagnostic::warning("earlier-output", message).at(&location);
         found.push(fault.help(
             "let the clusters sync the new folder first, then run `pleach render --remove-earlier-output`",
         ));

@@ -7,7 +7,7 @@ mod build;
 mod cache;
 mod check;
 mod compare;
-mod comparing;
+mod comparison_flags;
 mod completions;
 mod diff;
 mod earlier;

@@ -16,11 +16,11 @@ use pleach::tree::{EntryKind, Files, TreePath};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Target,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Target {
     /// Add a claim kind: a schema, templates and two test cases that pass
     Kind {
         /// The name of the kind, in camel case: `WebService`
@@ -47,7 +47,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let What::Kind { name } = &arguments.what;
+    let Target::Kind { name } = &arguments.what;
     let session = Session::open(global)?;
     let lock = session.lock()?;
     let folder = folder(&session, name)?;

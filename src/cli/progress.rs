@@ -34,7 +34,7 @@ impl Progress {
     /// The same, with a record of when each stage began.
     pub(super) fn timed(global: &Global, words: &str, timings: Option<&Arc<Timings>>) -> Progress {
         let timings = timings.cloned();
-        timings.iter().for_each(|it| it.begins(words));
+        timings.iter().for_each(|it| it.start_stage(words));
         let is_wanted = !global.quiet && global.format == Format::Human;
         if !is_wanted || !std::io::stderr().is_terminal() {
             return Progress {
@@ -57,7 +57,7 @@ impl Progress {
     /// Sets the current text.
     pub(super) fn set(&self, words: impl Into<String>) {
         let words = words.into();
-        self.timings.iter().for_each(|it| it.begins(&words));
+        self.timings.iter().for_each(|it| it.start_stage(&words));
         if let Some(stages) = &self.stages {
             // The thread that writes may have ended.
             let _ = stages.send(words);

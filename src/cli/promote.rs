@@ -62,7 +62,7 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let Some(found) = work_out(&session, &arguments.request()) else {
+    let Some(found) = compute(&session, &arguments.request()) else {
         return Ok(Outcome::Findings);
     };
     output::text(&promotion(&found, &arguments.to, &salt()))?;
@@ -75,7 +75,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     output::text(&format!("\n{effect}"))?;
-    let names: Vec<String> = found.files.keys().map(|it| session.shown(it)).collect();
+    let names: Vec<String> = found
+        .files
+        .keys()
+        .map(|it| session.printable_path(it))
+        .collect();
     let names = names.join(", ");
     if arguments.dry_run {
         output::note(&format!("would write {names}\n"));
@@ -89,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 /// The new texts; errors are reported.
-fn work_out(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
+fn compute(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
     let mut diagnostics = Diagnostics::default();
     let whole = Scope::default();
     let repository = load::load(

@@ -11,18 +11,18 @@ use super::{Global, Outcome, cache, output};
 use pleach::chart::{Chart, digest, lint, pack, read_archive, read_chart, read_source, unpack};
 use pleach::diag::{Diagnostic, Diagnostics, Source};
 use pleach::disk::{self, Folder};
-use pleach::fetch::{Network, Place, Publication, config};
+use pleach::fetch::{Network, Publication, RepositoryAddress, config};
 use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::{Node, parse_one};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Target,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Target {
     /// Pack Helm charts reproducibly and push those that the registry does not have yet
     Chart(ChartArguments),
 }
@@ -31,7 +31,7 @@ enum What {
 struct ChartArguments {
     /// Folders or archives of charts, then the registry without the chart's name: `oci://ghcr.io/acme/charts`
     #[arg(value_name = "PATH… [oci://…]", required = true)]
-    places: Vec<String>,
+    locations: Vec<String>,
     /// Write the archive to this file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -47,11 +47,11 @@ struct ChartArguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let What::Chart(arguments) = &arguments.what;
+    let Target::Chart(arguments) = &arguments.what;
     let is_registry = |it: &&String| it.contains("://");
-    let registries: Vec<&String> = arguments.places.iter().filter(is_registry).collect();
+    let registries: Vec<&String> = arguments.locations.iter().filter(is_registry).collect();
     let paths: Vec<&String> = arguments
-        .places
+        .locations
         .iter()
         .filter(|it| !is_registry(it))
         .collect();
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let network = Network::new(cache::credentials());
     let mut outcome = Outcome::Clean;
     for path in paths {
-        let packed = match Packed::read(&current, path, global)? {
+        let packed = match PackedChart::read(&current, path, global)? {
             Some(packed) => packed,
             None => {
                 outcome = Outcome::Findings;
@@ -84,11 +84,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             packed.write(&current, file)?;
         }
         if let Some(registry) = registry {
-            let place = Place {
+            let location = RepositoryAddress {
                 address: registry.trim_end_matches('/').to_string(),
                 plain: arguments.plain_http,
             };
-            if let Err(fault) = packed.push(&network, &place, arguments) {
+            if let Err(fault) = packed.push(&network, &location, arguments) {
                 outcome = session::report(&fault.into(), global, &|it| it.to_string());
             }
         }
@@ -97,35 +97,42 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 /// A chart and its archive.
-struct Packed {
+struct PackedChart {
     chart: Chart,
     archive: Vec<u8>,
 }
 
-impl Packed {
+impl PackedChart {
     /// `None` if the chart has errors, which are reported.
-    fn read(current: &Path, path: &str, global: &Global) -> Result<Option<Packed>> {
-        let place = current.join(path).canonicalize();
-        let place = place.with_context(|| format!("chart `{path}` not found"))?;
-        let name = place.file_name().and_then(|it| it.to_str()).unwrap_or("");
+    fn read(current: &Path, path: &str, global: &Global) -> Result<Option<PackedChart>> {
+        let location = current.join(path).canonicalize();
+        let location = location.with_context(|| format!("chart `{path}` not found"))?;
+        let name = location
+            .file_name()
+            .and_then(|it| it.to_str())
+            .unwrap_or("");
         // As given by the user, so that messages contain paths that can be opened.
         let shown = TreePath::new(path).filter(|it| *it != TreePath::root());
         let shown = shown.unwrap_or_else(|| TreePath::root().child(name));
         let mut faults = Diagnostics::default();
-        let packed = match place.is_dir() {
-            true => Packed::from_folder(&Folder::open(&place)?, &shown, &mut faults),
+        let packed = match location.is_dir() {
+            true => PackedChart::from_folder(&Folder::open(&location)?, &shown, &mut faults),
             false => {
-                let files = Folder::open(place.parent().unwrap_or(&place))?;
+                let files = Folder::open(location.parent().unwrap_or(&location))?;
                 let archive = files.read(&TreePath::root().child(name))?.to_vec();
                 let chart = faults.keep(read_archive(&archive, name));
-                chart.map(|chart| Packed { chart, archive })
+                chart.map(|chart| PackedChart { chart, archive })
             }
         };
         let outcome = session::report(&faults, global, &|it| it.to_string());
         Ok(packed.filter(|_| outcome == Outcome::Clean))
     }
 
-    fn from_folder(files: &Folder, shown: &TreePath, faults: &mut Diagnostics) -> Option<Packed> {
+    fn from_folder(
+        files: &Folder,
+        shown: &TreePath,
+        faults: &mut Diagnostics,
+    ) -> Option<PackedChart> {
         let source = faults.keep(read_source(files, &TreePath::root()))?;
         faults.extend(lint(&source, shown));
         if faults.has_errors() {
@@ -133,7 +140,7 @@ impl Packed {
         }
         let chart = faults.keep(read_chart(&source, shown))?;
         let archive = faults.keep(pack(&source, &chart.name))?;
-        Some(Packed { chart, archive })
+        Some(PackedChart { chart, archive })
     }
 
     fn title(&self) -> String {
@@ -160,13 +167,13 @@ impl Packed {
     fn push(
         &self,
         network: &Network,
-        place: &Place,
+        location: &RepositoryAddress,
         arguments: &ChartArguments,
     ) -> Result<(), Diagnostic> {
         let (name, version) = (&*self.chart.name, self.chart.version.as_str());
-        let target = format!("{}/{name}:{}", place.address, version.replace('+', "_"));
-        if let Some(published) = network.published(place, name, version)? {
-            let changed = self.changed(network, place, &published)?;
+        let target = format!("{}/{name}:{}", location.address, version.replace('+', "_"));
+        if let Some(published) = network.published(location, name, version)? {
+            let changed = self.changed(network, location, &published)?;
             if changed.is_empty() {
                 output::status(&format!("{target} already has this chart\n"));
                 return Ok(());
@@ -194,7 +201,7 @@ impl Packed {
         }
         let config = config(&self.chart.metadata);
         let pushed = network.publish(
-            place,
+            location,
             &Publication {
                 name,
                 version,
@@ -211,13 +218,13 @@ impl Packed {
     fn changed(
         &self,
         network: &Network,
-        place: &Place,
+        location: &RepositoryAddress,
         published_digest: &str,
     ) -> Result<Vec<String>, Diagnostic> {
         if digest(&self.archive) == published_digest {
             return Ok(Vec::new());
         }
-        let published = network.published_archive(place, &self.chart.name, published_digest)?;
+        let published = network.published_archive(location, &self.chart.name, published_digest)?;
         let before = published.map_or(Ok(Tree::new()), |it| unpack(&it, &self.title()))?;
         let after = unpack(&self.archive, &self.title())?;
         let paths = before.iter().chain(after.iter()).map(|it| it.0);
@@ -236,14 +243,14 @@ impl Packed {
             .get("sources")
             .and_then(Node::as_sequence);
         let source = sources.and_then(|it| it.first()?.as_str());
-        let said = [
+        let written = [
             ("title", text("name")),
             ("version", text("version")),
             ("description", text("description")),
             ("url", text("home")),
             ("source", source),
         ];
-        let given = said
+        let given = written
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)));
         given

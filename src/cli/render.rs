@@ -62,10 +62,10 @@ fn render(
         .filter(|_| arguments.shard.is_none());
     let options = Options {
         observer: progress.observer(),
-        scope: Scope::of(environments),
+        scope: Scope::for_environments(environments),
         cache: cache::open(global),
-        below_top: session.below_top(),
-        without_objects: true,
+        path_in_repository: session.path_in_repository(),
+        skip_objects: true,
         ..Options::default()
     };
     if let Some(run_cache) = &run_cache {
@@ -99,7 +99,7 @@ fn render(
     };
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
-    let existing = earlier::without(read_output(&folder)?, &earlier, &output_path);
+    let existing = earlier::exclude(read_output(&folder)?, &earlier, &output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, arguments.force);
     let mut faults = plan.faults(&output_path);
@@ -112,7 +112,7 @@ fn render(
     apply(&plan, &folder)?;
     if let Some(run_cache) = run_cache.filter(|_| earlier.is_empty()) {
         let compiled = (&compiled, ReadSet::default());
-        run_cache.keep(&session, compiled, &existing, &plan);
+        run_cache.store_up_to_date(&session, compiled, &existing, &plan);
     }
     output::status(&format!("{}\n", plan_summary(&plan)));
     if arguments.remove_earlier_output {
@@ -138,7 +138,7 @@ fn render_part(
     session.report(&Diagnostics::default());
     session.report(&removed.unwrap_or_default());
     output::status(&format!("{}\n", plan_summary(&part.plan)));
-    run_cache.renew(session, changed, part);
+    run_cache.store_partial(session, changed, part);
     Ok(true)
 }
 

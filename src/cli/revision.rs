@@ -10,7 +10,7 @@ pub(super) fn open(repository: &Repository, name: &str, what: &str) -> Result<Re
     if let Some(revision) = repository.revision(name)? {
         return Ok(revision);
     }
-    let says = |arguments: &[&str]| repository.ask(arguments);
+    let says = |arguments: &[&str]| repository.query(arguments);
     if says(&["rev-parse", "--verify", "--quiet", "HEAD"])?.is_none() {
         bail!("{what} `{name}` not found: the repository has no commits yet");
     }
@@ -30,7 +30,7 @@ pub(super) fn or_head(name: &str) -> &str {
 }
 
 /// The merge base of two revisions. `what` describes the possible meanings of their names.
-pub(super) fn parting(
+pub(super) fn merge_base(
     repository: &Repository,
     before: &str,
     after: &str,
@@ -49,6 +49,6 @@ pub(super) fn parting(
 }
 
 fn is_shallow(repository: &Repository) -> Result<bool> {
-    let says = repository.ask(&["rev-parse", "--is-shallow-repository"])?;
+    let says = repository.query(&["rev-parse", "--is-shallow-repository"])?;
     Ok(says.as_deref() == Some("true"))
 }

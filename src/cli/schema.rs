@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     let schema = match (&arguments.kind, &arguments.chart) {
         (None, None) => schemas.all(form),
-        (Some(name), _) => find(schemas.of(name, form), name, "claim kind", schemas.names())?,
+        (Some(name), _) => find(schemas.get(name, form), name, "claim kind", schemas.names())?,
         (None, Some(name)) => find(schemas.of_chart(name), name, "chart", schemas.chart_names())?,
     };
     output::data(text(&schema)?.as_bytes())?;
@@ -97,7 +97,10 @@ fn write(session: &Session<'_>, schemas: &Schemas) -> Result<()> {
     let before = session.files.read(&path).ok();
     let after = text(&schemas.all(Form::Partial))?;
     if before.as_deref() == Some(after.as_bytes()) {
-        output::status(&format!("{} is up to date\n", session.shown(&path)));
+        output::status(&format!(
+            "{} is up to date\n",
+            session.printable_path(&path)
+        ));
         return Ok(());
     }
     let _lock = session.lock()?;
@@ -111,6 +114,6 @@ fn write(session: &Session<'_>, schemas: &Schemas) -> Result<()> {
         after: Some(after.into_bytes().into()),
     };
     apply(&Plan::from_steps(vec![step]), &session.root)?;
-    output::status(&format!("{} written\n", session.shown(&path)));
+    output::status(&format!("{} written\n", session.printable_path(&path)));
     Ok(())
 }

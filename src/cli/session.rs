@@ -137,7 +137,7 @@ impl Session<'_> {
             true => self.root.join(WORKSPACE),
             false => self.root.clone(),
         };
-        Ok(Lock::take(&held, &waiting)?)
+        Ok(Lock::acquire(&held, &waiting)?)
     }
 
     /// The folder of the tree: `--out`, relative to the current folder or `-C`, or the output folder of the workspace. `--out` may be a
@@ -152,34 +152,34 @@ impl Session<'_> {
 
     /// A path of the workspace, relative to the current folder.
     pub(super) fn display(&self, path: &TreePath) -> String {
-        shown(&self.root.join(path.as_str()), &self.current, path)
+        relative_path(&self.root.join(path.as_str()), &self.current, path)
     }
 
     /// The same for a line of text.
-    pub(super) fn shown(&self, path: &TreePath) -> String {
+    pub(super) fn printable_path(&self, path: &TreePath) -> String {
         report::printable(&self.display(path))
     }
 
     /// The path of the workspace below the top of its Git repository; `None` outside of a repository.
-    pub(super) fn below_top(&self) -> Option<TreePath> {
+    pub(super) fn path_in_repository(&self) -> Option<TreePath> {
         self.below(repository_top(self.files.root())?).ok()
     }
 
     /// A path for services: relative to the top of the repository, or else to the workspace.
-    fn display_below_top(&self, path: &TreePath) -> String {
+    fn display_in_repository(&self, path: &TreePath) -> String {
         let top = repository_top(&self.root);
         let file = self.root.join(path.as_str());
         let below = file.strip_prefix(top.unwrap_or(&self.root)).ok();
         match below.and_then(Path::to_str) {
             Some(below) if !path.as_str().starts_with('<') => below.to_string(),
-            _ => shown_path(path),
+            _ => virtual_path(path),
         }
     }
 
     pub(super) fn report(&self, diagnostics: &Diagnostics) -> Outcome {
         match self.global.format.is_for_services() {
             true => report(diagnostics, self.global, &|path| {
-                self.display_below_top(path)
+                self.display_in_repository(path)
             }),
             false => report(diagnostics, self.global, &|path| self.display(path)),
         }
@@ -192,15 +192,15 @@ pub(super) fn repository_top(folder: &Path) -> Option<&Path> {
 }
 
 /// A path that is not a file on disk; a path in a remote base is shown with its address.
-pub(super) fn shown_path(path: &TreePath) -> String {
+pub(super) fn virtual_path(path: &TreePath) -> String {
     remote::shown(path.as_str()).unwrap_or_else(|| path.to_string())
 }
 
 /// The path of a file relative to the working directory, up to [`UP_MAX`] folders above it.
-pub(super) fn shown(file: &Path, current: &Path, path: &TreePath) -> String {
+pub(super) fn relative_path(file: &Path, current: &Path, path: &TreePath) -> String {
     // Built-in content has no path.
     if path.as_str().starts_with('<') {
-        return shown_path(path);
+        return virtual_path(path);
     }
     let mut above = current;
     for up in 0..=UP_MAX {
@@ -230,7 +230,7 @@ pub(super) fn report(
         .cloned()
         .map(|it| {
             if global.strict.is_some() {
-                raise(it)
+                warning_as_error(it)
             } else {
                 it
             }
@@ -255,7 +255,7 @@ pub(super) fn report(
 }
 
 /// A warning as an error.
-pub(super) fn raise(diagnostic: Diagnostic) -> Diagnostic {
+pub(super) fn warning_as_error(diagnostic: Diagnostic) -> Diagnostic {
     let severity = if diagnostic.severity == Severity::Warning {
         Severity::Error
     } else {

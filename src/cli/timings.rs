@@ -39,11 +39,11 @@ pub(super) struct Timings {
 #[derive(Default)]
 struct Work {
     /// The unfinished work of each thread, innermost last.
-    begun: BTreeMap<usize, Vec<Begun>>,
+    begun: BTreeMap<usize, Vec<RunningWork>>,
     ended: Vec<Part>,
 }
 
-struct Begun {
+struct RunningWork {
     environment: String,
     work: &'static str,
     begin: Duration,
@@ -110,7 +110,7 @@ struct Stage {
 
 impl Timings {
     /// Records that a stage begins, which ends the previous one.
-    pub(super) fn begins(&self, words: &str) {
+    pub(super) fn start_stage(&self, words: &str) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         stages.push((words.to_string(), self.begin.elapsed()));
     }
@@ -118,7 +118,7 @@ impl Timings {
     /// Records an event of a compilation.
     pub(super) fn hear(&self, event: Event<'_>) {
         if let Event::Stage(words) = event {
-            return self.begins(words);
+            return self.start_stage(words);
         }
         let (now, thread) = (self.begin.elapsed(), thread_number());
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +142,7 @@ impl Work {
     fn hear(&mut self, event: Event<'_>, now: Duration, thread: usize) {
         let begun = self.begun.entry(thread).or_default();
         if let Event::Begin { environment, work } = event {
-            begun.push(Begun {
+            begun.push(RunningWork {
                 environment: environment.to_string(),
                 work,
                 begin: now,

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if let Some(session) = session.filter(|_| !arguments.committed && arguments.at.is_none()) {
         let options = Options {
             cache: cache::open(global),
-            without_proof: true,
+            skip_proof: true,
             ..Options::default()
         };
         let compiled = compile(&session.files, &options);
@@ -89,14 +89,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// The addresses of the remotes of a repository.
 pub(super) fn addresses(repository: &Repository) -> Vec<String> {
-    let asked = repository.ask(&["config", "--get-regexp", r"^remote\..*\.url$"]);
+    let asked = repository.query(&["config", "--get-regexp", r"^remote\..*\.url$"]);
     let lines = asked.ok().flatten().unwrap_or_default();
     let urls = lines.lines().filter_map(|it| it.split_once(' '));
     urls.map(|it| it.1.to_string()).collect()
 }
 
 fn shown(root: &Path, current: &Path, path: &TreePath) -> String {
-    session::shown(&root.join(path.as_str()), current, path)
+    session::relative_path(&root.join(path.as_str()), current, path)
 }
 
 fn print(

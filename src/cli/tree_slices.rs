@@ -20,7 +20,7 @@ pub(super) fn rendered(
     environments: &[String],
 ) -> Option<Compiled> {
     let options = Options {
-        scope: Scope::of(environments),
+        scope: Scope::for_environments(environments),
         cache: cache::open(session.global),
         ..Options::default()
     };
@@ -73,12 +73,12 @@ pub(super) fn only(tree: &Tree, environment: &str) -> Tree {
         if is_other(folder) {
             return None;
         }
-        let place = if folder == environment {
+        let location = if folder == environment {
             "environment"
         } else {
             folder
         };
-        let start = TreePath::root().child(group).child(place);
+        let start = TreePath::root().child(group).child(location);
         let path = parts.fold(start, |path, part| path.child(part));
         let bytes = match group {
             CLUSTERS => neutral(&path, bytes, environment)?,
@@ -103,14 +103,14 @@ fn neutral(path: &TreePath, bytes: &[u8], environment: &str) -> Option<Arc<[u8]>
     let name = name.strip_suffix(environment)?.trim_end_matches('-');
     let name = Node::string(name);
     *node.at_keys_mut(&["metadata", "name"])? = name;
-    let places: [(&[&str], &str); 5] = [
+    let locations: [(&[&str], &str); 5] = [
         (&["metadata"], "namespace"),
         (&["metadata", "annotations"], "argocd.argoproj.io/sync-wave"),
         (&["spec"], "project"),
         (&["spec", "destination"], "server"),
         (&["spec", "destination"], "name"),
     ];
-    for (above, key) in places {
+    for (above, key) in locations {
         if let Some(mapping) = node.at_keys_mut(above).and_then(Node::as_mapping_mut) {
             mapping.remove(key);
         }

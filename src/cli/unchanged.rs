@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::cache::{Shared, SharedRun};
 use super::session::Session;
 use super::{Global, cache, earlier};
-use pleach::disk::{Begin, Difference, Inputs, Portable, Remembered, Stamp, difference};
+use pleach::disk::{CachedInputs, Difference, Inputs, Portable, Stamp, StartTime, difference};
 use pleach::emit::Plan;
 use pleach::incremental::{Update, update};
 use pleach::tree::{Changes, ReadSet, Tree, TreePath};
@@ -29,7 +29,7 @@ pub(super) struct RunCache {
     key: String,
     pub(super) out: PathBuf,
     output: TreePath,
-    begin: Begin,
+    begin: StartTime,
     shared: Option<Shared>,
 }
 
@@ -42,19 +42,19 @@ impl RunCache {
         (out, output): (&Path, &TreePath),
         shared: Option<Shared>,
     ) -> Option<RunCache> {
-        let place = format!(
+        let full_path = format!(
             "{command}\n{}\n{}",
             session.files.root().display(),
             out.display()
         );
-        let digest: [u8; 32] = Sha256::digest(place).into();
+        let digest: [u8; 32] = Sha256::digest(full_path).into();
         let (half, _) = digest.split_at(digest.len() / 2);
         let name = hex(half);
         let key = format!(
             "{} {:?} {:?}",
             cache::program_state()?,
             global.strict,
-            session.below_top()
+            session.path_in_repository()
         );
         let cache = cache::folder(global)?;
         Some(RunCache {
@@ -62,7 +62,7 @@ impl RunCache {
             key,
             out: out.to_path_buf(),
             output: output.clone(),
-            begin: Begin::now(),
+            begin: StartTime::now(),
             shared,
         })
     }
@@ -119,14 +119,19 @@ impl RunCache {
         };
         self.shared
             .iter()
-            .for_each(|it| it.pass_on(found, &summary.id));
+            .for_each(|it| it.store_found(found, &summary.id));
         // A run that cannot be stored only costs time.
-        let _: Option<()> = self.keep_same(session, changed, &summary);
+        let _: Option<()> = self.store_shared(session, changed, &summary);
         Some(State::Same(summary.files))
     }
 
     /// Stores a run of another machine on this machine.
-    fn keep_same(&self, session: &Session<'_>, same: Changed, summary: &RunSummary) -> Option<()> {
+    fn store_shared(
+        &self,
+        session: &Session<'_>,
+        same: Changed,
+        summary: &RunSummary,
+    ) -> Option<()> {
         let Changed {
             mut difference,
             inputs: [_, inputs],
@@ -154,7 +159,7 @@ impl RunCache {
     ) -> bool {
         let texts = [whole, &summary.to_string()];
         let changes = inputs.changes(&summary.id);
-        changes.is_some_and(|it| stamp.keep_changes(&self.files[0], &self.key, texts, &it))
+        changes.is_some_and(|it| stamp.store_changes(&self.files[0], &self.key, texts, &it))
     }
 
     fn changed(
@@ -169,7 +174,7 @@ impl RunCache {
         let root = session.files.root();
         let path = |it: &PathBuf| TreePath::new(it.strip_prefix(root).ok()?.to_str()?);
         let inputs: Option<BTreeSet<TreePath>> = inputs.into_iter().map(path).collect();
-        let (new, changes) = old.now(&session.files, inputs.as_ref()?)?;
+        let (new, changes) = old.read_again(&session.files, inputs.as_ref()?)?;
         let path = |it: &PathBuf| TreePath::new(it.strip_prefix(&self.out).ok()?.to_str()?);
         let outputs: Option<Vec<TreePath>> = outputs.into_iter().map(path).collect();
         Some(Changed {
@@ -191,17 +196,17 @@ impl RunCache {
         summary: &RunSummary,
     ) {
         let shared = self.shared.as_ref();
-        let Some(shared) = shared.filter(|it| it.is_wanted(&summary.id)) else {
+        let Some(shared) = shared.filter(|it| it.must_store(&summary.id)) else {
             return;
         };
         let (root, text) = (session.files.root(), summary.without_id());
-        let run = inputs().and_then(|it| Portable::of(stamp, &it, root, &self.out, &text));
+        let run = inputs().and_then(|it| Portable::from_stamp(stamp, &it, root, &self.out, &text));
         run.iter().for_each(|it| shared.store(it, &summary.id));
     }
 
     /// Stores a run after which the output folder is up to date. `existing` are the files that existed before, and `more` the
     /// inputs that were read in addition to those of the compilation.
-    pub(super) fn keep(
+    pub(super) fn store_up_to_date(
         &self,
         session: &Session<'_>,
         (compiled, more): (&Compiled, ReadSet),
@@ -211,11 +216,12 @@ impl RunCache {
         let is_plain = compiled.scope.is_whole() && compiled.diagnostics.is_empty();
         if is_plain && plan.kept() == 0 && !plan.is_blocked() {
             // A run that cannot be stored only costs time.
-            let _: Option<()> = self.keep_plain(session, (compiled, more), existing, plan);
+            let _: Option<()> =
+                self.try_store_up_to_date(session, (compiled, more), existing, plan);
         }
     }
 
-    fn keep_plain(
+    fn try_store_up_to_date(
         &self,
         session: &Session<'_>,
         (compiled, more): (&Compiled, ReadSet),
@@ -226,7 +232,7 @@ impl RunCache {
         let mut read = compiled.read_set.clone();
         read.files.extend(more.files);
         read.folders.extend(more.folders);
-        let inputs = Inputs::of(&session.files, &read);
+        let inputs = Inputs::read(&session.files, &read);
         let mut stamp = Stamp::default();
         let paths = read.files.into_iter().chain(read.folders);
         stamp.inputs(session.files.root(), paths, self.begin)?;
@@ -246,11 +252,11 @@ impl RunCache {
     }
 
     /// Stores a partial run without diagnostics.
-    pub(super) fn renew(&self, session: &Session<'_>, changed: Changed, part: Part) {
-        let _: Option<()> = self.renew_part(session, changed, part);
+    pub(super) fn store_partial(&self, session: &Session<'_>, changed: Changed, part: Part) {
+        let _: Option<()> = self.try_store_partial(session, changed, part);
     }
 
-    fn renew_part(&self, session: &Session<'_>, changed: Changed, part: Part) -> Option<()> {
+    fn try_store_partial(&self, session: &Session<'_>, changed: Changed, part: Part) -> Option<()> {
         let Changed {
             mut difference,
             inputs: [_, new],
@@ -265,7 +271,7 @@ impl RunCache {
                 let more = read.files.iter().chain(&read.folders);
                 let more = more.filter(|it| !difference.has_input(&root.join(it.as_str())));
                 paths.extend(more.cloned());
-                new.with(&session.files, read)?
+                new.with_more(&session.files, read)?
             }
             None => new,
         };
@@ -341,7 +347,7 @@ impl Changed {
         let sides = self
             .inputs
             .each_ref()
-            .map(|it| Remembered::new(it, &session.files));
+            .map(|it| CachedInputs::new(it, &session.files));
         let [before, after] = &sides;
         let update = update([before, after], &self.changes, self.summary.claims, options)?;
         let none = Tree::new();
@@ -376,10 +382,10 @@ impl Changed {
 
     /// Whether a part covers everything that has changed at a path of the output folder.
     fn is_known(&self, run_cache: &RunCache, path: &TreePath, files: &BTreeSet<&TreePath>) -> bool {
-        let place = run_cache.out.join(path.as_str());
-        let Ok(entries) = place.read_dir() else {
+        let full_path = run_cache.out.join(path.as_str());
+        let Ok(entries) = full_path.read_dir() else {
             let is_above = || files.iter().any(|it| it.below(path).is_some());
-            return files.contains(path) || !place.exists() && is_above();
+            return files.contains(path) || !full_path.exists() && is_above();
         };
         for entry in entries {
             let Ok(name) = entry.map(|it| it.file_name().into_string()) else {
@@ -391,7 +397,7 @@ impl Changed {
             let inner = path.child(&name);
             let is_file = files.contains(&inner);
             let is_folder = || files.iter().any(|it| it.below(&inner).is_some());
-            let is_seen = self.difference.has(&place.join(&name));
+            let is_seen = self.difference.has(&full_path.join(&name));
             let is_part = is_file || is_folder() && self.is_known(run_cache, &inner, files);
             if !is_seen && !is_part {
                 return false;
@@ -405,9 +411,9 @@ impl Changed {
 fn read_files(out: &Path, paths: &BTreeSet<&TreePath>) -> Option<Tree> {
     let mut tree = Tree::new();
     for path in paths {
-        let place = out.join(path.as_str());
-        match place.symlink_metadata() {
-            Ok(it) if it.is_file() => tree.insert((*path).clone(), std::fs::read(place).ok()?),
+        let full_path = out.join(path.as_str());
+        match full_path.symlink_metadata() {
+            Ok(it) if it.is_file() => tree.insert((*path).clone(), std::fs::read(full_path).ok()?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             _ => return None,
         };

@@ -29,7 +29,7 @@ const LINES_MAX: usize = 40;
 pub(super) struct Arguments {
     /// The program to compare with [default: `kustomize`, or `kubectl` if there is no `kustomize`]
     #[arg(long, value_name = "PROGRAM")]
-    against: Option<Against>,
+    against: Option<ReferenceProgram>,
     /// Folders to search for kustomizations
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
@@ -39,16 +39,16 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Against {
+enum ReferenceProgram {
     Kustomize,
     Kubectl,
 }
 
-impl Against {
+impl ReferenceProgram {
     fn command(self) -> Command {
         let (program, word) = match self {
-            Against::Kustomize => ("kustomize", "build"),
-            Against::Kubectl => ("kubectl", "kustomize"),
+            ReferenceProgram::Kustomize => ("kustomize", "build"),
+            ReferenceProgram::Kubectl => ("kubectl", "kustomize"),
         };
         let mut command = Command::new(program);
         command.arg(word);
@@ -62,7 +62,7 @@ impl Against {
 }
 
 /// The result of comparing both programs on one kustomization.
-enum Verdict {
+enum BuildComparison {
     Same,
     BothRefuse,
     OnlyWeRefuse(String),
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let against = match arguments.against {
         Some(against) if against.is_installed() => against,
         Some(_) => bail!("the program to compare with is not installed"),
-        None => [Against::Kustomize, Against::Kubectl]
+        None => [ReferenceProgram::Kustomize, ReferenceProgram::Kubectl]
             .into_iter()
             .find(|it| it.is_installed())
             .context("neither `kustomize` nor `kubectl` is installed")?,
@@ -99,12 +99,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let (theirs, their_time) = timed(against.command().args(flags).arg(folder))?;
         let (our, our_time) = timed(Command::new(&ours).arg("build").args(flags).arg(folder))?;
         let verdict = compare(&theirs, &our);
-        refused += usize::from(matches!(verdict, Verdict::BothRefuse));
+        refused += usize::from(matches!(verdict, BuildComparison::BothRefuse));
         is_restricted |= String::from_utf8_lossy(&our.stderr).contains(OUTSIDE);
         count += 1;
         times[0] += their_time;
         times[1] += our_time;
-        wrong += usize::from(!matches!(verdict, Verdict::Same | Verdict::BothRefuse));
+        wrong += usize::from(!matches!(
+            verdict,
+            BuildComparison::Same | BuildComparison::BothRefuse
+        ));
         let shown = folder.strip_prefix(&current).unwrap_or(folder);
         output::text(&line(shown, &verdict, their_time, our_time))?;
     }
@@ -198,7 +201,7 @@ fn timed(command: &mut Command) -> Result<(Output, Duration)> {
     Ok((output, start.elapsed()))
 }
 
-fn compare(theirs: &Output, ours: &Output) -> Verdict {
+fn compare(theirs: &Output, ours: &Output) -> BuildComparison {
     let first_line = |output: &Output| {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         text.lines()
@@ -208,11 +211,11 @@ fn compare(theirs: &Output, ours: &Output) -> Verdict {
             .into_owned()
     };
     match (theirs.status.success(), ours.status.success()) {
-        (true, true) if theirs.stdout == ours.stdout => Verdict::Same,
-        (true, true) => Verdict::Differs(difference(&theirs.stdout, &ours.stdout)),
-        (false, false) => Verdict::BothRefuse,
-        (true, false) => Verdict::OnlyWeRefuse(first_line(ours)),
-        (false, true) => Verdict::OnlyTheyRefuse(first_line(theirs)),
+        (true, true) if theirs.stdout == ours.stdout => BuildComparison::Same,
+        (true, true) => BuildComparison::Differs(difference(&theirs.stdout, &ours.stdout)),
+        (false, false) => BuildComparison::BothRefuse,
+        (true, false) => BuildComparison::OnlyWeRefuse(first_line(ours)),
+        (false, true) => BuildComparison::OnlyTheyRefuse(first_line(theirs)),
     }
 }
 
@@ -240,7 +243,7 @@ fn difference(theirs: &[u8], ours: &[u8]) -> String {
     lines.join("\n")
 }
 
-fn line(folder: &Path, verdict: &Verdict, theirs: Duration, ours: Duration) -> String {
+fn line(folder: &Path, verdict: &BuildComparison, theirs: Duration, ours: Duration) -> String {
     let folder = folder.display();
     let times = format!(
         "{:8.1} ms {:8.1} ms",
@@ -248,15 +251,17 @@ fn line(folder: &Path, verdict: &Verdict, theirs: Duration, ours: Duration) -> S
         ours.as_secs_f64() * 1e3
     );
     match verdict {
-        Verdict::Same => format!("same     {times}  {folder}\n"),
-        Verdict::BothRefuse => format!("rejected {times}  {folder}\n"),
-        Verdict::OnlyWeRefuse(why) => {
+        BuildComparison::Same => format!("same     {times}  {folder}\n"),
+        BuildComparison::BothRefuse => format!("rejected {times}  {folder}\n"),
+        BuildComparison::OnlyWeRefuse(why) => {
             format!("differs  {times}  {folder}: rejected by pleach only: {why}\n")
         }
-        Verdict::OnlyTheyRefuse(why) => {
+        BuildComparison::OnlyTheyRefuse(why) => {
             format!("differs  {times}  {folder}: rejected by the other program only: {why}\n")
         }
-        Verdict::Differs(difference) => format!("differs  {times}  {folder}\n{difference}\n"),
+        BuildComparison::Differs(difference) => {
+            format!("differs  {times}  {folder}\n{difference}\n")
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::objects::{all_after, objects};
 use super::part::Part;
 use super::rollout::Rollout;
 use super::{ChangedObject, Claim, ClusterChange, Environment, LocatedFinding, Origin, Side};
-use crate::danger::{ChangeSet, Finding, check, wants_rest};
+use crate::danger::{ChangeSet, Finding, check, needs_unchanged_objects};
 use crate::diag::{Diagnostics, Span};
 use crate::diff::{Change, ChangeKind, Options, Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
@@ -71,7 +71,7 @@ pub(super) fn compare_objects(
             changed.push(pair);
         }
     }
-    let rest = match wants_rest(&changed) {
+    let rest = match needs_unchanged_objects(&changed) {
         true => all_after(),
         false => Vec::new(),
     };

@@ -210,10 +210,10 @@ fn apply_overlay(
     reports_unmatched: bool,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Delivery> {
-    let without = overlay.common.fields().keys().map(str::to_string).collect();
+    let ignored_fields = overlay.common.fields().keys().map(str::to_string).collect();
     let options = Options {
-        pass_over_unmatched: !reports_unmatched,
-        without,
+        ignore_unmatched_patches: !reports_unmatched,
+        ignored_fields,
         reorder: Reorder::None,
         ..Options::default()
     };

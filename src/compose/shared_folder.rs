@@ -8,14 +8,14 @@ use crate::tree::TreePath;
 
 pub(super) fn write(
     rendered: &mut RenderedTree,
-    place: &TreePath,
+    location: &TreePath,
     delivery: &Delivery,
     common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) {
     let (mut objects, mut paths) = (Vec::new(), Vec::new());
     for file in &delivery.files {
-        let Some(path) = TreePath::new(&format!("{place}/{}", file.name)) else {
+        let Some(path) = TreePath::new(&format!("{location}/{}", file.name)) else {
             continue;
         };
         let object = vec![file.object.clone()];
@@ -26,7 +26,7 @@ pub(super) fn write(
         paths.push(path);
     }
     rendered.expected.push(Expected {
-        folder: place.clone(),
+        folder: location.clone(),
         objects,
         title: delivery.title.clone(),
         form: Form::Files(paths),

@@ -23,10 +23,10 @@ pub struct Destination<'a> {
 }
 
 /// Whether an AppProject may permit a destination.
-pub fn permits(project: &Object, place: &Destination<'_>) -> bool {
+pub fn permits(project: &Object, destination: &Destination<'_>) -> bool {
     let entries = list(project, "destinations");
     let text = |it: &Node, key: &str| it.get(key).and_then(Node::as_str).unwrap_or("").to_string();
-    let is_comparable = |it: &Node| !text(it, place.field).is_empty();
+    let is_comparable = |it: &Node| !text(it, destination.field).is_empty();
     let denies = |it: &Node| {
         ["server", "name", "namespace"]
             .iter()
@@ -37,7 +37,8 @@ pub fn permits(project: &Object, place: &Destination<'_>) -> bool {
         return true;
     }
     entries.iter().any(|it| {
-        fits(&text(it, place.field), place.cluster) && fits(&text(it, "namespace"), place.namespace)
+        fits(&text(it, destination.field), destination.cluster)
+            && fits(&text(it, "namespace"), destination.namespace)
     })
 }
 

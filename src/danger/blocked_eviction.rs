@@ -21,7 +21,7 @@ single pod and must not be disturbed, remove its budget or add a second replica.
 };
 
 fn check(objects: &[&Object], faults: &mut Faults) {
-    let mut scene = None;
+    let mut workloads = None;
     for budget in objects
         .iter()
         .filter(|it| it.kind() == "PodDisruptionBudget")
@@ -37,8 +37,8 @@ fn check(objects: &[&Object], faults: &mut Faults) {
         let Some(min) = field("minAvailable") else {
             continue;
         };
-        let scene = scene.get_or_insert_with(|| Workloads::new(objects));
-        let pods = scene.pods(budget);
+        let workloads = workloads.get_or_insert_with(|| Workloads::new(objects));
+        let pods = workloads.pods(budget);
         let all = match (min.strip_suffix('%').map(str::parse::<f64>), pods) {
             (Some(Ok(percent)), _) if percent >= 100.0 => true,
             (Some(Ok(percent)), Some(pods)) => {

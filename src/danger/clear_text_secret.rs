@@ -1,6 +1,6 @@
 //! Secrets whose values are in the tree.
 
-use super::{Danger, Faults, RuleKind, some};
+use super::{Danger, Faults, RuleKind, list_names};
 use crate::diag::Severity;
 use crate::object::Object;
 use crate::secret::{decoded, is_open_key, is_reference, secret_parts};
@@ -39,7 +39,11 @@ fn check(objects: &[&Object], faults: &mut Faults) {
                 .map(|it| format!("`{}`", it.key.as_str().unwrap_or("")))
                 .collect();
             if !keys.is_empty() {
-                let message = format!("{} contains {} in clear text", secret.id(), some(&keys));
+                let message = format!(
+                    "{} contains {} in clear text",
+                    secret.id(),
+                    list_names(&keys)
+                );
                 faults.push(secret, FieldPath::root().key(field), message);
             }
         }

@@ -1,6 +1,6 @@
 //! Charts and images that change to an older version.
 
-use super::version::{newest, steps};
+use super::version::{newest, version_changes};
 use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -19,7 +19,7 @@ Read the release notes of all versions between the two, and make a backup.",
 };
 
 fn check(pair: &Pair<'_>, faults: &mut Faults) {
-    for step in steps(pair) {
+    for step in version_changes(pair) {
         let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
             continue;
         };

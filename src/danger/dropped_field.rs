@@ -19,9 +19,9 @@ Find out from the release notes of the operator what replaces the field, and set
     check: RuleKind::ChangeSet(check),
 };
 
-fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let users = Users::new(scene);
-    for (before, after) in crds(scene) {
+fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
+    let users = Users::new(changes);
+    for (before, after) in crds(changes) {
         let new: BTreeMap<&str, &Node> = served(after).into_iter().collect();
         for (version, old) in served(before) {
             let schema = ["schema", "openAPIV3Schema"];
@@ -29,7 +29,7 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
             let (Some(old), Some(new)) = (old.at_keys(&schema), new) else {
                 continue;
             };
-            for object in users.of(after, version) {
+            for object in users.get(after, version) {
                 let mut lost = Vec::new();
                 dropped(&object.node, old, new, &mut FieldPath::root(), &mut lost);
                 for field in lost {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangeSet, Danger, Faults, RuleKind, SHOWN, some_of};
+use super::{ChangeSet, Danger, Faults, NAMES_MAX, RuleKind, list_first_names};
 use crate::diag::Severity;
 use crate::object::{Gvk, Object};
 use crate::yaml::{FieldPath, Node};
@@ -21,19 +21,19 @@ jsonpath='{.status.storedVersions}'`.",
     check: RuleKind::ChangeSet(check),
 };
 
-fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let users = Users::new(scene);
-    for (before, after) in crds(scene) {
+fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
+    let users = Users::new(changes);
+    for (before, after) in crds(changes) {
         let (old, new) = (served(before), served(after));
         let new: BTreeSet<&str> = new.iter().map(|it| it.0).collect();
         for (version, _) in old.iter().filter(|it| !new.contains(it.0)) {
-            let users = users.of(after, version);
+            let users = users.get(after, version);
             if !users.is_empty() {
-                let names = users.iter().take(SHOWN).map(|it| it.id().to_string());
+                let names = users.iter().take(NAMES_MAX).map(|it| it.id().to_string());
                 let message = format!(
                     "{} no longer serves `{version}`, which is used by {}",
                     after.id(),
-                    some_of(&names.collect::<Vec<_>>(), users.len())
+                    list_first_names(&names.collect::<Vec<_>>(), users.len())
                 );
                 faults.push(after, FieldPath::dotted("spec.versions"), message);
             }
@@ -42,8 +42,8 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
 }
 
 /// The CRDs on both sides.
-pub(super) fn crds<'a>(scene: &ChangeSet<'a>) -> impl Iterator<Item = (&'a Object, &'a Object)> {
-    let both = scene
+pub(super) fn crds<'a>(changes: &ChangeSet<'a>) -> impl Iterator<Item = (&'a Object, &'a Object)> {
+    let both = changes
         .pairs
         .iter()
         .filter_map(|it| Some((it.before()?, it.after()?)));
@@ -69,10 +69,10 @@ pub(super) struct Users<'a> {
 }
 
 impl<'a> Users<'a> {
-    pub(super) fn new(scene: &ChangeSet<'a>) -> Users<'a> {
+    pub(super) fn new(changes: &ChangeSet<'a>) -> Users<'a> {
         let mut by_kind: BTreeMap<Gvk, Vec<&'a Object>> = BTreeMap::new();
-        if crds(scene).next().is_some() {
-            for object in scene.rest {
+        if crds(changes).next().is_some() {
+            for object in changes.rest {
                 by_kind.entry(object.gvk()).or_default().push(object);
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Users<'a> {
     }
 
     /// The objects of a version.
-    pub(super) fn of(&self, crd: &Object, version: &str) -> &[&'a Object] {
+    pub(super) fn get(&self, crd: &Object, version: &str) -> &[&'a Object] {
         let text = |keys: &[&str]| crd.node.at_keys(keys).and_then(Node::as_str).unwrap_or("");
         let gvk = Gvk {
             group: text(&["spec", "group"]).into(),

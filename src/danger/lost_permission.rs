@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::app_project::{Destination, fits, list, permits};
-use super::{ChangeSet, Danger, Faults, RuleKind, some};
+use super::{ChangeSet, Danger, Faults, RuleKind, list_names};
 use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
@@ -23,8 +23,8 @@ remove what is deployed, wait until it is gone from the cluster, then remove the
     check: RuleKind::ChangeSet(check),
 };
 
-fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let lost = Lost::of(scene);
+fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
+    let lost = Deletions::new(changes);
     for unit in &lost.gone {
         match (&*unit.gvk().group, unit.kind()) {
             ("kustomize.toolkit.fluxcd.io", "Kustomization")
@@ -33,7 +33,7 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
             _ => {}
         }
     }
-    for pair in scene.pairs {
+    for pair in changes.pairs {
         if let Pair::Same(before, after) = pair
             && is_project(after)
         {
@@ -43,7 +43,7 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
 }
 
 /// Deleted objects, and the permissions for deleting them.
-struct Lost<'a> {
+struct Deletions<'a> {
     gone: Vec<&'a Object>,
     /// The ServiceAccounts that are deleted, by namespace and name.
     accounts: BTreeMap<(&'a str, &'a str), &'a Object>,
@@ -53,10 +53,10 @@ struct Lost<'a> {
     projects: BTreeMap<&'a str, &'a Pair<'a>>,
 }
 
-impl<'a> Lost<'a> {
-    fn of(scene: &ChangeSet<'a>) -> Lost<'a> {
-        let mut lost = Lost {
-            gone: scene.pairs.iter().filter_map(removed).collect(),
+impl<'a> Deletions<'a> {
+    fn new(changes: &ChangeSet<'a>) -> Deletions<'a> {
+        let mut lost = Deletions {
+            gone: changes.pairs.iter().filter_map(removed).collect(),
             accounts: BTreeMap::new(),
             bindings: BTreeMap::new(),
             projects: BTreeMap::new(),
@@ -78,7 +78,7 @@ impl<'a> Lost<'a> {
                 }
             }
         }
-        for pair in scene.pairs {
+        for pair in changes.pairs {
             if let Some(project) = pair.before().filter(|it| is_project(it)) {
                 lost.projects.entry(project.name()).or_insert(pair);
             }
@@ -96,7 +96,7 @@ fn removed<'a>(pair: &Pair<'a>) -> Option<&'a Object> {
 }
 
 /// A Kustomization or HelmRelease, with its ServiceAccount and the bindings of that.
-fn check_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
+fn check_flux(unit: &Object, lost: &Deletions<'_>, faults: &mut Faults) {
     let flag = |key: &str| unit.node.at_keys(&["spec", key]).and_then(Node::as_bool);
     let (name, namespace) = (
         text(unit, &["spec", "serviceAccountName"]),
@@ -125,7 +125,7 @@ fn check_flux(unit: &Object, lost: &Lost<'_>, faults: &mut Faults) {
 }
 
 /// An Application and its AppProject.
-fn check_application(application: &Object, lost: &Lost<'_>, faults: &mut Faults) {
+fn check_application(application: &Object, lost: &Deletions<'_>, faults: &mut Faults) {
     let Some(pair) = lost.projects.get(text(application, &["spec", "project"])) else {
         return;
     };
@@ -135,14 +135,14 @@ fn check_application(application: &Object, lost: &Lost<'_>, faults: &mut Faults)
             application.id(),
             project.id()
         ),
-        (Pair::Same(before, after), Some(place))
-            if permits(before, &place) && !permits(after, &place) =>
+        (Pair::Same(before, after), Some(location))
+            if permits(before, &location) && !permits(after, &location) =>
         {
             format!(
                 "{} would be deleted, but {} no longer permits the namespace `{}` of its objects: they stay in the cluster",
                 application.id(),
                 after.id(),
-                place.namespace
+                location.namespace
             )
         }
         _ => return,
@@ -182,7 +182,7 @@ fn check_kinds(before: &Object, after: &Object, gone: &[&Object], faults: &mut F
         let message = format!(
             "{} no longer permits the kind of objects that would be deleted, so they stay in the cluster: {}",
             after.id(),
-            some(&names)
+            list_names(&names)
         );
         faults.push(
             after,

@@ -40,8 +40,8 @@ pub use pruned_application::{GitPath, git_paths, lost_names, lost_path, names_fr
 
 /// The index of a rule in the table.
 pub fn rank(danger: &Danger) -> usize {
-    let place = DANGERS.iter().position(|it| it.code == danger.code);
-    place.unwrap_or(DANGERS.len())
+    let location = DANGERS.iter().position(|it| it.code == danger.code);
+    location.unwrap_or(DANGERS.len())
 }
 
 /// All rules, the most severe first.
@@ -76,28 +76,28 @@ pub const DISCLAIMER: &str =
 
 /// Whether a rule also needs unchanged objects: if a definition changes that they may use, or a key is removed that they may refer
 /// to.
-pub fn wants_rest(pairs: &[Pair<'_>]) -> bool {
+pub fn needs_unchanged_objects(pairs: &[Pair<'_>]) -> bool {
     let is_crd = |it: &Object| it.kind() == "CustomResourceDefinition";
     let mut both = pairs.iter().filter(|it| it.before().is_some());
     both.any(|it| it.after().is_some_and(is_crd) || !removed_key::lost_keys(it).is_empty())
 }
 
 /// The findings of all rules in a change. A finding about a single tree is reported if it did not exist before.
-pub fn check(scene: &ChangeSet<'_>) -> Vec<Finding> {
-    let before: Vec<&Object> = scene.pairs.iter().filter_map(Pair::before).collect();
-    let after: Vec<&Object> = scene.pairs.iter().filter_map(Pair::after).collect();
+pub fn check(changes: &ChangeSet<'_>) -> Vec<Finding> {
+    let before: Vec<&Object> = changes.pairs.iter().filter_map(Pair::before).collect();
+    let after: Vec<&Object> = changes.pairs.iter().filter_map(Pair::after).collect();
     let mut findings = Vec::new();
     for danger in DANGERS {
         match danger.check {
             RuleKind::Change(check) => findings.extend(run(danger, |faults| {
-                let pairs = scene.pairs.iter().filter(|it| !is_secret(it));
+                let pairs = changes.pairs.iter().filter(|it| !is_secret(it));
                 pairs.for_each(|it| check(it, faults));
             })),
             RuleKind::ChangeOrSecret(check) => findings.extend(run(danger, |faults| {
-                scene.pairs.iter().for_each(|it| check(it, faults));
+                changes.pairs.iter().for_each(|it| check(it, faults));
             })),
             RuleKind::ChangeSet(check) => {
-                findings.extend(run(danger, |faults| check(scene, faults)))
+                findings.extend(run(danger, |faults| check(changes, faults)))
             }
             RuleKind::Tree(check) => {
                 let known = run(danger, |faults| check(&before, faults));
@@ -135,21 +135,21 @@ fn is_secret(pair: &Pair<'_>) -> bool {
 }
 
 /// The text of a field; `nothing` for a missing one.
-fn shown(node: Option<&Node>) -> &str {
+fn field_text(node: Option<&Node>) -> &str {
     node.and_then(Node::as_str).unwrap_or("nothing")
 }
 
 /// The maximum number of names shown.
-const SHOWN: usize = 5;
+const NAMES_MAX: usize = 5;
 
 /// Some names, and the number of further ones.
-fn some(names: &[String]) -> String {
-    some_of(names, names.len())
+fn list_names(names: &[String]) -> String {
+    list_first_names(names, names.len())
 }
 
 /// The first of some names, and the number of further ones up to `count`.
-fn some_of(names: &[String], count: usize) -> String {
-    let first = names.get(..SHOWN.min(names.len())).unwrap_or_default();
+fn list_first_names(names: &[String], count: usize) -> String {
+    let first = names.get(..NAMES_MAX.min(names.len())).unwrap_or_default();
     match count.saturating_sub(first.len()) {
         0 => first.join(", "),
         more => format!("{} and {more} more", first.join(", ")),

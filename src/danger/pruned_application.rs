@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Danger, Faults, Finding, RuleKind, some};
+use super::{Danger, Faults, Finding, RuleKind, list_names};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -61,11 +61,11 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         let message = format!(
             "{} no longer generates {}: it is deleted, with everything that it applied",
             after.id(),
-            some(&lost)
+            list_names(&lost)
         );
         faults.push(after, FieldPath::dotted("spec.generators"), message);
     }
-    let (old, new) = (others(before), others(after));
+    let (old, new) = (other_generators(before), other_generators(after));
     for gone in old.difference(&new) {
         let message = format!(
             "{} loses a generator, {gone}: the Applications that only it generated are deleted, with everything that they applied",
@@ -103,7 +103,7 @@ pub fn lost_names(set: &Object, names: &[String], path: &str) -> Finding {
     let message = format!(
         "{} no longer generates {} from `{path}`: it is deleted, with everything that it applied",
         set.id(),
-        some(names)
+        list_names(names)
     );
     finding(set, message)
 }
@@ -134,7 +134,7 @@ pub fn git_paths(set: &Object) -> Vec<GitPath> {
     if !is_set(set) || keeps_applications(set) {
         return found;
     }
-    visit(set, &mut |kind, generator| {
+    visit_generators(set, &mut |kind, generator| {
         for (field, is_folder) in [("files", false), ("directories", true)] {
             let entries = generator.get(field).and_then(Node::as_sequence);
             for entry in entries.unwrap_or_default() {
@@ -173,7 +173,7 @@ fn text<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
 }
 
 /// Calls `act` with the kind and body of each generator, including those in a matrix or merge.
-fn visit<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
+fn visit_generators<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
     let mut open: Vec<&Node> = set
         .node
         .at_keys(&["spec", "generators"])
@@ -194,7 +194,7 @@ fn visit<'a>(set: &'a Object, act: &mut dyn FnMut(&'a str, &'a Node)) {
 fn listed(set: &Object) -> BTreeSet<String> {
     let name = text(set, NAME).unwrap_or("");
     let mut names = BTreeSet::new();
-    visit(set, &mut |kind, generator| {
+    visit_generators(set, &mut |kind, generator| {
         let elements = generator.get("elements").filter(|_| kind == "list");
         for element in elements.and_then(Node::as_sequence).unwrap_or_default() {
             names.insert(rendered(name, element).unwrap_or_else(|| scalars(element)));
@@ -242,9 +242,9 @@ fn scalars(node: &Node) -> String {
 }
 
 /// The other generators: the Git paths that each reads, or else its kind.
-fn others(set: &Object) -> BTreeSet<String> {
+fn other_generators(set: &Object) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    visit(set, &mut |kind, generator| match kind {
+    visit_generators(set, &mut |kind, generator| match kind {
         "list" | "matrix" | "merge" | "selector" | "template" => {}
         "git" => {
             for field in ["files", "directories"] {

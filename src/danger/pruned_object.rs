@@ -27,7 +27,7 @@ change. Objects with this annotation are not reported.",
 };
 
 /// API group, kind, and what is deleted with an object; those of products are in their packs.
-const STATE: &[(&str, &str, &str)] = &[
+const STATEFUL_KINDS: &[(&str, &str, &str)] = &[
     ("", "Namespace", "everything in it is deleted too"),
     (
         "",
@@ -86,7 +86,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let gvk = gone.gvk();
     let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
     let of_product = || kind_of(gone)?.deletion.as_deref();
-    let known = STATE.iter().find(is_kind).map(|it| it.2);
+    let known = STATEFUL_KINDS.iter().find(is_kind).map(|it| it.2);
     let Some(words) = known.or_else(of_product) else {
         return;
     };
@@ -97,7 +97,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         Some(now) => format!(", because it is now named `{}`", now.name()),
         None => String::new(),
     };
-    let words = stays(gone).unwrap_or(words);
+    let words = retention_note(gone).unwrap_or(words);
     let message = format!("{} would be deleted{why}: {words}", gone.id());
     // If it still exists under another name, the location is there.
     faults.push(
@@ -109,7 +109,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
 
 /// The note for a Flux object whose objects stay in the cluster when it is deleted. Its controller neither prunes nor uninstalls
 /// suspended objects (`finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
-fn stays(gone: &Object) -> Option<&'static str> {
+fn retention_note(gone: &Object) -> Option<&'static str> {
     let flag = |key: &str| {
         gone.node
             .at_keys(&["spec", key])

@@ -24,11 +24,11 @@ Change the reference together with the key, or keep both keys until nothing refe
 };
 
 /// The kind, namespace and name of a ConfigMap or Secret.
-type Holder = (String, String, String);
+type DataObject = (String, String, String);
 
-fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let mut lost: BTreeMap<Holder, BTreeSet<String>> = BTreeMap::new();
-    for pair in scene.pairs {
+fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
+    let mut lost: BTreeMap<DataObject, BTreeSet<String>> = BTreeMap::new();
+    for pair in changes.pairs {
         let keys = lost_keys(pair);
         if let Some(after) = pair.after().filter(|_| !keys.is_empty()) {
             let (kind, namespace) = (after.kind().to_string(), after.namespace().to_string());
@@ -38,7 +38,7 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
     if lost.is_empty() {
         return;
     }
-    for object in scene.rest {
+    for object in changes.rest {
         let mut search = Search {
             lost: &lost,
             object,
@@ -76,7 +76,7 @@ fn keys(object: &Object) -> BTreeSet<&str> {
 
 /// References in an object to removed keys.
 struct Search<'a> {
-    lost: &'a BTreeMap<Holder, BTreeSet<String>>,
+    lost: &'a BTreeMap<DataObject, BTreeSet<String>>,
     object: &'a Object,
     /// The location of the reference, the kind and name of its target, and the key.
     found: Vec<(FieldPath, &'static str, String, String)>,

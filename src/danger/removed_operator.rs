@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeSet, Danger, Faults, RuleKind, SHOWN, some_of};
+use super::{ChangeSet, Danger, Faults, NAMES_MAX, RuleKind, list_first_names};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -28,10 +28,10 @@ group.",
     check: RuleKind::ChangeSet(check),
 };
 
-fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
-    let gone: Vec<&Object> = scene.pairs.iter().filter_map(removed).collect();
+fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
+    let gone: Vec<&Object> = changes.pairs.iter().filter_map(removed).collect();
     // An object with a new name or namespace is a different one; the old one has finalizers, too.
-    let renamed = scene.pairs.iter().filter_map(|it| match it {
+    let renamed = changes.pairs.iter().filter_map(|it| match it {
         Pair::Renamed(before, _) => Some(*before),
         _ => None,
     });
@@ -46,14 +46,14 @@ fn check(scene: &ChangeSet<'_>, faults: &mut Faults) {
         let objects: Vec<_> = groups.into_iter().filter_map(|it| served.get(it)).collect();
         if !objects.is_empty() {
             let count = objects.iter().map(|it| it.len()).sum();
-            let first = objects.iter().flat_map(|it| it.iter().take(SHOWN));
+            let first = objects.iter().flat_map(|it| it.iter().take(NAMES_MAX));
             let mut first: Vec<_> = first.collect();
             first.sort_by_key(|it| it.0);
-            let names = first.iter().take(SHOWN).map(|it| it.1.id().to_string());
+            let names = first.iter().take(NAMES_MAX).map(|it| it.1.id().to_string());
             let message = format!(
                 "{} would be deleted together with {}: without the operator, their finalizers block the deletion, and what it created for them keeps running",
                 operator.id(),
-                some_of(&names.collect::<Vec<_>>(), count)
+                list_first_names(&names.collect::<Vec<_>>(), count)
             );
             faults.push(operator, FieldPath::dotted("metadata.name"), message);
         }

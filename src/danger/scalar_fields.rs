@@ -43,7 +43,7 @@ impl<'a> Walk<'a, '_> {
     fn node(&mut self, node: &'a Node) {
         match node.view() {
             View::Scalar(_) if (self.wants)(&self.keys) => {
-                let (name, field) = self.place();
+                let (name, field) = self.location();
                 self.found.insert(name, Leaf { field, node });
             }
             View::Scalar(_) => {}
@@ -67,7 +67,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn place(&self) -> (String, FieldPath) {
+    fn location(&self) -> (String, FieldPath) {
         let (mut name, mut field) = (String::new(), FieldPath::root());
         for part in &self.steps {
             match part {

@@ -1,7 +1,7 @@
 //! Volumes that shrink.
 
 use super::scalar_fields::{both, item};
-use super::{Danger, Faults, RuleKind, shown};
+use super::{Danger, Faults, RuleKind, field_text};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::quantity;
@@ -27,7 +27,10 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     };
     for (name, old, new) in both(&before.node, &after.node, &is_storage) {
         let size = |it: &str| quantity(it.trim());
-        let sizes = (size(shown(Some(old.node))), size(shown(Some(new.node))));
+        let sizes = (
+            size(field_text(Some(old.node))),
+            size(field_text(Some(new.node))),
+        );
         if let (Some(a), Some(b)) = sizes
             && b < a
         {
@@ -35,8 +38,8 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
                 "{} of {} shrinks from {} to {}",
                 item(&name, "volume"),
                 after.id(),
-                shown(Some(old.node)),
-                shown(Some(new.node))
+                field_text(Some(old.node)),
+                field_text(Some(new.node))
             );
             faults.push(after, new.field, message);
         }

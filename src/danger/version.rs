@@ -7,7 +7,7 @@ use crate::yaml::{FieldPath, Node};
 use pleach_helm::semver::{Range, Version};
 
 /// A version that changes.
-pub(super) struct Step<'a> {
+pub(super) struct VersionChange<'a> {
     pub(super) object: &'a Object,
     /// The chart or the image.
     pub(super) of: String,
@@ -17,7 +17,7 @@ pub(super) struct Step<'a> {
 }
 
 /// The versions that differ between the two sides, for the same chart or image.
-pub(super) fn steps<'a>(pair: &Pair<'a>) -> Vec<Step<'a>> {
+pub(super) fn version_changes<'a>(pair: &Pair<'a>) -> Vec<VersionChange<'a>> {
     let Pair::Same(before, after) = *pair else {
         return Vec::new();
     };
@@ -25,7 +25,7 @@ pub(super) fn steps<'a>(pair: &Pair<'a>) -> Vec<Step<'a>> {
     let one = |(_, old, new): (String, Leaf<'a>, Leaf<'a>)| {
         let (name, was) = split(before, &old)?;
         let (now_name, is) = split(after, &new)?;
-        (name == now_name && was != is).then_some(Step {
+        (name == now_name && was != is).then_some(VersionChange {
             object: after,
             of: name,
             before: was,
@@ -119,13 +119,13 @@ pub(super) struct Newest {
 impl Newest {
     /// The major and minor number; the maximum if they are open.
     pub(super) fn major_and_minor(&self) -> [u64; 2] {
-        let open = if self.is_range { OPEN } else { 0 };
+        let open = if self.is_range { UNBOUNDED } else { 0 };
         [0, 1].map(|at| self.numbers.get(at).copied().unwrap_or(open))
     }
 }
 
 /// Larger than any number of a version.
-const OPEN: u64 = 999_999_999;
+const UNBOUNDED: u64 = 999_999_999;
 
 /// The maximum length of a range.
 const RANGE_BYTES_MAX: usize = 256;
@@ -161,23 +161,28 @@ fn highest(text: &str) -> Option<Vec<u64>> {
     }
     let range = Range::parse(text).ok()?;
     let bounds = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '*'));
-    let mut tried = vec![[OPEN; 3]];
+    let mut tried = vec![[UNBOUNDED; 3]];
     for bound in bounds.filter(|it| !it.is_empty()) {
         let numbers = bound.trim_start_matches('v').split('.');
         let mut numbers = numbers.map_while(|it| it.parse::<u64>().ok());
         let [major, minor, patch] = [0; 3].map(|_| numbers.next().unwrap_or(0));
         tried.push([major, minor, patch]);
-        tried.push([major, minor, OPEN]);
-        tried.push([major, OPEN, OPEN]);
+        tried.push([major, minor, UNBOUNDED]);
+        tried.push([major, UNBOUNDED, UNBOUNDED]);
         // The highest version below the bound.
         tried.extend(patch.checked_sub(1).map(|it| [major, minor, it]));
-        tried.extend(minor.checked_sub(1).map(|it| [major, it, OPEN]));
-        tried.extend(major.checked_sub(1).map(|it| [it, OPEN, OPEN]));
+        tried.extend(minor.checked_sub(1).map(|it| [major, it, UNBOUNDED]));
+        tried.extend(major.checked_sub(1).map(|it| [it, UNBOUNDED, UNBOUNDED]));
     }
     let is_admitted = |[major, minor, patch]: &[u64; 3]| {
         let version = Version::parse(&format!("{major}.{minor}.{patch}"));
         version.is_ok_and(|it| range.admits(&it))
     };
     let highest = tried.into_iter().filter(is_admitted).max()?;
-    Some(highest.into_iter().take_while(|it| *it < OPEN).collect())
+    Some(
+        highest
+            .into_iter()
+            .take_while(|it| *it < UNBOUNDED)
+            .collect(),
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Danger, Faults, RuleKind, some};
+use super::{Danger, Faults, RuleKind, list_names};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
@@ -28,18 +28,20 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     };
     let before = pair.before();
     let (more, field) = match after.kind() {
-        "Role" | "ClusterRole" => (more_of_role(before, after), "rules"),
-        "RoleBinding" | "ClusterRoleBinding" => (new_ones(bindings, before, after), "subjects"),
-        _ => (new_ones(pods, before, after), "spec"),
+        "Role" | "ClusterRole" => (new_role_permissions(before, after), "rules"),
+        "RoleBinding" | "ClusterRoleBinding" => {
+            (new_permissions(bindings, before, after), "subjects")
+        }
+        _ => (new_permissions(pods, before, after), "spec"),
     };
     if !more.is_empty() {
-        let message = format!("{} {}", after.id(), some(&more));
+        let message = format!("{} {}", after.id(), list_names(&more));
         faults.push(after, FieldPath::dotted(field), message);
     }
 }
 
 /// The permissions that an object newly grants.
-fn new_ones(
+fn new_permissions(
     rights: fn(&Object) -> BTreeSet<String>,
     before: Option<&Object>,
     after: &Object,
@@ -82,13 +84,13 @@ impl Right<'_> {
     }
 
     /// Whether it is worth reporting for a new role.
-    fn is_much(&self) -> bool {
+    fn is_far_reaching(&self) -> bool {
         [self.verb, self.resource].contains(&"*")
             || ["escalate", "bind", "impersonate"].contains(&self.verb)
             || (self.resource == "secrets" && ["get", "list", "watch"].contains(&self.verb))
     }
 
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         let of = if self.group.is_empty() {
             "core"
         } else {
@@ -151,18 +153,18 @@ impl<'a> Rule<'a> {
 }
 
 /// The permissions that a role newly grants; for a new role, only far-reaching ones.
-fn more_of_role(before: Option<&Object>, after: &Object) -> Vec<String> {
+fn new_role_permissions(before: Option<&Object>, after: &Object) -> Vec<String> {
     let old = before.map(rules).unwrap_or_default();
     let known: BTreeSet<String> = old.iter().map(|it| emit_canonical(it)).collect();
     let new = rules(after).into_iter();
     let new = new.filter(|it| !known.contains(&emit_canonical(it)));
-    let (new, too_large) = within_bounds(new);
-    let (old, _) = within_bounds(old.into_iter());
+    let (new, too_large) = split_by_size(new);
+    let (old, _) = split_by_size(old.into_iter());
     let had: BTreeSet<Right<'_>> = old.iter().flat_map(Rule::rights).collect();
     let now: BTreeSet<Right<'_>> = new.iter().flat_map(Rule::rights).collect();
-    let is_wanted = |it: &&Right<'_>| before.is_some() || it.is_much();
+    let is_wanted = |it: &&Right<'_>| before.is_some() || it.is_far_reaching();
     let more = now.iter().filter(is_wanted);
-    let more = more.filter(|it| !it.is_covered(&had)).map(Right::words);
+    let more = more.filter(|it| !it.is_covered(&had)).map(Right::describe);
     let large = too_large.iter().map(|it| {
         format!(
             "gains a rule with {} verbs on {} resources of {} groups, too large to compare in detail",
@@ -180,7 +182,7 @@ fn rules(role: &Object) -> Vec<&Node> {
 }
 
 /// Rules whose permissions can be compared one by one, and the others.
-fn within_bounds<'a>(rules: impl Iterator<Item = &'a Node>) -> (Vec<Rule<'a>>, Vec<Rule<'a>>) {
+fn split_by_size<'a>(rules: impl Iterator<Item = &'a Node>) -> (Vec<Rule<'a>>, Vec<Rule<'a>>) {
     let mut room = RIGHTS_MAX;
     rules.map(Rule::new).partition(|rule| {
         let left = room.checked_sub(rule.size());

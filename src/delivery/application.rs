@@ -87,7 +87,8 @@ impl<'a> ChartApplication<'a> {
             find_overridden(&fields, values, "", &mut found);
         }
         let production = self.intent.field(&["production"]);
-        let is_in_claim = |it: &Node| Folder::of(it.span().path()) == Some(Folder::Environments);
+        let is_in_claim =
+            |it: &Node| Folder::containing(it.span().path()) == Some(Folder::Environments);
         let is_set = |it: &&Node| it.as_bool() == Some(true) && is_in_claim(it);
         if let Some(production) = production.filter(is_set)
             && self.chart.production.is_none()
@@ -113,7 +114,7 @@ impl<'a> ChartApplication<'a> {
         drop_nulls(&mut values);
         let in_claim = |it: &Diagnostic| {
             let span = it.span.as_ref();
-            span.is_some_and(|it| Folder::of(it.path()) == Some(Folder::Environments))
+            span.is_some_and(|it| Folder::containing(it.path()) == Some(Folder::Environments))
         };
         match validate(&values, schema, "values")
             .into_iter()

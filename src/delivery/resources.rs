@@ -41,8 +41,9 @@ fn request_above_limit(
         text(limit)
     );
     // Often, one of the two is set by the claim and the other one by the chart.
-    let in_claim =
-        |it: &&Node| it.has_origin() && Folder::of(it.span().path()) == Some(Folder::Environments);
+    let in_claim = |it: &&Node| {
+        it.has_origin() && Folder::containing(it.span().path()) == Some(Folder::Environments)
+    };
     let set_in_claim = [request, limit].into_iter().find(in_claim);
     let span = set_in_claim.map_or(at, Node::span);
     let fault = Diagnostic::error("request-above-limit", message).at(span);

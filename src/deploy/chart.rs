@@ -23,7 +23,7 @@ use pleach_helm::{
 
 /// The location of a chart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum ChartLocation {
     /// A folder of the repository.
     Folder(TreePath),
     /// A repository of charts.
@@ -37,7 +37,7 @@ pub(super) struct Charts<'a> {
     files: &'a dyn Files,
     options: &'a Options<'a>,
     /// By location, and whether Helm 3 is used.
-    loaded: Mutex<BTreeMap<(Place, bool), Loaded>>,
+    loaded: Mutex<BTreeMap<(ChartLocation, bool), Loaded>>,
 }
 
 impl<'a> Charts<'a> {
@@ -52,35 +52,40 @@ impl<'a> Charts<'a> {
     /// A chart with its subcharts. Errors: `missing-chart` if it is not available, Helm's message if it cannot be loaded.
     pub(super) fn load(
         &self,
-        place: &Place,
+        location: &ChartLocation,
         version: HelmVersion,
     ) -> Result<Arc<LoadedChart>, Diagnostic> {
-        let key = (place.clone(), version == HelmVersion::V3);
+        let key = (location.clone(), version == HelmVersion::V3);
         let known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(&key) {
             return known.clone();
         }
         drop(known);
-        let loaded = self.read(place, version);
+        let loaded = self.read(location, version);
         let mut known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(key).or_insert(loaded).clone()
     }
 
-    fn read(&self, place: &Place, version: HelmVersion) -> Loaded {
-        let mut said = Warnings::default();
-        match (place, self.options.charts) {
-            (Place::Folder(folder), _) => load_folder(self.files, folder, version, &mut said)
-                .map(|it| Arc::new(self.with_dependencies(it, folder, version)))
-                .map_err(crate::inflate::diagnostic),
-            (Place::Remote(request), Some(charts)) => charts.load(request, version, |files| {
-                let place = TreePath::root().child(&format!("<chart {}>", file_name(request)));
-                let files = pleach_helm::source::folder_files(files, &TreePath::root());
-                let loaded = files
-                    .map_err(HelmError::from)
-                    .and_then(|files| pleach_helm::source::load(files, &place, version, &mut said));
-                loaded.map_err(crate::inflate::diagnostic)
-            }),
-            (Place::Remote(request), None) => {
+    fn read(&self, location: &ChartLocation, version: HelmVersion) -> Loaded {
+        let mut warnings = Warnings::default();
+        match (location, self.options.charts) {
+            (ChartLocation::Folder(folder), _) => {
+                load_folder(self.files, folder, version, &mut warnings)
+                    .map(|it| Arc::new(self.with_dependencies(it, folder, version)))
+                    .map_err(crate::inflate::diagnostic)
+            }
+            (ChartLocation::Remote(request), Some(charts)) => {
+                charts.load(request, version, |files| {
+                    let location =
+                        TreePath::root().child(&format!("<chart {}>", file_name(request)));
+                    let files = pleach_helm::source::folder_files(files, &TreePath::root());
+                    let loaded = files.map_err(HelmError::from).and_then(|files| {
+                        pleach_helm::source::load(files, &location, version, &mut warnings)
+                    });
+                    loaded.map_err(crate::inflate::diagnostic)
+                })
+            }
+            (ChartLocation::Remote(request), None) => {
                 let message = format!("chart `{}` is not in the repository", request.title());
                 Err(Diagnostic::error("missing-chart", message).class(Class::MissingChart))
             }
@@ -103,11 +108,11 @@ impl<'a> Charts<'a> {
             if is_there(&chart, &wanted.name) {
                 continue;
             }
-            let place = match wanted.repository.strip_prefix("file://") {
-                Some(path) => folder.resolve(path).map(Place::Folder),
+            let location = match wanted.repository.strip_prefix("file://") {
+                Some(path) => folder.resolve(path).map(ChartLocation::Folder),
                 None => {
                     let version = Some(&*wanted.version);
-                    Some(Place::Remote(Request::new(
+                    Some(ChartLocation::Remote(Request::new(
                         &wanted.repository,
                         &wanted.name,
                         version,
@@ -115,8 +120,8 @@ impl<'a> Charts<'a> {
                 }
             };
             // A dependency on a folder above is a cycle.
-            let place = place.filter(|it| *it != Place::Folder(folder.clone()));
-            let loaded = place.map(|it| self.load(&it, version));
+            let location = location.filter(|it| *it != ChartLocation::Folder(folder.clone()));
+            let loaded = location.map(|it| self.load(&it, version));
             if let Some(Ok(dependency)) = loaded {
                 chart.dependencies.push(LoadedChart::clone(&dependency));
             }
@@ -144,7 +149,7 @@ pub(super) struct Facts {
 
 impl Facts {
     /// The facts in some definitions.
-    pub(super) fn of<'o>(definitions: impl Iterator<Item = &'o Object>) -> Facts {
+    pub(super) fn from_definitions<'o>(definitions: impl Iterator<Item = &'o Object>) -> Facts {
         let mut facts = Facts::default();
         definitions.for_each(|it| facts.add(&it.node));
         facts
@@ -220,14 +225,14 @@ impl Installed {
     /// CRDs, objects, and the hooks that run.
     pub(super) fn applied(self, with_crds: bool, with_hooks: bool) -> Vec<Object> {
         let hooks = self.hooks.into_iter();
-        let hooks = hooks.filter(|it| with_hooks && runs(it));
+        let hooks = hooks.filter(|it| with_hooks && is_applied(it));
         let crds = self.crds.into_iter().filter(|_| with_crds);
         crds.chain(self.objects).chain(hooks).collect()
     }
 }
 
 /// Whether an object is one of the release, or a hook that installing or upgrading runs.
-pub(super) fn runs(object: &Object) -> bool {
+pub(super) fn is_applied(object: &Object) -> bool {
     match hook(object) {
         None => true,
         Some(names) => {
@@ -254,21 +259,21 @@ pub(super) fn install(
     let version = cluster.helm_version;
     let capabilities = capabilities(install.kube_version, &install.api_versions, facts, cluster)?;
     let release = Release::install(install.name, install.namespace);
-    let places = is_in_repository(chart);
+    let locations = is_in_repository(chart);
     let render_options = RenderOptions {
         version,
         skip_schema_validation: install.skip_schema,
-        trace: places || !install.written.is_empty(),
-        places,
+        trace: locations || !install.written.is_empty(),
+        locations,
     };
-    let mut said = Warnings::default();
+    let mut warnings = Warnings::default();
     let rendered = render(
         chart,
         install.values,
         &release,
         &capabilities,
         &render_options,
-        &mut said,
+        &mut warnings,
     )?;
     Ok(installed(rendered, install.written))
 }
@@ -276,7 +281,7 @@ pub(super) fn install(
 /// Whether the files of a chart are files of the repository, so that reports can refer to lines of its templates. Other charts have
 /// a path in angle brackets.
 fn is_in_repository(chart: &LoadedChart) -> bool {
-    !chart.place.as_str().starts_with('<')
+    !chart.location.as_str().starts_with('<')
 }
 
 /// The capabilities that a chart sees. `kube_version` and `api_versions` are those of the release itself.
@@ -312,7 +317,7 @@ fn installed(rendered: Rendered, written: &[Node]) -> Installed {
         let placed = nodes.map(|(node, origins)| {
             match origins.is_empty() || duplicate_key(&node).is_some() {
                 true => node,
-                false => Locations::of(&node, &origins, written).placed(node),
+                false => Locations::new(&node, &origins, written).replace(node),
             }
         });
         placed.flat_map(|it| flattened(Object::new(it))).collect()

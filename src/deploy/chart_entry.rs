@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::chart::{Charts, Facts, Install, Place, install};
+use super::chart::{ChartLocation, Charts, Facts, Install, install};
 use super::entry::own_source;
 use super::expand::Expansion;
 use super::flux::plain;
@@ -44,12 +44,12 @@ pub(super) fn chart_entries(
     let open = scan.charts.iter().filter(|it| !installed.contains(*it));
     let open: Vec<TreePath> = open.cloned().collect();
     // Errors are reported when the chart is known to be an entry.
-    let mut candidates = each(open, &mut Diagnostics::default(), |folder, said| {
-        let units = follow(files, scan, options, charts, &folder, said);
+    let mut candidates = each(open, &mut Diagnostics::default(), |folder, diagnostics| {
+        let units = follow(files, scan, options, charts, &folder, diagnostics);
         Candidate {
             folder,
             units,
-            diagnostics: std::mem::take(said),
+            diagnostics: std::mem::take(diagnostics),
         }
     });
     // A chart that installs others comes before them.
@@ -101,7 +101,7 @@ fn installed_folders<'u>(units: impl Iterator<Item = &'u Unit>) -> BTreeSet<Tree
         .map(|it| it.chart.as_ref())
         .collect();
     while let Some(chart) = open.pop() {
-        found.insert(chart.place.clone());
+        found.insert(chart.location.clone());
         open.extend(&chart.dependencies);
     }
     found
@@ -122,7 +122,7 @@ fn render(
                 name: chart.metadata.name.clone(),
                 version: chart.metadata.version.clone(),
             };
-            let makes_units = objects.iter().any(|it| SyncKind::of(it).is_some());
+            let makes_units = objects.iter().any(|it| SyncKind::from_object(it).is_some());
             makes_units.then_some((title, objects))
         }
         Err(fault) => {
@@ -153,7 +153,7 @@ fn default_objects(
     charts: &Charts<'_>,
     cluster: &Cluster,
 ) -> Result<(Arc<LoadedChart>, Vec<Object>), Diagnostic> {
-    let chart = charts.load(&Place::Folder(folder.clone()), cluster.helm_version)?;
+    let chart = charts.load(&ChartLocation::Folder(folder.clone()), cluster.helm_version)?;
     let mut facts = Facts::default();
     facts.add_chart(&chart);
     let values = Values::new();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::Options;
 use super::chart::{Charts, Facts};
+use super::cluster_state::ClusterState;
 use super::flux::{OwnSource, Release};
 use super::sync::SyncKind;
 use super::unit::{Origin, Status, Unit};
-use super::world::World;
 use super::{argo, flux};
 use crate::diag::Diagnostics;
 use crate::inflate::ChartInput;
@@ -72,7 +72,7 @@ fn unit(objects: Vec<Object>) -> Unit {
         span: None,
         objects,
         inputs: Vec::new(),
-        trials: Vec::new(),
+        test_releases: Vec::new(),
         keeps_crds: false,
         keeps: Default::default(),
         sync_options: Default::default(),
@@ -92,7 +92,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn inputs(&self, objects: &[&Object], unseen: &mut Diagnostics) -> ChartInputs {
         let is_release = |it: &&&Object| {
-            let kind = SyncKind::of(it);
+            let kind = SyncKind::from_object(it);
             matches!(kind, Some(SyncKind::HelmRelease | SyncKind::Application))
         };
         let releases: Vec<&Object> = objects.iter().filter(is_release).copied().collect();
@@ -100,12 +100,12 @@ impl Reader<'_> {
             return Vec::new();
         }
         let parts = objects.iter().filter(|it| is_part(it));
-        let mut world = World::default();
-        world.add(unit(parts.map(|it| (*it).clone()).collect()));
+        let mut cluster_state = ClusterState::default();
+        cluster_state.add(unit(parts.map(|it| (*it).clone()).collect()));
         let mut seen = BTreeSet::new();
         let releases = releases.iter().filter(|it| seen.insert(it.id()));
         let found = releases.flat_map(|it| {
-            let inputs = self.inputs_of(it, &world, unseen).into_iter();
+            let inputs = self.inputs_of(it, &cluster_state, unseen).into_iter();
             inputs.map(|input| (it.id(), input))
         });
         found.collect()
@@ -114,24 +114,25 @@ impl Reader<'_> {
     fn inputs_of(
         &self,
         object: &Object,
-        world: &World,
+        cluster_state: &ClusterState,
         unseen: &mut Diagnostics,
     ) -> Vec<Arc<ChartInput>> {
         let cluster = &self.options.cluster;
-        if SyncKind::of(object) == Some(SyncKind::HelmRelease) {
+        if SyncKind::from_object(object) == Some(SyncKind::HelmRelease) {
             let own = OwnSource::default();
             let (files, charts) = (self.files, self.charts);
-            let release = Release::read(object, world, &own, files, charts, cluster, unseen);
+            let release =
+                Release::read(object, cluster_state, &own, files, charts, cluster, unseen);
             return release.input(cluster).into_iter().collect();
         }
-        let setting = argo::Setting {
+        let context = argo::RenderContext {
             files: self.files,
-            world,
+            cluster_state,
             charts: self.charts,
             facts: &Facts::default(),
             cluster,
             urls: &self.urls,
         };
-        argo::inputs(object, &setting, &self.options.placement, unseen)
+        argo::inputs(object, &context, &self.options.placement, unseen)
     }
 }

@@ -8,7 +8,7 @@ use super::argo::source_paths;
 use super::chart::Charts;
 use super::chart_entry::chart_entries;
 use super::expand::Expansion;
-use super::flux::{OwnSource, in_artifact, path, plain, synced};
+use super::flux::{OwnSource, in_artifact, path, plain, sync_kustomization};
 use super::scan::{Declared, Scan};
 use super::sync::{SyncKind, text};
 use super::unit::Entry;
@@ -45,9 +45,9 @@ pub(super) fn expand_all(
         .iter()
         // The folder that a FluxInstance syncs already is an entry.
         .filter(|it| it.kind != SyncKind::FluxInstance)
-        .filter(|it| !covered.contains(&it.file) && !is_left_out(&it.file, scan, &covered))
+        .filter(|it| !covered.contains(&it.file) && !is_disabled(&it.file, scan, &covered))
         .collect();
-    let loose = loose(files, scan, options, &charts, &open, diagnostics);
+    let loose = unapplied_folders(files, scan, options, &charts, &open, diagnostics);
     entries.extend(loose);
     let from_charts = chart_entries(files, scan, options, &charts, &entries, diagnostics);
     entries.extend(from_charts);
@@ -66,7 +66,7 @@ fn bootstraps(files: &dyn Files, scan: &Scan) -> Vec<Bootstrap> {
     for declared in &scan.declared {
         let object = match declared.kind {
             SyncKind::Kustomization => Some(declared.object.clone()),
-            SyncKind::FluxInstance => synced(&declared.object),
+            SyncKind::FluxInstance => sync_kustomization(&declared.object),
             _ => None,
         };
         let Some(object) = object else {
@@ -110,7 +110,7 @@ pub(super) fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<
 }
 
 /// Folders with sync objects that no other unit applies.
-fn loose(
+fn unapplied_folders(
     files: &dyn Files,
     scan: &Scan,
     options: &Options<'_>,
@@ -134,14 +134,15 @@ fn loose(
     };
     let (applied, first): (Vec<&Declared>, Vec<&Declared>) =
         open.iter().copied().partition(|it| is_applied(&it.file));
-    let mut entries = loose_of(files, scan, options, charts, &own, &first, diagnostics);
+    let mut entries =
+        unapplied_folders_of_repository(files, scan, options, charts, &own, &first, diagnostics);
     let covered = entries.iter().flat_map(|it| &it.units);
     let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
     let rest: Vec<&Declared> = applied
         .into_iter()
-        .filter(|it| !covered.contains(&it.file) && !is_left_out(&it.file, scan, &covered))
+        .filter(|it| !covered.contains(&it.file) && !is_disabled(&it.file, scan, &covered))
         .collect();
-    entries.extend(loose_of(
+    entries.extend(unapplied_folders_of_repository(
         files,
         scan,
         options,
@@ -154,7 +155,7 @@ fn loose(
 }
 
 /// Whether a file is below the folder of an applied kustomization that does not list it, so it is disabled.
-fn is_left_out(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> bool {
+fn is_disabled(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> bool {
     let mut above = file.parent().and_then(|it| it.parent());
     while let Some(folder) = above {
         if scan.kustomizations.contains(&folder) {
@@ -179,7 +180,7 @@ fn written_paths(files: &dyn Files, declared: &Declared) -> Vec<TreePath> {
     }
 }
 
-fn loose_of(
+fn unapplied_folders_of_repository(
     files: &dyn Files,
     scan: &Scan,
     options: &Options<'_>,
@@ -194,13 +195,18 @@ fn loose_of(
         .collect();
     let folders: Vec<TreePath> = folders.into_iter().collect();
     // Errors are reported when the folder is known to be an entry.
-    let mut candidates = each(folders, &mut Diagnostics::default(), |folder, said| {
-        let mut expansion = Expansion::new(files, options.cluster(&folder), charts, own.clone());
-        expansion.begin_folder(&folder, said);
-        let mut own = std::mem::take(said);
-        expansion.expand_folders(&mut own);
-        (folder, expansion, own)
-    });
+    let mut candidates = each(
+        folders,
+        &mut Diagnostics::default(),
+        |folder, diagnostics| {
+            let mut expansion =
+                Expansion::new(files, options.cluster(&folder), charts, own.clone());
+            expansion.begin_folder(&folder, diagnostics);
+            let mut own = std::mem::take(diagnostics);
+            expansion.expand_folders(&mut own);
+            (folder, expansion, own)
+        },
+    );
     // Objects that lead to most others come first.
     candidates.sort_by(|a, b| {
         let count = |it: &Expansion<'_>| it.units().len();
@@ -208,21 +214,21 @@ fn loose_of(
     });
     let mut covered: BTreeSet<TreePath> = BTreeSet::new();
     let mut kept = Vec::new();
-    for (folder, expansion, said) in candidates {
+    for (folder, expansion, earlier) in candidates {
         let mut own = open
             .iter()
             .filter(|it| scan.outermost(&it.file).contains(&folder));
         if own.any(|it| !covered.contains(&it.file)) {
             let read = expansion.units().iter().map(|it| &it.read_set.files);
             covered.extend(read.flatten().cloned());
-            kept.push((folder, expansion, said));
+            kept.push((folder, expansion, earlier));
         }
     }
     each(
         kept,
         diagnostics,
-        |(folder, mut expansion, said), diagnostics| {
-            diagnostics.extend(said);
+        |(folder, mut expansion, earlier), diagnostics| {
+            diagnostics.extend(earlier);
             expansion.expand(diagnostics);
             Entry {
                 folder,

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chart::{Charts, Facts};
+use super::cluster_state::ClusterState;
 use super::flux::{
-    Build, Located, OwnSource, Release, Variables, build, find, in_artifact, is_waiting, path,
-    resource_set, synced, without_ignored,
+    Build, OwnSource, Release, SourceLocation, Variables, build, find, in_artifact, is_waiting,
+    path, resource_set, sync_kustomization, without_ignored,
 };
 use super::sync::{SyncKind, items, text};
-use super::trial::Trial;
+use super::test_release::TestRelease;
 use super::unit::{ChartTitle, Origin, Status, Unit};
-use super::world::World;
 use super::{Cluster, argo, flux};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::inflate::ChartInput;
@@ -36,7 +36,7 @@ pub(super) struct Expansion<'a> {
     cluster: &'a Cluster,
     charts: &'a Charts<'a>,
     own: OwnSource,
-    world: World,
+    cluster_state: ClusterState,
     pending: Vec<Pending>,
     seen: BTreeSet<ObjectId>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Expansion<'a> {
 /// The result of following a sync object.
 struct Followed {
     inputs: Vec<Arc<ChartInput>>,
-    trials: Vec<Arc<Trial>>,
+    test_releases: Vec<Arc<TestRelease>>,
     origin: Origin,
     objects: Vec<Object>,
     status: Status,
@@ -63,7 +63,7 @@ impl<'a> Expansion<'a> {
             cluster,
             charts,
             own,
-            world: World::default(),
+            cluster_state: ClusterState::default(),
             pending: Vec::new(),
             seen: BTreeSet::new(),
         }
@@ -71,7 +71,7 @@ impl<'a> Expansion<'a> {
 
     /// Starts with a sync object.
     pub(super) fn begin(&mut self, object: Object) {
-        self.found(object, None);
+        self.add_found(object, None);
     }
 
     /// Starts with a folder that is applied as it is.
@@ -79,7 +79,7 @@ impl<'a> Expansion<'a> {
         let inflater = self.cluster.inflater(self.charts);
         let built = flux::build_plain(self.files, folder, &inflater);
         let id = folder_id(folder);
-        let mut followed = followed(folder, &id, built, false, diagnostics);
+        let mut followed = from_build(folder, &id, built, false, diagnostics);
         followed.inputs = inflater.into_inputs();
         self.add(id, None, None, followed);
     }
@@ -94,7 +94,7 @@ impl<'a> Expansion<'a> {
     ) {
         let followed = Followed {
             inputs: Vec::new(),
-            trials: Vec::new(),
+            test_releases: Vec::new(),
             origin: Origin::Chart(title),
             objects,
             status: Status::Built,
@@ -117,10 +117,11 @@ impl<'a> Expansion<'a> {
                 self.pending.extend(waiting);
                 open = ready;
             }
-            if open.is_empty() || self.world.units.len() > UNITS_MAX {
+            if open.is_empty() || self.cluster_state.units.len() > UNITS_MAX {
                 return;
             }
-            let facts = Facts::of(self.world.of_kind("CustomResourceDefinition"));
+            let facts =
+                Facts::from_definitions(self.cluster_state.of_kind("CustomResourceDefinition"));
             let expansion = &*self;
             let done = each(open, diagnostics, |it, diagnostics| {
                 expansion.follow(it, &facts, diagnostics)
@@ -133,7 +134,7 @@ impl<'a> Expansion<'a> {
         loop {
             self.expand_folders(diagnostics);
             let open = std::mem::take(&mut self.pending);
-            if open.is_empty() || self.world.units.len() > UNITS_MAX {
+            if open.is_empty() || self.cluster_state.units.len() > UNITS_MAX {
                 return;
             }
             let done = self.releases(&open, diagnostics);
@@ -142,18 +143,18 @@ impl<'a> Expansion<'a> {
     }
 
     pub(super) fn finish(self) -> Vec<Unit> {
-        self.world.units
+        self.cluster_state.units
     }
 
     /// The units found so far.
     pub(super) fn units(&self) -> &[Unit] {
-        &self.world.units
+        &self.cluster_state.units
     }
 
     /// Whether a unit needs objects that are not yet known. These may include the clusters that an ApplicationSet selects.
     fn is_waiting(&self, pending: &Pending) -> bool {
         match pending.kind {
-            SyncKind::Kustomization => is_waiting(&pending.object, &self.world),
+            SyncKind::Kustomization => is_waiting(&pending.object, &self.cluster_state),
             _ => false,
         }
     }
@@ -164,9 +165,9 @@ impl<'a> Expansion<'a> {
         facts: &Facts,
         diagnostics: &mut Diagnostics,
     ) -> (Pending, Followed) {
-        let setting = argo::Setting {
+        let context = argo::RenderContext {
             files: self.files,
-            world: &self.world,
+            cluster_state: &self.cluster_state,
             charts: self.charts,
             facts,
             cluster: self.cluster,
@@ -174,10 +175,10 @@ impl<'a> Expansion<'a> {
         };
         match pending.kind {
             SyncKind::Application => {
-                let applied = argo::apply(&pending.object, &setting, diagnostics);
+                let applied = argo::apply(&pending.object, &context, diagnostics);
                 let followed = Followed {
                     inputs: applied.inputs,
-                    trials: applied.trials,
+                    test_releases: applied.test_releases,
                     origin: applied.origin,
                     objects: applied.objects,
                     status: applied.status,
@@ -187,11 +188,11 @@ impl<'a> Expansion<'a> {
             }
             SyncKind::ApplicationSet => {
                 let recorded = crate::tree::Recorded::new(self.files);
-                let setting = argo::Setting {
+                let context = argo::RenderContext {
                     files: &recorded,
-                    ..setting
+                    ..context
                 };
-                let made = argo::applications(&pending.object, &setting, diagnostics);
+                let made = argo::applications(&pending.object, &context, diagnostics);
                 let followed = generated(made, diagnostics);
                 let read_set = recorded.finish();
                 (
@@ -203,18 +204,22 @@ impl<'a> Expansion<'a> {
                 )
             }
             SyncKind::ResourceSet => {
-                let made = resource_set(&pending.object, &self.world);
+                let made = resource_set(&pending.object, &self.cluster_state);
                 let followed = generated(made, diagnostics);
                 (pending, followed)
             }
-            _ => self.settled(pending, diagnostics),
+            _ => self.follow_kustomization(pending, diagnostics),
         }
     }
 
-    /// A Kustomization as it is once it has been applied: the first one of an entry may patch itself.
-    fn settled(&self, pending: Pending, diagnostics: &mut Diagnostics) -> (Pending, Followed) {
-        let mut said = Diagnostics::default();
-        let followed = self.kustomization(&pending.object, &mut said);
+    /// Follows a Kustomization. The first one of an entry may patch itself, and is then followed in its patched form.
+    fn follow_kustomization(
+        &self,
+        pending: Pending,
+        diagnostics: &mut Diagnostics,
+    ) -> (Pending, Followed) {
+        let mut first = Diagnostics::default();
+        let followed = self.kustomization(&pending.object, &mut first);
         let is_first = pending.parent.is_none();
         let id = pending.object.id();
         let mut applied = followed.objects.iter().filter(|_| is_first);
@@ -225,7 +230,7 @@ impl<'a> Expansion<'a> {
             pair.is_some_and(|(written, applied)| !written.same_data(&applied))
         });
         let Some(object) = changed.cloned() else {
-            diagnostics.extend(said);
+            diagnostics.extend(first);
             return (pending, followed);
         };
         let followed = self.kustomization(&object, diagnostics);
@@ -236,36 +241,47 @@ impl<'a> Expansion<'a> {
         let reference = object.node.at_keys(&["spec", "sourceRef"]);
         let file = object.span().outermost();
         let folder = in_artifact(self.files, path(object), reference, file.path());
-        let folder = match self.own.locate(object, &folder, &self.world, self.files) {
-            Located::Own(folder) => folder,
-            Located::Elsewhere(what) => return elsewhere(object, what, diagnostics),
+        let folder = match self
+            .own
+            .locate(object, &folder, &self.cluster_state, self.files)
+        {
+            SourceLocation::Own(folder) => folder,
+            SourceLocation::Elsewhere(what) => return external(object, what, diagnostics),
         };
-        let variables = Variables::of(object, &self.world);
-        let source = reference.and_then(|it| find(it, object.namespace(), &self.world));
+        let variables = Variables::from_kustomization(object, &self.cluster_state);
+        let source = reference.and_then(|it| find(it, object.namespace(), &self.cluster_state));
         let filtered = without_ignored(self.files, source);
         let files = filtered.as_ref().map_or(self.files, |it| it as &dyn Files);
         let built = build(files, &folder, Some(object), variables.as_ref());
         let is_suspended = flux::is_suspended(object);
-        followed(&folder, &object.id(), built, is_suspended, diagnostics)
+        from_build(&folder, &object.id(), built, is_suspended, diagnostics)
     }
 
     /// Reads all charts first, because other charts may depend on their custom resources.
     fn releases(&self, open: &[Pending], diagnostics: &mut Diagnostics) -> Vec<Followed> {
-        let (files, cluster, world) = (self.files, self.cluster, &self.world);
+        let (files, cluster, cluster_state) = (self.files, self.cluster, &self.cluster_state);
         let releases = each(open, diagnostics, |it, diagnostics| {
             let (own, charts) = (&self.own, self.charts);
-            Release::read(&it.object, world, own, files, charts, cluster, diagnostics)
+            Release::read(
+                &it.object,
+                cluster_state,
+                own,
+                files,
+                charts,
+                cluster,
+                diagnostics,
+            )
         });
-        let mut facts = Facts::of(world.of_kind("CustomResourceDefinition"));
+        let mut facts = Facts::from_definitions(cluster_state.of_kind("CustomResourceDefinition"));
         let charts = releases.iter().filter_map(Release::chart);
         charts.for_each(|it| facts.add_chart(it));
         each(releases, diagnostics, |release, diagnostics| {
             let inputs = release.input(cluster).into_iter().collect();
-            let trial = release.trial(&facts, cluster).map(Arc::new);
+            let test_release = release.test_release(&facts, cluster).map(Arc::new);
             let (objects, origin, status) = release.render(&facts, cluster, diagnostics);
             Followed {
                 inputs,
-                trials: trial.into_iter().collect(),
+                test_releases: test_release.into_iter().collect(),
                 origin,
                 objects,
                 status,
@@ -291,10 +307,10 @@ impl<'a> Expansion<'a> {
         let found: Vec<Object> = followed
             .objects
             .iter()
-            .filter(|it| SyncKind::of(it).is_some())
+            .filter(|it| SyncKind::from_object(it).is_some())
             .cloned()
             .collect();
-        let at = self.world.add(Unit {
+        let at = self.cluster_state.add(Unit {
             depends_on: object.map(|it| dependencies(it, &id)).unwrap_or_default(),
             span: object.map(|it| it.span().outermost()),
             cluster: object.map(destination).unwrap_or_default(),
@@ -303,7 +319,7 @@ impl<'a> Expansion<'a> {
             keeps_crds: object.is_some_and(flux::keeps_crds),
             keeps: object.map(flux::keeps).unwrap_or_default(),
             inputs: followed.inputs,
-            trials: followed.trials,
+            test_releases: followed.test_releases,
             id,
             parent,
             origin: followed.origin,
@@ -311,17 +327,19 @@ impl<'a> Expansion<'a> {
             status: followed.status,
             read_set: followed.read_set,
         });
-        found.into_iter().for_each(|it| self.found(it, Some(at)));
+        found
+            .into_iter()
+            .for_each(|it| self.add_found(it, Some(at)));
     }
 
-    fn found(&mut self, object: Object, parent: Option<usize>) {
-        let Some(kind) = SyncKind::of(&object) else {
+    fn add_found(&mut self, object: Object, parent: Option<usize>) {
+        let Some(kind) = SyncKind::from_object(&object) else {
             return;
         };
         let object = match kind {
             // The folder that it syncs is a separate entry.
             SyncKind::FluxInstance if parent.is_some() => return,
-            SyncKind::FluxInstance => match synced(&object) {
+            SyncKind::FluxInstance => match sync_kustomization(&object) {
                 Some(object) => object,
                 None => return,
             },
@@ -352,7 +370,7 @@ fn folder_id(folder: &TreePath) -> ObjectId {
 }
 
 /// The result of a build for a unit; a unit that cannot be built is reported once.
-fn followed(
+fn from_build(
     folder: &TreePath,
     id: &ObjectId,
     built: Build,
@@ -362,17 +380,17 @@ fn followed(
     let Build {
         objects,
         read_set,
-        diagnostics: said,
+        diagnostics: faults,
     } = built;
-    let status = match super::chart::first_error(&said) {
+    let status = match super::chart::first_error(&faults) {
         Some(fault) => Status::NotBuilt(Box::new(fault)),
         None if is_suspended => Status::Suspended,
         None => Status::Built,
     };
-    diagnostics.extend(said.into_iter().map(|it| not_built(id, it)));
+    diagnostics.extend(faults.into_iter().map(|it| not_built(id, it)));
     Followed {
         inputs: Vec::new(),
-        trials: Vec::new(),
+        test_releases: Vec::new(),
         origin: Origin::Folder(folder.clone()),
         objects,
         status,
@@ -397,13 +415,13 @@ fn generated(made: Result<Vec<Object>, Diagnostic>, diagnostics: &mut Diagnostic
         Ok(objects) => (Origin::Generated, objects, Status::Built),
         Err(fault) => {
             diagnostics.push(fault.clone());
-            let origin = Origin::Elsewhere("templates".to_string());
+            let origin = Origin::External("templates".to_string());
             (origin, Vec::new(), Status::NotBuilt(Box::new(fault)))
         }
     };
     Followed {
         inputs: Vec::new(),
-        trials: Vec::new(),
+        test_releases: Vec::new(),
         origin,
         objects,
         status,
@@ -411,7 +429,7 @@ fn generated(made: Result<Vec<Object>, Diagnostic>, diagnostics: &mut Diagnostic
     }
 }
 
-fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Followed {
+fn external(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Followed {
     let message = format!(
         "{} is not shown: its source {what} is not this repository",
         object.id()
@@ -421,8 +439,8 @@ fn elsewhere(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fo
     diagnostics.push(fault.clone());
     Followed {
         inputs: Vec::new(),
-        trials: Vec::new(),
-        origin: Origin::Elsewhere(what),
+        test_releases: Vec::new(),
+        origin: Origin::External(what),
         objects: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),
         read_set: ReadSet::default(),
@@ -438,7 +456,7 @@ fn sync_options(object: &Object) -> Vec<String> {
 
 /// The cluster that an engine deploys to; empty for its own.
 fn destination(object: &Object) -> String {
-    match SyncKind::of(object) {
+    match SyncKind::from_object(object) {
         Some(SyncKind::Application) => argo::destination(object),
         _ => text(&object.node, &["spec", "kubeConfig", "secretRef", "name"]).to_string(),
     }

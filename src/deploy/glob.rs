@@ -30,7 +30,7 @@ enum Term {
 /// Whether a pattern matches a whole text; an invalid pattern matches nothing.
 pub(super) fn is_match(pattern: &str, text: &str, dialect: Dialect) -> bool {
     let text: Vec<char> = text.chars().collect();
-    let mut alternatives = unfold(pattern, dialect).into_iter();
+    let mut alternatives = expand_braces(pattern, dialect).into_iter();
     alternatives.any(|it| {
         let pattern: Vec<char> = it.chars().collect();
         terms(&pattern, dialect).is_some_and(|it| fits(&it, &text))
@@ -43,7 +43,7 @@ pub(super) fn is_pattern(text: &str) -> bool {
 }
 
 /// `{a,b}` as several patterns, and `**/` with and without a folder.
-fn unfold(pattern: &str, dialect: Dialect) -> Vec<String> {
+fn expand_braces(pattern: &str, dialect: Dialect) -> Vec<String> {
     let (mut open, mut done) = (vec![pattern.to_string()], Vec::new());
     while let Some(pattern) = open.pop() {
         if open.len() + done.len() > ALTERNATIVES_MAX {
@@ -72,7 +72,7 @@ fn unfold(pattern: &str, dialect: Dialect) -> Vec<String> {
 }
 
 /// Removes the prefix or suffix that a pattern matches: the longest one, or the shortest nonempty one.
-pub(super) fn without(value: &str, pattern: &str, at_end: bool, longest: bool) -> String {
+pub(super) fn strip_match(value: &str, pattern: &str, at_end: bool, longest: bool) -> String {
     if value.len() > BYTES_MAX {
         return value.to_string();
     }
@@ -167,8 +167,8 @@ fn fits(terms: &[Term], text: &[char]) -> bool {
                     (false, has != *is_negated)
                 }
             };
-            for (place, is_reached) in [(at, stays), (at + 1, goes)] {
-                if let Some(it) = after.get_mut(place).filter(|_| is_reached) {
+            for (location, is_reached) in [(at, stays), (at + 1, goes)] {
+                if let Some(it) = after.get_mut(location).filter(|_| is_reached) {
                     *it = true;
                 }
             }

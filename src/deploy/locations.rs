@@ -14,7 +14,7 @@ pub(super) struct Locations<'a> {
 }
 
 impl<'a> Locations<'a> {
-    pub(super) fn of(
+    pub(super) fn new(
         node: &Node,
         origins: &'a [ValueOrigin],
         written: &'a [Node],
@@ -29,7 +29,7 @@ impl<'a> Locations<'a> {
         locations
     }
 
-    pub(super) fn placed(&self, node: Node) -> Node {
+    pub(super) fn replace(&self, node: Node) -> Node {
         let span = self.in_template(node.span());
         match node.view() {
             View::Scalar(_) => {
@@ -38,7 +38,7 @@ impl<'a> Locations<'a> {
             }
             View::Sequence(_) => {
                 let items = node.into_sequence().unwrap_or_default().into_iter();
-                let items = items.map(|it| self.placed(it));
+                let items = items.map(|it| self.replace(it));
                 Node::sequence(items.collect::<Vec<_>>()).at(span)
             }
             View::Mapping(_) => {
@@ -47,7 +47,7 @@ impl<'a> Locations<'a> {
                     let key = self.in_template(it.key.span());
                     Entry {
                         key: it.key.at(key),
-                        value: self.placed(it.value),
+                        value: self.replace(it.value),
                     }
                 });
                 Node::mapping(entries.collect::<Mapping>()).at(span)

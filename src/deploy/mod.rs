@@ -22,15 +22,15 @@ mod metadata;
 mod printed;
 mod scan;
 mod sync;
-mod trial;
+mod test_release;
 mod unit;
-mod world;
+mod cluster_state;
 
 pub use crate::inflate::ChartInput;
 pub use chart_input::{ChartInputs, chart_inputs};
 pub use printed::{Printed, PrintedObject, PrintedValue};
-pub use trial::{ReleaseValue, Trial, idle_changes, lost_values};
-pub use unit::{ChartTitle, Deployment, Entry, Keeps, Origin, Status, Unit};
+pub use test_release::{ReleaseValue, TestRelease, idle_changes, lost_values};
+pub use unit::{ChartTitle, Deployment, Entry, Origin, Retention, Status, Unit};
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ use pleach_helm::HelmVersion;
 
 /// Whether an object makes Flux or Argo CD deploy others.
 pub fn is_sync_object(object: &Object) -> bool {
-    sync::SyncKind::of(object).is_some()
+    sync::SyncKind::from_object(object).is_some()
 }
 
 /// How to look at a repository.

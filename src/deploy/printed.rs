@@ -1,15 +1,15 @@
 //! The origins of values in objects of a chart: the line of a template, and the values of the release that it prints.
 
-use super::trial::Trial;
+use super::test_release::TestRelease;
 use crate::diag::{Source, Span};
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node, Step, parse_one};
-use pleach_helm::manifests::{RenderedObject, TemplatePlace, ValueOrigin};
+use pleach_helm::manifests::{RenderedObject, TemplateLocation, ValueOrigin};
 use pleach_helm::source::LoadedChart;
 
 /// An object of a chart, rendered again so that all its parts have the locations of their templates.
 pub struct PrintedObject<'a> {
-    trial: &'a Trial,
+    test_release: &'a TestRelease,
     rendered: RenderedObject,
     defaults: Defaults<'a>,
 }
@@ -17,7 +17,7 @@ pub struct PrintedObject<'a> {
 /// The origin of a field of an object.
 #[derive(Clone, Debug, Default)]
 pub struct Printed {
-    /// The place in a template of the chart.
+    /// The location in a template of the chart.
     pub template: Option<Span>,
     /// The values that are printed there.
     pub values: Vec<PrintedValue>,
@@ -34,7 +34,7 @@ pub struct PrintedValue {
     pub default: Option<Span>,
 }
 
-impl Trial {
+impl TestRelease {
     /// The rendered object, without changes by the sync engine.
     pub fn printed(&self, object: &Object) -> Option<PrintedObject<'_>> {
         let is_it = |it: &RenderedObject| {
@@ -44,9 +44,9 @@ impl Trial {
         };
         let rendered = self.traced()?.into_iter().find(is_it)?;
         Some(PrintedObject {
-            trial: self,
+            test_release: self,
             rendered,
-            defaults: Defaults::of(self.chart()),
+            defaults: Defaults::new(self.chart()),
         })
     }
 }
@@ -76,15 +76,15 @@ impl PrintedObject<'_> {
         };
         for origin in own {
             let paths = match &*origin.path {
-                [] => self.read_there(origin),
+                [] => self.named_values(origin),
                 path => vec![path.to_vec()],
             };
             for path in paths {
-                let path = self.trial.with_keys_of(path, field, node);
+                let path = self.test_release.with_keys_of(path, field, node);
                 if !printed.values.iter().any(|it| it.path == path) {
                     printed.values.push(PrintedValue {
-                        written: self.trial.written_at(&path),
-                        default: self.defaults.place_of(&path),
+                        written: self.test_release.written_at(&path),
+                        default: self.defaults.location_of(&path),
                         path,
                     });
                 }
@@ -97,12 +97,12 @@ impl PrintedObject<'_> {
     }
 
     /// The values that an expression names whose result is none of them as it is.
-    fn read_there(&self, origin: &ValueOrigin) -> Vec<Vec<String>> {
-        let Some(place) = origin.place.as_ref().filter(|it| !it.is_copied) else {
+    fn named_values(&self, origin: &ValueOrigin) -> Vec<Vec<String>> {
+        let Some(location) = origin.location.as_ref().filter(|it| !it.is_copied) else {
             return Vec::new();
         };
-        let text = &place.span.source.text;
-        let action = text.get(place.span.range().start..).unwrap_or("");
+        let text = &location.span.source.text;
+        let action = text.get(location.span.range().start..).unwrap_or("");
         let action = action.split("}}").next().unwrap_or("");
         let names = action.split(".Values.").skip(1).map(|it| {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
@@ -110,22 +110,22 @@ impl PrintedObject<'_> {
             it.get(..end).unwrap_or("").trim_end_matches('.')
         });
         let names = names.filter(|it| !it.is_empty());
-        names.map(|it| in_outermost(place, it)).collect()
+        names.map(|it| path_from_root_chart(location, it)).collect()
     }
 }
 
 /// The path of a value that a template of a subchart reads, from the outermost chart on.
-fn in_outermost(place: &TemplatePlace, name: &str) -> Vec<String> {
+fn path_from_root_chart(location: &TemplateLocation, name: &str) -> Vec<String> {
     let own = || name.split('.').map(str::to_string);
     if name == "global" || name.starts_with("global.") {
         return own().collect();
     }
-    let parts: Vec<&str> = place.template.split('/').collect();
+    let parts: Vec<&str> = location.template.split('/').collect();
     let charts = parts.windows(2).filter(|it| it[0] == "charts");
     charts.map(|it| it[1].to_string()).chain(own()).collect()
 }
 
-impl Trial {
+impl TestRelease {
     /// The path of a value below one that was printed as a map: `limits.memory` below `resources`.
     fn with_keys_of(&self, path: Vec<String>, field: &FieldPath, node: &Node) -> Vec<String> {
         let key = |step: &Step| match step {
@@ -161,22 +161,22 @@ struct Defaults<'a> {
 }
 
 impl<'a> Defaults<'a> {
-    fn of(chart: &'a LoadedChart) -> Defaults<'a> {
+    fn new(chart: &'a LoadedChart) -> Defaults<'a> {
         let bytes = chart.values_source.as_ref();
         let text = bytes.and_then(|it| std::str::from_utf8(it).ok());
         let values = text.and_then(|text| {
-            let source = Source::new(chart.place.child("values.yaml"), text);
+            let source = Source::new(chart.location.child("values.yaml"), text);
             parse_one(&source).ok()
         });
         Defaults {
             chart,
             values,
-            subcharts: chart.dependencies.iter().map(Defaults::of).collect(),
+            subcharts: chart.dependencies.iter().map(Defaults::new).collect(),
         }
     }
 
     /// The line of a value in the chart, or in the subchart that it is for.
-    fn place_of(&self, path: &[String]) -> Option<Span> {
+    fn location_of(&self, path: &[String]) -> Option<Span> {
         let keys: Vec<&str> = path.iter().map(String::as_str).collect();
         if let Some(found) = self.values.as_ref().and_then(|it| it.at_keys(&keys)) {
             return Some(found.span().clone());
@@ -187,6 +187,6 @@ impl<'a> Defaults<'a> {
         let name = alias.map_or(first, |it| &it.name);
         let mut subcharts = self.subcharts.iter();
         let subchart = subcharts.find(|it| it.chart.metadata.name == *name)?;
-        subchart.place_of(rest)
+        subchart.location_of(rest)
     }
 }

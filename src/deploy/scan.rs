@@ -109,7 +109,7 @@ impl Scan {
         }
         for object in documents(files, &path).into_iter().map(Object::new) {
             addresses(&object.node, &mut self.urls);
-            if let Some(kind) = SyncKind::of(&object) {
+            if let Some(kind) = SyncKind::from_object(&object) {
                 self.declared.push(Declared {
                     file: path.clone(),
                     kind,

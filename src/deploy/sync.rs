@@ -38,7 +38,7 @@ pub(super) const KINDS: [&str; 4] = [
 
 impl SyncKind {
     /// The role of an object for the engines; `None` if it is only applied.
-    pub(super) fn of(object: &Object) -> Option<SyncKind> {
+    pub(super) fn from_object(object: &Object) -> Option<SyncKind> {
         let gvk = object.gvk();
         Some(match (&*gvk.group, &*gvk.kind) {
             ("kustomize.toolkit.fluxcd.io", "Kustomization") => SyncKind::Kustomization,

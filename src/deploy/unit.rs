@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::trial::Trial;
+use super::test_release::TestRelease;
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Span};
 use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
@@ -84,11 +84,11 @@ pub struct Unit {
     /// The charts that it installs, with their values.
     pub inputs: Vec<Arc<ChartInput>>,
     /// How its charts were rendered.
-    pub trials: Vec<Arc<Trial>>,
+    pub test_releases: Vec<Arc<TestRelease>>,
     /// Whether existing CRDs of its chart are not updated.
     pub keeps_crds: bool,
     /// The objects that stay in the cluster when they are removed from the tree.
-    pub keeps: Keeps,
+    pub keeps: Retention,
     /// Whether all objects are known.
     pub status: Status,
     /// The files that its objects depend on.
@@ -97,7 +97,7 @@ pub struct Unit {
 
 /// Which objects of a unit stay in the cluster when they are removed from the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keeps {
+pub struct Retention {
     /// Objects that the unit no longer has.
     pub removed: bool,
     /// All of its objects, when the unit itself is deleted.
@@ -114,7 +114,7 @@ pub enum Origin {
     /// The generators of an ApplicationSet.
     Generated,
     /// A source that is not available.
-    Elsewhere(String),
+    External(String),
 }
 
 /// A chart in reports.
@@ -146,7 +146,7 @@ impl fmt::Display for Origin {
             Origin::Folder(folder) => write!(f, "./{folder}"),
             Origin::Chart(chart) => write!(f, "chart {chart}"),
             Origin::Generated => f.write_str("generators"),
-            Origin::Elsewhere(what) => f.write_str(what),
+            Origin::External(what) => f.write_str(what),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::emit::{Change, Plan, Step};
 use crate::tree::TreePath;
 
 use super::error::DiskError;
-use super::output::{ASIDE, is_leftover, place};
+use super::output::{ASIDE, full_path, is_leftover};
 
 /// The numbers of files that a plan has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Lock {
 
     /// Waits for the lock; if another run holds it, `waiting` is called first. The lock is on an open file that exists anyway
     /// (`pleach.yaml`), so nothing is left in the tree.
-    pub fn take(path: &Path, waiting: &dyn Fn()) -> Result<Lock, DiskError> {
+    pub fn acquire(path: &Path, waiting: &dyn Fn()) -> Result<Lock, DiskError> {
         let file = File::open(path).map_err(DiskError::when("open", path))?;
         let locked = match file.try_lock() {
             Ok(()) => Ok(()),
@@ -138,7 +138,7 @@ pub fn remove(file: &Path) -> Result<(), DiskError> {
 pub fn store_private(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
-    let written = replace_by(folder, file, bytes, PRIVATE);
+    let written = replace_by(folder, file, bytes, PRIVATE_MODE);
     written.map_err(DiskError::when("write", file))
 }
 
@@ -147,7 +147,7 @@ pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
     remove_leftovers(folder);
-    let written = replace_by(folder, file, bytes, PROGRAM);
+    let written = replace_by(folder, file, bytes, EXECUTABLE_MODE);
     written.map_err(DiskError::when("write", file))
 }
 
@@ -179,34 +179,34 @@ impl Output {
         let is_missing = |it: &TreePath| {
             let missing = |it: io::Error| it.kind() == io::ErrorKind::NotFound;
             !self.folders.contains(it)
-                && fs::symlink_metadata(place(&self.root, it)).is_err_and(missing)
+                && fs::symlink_metadata(full_path(&self.root, it)).is_err_and(missing)
         };
         let missing = std::iter::successors(above(path), above).take_while(is_missing);
         missing.last()
     }
 
-    /// Writes all files (at least one) of a new folder, and moves the folder into place.
+    /// Writes all files (at least one) of a new folder, and moves the folder into location.
     fn write_folder(&mut self, folder: &TreePath, steps: &[Step]) -> Result<(), DiskError> {
         self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
-        if let Some(permissions) = permissions(FOLDER) {
+        if let Some(permissions) = permissions(FOLDER_MODE) {
             builder.permissions(permissions);
         }
         let aside = builder.tempdir_in(&self.root);
-        let aside = aside.map_err(DiskError::when("create", &place(&self.root, folder)))?;
+        let aside = aside.map_err(DiskError::when("create", &full_path(&self.root, folder)))?;
         let mut made = BTreeSet::from([TreePath::root()]);
         for step in steps {
             let Some(path) = step.path.below(folder) else {
                 continue;
             };
-            let target = place(&self.root, &step.path);
+            let target = full_path(&self.root, &step.path);
             let bytes = step.after.as_deref().unwrap_or_default();
             make_below(aside.path(), &path, &mut made)
-                .and_then(|()| create(&place(aside.path(), &path), bytes))
+                .and_then(|()| create(&full_path(aside.path(), &path), bytes))
                 .map_err(DiskError::when("write", &target))?;
         }
-        let target = place(&self.root, folder);
+        let target = full_path(&self.root, folder);
         fs::rename(aside.path(), &target).map_err(DiskError::when("create", &target))?;
         // The folder was moved, so there is nothing to remove.
         let _ = aside.keep();
@@ -216,7 +216,7 @@ impl Output {
     }
 
     fn write(&mut self, step: &Step) -> Result<(), DiskError> {
-        let target = place(&self.root, &step.path);
+        let target = full_path(&self.root, &step.path);
         self.make_folder(&step.path.parent().unwrap_or_else(TreePath::root))?;
         // An empty folder holds nothing that could be lost; one that holds something stays, and the rename fails.
         if target.is_dir() && !target.is_symlink() {
@@ -231,7 +231,7 @@ impl Output {
             return Ok(());
         }
         self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
-        let target = place(&self.root, folder);
+        let target = full_path(&self.root, folder);
         match fs::create_dir(&target) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // A link could lead anywhere.
@@ -247,11 +247,11 @@ impl Output {
     }
 
     fn remove(&mut self, path: &TreePath) -> Result<(), DiskError> {
-        let target = place(&self.root, path);
+        let target = full_path(&self.root, path);
         remove(&target)?;
         let mut folder = path.parent().filter(|it| *it != TreePath::root());
         while let Some(empty) = folder {
-            if fs::remove_dir(place(&self.root, &empty)).is_err() {
+            if fs::remove_dir(full_path(&self.root, &empty)).is_err() {
                 break;
             }
             self.folders.remove(&empty);
@@ -267,7 +267,7 @@ fn make_below(root: &Path, file: &TreePath, made: &mut BTreeSet<TreePath>) -> io
         return Ok(());
     };
     make_below(root, &folder, made)?;
-    fs::create_dir(place(root, &folder))?;
+    fs::create_dir(full_path(root, &folder))?;
     made.insert(folder);
     Ok(())
 }
@@ -277,20 +277,20 @@ fn create(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PLAIN);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
     options.open(file)?.write_all(bytes)
 }
 
 /// The permissions of a new file, of a new program, and of a new folder, before the umask.
-const PLAIN: u32 = 0o644;
-const PROGRAM: u32 = 0o755;
-const PRIVATE: u32 = 0o600;
-const FOLDER: u32 = 0o777;
+const FILE_MODE: u32 = 0o644;
+const EXECUTABLE_MODE: u32 = 0o755;
+const PRIVATE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o777;
 
-/// Writes a temporary file, in the root so that leftovers are in one place, and renames it. Keeps the permissions of the replaced
+/// Writes a temporary file, in the root so that leftovers are in one folder, and renames it. Keeps the permissions of the replaced
 /// file.
 fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_by(root, target, bytes, PLAIN)
+    replace_by(root, target, bytes, FILE_MODE)
 }
 
 fn replace_by(root: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
@@ -303,7 +303,7 @@ fn replace_by(root: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result
     file.write_all(bytes)?;
     if let Ok(old) = fs::symlink_metadata(target)
         && old.is_file()
-        && mode == PLAIN
+        && mode == FILE_MODE
     {
         // The creation above is subject to the umask.
         file.as_file().set_permissions(old.permissions())?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct DiskError {
     /// The operation: `write`, `remove`, `read`.
-    pub act: &'static str,
+    pub action: &'static str,
     /// The path of the operation.
     pub path: PathBuf,
     /// The error of the operating system.
@@ -19,9 +19,9 @@ pub struct DiskError {
 
 impl DiskError {
     /// For `map_err`, with a known operation and path.
-    pub(super) fn when(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
+    pub(super) fn when(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
         move |source| DiskError {
-            act,
+            action,
             path: path.to_path_buf(),
             source,
             help: None,
@@ -45,7 +45,7 @@ impl DiskError {
 impl fmt::Display for DiskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        write!(f, "cannot {} {path}: {}", self.act, words(&self.source))
+        write!(f, "cannot {} {path}: {}", self.action, reason(&self.source))
     }
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for DiskError {
 impl std::error::Error for DiskError {}
 
 /// Common reasons, without error numbers.
-pub(super) fn words(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     let words = match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder",
         io::ErrorKind::PermissionDenied => "permission denied",

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
-use super::error::{DiskError, words};
+use super::error::{DiskError, reason};
 use super::{FILE_BYTES_MAX, too_large};
 
 /// A folder on disk. Reading is confined to it: a link that leads outside is an error.
@@ -80,17 +80,17 @@ impl Folder {
             FilesError::NotAFolder => FilesError::NotFound,
             error => error,
         })?;
-        let place = parent.join(path.name());
-        let metadata = fs::symlink_metadata(&place).map_err(refused)?;
+        let full_path = parent.join(path.name());
+        let metadata = fs::symlink_metadata(&full_path).map_err(refused)?;
         if !metadata.is_symlink() {
-            return Ok((place, metadata));
+            return Ok((full_path, metadata));
         }
-        let place = fs::canonicalize(&place).map_err(unfollowed)?;
-        if !place.starts_with(&self.root) {
+        let full_path = fs::canonicalize(&full_path).map_err(unfollowed)?;
+        if !full_path.starts_with(&self.root) {
             return Err(FilesError::Outside);
         }
-        let metadata = fs::metadata(&place).map_err(refused)?;
-        Ok((place, metadata))
+        let metadata = fs::metadata(&full_path).map_err(refused)?;
+        Ok((full_path, metadata))
     }
 
     /// Whether a link leads to one of its parent folders.
@@ -102,7 +102,7 @@ impl Folder {
         on_the_way.any(|it| self.folder(&it).is_ok_and(|real| real == target))
     }
 
-    fn leave_out(&self, path: TreePath, why: Unlisted) {
+    fn record_unlisted(&self, path: TreePath, why: Unlisted) {
         let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
         unlisted.insert(path, why);
     }
@@ -112,7 +112,7 @@ impl Folder {
         let name = match entry.file_name().into_string() {
             Ok(name) => name,
             Err(name) => {
-                self.leave_out(folder.child(&name.to_string_lossy()), Unlisted::NotUtf8);
+                self.record_unlisted(folder.child(&name.to_string_lossy()), Unlisted::NotUtf8);
                 return None;
             }
         };
@@ -122,7 +122,7 @@ impl Folder {
             kind if kind.is_file() => EntryKind::File,
             kind if kind.is_symlink() => match fs::metadata(entry.path()) {
                 Ok(target) if target.is_dir() && self.leads_back(folder, &entry.path()) => {
-                    self.leave_out(folder.child(&name), Unlisted::Cycle);
+                    self.record_unlisted(folder.child(&name), Unlisted::Cycle);
                     return None;
                 }
                 Ok(target) if !target.is_dir() => EntryKind::File,
@@ -140,7 +140,7 @@ impl Folder {
 
 impl Files for Folder {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        let (place, metadata) = self.entry(path)?;
+        let (full_path, metadata) = self.entry(path)?;
         if metadata.is_dir() {
             return Err(FilesError::NotAFile);
         }
@@ -153,7 +153,7 @@ impl Files for Folder {
         }
         // A file may grow meanwhile, and some files report a size of 0 although they have content.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-        let file = fs::File::open(place).map_err(refused)?;
+        let file = fs::File::open(full_path).map_err(refused)?;
         let mut limited = file.take(FILE_BYTES_MAX + 1);
         limited.read_to_end(&mut bytes).map_err(refused)?;
         match bytes.len() as u64 > FILE_BYTES_MAX {
@@ -168,11 +168,14 @@ impl Files for Folder {
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        let place = match self.known_folder(path) {
+        let full_path = match self.known_folder(path) {
             Some(Ok(folder)) => folder,
             _ => self.entry(path)?.0,
         };
-        let below = place.strip_prefix(&self.root).ok().and_then(Path::to_str);
+        let below = full_path
+            .strip_prefix(&self.root)
+            .ok()
+            .and_then(Path::to_str);
         below.and_then(TreePath::new).ok_or(FilesError::Outside)
     }
 
@@ -209,6 +212,6 @@ fn refused(error: io::Error) -> FilesError {
         io::ErrorKind::NotFound => FilesError::NotFound,
         // The path goes through a file as if it were a folder.
         io::ErrorKind::NotADirectory => FilesError::NotFound,
-        _ => FilesError::Other(words(&error)),
+        _ => FilesError::Other(reason(&error)),
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Folder;
-use super::sealed::remove_oldest;
+use super::checksum::remove_oldest;
 use super::store_private;
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, ReadSet, TreePath, Unlisted};
 
@@ -56,11 +56,11 @@ pub(super) enum Found<'a> {
 
 impl Inputs {
     /// Reads the inputs of a run again. `None` if something cannot be read or is too large.
-    pub fn of(files: &Folder, read: &ReadSet) -> Option<Inputs> {
-        Inputs::default().with(files, read)
+    pub fn read(files: &Folder, read: &ReadSet) -> Option<Inputs> {
+        Inputs::default().with_more(files, read)
     }
 
-    fn look(&mut self, files: &Folder, path: &TreePath) -> Option<()> {
+    fn add(&mut self, files: &Folder, path: &TreePath) -> Option<()> {
         let known = match files.kind(path).ok()? {
             None => Known::Nothing,
             Some(EntryKind::Folder) => Known::Folder,
@@ -92,11 +92,15 @@ impl Inputs {
 
     /// The current inputs, and the changes. `changed` are the paths whose stat data differ. `None` if folders were added or
     /// removed, or if a large file changed.
-    pub fn now(&self, files: &Folder, changed: &BTreeSet<TreePath>) -> Option<(Inputs, Changes)> {
+    pub fn read_again(
+        &self,
+        files: &Folder,
+        changed: &BTreeSet<TreePath>,
+    ) -> Option<(Inputs, Changes)> {
         let (mut now, mut changes) = (self.clone(), Changes::new());
         for path in changed {
             if self.file(path).is_some() {
-                now.look(files, path)?;
+                now.add(files, path)?;
                 self.compare(&now, path, &mut changes)?;
             }
             let Some(before) = self.folder(path) else {
@@ -114,7 +118,7 @@ impl Inputs {
                     return None;
                 }
                 let inner = path.child(&entry.name);
-                now.look(files, &inner)?;
+                now.add(files, &inner)?;
                 changes.mention(&inner);
             }
         }
@@ -139,10 +143,10 @@ impl Inputs {
     }
 
     /// Adds further inputs of a later run.
-    pub fn with(mut self, files: &Folder, read: &ReadSet) -> Option<Inputs> {
+    pub fn with_more(mut self, files: &Folder, read: &ReadSet) -> Option<Inputs> {
         for path in &read.files {
             if self.file(path).is_none() {
-                self.look(files, path)?;
+                self.add(files, path)?;
             }
         }
         for folder in &read.folders {
@@ -203,7 +207,7 @@ impl Inputs {
 
     /// Adds changes to loaded inputs; `None` if they belong to another run or are incomplete.
     pub fn with_changes(mut self, bytes: Vec<u8>, id: &str) -> Option<Inputs> {
-        let changes = Loaded::read(bytes, id)?;
+        let changes = Loaded::decode(bytes, id)?;
         let path = |range| TreePath::new(str::from_utf8(changes.text(range)).ok()?);
         for (range, known) in &changes.files {
             self.files.insert(path(range)?, known.clone());
@@ -283,12 +287,12 @@ impl Inputs {
     /// Reads the inputs; `None` if they belong to another run or are incomplete.
     #[allow(clippy::disallowed_methods, reason = "a file of the cache")]
     pub fn load(file: &Path, id: &str) -> Option<Inputs> {
-        Inputs::read(std::fs::read(file).ok()?, id)
+        Inputs::decode(std::fs::read(file).ok()?, id)
     }
 
-    pub(super) fn read(bytes: Vec<u8>, id: &str) -> Option<Inputs> {
+    pub(super) fn decode(bytes: Vec<u8>, id: &str) -> Option<Inputs> {
         Some(Inputs {
-            loaded: Arc::new(Loaded::read(bytes, id)?),
+            loaded: Arc::new(Loaded::decode(bytes, id)?),
             ..Inputs::default()
         })
     }
@@ -330,7 +334,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn read(bytes: Vec<u8>, id: &str) -> Option<Loaded> {
+    fn decode(bytes: Vec<u8>, id: &str) -> Option<Loaded> {
         let end = bytes.len().checked_sub(HEAD.len())?;
         let is_whole = bytes.starts_with(HEAD) && bytes.get(end..)? == HEAD;
         let mut reader = Reader {
@@ -466,19 +470,19 @@ impl<'a> Reader<'a> {
 }
 
 /// The files of a workspace at the time of a run: stored inputs are read from memory, other files from disk.
-pub struct Remembered<'a> {
+pub struct CachedInputs<'a> {
     inputs: &'a Inputs,
     files: &'a Folder,
 }
 
-impl<'a> Remembered<'a> {
+impl<'a> CachedInputs<'a> {
     /// `files` is used for everything that is not stored.
-    pub fn new(inputs: &'a Inputs, files: &'a Folder) -> Remembered<'a> {
-        Remembered { inputs, files }
+    pub fn new(inputs: &'a Inputs, files: &'a Folder) -> CachedInputs<'a> {
+        CachedInputs { inputs, files }
     }
 }
 
-impl Remembered<'_> {
+impl CachedInputs<'_> {
     /// The entry at a path. If the run did not read it, the listing of its folder may still show that it did not exist.
     fn known(&self, path: &TreePath) -> Option<Found<'_>> {
         let is_missing = || {
@@ -489,7 +493,7 @@ impl Remembered<'_> {
     }
 }
 
-impl Files for Remembered<'_> {
+impl Files for CachedInputs<'_> {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         match self.known(path) {
             Some(Found::Nothing) => Err(FilesError::NotFound),

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::checksum::{add_checksum, digest, oldest_first, strip_checksum};
 use super::error::DiskError;
-use super::sealed::{digest, oldest_first, opened, sealed};
 use super::store_private;
 use crate::workspace_diff;
 use crate::yaml::hex;
@@ -17,20 +17,20 @@ const BYTES_MAX: u64 = 64 << 20;
 pub struct Memory {
     folder: PathBuf,
     /// The prefix of all names, which identifies the repository.
-    place: String,
+    repository: String,
 }
 
 impl Memory {
     /// The store for one repository below a folder of the cache.
-    pub fn new(folder: &Path, place: &Path) -> Memory {
+    pub fn new(folder: &Path, repository: &Path) -> Memory {
         Memory {
             folder: folder.to_path_buf(),
-            place: place.display().to_string(),
+            repository: repository.display().to_string(),
         }
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        let digest = digest(format!("{}\n{name}", self.place).as_bytes());
+        let digest = digest(format!("{}\n{name}", self.repository).as_bytes());
         let (half, _) = digest.split_at(digest.len() / 2);
         self.folder.join(hex(half))
     }
@@ -53,12 +53,12 @@ impl workspace_diff::Memory for Memory {
     /// Damaged bytes count as missing.
     fn load(&self, name: &str) -> Option<Vec<u8>> {
         let bytes = fs::read(self.file(name)).ok()?;
-        opened(&bytes).map(<[u8]>::to_vec)
+        strip_checksum(&bytes).map(<[u8]>::to_vec)
     }
 
     /// Failures are ignored, because they only cost time.
     fn keep(&self, name: &str, bytes: Vec<u8>) {
-        let bytes = sealed(bytes);
+        let bytes = add_checksum(bytes);
         self.make_room(bytes.len() as u64);
         let _: Result<(), DiskError> = store_private(&self.file(name), &bytes);
     }

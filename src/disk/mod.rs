@@ -15,9 +15,9 @@ mod links;
 mod memory;
 mod output;
 mod portable;
-mod sealed;
+mod checksum;
 mod search;
-mod seen;
+mod path_state;
 mod stamp;
 mod work_tree;
 
@@ -28,13 +28,13 @@ pub use apply::{
 pub use error::DiskError;
 pub use folder::Folder;
 pub use git::{Index, Repository, Revision, Staged, fetch, submodule_commit, submodules};
-pub use inputs::{Inputs, Remembered};
+pub use inputs::{CachedInputs, Inputs};
 pub use links::refuse_links;
 pub use memory::Memory;
 pub use output::read_output;
 pub use portable::Portable;
 pub use search::{folders_with, remove_empty};
-pub use stamp::{Begin, Difference, Stamp, difference, unchanged};
+pub use stamp::{Difference, Stamp, StartTime, difference, unchanged};
 pub use work_tree::WorkTree;
 
 use std::fs;

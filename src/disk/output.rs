@@ -27,13 +27,13 @@ pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
     let mut tree = Tree::new();
     let mut open = vec![TreePath::root()];
     while let Some(folder) = open.pop() {
-        let place = place(root, &folder);
-        let entries = match fs::read_dir(&place) {
+        let full_path = full_path(root, &folder);
+        let entries = match fs::read_dir(&full_path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries.map_err(DiskError::when("read", &place))?,
+            entries => entries.map_err(DiskError::when("read", &full_path))?,
         };
         for entry in entries {
-            let entry = entry.map_err(DiskError::when("read", &place))?;
+            let entry = entry.map_err(DiskError::when("read", &full_path))?;
             let kind = entry
                 .file_type()
                 .map_err(DiskError::when("read", &entry.path()))?;
@@ -58,7 +58,7 @@ pub fn read_output(root: &Path) -> Result<Tree, DiskError> {
 }
 
 /// The path on disk of a path in the output.
-pub(super) fn place(root: &Path, path: &TreePath) -> std::path::PathBuf {
+pub(super) fn full_path(root: &Path, path: &TreePath) -> std::path::PathBuf {
     let mut full = root.to_path_buf();
     full.extend(path.parts());
     full

@@ -12,10 +12,10 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
+use super::checksum::{Digest, add_checksum, digest, strip_checksum};
 use super::inputs::{Found, Inputs, Reader, Writer};
-use super::sealed::{Digest, digest, opened, sealed};
-use super::seen::{Seen, see};
-use super::stamp::{Begin, Difference, Stamp, add_above, place};
+use super::path_state::{PathState, path_state};
+use super::stamp::{Difference, Stamp, StartTime, add_above, full_path};
 use crate::tree::TreePath;
 use crate::yaml::parallel;
 
@@ -44,7 +44,7 @@ pub struct Portable {
 
 impl Portable {
     /// Makes a run from a stamp and its inputs. `None` if a file has changed since.
-    pub fn of(
+    pub fn from_stamp(
         stamp: &Stamp,
         inputs: &Inputs,
         root: &Path,
@@ -58,9 +58,9 @@ impl Portable {
         let files = inputs.files().into_iter();
         let large = files.filter(|it| matches!(it.1, Found::Large));
         let large = large.map(|it| path(it.0)).collect::<Option<Vec<_>>>()?;
-        let folder = place(out, &TreePath::root())?;
+        let folder = full_path(out, &TreePath::root())?;
         let below = stamp.entries.below(&folder).into_iter();
-        let outputs = below.filter(|it| matches!(it.1, Seen::File(..)));
+        let outputs = below.filter(|it| matches!(it.1, PathState::File(..)));
         let outputs = outputs.map(|it| path(it.0.get(folder.len() + 1..)?.as_bytes()));
         Some(Portable {
             words: words.to_string(),
@@ -89,13 +89,13 @@ impl Portable {
         }
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
         packed.write_all(&bytes).ok()?;
-        Some(sealed(packed.finish().ok()?))
+        Some(add_checksum(packed.finish().ok()?))
     }
 
     /// Parses the output of [`Portable::bytes`]; `None` for other data, and for another key.
     pub fn read(packed: &[u8], key: &str) -> Option<Portable> {
         let mut bytes = Vec::new();
-        let mut unpacked = ZlibDecoder::new(opened(packed)?).take(BYTES_MAX + 1);
+        let mut unpacked = ZlibDecoder::new(strip_checksum(packed)?).take(BYTES_MAX + 1);
         unpacked.read_to_end(&mut bytes).ok()?;
         if bytes.len() as u64 > BYTES_MAX || !bytes.starts_with(HEAD) {
             return None;
@@ -110,7 +110,7 @@ impl Portable {
         let words = str::from_utf8(reader.text()?).ok()?.to_string();
         let (large, outputs) = (read_digests(&mut reader)?, read_digests(&mut reader)?);
         let start = reader.at;
-        let inputs = Inputs::read(bytes.split_off(start), ID)?;
+        let inputs = Inputs::decode(bytes.split_off(start), ID)?;
         Some(Portable {
             words,
             inputs,
@@ -126,18 +126,20 @@ impl Portable {
 
     /// The current differences, with the stamp of a run on this machine. Every listed folder counts as changed, because only its
     /// names show whether it is. `None` if this cannot be determined: for links, missing folders and unreadable files.
-    pub fn difference(&self, root: &Path, out: &Path, begin: Begin) -> Option<Difference> {
+    pub fn difference(&self, root: &Path, out: &Path, begin: StartTime) -> Option<Difference> {
         let mut stamp = Stamp::default();
         let mut changed = Vec::new();
         for folder in self.inputs.folders() {
             let folder = path(folder)?;
             stamp.folders_to(root, &folder)?;
-            let place = place(root, &folder)?;
-            let Seen::Folder(stat, _) = see(Path::new(&place))? else {
+            let full_path = full_path(root, &folder)?;
+            let PathState::Folder(stat, _) = path_state(Path::new(&full_path))? else {
                 return None;
             };
-            changed.push(place.clone());
-            stamp.entries.insert(place, Seen::Folder(stat, false));
+            changed.push(full_path.clone());
+            stamp
+                .entries
+                .insert(full_path, PathState::Folder(stat, false));
         }
         let mut expected = Vec::new();
         for (file, found) in self.inputs.files() {
@@ -149,23 +151,23 @@ impl Portable {
                 Found::File(bytes) => Expected::Bytes(bytes),
                 Found::Large => Expected::Digest(*self.large.get(&file)?),
             };
-            expected.push((place(root, &file)?, what));
+            expected.push((full_path(root, &file)?, what));
         }
         let mut folders = BTreeSet::from([TreePath::root()]);
         for (file, digest) in &self.outputs {
             add_above(file, &mut folders);
-            expected.push((place(out, file)?, Expected::Digest(*digest)));
+            expected.push((full_path(out, file)?, Expected::Digest(*digest)));
         }
-        let looked = parallel::map(MANY, &expected, |(place, what)| {
-            what.look(Path::new(place), begin)
+        let looked = parallel::map(MANY, &expected, |(full_path, what)| {
+            what.look(Path::new(full_path), begin)
         });
-        for ((place, _), looked) in expected.into_iter().zip(looked) {
+        for ((full_path, _), looked) in expected.into_iter().zip(looked) {
             let (seen, is_same) = looked?;
             if !is_same {
-                changed.push(place.clone());
+                changed.push(full_path.clone());
             }
             // The folder has already been added.
-            stamp.entries.insert(place, seen);
+            stamp.entries.insert(full_path, seen);
         }
         changed.extend(output_folders(&mut stamp, out, &folders, begin)?);
         changed.sort();
@@ -185,21 +187,21 @@ fn output_folders(
     stamp: &mut Stamp,
     out: &Path,
     folders: &BTreeSet<TreePath>,
-    begin: Begin,
+    begin: StartTime,
 ) -> Option<Vec<String>> {
-    let mut places = Vec::new();
+    let mut full_paths = Vec::new();
     for folder in folders {
-        let place = place(out, folder)?;
-        let seen = match see(Path::new(&place))? {
-            Seen::Folder(stat, _) => Seen::Folder(stat, begin.is_before(&stat)),
-            Seen::Nothing => Seen::Nothing,
-            Seen::File(..) => return None,
+        let full_path = full_path(out, folder)?;
+        let seen = match path_state(Path::new(&full_path))? {
+            PathState::Folder(stat, _) => PathState::Folder(stat, begin.is_before(&stat)),
+            PathState::Nothing => PathState::Nothing,
+            PathState::File(..) => return None,
         };
-        stamp.entries.insert(place.clone(), seen);
-        places.push(place);
+        stamp.entries.insert(full_path.clone(), seen);
+        full_paths.push(full_path);
     }
-    places.retain(|it| !stamp.has_names(it));
-    Some(places)
+    full_paths.retain(|it| !stamp.has_names(it));
+    Some(full_paths)
 }
 
 /// The expected entry at a path.
@@ -212,36 +214,36 @@ enum Expected<'a> {
 
 impl Expected<'_> {
     /// The actual entry, and whether it is the expected one; `None` if this cannot be determined.
-    fn look(&self, place: &Path, begin: Begin) -> Option<(Seen, bool)> {
-        let seen = see(place)?;
+    fn look(&self, full_path: &Path, begin: StartTime) -> Option<(PathState, bool)> {
+        let seen = path_state(full_path)?;
         let stat = match (self, seen) {
-            (Expected::Nothing, Seen::Nothing) => return Some((seen, true)),
-            (Expected::Folder, Seen::Folder(..)) => return Some((seen, true)),
-            (Expected::Folder, _) | (_, Seen::Folder(..)) => return None,
-            (_, Seen::Nothing) => return Some((seen, false)),
-            (_, Seen::File(stat, _)) => stat,
+            (Expected::Nothing, PathState::Nothing) => return Some((seen, true)),
+            (Expected::Folder, PathState::Folder(..)) => return Some((seen, true)),
+            (Expected::Folder, _) | (_, PathState::Folder(..)) => return None,
+            (_, PathState::Nothing) => return Some((seen, false)),
+            (_, PathState::File(stat, _)) => stat,
         };
-        let bytes = fs::read(place).ok()?;
+        let bytes = fs::read(full_path).ok()?;
         let is_same = match self {
             Expected::Bytes(expected) => bytes == *expected,
             Expected::Digest(expected) => digest(&bytes) == *expected,
             Expected::Nothing | Expected::Folder => false,
         };
         let known = begin.is_before(&stat).then(|| digest(&bytes));
-        Some((Seen::File(stat, known), is_same))
+        Some((PathState::File(stat, known), is_same))
     }
 }
 
 /// The digests of files that are unchanged according to a stamp.
 fn digests(stamp: &Stamp, root: &Path, paths: Vec<TreePath>) -> Option<BTreeMap<TreePath, Digest>> {
     let read = parallel::map(MANY, &paths, |path| {
-        let place = place(root, path)?;
-        let Some(Seen::File(stat, known)) = stamp.entries.get(&place) else {
+        let full_path = full_path(root, path)?;
+        let Some(PathState::File(stat, known)) = stamp.entries.get(&full_path) else {
             return None;
         };
-        let found = digest(&fs::read(&place).ok()?);
+        let found = digest(&fs::read(&full_path).ok()?);
         let is_same = known.is_none_or(|it| it == found);
-        let Some(Seen::File(now, _)) = see(Path::new(&place)) else {
+        let Some(PathState::File(now, _)) = path_state(Path::new(&full_path)) else {
             return None;
         };
         (is_same && now == *stat).then_some(found)
@@ -308,21 +310,21 @@ mod tests {
             folders: [tree_path("in")].into(),
         };
         let files = Folder::open(root).unwrap();
-        let inputs = Inputs::of(&files, &read).unwrap();
+        let inputs = Inputs::read(&files, &read).unwrap();
         let mut stamp = Stamp::default();
         std::thread::sleep(std::time::Duration::from_millis(150));
-        let begin = Begin::now();
+        let begin = StartTime::now();
         let paths = read.files.into_iter().chain(read.folders);
         stamp.inputs(root, paths, begin).unwrap();
         let out = root.join("deploy");
         let output = tree_path(OUTPUT);
         stamp.output(&out, [(&output, &b"out"[..])], begin).unwrap();
-        Portable::of(&stamp, &inputs, root, &out, "words").unwrap()
+        Portable::from_stamp(&stamp, &inputs, root, &out, "words").unwrap()
     }
 
     /// What differs in another folder, below it.
     fn changed(run: &Portable, root: &Path) -> Option<Vec<String>> {
-        let difference = run.difference(root, &root.join("deploy"), Begin::now())?;
+        let difference = run.difference(root, &root.join("deploy"), StartTime::now())?;
         let below = |it: std::path::PathBuf| it.strip_prefix(root).unwrap().display().to_string();
         Some(difference.changed.into_iter().map(below).collect())
     }
@@ -428,12 +430,12 @@ mod tests {
         let one = workspace();
         let packed = portable(one.path()).bytes("key").unwrap();
         let mut bytes = Vec::new();
-        let mut unpacked = ZlibDecoder::new(opened(&packed).unwrap());
+        let mut unpacked = ZlibDecoder::new(strip_checksum(&packed).unwrap());
         unpacked.read_to_end(&mut bytes).unwrap();
         let reseal = |bytes: &[u8]| {
             let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
             packed.write_all(bytes).unwrap();
-            sealed(packed.finish().unwrap())
+            add_checksum(packed.finish().unwrap())
         };
         assert!(Portable::read(&reseal(&bytes), "key").is_some());
         for (from, to) in [

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::output::place;
+use super::output::full_path;
 use crate::tree::TreePath;
 
 /// Limits of the search, in depth and in folders, because it must not take longer than a rendering.
@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 5;
 const FOLDERS_MAX: usize = 10_000;
 
 /// Folders with many files of other programs.
-const PASSED_OVER: [&str; 3] = ["node_modules", "target", "vendor"];
+const SKIPPED: [&str; 3] = ["node_modules", "target", "vendor"];
 
 /// The folders below `root` that contain a folder with this name, sorted. Skips links, hidden folders, folders for which
 /// `is_foreign` is true, and unreadable folders.
@@ -28,7 +28,7 @@ pub fn folders_with(
         if listed > FOLDERS_MAX {
             break;
         }
-        let (files, folders) = entries(&place(root, &folder));
+        let (files, folders) = entries(&full_path(root, &folder));
         if is_foreign(&folder, &files) {
             continue;
         }
@@ -53,7 +53,7 @@ fn entries(folder: &Path) -> (Vec<String>, Vec<String>) {
         };
         if kind.is_file() {
             files.push(name);
-        } else if kind.is_dir() && !name.starts_with('.') && !PASSED_OVER.contains(&&*name) {
+        } else if kind.is_dir() && !name.starts_with('.') && !SKIPPED.contains(&&*name) {
             folders.push(name);
         }
     }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::checksum::{add_checksum, digest, remove_oldest, strip_checksum};
 use super::error::DiskError;
-use super::sealed::{digest, opened, remove_oldest, sealed};
-use super::seen::{Seen, SeenPaths, Stat, see};
+use super::path_state::{PathState, PathStates, Stat, path_state};
 use super::{store, store_private};
 use crate::tree::TreePath;
 
@@ -39,18 +39,18 @@ const INPUT_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Stamp {
     /// The entries by absolute path.
-    pub(super) entries: SeenPaths,
+    pub(super) entries: PathStates,
 }
 
 /// The time when a run began. Files that changed later may be newer than what the run has read.
 #[derive(Clone, Copy, Debug)]
-pub struct Begin(i128);
+pub struct StartTime(i128);
 
-impl Begin {
+impl StartTime {
     /// A run that begins at this time.
-    pub fn now() -> Begin {
+    pub fn now() -> StartTime {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Begin(nanoseconds(now.unwrap_or_default()))
+        StartTime(nanoseconds(now.unwrap_or_default()))
     }
 
     /// Whether an entry may have changed since then.
@@ -76,19 +76,19 @@ impl Stamp {
         &mut self,
         root: &Path,
         paths: impl IntoIterator<Item = TreePath>,
-        begin: Begin,
+        begin: StartTime,
     ) -> Option<()> {
         let paths: BTreeSet<TreePath> = paths.into_iter().collect();
         for path in &paths {
             self.folders_to(root, path)?;
-            let place = place(root, path)?;
-            let seen = see(Path::new(&place))?;
-            if let Seen::File(stat, _) | Seen::Folder(stat, _) = &seen
+            let full_path = full_path(root, path)?;
+            let seen = path_state(Path::new(&full_path))?;
+            if let PathState::File(stat, _) | PathState::Folder(stat, _) = &seen
                 && begin.is_before(stat)
             {
                 return None;
             }
-            self.entries.insert(place, seen);
+            self.entries.insert(full_path, seen);
         }
         Some(())
     }
@@ -97,13 +97,13 @@ impl Stamp {
     pub(super) fn folders_to(&self, root: &Path, path: &TreePath) -> Option<()> {
         let above = std::iter::successors(path.parent(), TreePath::parent);
         for folder in above.filter(|it| *it != TreePath::root()) {
-            let place = place(root, &folder)?;
-            if self.entries.get(&place).is_some() {
+            let full_path = full_path(root, &folder)?;
+            if self.entries.get(&full_path).is_some() {
                 continue;
             }
-            match see(Path::new(&place))? {
-                Seen::File(..) => return None,
-                Seen::Folder(..) | Seen::Nothing => {}
+            match path_state(Path::new(&full_path))? {
+                PathState::File(..) => return None,
+                PathState::Folder(..) | PathState::Nothing => {}
             }
         }
         Some(())
@@ -114,30 +114,32 @@ impl Stamp {
         &mut self,
         root: &Path,
         files: impl IntoIterator<Item = (&'a TreePath, &'a [u8])>,
-        begin: Begin,
+        begin: StartTime,
     ) -> Option<()> {
         let mut folders = BTreeSet::from([TreePath::root()]);
         for (path, bytes) in files {
-            let place = place(root, path)?;
-            let Seen::File(stat, _) = see(Path::new(&place))? else {
+            let full_path = full_path(root, path)?;
+            let PathState::File(stat, _) = path_state(Path::new(&full_path))? else {
                 return None;
             };
             let digest = begin.is_before(&stat).then(|| digest(bytes));
-            self.entries.insert(place, Seen::File(stat, digest));
+            self.entries
+                .insert(full_path, PathState::File(stat, digest));
             add_above(path, &mut folders);
         }
         for folder in folders {
-            let place = place(root, &folder)?;
-            let Seen::Folder(stat, _) = see(Path::new(&place))? else {
+            let full_path = full_path(root, &folder)?;
+            let PathState::Folder(stat, _) = path_state(Path::new(&full_path))? else {
                 return None;
             };
             let is_new = begin.is_before(&stat);
-            self.entries.insert(place, Seen::Folder(stat, is_new));
+            self.entries
+                .insert(full_path, PathState::Folder(stat, is_new));
         }
         let all = self.entries.all();
         let mut new = all
             .iter()
-            .filter(|it| matches!(it.1, Seen::Folder(_, true)));
+            .filter(|it| matches!(it.1, PathState::Folder(_, true)));
         new.all(|it| self.has_names(it.0)).then_some(())
     }
 
@@ -161,16 +163,16 @@ impl Stamp {
 
     /// The changed paths; `None` if unknown. Entries whose content had to be read are identified by stat data from now on, if they
     /// are old enough; the boolean says whether there were any.
-    fn changed(&mut self, begin: Begin) -> Option<(Vec<PathBuf>, bool)> {
+    fn changed(&mut self, begin: StartTime) -> Option<(Vec<PathBuf>, bool)> {
         let (mut changed, mut learned) = (Vec::new(), Vec::new());
         for (path, seen) in self.entries.all() {
-            let now = see(Path::new(path))?;
+            let now = path_state(Path::new(path))?;
             if !self.is_same(path, seen, &now) {
                 changed.push(PathBuf::from(path));
                 continue;
             }
             let stat = match seen {
-                Seen::File(stat, Some(_)) | Seen::Folder(stat, true) => stat,
+                PathState::File(stat, Some(_)) | PathState::Folder(stat, true) => stat,
                 _ => continue,
             };
             if !begin.is_before(stat) {
@@ -184,15 +186,17 @@ impl Stamp {
         Some((changed, has_learned))
     }
 
-    fn is_same(&self, path: &str, seen: &Seen, now: &Seen) -> bool {
+    fn is_same(&self, path: &str, seen: &PathState, now: &PathState) -> bool {
         match (seen, now) {
-            (Seen::File(old, None), Seen::File(new, _)) => old == new,
-            (Seen::File(old, Some(known)), Seen::File(new, _)) => {
+            (PathState::File(old, None), PathState::File(new, _)) => old == new,
+            (PathState::File(old, Some(known)), PathState::File(new, _)) => {
                 old == new && fs::read(path).is_ok_and(|it| digest(&it) == *known)
             }
-            (Seen::Folder(old, false), Seen::Folder(new, _)) => old == new,
-            (Seen::Folder(old, true), Seen::Folder(new, _)) => old == new && self.has_names(path),
-            (Seen::Nothing, Seen::Nothing) => true,
+            (PathState::Folder(old, false), PathState::Folder(new, _)) => old == new,
+            (PathState::Folder(old, true), PathState::Folder(new, _)) => {
+                old == new && self.has_names(path)
+            }
+            (PathState::Nothing, PathState::Nothing) => true,
             _ => false,
         }
     }
@@ -211,12 +215,12 @@ impl Stamp {
     fn bytes(&self, key: &str, words: &str) -> Option<Vec<u8>> {
         let mut bytes = format!("{HEAD}\n{key}\n{words}\n").into_bytes();
         self.entries.write(&mut bytes)?;
-        Some(sealed(bytes))
+        Some(add_checksum(bytes))
     }
 
     /// Stores what has changed since the stamp was stored as a whole with the text `whole`, together with a new text and the changed
     /// inputs. `false` if the stamp must be stored as a whole.
-    pub fn keep_changes(
+    pub fn store_changes(
         &self,
         file: &Path,
         key: &str,
@@ -234,7 +238,7 @@ impl Stamp {
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(inputs);
         let written = self.entries.write_changes(&mut bytes);
-        written.is_some() && store_private(&changes_of(file), &sealed(bytes)).is_ok()
+        written.is_some() && store_private(&changes_of(file), &add_checksum(bytes)).is_ok()
     }
 }
 
@@ -256,14 +260,14 @@ struct Stored {
 impl Stored {
     fn read(file: &Path, key: &str) -> Option<Stored> {
         let bytes = fs::read(file).ok()?;
-        let mut lines = opened(&bytes)?.splitn(4, |it| *it == b'\n');
+        let mut lines = strip_checksum(&bytes)?.splitn(4, |it| *it == b'\n');
         if lines.next()? != HEAD.as_bytes() || lines.next()? != key.as_bytes() {
             return None;
         }
         let whole = str::from_utf8(lines.next()?).ok()?.to_string();
         let mut stored = Stored {
             stamp: Stamp {
-                entries: SeenPaths::read(lines.next()?)?,
+                entries: PathStates::read(lines.next()?)?,
             },
             words: whole.clone(),
             whole,
@@ -277,7 +281,7 @@ impl Stored {
     }
 
     fn read_changes(&mut self, bytes: &[u8], key: &str) -> Option<()> {
-        let mut lines = opened(bytes)?.splitn(6, |it| *it == b'\n');
+        let mut lines = strip_checksum(bytes)?.splitn(6, |it| *it == b'\n');
         let mut is_line = |text: &str| lines.next().is_some_and(|it| it == text.as_bytes());
         if !(is_line(CHANGES_HEAD) && is_line(key) && is_line(&self.whole)) {
             return None;
@@ -296,7 +300,7 @@ impl Stored {
         match &self.inputs {
             Some(inputs) => {
                 self.stamp
-                    .keep_changes(file, key, [&self.whole, &self.words], inputs);
+                    .store_changes(file, key, [&self.whole, &self.words], inputs);
             }
             None => self.stamp.keep(file, key, &self.words),
         }
@@ -304,7 +308,7 @@ impl Stored {
 }
 
 /// The path of a file or folder below another one; `None` if it is not UTF-8.
-pub(super) fn place(root: &Path, path: &TreePath) -> Option<String> {
+pub(super) fn full_path(root: &Path, path: &TreePath) -> Option<String> {
     let root = root.to_str()?;
     match path.as_str() {
         "" => Some(root.to_string()),
@@ -336,7 +340,7 @@ pub struct Difference {
 }
 
 /// Compares a stamp with the disk; `None` if there is no usable stamp. `key` represents everything else that the run depends on.
-pub fn difference(file: &Path, key: &str, begin: Begin) -> Option<Difference> {
+pub fn difference(file: &Path, key: &str, begin: StartTime) -> Option<Difference> {
     let mut stored = Stored::read(file, key)?;
     let (changed, has_learned) = stored.stamp.changed(begin)?;
     if changed.is_empty() && has_learned {
@@ -352,7 +356,7 @@ pub fn difference(file: &Path, key: &str, begin: Begin) -> Option<Difference> {
 }
 
 /// The text of a stamp, if nothing has changed.
-pub fn unchanged(file: &Path, key: &str, begin: Begin) -> Option<String> {
+pub fn unchanged(file: &Path, key: &str, begin: StartTime) -> Option<String> {
     let found = difference(file, key, begin)?;
     found.changed.is_empty().then_some(found.words)
 }
@@ -361,7 +365,7 @@ impl Difference {
     /// Whether the stamp contains a path.
     pub fn has(&self, path: &Path) -> bool {
         let seen = path.to_str().and_then(|it| self.stamp.entries.get(it));
-        seen.is_some_and(|it| *it != Seen::Nothing)
+        seen.is_some_and(|it| *it != PathState::Nothing)
     }
 
     /// Replaces the inputs below a folder, like [`Stamp::inputs`].
@@ -369,7 +373,7 @@ impl Difference {
         &mut self,
         root: &Path,
         paths: impl IntoIterator<Item = TreePath>,
-        begin: Begin,
+        begin: StartTime,
     ) -> Option<()> {
         self.stamp.inputs(root, paths, begin)
     }
@@ -396,32 +400,36 @@ impl Difference {
         mut self,
         root: &Path,
         files: impl IntoIterator<Item = (TreePath, Option<Arc<[u8]>>)>,
-        begin: Begin,
+        begin: StartTime,
     ) -> Option<Stamp> {
         let mut folders = BTreeSet::from([TreePath::root()]);
         for (path, bytes) in files {
-            let place = place(root, &path)?;
-            match (see(Path::new(&place))?, bytes) {
-                (Seen::File(stat, _), Some(bytes)) => {
+            let full_path = full_path(root, &path)?;
+            match (path_state(Path::new(&full_path))?, bytes) {
+                (PathState::File(stat, _), Some(bytes)) => {
                     let digest = begin.is_before(&stat).then(|| digest(&bytes));
-                    self.stamp.entries.insert(place, Seen::File(stat, digest));
+                    self.stamp
+                        .entries
+                        .insert(full_path, PathState::File(stat, digest));
                 }
-                (Seen::Nothing, None) => self.stamp.entries.remove(&place),
+                (PathState::Nothing, None) => self.stamp.entries.remove(&full_path),
                 _ => return None,
             }
             add_above(&path, &mut folders);
         }
         let mut new = Vec::new();
         for folder in folders {
-            let place = place(root, &folder)?;
-            match see(Path::new(&place))? {
-                Seen::Folder(stat, _) => {
+            let full_path = full_path(root, &folder)?;
+            match path_state(Path::new(&full_path))? {
+                PathState::Folder(stat, _) => {
                     let is_new = begin.is_before(&stat);
-                    new.extend(is_new.then(|| place.clone()));
-                    self.stamp.entries.insert(place, Seen::Folder(stat, is_new));
+                    new.extend(is_new.then(|| full_path.clone()));
+                    self.stamp
+                        .entries
+                        .insert(full_path, PathState::Folder(stat, is_new));
                 }
-                Seen::Nothing => self.stamp.entries.remove(&place),
-                Seen::File(..) => return None,
+                PathState::Nothing => self.stamp.entries.remove(&full_path),
+                PathState::File(..) => return None,
             }
         }
         let is_known = new.iter().all(|it| self.stamp.has_names(it));

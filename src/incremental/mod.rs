@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::affected::{Affected, BASE, Touched, affected, claim_titles};
+use crate::affected::{Affected, AffectedClaims, BASE, affected, claim_titles};
 use crate::layout::{Folder, Input};
 use crate::load::{self, WorkspaceConfig};
 use crate::resolve::CLAIMS_MAX;
@@ -87,7 +87,7 @@ fn is_of_claims([before, after]: [&dyn Files; 2], changes: &Changes) -> bool {
 /// Whether a change affects all environments, or claims of base.
 fn is_of_all([before, after]: [&dyn Files; 2], changes: &Changes, found: &Affected) -> bool {
     let touched = found.environments.get(BASE);
-    if touched == Some(&Touched::All) {
+    if touched == Some(&AffectedClaims::All) {
         return true;
     }
     let base = Folder::Environments.path().child(BASE);

@@ -118,7 +118,7 @@ impl fmt::Debug for ChartInput {
     }
 }
 
-/// Loads the chart in a folder. Errors: Helm's message, with its place.
+/// Loads the chart in a folder. Errors: Helm's message, with its location.
 pub fn load_folder(
     files: &dyn Files,
     folder: &TreePath,
@@ -263,14 +263,19 @@ impl ChartRenderer for Inflater<'_> {
             files: files.collect(),
             ..UserValues::default()
         };
-        let (mut said, span) = (Warnings::default(), inflation.span);
+        let (mut warnings, span) = (Warnings::default(), inflation.span);
         let fault = |error, chart: Option<&LoadedChart>| {
             let fault = Diagnostics::from(placed(error, span));
             let concealed = conceal_with(fault, &quoted_texts(&user, chart));
             let concealed = concealed.into_iter().next();
             concealed.unwrap_or_else(|| Diagnostic::error("helm", "the chart cannot be rendered"))
         };
-        let chart = load_folder(inflation.files, &inflation.folder, self.version, &mut said);
+        let chart = load_folder(
+            inflation.files,
+            &inflation.folder,
+            self.version,
+            &mut warnings,
+        );
         let chart = Arc::new(chart.map_err(|error| fault(error, None))?);
         let given = |text: &str, default: &str| non_empty(text, default).to_string();
         let api_versions = match &*inflation.api_versions {
@@ -296,7 +301,7 @@ impl ChartRenderer for Inflater<'_> {
         user.merged(self.version, &none)
             .and_then(|values| {
                 self.keep(inflation, &chart, &values);
-                run.run(&chart, &values, &mut said)
+                run.run(&chart, &values, &mut warnings)
             })
             .map_err(|error| fault(error, Some(&chart)))
     }

@@ -11,7 +11,7 @@ use crate::schema::{Form, JsonSchema};
 pub(super) fn schema(kind: &ClaimKind, form: Form, charts: &BTreeMap<String, String>) -> Json {
     let writer = JsonSchema::new(form, charts);
     let writer = writer.with_snake_case(kind.spelling == Spelling::Protojson);
-    let mut schema = writer.of(&kind.schema);
+    let mut schema = writer.document(&kind.schema);
     let Some(root) = schema.as_object_mut() else {
         return schema;
     };

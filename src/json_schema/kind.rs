@@ -10,9 +10,9 @@ const NAME: &str = "schemaOfClaims";
 /// Describes the keywords of `spec.schema`. `at` is the path of the document's schema.
 pub(super) fn schema(mut document: Json, at: &str) -> Json {
     let reference = json!({"$ref": format!("{at}/definitions/{NAME}")});
-    let place = document.pointer_mut("/properties/spec/properties/schema");
-    if let Some(Json::Object(place)) = place {
-        place.insert("allOf".into(), json!([reference]));
+    let location = document.pointer_mut("/properties/spec/properties/schema");
+    if let Some(Json::Object(location)) = location {
+        location.insert("allOf".into(), json!([reference]));
     }
     if let Json::Object(root) = &mut document {
         root.insert("definitions".into(), json!({NAME: words(&reference)}));

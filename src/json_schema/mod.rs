@@ -21,10 +21,10 @@ use crate::tree::Files;
 /// The path of the schema for editors, relative to the workspace.
 pub const FILE: &str = ".pleach/schema.json";
 
-/// The comment by which a file names its schema for yaml-language-server and others. `place` is the path from the file to the
+/// The comment by which a file names its schema for yaml-language-server and others. `location` is the path from the file to the
 /// schema.
-pub fn modeline(place: &str) -> String {
-    format!("# yaml-language-server: $schema={place}\n")
+pub fn modeline(location: &str) -> String {
+    format!("# yaml-language-server: $schema={location}\n")
 }
 
 /// The dialect that all editors support.
@@ -100,7 +100,7 @@ impl Schemas {
     }
 
     /// The schema of one kind: a claim kind by any of its names, or `Environment`, `Workspace`, `ClaimKind` or `Policy`.
-    pub fn of(&self, name: &str, form: Form) -> Option<Json> {
+    pub fn get(&self, name: &str, form: Form) -> Option<Json> {
         let own = own_documents("#").into_iter().find(|it| it.0 == name);
         let schema = match own {
             Some((_, schema)) => schema,
@@ -152,15 +152,15 @@ impl Schemas {
 /// The kinds of pleach's own files.
 const OWN: [&str; 4] = ["ClaimKind", "Environment", "Policy", "Workspace"];
 
-/// Their schemas. `place` is their path: the root, or the folder of definitions.
-fn own_documents(place: &str) -> [(&'static str, Json); 4] {
+/// Their schemas. `location` is their path: the root, or the folder of definitions.
+fn own_documents(location: &str) -> [(&'static str, Json); 4] {
     let none = BTreeMap::new();
-    let made = |schema| JsonSchema::new(Form::Whole, &none).of(schema);
-    let place = match place {
+    let made = |schema| JsonSchema::new(Form::Whole, &none).document(schema);
+    let location = match location {
         "#" => "#".to_string(),
         folder => format!("{folder}{}", OWN[0]),
     };
-    let claim_kind = kind::schema(made(load::claim_kind_schema()), &place);
+    let claim_kind = kind::schema(made(load::claim_kind_schema()), &location);
     let environment = made(ENGINES.schema());
     let workspace = made(load::workspace_schema());
     [

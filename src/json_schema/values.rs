@@ -27,7 +27,7 @@ pub(super) fn schema(chart: &Available, own: &str) -> Option<Json> {
     if let Some(mut schema) =
         text("values.schema.json").and_then(|it| serde_json::from_str(it).ok())
     {
-        settle(&mut schema, own);
+        adapt(&mut schema, own);
         return Some(schema);
     }
     let source = Source::internal("values.yaml", text("values.yaml")?);
@@ -62,9 +62,9 @@ fn described(node: &Node, depth: usize) -> Json {
 /// Converts the schema of all values of a chart to the schema of the values that a claim sets, at its path among other definitions.
 ///
 /// A claim only contains overrides, so nothing is required, and conditions on required fields are left out.
-fn settle(schema: &mut Json, own: &str) {
+fn adapt(schema: &mut Json, own: &str) {
     match schema {
-        Json::Array(items) => items.iter_mut().for_each(|it| settle(it, own)),
+        Json::Array(items) => items.iter_mut().for_each(|it| adapt(it, own)),
         Json::Object(words) => {
             for word in [
                 "$schema",
@@ -107,9 +107,9 @@ fn settle(schema: &mut Json, own: &str) {
                 match inner {
                     _ if is_data => {}
                     Json::Object(fields) if is_map.contains(&word.as_str()) => {
-                        fields.iter_mut().for_each(|it| settle(it.1, own));
+                        fields.iter_mut().for_each(|it| adapt(it.1, own));
                     }
-                    inner => settle(inner, own),
+                    inner => adapt(inner, own),
                 }
             }
         }

@@ -55,7 +55,7 @@ impl Folder {
     }
 
     /// The folder that contains a path; `None` if its top folder has no fixed name.
-    pub fn of(path: &TreePath) -> Option<Folder> {
+    pub fn containing(path: &TreePath) -> Option<Folder> {
         let first = path.parts().next()?;
         Folder::ALL.into_iter().find(|it| it.name() == first)
     }
@@ -102,7 +102,7 @@ impl<'p> Input<'p> {
         if path.as_str() == WORKSPACE {
             return Some(Input::Workspace);
         }
-        let folder = Folder::of(path)?;
+        let folder = Folder::containing(path)?;
         let rest = path.as_str().split_once('/').map_or("", |it| it.1);
         Some(match (folder, rest.split_once('/')) {
             (Folder::Environments, Some((environment, ENVIRONMENT))) => {
@@ -150,7 +150,7 @@ impl<'p> Input<'p> {
 
     /// Whether a path is in `environments` or `overlays`.
     pub fn is_of_environments(path: &TreePath) -> bool {
-        Folder::of(path).is_some_and(Folder::is_of_environments)
+        Folder::containing(path).is_some_and(Folder::is_of_environments)
     }
 }
 

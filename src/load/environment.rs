@@ -279,7 +279,7 @@ fn find_files(
 ) -> Option<Vec<TreePath>> {
     let names = names.iter().map(String::as_str);
     let words: Vec<&str> = names.chain([ESCAPE]).collect();
-    files.saying(folder, &words)
+    files.files_containing(folder, &words)
 }
 
 impl<'a> EnvironmentReader<'a> {

@@ -100,7 +100,7 @@ fn has_claims_of(
     }
     let kinds: Vec<&str> = kinds.keys().map(String::as_str).collect();
     let folder = environment_folder(environment).0;
-    let paths = files.saying(&folder, &kinds);
+    let paths = files.files_containing(&folder, &kinds);
     let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut Diagnostics::default()));
     files.expect(&paths);
     let mut texts = paths.iter().filter_map(|it| files.read(it).ok());

@@ -50,10 +50,10 @@ pub use workspace::{ChartSource, Layout, Mirror, WorkspaceConfig};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::chart::{Cache, Charts, Lock, Places, Request};
+use crate::chart::{Cache, ChartLocations, Charts, Lock, Request};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::{BASE, Folder, WORKSPACE};
-use crate::template::{LookupRequest, Shelf, Templates, Trace};
+use crate::template::{LookupRequest, TemplateCache, Templates, Trace};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
 use crate::yaml::parallel::each;
 use crate::yaml::{Mapping, Node};
@@ -117,7 +117,7 @@ pub struct Options<'a> {
     /// If set, templates record here where each value of their output comes from.
     pub trace: Option<Trace>,
     /// Compiled templates of an earlier run.
-    pub shelf: Shelf,
+    pub template_cache: TemplateCache,
 }
 
 impl<'a> Options<'a> {
@@ -128,7 +128,7 @@ impl<'a> Options<'a> {
             scope,
             cache: None,
             trace: None,
-            shelf: Shelf::default(),
+            template_cache: TemplateCache::default(),
         }
     }
 }
@@ -146,7 +146,7 @@ pub fn load<'a>(
         scope,
         cache,
         trace,
-        shelf,
+        template_cache,
     } = options;
     let mut workspace = WorkspaceConfig::read(files)
         .map_err(|faults| diagnostics.extend(faults))
@@ -166,7 +166,7 @@ pub fn load<'a>(
     let used_kinds: BTreeSet<String> = drafts.iter().flat_map(Draft::kinds).collect();
     let (kinds, mut templates, faults) =
         read_kinds(&reader, &used_kinds, scope.is_whole(), &charts);
-    templates.take_from(&shelf);
+    templates.load_cached(&template_cache);
     diagnostics.extend(faults);
     let finished = each(drafts, diagnostics, |draft, diagnostics| {
         draft.finish(&kinds, diagnostics)
@@ -311,11 +311,11 @@ fn charts<'a>(
     let folder = |it: &ChartSource| Some((it.prefix.clone(), it.folder.clone()?));
     // Checked even if no chart is used, so that a link out of the workspace is reported in every run and not only in some.
     let _ = files.kind(&workspace.chart_copies);
-    let places = Places {
+    let locations = ChartLocations {
         copies: workspace.chart_copies.clone(),
         folders: workspace.sources.iter().filter_map(folder).collect(),
     };
-    Charts::new(files, cache, places, lock.unwrap_or_default())
+    Charts::new(files, cache, locations, lock.unwrap_or_default())
 }
 
 /// The result of `chart(repository, name, version)` in a template: `metadata`, `values` and `production` of the chart, which is null
@@ -323,7 +323,7 @@ fn charts<'a>(
 fn chart_values(charts: &Charts<'_>, call: &LookupRequest) -> Result<Node, Diagnostic> {
     let version = Some(call.argument(2));
     let mut request = Request::new(call.argument(0), call.argument(1), version);
-    request.span = call.place.clone();
+    request.span = call.location.clone();
     let chart = charts.open(&request)?;
     let production = chart.production.clone().unwrap_or_else(Node::null);
     Ok(Node::mapping([

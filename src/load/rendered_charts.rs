@@ -1,7 +1,7 @@
 //! Finds the charts that rendered objects install.
 
 use super::WorkspaceConfig;
-use crate::chart::{Cache, Charts, Lock, Pin, Places};
+use crate::chart::{Cache, ChartLocations, Charts, Lock, Pin};
 use crate::diag::Diagnostics;
 use crate::tree::Files;
 
@@ -20,9 +20,9 @@ pub fn rendered_charts<'a>(
     let lock = Lock::new(lock.pins.iter().cloned().chain(mirrored));
     let sources = workspace.sources.iter();
     let folders = sources.filter_map(|it| Some((it.prefix.clone(), it.folder.clone()?)));
-    let places = Places {
+    let locations = ChartLocations {
         copies: workspace.chart_copies.clone(),
         folders: folders.collect(),
     };
-    Ok(Charts::new(files, cache, places, lock))
+    Ok(Charts::new(files, cache, locations, lock))
 }

@@ -15,7 +15,7 @@ pub struct Scope {
 
 impl Scope {
     /// A scope of complete environments; if empty, all.
-    pub fn of(environments: &[String]) -> Scope {
+    pub fn for_environments(environments: &[String]) -> Scope {
         Scope {
             environments: environments.to_vec(),
             ..Scope::default()

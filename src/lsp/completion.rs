@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, CursorTarget};
 use super::index::environment_of;
 use super::reference::naming_fields;
 use super::state::{DocumentKind, Workspace, dotted, field_path, schema_at};
-use super::values::{ChartPlace, Shape, chart_place, document_node};
+use super::values::{ChartLocation, Shape, chart_location, document_node};
 use crate::chart::Lock;
 use crate::layout::BASE;
 use crate::load::ClaimKind;
@@ -52,7 +52,7 @@ pub fn completion(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Item
     let Some((text, cursor)) = workspace.cursor(path, at) else {
         return Vec::new();
     };
-    let mut found = Found {
+    let mut found = Completions {
         workspace,
         path,
         text: &text,
@@ -68,7 +68,7 @@ pub fn completion(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Item
     found.items
 }
 
-struct Found<'a> {
+struct Completions<'a> {
     workspace: &'a Workspace,
     path: &'a TreePath,
     text: &'a str,
@@ -76,7 +76,7 @@ struct Found<'a> {
     items: Vec<Item>,
 }
 
-impl Found<'_> {
+impl Completions<'_> {
     fn add(
         &mut self,
         label: &str,
@@ -104,7 +104,8 @@ impl Found<'_> {
         let [Step::Key(key)] = self.cursor.path.as_slice() else {
             return;
         };
-        if !matches!(self.cursor.place, Place::Value { .. }) || environment_of(self.path).is_none()
+        if !matches!(self.cursor.target, CursorTarget::Value { .. })
+            || environment_of(self.path).is_none()
         {
             return;
         }
@@ -145,7 +146,8 @@ impl Found<'_> {
 
     /// The first fields of every document, if its kind is not yet known.
     fn envelope(&mut self) {
-        let is_root = self.cursor.path.is_empty() && matches!(self.cursor.place, Place::Key { .. });
+        let is_root =
+            self.cursor.path.is_empty() && matches!(self.cursor.target, CursorTarget::Key { .. });
         if !is_root || environment_of(self.path).is_none() {
             return;
         }
@@ -166,14 +168,14 @@ impl Found<'_> {
         let node = document_node(self.workspace, self.path, self.text, cursor);
         let values = node
             .as_ref()
-            .and_then(|it| chart_place(self.workspace, schema, it, &cursor.path));
-        if let Some(place) = values {
-            return self.chart_values(&place);
+            .and_then(|it| chart_location(self.workspace, schema, it, &cursor.path));
+        if let Some(location) = values {
+            return self.chart_values(&location);
         }
         let Some(here) = schema_at(schema, &cursor.path) else {
             return;
         };
-        let is_key = matches!(cursor.place, Place::Key { .. });
+        let is_key = matches!(cursor.target, CursorTarget::Key { .. });
         let is_in_map = here.properties().next().is_some();
         if is_key && is_in_map {
             return self.fields(here, node.as_ref());
@@ -187,7 +189,7 @@ impl Found<'_> {
 
     /// The fields of a map that do not exist yet.
     fn fields(&mut self, schema: &Schema, document: Option<&Node>) {
-        let there = self.keys_there(document);
+        let there = self.existing_keys(document);
         let mut names: Vec<&str> = Vec::new();
         for (name, field) in schema.properties() {
             let is_without_effect = field.effective_when().is_some_and(|it| {
@@ -214,7 +216,7 @@ impl Found<'_> {
     }
 
     /// The keys of the map around the cursor, except the one under it.
-    fn keys_there(&self, document: Option<&Node>) -> BTreeSet<String> {
+    fn existing_keys(&self, document: Option<&Node>) -> BTreeSet<String> {
         let map = document.and_then(|it| it.at_path(&field_path(&self.cursor.path)));
         let own = self.text.get(self.cursor.word()).unwrap_or("");
         let keys = map.and_then(Node::as_mapping).into_iter().flatten();
@@ -224,9 +226,9 @@ impl Found<'_> {
 
     /// A key as written, if its value begins on the next line.
     fn with_colon(&self, name: &str, is_collection: bool, is_list: bool) -> String {
-        let Place::Key {
+        let CursorTarget::Key {
             indent, has_value, ..
-        } = &self.cursor.place
+        } = &self.cursor.target
         else {
             return name.to_string();
         };
@@ -276,18 +278,18 @@ impl Found<'_> {
 
     /// The names of what a field refers to.
     fn names(&mut self, document: &DocumentKind, node: Option<&Node>) {
-        let place = dotted(&self.cursor.path);
+        let location = dotted(&self.cursor.path);
         match document {
-            DocumentKind::Own(_) => self.own_names(&place),
+            DocumentKind::Own(_) => self.own_names(&location),
             DocumentKind::Claim(kind) => {
-                self.claim_names(kind, &place, node);
+                self.claim_names(kind, &location, node);
                 self.chart_facts(node);
             }
         }
     }
 
-    fn own_names(&mut self, place: &str) {
-        match place {
+    fn own_names(&mut self, location: &str) {
+        match location {
             "spec.exclude" => {
                 let base = self.workspace.index.of_environment(BASE);
                 let base: BTreeSet<String> =
@@ -312,12 +314,12 @@ impl Found<'_> {
         }
     }
 
-    fn claim_names(&mut self, kind: &ClaimKind, place: &str, node: Option<&Node>) {
+    fn claim_names(&mut self, kind: &ClaimKind, location: &str, node: Option<&Node>) {
         let Some(environment) = environment_of(self.path) else {
             return;
         };
         let field = naming_fields(self.workspace, kind).into_iter();
-        let mut field = field.filter(|it| dotted(it.path.steps()) == place);
+        let mut field = field.filter(|it| dotted(it.path.steps()) == location);
         let claims = self.workspace.claims_of(environment);
         if let Some(field) = field.next() {
             let mut above = self.cursor.path.clone();
@@ -344,7 +346,7 @@ impl Found<'_> {
                 .into_iter()
                 .for_each(|(name, kind)| self.name(name, kind));
         }
-        if place == "metadata.name" && environment != BASE {
+        if location == "metadata.name" && environment != BASE {
             let base: BTreeSet<(String, String)> = self
                 .workspace
                 .index
@@ -355,11 +357,11 @@ impl Found<'_> {
             base.iter()
                 .for_each(|(name, kind)| self.name(name, &format!("{kind} of base")));
         }
-        if place == "metadata.env" {
+        if location == "metadata.env" {
             self.name(environment, "the environment");
         }
         for reference in &kind.references {
-            let below = place
+            let below = location
                 .strip_prefix(&*reference.at)
                 .and_then(|it| it.strip_prefix(".valueFrom."));
             match below {
@@ -434,15 +436,15 @@ impl Found<'_> {
         );
     }
 
-    fn chart_values(&mut self, place: &ChartPlace<'_>) {
+    fn chart_values(&mut self, location: &ChartLocation<'_>) {
         let detail = |shape: &Shape<'_>| match shape.default() {
-            Some(default) => format!("{}: {}", place.chart, shortened(&default.to_string())),
-            None => place.chart.clone(),
+            Some(default) => format!("{}: {}", location.chart, shortened(&default.to_string())),
+            None => location.chart.clone(),
         };
-        if matches!(self.cursor.place, Place::Key { .. }) {
+        if matches!(self.cursor.target, CursorTarget::Key { .. }) {
             let node = document_node(self.workspace, self.path, self.text, self.cursor);
-            let there = self.keys_there(node.as_ref());
-            for (name, shape) in place.shape.fields() {
+            let there = self.existing_keys(node.as_ref());
+            for (name, shape) in location.shape.fields() {
                 if !there.contains(name) {
                     let text = self.with_colon(name, shape.is_map(), false);
                     let words = shape.description().unwrap_or("").to_string();
@@ -451,7 +453,7 @@ impl Found<'_> {
             }
             return;
         }
-        let shape = &place.shape;
+        let shape = &location.shape;
         let booleans = match shape.type_name() == Some("boolean")
             || shape.default().is_some_and(|it| it.is_boolean())
         {
@@ -471,7 +473,7 @@ impl Found<'_> {
                 &value.clone(),
                 ItemKind::Value,
                 value,
-                place.chart.clone(),
+                location.chart.clone(),
                 String::new(),
             );
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::yaml::Step;
 
-/// A place in a document.
+/// A location in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The bytes of the document.
@@ -14,12 +14,12 @@ pub struct Cursor {
     /// The map or list that contains the location; for a value, the value itself.
     pub path: Vec<Step>,
     /// What the cursor is on.
-    pub place: Place,
+    pub target: CursorTarget,
 }
 
 /// A key or a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum CursorTarget {
     /// A complete or incomplete key; in a list, this may also be a scalar item.
     Key {
         /// The bytes of the word.
@@ -39,19 +39,19 @@ pub enum Place {
 impl Cursor {
     /// The bytes of the word.
     pub fn word(&self) -> Range<usize> {
-        match &self.place {
-            Place::Key { word, .. } | Place::Value { word } => word.clone(),
+        match &self.target {
+            CursorTarget::Key { word, .. } | CursorTarget::Value { word } => word.clone(),
         }
     }
 
     /// The path of the field, including its key.
     pub fn field(&self, text: &str) -> Vec<Step> {
         let mut path = self.path.clone();
-        if let Place::Key {
+        if let CursorTarget::Key {
             word,
             has_value: true,
             ..
-        } = &self.place
+        } = &self.target
         {
             path.push(key_step(text.get(word.clone()).unwrap_or("")));
         }
@@ -72,20 +72,20 @@ pub(super) fn cursor(text: &str, at: usize) -> Option<Cursor> {
         let end = start + line.len();
         let is_last = at < end || end == document.end && at == end && !line.ends_with('\n');
         if is_last {
-            return walk.finish(text, start, at).map(|(path, place)| Cursor {
+            return walk.finish(text, start, at).map(|(path, location)| Cursor {
                 document,
                 path,
-                place,
+                target: location,
             });
         }
         walk.line(text, start, line.trim_end_matches(['\n', '\r']));
         start = end;
     }
     let found = walk.finish(text, start, at);
-    found.map(|(path, place)| Cursor {
+    found.map(|(path, location)| Cursor {
         document,
         path,
-        place,
+        target: location,
     })
 }
 
@@ -244,7 +244,7 @@ impl Walk {
     }
 
     /// Finds what is at a byte of the line that begins at `start`.
-    fn finish(mut self, text: &str, start: usize, at: usize) -> Option<(Vec<Step>, Place)> {
+    fn finish(mut self, text: &str, start: usize, at: usize) -> Option<(Vec<Step>, CursorTarget)> {
         let before = text.get(start..at)?;
         if !self.flow.is_empty() {
             self.flow_text(text, start, at);
@@ -279,7 +279,7 @@ impl Walk {
             }
             let skipped = value.len() - value.trim_start().len();
             let word = word_at(text, value_start + skipped, at, &[]);
-            return Some((self.path(), Place::Value { word }));
+            return Some((self.path(), CursorTarget::Value { word }));
         }
         self.value(text, start + column, rest, indent);
         if !self.flow.is_empty() {
@@ -287,15 +287,15 @@ impl Walk {
         }
         let word = word_at(text, start + column, at, &[':']);
         let has_value = text.get(word.end..).is_some_and(|it| it.starts_with(':'));
-        let place = Place::Key {
+        let location = CursorTarget::Key {
             word,
             indent: Some(column),
             has_value,
         };
-        Some((self.path(), place))
+        Some((self.path(), location))
     }
 
-    fn finish_flow(self, text: &str, at: usize) -> Option<(Vec<Step>, Place)> {
+    fn finish_flow(self, text: &str, at: usize) -> Option<(Vec<Step>, CursorTarget)> {
         let mut path = self.path();
         let (last, above) = self.flow.split_last()?;
         for flow in above {
@@ -315,14 +315,14 @@ impl Walk {
             } => {
                 path.push(key_step(key));
                 let word = word_at(text, from(*word), at, &[',', '}', ']']);
-                (path, Place::Value { word })
+                (path, CursorTarget::Value { word })
             }
             Flow::Map { key: None, word } => {
                 let word = word_at(text, from(*word), at, &[':', ',', '}', ']']);
                 let has_value = text.get(word.end..).is_some_and(|it| it.starts_with(':'));
                 (
                     path,
-                    Place::Key {
+                    CursorTarget::Key {
                         word,
                         indent: None,
                         has_value,
@@ -334,7 +334,7 @@ impl Walk {
                 let word = word_at(text, from(*word), at, &[',', '}', ']']);
                 (
                     path,
-                    Place::Key {
+                    CursorTarget::Key {
                         word,
                         indent: None,
                         has_value: false,
@@ -396,7 +396,7 @@ mod tests {
     use super::*;
 
     /// The path, a slash and the word, with `=` before a value; `|` is the cursor.
-    fn of(text: &str) -> String {
+    fn describe(text: &str) -> String {
         let at = text.find('|').unwrap();
         let text = text.replacen('|', "", 1);
         let Some(cursor) = cursor(&text, at) else {
@@ -407,46 +407,46 @@ mod tests {
             Step::Index(at) => at.to_string(),
         });
         let path: Vec<String> = steps.collect();
-        let sign = match cursor.place {
-            Place::Key { .. } => "/",
-            Place::Value { .. } => "=",
+        let sign = match cursor.target {
+            CursorTarget::Key { .. } => "/",
+            CursorTarget::Value { .. } => "=",
         };
         format!("{}{sign}{}", path.join("."), &text[cursor.word()])
     }
 
     #[test]
     fn blocks() {
-        assert_eq!(of("a:\n  b: 1\n  c|"), "a/c");
-        assert_eq!(of("a:\n  b: 1\n|"), "/");
-        assert_eq!(of("a:\n  b: 1\n  |"), "a/");
-        assert_eq!(of("a:\n  b: x|y # c\n"), "a.b=xy");
-        assert_eq!(of("a:\n  b|c: 1\n"), "a/bc");
-        assert_eq!(of("a:\n- n: 1\n- m: 2\n  k|"), "a.1/k");
-        assert_eq!(of("a:\n  - n: 1\n  - |"), "a.1/");
-        assert_eq!(of("a:\n  - n: 1\nb|"), "/b");
-        assert_eq!(of("a: |\n").replace('|', ""), "a=");
-        assert_eq!(of("x: 1\n---\na:\n  b|"), "a/b");
-        assert_eq!(of("# c|"), "none");
-        assert_eq!(of("a:\r\n  b: x|\r\n"), "a.b=x");
-        assert_eq!(of("a: http://x|y\n"), "a=http://xy");
-        assert_eq!(of("\"a b\": c|\n"), "a b=c");
+        assert_eq!(describe("a:\n  b: 1\n  c|"), "a/c");
+        assert_eq!(describe("a:\n  b: 1\n|"), "/");
+        assert_eq!(describe("a:\n  b: 1\n  |"), "a/");
+        assert_eq!(describe("a:\n  b: x|y # c\n"), "a.b=xy");
+        assert_eq!(describe("a:\n  b|c: 1\n"), "a/bc");
+        assert_eq!(describe("a:\n- n: 1\n- m: 2\n  k|"), "a.1/k");
+        assert_eq!(describe("a:\n  - n: 1\n  - |"), "a.1/");
+        assert_eq!(describe("a:\n  - n: 1\nb|"), "/b");
+        assert_eq!(describe("a: |\n").replace('|', ""), "a=");
+        assert_eq!(describe("x: 1\n---\na:\n  b|"), "a/b");
+        assert_eq!(describe("# c|"), "none");
+        assert_eq!(describe("a:\r\n  b: x|\r\n"), "a.b=x");
+        assert_eq!(describe("a: http://x|y\n"), "a=http://xy");
+        assert_eq!(describe("\"a b\": c|\n"), "a b=c");
     }
 
     #[test]
     fn texts_over_lines() {
-        assert_eq!(of("a: >\n  b: c|\n"), "none");
-        assert_eq!(of("a: >\n  b: c\nd|\n"), "/d");
+        assert_eq!(describe("a: >\n  b: c|\n"), "none");
+        assert_eq!(describe("a: >\n  b: c\nd|\n"), "/d");
     }
 
     #[test]
     fn flows() {
-        assert_eq!(of("a: {b: 1, c|}"), "a/c");
-        assert_eq!(of("a: {b: {c: x|y}, d: 1}"), "a.b.c=xy");
-        assert_eq!(of("a: [x, {n: 1, m|: 2}]"), "a.1/m");
-        assert_eq!(of("a: [x, y|, z]"), "a.1/y");
-        assert_eq!(of("a: {b: 1,\n  c: 2, d|"), "a/d");
-        assert_eq!(of("a: {b: 'x, y', c|}"), "a/c");
-        assert_eq!(of("a: {b: 1}\nc: x|"), "c=x");
-        assert_eq!(of("- {b: 1, c|: 2}"), "0/c");
+        assert_eq!(describe("a: {b: 1, c|}"), "a/c");
+        assert_eq!(describe("a: {b: {c: x|y}, d: 1}"), "a.b.c=xy");
+        assert_eq!(describe("a: [x, {n: 1, m|: 2}]"), "a.1/m");
+        assert_eq!(describe("a: [x, y|, z]"), "a.1/y");
+        assert_eq!(describe("a: {b: 1,\n  c: 2, d|"), "a/d");
+        assert_eq!(describe("a: {b: 'x, y', c|}"), "a/c");
+        assert_eq!(describe("a: {b: 1}\nc: x|"), "c=x");
+        assert_eq!(describe("- {b: 1, c|: 2}"), "0/c");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, CursorTarget};
 use super::diagnostics::{check_environments, check_file};
 use super::index::{ClaimDocument, environment_of};
 use super::reference::{Site, environment_sites, named_at, range_of, sites, template_texts};
@@ -18,7 +18,7 @@ use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{FieldPath, Node, Step, View, parse};
 
-/// A place in a file of the workspace, or in one of a built-in kind, whose path begins with `<built-in>`.
+/// A location in a file of the workspace, or in one of a built-in kind, whose path begins with `<built-in>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The file of the definition.
@@ -28,7 +28,7 @@ pub struct Target {
 }
 
 impl Target {
-    fn of(span: &Span) -> Target {
+    fn from_span(span: &Span) -> Target {
         Target {
             path: span.path().clone(),
             range: span.range(),
@@ -78,9 +78,9 @@ fn of_claim(
     cursor: &Cursor,
 ) -> Vec<Target> {
     let field = cursor.field(text);
-    let is_value = matches!(cursor.place, Place::Value { .. });
+    let is_value = matches!(cursor.target, CursorTarget::Value { .. });
     if matches!(field.as_slice(), [Step::Key(key)] if ["kind", "apiVersion"].contains(&&**key)) {
-        let mut targets = vec![Target::of(&kind.span.start())];
+        let mut targets = vec![Target::from_span(&kind.span.start())];
         let mut documents = workspace.index.of_file(path).iter();
         let own = documents.rfind(|it| it.range().start <= cursor.word().start);
         if let Some(own) = own.filter(|_| is_value && !kind.requires.is_empty()) {
@@ -189,7 +189,7 @@ fn readers(workspace: &Workspace, kind: &ClaimKind, field: &[Step]) -> Vec<Targe
             break;
         }
     }
-    vec![Target::of(&kind.span.start())]
+    vec![Target::from_span(&kind.span.start())]
 }
 
 fn kind_text(workspace: &Workspace, kind: &ClaimKind) -> Option<Arc<Source>> {
@@ -267,12 +267,12 @@ pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<
         if !origin.claim.title.ends_with(&title) {
             continue;
         }
-        let mut tree = Written::new(workspace, config.output.join(folder));
+        let mut tree = ClaimFiles::new(workspace, config.output.join(folder));
         for object in &origin.objects {
             let mut fields = Vec::new();
             match is_name {
                 true => fields.push(FieldPath::root()),
-                false => made_of(
+                false => fields_from(
                     &object.node,
                     path,
                     &node.span().range(),
@@ -281,7 +281,7 @@ pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<
                 ),
             }
             for field in fields {
-                targets.extend(tree.place(&object.id(), &field));
+                targets.extend(tree.location(&object.id(), &field));
             }
         }
     }
@@ -307,7 +307,7 @@ fn innermost(node: &Node, at: usize) -> &Node {
 }
 
 /// The fields whose values were written in a range of a file.
-fn made_of(
+fn fields_from(
     node: &Node,
     path: &TreePath,
     range: &Range<usize>,
@@ -318,14 +318,14 @@ fn made_of(
         View::Mapping(mapping) => {
             for entry in mapping {
                 here.push(Step::Key(entry.key.as_str().unwrap_or("").into()));
-                made_of(&entry.value, path, range, here, found);
+                fields_from(&entry.value, path, range, here, found);
                 here.pop();
             }
         }
         View::Sequence(items) => {
             for (at, item) in items.iter().enumerate() {
                 here.push(Step::Index(at));
-                made_of(item, path, range, here, found);
+                fields_from(item, path, range, here, found);
                 here.pop();
             }
         }
@@ -341,20 +341,20 @@ fn made_of(
 }
 
 /// The files of a claim in the tree as written, and those of base that they build on.
-struct Written<'a> {
+struct ClaimFiles<'a> {
     workspace: &'a Workspace,
     folders: [TreePath; 2],
     objects: Option<Vec<(TreePath, Object)>>,
 }
 
-impl<'a> Written<'a> {
-    fn new(workspace: &'a Workspace, folder: TreePath) -> Written<'a> {
+impl<'a> ClaimFiles<'a> {
+    fn new(workspace: &'a Workspace, folder: TreePath) -> ClaimFiles<'a> {
         let parent = folder
             .parent()
             .and_then(|it| it.parent())
             .unwrap_or_else(TreePath::root);
         let base = parent.child(BASE).child(folder.name());
-        Written {
+        ClaimFiles {
             workspace,
             folders: [folder, base],
             objects: None,
@@ -362,7 +362,7 @@ impl<'a> Written<'a> {
     }
 
     /// The location of a field, in the folder of the environment or otherwise of base.
-    fn place(&mut self, id: &ObjectId, field: &FieldPath) -> Option<Target> {
+    fn location(&mut self, id: &ObjectId, field: &FieldPath) -> Option<Target> {
         let (workspace, folders) = (self.workspace, &self.folders);
         let objects = self.objects.get_or_insert_with(|| {
             let read = folders.iter().flat_map(|it| objects_of(workspace, it));
@@ -423,20 +423,20 @@ pub fn references(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Targ
 
 /// The environments in which a name refers to the same claim: for a claim of base, base and all environments that do not replace
 /// it.
-pub(super) fn environments_that_mean(workspace: &Workspace, site: &Site) -> BTreeSet<String> {
+pub(super) fn environments_of_site(workspace: &Workspace, site: &Site) -> BTreeSet<String> {
     let index = &workspace.index;
-    let is_shared =
-        index.has(BASE, &site.name) && !is_of_its_own(workspace, &site.environment, &site.name);
+    let is_shared = index.has(BASE, &site.name)
+        && !replaces_base_claim(workspace, &site.environment, &site.name);
     if !is_shared {
         return BTreeSet::from([site.environment.clone()]);
     }
     let all = workspace.environments.iter();
-    let meant = all.filter(|it| !is_of_its_own(workspace, it, &site.name));
+    let meant = all.filter(|it| !replaces_base_claim(workspace, it, &site.name));
     meant.cloned().chain([BASE.to_string()]).collect()
 }
 
 /// Whether an environment replaces a claim of base by one of the same name and another kind.
-fn is_of_its_own(workspace: &Workspace, environment: &str, name: &str) -> bool {
+fn replaces_base_claim(workspace: &Workspace, environment: &str, name: &str) -> bool {
     let kind = |environment: &str| {
         let documents = workspace.index.find(environment, name);
         documents
@@ -453,14 +453,14 @@ pub(super) fn claim_documents<'a>(
     workspace: &'a Workspace,
     site: &'a Site,
 ) -> impl Iterator<Item = &'a ClaimDocument> {
-    let environments = environments_that_mean(workspace, site);
+    let environments = environments_of_site(workspace, site);
     let all = workspace.index.all();
     all.filter(move |it| it.name == site.name && environments.contains(&it.environment))
 }
 
 /// The references to the claim that a location refers to.
 pub(super) fn all_sites(workspace: &Workspace, site: &Site) -> Vec<Site> {
-    let environments = environments_that_mean(workspace, site);
+    let environments = environments_of_site(workspace, site);
     let is_meant = |it: &Site| it.name == site.name && environments.contains(&it.environment);
     let of_claims = workspace
         .index

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::files::Narrowed;
+use super::files::SelectedFiles;
 use super::index::{ClaimDocument, environment_of, is_claim_file, words};
 use super::state::Workspace;
 use crate::check;
@@ -110,7 +110,7 @@ pub(super) fn check_environments(
         let all = all.into_iter().map(str::to_string).collect();
         scope.claims.insert(environment.clone(), all);
     }
-    let narrowed = Narrowed::new(&workspace.files, &kept);
+    let narrowed = SelectedFiles::new(&workspace.files, &kept);
     let options = Options {
         scope,
         cache: workspace.cache.clone(),
@@ -139,10 +139,12 @@ fn closure<'a>(
             .find(environment, name)
             .chain(index.find(BASE, name))
             .collect();
-        let mut said = BTreeSet::new();
-        documents.iter().for_each(|it| words(&it.node, &mut said));
+        let mut mentioned = BTreeSet::new();
+        documents
+            .iter()
+            .for_each(|it| words(&it.node, &mut mentioned));
         let is_claim = |it: &&str| index.has(environment, it) || index.has(BASE, it);
-        let mut next: Vec<&'a str> = said.into_iter().filter(is_claim).collect();
+        let mut next: Vec<&'a str> = mentioned.into_iter().filter(is_claim).collect();
         for kind in documents.iter().filter_map(|it| workspace.kind(&it.kind)) {
             for lookup in kind.lookups.iter().filter(|it| looked_for.insert(&it.kind)) {
                 let own = index

@@ -10,7 +10,7 @@ use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
 type Known<T> = Mutex<BTreeMap<TreePath, Result<T, FilesError>>>;
 
 /// Files that are cached until they are reported as changed.
-pub struct Remembered {
+pub struct CachedFiles {
     files: Arc<dyn Files + Send + Sync>,
     bytes: Known<Arc<[u8]>>,
     lists: Known<Vec<Entry>>,
@@ -18,10 +18,10 @@ pub struct Remembered {
     real: Known<TreePath>,
 }
 
-impl Remembered {
+impl CachedFiles {
     /// An empty cache of these files.
-    pub fn new(files: Arc<dyn Files + Send + Sync>) -> Remembered {
-        Remembered {
+    pub fn new(files: Arc<dyn Files + Send + Sync>) -> CachedFiles {
+        CachedFiles {
             files,
             bytes: Mutex::default(),
             lists: Mutex::default(),
@@ -31,19 +31,19 @@ impl Remembered {
     }
 
     /// The same files with an empty cache.
-    pub fn again(&self) -> Remembered {
-        Remembered::new(self.files.clone())
+    pub fn with_empty_cache(&self) -> CachedFiles {
+        CachedFiles::new(self.files.clone())
     }
 
     /// Removes a path, and the folders above it, from the cache.
-    pub fn forget(&self, path: &TreePath) {
-        let mut place = Some(path.clone());
-        while let Some(path) = place {
+    pub fn invalidate(&self, path: &TreePath) {
+        let mut location = Some(path.clone());
+        while let Some(path) = location {
             take(&self.bytes, &path);
             take(&self.lists, &path);
             take(&self.kinds, &path);
             take(&self.real, &path);
-            place = path.parent();
+            location = path.parent();
         }
     }
 }
@@ -69,7 +69,7 @@ fn known<T: Clone>(
     found
 }
 
-impl Files for Remembered {
+impl Files for CachedFiles {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         known(&self.bytes, path, || self.files.read(path))
     }
@@ -91,7 +91,7 @@ impl Files for Remembered {
 #[derive(Clone)]
 pub struct Snapshot {
     /// The files on disk.
-    pub disk: Arc<Remembered>,
+    pub disk: Arc<CachedFiles>,
     /// The texts that are open in the editor.
     pub open: Tree,
 }
@@ -136,18 +136,18 @@ impl Files for Snapshot {
 }
 
 /// Files with only some of the claim files, so that the time of a run does not depend on the others.
-pub(super) struct Narrowed<'a> {
+pub(super) struct SelectedFiles<'a> {
     files: &'a dyn Files,
     folder: TreePath,
     kept: &'a BTreeSet<TreePath>,
 }
 
-impl<'a> Narrowed<'a> {
+impl<'a> SelectedFiles<'a> {
     /// Only these claim files are visible.
-    pub(super) fn new(files: &'a dyn Files, kept: &'a BTreeSet<TreePath>) -> Narrowed<'a> {
+    pub(super) fn new(files: &'a dyn Files, kept: &'a BTreeSet<TreePath>) -> SelectedFiles<'a> {
         let (base, _) = environment_folder(BASE);
         let folder = base.parent().unwrap_or(base);
-        Narrowed {
+        SelectedFiles {
             files,
             folder,
             kept,
@@ -164,7 +164,7 @@ impl<'a> Narrowed<'a> {
     }
 }
 
-impl Files for Narrowed<'_> {
+impl Files for SelectedFiles<'_> {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         self.files.read(path)
     }

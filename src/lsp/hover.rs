@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::completion::facts;
-use super::cursor::Place;
+use super::cursor::CursorTarget;
 use super::reference::{Site, named_at};
 use super::state::{DocumentKind, Workspace, schema_at};
-use super::values::{chart_place, document_node};
+use super::values::{chart_location, document_node};
 use crate::layout::BASE;
 use crate::load::ClaimKind;
 use crate::schema::Schema;
@@ -27,43 +27,43 @@ pub struct Hover {
 pub fn hover(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Hover> {
     let (text, cursor) = workspace.cursor(path, at)?;
     let range = cursor.word();
-    let said = |text: String| {
+    let hover = |text: String| {
         Some(Hover {
             text,
             range: range.clone(),
         })
     };
     if let Some(site) = named_at(workspace, path, at) {
-        return said(of_claim(workspace, &site)?);
+        return hover(of_claim(workspace, &site)?);
     }
     let field = cursor.field(&text);
-    let is_value = matches!(cursor.place, Place::Value { .. });
+    let is_value = matches!(cursor.target, CursorTarget::Value { .. });
     let document = workspace.document_kind(path, &text, &cursor)?;
     if let (DocumentKind::Claim(kind), [Step::Key(key)], true) =
         (&document, field.as_slice(), is_value)
         && &**key == "kind"
     {
-        return said(of_kind(kind));
+        return hover(of_kind(kind));
     }
     let schema = document.schema();
     if let Some(node) = document_node(workspace, path, &text, &cursor)
-        && let Some(place) = chart_place(workspace, schema, &node, &field)
+        && let Some(location) = chart_location(workspace, schema, &node, &field)
         && let Some((Step::Key(name), _)) = field.split_last()
-        && place.shape.is_known()
+        && location.shape.is_known()
         && schema_at(schema, &field).is_none_or(|it| it.values_of().is_none())
     {
-        let mut words = format!("`{name}` of chart {}", place.chart);
-        if let Some(default) = place.shape.default() {
+        let mut words = format!("`{name}` of chart {}", location.chart);
+        if let Some(default) = location.shape.default() {
             let _ = write!(words, ", default `{default}`");
         }
-        words.extend(place.shape.description().map(|it| format!("\n\n{it}")));
-        return said(words);
+        words.extend(location.shape.description().map(|it| format!("\n\n{it}")));
+        return hover(words);
     }
     let (Step::Key(name), above) = field.split_last()? else {
         return None;
     };
     let parent = schema_at(schema, above)?;
-    said(of_field(parent, name, schema_at(schema, &field)?))
+    hover(of_field(parent, name, schema_at(schema, &field)?))
 }
 
 fn of_field(parent: &Schema, name: &str, field: &Schema) -> String {
@@ -114,12 +114,12 @@ fn of_claim(workspace: &Workspace, site: &Site) -> Option<String> {
     let documents: Vec<_> = workspace.documents(&site.environment, &site.name).collect();
     let first = documents.first()?;
     let mut words = format!("`{}/{}`", first.kind, first.name);
-    let mut places: Vec<String> = documents
+    let mut locations: Vec<String> = documents
         .iter()
         .map(|it| format!("`{}`", it.path))
         .collect();
-    places.dedup();
-    let _ = write!(words, " in {}", places.join(" over "));
+    locations.dedup();
+    let _ = write!(words, " in {}", locations.join(" over "));
     if site.environment == BASE {
         let environments = workspace.environments_of(&first.path, &site.name);
         if !environments.is_empty() {

@@ -23,7 +23,7 @@ pub use code_action::{Action, actions};
 pub use completion::{Item, ItemKind, completion};
 pub use definition::{Target, definition, implementation, references};
 pub use diagnostics::diagnostics;
-pub use files::{Remembered, Snapshot};
+pub use files::{CachedFiles, Snapshot};
 pub use hover::{Hover, hover};
 pub use index::{environment_of, is_claim_file};
 pub use lens::{Lens, lenses};

@@ -53,7 +53,7 @@ pub(super) fn naming_fields(workspace: &Workspace, kind: &ClaimKind) -> Vec<Nami
     let asked = texts
         .into_iter()
         .chain(templates.iter().map(|it| &*it.text));
-    fields.extend(asked.flat_map(asked_claims));
+    fields.extend(asked.flat_map(claim_calls));
     fields
 }
 
@@ -89,7 +89,7 @@ fn texts_of<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
 }
 
 /// The fields in `claim("Kind", spec.field)`.
-fn asked_claims(text: &str) -> impl Iterator<Item = NamingField> {
+fn claim_calls(text: &str) -> impl Iterator<Item = NamingField> {
     text.split("claim(").skip(1).filter_map(|rest| {
         let (arguments, _) = rest.split_once(')')?;
         let (kind, name) = arguments.split_once(',')?;

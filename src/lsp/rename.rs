@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::definition::{all_sites, claim_documents, environments_that_mean};
+use super::definition::{all_sites, claim_documents, environments_of_site};
 use super::reference::{named_at, range_of};
 use super::state::Workspace;
 use crate::engine::ENGINES;
@@ -30,7 +30,7 @@ pub fn rename(
     if let Some(fault) = fault_in_claim_name(name, &ENGINES) {
         return Err(fault);
     }
-    let environments = environments_that_mean(workspace, &site);
+    let environments = environments_of_site(workspace, &site);
     let others = environments.iter().map(String::as_str).chain([BASE]);
     for environment in others {
         if workspace.index.has(environment, name) {

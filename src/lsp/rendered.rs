@@ -51,11 +51,11 @@ fn text(found: &CheckedClaims, claim: &str) -> String {
         .iter()
         .filter(|it| it.severity == Severity::Error);
     for fault in errors {
-        let place = fault.span.as_ref().map(|it| format!(" ({it})"));
+        let location = fault.span.as_ref().map(|it| format!(" ({it})"));
         text.push_str(&format!(
             "# {}{}\n",
             fault.message,
-            place.unwrap_or_default()
+            location.unwrap_or_default()
         ));
     }
     let own = format!("/{claim}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value as Json;
 
 use super::cursor::{Cursor, cursor};
-use super::files::{Remembered, Snapshot};
+use super::files::{CachedFiles, Snapshot};
 use super::index::{ClaimDocument, Index, environment_of, is_claim_file};
 use crate::chart::Cache;
 use crate::diag::{Diagnostic, Diagnostics};
@@ -60,7 +60,7 @@ impl Workspace {
     /// Reads the workspace at the root of `files`.
     pub fn new(files: Arc<dyn Files + Send + Sync>, cache: Option<Cache>) -> Workspace {
         let files = Snapshot {
-            disk: Arc::new(Remembered::new(files)),
+            disk: Arc::new(CachedFiles::new(files)),
             open: Tree::new(),
         };
         let mut faults = Diagnostics::default();
@@ -98,7 +98,7 @@ impl Workspace {
 
     /// Reads everything on disk again.
     pub fn reload(&mut self) {
-        self.files.disk = Arc::new(self.files.disk.again());
+        self.files.disk = Arc::new(self.files.disk.with_empty_cache());
         self.index = Index::read(&self.files);
         self.refresh(&Folder::Environments.path());
         self.refresh(&TreePath::root().child(WORKSPACE));
@@ -124,7 +124,7 @@ impl Workspace {
 
     /// A file on disk has changed.
     pub fn file_changed(&mut self, path: &TreePath) {
-        self.files.disk.forget(path);
+        self.files.disk.invalidate(path);
         self.refresh(path);
     }
 
@@ -133,7 +133,7 @@ impl Workspace {
             self.index.update(&self.files, path);
         }
         let mut faults = Diagnostics::default();
-        if Folder::of(path) == Some(Folder::Environments) {
+        if Folder::containing(path) == Some(Folder::Environments) {
             self.environments = load::environment_names(&self.files, &mut faults);
         } else {
             self.kinds = load::kinds(&self.files, &mut faults);

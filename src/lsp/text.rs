@@ -70,11 +70,11 @@ pub fn span_in(text: &str, span: &Span) -> Range<usize> {
         return span.range();
     }
     let byte = |at: usize| {
-        let place = Span::new(&span.source, at..at).position();
-        let line = u32::try_from(place.line.saturating_sub(1)).unwrap_or(u32::MAX);
+        let location = Span::new(&span.source, at..at).position();
+        let line = u32::try_from(location.line.saturating_sub(1)).unwrap_or(u32::MAX);
         let start = line_start(text, line);
         let mut columns = line_at(text, start).char_indices().map(|it| it.0);
-        let within = columns.nth(place.column.saturating_sub(1));
+        let within = columns.nth(location.column.saturating_sub(1));
         start + within.unwrap_or(line_at(text, start).len())
     };
     let Range { start, end } = span.range();
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn units_are_those_of_utf_16() {
         let text = "a: 😀é\r\nb: 1\n";
-        for (byte, place) in [
+        for (byte, location) in [
             (0, at(0, 0)),
             (3, at(0, 3)),
             (7, at(0, 5)),
@@ -109,8 +109,8 @@ mod tests {
             (11, at(1, 0)),
             (16, at(2, 0)),
         ] {
-            assert_eq!(position(text, byte), place, "{byte}");
-            assert_eq!(offset(text, place), byte, "{place:?}");
+            assert_eq!(position(text, byte), location, "{byte}");
+            assert_eq!(offset(text, location), byte, "{location:?}");
         }
         // In the middle of a surrogate pair, after the end of a line, and after the end of the text.
         assert_eq!(offset(text, at(0, 4)), 3);

@@ -10,7 +10,7 @@ use crate::tree::TreePath;
 use crate::yaml::{Node, Step, parse_one};
 
 /// A location in the values of a chart.
-pub(super) struct ChartPlace<'a> {
+pub(super) struct ChartLocation<'a> {
     /// The name of the chart.
     pub(super) chart: String,
     /// The schema of this location.
@@ -18,12 +18,12 @@ pub(super) struct ChartPlace<'a> {
 }
 
 /// The chart of a path within values, and the location in them; `None` if there is no available chart.
-pub(super) fn chart_place<'a>(
+pub(super) fn chart_location<'a>(
     workspace: &'a Workspace,
     schema: &Schema,
     document: &Node,
     path: &[Step],
-) -> Option<ChartPlace<'a>> {
+) -> Option<ChartLocation<'a>> {
     let is_values = |at: &usize| {
         let here = path.get(..*at).and_then(|it| schema_at(schema, it));
         here.is_some_and(|it| it.values_of().is_some())
@@ -39,8 +39,8 @@ pub(super) fn chart_place<'a>(
     let root = workspace.chart_values(&chart)?;
     let shape = below
         .iter()
-        .fold(Shape::of(root), |shape, step| shape.step(step));
-    Some(ChartPlace { chart, shape })
+        .fold(Shape::new(root), |shape, step| shape.step(step));
+    Some(ChartLocation { chart, shape })
 }
 
 /// The document around the cursor, if it can be parsed: as it is, without the line that is being typed, or its previous state.
@@ -84,7 +84,7 @@ pub(super) struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    fn of(root: &'a Json) -> Shape<'a> {
+    fn new(root: &'a Json) -> Shape<'a> {
         let mut shape = Shape {
             root,
             schemas: Vec::new(),

@@ -184,8 +184,8 @@ fn chart_values(node: &Node, path: &mut Vec<String>, facts: &mut Facts) {
     let Some(mapping) = node.as_mapping() else {
         return;
     };
-    let place = path.join(".");
-    let named = |what: &str| format!("{what} {place}").trim_end().to_string();
+    let location = path.join(".");
+    let named = |what: &str| format!("{what} {location}").trim_end().to_string();
     for key in ["replicas", "replicaCount"] {
         if let Some(count) = text(node, &[key]) {
             facts.add(named("replicas"), count);
@@ -197,7 +197,7 @@ fn chart_values(node: &Node, path: &mut Vec<String>, facts: &mut Facts) {
     for entry in mapping {
         let key = entry.key.as_str().unwrap_or("");
         if key == "resources" {
-            resources(&place, &entry.value, facts);
+            resources(&location, &entry.value, facts);
         } else {
             path.push(key.to_string());
             chart_values(&entry.value, path, facts);

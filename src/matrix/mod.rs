@@ -66,15 +66,15 @@ pub fn matrix<'a>(found: impl IntoIterator<Item = (String, String, &'a [Object])
         environments: environments.into_iter().collect(),
         claims: claims
             .into_iter()
-            .map(|(name, said)| claim(name, said))
+            .map(|(name, values)| claim(name, values))
             .collect(),
     }
 }
 
-fn claim(name: String, said: BTreeMap<String, Vec<(String, String)>>) -> Claim {
-    let environments: BTreeSet<String> = said.keys().cloned().collect();
+fn claim(name: String, values: BTreeMap<String, Vec<(String, String)>>) -> Claim {
+    let environments: BTreeSet<String> = values.keys().cloned().collect();
     let mut rows: Vec<Row> = Vec::new();
-    for (environment, facts) in said {
+    for (environment, facts) in values {
         for (name, value) in facts {
             match rows.iter_mut().find(|it| it.name == name) {
                 Some(row) => drop(row.values.insert(environment.clone(), value)),

@@ -45,7 +45,10 @@ pub(crate) fn add_charts<'a>(
         return;
     };
     let placement = Placement {
-        below_top: options.below_top.clone().unwrap_or_else(TreePath::root),
+        below_top: options
+            .path_in_repository
+            .clone()
+            .unwrap_or_else(TreePath::root),
         generated: Some(config.output.clone()),
     };
     let options = deploy::Options {

@@ -55,7 +55,7 @@ impl Known {
     fn cluster(&self, workspace: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
         Cluster {
             builtin_policies: workspace.config.policies.clone(),
-            ..Cluster::of(
+            ..Cluster::new(
                 manifests,
                 &workspace.charts,
                 &self.definitions,

@@ -84,7 +84,7 @@ pub(crate) fn run(
     std::mem::swap(&mut stages.claims, diagnostics);
     let output = match resolve::select(workspace, &mut stages.claims) {
         Some(selections) => {
-            let is_proven = is_proven && !options.without_proof;
+            let is_proven = is_proven && !options.skip_proof;
             run_selected(
                 files,
                 workspace,
@@ -122,7 +122,7 @@ fn run_selected(
         let (files, found) = (&base_tree, &mut stages.proof);
         prove::prove(files, files, &base, &proven_bases, found);
     }
-    let base = RenderedParts::new(base, base_tree.clone(), !options.without_objects);
+    let base = RenderedParts::new(base, base_tree.clone(), !options.skip_objects);
     let pipeline = Pipeline {
         workspace,
         composer: &composer,
@@ -132,7 +132,7 @@ fn run_selected(
         known: options.with_clusters.then(|| Known::read(files)),
         is_composed: !stages.claims.has_errors(),
         is_proven,
-        has_objects: !options.without_objects,
+        has_objects: !options.skip_objects,
     };
     let outputs = each(
         selections.environments(),

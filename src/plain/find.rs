@@ -30,17 +30,17 @@ pub(super) struct Found {
 
 /// Finds everything that can be checked. Hidden files, hidden folders and charts are skipped. Below a kustomization, other files are
 /// ignored, because it does not apply files that it does not list.
-pub(super) fn find(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Found {
-    match files.kind(place) {
-        Ok(Some(EntryKind::Folder)) => folder(files, place, faults),
+pub(super) fn find(files: &dyn Files, location: &TreePath, faults: &mut Diagnostics) -> Found {
+    match files.kind(location) {
+        Ok(Some(EntryKind::Folder)) => folder(files, location, faults),
         // A kustomization file means its folder.
-        Ok(_) if FILE_NAMES.contains(&place.name()) => Found {
-            kustomizations: place.parent().into_iter().collect(),
+        Ok(_) if FILE_NAMES.contains(&location.name()) => Found {
+            kustomizations: location.parent().into_iter().collect(),
             ..Found::default()
         },
         _ => Found {
             files: vec![Candidate {
-                path: place.clone(),
+                path: location.clone(),
                 is_named: true,
             }],
             ..Found::default()
@@ -48,12 +48,12 @@ pub(super) fn find(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics
     }
 }
 
-fn folder(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Found {
+fn folder(files: &dyn Files, location: &TreePath, faults: &mut Diagnostics) -> Found {
     let mut found = Found::default();
     let mut referenced: BTreeSet<TreePath> = BTreeSet::new();
     let mut covered: BTreeSet<TreePath> = BTreeSet::new();
     let mut kustomizations = Vec::new();
-    let mut open = Walk::new(files, place.clone());
+    let mut open = Walk::new(files, location.clone());
     while let Some(folder) = open.next() {
         let entries = match files.list(&folder) {
             Ok(entries) => entries,
@@ -68,7 +68,7 @@ fn folder(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Foun
         };
         if is_file("Chart.yaml") {
             found.charts += 1;
-            if folder == *place {
+            if folder == *location {
                 faults.push(chart(&folder));
             }
             continue;
@@ -76,8 +76,8 @@ fn folder(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Foun
         let mut is_covered = folder.parent().is_some_and(|it| covered.contains(&it));
         if let Some(name) = FILE_NAMES.into_iter().find(|name| is_file(name)) {
             is_covered = true;
-            let is_component = refer(files, &folder, name, &mut referenced);
-            if !is_component || folder == *place {
+            let is_component = record_references(files, &folder, name, &mut referenced);
+            if !is_component || folder == *location {
                 kustomizations.push(folder.clone());
             }
         }
@@ -102,7 +102,7 @@ fn folder(files: &dyn Files, place: &TreePath, faults: &mut Diagnostics) -> Foun
     kustomizations.sort();
     (found.listed, found.kustomizations) = kustomizations
         .into_iter()
-        .partition(|it| it != place && referenced.contains(it));
+        .partition(|it| it != location && referenced.contains(it));
     found
 }
 
@@ -113,7 +113,7 @@ fn is_data(entry: &Entry) -> bool {
 }
 
 /// Records the references of a kustomization, and returns whether it is a component, which cannot be built alone.
-fn refer(
+fn record_references(
     files: &dyn Files,
     folder: &TreePath,
     name: &str,
@@ -145,7 +145,7 @@ fn chart(folder: &TreePath) -> Diagnostic {
         "`{}` is a chart: its templates must be rendered before they can be checked",
         folder.name()
     );
-    let place = Span::new(&Source::new(folder.child("Chart.yaml"), ""), 0..0);
-    let fault = Diagnostic::error("nothing-checked", message).at(place);
+    let location = Span::new(&Source::new(folder.child("Chart.yaml"), ""), 0..0);
+    let fault = Diagnostic::error("nothing-checked", message).at(location);
     fault.help("run `pleach template CHART | pleach check -`")
 }

@@ -6,7 +6,7 @@ mod read;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::check::{self, Cluster, Demands, ObjectGroup};
+use crate::check::{self, Cluster, ObjectGroup, ValidationOptions};
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::inflate::Inflater;
 use crate::kustomize::{self, Built, Options};
@@ -14,10 +14,10 @@ use crate::object::{Object, ObjectId};
 use crate::tree::{Files, TreePath};
 use crate::yaml::parallel::each;
 use find::find;
-use read::{Reading, read_file, read_text};
+use read::{FileContent, read_file, read_text};
 
 /// How kustomizations are built.
-pub struct Building<'a> {
+pub struct BuildContext<'a> {
     /// The flags of `pleach build`.
     pub options: &'a Options,
     /// Creates the chart renderer for one kustomization.
@@ -62,14 +62,14 @@ impl Objects {
     /// Adds the objects of a text that is not a file, such as standard input.
     pub fn add_text(&mut self, source: &Arc<Source>) {
         let before = (self.count, self.found.len());
-        self.take(read_text(source));
+        self.add_content(read_text(source));
         if (self.count, self.found.len()) == before {
-            self.found.push(nothing(Span::new(source, 0..0)));
+            self.found.push(nothing_checked(Span::new(source, 0..0)));
         }
     }
 
     /// Adds the objects of a file, or of all files and kustomizations below a folder.
-    pub fn add_path(&mut self, files: &dyn Files, path: &TreePath, building: &Building<'_>) {
+    pub fn add_path(&mut self, files: &dyn Files, path: &TreePath, building: &BuildContext<'_>) {
         let before = (self.count, self.found.len());
         let found = find(files, path, &mut self.found);
         self.charts += found.charts;
@@ -80,7 +80,7 @@ impl Objects {
         let readings = each(candidates, &mut self.found, |file, _| {
             read_file(files, &file)
         });
-        readings.into_iter().for_each(|it| self.take(it));
+        readings.into_iter().for_each(|it| self.add_content(it));
         let mut read = BTreeSet::new();
         self.build(files, found.kustomizations, building, &mut read);
         // Listed kustomizations that were not built: they list each other in a cycle, or their parent cannot be built.
@@ -91,11 +91,11 @@ impl Objects {
         });
         self.build(files, rest, building, &mut read);
         if is_new && (self.count, self.found.len()) == before {
-            self.found.push(nothing(start_of(path)));
+            self.found.push(nothing_checked(start_of(path)));
         }
     }
 
-    fn take(&mut self, reading: Reading) {
+    fn add_content(&mut self, reading: FileContent) {
         self.count += applied(&reading.objects);
         self.plain.objects.extend(reading.objects);
         self.sources.extend(reading.source);
@@ -106,7 +106,7 @@ impl Objects {
         &mut self,
         files: &dyn Files,
         folders: Vec<TreePath>,
-        building: &Building<'_>,
+        building: &BuildContext<'_>,
         read: &mut BTreeSet<TreePath>,
     ) {
         let mut folders = folders;
@@ -159,9 +159,9 @@ fn start_of(path: &TreePath) -> Span {
     Span::new(&Source::new(path.clone(), ""), 0..0)
 }
 
-fn nothing(place: Span) -> Diagnostic {
+fn nothing_checked(location: Span) -> Diagnostic {
     let message = "no Kubernetes objects found here";
-    let fault = Diagnostic::warning("nothing-checked", message).at(place);
+    let fault = Diagnostic::warning("nothing-checked", message).at(location);
     fault.help("name a file or folder of manifests, or `-` for standard input")
 }
 
@@ -171,7 +171,7 @@ pub fn check_objects(
     objects: &Objects,
     environment: &str,
     cluster: &Cluster,
-    demands: Demands,
+    demands: ValidationOptions,
 ) -> Diagnostics {
     let mut found = objects.found.clone();
     let Objects { plain, built, .. } = objects;

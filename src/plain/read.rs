@@ -15,7 +15,7 @@ use crate::yaml::{Node, parse, parse_within, text_source};
 
 /// The content of a file.
 #[derive(Default)]
-pub(super) struct Reading {
+pub(super) struct FileContent {
     pub(super) objects: Vec<Object>,
     /// Its text, if it contains allow comments.
     pub(super) source: Option<Arc<Source>>,
@@ -23,14 +23,14 @@ pub(super) struct Reading {
 }
 
 /// Reads a file. If it was not named explicitly, documents that are not objects are skipped.
-pub(super) fn read_file(files: &dyn Files, file: &Candidate) -> Reading {
+pub(super) fn read_file(files: &dyn Files, file: &Candidate) -> FileContent {
     let bytes = match files.read(&file.path) {
         Ok(bytes) => bytes,
         Err(error) => return unreadable(&file.path, &error).into(),
     };
     let has = |word: &str| memmem::find(&bytes, word.as_bytes()).is_some();
-    if !file.is_named && !is_wide(&bytes) && !has("apiVersion") && !has("kind") {
-        return Reading::default();
+    if !file.is_named && !is_utf16(&bytes) && !has("apiVersion") && !has("kind") {
+        return FileContent::default();
     }
     match text_source(&file.path, &bytes) {
         Ok(source) => read(&source, file.is_named),
@@ -39,12 +39,12 @@ pub(super) fn read_file(files: &dyn Files, file: &Candidate) -> Reading {
 }
 
 /// Whether a file is UTF-16, as PowerShell writes it. It is reported even if it was not named explicitly.
-fn is_wide(bytes: &[u8]) -> bool {
+fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
 }
 
 /// Reads a text that must contain objects.
-pub(super) fn read_text(source: &Arc<Source>) -> Reading {
+pub(super) fn read_text(source: &Arc<Source>) -> FileContent {
     read(source, true)
 }
 
@@ -55,33 +55,33 @@ pub(super) fn commented(files: &dyn Files, path: &TreePath) -> Option<Arc<Source
     text_source(path, &bytes).ok()
 }
 
-impl From<Diagnostic> for Reading {
-    fn from(fault: Diagnostic) -> Reading {
-        Reading {
+impl From<Diagnostic> for FileContent {
+    fn from(fault: Diagnostic) -> FileContent {
+        FileContent {
             found: fault.into(),
-            ..Reading::default()
+            ..FileContent::default()
         }
     }
 }
 
-fn read(source: &Arc<Source>, is_named: bool) -> Reading {
+fn read(source: &Arc<Source>, is_named: bool) -> FileContent {
     let documents = match documents(source) {
         Ok(documents) => documents,
         Err(faults) => {
             let found = faults.into_iter().map(|it| with_help(it, source));
-            return Reading {
+            return FileContent {
                 found: found.collect(),
-                ..Reading::default()
+                ..FileContent::default()
             };
         }
     };
-    let mut reading = Reading {
+    let mut reading = FileContent {
         source: source.text.contains(ALLOW).then(|| source.clone()),
-        ..Reading::default()
+        ..FileContent::default()
     };
     for document in documents.into_iter().filter(|it| !it.is_null()) {
         if is_object(&document) {
-            gather(document, &mut reading.objects);
+            collect_objects(document, &mut reading.objects);
         } else if is_named {
             reading.found.push(no_object(&document));
         }
@@ -140,7 +140,7 @@ fn no_object(document: &Node) -> Diagnostic {
 }
 
 /// Adds an object, or the items of a List.
-fn gather(node: Node, objects: &mut Vec<Object>) {
+fn collect_objects(node: Node, objects: &mut Vec<Object>) {
     let object = Object::new(node);
     let items = object.node.get("items");
     let is_list = object.kind().ends_with("List")
@@ -154,7 +154,7 @@ fn gather(node: Node, objects: &mut Vec<Object>) {
     let items = entries.and_then(|mut it| it.remove("items"));
     let items = items.and_then(|it| it.value.into_sequence());
     let items = items.into_iter().flatten();
-    items.for_each(|it| gather(it, objects));
+    items.for_each(|it| collect_objects(it, objects));
 }
 
 /// Helm templates are the most common reason for invalid YAML.

@@ -46,10 +46,10 @@ pub(super) fn write(
                 number: number.unwrap_or(0),
             }
         }
-        (_, text) => Draft::appended(&path, target, text.unwrap_or_default())?,
+        (_, text) => Draft::new_document(&path, target, text.unwrap_or_default())?,
     };
     for difference in differences {
-        draft.take(difference, target.base.map(|it| &it.node))?;
+        draft.apply(difference, target.base.map(|it| &it.node))?;
     }
     texts.insert(path.clone(), draft.text);
     Ok(())
@@ -85,7 +85,7 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// A new document, which only identifies the claim.
-    fn appended(
+    fn new_document(
         path: &'a TreePath,
         target: &'a Written<'_>,
         text: String,
@@ -113,7 +113,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    fn take(&mut self, difference: &Difference, base: Option<&Node>) -> Result<(), Diagnostics> {
+    fn apply(&mut self, difference: &Difference, base: Option<&Node>) -> Result<(), Diagnostics> {
         let source = Source::new(self.path.clone(), self.text.as_str());
         let documents = parse(&source)?;
         let Some(raw) = documents.get(self.number) else {
@@ -124,11 +124,11 @@ impl<'a> Draft<'a> {
         let (path, missing) = as_written(raw, &normal, &difference.steps);
         self.text = match &difference.from {
             Some(value) => {
-                let value = identified(missing, value);
+                let value = new_item(missing, value);
                 set_in_text(&source, self.number, &path, &value)?
             }
             // Null removes a value of base. A value that only this document sets is deleted instead.
-            None if base.is_some_and(|it| says(it, &difference.steps)) => {
+            None if base.is_some_and(|it| sets_value(it, &difference.steps)) => {
                 set_in_text(&source, self.number, &path, &Node::null())?
             }
             None => remove_from_text(&source, self.number, &path)?,
@@ -171,7 +171,7 @@ fn is_item(item: &Node, keys: &[(String, String)]) -> bool {
 }
 
 /// The value of a new item, with the keys that identify it.
-fn identified(missing: &[Step], value: &Node) -> Node {
+fn new_item(missing: &[Step], value: &Node) -> Node {
     let steps = missing.iter().enumerate().rev();
     steps.fold(value.clone(), |value, (at, step)| {
         let mut mapping = Mapping::new();
@@ -197,7 +197,7 @@ fn identified(missing: &[Step], value: &Node) -> Node {
 }
 
 /// Whether a document sets a value at these steps.
-fn says(node: &Node, steps: &[Step]) -> bool {
+fn sets_value(node: &Node, steps: &[Step]) -> bool {
     let mut node = Some(node);
     for step in steps {
         node = match step {

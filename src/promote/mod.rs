@@ -77,7 +77,8 @@ pub fn promote(
     let mut promotion = Promotion::default();
     for (source, target) in pairs(&from, &to, request)? {
         let all = differences(&source.kind.schema, source, target);
-        let (taken, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| request.wants(it));
+        let (taken, left): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|it| request.is_requested(it));
         document::write(files, &mut promotion.files, request.to, target, &taken)?;
         promotion.taken.extend(taken);
         promotion.left.extend(left);
@@ -156,7 +157,7 @@ fn check_fields(request: &Request<'_>, promotion: &Promotion) -> Result<(), Diag
 }
 
 impl Request<'_> {
-    fn wants(&self, difference: &Difference) -> bool {
+    fn is_requested(&self, difference: &Difference) -> bool {
         match self.fields {
             Fields::Versions => difference.is_version(),
             Fields::Named(names) => names.iter().any(|it| difference.is_at_or_below(it)),

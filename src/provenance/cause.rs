@@ -10,7 +10,7 @@ pub struct Cause {
     /// How it contributes to the value.
     pub role: Role,
     /// The location.
-    pub place: Span,
+    pub location: Span,
     /// The locations of values that this one replaces: in base, or before a patch of an overlay.
     pub overrides: Vec<Span>,
     /// The kind of file, if it cannot be determined from the path.
@@ -77,14 +77,14 @@ impl Writer {
 impl Cause {
     /// Whether the location is in a built-in kind, which contains no secrets.
     pub fn is_builtin(&self) -> bool {
-        self.place.path().as_str().starts_with(BUILTIN)
+        self.location.path().as_str().starts_with(BUILTIN)
     }
 
     /// A cause in a known kind of file.
-    pub fn by(writer: Writer, role: Role, place: Span) -> Cause {
+    pub fn by(writer: Writer, role: Role, location: Span) -> Cause {
         Cause {
             role,
-            place,
+            location,
             overrides: Vec::new(),
             known: Some(writer),
         }
@@ -92,12 +92,13 @@ impl Cause {
 
     /// The kind of file that the location is in.
     pub fn writer(&self) -> Writer {
-        self.known.unwrap_or_else(|| writer(&self.place, self.role))
+        self.known
+            .unwrap_or_else(|| writer(&self.location, self.role))
     }
 }
 
-fn writer(place: &Span, role: Role) -> Writer {
-    let path = place.path();
+fn writer(location: &Span, role: Role) -> Writer {
+    let path = location.path();
     match Input::parse(path) {
         Some(Input::Environment(_)) => return Writer::Environment,
         Some(input @ Input::Claims { .. }) if input.is_base() => return Writer::BaseClaim,
@@ -123,13 +124,13 @@ fn writer(place: &Span, role: Role) -> Writer {
 const DEPTH_MAX: usize = 64;
 
 /// The locations that contribute to a value: first those of its parts, then the lines of templates and expressions, then conditions.
-pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
+pub fn causes(trace: &Trace, location: &Span) -> Vec<Cause> {
     let mut search = Search {
         trace,
         found: Vec::new(),
         seen: Vec::new(),
     };
-    search.follow(place, Role::Value, 0);
+    search.follow(location, Role::Value, 0);
     let mut found = search.found;
     found.sort_by_key(|it| it.role);
     one_per_line(found)
@@ -139,12 +140,13 @@ pub fn causes(trace: &Trace, place: &Span) -> Vec<Cause> {
 fn one_per_line(causes: Vec<Cause>) -> Vec<Cause> {
     let mut kept: Vec<(usize, Cause)> = Vec::with_capacity(causes.len());
     for cause in causes {
-        let line = cause.place.position().line;
-        let is_same = |it: &(usize, Cause)| it.0 == line && it.1.place.path() == cause.place.path();
+        let line = cause.location.position().line;
+        let is_same =
+            |it: &(usize, Cause)| it.0 == line && it.1.location.path() == cause.location.path();
         match kept.iter_mut().find(|it| is_same(it)) {
             // The value is more specific than its key, which comes before it.
-            Some((_, it)) if it.role == cause.role && it.place.end < cause.place.start => {
-                it.place = cause.place;
+            Some((_, it)) if it.role == cause.role && it.location.end < cause.location.start => {
+                it.location = cause.location;
             }
             Some(_) => {}
             None => kept.push((line, cause)),
@@ -161,22 +163,22 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn follow(&mut self, place: &Span, role: Role, depth: usize) {
-        let Some(step) = self.trace.step(place) else {
-            return self.add(role, place);
+    fn follow(&mut self, location: &Span, role: Role, depth: usize) {
+        let Some(step) = self.trace.step(location) else {
+            return self.add(role, location);
         };
-        if depth > DEPTH_MAX || self.seen.contains(&(place.start, role)) {
+        if depth > DEPTH_MAX || self.seen.contains(&(location.start, role)) {
             return;
         }
-        self.seen.push((place.start, role));
+        self.seen.push((location.start, role));
         let TraceStep {
             at,
             value,
             reads,
             conditions,
         } = step;
-        for place in value.iter().chain(&reads) {
-            self.follow(place, role, depth + 1);
+        for location in value.iter().chain(&reads) {
+            self.follow(location, role, depth + 1);
         }
         if let Some(at) = &at {
             self.add(role.max(Role::Template), at);
@@ -189,14 +191,14 @@ impl Search<'_> {
         }
     }
 
-    fn add(&mut self, role: Role, place: &Span) {
-        let place = place.outermost();
-        let is_written = !place.path().as_str().is_empty();
-        if is_written && !self.found.iter().any(|it| it.place == place) {
+    fn add(&mut self, role: Role, location: &Span) {
+        let location = location.outermost();
+        let is_written = !location.path().as_str().is_empty();
+        if is_written && !self.found.iter().any(|it| it.location == location) {
             let overrides = Vec::new();
             self.found.push(Cause {
                 role,
-                place,
+                location,
                 overrides,
                 known: None,
             });

@@ -14,7 +14,7 @@ pub fn explain_deployed(
     unit: &Unit,
     generated: &dyn Fn(&Span) -> Vec<Cause>,
 ) -> Vec<Explained> {
-    let printed = unit.trials.iter().find_map(|it| it.printed(object));
+    let printed = unit.test_releases.iter().find_map(|it| it.printed(object));
     let mut found = Vec::new();
     if let Some(node) = object.node.at_path(field) {
         scalars(node, field.clone(), &mut found);
@@ -29,7 +29,9 @@ pub fn explain_deployed(
         };
         // A value without any location is set by the sync engine, such as the namespace of a release.
         let causes = match (causes.is_empty(), &unit.span) {
-            (true, Some(place)) => vec![Cause::by(Writer::Other, Role::Value, place.outermost())],
+            (true, Some(location)) => {
+                vec![Cause::by(Writer::Other, Role::Value, location.outermost())]
+            }
             _ => causes,
         };
         Explained {
@@ -72,11 +74,11 @@ fn chart_causes(printed: &Printed, generated: &dyn Fn(&Span) -> Vec<Cause>) -> V
 
 /// The location of a value in a file, such as a manifest or a patch.
 fn file_cause(value: &Node, generated: &dyn Fn(&Span) -> Vec<Cause>) -> Vec<Cause> {
-    let place = value.span().outermost();
-    if place.path().as_str().is_empty() {
+    let location = value.span().outermost();
+    if location.path().as_str().is_empty() {
         return Vec::new();
     }
-    let mut causes = generated(&place);
-    causes.push(Cause::by(Writer::Other, Role::Value, place));
+    let mut causes = generated(&location);
+    causes.push(Cause::by(Writer::Other, Role::Value, location));
     causes
 }

@@ -94,8 +94,8 @@ impl<'a> Provenance<'a> {
     }
 
     /// The locations that contribute to the value with this span.
-    pub fn causes_of(&self, place: &Span) -> Vec<Cause> {
-        causes(&self.trace, place)
+    pub fn causes_of(&self, location: &Span) -> Vec<Cause> {
+        causes(&self.trace, location)
     }
 
     fn causes(
@@ -108,7 +108,7 @@ impl<'a> Provenance<'a> {
         let mut causes = causes(&self.trace, value.span());
         for cause in &mut causes {
             cause.overrides = match (cause.role, cause.writer()) {
-                (Role::Value, Writer::Claim) => self.replaced_in_base(&cause.place),
+                (Role::Value, Writer::Claim) => self.replaced_in_base(&cause.location),
                 (Role::Value, Writer::Overlay) => self.before_overlays(folder, object, field),
                 _ => Vec::new(),
             };
@@ -117,9 +117,9 @@ impl<'a> Provenance<'a> {
     }
 
     /// The location of the value in base that a value in a claim replaces.
-    fn replaced_in_base(&self, place: &Span) -> Vec<Span> {
+    fn replaced_in_base(&self, location: &Span) -> Vec<Span> {
         let base = self.base.get_or_init(|| BaseClaims::read(self.files));
-        base.replaced_by(place).into_iter().collect()
+        base.replaced_by(location).into_iter().collect()
     }
 
     /// The locations of the value that a field has without overlays.
@@ -137,7 +137,7 @@ impl<'a> Provenance<'a> {
             .map(|it| causes(trace, it.span()))
             .unwrap_or_default();
         let values = causes.into_iter().filter(|it| it.role == Role::Value);
-        values.map(|it| it.place).collect()
+        values.map(|it| it.location).collect()
     }
 }
 
@@ -146,7 +146,7 @@ fn traced(files: &dyn Files, options: &Options) -> (Trace, Compiled) {
     let trace = Trace::default();
     let options = Options {
         trace: Some(trace.clone()),
-        without_proof: true,
+        skip_proof: true,
         ..options.clone()
     };
     let compiled = compile(files, &options);

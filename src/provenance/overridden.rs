@@ -32,12 +32,12 @@ impl BaseClaims {
     }
 
     /// The location of the value in base that a value in an environment's claim replaces.
-    pub(super) fn replaced_by(&self, place: &Span) -> Option<Span> {
-        let documents = parse(&place.source).ok()?;
+    pub(super) fn replaced_by(&self, location: &Span) -> Option<Span> {
+        let documents = parse(&location.source).ok()?;
         let mut path = FieldPath::root();
         let claim = documents.iter().find(|it| {
             path = FieldPath::root();
-            find(it, place, &mut path)
+            find(it, location, &mut path)
         })?;
         let is_same_claim = |other: &&Node| {
             let has_same = |keys: &[&str]| {
@@ -60,20 +60,20 @@ fn read(files: &dyn Files, path: &TreePath) -> Vec<Node> {
 }
 
 /// Finds the scalar at a location and appends its path to `path`.
-fn find(node: &Node, place: &Span, path: &mut FieldPath) -> bool {
+fn find(node: &Node, location: &Span, path: &mut FieldPath) -> bool {
     if node.is_scalar() {
-        return node.span().range() == place.range();
+        return node.span().range() == location.range();
     }
     for entry in node.as_mapping().into_iter().flatten() {
         path.push(Step::Key(entry.key.as_str().unwrap_or("").into()));
-        if find(&entry.value, place, path) {
+        if find(&entry.value, location, path) {
             return true;
         }
         path.pop();
     }
     for (at, item) in node.as_sequence().unwrap_or_default().iter().enumerate() {
         path.push(Step::Index(at));
-        if find(item, place, path) {
+        if find(item, location, path) {
             return true;
         }
         path.pop();

@@ -14,16 +14,16 @@ use super::WithRemotes;
 
 /// References of kustomizations to something outside of the repository.
 #[derive(Default)]
-pub struct Wanted {
+pub struct RemoteReferences {
     /// Remote bases and files, as written.
-    pub remotes: BTreeMap<String, Named>,
+    pub remotes: BTreeMap<String, RemoteReference>,
     /// Charts of repositories that kustomizations inflate.
     pub charts: Vec<Request>,
 }
 
 /// A remote base or file.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct RemoteReference {
     /// The location of the first reference.
     pub span: Span,
     /// The repository and folder, as kustomize interprets the address, if it is not a file.
@@ -32,26 +32,26 @@ pub struct Named {
     pub may_be_file: bool,
 }
 
-impl Named {
+impl RemoteReference {
     /// The address under which it is available, if any.
     pub fn found(&self, text: &str, files: &dyn Files) -> Option<String> {
         if self.may_be_file && matches!(files.kind(&mount(text)), Ok(Some(EntryKind::File))) {
             return Some(text.to_string());
         }
-        let (base, folder) = self.base.as_ref().and_then(place)?;
+        let (base, folder) = self.base.as_ref().and_then(location)?;
         let is_there = matches!(files.kind(&folder), Ok(Some(EntryKind::Folder)));
         is_there.then(|| base.address())
     }
 }
 
 /// The folder of a base.
-fn place(base: &RemoteBase) -> Option<(&RemoteBase, TreePath)> {
+fn location(base: &RemoteBase) -> Option<(&RemoteBase, TreePath)> {
     let below = TreePath::new(base.folder.trim_start_matches('/'))?;
     Some((base, mount(&base.address()).join(&below)))
 }
 
 /// Fields whose entries are paths of files, or of files and folders.
-const LISTS: [&str; 10] = [
+const LIST_FIELDS: [&str; 10] = [
     "resources",
     "bases",
     "components",
@@ -64,21 +64,21 @@ const LISTS: [&str; 10] = [
     "patches",
 ];
 /// Fields whose entries are records with a path in one of [`PATHS`].
-const RECORDS: [&str; 5] = [
+const RECORD_FIELDS: [&str; 5] = [
     "patchesJson6902",
     "patches",
     "replacements",
     "helmCharts",
     "helmChartInflationGenerator",
 ];
-const PATHS: [&str; 3] = ["path", "valuesFile", "values"];
+const PATH_FIELDS: [&str; 3] = ["path", "valuesFile", "values"];
 
 /// The references of the kustomizations below the root of `files`, and of the available remote ones. If there is any remote
 /// reference, each kustomization is also built, so that [`WithRemotes::record`] knows which files builds read.
-pub fn wanted(files: &WithRemotes<'_>) -> Wanted {
+pub fn remote_references(files: &WithRemotes<'_>) -> RemoteReferences {
     let mut search = Search {
         files,
-        wanted: Wanted::default(),
+        references: RemoteReferences::default(),
         open: folders(files),
         seen: BTreeSet::new(),
         built: Vec::new(),
@@ -88,7 +88,7 @@ pub fn wanted(files: &WithRemotes<'_>) -> Wanted {
             search.visit(&folder);
         }
     }
-    if !search.wanted.remotes.is_empty() {
+    if !search.references.remotes.is_empty() {
         let options = Options {
             load_restriction: LoadRestriction::None,
             charts_as_objects: true,
@@ -98,7 +98,7 @@ pub fn wanted(files: &WithRemotes<'_>) -> Wanted {
             drop(kustomize::build(files, it, &options))
         });
     }
-    search.wanted
+    search.references
 }
 
 /// All folders with kustomizations, except hidden ones.
@@ -121,7 +121,7 @@ fn folders(files: &dyn Files) -> Vec<TreePath> {
 
 struct Search<'a, 'f> {
     files: &'a WithRemotes<'f>,
-    wanted: Wanted,
+    references: RemoteReferences,
     open: Vec<TreePath>,
     seen: BTreeSet<TreePath>,
     /// Folders to be built.
@@ -136,16 +136,16 @@ impl Search<'_, '_> {
         let Some(document) = name.and_then(|it| self.document(&folder.child(it))) else {
             return;
         };
-        for field in LISTS {
+        for field in LIST_FIELDS {
             for entry in items(&document, field) {
                 if let Some(text) = entry.as_str() {
                     self.entry(folder, text, entry, field == "components");
                 }
             }
         }
-        let records = RECORDS.iter().flat_map(|it| items(&document, it));
+        let records = RECORD_FIELDS.iter().flat_map(|it| items(&document, it));
         for record in records.chain(document.get("openapi")) {
-            for entry in PATHS.iter().filter_map(|it| record.get(it)) {
+            for entry in PATH_FIELDS.iter().filter_map(|it| record.get(it)) {
                 self.entry(folder, entry.as_str().unwrap_or(""), entry, false);
             }
             for entry in items(record, "additionalValuesFiles") {
@@ -196,7 +196,7 @@ impl Search<'_, '_> {
                 }
                 let mut request = Request::new(&repository, &name, Some(&version));
                 request.span = Some(chart.span().clone());
-                self.wanted.charts.push(request);
+                self.references.charts.push(request);
             }
         }
     }
@@ -217,15 +217,18 @@ impl Search<'_, '_> {
         if is_own || is_nested && base.as_ref().is_some_and(RemoteBase::is_local) {
             return;
         }
-        if let Some((_, folder)) = base.as_ref().and_then(place) {
+        if let Some((_, folder)) = base.as_ref().and_then(location) {
             self.open.push(folder);
         }
-        let named = Named {
+        let named = RemoteReference {
             span: at.span().clone(),
             base,
             may_be_file: is_file,
         };
-        self.wanted.remotes.entry(text.to_string()).or_insert(named);
+        self.references
+            .remotes
+            .entry(text.to_string())
+            .or_insert(named);
     }
 
     fn own(&mut self, folder: &TreePath, text: &str) {

@@ -7,8 +7,8 @@
 mod find;
 mod store;
 
-pub use find::{Named, Wanted, wanted};
-pub use store::{Kept, copy_name, digest_of, floating_path, holds, kept_path};
+pub use find::{RemoteReference, RemoteReferences, remote_references};
+pub use store::{StoredRemote, copy_name, digest_of, floating_path, matches_pin, stored_path};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -107,7 +107,7 @@ impl<'a> WithRemotes<'a> {
         })
     }
 
-    fn note(&self, note: impl FnOnce(&mut Record)) {
+    fn update_record(&self, note: impl FnOnce(&mut Record)) {
         note(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -125,7 +125,7 @@ impl<'a> WithRemotes<'a> {
             None => self.floating(address),
         };
         if found.is_none() {
-            self.note(|it| _ = it.missing.insert(address.to_string()));
+            self.update_record(|it| _ = it.missing.insert(address.to_string()));
         }
         let opened = self.opened.lock();
         let mut opened = opened.unwrap_or_else(PoisonError::into_inner);
@@ -137,9 +137,9 @@ impl<'a> WithRemotes<'a> {
     fn pinned(&self, pin: &RemotePin) -> Option<Remote> {
         let copy = TreePath::new(COPIES)?.child(&copy_name(pin));
         let copy = self.files.read(&self.lock().0.join(&copy)).ok();
-        let cached = || self.cache.as_ref()?.files().read(&kept_path(pin)).ok();
+        let cached = || self.cache.as_ref()?.files().read(&stored_path(pin)).ok();
         let is_here = copy.is_some();
-        let read = |bytes: Arc<[u8]>| Kept::read(&bytes, pin);
+        let read = |bytes: Arc<[u8]>| StoredRemote::read(&bytes, pin);
         let kept = copy.and_then(read).or_else(|| cached().and_then(read));
         if kept.is_none() && is_here {
             let message = format!("the copy of `{}` is not what `{LOCK}` pins", pin.address);
@@ -148,9 +148,9 @@ impl<'a> WithRemotes<'a> {
                 ..Diagnostic::warning("wrong-digest", message).class(Class::WrongDigest)
             };
             let fault = fault.help("run `pleach vendor`, which fetches it again");
-            self.note(|it| it.diagnostics.push(fault));
+            self.update_record(|it| it.diagnostics.push(fault));
         }
-        kept.map(Kept::into_remote)
+        kept.map(StoredRemote::into_remote)
     }
 
     /// The cached content of an address without a pin.
@@ -158,7 +158,7 @@ impl<'a> WithRemotes<'a> {
         let cache = self.cache.as_ref().filter(|_| self.may_float)?;
         let text = cache.files().read(&floating_path(address)).ok()?;
         let pin = store::floating_pin(address, &text)?;
-        let kept = Kept::read(&cache.files().read(&kept_path(&pin)).ok()?, &pin)?;
+        let kept = StoredRemote::read(&cache.files().read(&stored_path(&pin)).ok()?, &pin)?;
         let at = match &pin.commit {
             Some(commit) => format!(" at commit {}", commit.get(..12).unwrap_or(commit)),
             None => String::new(),
@@ -166,18 +166,18 @@ impl<'a> WithRemotes<'a> {
         let message = format!("`{address}` is not pinned: it is read from the cache{at}");
         let fault = Diagnostic::warning("floating-remote", message)
             .help("run `pleach vendor`, which pins it in `pleach.lock`");
-        self.note(|it| it.diagnostics.push(fault));
+        self.update_record(|it| it.diagnostics.push(fault));
         Some(kept.into_remote())
     }
 
     /// Resolves a path that goes through a mount.
-    fn remote(&self, path: &TreePath) -> Option<Place> {
+    fn remote(&self, path: &TreePath) -> Option<MountedPath> {
         // Most paths contain no mount.
         if !path.as_str().contains('<') {
             return None;
         }
         let (mount, address) = mount_of(path)?;
-        Some(Place {
+        Some(MountedPath {
             remote: self.open(&address),
             below: path.below(&mount).unwrap_or_else(TreePath::root),
             mount,
@@ -187,14 +187,14 @@ impl<'a> WithRemotes<'a> {
 }
 
 impl Record {
-    fn lacks(&mut self, place: &Place) {
-        let lacking = self.lacking.entry(place.address.clone()).or_default();
-        lacking.insert(place.below.clone());
+    fn add_missing(&mut self, location: &MountedPath) {
+        let lacking = self.lacking.entry(location.address.clone()).or_default();
+        lacking.insert(location.below.clone());
     }
 }
 
 /// A path that goes through a mount.
-struct Place {
+struct MountedPath {
     mount: TreePath,
     address: String,
     /// The path after the mount.
@@ -204,18 +204,18 @@ struct Place {
 
 impl Files for WithRemotes<'_> {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        let Some(place) = self.remote(path) else {
+        let Some(location) = self.remote(path) else {
             return self.files.read(path);
         };
-        match &place.remote {
-            Some(Remote::File(bytes)) if place.below == TreePath::root() => Ok(bytes.clone()),
+        match &location.remote {
+            Some(Remote::File(bytes)) if location.below == TreePath::root() => Ok(bytes.clone()),
             Some(Remote::Folder(files)) => {
-                let read = files.read(&place.below);
-                self.note(|it| match read {
-                    Err(FilesError::NotFound) => it.lacks(&place),
+                let read = files.read(&location.below);
+                self.update_record(|it| match read {
+                    Err(FilesError::NotFound) => it.add_missing(&location),
                     _ => {
-                        let read = it.read.entry(place.address.clone()).or_default();
-                        read.insert(place.below.clone());
+                        let read = it.read.entry(location.address.clone()).or_default();
+                        read.insert(location.below.clone());
                     }
                 });
                 read
@@ -225,11 +225,11 @@ impl Files for WithRemotes<'_> {
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        let Some(place) = self.remote(folder) else {
+        let Some(location) = self.remote(folder) else {
             return self.files.list(folder);
         };
-        match place.remote {
-            Some(Remote::Folder(files)) => files.list(&place.below),
+        match location.remote {
+            Some(Remote::Folder(files)) => files.list(&location.below),
             Some(Remote::File(_)) => Err(FilesError::NotAFolder),
             None => Err(FilesError::NotFound),
         }
@@ -242,21 +242,21 @@ impl Files for WithRemotes<'_> {
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        let Some(place) = self.remote(path) else {
+        let Some(location) = self.remote(path) else {
             return self.files.real(path);
         };
-        let above = place.mount.parent().unwrap_or_else(TreePath::root);
-        let mount = self.files.real(&above)?.child(place.mount.name());
-        match place.remote {
-            Some(Remote::Folder(files)) => Ok(mount.join(&files.real(&place.below)?)),
-            Some(Remote::File(_)) if place.below == TreePath::root() => Ok(mount),
+        let above = location.mount.parent().unwrap_or_else(TreePath::root);
+        let mount = self.files.real(&above)?.child(location.mount.name());
+        match location.remote {
+            Some(Remote::Folder(files)) => Ok(mount.join(&files.real(&location.below)?)),
+            Some(Remote::File(_)) if location.below == TreePath::root() => Ok(mount),
             _ => Err(FilesError::NotFound),
         }
     }
 
     /// Indexes contain no mounts, because no existing folder has the name of a mount.
-    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
-        self.files.saying(folder, words)
+    fn files_containing(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+        self.files.files_containing(folder, words)
     }
 
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
@@ -264,15 +264,15 @@ impl Files for WithRemotes<'_> {
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
-        let Some(place) = self.remote(path) else {
+        let Some(location) = self.remote(path) else {
             return self.files.kind(path);
         };
-        let is_mount = place.below == TreePath::root();
-        match &place.remote {
+        let is_mount = location.below == TreePath::root();
+        match &location.remote {
             Some(Remote::Folder(files)) => {
-                let kind = files.kind(&place.below);
+                let kind = files.kind(&location.below);
                 if kind == Ok(None) {
-                    self.note(|it| it.lacks(&place));
+                    self.update_record(|it| it.add_missing(&location));
                 }
                 kind
             }

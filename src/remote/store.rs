@@ -11,19 +11,19 @@ use crate::tree::{Tree, TreePath};
 const INNER: &str = "files";
 
 /// The stored content of an address.
-pub enum Kept {
+pub enum StoredRemote {
     /// The files of a repository that builds read.
     Folder(Tree),
     /// A file, with its bytes.
     File(Arc<[u8]>),
 }
 
-impl Kept {
+impl StoredRemote {
     /// Reads stored bytes. `None` if they do not match the pin.
-    pub(super) fn read(bytes: &Arc<[u8]>, pin: &RemotePin) -> Option<Kept> {
+    pub(super) fn read(bytes: &Arc<[u8]>, pin: &RemotePin) -> Option<StoredRemote> {
         let kept = match pin.commit {
-            Some(_) => Kept::Folder(unpack(bytes, &pin.address).ok()?),
-            None => Kept::File(bytes.clone()),
+            Some(_) => StoredRemote::Folder(unpack(bytes, &pin.address).ok()?),
+            None => StoredRemote::File(bytes.clone()),
         };
         (kept.digest() == pin.digest).then_some(kept)
     }
@@ -31,8 +31,8 @@ impl Kept {
     /// The bytes to store. Errors: the content is larger than the limit of archives.
     pub fn to_bytes(&self, address: &str) -> Result<Arc<[u8]>, Diagnostic> {
         match self {
-            Kept::File(bytes) => Ok(bytes.clone()),
-            Kept::Folder(tree) => {
+            StoredRemote::File(bytes) => Ok(bytes.clone()),
+            StoredRemote::Folder(tree) => {
                 let bytes = pack(tree, INNER)?;
                 // Only bytes that can be read again are stored.
                 unpack(&bytes, address)?;
@@ -44,22 +44,22 @@ impl Kept {
     /// `sha256:…` of a file's bytes, or of the paths and bytes of all files.
     pub fn digest(&self) -> String {
         match self {
-            Kept::File(bytes) => digest(bytes),
-            Kept::Folder(tree) => digest_of(tree),
+            StoredRemote::File(bytes) => digest(bytes),
+            StoredRemote::Folder(tree) => digest_of(tree),
         }
     }
 
     pub(super) fn into_remote(self) -> Remote {
         match self {
-            Kept::Folder(tree) => Remote::Folder(Arc::new(tree)),
-            Kept::File(bytes) => Remote::File(bytes),
+            StoredRemote::Folder(tree) => Remote::Folder(Arc::new(tree)),
+            StoredRemote::File(bytes) => Remote::File(bytes),
         }
     }
 }
 
 /// Whether bytes are the stored content of a pin.
-pub fn holds(pin: &RemotePin, bytes: &Arc<[u8]>) -> bool {
-    Kept::read(bytes, pin).is_some()
+pub fn matches_pin(pin: &RemotePin, bytes: &Arc<[u8]>) -> bool {
+    StoredRemote::read(bytes, pin).is_some()
 }
 
 /// The digest of a tree: for each file, sorted by path, its path, a zero byte, its length in eight bytes (little-endian), and its
@@ -76,7 +76,7 @@ pub fn digest_of(tree: &Tree) -> String {
 }
 
 /// The path of a pin's content in the cache.
-pub fn kept_path(pin: &RemotePin) -> TreePath {
+pub fn stored_path(pin: &RemotePin) -> TreePath {
     let ending = if pin.commit.is_some() { ".tgz" } else { "" };
     cache_folder().child(&format!("{}{ending}", pin.hex()))
 }

@@ -78,8 +78,8 @@ fn deciding(instance: &Instance, templates: &Templates) -> Vec<Node> {
 /// Adds the claim to an error. If a built-in kind names a chart itself, the error points to the claim, because the kind cannot be
 /// changed.
 fn with_claim_context(fault: Diagnostic, instance: &Instance) -> Diagnostic {
-    let place = fault.span.as_ref().map(|it| it.path().as_str());
-    let is_builtin = place.is_some_and(|it| it.starts_with(BUILTIN));
+    let location = fault.span.as_ref().map(|it| it.path().as_str());
+    let is_builtin = location.is_some_and(|it| it.starts_with(BUILTIN));
     if is_builtin && matches!(fault.class, Class::InvalidChart | Class::MissingChart) {
         return fault.at(&instance.span);
     }

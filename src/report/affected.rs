@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::escape::{printable, screened};
 use super::serialize::to_json;
-use crate::affected::{Affected, BASE, Touched};
+use crate::affected::{Affected, AffectedClaims, BASE};
 use crate::object::ObjectId;
 use crate::tree::TreePath;
 
@@ -32,8 +32,8 @@ pub fn affected_names(parts: &AffectedParts<'_>) -> String {
     let mut lines = Vec::new();
     for (name, touched) in environments(parts.affected) {
         match touched {
-            Touched::All => lines.push(name.clone()),
-            Touched::Claims(claims) => {
+            AffectedClaims::All => lines.push(name.clone()),
+            AffectedClaims::Only(claims) => {
                 lines.extend(claims.iter().map(|it| format!("{name}/{it}")));
             }
         }
@@ -51,10 +51,10 @@ pub fn affected_names(parts: &AffectedParts<'_>) -> String {
 pub fn affected_json(parts: &AffectedParts<'_>) -> String {
     let environments = environments(parts.affected).map(|(name, touched)| Environment {
         name,
-        whole: matches!(touched, Touched::All),
+        whole: matches!(touched, AffectedClaims::All),
         claims: match touched {
-            Touched::All => Vec::new(),
-            Touched::Claims(claims) => claims.iter().map(String::as_str).collect(),
+            AffectedClaims::All => Vec::new(),
+            AffectedClaims::Only(claims) => claims.iter().map(String::as_str).collect(),
         },
     });
     let units = parts.units().map(|(environment, id)| Unit {
@@ -116,6 +116,6 @@ struct Job<'a> {
 }
 
 /// The affected environments without base, which is not applied.
-fn environments(affected: &Affected) -> impl Iterator<Item = (&String, &Touched)> {
+fn environments(affected: &Affected) -> impl Iterator<Item = (&String, &AffectedClaims)> {
     affected.environments.iter().filter(|it| it.0 != BASE)
 }

@@ -12,7 +12,7 @@ use super::escape::{printable, screened};
 use super::rollout;
 use super::summary::counted;
 use super::words::{
-    Mark, NAMES_MAX, count, heading_line, headings, others, place, rows, shorten, sign, titles,
+    Mark, NAMES_MAX, count, heading_line, headings, location, others, rows, shorten, sign, titles,
 };
 
 /// The changes, the dangers, and a last line with counts; empty if there is no change.
@@ -116,7 +116,7 @@ impl Printer {
             };
             let code = finding.danger.code;
             self.line(ink, &format!("! {code}{in_}: {}", finding.message));
-            let written = first.found.span.as_ref().map(|it| place(it, view));
+            let written = first.found.span.as_ref().map(|it| location(it, view));
             let claim = claim.as_ref().map(|it| it.title.clone());
             let where_: Vec<String> = written.into_iter().chain(claim).collect();
             if !where_.is_empty() {
@@ -160,7 +160,7 @@ impl Printer {
             Some(text) => (text, "\n"),
             None => (text, ""),
         };
-        for piece in broken(&printable(text.trim_end_matches(' ')), self.width) {
+        for piece in wrap(&printable(text.trim_end_matches(' ')), self.width) {
             let _ = match code {
                 "" => writeln!(self.text, "{piece}"),
                 code => writeln!(self.text, "\u{1b}[{code}m{piece}\u{1b}[0m"),
@@ -171,7 +171,7 @@ impl Printer {
 }
 
 /// The pieces of a line that fit a width, at spaces where there are some.
-fn broken(text: &str, width: usize) -> Vec<String> {
+fn wrap(text: &str, width: usize) -> Vec<String> {
     let indent = text.len()
         - text
             .trim_start_matches([' ', '-', '+', '~', '>', '!'])

@@ -38,24 +38,24 @@ pub(super) struct Report<'a> {
     pub(super) notes: Vec<Note<'a>>,
 }
 
-/// A place in a file.
+/// A location in a file.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Place {
+pub(super) struct Location {
     /// File, relative to the repository.
     pub(super) path: String,
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) line: usize,
 }
 
-/// A claim that changes, and the place of its document.
+/// A claim that changes, and the location of its document.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Claim<'a> {
     /// The kind and name, as `Kind/name`.
     pub(super) title: &'a str,
     #[serde(flatten)]
-    pub(super) place: Option<Place>,
+    pub(super) location: Option<Location>,
     /// The owner according to CODEOWNERS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) owner: Option<&'a str>,
@@ -66,7 +66,7 @@ pub(super) struct Claim<'a> {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Group<'a> {
     pub(super) change: Change,
-    /// The objects that change in this way; `path` and `line` are their place in the tree.
+    /// The objects that change in this way; `path` and `line` are their location in the tree.
     pub(super) objects: Vec<Object<'a>>,
     /// Environments in which one of the objects also exists and does not change in this way.
     pub(super) exceptions: Vec<Exception<'a>>,
@@ -198,7 +198,7 @@ pub(super) struct Cause<'a> {
     pub(super) line: usize,
 }
 
-/// What a rule found, with the object and the place in the claim that it is about.
+/// What a rule found, with the object and the location in the claim that it is about.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Danger<'a> {
@@ -214,7 +214,7 @@ pub(super) struct Danger<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<&'a str>,
     #[serde(flatten)]
-    pub(super) place: Option<Place>,
+    pub(super) location: Option<Location>,
 }
 
 #[derive(Serialize)]
@@ -335,7 +335,7 @@ pub(super) struct Note<'a> {
     pub(super) code: &'static str,
     pub(super) message: &'a str,
     #[serde(flatten)]
-    pub(super) place: Option<Place>,
+    pub(super) location: Option<Location>,
 }
 
 /// A value of an object, in which secrets are replaced by digests.

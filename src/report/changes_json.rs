@@ -74,7 +74,7 @@ fn steps(comparison: &Comparison) -> Vec<Step<'_>> {
         events(environment).into_iter().map(|(step, events)| {
             let events = events.into_iter().map(|it| Event {
                 id: Identity::from(it.id),
-                grave: it.is_grave,
+                grave: it.is_severe,
                 events: it.words,
             });
             Step {
@@ -91,13 +91,13 @@ fn steps(comparison: &Comparison) -> Vec<Step<'_>> {
 fn claim<'a>(it: &'a compare::Claim, view: &View<'_>) -> Claim<'a> {
     Claim {
         title: &it.title,
-        place: it.span.as_ref().map(|it| place(it, view)),
+        location: it.span.as_ref().map(|it| location(it, view)),
         owner: it.owner.as_deref(),
     }
 }
 
-fn place(span: &Span, view: &View<'_>) -> form::Place {
-    form::Place {
+fn location(span: &Span, view: &View<'_>) -> form::Location {
+    form::Location {
         path: (view.display)(span.path()),
         line: span.position().line,
     }
@@ -185,7 +185,7 @@ fn danger<'a>(it: &'a FindingGroup<'_>, view: &View<'_>) -> Danger<'a> {
         id: Identity::from(&finding.id),
         field: finding.field.to_string(),
         claim: it.found.claim.as_ref().map(|it| it.title.as_str()),
-        place: it.found.span.as_ref().map(|it| place(it, view)),
+        location: it.found.span.as_ref().map(|it| location(it, view)),
     }
 }
 
@@ -266,6 +266,6 @@ fn note<'a>(it: &'a Diagnostic, view: &View<'_>) -> Note<'a> {
     Note {
         code: it.code,
         message: &it.message,
-        place: it.span.as_ref().map(|it| place(it, view)),
+        location: it.span.as_ref().map(|it| location(it, view)),
     }
 }

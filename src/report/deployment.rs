@@ -52,8 +52,8 @@ fn write_unit(text: &mut String, unit: &Unit, depth: usize, view: &View<'_>) {
     let names: Vec<String> = names.collect();
     let width = names.iter().map(|it| it.chars().count()).max().unwrap_or(0);
     for (object, name) in unit.objects.iter().zip(names) {
-        let place = place(Some(&written(object)), view).unwrap_or_default();
-        let line = format!("{indent}    {name:width$}  {place}");
+        let location = location(Some(&written(object)), view).unwrap_or_default();
+        let line = format!("{indent}    {name:width$}  {location}");
         _ = writeln!(text, "{}", line.trim_end());
     }
 }
@@ -64,8 +64,8 @@ fn write_head(text: &mut String, unit: &Unit, indent: &str, view: &View<'_>) {
     if !unit.cluster.is_empty() {
         _ = write!(line, "  to {}", printable(&unit.cluster));
     }
-    if let Some(place) = place(unit.span.as_ref(), view) {
-        _ = write!(line, "  {place}");
+    if let Some(location) = location(unit.span.as_ref(), view) {
+        _ = write!(line, "  {location}");
     }
     if !unit.depends_on.is_empty() {
         let names = unit.depends_on.iter().map(|it| printable(&it.name));
@@ -85,7 +85,7 @@ fn written(object: &Object) -> Span {
     object.span().outermost()
 }
 
-fn place(span: Option<&Span>, view: &View<'_>) -> Option<String> {
+fn location(span: Option<&Span>, view: &View<'_>) -> Option<String> {
     let span = span.filter(|it| !it.path().as_str().is_empty())?;
     let Position { line, .. } = span.position();
     let path = printable(&(view.display)(span.path()));
@@ -98,7 +98,7 @@ fn ordered(entry: &Entry) -> Vec<(&Unit, usize)> {
     for (at, unit) in entry.units.iter().enumerate() {
         children.entry(unit.parent).or_default().push(at);
     }
-    let places: BTreeMap<&ObjectId, usize> = entry
+    let locations: BTreeMap<&ObjectId, usize> = entry
         .units
         .iter()
         .zip(0..)
@@ -108,7 +108,7 @@ fn ordered(entry: &Entry) -> Vec<(&Unit, usize)> {
     let mut open: Vec<(usize, usize)> = Vec::new();
     let push = |open: &mut Vec<(usize, usize)>, parent: Option<usize>, depth: usize| {
         let own = children.get(&parent).map(Vec::as_slice).unwrap_or_default();
-        let sorted = after_dependencies(entry, own, &places);
+        let sorted = after_dependencies(entry, own, &locations);
         open.extend(sorted.into_iter().rev().map(|it| (it, depth)));
     };
     push(&mut open, None, 1);
@@ -123,7 +123,7 @@ fn ordered(entry: &Entry) -> Vec<(&Unit, usize)> {
 fn after_dependencies(
     entry: &Entry,
     units: &[usize],
-    places: &BTreeMap<&ObjectId, usize>,
+    locations: &BTreeMap<&ObjectId, usize>,
 ) -> Vec<usize> {
     let own: BTreeSet<usize> = units.iter().copied().collect();
     let (mut out, mut done) = (Vec::new(), BTreeSet::new());
@@ -141,7 +141,7 @@ fn after_dependencies(
         open.push((at, true));
         let dependencies = entry.units.get(at).map(|it| it.depends_on.as_slice());
         let dependencies = dependencies.unwrap_or_default().iter().rev();
-        let known = dependencies.filter_map(|it| places.get(it).copied());
+        let known = dependencies.filter_map(|it| locations.get(it).copied());
         open.extend(known.filter(|it| own.contains(it)).map(|it| (it, false)));
     }
     out
@@ -156,14 +156,14 @@ pub fn deployment_yaml(
     for entry in &deployment.entries {
         for (unit, _) in ordered(entry) {
             for object in &unit.objects {
-                let place = place(Some(&written(object)), view).unwrap_or_default();
+                let location = location(Some(&written(object)), view).unwrap_or_default();
                 let (folder, unit) = (
                     printable(entry.folder.as_str()),
                     printable(&unit.id.to_string()),
                 );
                 _ = write!(
                     text,
-                    "---\n# {folder}: {unit}: {place}\n{}",
+                    "---\n# {folder}: {unit}: {location}\n{}",
                     emit_kustomize(&object.node)?
                 );
             }
@@ -172,7 +172,7 @@ pub fn deployment_yaml(
     Ok(text)
 }
 
-/// `{"schema": 1, "entries": [{"folder", "bootstrap", "units": [{"kind", "namespace", "name", "parent", "origin", "place",
+/// `{"schema": 1, "entries": [{"folder", "bootstrap", "units": [{"kind", "namespace", "name", "parent", "origin", "location",
 /// "dependsOn", "status", "objects": […]}]}]}`.
 pub fn deployment_json(deployment: &Deployment, view: &View<'_>) -> String {
     let entries = deployment.entries.iter().map(|entry| ReportEntry {
@@ -214,7 +214,8 @@ struct ReportUnit<'a> {
     chart: Option<ReportChart<'a>>,
     cluster: &'a str,
     wave: i64,
-    place: String,
+    #[serde(rename = "place")]
+    location: String,
     depends_on: Vec<String>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,7 +233,8 @@ struct ReportChart<'a> {
 struct ReportObject {
     #[serde(flatten)]
     id: Identity,
-    place: String,
+    #[serde(rename = "place")]
+    location: String,
 }
 
 impl<'a> ReportUnit<'a> {
@@ -253,7 +255,7 @@ impl<'a> ReportUnit<'a> {
         };
         let objects = unit.objects.iter().map(|it| ReportObject {
             id: Identity::from(&it.id()),
-            place: place(Some(&written(it)), view).unwrap_or_default(),
+            location: location(Some(&written(it)), view).unwrap_or_default(),
         });
         ReportUnit {
             id: Identity::from(&unit.id),
@@ -262,7 +264,7 @@ impl<'a> ReportUnit<'a> {
             chart,
             cluster: &unit.cluster,
             wave: unit.wave,
-            place: place(unit.span.as_ref(), view).unwrap_or_default(),
+            location: location(unit.span.as_ref(), view).unwrap_or_default(),
             depends_on: unit.depends_on.iter().map(ObjectId::to_string).collect(),
             status,
             reason: why.map(String::as_str),

@@ -19,7 +19,7 @@ pub fn github(diagnostics: &Diagnostics, view: &View<'_>) -> String {
         let _ = writeln!(
             text,
             "::{level} {}title={}::{}",
-            place(it, view),
+            location(it, view),
             property(it.code),
             escaped(&words(it))
         );
@@ -27,7 +27,7 @@ pub fn github(diagnostics: &Diagnostics, view: &View<'_>) -> String {
     text
 }
 
-fn place(it: &Diagnostic, view: &View<'_>) -> String {
+fn location(it: &Diagnostic, view: &View<'_>) -> String {
     let Some(span) = &it.span else {
         return String::new();
     };

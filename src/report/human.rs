@@ -45,7 +45,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Group<'a> {
         Severity::Note => Level::NOTE,
     };
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
-    let mut group = Group::with_title(title).elements(places(diagnostic, view));
+    let mut group = Group::with_title(title).elements(locations(diagnostic, view));
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
     }
@@ -54,32 +54,32 @@ fn group<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Group<'a> {
 
 /// A location to show.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Location<'a> {
     span: &'a Span,
     words: &'a str,
     kind: AnnotationKind,
 }
 
 /// Excerpts. Close locations in one file share an excerpt.
-fn places<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Vec<Element<'a>> {
-    let main = diagnostic.span.iter().map(|span| Place {
+fn locations<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Vec<Element<'a>> {
+    let main = diagnostic.span.iter().map(|span| Location {
         span,
         words: &diagnostic.label,
         kind: AnnotationKind::Primary,
     });
-    let related = diagnostic.related.iter().map(|(span, words)| Place {
+    let related = diagnostic.related.iter().map(|(span, words)| Location {
         span,
         words,
         kind: AnnotationKind::Context,
     });
-    let mut excerpts: Vec<Vec<Place<'a>>> = Vec::new();
-    for place in main.chain(related) {
+    let mut excerpts: Vec<Vec<Location<'a>>> = Vec::new();
+    for location in main.chain(related) {
         match excerpts
             .iter_mut()
-            .find(|it| are_near(it[0].span, place.span))
+            .find(|it| are_near(it[0].span, location.span))
         {
-            Some(near) => near.push(place),
-            None => excerpts.push(vec![place]),
+            Some(near) => near.push(location),
+            None => excerpts.push(vec![location]),
         }
     }
     excerpts.iter().map(|it| excerpt(it, view)).collect()
@@ -89,8 +89,8 @@ fn are_near(a: &Span, b: &Span) -> bool {
     a.path() == b.path() && a.start.abs_diff(b.start) as usize <= NEAR_BYTES_MAX
 }
 
-fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
-    let Some(first) = places.first() else {
+fn excerpt<'a>(locations: &[Location<'a>], view: &View<'_>) -> Element<'a> {
+    let Some(first) = locations.first() else {
         return Origin::path("").into();
     };
     let source = &first.span.source;
@@ -98,7 +98,7 @@ fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
     if source.text.is_empty() {
         return Origin::path(path).into();
     }
-    let starts = || places.iter().map(|it| lines(it.span));
+    let starts = || locations.iter().map(|it| lines(it.span));
     let start = starts().map(|it| it.start).min().unwrap_or(0);
     let end = starts().map(|it| it.end).max().unwrap_or(0);
     let text = source.text.get(start..end).unwrap_or("");
@@ -107,7 +107,7 @@ fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
     }
     let before = source.text.get(..start).unwrap_or("");
     let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
-    let annotations = places.iter().map(|it| annotation(it, start, text));
+    let annotations = locations.iter().map(|it| annotation(it, start, text));
     let snippet: Snippet<'a, Annotation<'a>> = Snippet::source(text.to_string())
         .path(path)
         .line_start(line)
@@ -116,8 +116,8 @@ fn excerpt<'a>(places: &[Place<'a>], view: &View<'_>) -> Element<'a> {
 }
 
 /// The location alone, for lines that are too long to show.
-fn whereabouts<'a>(place: &Place<'a>, path: String) -> Element<'a> {
-    let position = place.span.position();
+fn whereabouts<'a>(location: &Location<'a>, path: String) -> Element<'a> {
+    let position = location.span.position();
     let origin = Origin::path(path).line(position.line);
     origin.char_column(position.column).into()
 }
@@ -132,15 +132,15 @@ fn lines(span: &Span) -> std::ops::Range<usize> {
 }
 
 /// The marker. A value of several lines is marked only on its first line. `text` begins at byte `start` of the source.
-fn annotation<'a>(place: &Place<'a>, start: usize, text: &str) -> Annotation<'a> {
-    let line = lines(place.span);
-    let source = &place.span.source.text;
+fn annotation<'a>(location: &Location<'a>, start: usize, text: &str) -> Annotation<'a> {
+    let line = lines(location.span);
+    let source = &location.span.source.text;
     let line_end = line.start + source[line.clone()].trim_end_matches('\r').len();
-    let from = floor(source, place.span.start as usize).min(line_end);
-    let to = floor(source, place.span.end as usize).clamp(from, line_end);
+    let from = floor(source, location.span.start as usize).min(line_end);
+    let to = floor(source, location.span.end as usize).clamp(from, line_end);
     let clip = |at: usize| floor(text, at.saturating_sub(start));
-    let annotation = place.kind.span(clip(from)..clip(to));
-    match place.words {
+    let annotation = location.kind.span(clip(from)..clip(to));
+    match location.words {
         "" => annotation,
         words => annotation.label(printable(words)),
     }

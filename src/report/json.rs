@@ -28,7 +28,7 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct Diagnostic<'a> {
     #[serde(flatten)]
-    place: Option<Place>,
+    location: Option<Location>,
     code: &'a str,
     severity: &'a str,
     message: &'a str,
@@ -43,7 +43,7 @@ struct Diagnostic<'a> {
 /// A range of a file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Place {
+pub(super) struct Location {
     path: String,
     line: usize,
     column: usize,
@@ -54,7 +54,7 @@ pub(super) struct Place {
 #[derive(Serialize)]
 struct Related<'a> {
     #[serde(flatten)]
-    place: Place,
+    location: Location,
     message: &'a str,
 }
 
@@ -67,18 +67,18 @@ struct Fix<'a> {
 #[derive(Serialize)]
 struct Edit<'a> {
     #[serde(flatten)]
-    place: Place,
+    location: Location,
     text: &'a str,
 }
 
 impl<'a> Diagnostic<'a> {
     fn new(it: &'a diag::Diagnostic, view: &View<'_>) -> Diagnostic<'a> {
         let related = it.related.iter().map(|(span, message)| Related {
-            place: Place::new(span, view),
+            location: Location::new(span, view),
             message,
         });
         let edit = |it: &'a diag::Edit| Edit {
-            place: Place::new(&it.span, view),
+            location: Location::new(&it.span, view),
             text: &it.text,
         };
         let fixes = it.fixes.iter().map(|it| Fix {
@@ -86,7 +86,7 @@ impl<'a> Diagnostic<'a> {
             edits: it.edits.iter().map(edit).collect(),
         });
         Diagnostic {
-            place: it.span.as_ref().map(|it| Place::new(it, view)),
+            location: it.span.as_ref().map(|it| Location::new(it, view)),
             code: it.code,
             severity: name(it.severity),
             message: &it.message,
@@ -98,10 +98,10 @@ impl<'a> Diagnostic<'a> {
     }
 }
 
-impl Place {
-    pub(super) fn new(span: &Span, view: &View<'_>) -> Place {
+impl Location {
+    pub(super) fn new(span: &Span, view: &View<'_>) -> Location {
         let (start, end) = region(span);
-        Place {
+        Location {
             path: (view.display)(span.path()),
             line: start.line,
             column: start.column,

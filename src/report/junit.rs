@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity};
 use super::View;
 use super::escape::is_unprintable;
 use super::github::words;
-use super::words::place;
+use super::words::location;
 
 /// One test per diagnostic. If there are none, one passed test, because an empty report looks like a job that did not run.
 pub fn junit(diagnostics: &Diagnostics, view: &View<'_>) -> String {
@@ -28,7 +28,7 @@ fn test(it: &Diagnostic, view: &View<'_>, text: &mut String) {
     let written = it
         .span
         .as_ref()
-        .map(|span| place(span, view))
+        .map(|span| location(span, view))
         .unwrap_or_default();
     let path = it
         .span

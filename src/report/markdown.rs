@@ -17,11 +17,11 @@ use super::escape::{printable, screened};
 use super::rollout;
 use super::summary::counted;
 use super::words::{
-    Heading, Mark, clipped, count, folded, headings, noted, others, place, rows, shorten, sign,
+    Heading, Mark, clipped, count, folded, headings, location, noted, others, rows, shorten, sign,
     titles,
 };
 
-/// The limits of the place where the report is shown.
+/// The limits of the service on which the report is shown.
 pub struct MarkdownOptions<'a> {
     /// The maximum size in bytes. A comment on GitHub has at most 65,536 characters.
     pub bytes_max: usize,
@@ -295,7 +295,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>) -> String {
         .found
         .span
         .as_ref()
-        .map(|it| format!(" ({})", code(&place(it, view))));
+        .map(|it| format!(" ({})", code(&location(it, view))));
     let message = text(&clipped(&finding.message, 400));
     let others = others(group).map(|it| format!("; {}", text(&clipped(&it, 800))));
     format!(
@@ -315,7 +315,7 @@ fn heading(headings: &[Heading]) -> String {
     }
     let mut head = format!("\n#### {}\n\n", titles.join(", "));
     if let [only] = headings {
-        let mut words: Vec<String> = only.places.iter().map(|it| code(it)).collect();
+        let mut words: Vec<String> = only.locations.iter().map(|it| code(it)).collect();
         shorten(&mut words, 4);
         if !only.owners.is_empty() {
             let owners: Vec<String> = only.owners.iter().map(|it| code(it)).collect();

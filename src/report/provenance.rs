@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::View;
 use super::escape::printable;
-use super::json::Place;
+use super::json::Location;
 use super::serialize::{Identity, to_json_lines};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
@@ -52,7 +52,7 @@ pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
         printable(claim)
     );
     let hidden = hide(&subject.object.node, subject.salt);
-    let values = subject.values.iter().map(|it| Shown::of(&hidden, it));
+    let values = subject.values.iter().map(|it| Shown::new(&hidden, it));
     let values: Vec<Shown> = values.collect();
     if values.len() > WHOLE_MAX {
         compact(&values, view, &mut text);
@@ -65,7 +65,7 @@ pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
 /// One object: `{"schema": 1, "object": …, "values": […]}`.
 pub fn provenance_json(subject: &Subject<'_>, view: &View<'_>) -> String {
     let hidden = hide(&subject.object.node, subject.salt);
-    let values = subject.values.iter().map(|it| Shown::of(&hidden, it));
+    let values = subject.values.iter().map(|it| Shown::new(&hidden, it));
     let report = Report {
         schema: 1,
         environment: subject.environment,
@@ -106,14 +106,14 @@ struct ReportCause {
 #[derive(Serialize)]
 struct ReportLine {
     #[serde(flatten)]
-    place: Place,
+    location: Location,
     text: String,
 }
 
 impl ReportValue {
     fn new(shown: Shown, view: &View<'_>) -> ReportValue {
         let line = |it: &Span| ReportLine {
-            place: Place::new(it, view),
+            location: Location::new(it, view),
             text: self::line(it),
         };
         let causes = shown.causes.iter().map(|it| ReportCause {
@@ -123,7 +123,7 @@ impl ReportValue {
                 Role::Condition => "condition",
             },
             writer: it.words,
-            line: line(&it.place),
+            line: line(&it.location),
             overrides: it.overrides.iter().map(line).collect(),
         });
         ReportValue {
@@ -144,13 +144,13 @@ struct Shown {
 struct ShownCause {
     role: Role,
     words: &'static str,
-    place: Span,
+    location: Span,
     overrides: Vec<Span>,
 }
 
 impl Shown {
     /// `hidden` is the object without its secrets.
-    fn of(hidden: &Node, explained: &Explained) -> Shown {
+    fn new(hidden: &Node, explained: &Explained) -> Shown {
         let Explained { field, causes, .. } = explained;
         let text = hidden.at_path(field).map(written).unwrap_or_default();
         // `conceal` works on diagnostics, so each cause becomes one.
@@ -158,7 +158,7 @@ impl Shown {
             let note = Diagnostic::note(CONCEALED_ONLY, text.as_str());
             let note = match it.is_builtin() {
                 true => note,
-                false => note.at(&it.place),
+                false => note.at(&it.location),
             };
             let overrides = it.overrides.iter();
             overrides.fold(note, |note, span| note.related(span, ""))
@@ -172,8 +172,8 @@ impl Shown {
             Some(ShownCause {
                 role: cause.role,
                 words: words(cause),
-                place: match cause.is_builtin() {
-                    true => cause.place.clone(),
+                location: match cause.is_builtin() {
+                    true => cause.location.clone(),
                     false => note.span?,
                 },
                 overrides: note.related.into_iter().map(|it| it.0).collect(),
@@ -196,14 +196,18 @@ impl Shown {
             if conditions > CONDITIONS_MAX {
                 continue;
             }
-            lines.push((cause.words, shown(&cause.place, view), line(&cause.place)));
+            lines.push((
+                cause.words,
+                shown(&cause.location, view),
+                line(&cause.location),
+            ));
             let overrides = cause.overrides.iter();
             lines.extend(overrides.map(|it| ("overrides", shown(it, view), line(it))));
         }
         let width = lines.iter().map(|it| it.1.chars().count()).max();
         let width = width.unwrap_or(0);
-        for (words, place, line) in lines {
-            let row = format!("  {words:<11}  {place:<width$}  {line}");
+        for (words, location, line) in lines {
+            let row = format!("  {words:<11}  {location:<width$}  {line}");
             _ = writeln!(text, "{}", row.trim_end());
         }
         if conditions > CONDITIONS_MAX {
@@ -222,12 +226,12 @@ fn compact(values: &[Shown], view: &View<'_>, text: &mut String) {
     let wide = width(field).unwrap_or(0).min(WIDTH_MAX);
     for shown in values {
         let first = shown.causes.first();
-        let place = first.map_or_else(String::new, |it| {
-            format!("{} {}", it.words, self::shown(&it.place, view))
+        let location = first.map_or_else(String::new, |it| {
+            format!("{} {}", it.words, self::shown(&it.location, view))
         });
         let name = field(shown);
         let value = shortened(&shown.value);
-        _ = writeln!(text, "{name:<wide$}  {value:<24}  {place}");
+        _ = writeln!(text, "{name:<wide$}  {value:<24}  {location}");
     }
 }
 
@@ -249,15 +253,15 @@ fn written(value: &Node) -> String {
     }
 }
 
-fn shown(place: &Span, view: &View<'_>) -> String {
-    let position = place.position();
-    let path = printable(&(view.display)(place.path()));
+fn shown(location: &Span, view: &View<'_>) -> String {
+    let position = location.position();
+    let path = printable(&(view.display)(location.path()));
     format!("{path}:{}:{}", position.line, position.column)
 }
 
 /// The text of the line at a location.
-fn line(place: &Span) -> String {
-    let (text, start) = (&place.source.text, place.range().start);
+fn line(location: &Span) -> String {
+    let (text, start) = (&location.source.text, location.range().start);
     let before = text.get(..start).unwrap_or("");
     let begin = before.rfind('\n').map_or(0, |it| it + 1);
     let line = text.get(begin..).and_then(|it| it.lines().next());

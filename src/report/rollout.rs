@@ -14,7 +14,7 @@ pub(super) struct Event<'a> {
     pub(super) id: &'a ObjectId,
     pub(super) words: Vec<String>,
     /// Whether no pod stays available, a quorum is lost, or a danger was found.
-    pub(super) is_grave: bool,
+    pub(super) is_severe: bool,
 }
 
 /// The steps of an environment that affect pods or delete objects, with their events.
@@ -52,7 +52,7 @@ fn event<'a>(changed: &'a ChangedObject, environment: &Environment) -> Option<Ev
     (!words.is_empty()).then_some(Event {
         id,
         words,
-        is_grave: is_down || !codes.is_empty(),
+        is_severe: is_down || !codes.is_empty(),
     })
 }
 

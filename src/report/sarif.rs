@@ -194,7 +194,7 @@ fn rule(code: &str) -> Rule<'_> {
 fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> Finding<'a> {
     let related = it.related.iter();
     let related = related.map(|(span, words)| location(span, Some(words), view));
-    let place = it.span.iter().map(|span| location(span, None, view));
+    let location = it.span.iter().map(|span| location(span, None, view));
     let path = it.span.as_ref().map(|it| (view.display)(it.path()));
     let path = path.unwrap_or_default();
     let digest = Sha256::digest(format!("{path}\n{}\n{}", it.code, it.message));
@@ -207,7 +207,7 @@ fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>
             Severity::Note => "note",
         },
         message: Text::new(super::github::words(it)),
-        locations: place.collect(),
+        locations: location.collect(),
         related_locations: related.collect(),
         fixes: it.fixes.iter().map(|it| fix(it, view)).collect(),
         partial_fingerprints: Fingerprints {

@@ -90,7 +90,7 @@ pub(super) fn sign(kind: &ChangeKind) -> char {
 /// A claim as the heading of a section.
 pub(super) struct Heading {
     pub(super) title: String,
-    pub(super) places: Vec<String>,
+    pub(super) locations: Vec<String>,
     pub(super) owners: Vec<String>,
 }
 
@@ -101,17 +101,17 @@ pub(super) fn headings(section: &Section<'_>, view: &View<'_>) -> Vec<Heading> {
         if headings.last().is_none_or(|it| it.title != claim.title) {
             headings.push(Heading {
                 title: claim.title.clone(),
-                places: Vec::new(),
+                locations: Vec::new(),
                 owners: Vec::new(),
             });
         }
         let Some(heading) = headings.last_mut() else {
             continue;
         };
-        let place = claim.span.as_ref().map(|span| place(span, view));
+        let location = claim.span.as_ref().map(|span| location(span, view));
         heading
-            .places
-            .extend(place.filter(|it| !heading.places.contains(it)));
+            .locations
+            .extend(location.filter(|it| !heading.locations.contains(it)));
         let owner = claim.owner.as_ref().map(ToString::to_string);
         heading
             .owners
@@ -120,14 +120,14 @@ pub(super) fn headings(section: &Section<'_>, view: &View<'_>) -> Vec<Heading> {
     headings
 }
 
-pub(super) fn place(span: &crate::diag::Span, view: &View<'_>) -> String {
+pub(super) fn location(span: &crate::diag::Span, view: &View<'_>) -> String {
     format!("{}:{}", (view.display)(span.path()), span.position().line)
 }
 
 /// The reason why something is not compared, with its location if known, but without an excerpt, which may contain secrets.
 pub(super) fn noted(note: &crate::diag::Diagnostic, view: &View<'_>) -> String {
     match &note.span {
-        Some(span) => format!("{} ({})", note.message, place(span, view)),
+        Some(span) => format!("{} ({})", note.message, location(span, view)),
         None => note.message.clone(),
     }
 }
@@ -151,7 +151,7 @@ pub fn folded(notes: &Diagnostics) -> Diagnostics {
     for note in notes {
         let parts = named(&note.message);
         let key = match parts {
-            Some((_, rest)) => (without_place(rest), String::new()),
+            Some((_, rest)) => (without_location(rest), String::new()),
             None => (note.message.clone(), note.code.to_string()),
         };
         let name = parts.map(|it| it.0.to_string());
@@ -173,7 +173,7 @@ pub fn folded(notes: &Diagnostics) -> Diagnostics {
             1,
         );
         Diagnostic {
-            message: format!("{}{}", names.join(", "), without_place(&words)),
+            message: format!("{}{}", names.join(", "), without_location(&words)),
             span: None,
             ..note
         }
@@ -188,22 +188,22 @@ fn named(message: &str) -> Option<(&str, &str)> {
 }
 
 /// A message without a location (`path:line:column: `) in it.
-fn without_place(message: &str) -> String {
-    let is_place = |word: &str| {
+fn without_location(message: &str) -> String {
+    let is_location = |word: &str| {
         let mut parts = word.rsplit(':');
         let is_number = |it: Option<&str>| it.is_some_and(|it| it.parse::<u32>().is_ok());
         parts.next() == Some("") && is_number(parts.next()) && is_number(parts.next())
     };
-    let words: Vec<&str> = message.split(' ').filter(|it| !is_place(it)).collect();
+    let words: Vec<&str> = message.split(' ').filter(|it| !is_location(it)).collect();
     words.join(" ")
 }
 
 /// `ClickHouseKubernetes/orders, environments/base/orders.yaml:4, owned by @data`
 pub(super) fn heading_line(heading: &Heading) -> String {
     let mut parts = vec![heading.title.clone()];
-    let mut places = heading.places.clone();
-    shorten(&mut places, 4);
-    parts.extend((!places.is_empty()).then(|| places.join(", ")));
+    let mut locations = heading.locations.clone();
+    shorten(&mut locations, 4);
+    parts.extend((!locations.is_empty()).then(|| locations.join(", ")));
     let owners = heading.owners.join(", ");
     parts.extend((!owners.is_empty()).then(|| format!("owned by {owners}")));
     parts.join("  ")

@@ -37,13 +37,13 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// As a diagnostic; `place` is the location in a claim, if known.
-    pub fn diagnostic(&self, place: Option<&Span>) -> Diagnostic {
+    /// Converts it to a diagnostic at `location`, or at the line in the tree if `location` is `None`.
+    pub fn diagnostic(&self, location: Option<&Span>) -> Diagnostic {
         Diagnostic {
             severity: self.danger.severity,
             ..Diagnostic::error(self.danger.code, self.message.as_str())
         }
-        .at(match place.unwrap_or(&self.span) {
+        .at(match location.unwrap_or(&self.span) {
             span if self.id.kind.eq_ignore_ascii_case("Secret") => concealed(span),
             span => span.clone(),
         })

@@ -120,8 +120,8 @@ pub fn compile_shard(files: &dyn Files, shard: Shard, options: &Options) -> Comp
     };
     if !part.heads.is_empty() && !compiled.diagnostics.has_errors() {
         let heads = Options {
-            without_proof: true,
-            ..options(Scope::of(&part.heads))
+            skip_proof: true,
+            ..options(Scope::for_environments(&part.heads))
         };
         add_heads(&mut compiled, compile(files, &heads), &coverage);
     }
@@ -142,7 +142,7 @@ fn add_heads(compiled: &mut Compiled, heads: Compiled, coverage: &Coverage) {
     for (path, bytes) in heads.tree.iter().filter(|it| coverage.is_of_head(it.0)) {
         compiled.tree.insert(path.clone(), bytes.clone());
     }
-    compiled.places.extend(heads.places);
+    compiled.shared_paths.extend(heads.shared_paths);
     let origins = compiled.origins.iter().chain(heads.origins.iter());
     compiled.origins = origins.map(|it| (it.0.clone(), it.1.clone())).collect();
     compiled.diagnostics.extend(heads.diagnostics);

@@ -167,12 +167,12 @@ pub(super) fn conflicts(map: &Value, other: &Value, separator: &str) -> Result<V
     };
     let entries = map.as_mapping().into_iter().flatten();
     let found = entries.filter(is_conflict).map(|it| {
-        let place = if it.value.has_origin() {
+        let location = if it.value.has_origin() {
             &it.value
         } else {
             &it.key
         };
-        Node::string(key_of(it)).at(place.span())
+        Node::string(key_of(it)).at(location.span())
     });
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }

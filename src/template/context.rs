@@ -9,7 +9,7 @@ use minijinja::value::{Enumerator, Object};
 use super::claims::{ClaimLookup, Claims, Found, Outputs};
 use super::input::{INPUT_MISSING, InputData};
 use super::placeholder::with_record;
-use super::value::{Collection, Last, LastRead, Root, child, placed, to_value};
+use super::value::{Collection, Last, LastRead, Root, child, to_value, with_last_location};
 use crate::yaml::Node;
 
 /// The names that a template can use.
@@ -69,7 +69,7 @@ impl Object for Names {
 
 /// The path of the scalar that an expression read last.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum LastReadPath {
     /// No scalar was read.
     Nowhere,
     /// It was read before the beginning of the expression.
@@ -179,16 +179,16 @@ impl Context {
     }
 
     /// The path of the scalar that an expression read last, below one of these names. `None` if it is elsewhere.
-    pub(super) fn place_of<'a>(
+    pub(super) fn last_read_path<'a>(
         &self,
         last: Option<&Last>,
         names: impl Iterator<Item = &'a str>,
-    ) -> Option<Place> {
+    ) -> Option<LastReadPath> {
         let Some(last) = last else {
-            return Some(Place::Nowhere);
+            return Some(LastReadPath::Nowhere);
         };
         if !last.is_new {
-            return Some(Place::Before);
+            return Some(LastReadPath::Before);
         }
         let (root, path) = last.read.as_ref()?;
         let has_root = |name: &&str| {
@@ -197,26 +197,26 @@ impl Context {
             collection.is_some_and(|it| Arc::ptr_eq(&it.root, root) && it.path.is_empty())
         };
         let name = { names }.find(has_root)?;
-        Some(Place::Below(name.into(), steps(&root.node, path)?))
+        Some(LastReadPath::Below(name.into(), steps(&root.node, path)?))
     }
 
     /// A value that an expression creates, with the location of its last read, as in printing.
-    pub(super) fn at_place(&self, node: &Node, place: &Place) -> Option<Node> {
-        let below = match place {
-            Place::Below(name, steps) => {
+    pub(super) fn at_last_read(&self, node: &Node, path: &LastReadPath) -> Option<Node> {
+        let below = match path {
+            LastReadPath::Below(name, steps) => {
                 let value = self.names.get(name).map(|it| &it.value)?;
                 let root = value.downcast_object_ref::<Collection>()?.node()?;
                 Some(steps.iter().try_fold(root, Step::follow)?)
             }
-            Place::Nowhere | Place::Before | Place::Own => None,
+            LastReadPath::Nowhere | LastReadPath::Before | LastReadPath::Own => None,
         };
         let before = self.take_last();
-        let last = match place {
-            Place::Before => before.as_ref().map(|it| &it.node),
+        let last = match path {
+            LastReadPath::Before => before.as_ref().map(|it| &it.node),
             _ => below,
         };
         Some(match last {
-            Some(last) => placed(node.clone(), last),
+            Some(last) => with_last_location(node.clone(), last),
             None => node.clone(),
         })
     }

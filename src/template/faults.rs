@@ -1,4 +1,4 @@
-//! Errors of templates, at the places that can be changed to avoid them.
+//! Errors of templates, at the locations that can be changed to avoid them.
 
 use std::sync::Arc;
 
@@ -52,11 +52,11 @@ impl Templates<'_> {
         let Some(origin) = self.origin(name) else {
             return advised(fault);
         };
-        let said = format!(".{output}");
+        let text = format!(".{output}");
         let at = origin
             .span
             .text()
-            .find(&said)
+            .find(&text)
             .map(|at| origin.span.start as usize + at + 1);
         advised(match at {
             Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
@@ -70,15 +70,15 @@ impl Templates<'_> {
         });
         let error = innermost.last().unwrap_or(error);
         let origin = self.origin(error.name().unwrap_or(name));
-        let place = origin.map(|it| match error.range() {
-            Some(range) => it.place(range),
+        let location = origin.map(|it| match error.range() {
+            Some(range) => it.location(range),
             None => it.span.clone(),
         });
         let message = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, Some(detail)) => detail.to_string(),
             (ErrorKind::OutOfFuel, None) => "the template does not terminate".to_string(),
             (ErrorKind::UndefinedError, _) => {
-                let expression = error.range().and(place.as_ref()).map(Span::text);
+                let expression = error.range().and(location.as_ref()).map(Span::text);
                 format!(
                     "`{}` has no value here",
                     expression.unwrap_or("the expression").trim()
@@ -90,7 +90,7 @@ impl Templates<'_> {
         let is_limit = error.kind() == ErrorKind::OutOfFuel && error.detail().is_some();
         let help = "reduce the size or number of values; see `docs/limits.md`";
         Diagnostic {
-            span: place,
+            span: location,
             help: is_limit.then(|| help.to_string()).into_iter().collect(),
             ..Diagnostic::error(code, message)
         }

@@ -133,8 +133,8 @@ fn secrets(map: &Value) -> Result<Value, Error> {
     let entries = map.as_mapping().into_iter().flatten();
     let found = entries.filter_map(|Entry { key, value }| {
         let key = key.as_str().unwrap_or("");
-        let place = find_secret_field(value, key)?;
-        Some(Node::string(key).at(place))
+        let location = find_secret_field(value, key)?;
+        Some(Node::string(key).at(location))
     });
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }

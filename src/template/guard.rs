@@ -90,7 +90,7 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     let Ok(tree) = parse(text, "template", syntax.clone()) else {
         return Ok(None);
     };
-    let guarded = Guard::of(text, &tree, syntax).finish();
+    let guarded = Guard::new(text, &tree, syntax).finish();
     let whole = 0..text.len();
     let refused = |range| Refused {
         message: "an expression cannot be limited in this form",
@@ -103,8 +103,10 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     match unbounded {
         None => Ok(Some(guarded)),
         Some(span) => {
-            let place = |at: u32| guarded.insertions.original(at as usize);
-            Err(refused(place(span.start_offset)..place(span.end_offset)))
+            let location = |at: u32| guarded.insertions.original(at as usize);
+            Err(refused(
+                location(span.start_offset)..location(span.end_offset),
+            ))
         }
     }
 }
@@ -112,7 +114,7 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
 /// Adds the limits to a built-in text, which is always accepted.
 pub(super) fn guard_own(text: &str, syntax: &SyntaxConfig) -> Option<Guarded> {
     let tree = parse(text, "template", syntax.clone()).ok()?;
-    Some(Guard::of(text, &tree, syntax).finish())
+    Some(Guard::new(text, &tree, syntax).finish())
 }
 
 /// The names that a text includes, imports or extends; `None` for each name that is not a constant.
@@ -231,7 +233,7 @@ struct Added {
 
 impl<'a> Guard<'a> {
     /// The insertions into a text.
-    fn of(text: &'a str, tree: &Stmt<'_>, syntax: &SyntaxConfig) -> Guard<'a> {
+    fn new(text: &'a str, tree: &Stmt<'_>, syntax: &SyntaxConfig) -> Guard<'a> {
         let mut guard = Guard {
             text,
             added: Vec::new(),

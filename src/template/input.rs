@@ -3,7 +3,7 @@
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::value::has_place;
+use super::value::has_location;
 use crate::yaml::{Node, View};
 
 /// Tags at the beginning of an input; the kinds of nodes have higher numbers.
@@ -33,7 +33,7 @@ impl InputData {
                 }
             }
         }
-        self.is_placed |= !node.is_scalar() && has_place(node);
+        self.is_placed |= !node.is_scalar() && has_location(node);
         self.write_node(node);
     }
 

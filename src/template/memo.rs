@@ -1,7 +1,7 @@
 //! Caches results of expressions by their inputs, because the claims of many environments are similar.
 //!
 //! The result of an expression only depends on what it reads, which its text shows: names and fields. The same data gives the same
-//! result, wherever it was written; the location of a value is that of a scalar in the data, which is looked up each time.
+//! result, wherever it was written; the path of a value is that of a scalar in the data, which is looked up each time.
 //! Expressions that call functions may depend on more and are always evaluated.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use indexmap::IndexMap;
 use minijinja::Template;
 
-use super::context::{Context, Place};
+use super::context::{Context, LastReadPath};
 use super::input::InputData;
-use super::placeholder::Made;
+use super::placeholder::Produced;
 use crate::yaml::{Node, View};
 
 /// The maximum size of all cached inputs and results.
@@ -52,8 +52,8 @@ pub(super) struct Condition {
 enum Known {
     /// Whether its value is true in templates. The value itself is a part of the inputs.
     Truth(bool),
-    /// Its value and the path of its location.
-    Value(bool, Node, Place),
+    /// Its value, and the path of the scalar that has its location.
+    Value(bool, Node, LastReadPath),
 }
 
 /// The cost of an evaluation for the limits of a run. It counts each time the result is used, so that the limits do not depend on
@@ -109,20 +109,20 @@ impl Memo {
         &self,
         input: Input,
         is_true: bool,
-        made: Option<Made>,
+        made: Option<Produced>,
         cost: Cost,
         context: &Context,
     ) {
         let reads = input.condition.reads.iter().flatten();
         let names = reads.filter_map(|it| it.first().map(|it| &**it));
         let known = made.and_then(|it| match it {
-            Made::New(node, last) => {
-                let place = context.place_of(last.as_ref(), names)?;
-                Some(Known::Value(is_true, node, place))
+            Produced::New(node, last) => {
+                let path = context.last_read_path(last.as_ref(), names)?;
+                Some(Known::Value(is_true, node, path))
             }
             // In another claim, the same data has other locations.
-            Made::Unplaced(_) if input.data.is_placed => None,
-            Made::Unplaced(node) => Some(Known::Value(is_true, node, Place::Own)),
+            Produced::Unplaced(_) if input.data.is_placed => None,
+            Produced::Unplaced(node) => Some(Known::Value(is_true, node, LastReadPath::Own)),
         });
         let known = known.unwrap_or(Known::Truth(is_true));
         let bytes = input.data.bytes.len() + known.bytes();
@@ -164,8 +164,8 @@ impl Input {
     pub(super) fn value(&self, context: &Context) -> Option<(Node, Cost)> {
         match self.known()? {
             (Known::Truth(_), _) => None,
-            (Known::Value(_, node, place), cost) => {
-                context.at_place(&node, &place).map(|it| (it, cost))
+            (Known::Value(_, node, path), cost) => {
+                context.at_last_read(&node, &path).map(|it| (it, cost))
             }
         }
     }
@@ -202,7 +202,10 @@ impl Condition {
     }
 
     /// Finds the inputs in the text of a condition. Inputs of statements are not found here.
-    pub(super) fn of(template: &Template<'_, '_>, is_function: impl Fn(&str) -> bool) -> Condition {
+    pub(super) fn from_template(
+        template: &Template<'_, '_>,
+        is_function: impl Fn(&str) -> bool,
+    ) -> Condition {
         let mut condition = Condition::unknown();
         if template.source().contains("{%") {
             return condition;

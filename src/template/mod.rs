@@ -18,7 +18,7 @@ mod meter;
 mod placeholder;
 mod reader;
 mod run;
-mod shelf;
+mod template_cache;
 mod texts;
 mod trace;
 mod value;
@@ -27,7 +27,8 @@ pub use builtin::{BUILTIN, builtin};
 pub use claims::{ClaimLookup, Claims, PendingLookup};
 pub use context::Context;
 pub use reader::{LookupRequest, Reader};
-pub use shelf::Shelf;
+use template_cache::CompiledTemplates;
+pub use template_cache::TemplateCache;
 pub use texts::Texts;
 pub use trace::{Trace, TraceCondition, TraceStep};
 
@@ -69,7 +70,7 @@ pub struct Name {
     /// The name and fields that are read, with dots.
     pub path: String,
     /// The first location in the template that reads it.
-    pub place: Span,
+    pub location: Span,
 }
 
 impl<'a> Default for Templates<'a> {
@@ -132,7 +133,7 @@ impl<'a> Templates<'a> {
                 Ok(text) => text,
                 Err(refused) => {
                     let fault = Diagnostic::error("template-syntax", refused.message);
-                    faults.push(fault.at(origin.place(refused.range)).help(refused.help));
+                    faults.push(fault.at(origin.location(refused.range)).help(refused.help));
                     continue;
                 }
             };
@@ -157,12 +158,12 @@ impl<'a> Templates<'a> {
     }
 
     /// Reuses templates that an earlier run has compiled from the same texts, if all of them are built in.
-    pub fn take_from(&mut self, shelf: &Shelf) {
+    pub fn load_cached(&mut self, cache: &TemplateCache) {
         if !self.is_plain() {
             return;
         }
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = shelf.take(&shared);
+        let kept = cache.get(&shared);
         drop(shared);
         if let Some(kept) = kept {
             self.environment = kept.environment;
@@ -172,10 +173,10 @@ impl<'a> Templates<'a> {
     }
 
     /// Stores the templates that this run has compiled for a later one.
-    pub fn put_on(&self, shelf: &Shelf) {
+    pub fn store_cached(&self, cache: &TemplateCache) {
         if self.is_plain() {
             let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            shelf.put(shelf::Kept {
+            cache.store(CompiledTemplates {
                 texts: shared.clone(),
                 environment: self.environment.clone(),
                 memo: self.memo.clone(),
@@ -232,7 +233,7 @@ impl<'a> Templates<'a> {
         let paths = template.undeclared_variables(true).into_iter();
         let paths: BTreeSet<String> = paths.collect();
         let names = paths.into_iter().map(|path| Name {
-            place: origin.find(&path),
+            location: origin.find(&path),
             path,
         });
         names.collect()
@@ -254,7 +255,7 @@ impl<'a> Templates<'a> {
             ..
         } = self.run(name, context, false)?;
         let traced =
-            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
+            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.location(tag)));
         // The engine drops a template's last line break, and a block text at the end would lose its own with it.
         text.push('\n');
         let source = Source::new(self.source_of(name).path.clone(), text);
@@ -289,7 +290,7 @@ impl<'a> Templates<'a> {
         let read = || {
             let is_function = |name: &str| self.functions().any(|it| it == name);
             match self.environment.get_template(name) {
-                Ok(template) => Condition::of(&template, is_function),
+                Ok(template) => Condition::from_template(&template, is_function),
                 Err(_) => Condition::unknown(),
             }
         };
@@ -314,7 +315,7 @@ impl<'a> Templates<'a> {
             cost,
         } = self.run(name, context, input.is_some())?;
         let traced =
-            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.place(tag)));
+            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.location(tag)));
         if let Some(value) = placeholder::whole(&text, &slots) {
             if let Some(input) = input {
                 self.memo.keep(input, is_true(value), made, cost, context);
@@ -325,8 +326,8 @@ impl<'a> Templates<'a> {
         Ok(match traced {
             Some(traced) => {
                 let values = placeholder::numbers(&text).filter_map(|it| slots.get(it));
-                let place = traced.text(node.span(), values);
-                node.at(place)
+                let location = traced.text(node.span(), values);
+                node.at(location)
             }
             None => node,
         })
@@ -346,8 +347,8 @@ impl<'a> Templates<'a> {
     }
 
     /// The location of a tag in its file.
-    fn place(&self, tag: usize) -> Option<Span> {
-        let (name, range) = self.trace.as_ref()?.place_of(tag)?;
+    fn location(&self, tag: usize) -> Option<Span> {
+        let (name, range) = self.trace.as_ref()?.location_of(tag)?;
         let origin = self.origin(&name)?;
         let at = |it: usize| {
             let at = origin.span.start as usize + it.saturating_sub(origin.offset);
@@ -484,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_value_has_the_place_that_each_claim_gives_it() {
+    fn a_remembered_value_has_the_location_that_each_claim_gives_it() {
         let mut texts = Texts::default();
         let expression = source("(spec.m or {}) | merge({'k': 1})");
         texts.add_expression("e", &Node::string(expression.text.as_ref()));
@@ -495,13 +496,13 @@ mod tests {
             context.set("spec", &parse_one(claim).unwrap());
             templates.evaluate("e", &context).unwrap()
         };
-        let place = |node: &Node| node.get("a").unwrap().span().to_string();
+        let location = |node: &Node| node.get("a").unwrap().span().to_string();
         let claims = ["m: {a: 2}\n", "\n\nm: {a: 2}\n"].map(source);
         for _ in 0..2 {
             let [first, second] = claims.each_ref().map(value);
             assert_eq!(emit_canonical(&first), emit_canonical(&second));
             assert_eq!(
-                [place(&first), place(&second)],
+                [location(&first), location(&second)],
                 ["t.yaml:1:8", "t.yaml:3:8"]
             );
             let without = value(&source("n: 1\n"));

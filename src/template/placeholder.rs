@@ -33,12 +33,12 @@ struct Current {
     /// Only in a traced rendering.
     record: Option<Record>,
     /// Only for an expression whose value may be cached.
-    made: Option<Made>,
+    made: Option<Produced>,
     is_kept: bool,
 }
 
 /// A value of an expression that may be cached.
-pub(super) enum Made {
+pub(super) enum Produced {
     /// Created by the expression, without its location, and the last scalar that was read before.
     New(Node, Option<Last>),
     /// Printed unchanged, and without any location.
@@ -54,7 +54,7 @@ pub(super) struct Collected<T> {
     /// The records of a traced rendering.
     pub(super) record: Option<Record>,
     /// The value that it printed last, if requested.
-    pub(super) made: Option<Made>,
+    pub(super) made: Option<Produced>,
 }
 
 /// Collects the output of a rendering; with `is_kept`, also the value itself.
@@ -110,7 +110,7 @@ pub(super) fn has_failed(function: &str, arguments: &[String]) -> bool {
 }
 
 /// Records a request of the rendering on this thread, which then stops. `make` receives the scalar that was read last.
-pub(super) fn ask(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
+pub(super) fn request_lookup(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
     CURRENT.with_borrow_mut(|current| {
         if let Some(current) = current {
             let last = current.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,8 +152,8 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
         .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
     current.values.push(node);
     if current.is_kept {
-        let unplaced = || to_unplaced_node(value).map(Made::Unplaced);
-        let new = to_new_node(value).map(|node| Made::New(node, last));
+        let unplaced = || to_unplaced_node(value).map(Produced::Unplaced);
+        let new = to_new_node(value).map(|node| Produced::New(node, last));
         current.made = new.or_else(unplaced);
     }
     if let Some(record) = &mut current.record {

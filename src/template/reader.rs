@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::value::{Object, Rest};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::placeholder::{ask, has_failed};
+use super::placeholder::{has_failed, request_lookup};
 use super::value::from_node;
 use crate::diag::{Diagnostic, Span};
 use crate::yaml::Node;
@@ -26,7 +26,7 @@ pub struct LookupRequest {
     /// The arguments as texts; empty for none.
     pub arguments: Vec<String>,
     /// The location of the last argument, if it is in a file.
-    pub place: Option<Span>,
+    pub location: Option<Span>,
 }
 
 impl LookupRequest {
@@ -85,9 +85,9 @@ impl<'a> Readers<'a> {
             if arguments.iter().any(|it| it.contains(UNREAD)) {
                 return Err(Error::new(ErrorKind::InvalidOperation, "not read"));
             }
-            ask(|last| LookupRequest {
+            request_lookup(|last| LookupRequest {
                 function: name,
-                place: place(last, &arguments),
+                location: location(last, &arguments),
                 arguments,
             });
             Err(Error::new(ErrorKind::InvalidOperation, "not yet read"))
@@ -123,7 +123,7 @@ impl Object for Unread {
 }
 
 /// The scalar that was read last is an argument, if it has the same text.
-fn place(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
+fn location(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
     let last = last.filter(|it| it.has_origin())?;
     let is_argument = arguments
         .iter()

@@ -20,7 +20,7 @@ pub(super) struct Output {
     /// The records of a traced rendering.
     pub(super) record: Option<trace::Record>,
     /// The value of an expression, if requested.
-    pub(super) made: Option<placeholder::Made>,
+    pub(super) made: Option<placeholder::Produced>,
     pub(super) cost: Cost,
 }
 
@@ -77,8 +77,8 @@ impl Templates<'_> {
                 }
                 (Err(error), Some(question)) => {
                     if let Err(fault) = self.readers.answer(&question) {
-                        let place = || question.place.clone().or_else(|| report(error).span);
-                        let span = fault.span.clone().or_else(place);
+                        let location = || question.location.clone().or_else(|| report(error).span);
+                        let span = fault.span.clone().or_else(location);
                         faults.push(Diagnostic { span, ..fault });
                         failed.push(question);
                     }

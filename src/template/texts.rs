@@ -127,13 +127,16 @@ impl Origin {
     }
 
     /// The location of a range of the compiled text.
-    pub(super) fn place(&self, range: Range<usize>) -> Span {
-        let place = |at: usize| {
+    pub(super) fn location(&self, range: Range<usize>) -> Span {
+        let location = |at: usize| {
             let at = self.insertions.get().map_or(at, |it| it.original(at));
             let at = self.span.start as usize + at.saturating_sub(self.offset);
             at.min(self.span.end as usize)
         };
-        Span::new(&self.span.source, place(range.start)..place(range.end))
+        Span::new(
+            &self.span.source,
+            location(range.start)..location(range.end),
+        )
     }
 
     /// The location of a dotted name in the text; the whole text if it does not occur literally.

@@ -188,13 +188,13 @@ pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String
         kind => return Err(format!("a {kind} cannot be written as YAML")),
     };
     Ok(match last {
-        Some(last) => placed_alone(node, last),
+        Some(last) => node_with_last_location(node, last),
         None => node,
     })
 }
 
 /// A new node with the location of the scalar that was read last.
-fn placed_alone(node: Node, last: &Node) -> Node {
+fn node_with_last_location(node: Node, last: &Node) -> Node {
     // The text as written: `1.10` stays `1.10` although it is a number in minijinja.
     match node.is_scalar() && is_same_scalar(&node, last) {
         true => last.clone(),
@@ -203,14 +203,15 @@ fn placed_alone(node: Node, last: &Node) -> Node {
 }
 
 /// The same for all nodes in it.
-pub(super) fn placed(mut node: Node, last: &Node) -> Node {
-    let place = |it: &mut Node| *it = placed(std::mem::replace(it, Node::null()), last);
+pub(super) fn with_last_location(mut node: Node, last: &Node) -> Node {
+    let location =
+        |it: &mut Node| *it = with_last_location(std::mem::replace(it, Node::null()), last);
     if let Some(items) = node.as_sequence_mut() {
-        items.iter_mut().for_each(place);
+        items.iter_mut().for_each(location);
     } else if let Some(entries) = node.as_mapping_mut() {
-        entries.iter_mut().for_each(|it| place(&mut it.value));
+        entries.iter_mut().for_each(|it| location(&mut it.value));
     }
-    placed_alone(node, last)
+    node_with_last_location(node, last)
 }
 
 /// The node of a value that was created by an expression, without a location.
@@ -221,7 +222,7 @@ pub(super) fn to_new_node(value: &Value) -> Option<Node> {
 /// The node of a value that passed through unchanged, if no part of it has a location.
 pub(super) fn to_unplaced_node(value: &Value) -> Option<Node> {
     let node = value.downcast_object_ref::<Collection>()?.node()?;
-    (!has_place(node)).then(|| node.clone())
+    (!has_location(node)).then(|| node.clone())
 }
 
 fn is_new(value: &Value) -> bool {
@@ -266,13 +267,13 @@ pub(super) fn from_node(node: &Node) -> Value {
 }
 
 /// Whether any part of a node has a location in a file.
-pub(super) fn has_place(node: &Node) -> bool {
+pub(super) fn has_location(node: &Node) -> bool {
     node.has_origin()
         || match node.view() {
             View::Scalar(_) => false,
-            View::Sequence(items) => items.iter().any(has_place),
+            View::Sequence(items) => items.iter().any(has_location),
             View::Mapping(entries) => entries
                 .iter()
-                .any(|it| has_place(&it.key) || has_place(&it.value)),
+                .any(|it| has_location(&it.key) || has_location(&it.value)),
         }
 }

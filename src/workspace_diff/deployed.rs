@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, State, Unrendered, environment_of};
 use crate::Compiled;
-use crate::chart::{Cache, Charts, Lock, Places, Request};
+use crate::chart::{Cache, ChartLocations, Charts, Lock, Request};
 use crate::compare::{
     Claim, CodeOwners, Comparison, Deployed, DeployedOrigins, Origins, Side, compare,
     compare_deployed, deployed_origins, differing_units,
@@ -57,11 +57,11 @@ fn charts<'a>(
     diagnostics: &mut Diagnostics,
 ) -> Charts<'a> {
     let lock = Lock::read(files).map_err(|faults| diagnostics.extend(faults));
-    let places = Places {
+    let locations = ChartLocations {
         copies: TreePath::new(COPIES).unwrap_or_else(TreePath::root),
         folders: Vec::new(),
     };
-    Charts::new(files, cache, places, lock.unwrap_or_default())
+    Charts::new(files, cache, locations, lock.unwrap_or_default())
 }
 
 /// The path of the rendered tree for the sync engine, with which the paths in its objects begin.
@@ -233,7 +233,7 @@ pub fn compare_repositories(
             }
         }
     });
-    let trees = [before.tree(after), after.tree(before)];
+    let trees = [before.tree_folder(after), after.tree_folder(before)];
     let name = |entry: &Entry| {
         let mut below = trees.iter().flatten();
         let below = below.find_map(|tree| entry.folder.below(tree));
@@ -250,7 +250,7 @@ pub fn compare_repositories(
         environment: &name,
     });
     let mut comparison = compare_deployed([&sides[0], &sides[1]], &context.options);
-    let rest = rest([before, after], &deployments, context);
+    let rest = compare_undeployed_files([before, after], &deployments, context);
     for environment in rest.environments {
         let mut known = comparison.environments.iter_mut();
         match known.find(|it| it.name == environment.name) {
@@ -269,7 +269,7 @@ pub fn compare_repositories(
 
 impl State<'_> {
     /// The folder of the rendered tree in the repository; `None` if neither state is a workspace.
-    fn tree(&self, other: &State<'_>) -> Option<TreePath> {
+    fn tree_folder(&self, other: &State<'_>) -> Option<TreePath> {
         let is_workspace = self.is_workspace() || other.is_workspace();
         let tree = || self.output(other).below(self.top);
         is_workspace.then(|| tree().unwrap_or_else(TreePath::root))
@@ -318,7 +318,7 @@ impl State<'_> {
 }
 
 /// Compares files that no unit is built from; in a workspace, only those of its tree.
-fn rest(
+fn compare_undeployed_files(
     states: [&State<'_>; 2],
     deployments: &[Deployment; 2],
     context: &Context<'_>,
@@ -467,7 +467,7 @@ impl State<'_> {
         let workspace = self.config();
         Ok(Found {
             deployment: deployment.map_err(unrendered)?,
-            origins: self.owned(compiled.origins),
+            origins: self.with_owners(compiled.origins),
             folder: workspace.map(|it| sync_folder(&it)),
         })
     }
@@ -510,8 +510,8 @@ impl Found {
             }
             above = it.parent.and_then(|it| entry.units.get(it));
         }
-        let place = unit.span.as_ref().and_then(|it| it.path().parent());
-        let found = place.and_then(|it| self.find(&it, unit));
+        let location = unit.span.as_ref().and_then(|it| it.path().parent());
+        let found = location.and_then(|it| self.find(&it, unit));
         found.unwrap_or_else(|| Claim {
             title: title(unit),
             owner: None,

@@ -32,7 +32,7 @@ const ENVIRONMENTS_MANY: usize = 2;
 
 impl<'a> Indexed<'a> {
     /// The two sides without any index.
-    pub(super) fn plain(sides: [&State<'a>; 2]) -> [Indexed<'a>; 2] {
+    pub(super) fn without_index(sides: [&State<'a>; 2]) -> [Indexed<'a>; 2] {
         sides.map(|it| Indexed {
             files: it.below(),
             indexes: BTreeMap::new(),
@@ -40,12 +40,12 @@ impl<'a> Indexed<'a> {
     }
 
     /// The two sides whose difference is `changes`, below the folder of the workspace.
-    pub(super) fn of(
+    pub(super) fn with_changes(
         sides: [&State<'a>; 2],
         changes: &Changes,
         memory: &dyn Memory,
     ) -> [Indexed<'a>; 2] {
-        let [mut before, mut after] = Indexed::plain(sides);
+        let [mut before, mut after] = Indexed::without_index(sides);
         if sides[0].root != sides[1].root {
             return [before, after];
         }
@@ -100,7 +100,7 @@ fn index(
 }
 
 impl Files for Indexed<'_> {
-    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+    fn files_containing(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
         let found = self.indexes.get(folder)?.files_with(words)?;
         Some(found.iter().map(|it| folder.join(it)).collect())
     }

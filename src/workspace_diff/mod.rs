@@ -137,7 +137,7 @@ impl<'a> State<'a> {
     }
 
     /// Sets the owners of claims without an owner from `CODEOWNERS`.
-    fn owned(&self, mut origins: Origins) -> Origins {
+    fn with_owners(&self, mut origins: Origins) -> Origins {
         let owners = CodeOwners::read(self.files, self.top);
         for claim in origins.claims_mut().filter(|it| it.owner.is_none()) {
             let path = claim.span.as_ref().map(|it| self.root.join(it.path()));
@@ -169,7 +169,7 @@ impl<'a> State<'a> {
                     diagnostics: compiled.diagnostics,
                 });
             }
-            Some(compiled) => (compiled.tree, self.owned(compiled.origins)),
+            Some(compiled) => (compiled.tree, self.with_owners(compiled.origins)),
         };
         Ok(Rendered {
             files: RenderedFiles::Made(tree),
@@ -230,7 +230,10 @@ pub fn compare_written([before, after]: [&State<'_>; 2], context: &Context<'_>) 
         return comparison;
     }
     // If the claims of the state render, they show which claim each part of the tree was rendered from.
-    let origins = |it: &State<'_>| it.render(context).map(|found| it.owned(found.origins));
+    let origins = |it: &State<'_>| {
+        it.render(context)
+            .map(|found| it.with_owners(found.origins))
+    };
     let (old, new) = join(|| origins(before), || origins(after));
     let mut comparison = compared([old.as_ref(), new.as_ref()]);
     files
@@ -289,7 +292,7 @@ pub fn compare_rendered(
     let fails = |it: &Option<Compiled>| it.as_ref().is_some_and(|it| it.diagnostics.has_errors());
     let has_failed = [&old, &new].into_iter().any(fails);
     let part = match has_failed && is_known && !new.as_ref().is_some_and(has_unreadable) {
-        true => render_partly(states, scope.clone(), context),
+        true => render_common_parts(states, scope.clone(), context),
         false => None,
     };
     let (old, new, notes) = match part {
@@ -299,7 +302,7 @@ pub fn compare_rendered(
     let (old, new) = (before.rendered(old)?, after.rendered(new)?);
     let (old, new) = (old.side(before.name), new.side(after.name));
     let mut comparison = compare(&old, &new, &environment_of, &context.options);
-    trim(&mut comparison, &scope);
+    keep_requested(&mut comparison, &scope);
     comparison.notes.extend(notes);
     Ok(comparison)
 }
@@ -312,7 +315,7 @@ fn has_unreadable(compiled: &Compiled) -> bool {
 }
 
 /// More may have been rendered than requested. The location of an unchanged object is only known if all environments were rendered.
-fn trim(comparison: &mut Comparison, scope: &Scope) {
+fn keep_requested(comparison: &mut Comparison, scope: &Scope) {
     let objects = comparison.environments.iter().flat_map(|it| &it.objects);
     for object in objects {
         let claim = object
@@ -330,20 +333,20 @@ fn part_options(scope: Scope, context: &Context<'_>) -> Options {
     Options {
         scope,
         cache: context.cache.clone(),
-        without_proof: true,
+        skip_proof: true,
         ..Options::default()
     }
 }
 
 /// The parts that render on both sides, if the whole does not.
-fn render_partly(
+fn render_common_parts(
     [before, after]: [&State<'_>; 2],
     scope: Scope,
     context: &Context<'_>,
 ) -> Option<([Compiled; 2], Diagnostics)> {
     let [old, new] = [before, after].map(State::below);
     let options = part_options(scope, context);
-    partial::compile_sound([&old, &new], [before.name, after.name], &options)
+    partial::compile_renderable([&old, &new], [before.name, after.name], &options)
 }
 
 /// With at least this number of files, the claim kinds are read before the affected part is known.
@@ -357,8 +360,8 @@ fn render_affected(
 ) -> Option<([Option<Compiled>; 2], Scope)> {
     let changes = changes.within(before.root);
     let [old, new] = match context.memory {
-        Some(memory) => Indexed::of([before, after], &changes, memory),
-        None => Indexed::plain([before, after]),
+        Some(memory) => Indexed::with_changes([before, after], &changes, memory),
+        None => Indexed::without_index([before, after]),
     };
     let options = |scope: Scope| part_options(scope, context);
     let reads = |scope: &Scope| compile(&old, &options(scope.clone())).read_set;

@@ -12,7 +12,7 @@ use crate::yaml::{Node, parse};
 use crate::{Compiled, Options, Scope, compile_sides, widen_scope};
 
 /// The parts that render on both sides, and why the others are left out; `None` if nothing can be compared.
-pub(super) fn compile_sound(
+pub(super) fn compile_renderable(
     sides: [&dyn Files; 2],
     names: [&str; 2],
     options: &Options,
@@ -87,9 +87,9 @@ impl Search<'_> {
             return self.kept.extend(whole.ok());
         };
         if is_mixed {
-            return self.fail(None, &faults, environment);
+            return self.add_failure(None, &faults, environment);
         }
-        let stock = self.sides.map(|it| stock(it, environment));
+        let stock = self.sides.map(|it| inventory(it, environment));
         let unknown = unknown(&stock);
         let is_asked = |it: &String| asked.as_ref().is_none_or(|asked| asked.contains(it));
         let all = names(&stock).into_iter().filter(is_asked);
@@ -114,22 +114,25 @@ impl Search<'_> {
         match self.render(environment, Some(&sound)) {
             Ok(rendered) if !sound.is_empty() => self.kept.push(rendered),
             // Each claim renders on its own.
-            Err(_) => return self.fail(None, &faults, environment),
+            Err(_) => return self.add_failure(None, &faults, environment),
             Ok(_) => {}
         }
         for (claim, faults) in failed {
-            self.fail(Some(claim), &faults, environment);
+            self.add_failure(Some(claim), &faults, environment);
         }
         let [before, after] = &faults;
-        let faults = [of_unread(&stock[0], before), of_unread(&stock[1], after)];
+        let faults = [
+            errors_of_unreadable_files(&stock[0], before),
+            errors_of_unreadable_files(&stock[1], after),
+        ];
         for claim in lost {
-            self.fail(Some(claim), &faults, environment);
+            self.add_failure(Some(claim), &faults, environment);
         }
     }
 
     /// Whether an overlay or a claim depends on the whole environment, so that rendering a part gives a different result.
     fn is_mixed(&self, environment: &str) -> bool {
-        let mut scope = Scope::of(&[environment.to_string()]);
+        let mut scope = Scope::for_environments(&[environment.to_string()]);
         let none = (environment.to_string(), BTreeSet::new());
         scope.claims.extend([none]);
         let mut sides = self.sides.iter();
@@ -142,7 +145,7 @@ impl Search<'_> {
         environment: &str,
         claims: Option<&BTreeSet<String>>,
     ) -> Result<[Option<Compiled>; 2], [Diagnostics; 2]> {
-        let mut scope = Scope::of(&[environment.to_string()]);
+        let mut scope = Scope::for_environments(&[environment.to_string()]);
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
         let compiled = compile_sides(self.sides, &scope, self.options, true);
@@ -154,7 +157,7 @@ impl Search<'_> {
         }
     }
 
-    fn fail(&mut self, claim: Option<String>, faults: &[Diagnostics; 2], environment: &str) {
+    fn add_failure(&mut self, claim: Option<String>, faults: &[Diagnostics; 2], environment: &str) {
         let errors = |side: &Diagnostics| -> Vec<Diagnostic> {
             let errors = side.iter().filter(|it| it.severity == Severity::Error);
             errors.cloned().collect()
@@ -234,7 +237,7 @@ impl Search<'_> {
 }
 
 /// The claims that an environment may contain, including those of base.
-fn stock(files: &dyn Files, environment: &str) -> ClaimInventory {
+fn inventory(files: &dyn Files, environment: &str) -> ClaimInventory {
     let mut stock = ClaimInventory::default();
     for folder in [BASE, environment].map(|it| environment_folder(it).0) {
         // A folder that does not exist is no error here.
@@ -288,11 +291,11 @@ fn unknown(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
 fn suspects(stock: &[ClaimInventory; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
     let sides = stock.iter().zip(faults);
     let suspects = sides.flat_map(|(stock, faults)| {
-        let places: Vec<&Span> = faults.iter().filter_map(|it| it.span.as_ref()).collect();
+        let locations: Vec<&Span> = faults.iter().filter_map(|it| it.span.as_ref()).collect();
         let is_at_fault = move |document: &&Document| {
             let span = &document.span;
-            let mut places = places.iter().filter(|it| it.path() == span.path());
-            places.any(|it| (span.start..=span.end).contains(&it.start))
+            let mut locations = locations.iter().filter(|it| it.path() == span.path());
+            locations.any(|it| (span.start..=span.end).contains(&it.start))
         };
         stock.documents.iter().filter(is_at_fault)
     });
@@ -300,7 +303,7 @@ fn suspects(stock: &[ClaimInventory; 2], faults: &[Diagnostics; 2]) -> BTreeSet<
 }
 
 /// The errors of the files that are not YAML.
-fn of_unread(stock: &ClaimInventory, faults: &Diagnostics) -> Diagnostics {
+fn errors_of_unreadable_files(stock: &ClaimInventory, faults: &Diagnostics) -> Diagnostics {
     let is_it = |it: &&Diagnostic| {
         let span = it.span.as_ref();
         span.is_some_and(|span| stock.unread.contains(span.path()))

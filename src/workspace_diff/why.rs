@@ -26,7 +26,7 @@ pub fn add_causes(comparison: &mut Comparison, states: [&State<'_>; 2], context:
             .cloned()
             .collect();
         let options = Options {
-            scope: Scope::of(&wanted),
+            scope: Scope::for_environments(&wanted),
             cache: context.cache.clone(),
             ..Options::default()
         };
@@ -66,7 +66,7 @@ fn causes(
     let explained = side.explain(folder, object, &field).into_iter();
     let mut causes: Vec<Cause> = Vec::new();
     for cause in explained.flat_map(|it| it.causes) {
-        if !causes.iter().any(|it| it.place == cause.place) {
+        if !causes.iter().any(|it| it.location == cause.location) {
             causes.push(cause);
         }
     }
@@ -76,7 +76,7 @@ fn causes(
 
 /// The lines that only one side has; if there are none, the lines that the value is written on.
 fn differing(own: &[Cause], other: &[Cause]) -> Vec<FieldCause> {
-    let key = |it: &Cause| (it.place.path().clone(), line(it));
+    let key = |it: &Cause| (it.location.path().clone(), line(it));
     let known: BTreeSet<_> = other.iter().map(key).collect();
     let new: Vec<&Cause> = own.iter().filter(|it| !known.contains(&key(it))).collect();
     let values = || own.iter().filter(|it| it.role == Role::Value);
@@ -90,13 +90,13 @@ fn differing(own: &[Cause], other: &[Cause]) -> Vec<FieldCause> {
             Role::Condition => "because of",
             _ => it.writer().words(),
         },
-        span: it.place.clone(),
+        span: it.location.clone(),
     });
     shown.collect()
 }
 
 fn line(cause: &Cause) -> String {
-    let (text, at) = (&cause.place.source.text, cause.place.range().start);
+    let (text, at) = (&cause.location.source.text, cause.location.range().start);
     let start = text
         .get(..at)
         .and_then(|it| it.rfind('\n'))

@@ -38,7 +38,7 @@ pub(crate) fn check(input: &Path) -> Result<(), String> {
         let environment = source.path.parts().nth(1).unwrap_or("").to_string();
         let scope = match &*environment {
             "base" => Scope::default(),
-            name => Scope::of(&[name.to_string()]),
+            name => Scope::for_environments(&[name.to_string()]),
         };
         let mut places = Vec::new();
         for claim in parse(&source).unwrap_or_default() {
@@ -153,7 +153,7 @@ fn changed(files: &Folder, source: &Source, node: &Node, scope: &Scope) -> Optio
         let files = Over::new(files, changes);
         let options = Options {
             scope: scope.clone(),
-            without_proof: true,
+            skip_proof: true,
             ..options()
         };
         let compiled = compile(&files, &options);
@@ -209,12 +209,12 @@ fn unexplained(trace: &Trace, before: &Scalars, after: &Scalars, place: &Span) -
         }
         let causes = causes(trace, old.span());
         // The claim does not cause a value that a chart sets itself, although the claim could override it.
-        let is_of_chart = |it: &Cause| it.place.path().as_str().starts_with("charts/");
+        let is_of_chart = |it: &Cause| it.location.path().as_str().starts_with("charts/");
         if causes.iter().all(is_of_chart) && !causes.is_empty() {
             continue;
         }
-        if !causes.iter().any(|it| line(&it.place) == line(place)) {
-            let found: Vec<String> = causes.iter().map(|it| it.place.to_string()).collect();
+        if !causes.iter().any(|it| line(&it.location) == line(place)) {
+            let found: Vec<String> = causes.iter().map(|it| it.location.to_string()).collect();
             missed.push(format!(
                 "{place} {:?} changes {folder} {id} {path} from {:?} to {:?}; causes {found:?}",
                 place.text(),

@@ -1,6 +1,6 @@
 //! Findings of `pleach check` in the objects of environments: at least one case with the full report for each check.
 
-use pleach::check::{Demands, allow, check_workspace, is_judged};
+use pleach::check::{ValidationOptions, allow, check_workspace, is_checked};
 use pleach::diag::{Diagnostics, Source};
 use pleach::report::{View, human};
 use pleach::tree::{Files, Tree, TreePath};
@@ -32,7 +32,7 @@ pub(crate) fn options() -> Options {
 }
 
 pub(crate) fn checked(compiled: &pleach::Compiled, files: &dyn Files) -> Diagnostics {
-    check_workspace(compiled, files, None, Demands::default())
+    check_workspace(compiled, files, None, ValidationOptions::default())
 }
 
 fn found(input: &Tree) -> Diagnostics {
@@ -44,5 +44,5 @@ fn found(input: &Tree) -> Diagnostics {
         .map(|(path, bytes)| Source::new(path.clone(), String::from_utf8_lossy(bytes)))
         .collect();
     let found = checked(&compiled, input);
-    allow(found, &inputs, &is_judged)
+    allow(found, &inputs, &is_checked)
 }

@@ -1,7 +1,7 @@
 //! Findings of `pleach check --depth objects` in the objects that Flux and Argo CD deploy from small repositories: input below `in`,
 //! then the `report`.
 
-use pleach::check::{Demands, check_deployed};
+use pleach::check::{ValidationOptions, check_deployed};
 use pleach::report::human;
 use pleach::tree::{Below, Tree, TreePath};
 use pleach::workspace_diff::repository_origins;
@@ -15,7 +15,7 @@ pub(crate) fn make(tree: &mut Tree) {
     found.extend(check_deployed(
         &deployed,
         &Default::default(),
-        Demands::default(),
+        ValidationOptions::default(),
     ));
     let report = human(&found, &VIEW);
     tree.insert(TreePath::new("report").unwrap(), report.into_bytes());

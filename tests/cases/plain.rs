@@ -1,9 +1,9 @@
 //! Findings of `pleach check PATH…`: files below `in`, a section `paths` that names some of them (else all), then the `report`.
 
-use pleach::check::{Cluster, Demands};
+use pleach::check::{Cluster, ValidationOptions};
 use pleach::inflate::Inflater;
 use pleach::kustomize::Options;
-use pleach::plain::{Building, Objects, check_objects};
+use pleach::plain::{BuildContext, Objects, check_objects};
 use pleach::report::human;
 use pleach::tree::{Below, Tree, TreePath};
 
@@ -24,7 +24,7 @@ pub(crate) fn make(tree: &mut Tree) {
     };
     let options = Options::default();
     let inflater = || Inflater::new(Default::default(), "", &[], None);
-    let building = Building {
+    let building = BuildContext {
         options: &options,
         inflater: &inflater,
     };
@@ -33,7 +33,12 @@ pub(crate) fn make(tree: &mut Tree) {
     for path in &named {
         objects.add_path(&files, path, &building);
     }
-    let found = check_objects(&objects, "", &Cluster::default(), Demands::default());
+    let found = check_objects(
+        &objects,
+        "",
+        &Cluster::default(),
+        ValidationOptions::default(),
+    );
     let report = human(&found, &VIEW);
     tree.insert(TreePath::new("report").unwrap(), report.into_bytes());
 }

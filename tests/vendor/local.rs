@@ -1,6 +1,6 @@
 //! Charts in folders of the workspace.
 
-use pleach::chart::{Charts, Found, Lock, Pin, Places, Request, digest};
+use pleach::chart::{ChartLocations, Charts, Found, Lock, Pin, Request, digest};
 use pleach::tree::{Tree, TreePath};
 
 use super::workspace::archive;
@@ -26,7 +26,7 @@ fn workspace() -> Tree {
 }
 
 fn charts(files: &Tree, lock: Lock) -> Charts<'_> {
-    let places = Places {
+    let places = ChartLocations {
         copies: path("vendor/charts"),
         folders: vec![("oci://x.io/charts".to_string(), path("charts"))],
     };

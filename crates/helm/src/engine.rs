@@ -10,7 +10,7 @@ use pleach_yaml::tree::TreePath;
 use crate::HelmVersion;
 use crate::error::HelmError;
 use crate::functions::{NotDeterministic, State, groups};
-use crate::manifests::{RenderedFile, TemplatePlace, ValueOrigin};
+use crate::manifests::{RenderedFile, TemplateLocation, ValueOrigin};
 use crate::objects;
 use crate::render::is_partial;
 use crate::template::{
@@ -27,7 +27,7 @@ pub(crate) struct Template {
     pub(crate) dot: Map,
     pub(crate) base_path: String,
     /// Its path, for spans.
-    pub(crate) place: TreePath,
+    pub(crate) location: TreePath,
 }
 
 /// The output of templates.
@@ -58,7 +58,7 @@ pub(crate) fn execute(
     }
     let mut renderer = Renderer::new(&set, version, State::new(identity));
     let mut files = Vec::new();
-    let mut places = Places::new(&templates);
+    let mut texts = TemplateTexts::new(&templates);
     for template in templates.iter().filter(|it| !is_partial(&it.path)) {
         let own = Map::new(Default::default());
         let _ = own.insert("Name", Value::string(template.path.as_str()));
@@ -74,7 +74,7 @@ pub(crate) fn execute(
             Some(trace) => renderer
                 .render_traced(&template.path, &dot)
                 .map(|(out, pieces)| {
-                    let origins = trace.origins(&pieces, out.len(), &mut places);
+                    let origins = trace.origins(&pieces, out.len(), &mut texts);
                     (out, origins)
                 }),
         };
@@ -98,7 +98,7 @@ pub(crate) type ValuePaths = BTreeMap<usize, Vec<String>>;
 pub(crate) struct Trace {
     pub(crate) paths: ValuePaths,
     /// Whether the locations in templates are recorded for all parts.
-    pub(crate) has_places: bool,
+    pub(crate) has_locations: bool,
 }
 
 impl Trace {
@@ -107,7 +107,7 @@ impl Trace {
         &self,
         pieces: &[Piece],
         length: usize,
-        places: &mut Places<'_>,
+        texts: &mut TemplateTexts<'_>,
     ) -> Vec<ValueOrigin> {
         let mut sorted: Vec<&Piece> = pieces.iter().collect();
         sorted.sort_by_key(|it| it.start);
@@ -115,12 +115,12 @@ impl Trace {
         let origin = |(piece, end): (&&Piece, usize)| {
             let range = piece.start..end;
             let path = self.path(piece);
-            let place = self.has_places.then(|| places.of(piece)).flatten();
-            let is_known = path.is_some() || place.is_some();
+            let location = self.has_locations.then(|| texts.locate(piece)).flatten();
+            let is_known = path.is_some() || location.is_some();
             (is_known && !range.is_empty()).then(|| ValueOrigin {
                 range,
                 path: path.unwrap_or_default(),
-                place,
+                location,
             })
         };
         sorted.iter().zip(ends).filter_map(origin).collect()
@@ -135,21 +135,21 @@ impl Trace {
 }
 
 /// The texts of templates, for locations.
-struct Places<'t> {
+struct TemplateTexts<'t> {
     templates: &'t [Template],
     sources: BTreeMap<Str, Option<Arc<Source>>>,
 }
 
-impl Places<'_> {
-    fn new(templates: &[Template]) -> Places<'_> {
-        Places {
+impl TemplateTexts<'_> {
+    fn new(templates: &[Template]) -> TemplateTexts<'_> {
+        TemplateTexts {
             templates,
             sources: BTreeMap::new(),
         }
     }
 
     /// `None` for a text of `tpl`, which is not in a file.
-    fn of(&mut self, piece: &Piece) -> Option<TemplatePlace> {
+    fn locate(&mut self, piece: &Piece) -> Option<TemplateLocation> {
         let templates = self.templates;
         let source = self
             .sources
@@ -159,9 +159,9 @@ impl Places<'_> {
                 let template =
                     templates.find(|it| it.path.as_bytes() == piece.template.as_bytes())?;
                 let text = std::str::from_utf8(&template.text).ok()?;
-                Some(Source::new(template.place.clone(), text))
+                Some(Source::new(template.location.clone(), text))
             });
-        Some(TemplatePlace {
+        Some(TemplateLocation {
             template: piece.template.to_lossy().into_owned(),
             span: Span::new(source.as_ref()?, piece.at..piece.at),
             is_copied: piece.value.is_none(),
@@ -323,7 +323,7 @@ fn without_next(message: &str) -> &str {
 fn span(templates: &[Template], path: &str, line: usize, column: Option<usize>) -> Option<Span> {
     let template = templates.iter().find(|it| it.path == path)?;
     let text = std::str::from_utf8(&template.text).ok()?;
-    let source = Source::new(template.place.clone(), text);
+    let source = Source::new(template.location.clone(), text);
     let mut lines = text.split_inclusive('\n');
     let start: usize = lines
         .by_ref()

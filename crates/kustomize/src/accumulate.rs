@@ -15,7 +15,7 @@ use super::config::Config;
 use super::duplicates::{Keep, one_of_each};
 use super::kustomization::{FILE_NAMES, Kustomization};
 use super::limits::{self, ERRORS_MAX, REPEATS_MAX};
-use super::load::{Loaded, Loader, Place};
+use super::load::{Loaded, Loader, ResourceLocation};
 use super::origin::Origin;
 use super::record::Text;
 use super::resource::Resource;
@@ -181,7 +181,7 @@ impl Context<'_> {
         folder: &TreePath,
         at: Option<&Span>,
     ) -> Result<Kustomization, Failed> {
-        let place = |it: Diagnostic| match at {
+        let location = |it: Diagnostic| match at {
             Some(span) => it.at(span),
             None => it.at(Span::new(&Source::new(folder.clone(), ""), 0..0)),
         };
@@ -196,7 +196,7 @@ impl Context<'_> {
                 FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
             );
             self.diagnostics
-                .push(place(Diagnostic::error("missing-kustomization", message)).help(help));
+                .push(location(Diagnostic::error("missing-kustomization", message)).help(help));
             return Err(Failed);
         };
         // kustomize also rejects this: with two files, editing one of them might have no effect.
@@ -206,14 +206,15 @@ impl Context<'_> {
                 self.loader.shown(folder)
             );
             self.diagnostics.push(
-                place(Diagnostic::error("two-kustomizations", message)).help("remove one of them"),
+                location(Diagnostic::error("two-kustomizations", message))
+                    .help("remove one of them"),
             );
             return Err(Failed);
         }
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
             let message = format!("cannot read `{}`: {error}", self.loader.shown(&path));
-            self.diagnostics.push(place(
+            self.diagnostics.push(location(
                 Diagnostic::error("unreadable-file", message).class(Class::Unreadable),
             ));
             Failed
@@ -431,8 +432,8 @@ impl Context<'_> {
         sum: Accumulated,
         entry: &Text,
     ) -> Result<Accumulated, Failed> {
-        let Place::Folder(folder) = self
-            .keep(self.loader.place(&level.folder(), entry, entry.span()))
+        let ResourceLocation::Folder(folder) = self
+            .keep(self.loader.location(&level.folder(), entry, entry.span()))
             .ok_or(Failed)?
         else {
             let message = format!(

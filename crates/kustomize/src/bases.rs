@@ -48,7 +48,7 @@ enum Content {
 }
 
 impl Content {
-    fn of(files: &dyn Files, path: &TreePath) -> Content {
+    fn read(files: &dyn Files, path: &TreePath) -> Content {
         match files.read(path) {
             Ok(bytes) => Content::File(bytes),
             Err(_) => Content::Other(files.kind(path).ok().flatten()),
@@ -56,7 +56,7 @@ impl Content {
     }
 
     fn is_at(&self, files: &dyn Files, path: &TreePath) -> bool {
-        match (self, Content::of(files, path)) {
+        match (self, Content::read(files, path)) {
             (Content::File(known), Content::File(bytes)) if Arc::ptr_eq(known, &bytes) => true,
             (known, now) => *known == now,
         }
@@ -74,7 +74,7 @@ impl Base {
     /// The result of a folder. `files` must not have changed since it was built.
     pub(super) fn new(files: &dyn Files, read: ReadSet, content: BaseContent) -> Base {
         let at = |path: TreePath| {
-            let content = Content::of(files, &path);
+            let content = Content::read(files, &path);
             (path, content)
         };
         let names = |path: TreePath| {
@@ -159,8 +159,8 @@ mod tests {
             let texts = [&alone, &shared].map(|it| format!("{:?}", it.to_yaml()));
             assert_eq!(texts[0], texts[1]);
             assert_eq!(alone.read_set, shared.read_set);
-            let said = [&alone, &shared].map(|it| format!("{:?}", it.diagnostics));
-            assert_eq!(said[0], said[1]);
+            let reports = [&alone, &shared].map(|it| format!("{:?}", it.diagnostics));
+            assert_eq!(reports[0], reports[1]);
         }
     }
 

@@ -184,8 +184,8 @@ fn walk(
     };
     // Only replacements support `*`.
     if &*part.key == "*" {
-        let place = trail.path();
-        let message = format!("a configured path has `*` where `{place}` is a map");
+        let location = trail.path();
+        let message = format!("a configured path has `*` where `{location}` is a map");
         return Err(Diagnostic::error("wildcard-in-path", message)
             .at(&*node)
             .help("list the keys one by one; list items are selected automatically"));

@@ -81,7 +81,7 @@ pub(super) fn finish(
     // Transformers can make two resources equal, and kubectl would apply the second over the first.
     let unique = resources.check_unique(&schemas);
     context.keep(unique).ok_or(Failed)?;
-    let metadata = Metadata::of(kustomization, context.loader.options);
+    let metadata = Metadata::new(kustomization, context.loader.options);
     for resource in resources.list_mut() {
         metadata.write(resource);
     }
@@ -108,7 +108,7 @@ struct Metadata {
 }
 
 impl Metadata {
-    fn of(kustomization: &Kustomization, options: &Options) -> Metadata {
+    fn new(kustomization: &Kustomization, options: &Options) -> Metadata {
         let wished = |name: &str| {
             let names = &kustomization.fields.build_metadata;
             names.iter().any(|it| **it == *name)

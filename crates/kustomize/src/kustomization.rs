@@ -293,7 +293,7 @@ impl Kustomization {
 
     /// Removes fields, for a caller that handles them elsewhere and builds the rest.
     #[must_use]
-    pub(super) fn without(mut self, fields: &[&str]) -> Kustomization {
+    pub(super) fn without_fields(mut self, fields: &[&str]) -> Kustomization {
         for field in fields {
             self.fields.clear(field);
         }

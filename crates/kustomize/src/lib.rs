@@ -104,13 +104,13 @@ pub struct Options {
     /// Adds the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
     /// Ignores a strategic merge patch whose resource does not exist, instead of reporting an error.
-    pub pass_over_unmatched: bool,
+    pub ignore_unmatched_patches: bool,
     /// Warns about files in a kustomization's folder that nothing refers to.
     pub unreferenced_files: bool,
     /// If charts are not rendered: adds an object with all inputs of each chart to the result, for comparisons of two builds.
     pub charts_as_objects: bool,
     /// Fields of the outermost kustomization to ignore.
-    pub without: Vec<String>,
+    pub ignored_fields: Vec<String>,
 }
 
 /// From where a kustomization may read files.
@@ -322,7 +322,7 @@ fn build_all(
     let without: Vec<&str> = context
         .loader
         .options
-        .without
+        .ignored_fields
         .iter()
         .map(String::as_str)
         .collect();
@@ -333,7 +333,7 @@ fn build_all(
         }
         None => context.kustomization(path, None)?,
     };
-    let kustomization = kustomization.without(&without);
+    let kustomization = kustomization.without_fields(&without);
     openapi::enter(context, &kustomization)?;
     context.track = kustomization.fields.build_metadata.span.is_some();
     let mut sum = Accumulated::default();

@@ -28,7 +28,7 @@ pub(super) struct Loader<'a> {
 }
 
 /// The target of an entry of `resources`.
-pub(super) enum Place {
+pub(super) enum ResourceLocation {
     File(TreePath),
     Folder(TreePath),
 }
@@ -56,9 +56,9 @@ impl Loader<'_> {
     /// Reads the file of an entry of `resources`; for a folder, returns its path.
     pub(super) fn load(&self, folder: &TreePath, entry: &Text) -> Loaded {
         let name = &**entry;
-        match self.place(folder, name, entry.span()) {
-            Ok(Place::Folder(folder)) => Loaded::Folder(folder),
-            Ok(Place::File(path)) => match self.resources(path, entry) {
+        match self.location(folder, name, entry.span()) {
+            Ok(ResourceLocation::Folder(folder)) => Loaded::Folder(folder),
+            Ok(ResourceLocation::File(path)) => match self.resources(path, entry) {
                 Ok(resources) => Loaded::Resources(resources),
                 Err(faults) => Loaded::Faulty(faults),
             },
@@ -160,17 +160,17 @@ impl Loader<'_> {
     }
 
     /// Whether an entry of `resources` is a file or a folder.
-    pub(super) fn place(
+    pub(super) fn location(
         &self,
         folder: &TreePath,
         name: &str,
         at: &Span,
-    ) -> Result<Place, Diagnostic> {
+    ) -> Result<ResourceLocation, Diagnostic> {
         check_path(name, at)?;
         // Before the disk is read, as in kustomize: `github.com/a/b` is an address even if there is a
         // folder with this name.
-        if let Some(place) = self.remote_place(folder, name, at)? {
-            return Ok(place);
+        if let Some(location) = self.remote_location(folder, name, at)? {
+            return Ok(location);
         }
         if name.is_empty() {
             return Err(
@@ -179,8 +179,10 @@ impl Loader<'_> {
         }
         let path = self.resolve(folder, name, at)?;
         match self.files.kind(&path) {
-            Ok(Some(EntryKind::File)) => self.file(folder, name, at).map(Place::File),
-            Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
+            Ok(Some(EntryKind::File)) => self.file(folder, name, at).map(ResourceLocation::File),
+            Ok(Some(EntryKind::Folder)) => {
+                self.folder(path, name, at).map(ResourceLocation::Folder)
+            }
             Ok(None) => Err(self.missing(&path, name, at)),
             Err(error) => Err(self.unreadable(&path, &error, at)),
         }
@@ -212,12 +214,12 @@ impl Loader<'_> {
     }
 
     /// The target of an address. `None` if the name is a path.
-    fn remote_place(
+    fn remote_location(
         &self,
         folder: &TreePath,
         name: &str,
         at: &Span,
-    ) -> Result<Option<Place>, Diagnostic> {
+    ) -> Result<Option<ResourceLocation>, Diagnostic> {
         // First, and without the address, because the message may be printed in the log of a CI job.
         if remote::has_password(name) {
             let message = "an address contains a password".to_string();
@@ -227,7 +229,7 @@ impl Loader<'_> {
         }
         let is_file = remote::is_file_address(name);
         if is_file && let Some(path) = self.remote_file(name) {
-            return Ok(Some(Place::File(path)));
+            return Ok(Some(ResourceLocation::File(path)));
         }
         let Some(base) = RemoteBase::parse(name) else {
             return match is_file {
@@ -251,7 +253,12 @@ impl Loader<'_> {
     }
 
     /// The folder of a remote base.
-    fn base(&self, base: &RemoteBase, name: &str, at: &Span) -> Result<Place, Diagnostic> {
+    fn base(
+        &self,
+        base: &RemoteBase,
+        name: &str,
+        at: &Span,
+    ) -> Result<ResourceLocation, Diagnostic> {
         let mount = remote::mount(&base.address());
         if !matches!(self.files.kind(&mount), Ok(Some(EntryKind::Folder))) {
             return Err(not_pinned(name, at));
@@ -260,7 +267,9 @@ impl Loader<'_> {
         let folder = TreePath::new(base.folder.trim_start_matches('/'));
         let path = mount.join(&folder.ok_or_else(|| outside(name, at))?);
         match self.files.kind(&path) {
-            Ok(Some(EntryKind::Folder)) => self.folder(path, name, at).map(Place::Folder),
+            Ok(Some(EntryKind::Folder)) => {
+                self.folder(path, name, at).map(ResourceLocation::Folder)
+            }
             Ok(Some(EntryKind::File)) => {
                 let message = format!("expected a folder of a repository, found the file `{name}`");
                 Err(remote_resource(message, at).help("list the folder that contains it"))

@@ -276,7 +276,7 @@ fn visit_index(
     if node.is_tagged_null() && index == 0 {
         return visit_below_null(rest, create, act);
     }
-    let place = node.has_origin().then(|| node.span().clone());
+    let location = node.has_origin().then(|| node.span().clone());
     if create != Create::Nothing {
         let items = list(node)?;
         // kustomize appends at the first index after the end. Higher ones would leave gaps.
@@ -293,7 +293,7 @@ fn visit_index(
             let fault = Diagnostic::error("bad-field-path", message)
                 .help("with `create: true`, use the next free index to append an item");
             // A list that this path created is not in a file.
-            Err(match place {
+            Err(match location {
                 Some(span) => fault.at(span),
                 None => fault,
             })

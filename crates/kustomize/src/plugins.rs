@@ -220,7 +220,7 @@ fn name_as(config: &Resource, args: &mut GeneratorArgs) {
     for (field, key) in [(name, "name"), (namespace, "namespace")] {
         let own = config.node().at_keys(&["metadata", key]);
         if let (true, Some(own)) = (field.is_empty(), own) {
-            *field = Text::of(own.clone());
+            *field = Text::new(own.clone());
         }
     }
 }

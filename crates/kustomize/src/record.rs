@@ -150,7 +150,7 @@ fn span_or<'a>(node: &'a Node, record: &'a Span) -> &'a Span {
 pub(super) struct Text(Node);
 
 impl Text {
-    pub(super) fn of(node: Node) -> Text {
+    pub(super) fn new(node: Node) -> Text {
         Text(node)
     }
 

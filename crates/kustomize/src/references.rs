@@ -25,12 +25,12 @@ pub(super) fn fix(
 ) -> Vec<Diagnostic> {
     // kustomize compares each reference with all resources; with an index by former name, only a few
     // candidates remain.
-    let candidates = Candidates::of(resources, schemas);
+    let candidates = Candidates::new(resources, schemas);
     let own;
     let fields = match std::ptr::eq(config, &**defaults::config()) {
         true => Fields::built_in(),
         false => {
-            own = Fields::of(config);
+            own = Fields::new(config);
             &own
         }
     };
@@ -62,7 +62,7 @@ fn fix_one(
     if wanted.is_empty() {
         return Ok(());
     }
-    let referrer = Referrer::of(resource, schemas)?;
+    let referrer = Referrer::new(resource, schemas)?;
     for (target, spec) in wanted {
         let mut seek = Seek {
             referrer: &referrer,
@@ -89,12 +89,12 @@ impl Fields<'static> {
     /// Those of the default configuration, which most builds use.
     fn built_in() -> &'static Fields<'static> {
         static FIELDS: OnceLock<Fields<'static>> = OnceLock::new();
-        FIELDS.get_or_init(|| Fields::of(defaults::config()))
+        FIELDS.get_or_init(|| Fields::new(defaults::config()))
     }
 }
 
 impl<'a> Fields<'a> {
-    fn of(config: &'a Config) -> Fields<'a> {
+    fn new(config: &'a Config) -> Fields<'a> {
         let mut fields = Fields {
             by_kind: IndexMap::new(),
             everywhere: Vec::new(),
@@ -150,7 +150,7 @@ struct Candidate {
 }
 
 impl Candidates {
-    fn of(resources: &Resources, schemas: &Schemas) -> Candidates {
+    fn new(resources: &Resources, schemas: &Schemas) -> Candidates {
         let mut candidates = Candidates {
             list: Vec::new(),
             by_name: IndexMap::new(),
@@ -183,13 +183,13 @@ impl Candidates {
             if resource.previous.is_empty() {
                 continue;
             }
-            let place = candidates.list.len();
+            let index = candidates.list.len();
             for previous in &resource.previous {
                 let spaces = candidates.by_name.entry(previous.name.clone()).or_default();
-                let places = spaces.entry(written.into()).or_default();
+                let indexes = spaces.entry(written.into()).or_default();
                 // A change of only the namespace records the same name again.
-                if places.last() != Some(&place) {
-                    places.push(place);
+                if indexes.last() != Some(&index) {
+                    indexes.push(index);
                 }
             }
             candidates.list.push(Candidate {
@@ -211,7 +211,7 @@ impl Candidates {
         let Some(spaces) = self.by_name.get(name) else {
             return Vec::new();
         };
-        let mut places: Vec<usize> = match &referrer.spaces {
+        let mut indexes: Vec<usize> = match &referrer.spaces {
             None => spaces.values().flatten().copied().collect(),
             Some(own) => own
                 .iter()
@@ -221,9 +221,9 @@ impl Candidates {
                 .collect(),
         };
         // The order of resources decides which of several equal names is used.
-        places.sort_unstable();
-        places.dedup();
-        places
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
             .into_iter()
             .filter_map(|it| self.list.get(it))
             .collect()
@@ -255,7 +255,7 @@ struct Referrer {
 }
 
 impl Referrer {
-    fn of(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
+    fn new(resource: &Resource, schemas: &Schemas) -> Result<Referrer, Diagnostic> {
         let gvk = resource.object.gvk();
         let space = resource.effective_namespace(schemas);
         // An object can refer to objects in its own namespace and to cluster-scoped ones.

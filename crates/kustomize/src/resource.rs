@@ -222,8 +222,8 @@ pub(super) fn set_tagged(node: &mut Node, text: &str, tag: Tag) {
 }
 
 /// Sets the location of a value that has replaced another one.
-pub(super) fn replaced_at(node: &mut Node, place: impl Into<Span>) {
-    *node = std::mem::replace(node, Node::null()).at(place);
+pub(super) fn replaced_at(node: &mut Node, location: impl Into<Span>) {
+    *node = std::mem::replace(node, Node::null()).at(location);
 }
 
 /// Sets the text of a field; a new field is a string.

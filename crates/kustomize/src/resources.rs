@@ -78,8 +78,8 @@ impl Resources {
 
     /// Replaces the resource at a position.
     pub(super) fn replace(&mut self, at: usize, resource: Resource) {
-        if let Some(place) = self.list.get_mut(at) {
-            *place = resource;
+        if let Some(location) = self.list.get_mut(at) {
+            *location = resource;
         }
     }
 
@@ -100,10 +100,10 @@ impl Resources {
         let mut index: AnyId = IndexMap::with_capacity(self.list.len());
         for (at, resource) in self.list.iter().enumerate() {
             for id in all_ids(resource, schemas) {
-                let places = index.entry(id).or_default();
+                let locations = index.entry(id).or_default();
                 // A resource may have had the same identity twice.
-                if places.last() != Some(&at) {
-                    places.push(at);
+                if locations.last() != Some(&at) {
+                    locations.push(at);
                 }
             }
         }

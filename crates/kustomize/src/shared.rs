@@ -59,8 +59,8 @@ impl Shared {
                 continue;
             };
             for path in &group.paths {
-                if let Some(place) = at_path_mut(object, path) {
-                    *place = value.clone();
+                if let Some(location) = at_path_mut(object, path) {
+                    *location = value.clone();
                 }
             }
             group.value = value;

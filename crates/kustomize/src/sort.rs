@@ -124,7 +124,7 @@ impl PartialOrd for GroupKey {
 }
 
 fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
-    let place = |kinds: &[&str]| {
+    let location = |kinds: &[&str]| {
         kinds
             .iter()
             // If a kind is listed twice, the later position counts, because kustomize fills a map.
@@ -133,10 +133,10 @@ fn rank(kind: &str, first: &[&str], last: &[&str]) -> isize {
     };
     // A kind that is in both lists comes last, as in kustomize, where the second list overwrites
     // the first in one map.
-    if let Some(at) = place(last) {
+    if let Some(at) = location(last) {
         return 1 + at;
     }
-    place(first).map_or(0, |at| at - isize::try_from(first.len()).unwrap_or(0))
+    location(first).map_or(0, |at| at - isize::try_from(first.len()).unwrap_or(0))
 }
 
 fn joined(gvk: &Gvk) -> String {

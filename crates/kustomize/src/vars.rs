@@ -80,7 +80,7 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
             && *gvk == variable.kind
             && (variable.namespace.is_empty() || space(&variable.namespace) == space(namespace))
     };
-    let mut places = Vec::new();
+    let mut locations = Vec::new();
     for (at, resource) in resources.iter().enumerate() {
         let object = &resource.object;
         let gvk = object.gvk();
@@ -93,10 +93,10 @@ fn note(variable: &Variable, resources: &mut Resources) -> Result<(), Diagnostic
             fits(&gvk, &it.name, &it.namespace)
         };
         if now || resource.previous.iter().any(before) {
-            places.push(at);
+            locations.push(at);
         }
     }
-    match places.as_slice() {
+    match locations.as_slice() {
         [at] => {
             if let Some(resource) = resources.get_mut(*at) {
                 resource.variables.push(variable.name.clone());

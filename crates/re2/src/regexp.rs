@@ -65,16 +65,16 @@ impl Regexp {
     pub fn find_all(&self, text: &[u8], limit: Option<usize>) -> Vec<Range<usize>> {
         let text = Text::new(text);
         let mut found = Vec::new();
-        let (mut place, mut previous_end) = (0, None);
-        while limit.is_none_or(|limit| found.len() < limit) && place <= text.valid.len() {
-            let Some(next) = self.compiled.find_at(&text.valid, place) else {
+        let (mut position, mut previous_end) = (0, None);
+        while limit.is_none_or(|limit| found.len() < limit) && position <= text.valid.len() {
+            let Some(next) = self.compiled.find_at(&text.valid, position) else {
                 break;
             };
-            let is_counted = next.end() != place || previous_end != Some(next.start());
-            if next.end() == place {
-                place += text.width(place).max(1);
+            let is_counted = next.end() != position || previous_end != Some(next.start());
+            if next.end() == position {
+                position += text.width(position).max(1);
             } else {
-                place = next.end();
+                position = next.end();
             }
             previous_end = Some(next.end());
             if is_counted {
@@ -99,25 +99,25 @@ impl Regexp {
     fn replace(&self, bytes: &[u8], mut put: impl FnMut(&mut Vec<u8>, &Match)) -> Vec<u8> {
         let text = Text::new(bytes);
         let mut out = Vec::new();
-        let (mut last_end, mut place) = (0, 0);
-        while place <= text.valid.len() {
-            let Some(captures) = self.compiled.captures_at(&text.valid, place) else {
+        let (mut last_end, mut position) = (0, 0);
+        while position <= text.valid.len() {
+            let Some(captures) = self.compiled.captures_at(&text.valid, position) else {
                 break;
             };
             let (start, end) = captures
                 .get(0)
-                .map_or((place, place), |it| (it.start(), it.end()));
+                .map_or((position, position), |it| (it.start(), it.end()));
             let found = original(&text, &captures);
             out.extend_from_slice(slice(bytes, text.original(last_end), text.original(start)));
             if end > last_end || start == 0 {
                 put(&mut out, &found);
             }
             last_end = end;
-            let width = text.width(place);
-            place = if place + width > end {
-                place + width
-            } else if place + 1 > end {
-                place + 1
+            let width = text.width(position);
+            position = if position + width > end {
+                position + width
+            } else if position + 1 > end {
+                position + 1
             } else {
                 end
             };
@@ -221,8 +221,8 @@ fn reference(template: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 fn original(text: &Text<'_>, captures: &regex::Captures<'_>) -> Match {
-    let place = |it: regex::Match<'_>| text.original(it.start())..text.original(it.end());
-    captures.iter().map(|group| group.map(place)).collect()
+    let position = |it: regex::Match<'_>| text.original(it.start())..text.original(it.end());
+    captures.iter().map(|group| group.map(position)).collect()
 }
 
 fn slice(text: &[u8], start: usize, end: usize) -> &[u8] {

@@ -33,13 +33,13 @@ impl<'t> Text<'t> {
     }
 
     /// The position in the original for a position in `valid`.
-    pub(crate) fn original(&self, place: usize) -> usize {
-        place - 2 * self.replaced.partition_point(|end| *end <= place)
+    pub(crate) fn original(&self, position: usize) -> usize {
+        position - 2 * self.replaced.partition_point(|end| *end <= position)
     }
 
     /// The length of the character at a position; 0 at the end.
-    pub(crate) fn width(&self, place: usize) -> usize {
-        let rest = self.valid.get(place..).unwrap_or("");
+    pub(crate) fn width(&self, position: usize) -> usize {
+        let rest = self.valid.get(position..).unwrap_or("");
         rest.chars().next().map_or(0, char::len_utf8)
     }
 }

@@ -23,12 +23,12 @@ pub fn set_in_text(
         return Err(uneditable(path, Span::new(source, 0..0)).into());
     };
     // Stored for an error after the document is changed.
-    let place = root.nearest_on_path(path).span().clone();
-    let edit = Draft::of(root).descend(path.steps(), value);
+    let location = root.nearest_on_path(path).span().clone();
+    let edit = Draft::new(root).descend(path.steps(), value);
     if let Some(root) = documents.get_mut(document) {
         put(root, path.steps(), value.clone());
     }
-    applied(source, edit, &documents).ok_or_else(|| uneditable(path, place).into())
+    applied(source, edit, &documents).ok_or_else(|| uneditable(path, location).into())
 }
 
 /// The text of `source` without the entry at `path`. A map without its last entry becomes `{}`.
@@ -45,7 +45,7 @@ pub fn remove_from_text(
     let (Some(root), Some(Step::Key(key))) = (documents.get_mut(document), last) else {
         return Err(uneditable(path, Span::new(source, 0..0)).into());
     };
-    let place = root.nearest_on_path(path).span().clone();
+    let location = root.nearest_on_path(path).span().clone();
     let Some(mapping) = root.at_path(&parent).and_then(Node::as_mapping) else {
         return Ok(source.text.to_string());
     };
@@ -57,7 +57,7 @@ pub fn remove_from_text(
     if let Some(mapping) = at_path_mut(root, parent.steps()).and_then(Node::as_mapping_mut) {
         mapping.remove(&key);
     }
-    applied(source, edit, &documents).ok_or_else(|| uneditable(path, place).into())
+    applied(source, edit, &documents).ok_or_else(|| uneditable(path, location).into())
 }
 
 /// The edited text, if it is parsed as `wanted`.
@@ -74,10 +74,10 @@ fn applied(source: &Source, edit: Option<Edit>, wanted: &[Node]) -> Option<Strin
     is_as_wanted.then_some(edited)
 }
 
-fn uneditable(path: &FieldPath, place: Span) -> Diagnostic {
+fn uneditable(path: &FieldPath, location: Span) -> Diagnostic {
     let message = format!("`{path}` cannot be changed in place");
     Diagnostic::error("uneditable", message)
-        .at(place)
+        .at(location)
         .help("edit the file yourself; the usual reason is an anchor or alias")
 }
 
@@ -104,7 +104,7 @@ enum Owner<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn of(root: &'a Node) -> Draft<'a> {
+    fn new(root: &'a Node) -> Draft<'a> {
         Draft {
             text: &root.span().source.text,
             node: root,

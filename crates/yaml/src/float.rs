@@ -34,7 +34,7 @@ pub struct FloatDigits {
 
 impl FloatDigits {
     /// The digits of a finite number.
-    pub fn of(value: f64) -> FloatDigits {
+    pub fn new(value: f64) -> FloatDigits {
         let text = shortest_exponential(value.abs());
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         FloatDigits {

@@ -100,7 +100,7 @@ pub enum Tag {
 
 impl Tag {
     /// The tag for a kind of scalar; a collection has none.
-    pub fn of(kind: Kind) -> Tag {
+    pub fn from_kind(kind: Kind) -> Tag {
         match kind {
             Kind::Null => Tag::Null,
             Kind::Bool => Tag::Bool,
@@ -325,7 +325,7 @@ impl Node {
         if let Some(entries) = self.as_mapping_mut() {
             return entries.iter_mut().for_each(|it| it.value.state_types());
         }
-        let tag = Tag::of(self.kind());
+        let tag = Tag::from_kind(self.kind());
         let look = self.value.look_mut();
         *look = match *look {
             Presentation(Style::Flow, Tag::None) => Presentation(Style::Plain, tag),

@@ -48,13 +48,13 @@ pub fn each<T: Send, R: Send>(
 ) -> Vec<R> {
     let run = |item| {
         // Each call collects separately: a shared list would need a lock, and its order would depend on timing.
-        let mut said = Diagnostics::default();
-        (run(item, &mut said), said)
+        let mut found = Diagnostics::default();
+        (run(item, &mut found), found)
     };
     start();
     let done: Vec<(R, Diagnostics)> = items.into_par_iter().map(run).collect();
-    let keep = |(result, said)| {
-        diagnostics.extend(said);
+    let keep = |(result, found)| {
+        diagnostics.extend(found);
         result
     };
     done.into_iter().map(keep).collect()

@@ -19,7 +19,7 @@ pub(super) struct Policy<'a> {
 
 impl<'a> Policy<'a> {
     /// `None` for other objects, and for policies for egress only.
-    pub(super) fn of(object: &'a Object) -> Option<Policy<'a>> {
+    pub(super) fn from_object(object: &'a Object) -> Option<Policy<'a>> {
         if object.kind() != "NetworkPolicy" || &*object.gvk().group != GROUP {
             return None;
         }
@@ -103,7 +103,7 @@ fn admits(
                     ("kubernetes.io/metadata.name", _) => Label::Is(space),
                     (_, None) => Label::Unknown,
                     (key, Some(known)) => {
-                        Label::of(known.node.at_keys(&["metadata", "labels"]), key)
+                        Label::find(known.node.at_keys(&["metadata", "labels"]), key)
                     }
                 };
                 selects(selector, value) != Selects::Never

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::check::environment::EnvironmentObjects;
 use crate::check::pods::{Pod, pods};
-use crate::check::scene::EnvironmentObjects;
 use crate::object::{Label, Object};
 use crate::products::operators::{self, Operators};
 use crate::products::{ManagedPods, kind_of};
@@ -74,7 +74,7 @@ struct Managed {
 }
 
 impl Managed {
-    fn of(object: &Object) -> Option<Managed> {
+    fn from_object(object: &Object) -> Option<Managed> {
         let kind = kind_of(object)?;
         Some(Managed {
             group: &kind.group,
@@ -112,10 +112,10 @@ fn field<'a>(object: &'a Object, path: &[String]) -> Option<&'a Node> {
 
 /// All targets in the namespaces that have policies.
 pub(super) fn targets<'a>(
-    scene: &'a EnvironmentObjects<'_>,
+    environment: &'a EnvironmentObjects<'_>,
     has_policies: impl Fn(&str) -> bool,
 ) -> Vec<Target<'a>> {
-    let objects: Vec<&Object> = scene.objects.iter().map(|it| &*it.object).collect();
+    let objects: Vec<&Object> = environment.objects.iter().map(|it| &*it.object).collect();
     let operators = Operators::find(&objects);
     let namespaces_of = |group: &str| {
         let own = objects
@@ -130,7 +130,7 @@ pub(super) fn targets<'a>(
         .collect();
     let mut found = Vec::new();
     for object in &in_reach {
-        if let Some(managed) = Managed::of(object) {
+        if let Some(managed) = Managed::from_object(object) {
             found.push(Target {
                 title: object.id().to_string(),
                 namespace: object.namespace(),
@@ -142,7 +142,7 @@ pub(super) fn targets<'a>(
         }
     }
     let services = in_reach.iter().filter(|it| is_load_balancer(&it.node));
-    found.extend(services.flat_map(|it| behind(it, &in_reach)));
+    found.extend(services.flat_map(|it| targets_behind(it, &in_reach)));
     found
 }
 
@@ -164,7 +164,7 @@ fn load_balancers_of<'a>(object: &'a Object, managed: &Managed) -> Vec<Target<'a
 
 /// The pods behind a Service of type LoadBalancer: a target for each workload that it selects, or one target with only the labels of
 /// its selector.
-fn behind<'a>(service: &'a Object, objects: &[&'a Object]) -> Vec<Target<'a>> {
+fn targets_behind<'a>(service: &'a Object, objects: &[&'a Object]) -> Vec<Target<'a>> {
     let selector = pairs(service.node.at_keys(&["spec", "selector"]));
     if selector.is_empty() {
         return Vec::new();
@@ -181,7 +181,7 @@ fn behind<'a>(service: &'a Object, objects: &[&'a Object]) -> Vec<Target<'a>> {
         .filter(|it| it.namespace() == service.namespace());
     let mut found = Vec::new();
     for object in neighbours {
-        if let Some(managed) = Managed::of(object) {
+        if let Some(managed) = Managed::from_object(object) {
             let labels = managed.labels(object);
             let is_selected = selector
                 .iter()

@@ -1,6 +1,6 @@
 //! The built-in policy for availability: more than one replica, and a PodDisruptionBudget.
 
-use super::super::scene::{EnvironmentObjects, SourcedObject};
+use super::super::environment::{EnvironmentObjects, SourcedObject};
 use super::diagnostic;
 use crate::diag::{Diagnostic, Severity};
 use crate::load::BuiltinPolicies;
@@ -9,7 +9,7 @@ use crate::yaml::{FieldPath, Node};
 
 pub(super) fn findings(
     name: &str,
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,
 ) -> Vec<Diagnostic> {
     let Some((severity, environments)) = &policies.availability else {
@@ -18,7 +18,7 @@ pub(super) fn findings(
     if !environments.is_empty() && !environments.iter().any(|it| it == name) {
         return Vec::new();
     }
-    let objects = || scene.objects.iter().map(|it| &*it.object);
+    let objects = || environment.objects.iter().map(|it| &*it.object);
     let budgets: Vec<(&str, &Node)> = objects()
         .filter(|it| it.kind() == "PodDisruptionBudget")
         .filter_map(|it| Some((it.namespace(), it.node.at_keys(&["spec", "selector"])?)))
@@ -27,7 +27,7 @@ pub(super) fn findings(
         .filter(|it| it.kind() == "HorizontalPodAutoscaler")
         .collect();
     let mut found = Vec::new();
-    for sourced in &scene.objects {
+    for sourced in &environment.objects {
         if &*sourced.object.gvk().group == "apps"
             && matches!(sourced.object.kind(), "Deployment" | "StatefulSet")
         {
@@ -39,7 +39,7 @@ pub(super) fn findings(
 }
 
 /// The minimum number of replicas; `None` if it is deliberately zero.
-fn least(object: &Object, scalers: &[&Object]) -> Option<i64> {
+fn minimum_replicas(object: &Object, scalers: &[&Object]) -> Option<i64> {
     let is_scaled = |it: &&&Object| {
         let text = |key: &str| {
             it.node
@@ -64,7 +64,7 @@ fn replicas(
     scalers: &[&Object],
     found: &mut Vec<Diagnostic>,
 ) {
-    if least(&sourced.object, scalers) != Some(1) {
+    if minimum_replicas(&sourced.object, scalers) != Some(1) {
         return;
     }
     let message = format!(
@@ -95,7 +95,7 @@ fn budget(
         .at_keys(&["spec", "template", "metadata", "labels"]);
     if budgets.iter().any(|it| {
         it.0 == object.namespace()
-            && selects(Some(it.1), |key| Label::of(labels, key)) == Selects::Always
+            && selects(Some(it.1), |key| Label::find(labels, key)) == Selects::Always
     }) {
         return;
     }

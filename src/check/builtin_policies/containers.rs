@@ -1,29 +1,29 @@
 //! Built-in policies for containers (resources, images, privileges, probes) and for the labels of workloads.
 
+use super::super::environment::{EnvironmentObjects, SourcedObject};
 use super::super::pods::{Pod, pods};
-use super::super::scene::{EnvironmentObjects, SourcedObject};
 use super::diagnostic;
 use crate::diag::{Diagnostic, Severity};
 use crate::load::BuiltinPolicies;
 use crate::yaml::{FieldPath, Node};
 
 /// Tags that are moved to newer images.
-const MOVING: [&str; 9] = [
+const MOVING_TAGS: [&str; 9] = [
     "latest", "head", "edge", "nightly", "main", "master", "stable", "dev", "develop",
 ];
 
 pub(super) fn findings(
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for sourced in &scene.objects {
+    for sourced in &environment.objects {
         let pods = pods(&sourced.object);
         if let (Some((severity, names)), false) = (&policies.labels, pods.is_empty()) {
             labels(sourced, *severity, names, &mut found);
         }
         for pod in &pods {
-            let mut of_pod = OfPod {
+            let mut of_pod = PodPolicies {
                 sourced,
                 policies,
                 pod,
@@ -73,14 +73,14 @@ fn labels(
     ));
 }
 
-struct OfPod<'a, 's> {
+struct PodPolicies<'a, 's> {
     sourced: &'a SourcedObject<'s>,
     policies: &'a BuiltinPolicies,
     pod: &'a Pod<'a>,
     found: &'a mut Vec<Diagnostic>,
 }
 
-impl OfPod<'_, '_> {
+impl PodPolicies<'_, '_> {
     fn diagnostic(
         &mut self,
         code: &'static str,
@@ -186,7 +186,7 @@ impl OfPod<'_, '_> {
             .map(|it| it.1);
         let words = match tag {
             None => format!("runs image `{image}`, which has no tag"),
-            Some(tag) if MOVING.contains(&tag.to_lowercase().as_str()) => {
+            Some(tag) if MOVING_TAGS.contains(&tag.to_lowercase().as_str()) => {
                 format!("runs image `{image}`, whose tag is moved to newer images")
             }
             Some(_) => return,

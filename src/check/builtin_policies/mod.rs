@@ -4,7 +4,7 @@ mod availability;
 mod containers;
 mod standards;
 
-use super::scene::{EnvironmentObjects, SourcedObject};
+use super::environment::{EnvironmentObjects, SourcedObject};
 use crate::diag::{Diagnostic, Severity};
 use crate::load::BuiltinPolicies;
 use crate::yaml::FieldPath;
@@ -12,23 +12,23 @@ use crate::yaml::FieldPath;
 /// The violations of enabled policies in an environment. `minor` is the minor version of Kubernetes.
 pub(super) fn findings(
     name: &str,
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,
     minor: u32,
 ) -> Vec<Diagnostic> {
-    let mut found = of_objects(scene, policies, minor);
-    found.extend(availability::findings(name, scene, policies));
+    let mut found = findings_of_part(environment, policies, minor);
+    found.extend(availability::findings(name, environment, policies));
     found
 }
 
 /// The same for a part of its objects, without policies that objects outside this part could satisfy.
-pub(super) fn of_objects(
-    scene: &EnvironmentObjects<'_>,
+pub(super) fn findings_of_part(
+    environment: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,
     minor: u32,
 ) -> Vec<Diagnostic> {
-    let mut found = containers::findings(scene, policies);
-    found.extend(standards::findings(scene, policies, minor));
+    let mut found = containers::findings(environment, policies);
+    found.extend(standards::findings(environment, policies, minor));
     found
 }
 

@@ -1,7 +1,7 @@
 //! The level of the Pod Security Standards that `pleach.yaml` requires in every namespace.
 
+use super::super::environment::EnvironmentObjects;
 use super::super::pods::pods;
-use super::super::scene::EnvironmentObjects;
 use super::diagnostic;
 use crate::diag::Diagnostic;
 use crate::load::BuiltinPolicies;
@@ -9,7 +9,7 @@ use crate::validate::pod_security::{Level, violations};
 use crate::yaml::FieldPath;
 
 pub(super) fn findings(
-    scene: &EnvironmentObjects<'_>,
+    environment: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,
     minor: u32,
 ) -> Vec<Diagnostic> {
@@ -18,7 +18,7 @@ pub(super) fn findings(
         (policies.restricted, Level::Restricted),
     ];
     let mut found = Vec::new();
-    for sourced in &scene.objects {
+    for sourced in &environment.objects {
         let object = &*sourced.object;
         let group = object.gvk().group;
         let is_pod = object.kind() == "Pod" && group.is_empty();
@@ -42,8 +42,8 @@ pub(super) fn findings(
                     level.name(),
                     broken.join(", ")
                 );
-                let place = FieldPath::dotted("metadata.name");
-                let fault = diagnostic("pod-security", severity, sourced, &place, message);
+                let location = FieldPath::dotted("metadata.name");
+                let fault = diagnostic("pod-security", severity, sourced, &location, message);
                 found.push(
                     fault.help("change the pod; `podSecurity` in pleach.yaml requires the level"),
                 );

@@ -33,7 +33,7 @@ pub(in crate::cli) struct SharedFlags {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    cache_from: Vec<Place>,
+    cache_from: Vec<OptionalAddress>,
     /// Store this run at this address for other machines, if it has no diagnostics
     #[arg(
         long,
@@ -41,19 +41,19 @@ pub(in crate::cli) struct SharedFlags {
         env = "PLEACH_CACHE_TO",
         hide_env_values = true
     )]
-    cache_to: Option<Place>,
+    cache_to: Option<OptionalAddress>,
 }
 
 /// An address, or none: CI services often set unused variables to an empty string.
 #[derive(Clone, Debug)]
-struct Place(Option<StoreAddress>);
+struct OptionalAddress(Option<StoreAddress>);
 
-impl FromStr for Place {
+impl FromStr for OptionalAddress {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Place, String> {
+    fn from_str(text: &str) -> Result<OptionalAddress, String> {
         let address = Some(text).filter(|it| !it.is_empty());
-        address.map(str::parse).transpose().map(Place)
+        address.map(str::parse).transpose().map(OptionalAddress)
     }
 }
 
@@ -103,7 +103,7 @@ impl Shared {
         out: &Path,
         timings: Option<&Arc<Timings>>,
     ) -> Option<Shared> {
-        let store = |it: &Place| Some(Store::new(it.0.clone()?, credentials(), s3()));
+        let store = |it: &OptionalAddress| Some(Store::new(it.0.clone()?, credentials(), s3()));
         let from: Vec<Store> = flags.cache_from.iter().filter_map(store).collect();
         let to = flags.cache_to.as_ref().and_then(store);
         if from.is_empty() && to.is_none() {
@@ -117,7 +117,7 @@ impl Shared {
         let key = format!(
             "{program} {command} {:?} {:?} {}",
             session.global.strict,
-            session.below_top(),
+            session.path_in_repository(),
             out.display()
         );
         let notes = cache.join("stored");
@@ -134,7 +134,7 @@ impl Shared {
     /// The matching run of each store, requested one after the other.
     pub(in crate::cli) fn runs(&self) -> impl Iterator<Item = SharedRun> {
         self.from.iter().filter_map(|store| {
-            self.begins("asking the shared cache");
+            self.start_stage("asking the shared cache");
             let bytes = store.get(&self.name);
             let bytes = bytes.inspect_err(|it| warn("read", store, it)).ok()??;
             let to = self.to.as_ref();
@@ -145,8 +145,8 @@ impl Shared {
         })
     }
 
-    fn begins(&self, stage: &str) {
-        self.timings.iter().for_each(|it| it.begins(stage));
+    fn start_stage(&self, stage: &str) {
+        self.timings.iter().for_each(|it| it.start_stage(stage));
     }
 
     fn read(&self, store: &Store, bytes: &[u8]) -> Option<Portable> {
@@ -160,39 +160,39 @@ impl Shared {
     }
 
     /// Whether a run must be stored. `id` is its ID on this machine.
-    pub(in crate::cli) fn is_wanted(&self, id: &str) -> bool {
+    pub(in crate::cli) fn must_store(&self, id: &str) -> bool {
         let note = std::fs::read_to_string(&self.note).unwrap_or_default();
         let to = self.to.as_ref();
-        to.is_some_and(|it| note != Shared::noted(it, id))
+        to.is_some_and(|it| note != Shared::record_name(it, id))
     }
 
-    fn noted(to: &Store, id: &str) -> String {
+    fn record_name(to: &Store, id: &str) -> String {
         format!("{}\n{id}\n", to.address())
     }
 
     pub(in crate::cli) fn store(&self, run: &Portable, id: &str) {
-        self.begins("writing to the shared cache");
+        self.start_stage("writing to the shared cache");
         let Some((to, bytes)) = self.to.as_ref().zip(run.bytes(&self.key)) else {
             return;
         };
         match to.put(&self.name, &bytes) {
-            Ok(()) => self.note(to, id),
+            Ok(()) => self.record(to, id),
             Err(fault) => warn("write", to, &fault),
         }
     }
 
     /// Stores a run that was found in another store. If it came from the same store, it is only recorded.
-    pub(in crate::cli) fn pass_on(&self, found: &SharedRun, id: &str) {
+    pub(in crate::cli) fn store_found(&self, found: &SharedRun, id: &str) {
         match &self.to {
-            Some(to) if found.is_stored => self.note(to, id),
+            Some(to) if found.is_stored => self.record(to, id),
             Some(_) => self.store(&found.run, id),
             None => {}
         }
     }
 
     /// Records the stored run. A failure only costs time.
-    fn note(&self, to: &Store, id: &str) {
-        let _ = store_private(&self.note, Shared::noted(to, id).as_bytes());
+    fn record(&self, to: &Store, id: &str) {
+        let _ = store_private(&self.note, Shared::record_name(to, id).as_bytes());
     }
 }
 

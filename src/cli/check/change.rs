@@ -16,16 +16,21 @@ pub(super) fn is_clean(
     options: &Options,
 ) -> bool {
     let part = changed.part(session, run_cache, options, false);
-    let Some(part) = part.filter(|it| is_silent(&changed, it, session, options)) else {
+    let Some(part) = part.filter(|it| has_no_findings(&changed, it, session, options)) else {
         return false;
     };
-    run_cache.renew(session, changed, part);
+    run_cache.store_partial(session, changed, part);
     true
 }
 
 /// Whether a change has no findings: the written files are up to date, and the affected environments have no errors. False if only a
 /// complete check can decide this.
-fn is_silent(changed: &Changed, part: &Part, session: &Session<'_>, options: &Options) -> bool {
+fn has_no_findings(
+    changed: &Changed,
+    part: &Part,
+    session: &Session<'_>,
+    options: &Options,
+) -> bool {
     // An AppProject may belong to another environment, and an allow comment may be used or unused in any file.
     let is_local = |tree: &Tree| {
         let mut files = tree.iter();
@@ -44,8 +49,8 @@ fn is_silent(changed: &Changed, part: &Part, session: &Session<'_>, options: &Op
         return lint(compiled, &session.files, Depth::Sync, session.global).is_empty();
     }
     let whole = Options {
-        scope: Scope::of(&compiled.scope.environments),
-        without_proof: true,
+        scope: Scope::for_environments(&compiled.scope.environments),
+        skip_proof: true,
         ..options.clone()
     };
     let whole = compile(&session.files, &whole);

@@ -61,7 +61,7 @@ pub(super) fn run(
     let names: Vec<String> = plan
         .steps
         .iter()
-        .map(|it| session.shown(&it.path))
+        .map(|it| session.printable_path(&it.path))
         .collect();
     let fixes = match count {
         1 => "1 fix".to_string(),
@@ -72,7 +72,7 @@ pub(super) fn run(
         output::note(&format!("would write {fixes} to {names}\n"));
         return Ok(FixOutcome::Shown);
     }
-    if !is_agreed(&format!("write {fixes} to {names}?")) {
+    if !confirm(&format!("write {fixes} to {names}?")) {
         output::note("nothing was written\n");
         return Ok(FixOutcome::Shown);
     }
@@ -113,7 +113,7 @@ fn fixed(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option<
             };
             let (new, left_out) = apply_edits(&text, edits.iter().copied());
             if new != text {
-                count += distinct(&edits) - left_out;
+                count += count_distinct(&edits) - left_out;
                 next.insert(path.clone(), new.into_bytes());
             }
         }
@@ -126,15 +126,15 @@ fn fixed(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option<
 }
 
 /// The number of different edits: a finding in a shared file is reported for each environment.
-fn distinct(edits: &[&Edit]) -> usize {
-    let places = edits
+fn count_distinct(edits: &[&Edit]) -> usize {
+    let locations = edits
         .iter()
         .map(|it| (it.span.start, it.span.end, &it.text));
-    places.collect::<BTreeSet<_>>().len()
+    locations.collect::<BTreeSet<_>>().len()
 }
 
 /// Asks for confirmation at a terminal. Elsewhere, `--fix` is enough.
-fn is_agreed(question: &str) -> bool {
+fn confirm(question: &str) -> bool {
     if !stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return true;
     }

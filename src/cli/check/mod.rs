@@ -108,10 +108,10 @@ fn check_workspace(
     let run_cache = run_cache.filter(|_| !arguments.twice && !is_deep);
     let options = Options {
         observer: progress.observer(),
-        scope: Scope::of(environments),
+        scope: Scope::for_environments(environments),
         cache: cache::open(global),
         with_clusters: true,
-        below_top: session.below_top(),
+        path_in_repository: session.path_in_repository(),
         ..Options::default()
     };
     let is_known = |it: &RunCache| is_known_as_clean(it, session, &options);
@@ -131,7 +131,11 @@ fn check_workspace(
     let mut found = lint(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
-        found.extend(check::twice(&compiled.tree, &again.tree, &compiled.origins));
+        found.extend(check::compare_runs(
+            &compiled.tree,
+            &again.tree,
+            &compiled.origins,
+        ));
     }
     let files = Recorded::new(&session.files);
     found.extend(test::findings(session, &files));
@@ -144,13 +148,13 @@ fn check_workspace(
     let reported = (global.format == Format::Human).then(|| session.report(&found));
     let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
-    let existing = earlier::without(read_output(&folder)?, &earlier, &output_path);
+    let existing = earlier::exclude(read_output(&folder)?, &earlier, &output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, false);
     let is_silent = found.is_empty() && earlier.is_empty() && plan.is_clean();
     if let Some(run_cache) = run_cache.filter(|_| is_silent) {
         let compiled = (&compiled, files.finish());
-        run_cache.keep(session, compiled, &existing, &plan);
+        run_cache.store_up_to_date(session, compiled, &existing, &plan);
     }
     let of_removed = || removed::findings(session, &compiled, &plan);
     report_all(
@@ -228,10 +232,10 @@ fn fix_all(
     global: &Global,
 ) -> Result<fix::FixOutcome> {
     let options = Options {
-        scope: Scope::of(&arguments.selection.environments),
+        scope: Scope::for_environments(&arguments.selection.environments),
         cache: cache::open(global),
         with_clusters: true,
-        below_top: session.below_top(),
+        path_in_repository: session.path_in_repository(),
         ..Options::default()
     };
     fix::run(
@@ -273,7 +277,7 @@ pub(super) fn lint(
     // Unused comments can only be determined for the whole workspace.
     let is_whole = compiled.scope.is_whole();
     allowed(found, compiled, files, &|code| {
-        is_whole && check::is_judged(code)
+        is_whole && check::is_checked(code)
     })
 }
 
@@ -281,7 +285,7 @@ pub(super) fn lint(
 fn deployed_findings(
     compiled: &Compiled,
     files: &dyn Files,
-    demands: check::Demands,
+    demands: check::ValidationOptions,
     global: &Global,
 ) -> Diagnostics {
     match workspace_origins(compiled, files, cache::open(global)) {
@@ -298,8 +302,8 @@ fn deployed_findings(
 }
 
 /// The severity of objects without a schema.
-pub(super) fn demands(global: &Global) -> check::Demands {
-    check::Demands {
+pub(super) fn demands(global: &Global) -> check::ValidationOptions {
+    check::ValidationOptions {
         unknown_kind: match global.strict {
             Some(_) => Severity::Error,
             None => Severity::Note,
@@ -323,10 +327,10 @@ fn allowed(
     files: &dyn Files,
     is_judged: &dyn Fn(&str) -> bool,
 ) -> Diagnostics {
-    let places = found.iter().filter_map(|it| it.span.as_ref());
-    let places: BTreeSet<TreePath> = places.map(|it| it.path().clone()).collect();
+    let locations = found.iter().filter_map(|it| it.span.as_ref());
+    let locations: BTreeSet<TreePath> = locations.map(|it| it.path().clone()).collect();
     let paths = compiled.read_set.files.iter();
-    let paths = paths.filter(|it| Input::is_setting(it) || places.contains(it));
+    let paths = paths.filter(|it| Input::is_setting(it) || locations.contains(it));
     let sources = paths.filter_map(|path| {
         let bytes = files.read(path).ok()?;
         Some(Source::new(

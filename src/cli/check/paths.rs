@@ -21,7 +21,7 @@ use pleach::disk::Folder;
 use pleach::inflate::Inflater;
 use pleach::kustomize::{FILE_NAMES, Options};
 use pleach::layout::{Folder as InputFolder, WORKSPACE};
-use pleach::plain::{Building, Objects, check_objects};
+use pleach::plain::{BuildContext, Objects, check_objects};
 use pleach::remote::WithRemotes;
 use pleach::report::{Format, counted, printable};
 use pleach::tree::TreePath;
@@ -36,18 +36,18 @@ pub(super) fn check(
     global: &Global,
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
-    let begins = |stage: &str| timings.into_iter().for_each(|it| it.begins(stage));
+    let begins = |stage: &str| timings.into_iter().for_each(|it| it.start_stage(stage));
     begins("reading objects");
     let current = session::directory(global)?;
-    let places = places(&arguments.paths, &current)?;
-    let workspace = workspace(&places, &current, global)?;
-    let paths: Vec<Option<PathBuf>> = places.iter().map(Place::path).collect();
-    let target = Target::of(arguments, workspace.as_ref(), &paths)?;
+    let inputs = inputs(&arguments.paths, &current)?;
+    let workspace = workspace(&inputs, &current, global)?;
+    let paths: Vec<Option<PathBuf>> = inputs.iter().map(Input::path).collect();
+    let target = Target::from_arguments(arguments, workspace.as_ref(), &paths)?;
     let mut objects = Objects::default();
-    for place in &places {
-        match place {
-            Place::Text(source) => objects.add_text(source),
-            Place::Path(path) => add(&mut objects, path, &target, global)?,
+    for input in &inputs {
+        match input {
+            Input::Text(source) => objects.add_text(source),
+            Input::Path(path) => add(&mut objects, path, &target, global)?,
         }
     }
     objects.report(target.notes());
@@ -68,23 +68,23 @@ pub(super) fn check(
 }
 
 /// An argument of the user.
-enum Place {
+enum Input {
     /// A file or folder.
     Path(PathBuf),
     /// Standard input, or a pipe.
     Text(Arc<Source>),
 }
 
-impl Place {
+impl Input {
     fn path(&self) -> Option<PathBuf> {
         match self {
-            Place::Path(path) => Some(path.clone()),
-            Place::Text(_) => None,
+            Input::Path(path) => Some(path.clone()),
+            Input::Text(_) => None,
         }
     }
 }
 
-fn places(paths: &[PathBuf], current: &Path) -> Result<Vec<Place>> {
+fn inputs(paths: &[PathBuf], current: &Path) -> Result<Vec<Input>> {
     if paths
         .iter()
         .filter(|it| it.as_os_str() == STANDARD_INPUT)
@@ -93,13 +93,13 @@ fn places(paths: &[PathBuf], current: &Path) -> Result<Vec<Place>> {
     {
         bail!("standard input is given twice");
     }
-    let places = paths.iter().map(|it| place(it, current));
-    places.collect()
+    let inputs = paths.iter().map(|it| input(it, current));
+    inputs.collect()
 }
 
-fn place(path: &Path, current: &Path) -> Result<Place> {
+fn input(path: &Path, current: &Path) -> Result<Input> {
     if path.as_os_str() == STANDARD_INPUT {
-        return Ok(Place::Text(text("<stdin>", std::io::stdin().lock())?));
+        return Ok(Input::Text(text("<stdin>", std::io::stdin().lock())?));
     }
     let full = current.join(path);
     let failed = || format!("cannot read `{}`", path.display());
@@ -111,14 +111,14 @@ fn place(path: &Path, current: &Path) -> Result<Place> {
                 "`{folder}` is a workspace; check it with `pleach -C {folder} check`, or pass a folder of manifests in it"
             );
         }
-        return Ok(Place::Path(full.canonicalize().with_context(failed)?));
+        return Ok(Input::Path(full.canonicalize().with_context(failed)?));
     }
     if metadata.is_file() {
-        return Ok(Place::Path(std::path::absolute(full).with_context(failed)?));
+        return Ok(Input::Path(std::path::absolute(full).with_context(failed)?));
     }
     // In a shell, `<(kubectl get …)` is a pipe.
     let file = std::fs::File::open(&full).with_context(failed)?;
-    Ok(Place::Text(text(&path.display().to_string(), file)?))
+    Ok(Input::Text(text(&path.display().to_string(), file)?))
 }
 
 /// The content of a stream. Invalid UTF-8 is an error here, because there is no file to report it in.
@@ -141,15 +141,15 @@ fn text(name: &str, from: impl std::io::Read) -> Result<Arc<Source>> {
 
 /// The workspace of the current folder, or else of the first path that is in one.
 fn workspace<'g>(
-    places: &[Place],
+    inputs: &[Input],
     current: &Path,
     global: &'g Global,
 ) -> Result<Option<Session<'g>>> {
     if let Some(found) = Session::find_from(global, current)? {
         return Ok(Some(found));
     }
-    for place in places {
-        if let Place::Path(path) = place
+    for input in inputs {
+        if let Input::Path(path) = input
             && let Some(found) = Session::find_from(global, path)?
         {
             return Ok(Some(found));
@@ -170,7 +170,7 @@ fn add(objects: &mut Objects, path: &Path, target: &Target, global: &Global) -> 
     let is_built = path.is_dir() || FILE_NAMES.contains(&own.name());
     if !is_built {
         let inflater = || Inflater::new(target.helm_version, "", &[], None);
-        let building = Building {
+        let building = BuildContext {
             options: &options,
             inflater: &inflater,
         };
@@ -188,7 +188,7 @@ fn add(objects: &mut Objects, path: &Path, target: &Target, global: &Global) -> 
     let charts = charts(global, &pinned)?;
     let version = &target.kubernetes_version;
     let inflater = || Inflater::new(target.helm_version, version, &[], Some(&charts));
-    let building = Building {
+    let building = BuildContext {
         options: &options,
         inflater: &inflater,
     };
@@ -207,7 +207,8 @@ fn report(
     let top = repository_top(current).filter(|_| global.format.is_for_services());
     let display = |path: &TreePath| {
         // Paths of definitions and policies are relative to the workspace; all others to the root of the file system.
-        let folder = InputFolder::of(path).filter(|_| !Path::new("/").join(path.as_str()).exists());
+        let folder =
+            InputFolder::containing(path).filter(|_| !Path::new("/").join(path.as_str()).exists());
         let file = match (workspace, folder) {
             (Some(session), Some(_)) => session.root.join(path.as_str()),
             _ => Path::new("/").join(path.as_str()),
@@ -215,7 +216,7 @@ fn report(
         let below = top.and_then(|it| file.strip_prefix(it).ok()?.to_str());
         match below {
             Some(below) if !path.as_str().starts_with('<') => below.to_string(),
-            _ => session::shown(&file, current, path),
+            _ => session::relative_path(&file, current, path),
         }
     };
     session::report(found, global, &display)

@@ -45,7 +45,7 @@ pub(super) fn check(
     }
     let current = session::directory(global)?;
     let display =
-        |path: &TreePath| session::shown(&session.root.join(path.as_str()), &current, path);
+        |path: &TreePath| session::relative_path(&session.root.join(path.as_str()), &current, path);
     Ok(session::report(&checked.found, global, &display))
 }
 

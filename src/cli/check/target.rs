@@ -29,7 +29,7 @@ pub(super) struct Target {
 
 impl Target {
     /// `paths` are the named files and folders, with `None` for each stream.
-    pub(super) fn of(
+    pub(super) fn from_arguments(
         arguments: &Arguments,
         workspace: Option<&Session<'_>>,
         paths: &[Option<PathBuf>],
@@ -41,7 +41,7 @@ impl Target {
         };
         let asked = match &arguments.kubernetes_version {
             None => None,
-            Some(version) => Some(asked(version)?),
+            Some(version) => Some(requested_version(version)?),
         };
         let kubernetes_version = match &asked {
             Some((version, _)) => version.clone(),
@@ -96,7 +96,7 @@ impl Target {
 }
 
 /// A version for charts, and its minor number.
-fn asked(version: &str) -> Result<(String, u32)> {
+fn requested_version(version: &str) -> Result<(String, u32)> {
     let number = version.trim_start_matches('v');
     let Some(minor) = check::minor(number).filter(|_| version.len() <= number.len() + 1) else {
         bail!("invalid Kubernetes version `{version}`; use the form `1.33`");

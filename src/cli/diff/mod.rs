@@ -8,8 +8,8 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
-use self::sides::{Opened, open};
-use super::comparing::{Comparing, Form, ReportFile};
+use self::sides::{ComparisonSide, open};
+use super::comparison_flags::{ComparisonFlags, Form, ReportFile};
 use super::progress::Progress;
 use super::{Global, Outcome, cache, output, session, tree_slices};
 use pleach::compare::Comparison;
@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
-    comparing: Comparing,
+    comparing: ComparisonFlags,
     /// A link or command to print in `md` if the report is cut
     #[arg(long, value_name = "WHERE")]
     rest: Option<String>,
@@ -72,10 +72,12 @@ pub(in crate::cli) enum Depth {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let sides = open(&arguments.sides, &current)?;
-    let [before, after] = sides.each_ref().map(Opened::state);
+    let [before, after] = sides.each_ref().map(ComparisonSide::state);
     let is_workspace = before.is_workspace() || after.is_workspace();
-    sides.iter().try_for_each(Opened::failure)?;
-    sides.iter().try_for_each(Opened::check_workspace_file)?;
+    sides.iter().try_for_each(ComparisonSide::failure)?;
+    sides
+        .iter()
+        .try_for_each(ComparisonSide::check_workspace_file)?;
     let progress = Progress::start(global, "comparing");
     let salt = salt();
     let workspace = after.config().or_else(|| before.config());
@@ -100,10 +102,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         (false, _) => Ok(compare_folders([&before, &after], &context)),
     };
     // Files that git could not read may look like a workspace that does not render.
-    sides.iter().try_for_each(Opened::failure)?;
+    sides.iter().try_for_each(ComparisonSide::failure)?;
     let mut comparison = comparison?;
     if !is_workspace || arguments.committed || arguments.depth == Depth::Objects {
-        let unread = sides.iter().flat_map(Opened::misnamed);
+        let unread = sides.iter().flat_map(ComparisonSide::misnamed);
         note_misnamed(&mut comparison, unread.collect());
     }
     match is_workspace {
@@ -159,9 +161,9 @@ fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> 
 }
 
 /// Checks that one side has each folder that the user names, if there is no workspace.
-fn check_folders(sides: &[Opened; 2], wanted: &[String]) -> Result<()> {
+fn check_folders(sides: &[ComparisonSide; 2], wanted: &[String]) -> Result<()> {
     for name in wanted {
-        let is_there = |side: &Opened| {
+        let is_there = |side: &ComparisonSide| {
             let state = side.state();
             let folder = TreePath::new(name).map(|it| state.root.join(&it));
             folder.is_some_and(|it| matches!(state.files.kind(&it), Ok(Some(_))))
@@ -195,8 +197,12 @@ fn check_claims(states: [&State<'_>; 2], comparison: &Comparison, wanted: &[Stri
 }
 
 /// Compares the rendered trees of two workspaces. Nothing is applied from a revision without a workspace.
-fn rendered(sides: &[Opened; 2], context: &Context<'_>, global: &Global) -> Result<Comparison> {
-    let states = sides.each_ref().map(Opened::state);
+fn rendered(
+    sides: &[ComparisonSide; 2],
+    context: &Context<'_>,
+    global: &Global,
+) -> Result<Comparison> {
+    let states = sides.each_ref().map(ComparisonSide::state);
     for state in states.iter().filter(|it| !it.is_tree && !it.is_workspace()) {
         output::note(&format!("no workspace in {}\n", state.name));
     }
@@ -241,7 +247,7 @@ fn unrendered(fault: &Unrendered, global: &Global) -> anyhow::Error {
 
 fn print(
     comparison: &Comparison,
-    sides: &[Opened; 2],
+    sides: &[ComparisonSide; 2],
     outputs: &[Option<TreePath>; 2],
     display: &dyn Fn(&TreePath) -> String,
     (arguments, directory): (&Arguments, &Path),
@@ -269,7 +275,7 @@ pub(in crate::cli) struct Printed<'a> {
     /// The names of the sides.
     pub(in crate::cli) names: [&'a str; 2],
     /// The forms of the reports.
-    pub(in crate::cli) comparing: &'a Comparing,
+    pub(in crate::cli) comparing: &'a ComparisonFlags,
     /// The folder of relative paths of reports.
     pub(in crate::cli) directory: &'a Path,
     /// Where to find the rest of the report.

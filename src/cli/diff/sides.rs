@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use super::super::output;
 use super::super::revision::{self, or_head};
-use super::super::session::shown_path;
+use super::super::session::virtual_path;
 use super::super::tree::addresses;
 use pleach::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use pleach::kustomize::FILE_NAMES;
@@ -22,7 +22,7 @@ use pleach::workspace_diff::State;
 
 /// One side of a comparison, with its files open for reading.
 #[derive(Clone)]
-pub(super) struct Opened {
+pub(super) struct ComparisonSide {
     pub(super) name: String,
     files: Arc<dyn Files + Send + Sync>,
     /// The folder of `files` that is compared.
@@ -32,15 +32,15 @@ pub(super) struct Opened {
     /// Whether it is a folder that the user named.
     is_folder: bool,
     /// If both sides are from the same repository: the differences between them.
-    since: Option<Since>,
+    since: Option<ChangesSince>,
     /// The Git revision or work tree, unless it is a folder.
     repository: Option<Arc<Repository>>,
 }
 
 /// Finds the differences from the side before, given the input folders.
-type Since = Arc<dyn Fn(&[TreePath]) -> Result<Changes> + Send + Sync>;
+type ChangesSince = Arc<dyn Fn(&[TreePath]) -> Result<Changes> + Send + Sync>;
 
-impl Opened {
+impl ComparisonSide {
     /// The side as a state of a workspace.
     pub(super) fn state(&self) -> State<'_> {
         State {
@@ -53,7 +53,7 @@ impl Opened {
     }
 
     /// The differences from the side before, if both are from the same repository.
-    pub(super) fn changes(&self, before: &Opened) -> Result<Option<Changes>> {
+    pub(super) fn changes(&self, before: &ComparisonSide) -> Result<Option<Changes>> {
         let since = self.since.as_ref();
         since
             .map(|it| it(&before.state().input_folders()))
@@ -87,7 +87,7 @@ impl Opened {
     /// A path below the repository, or below the folder that the user named. Inputs are below the workspace.
     pub(super) fn display(&self, path: &TreePath, is_rendered: bool) -> String {
         match (is_rendered, self.is_folder) {
-            _ if path.as_str().starts_with('<') => shown_path(path),
+            _ if path.as_str().starts_with('<') => virtual_path(path),
             (true, false) => self.root.join(path).to_string(),
             (false, true) => path.below(&self.root).as_ref().unwrap_or(path).to_string(),
             _ => path.to_string(),
@@ -142,7 +142,7 @@ impl Opened {
 
     /// If the folder of a workspace does not exist on the other side, uses the only workspace of that side, or the one with the
     /// same `pleach.yaml`.
-    fn follow_workspace(&mut self, other: &Opened) {
+    fn follow_workspace(&mut self, other: &ComparisonSide) {
         let mut found = Vec::new();
         let mut open = Walk::new(&*self.files, TreePath::root());
         while let Some(folder) = open.next() {
@@ -166,12 +166,15 @@ impl Opened {
             (_, [only]) => *only,
             _ => return,
         };
-        let place = if root.as_str().is_empty() {
+        let location = if root.as_str().is_empty() {
             "."
         } else {
             root.as_str()
         };
-        output::note(&format!("the workspace is in `{place}` in {}\n", self.name));
+        output::note(&format!(
+            "the workspace is in `{location}` in {}\n",
+            self.name
+        ));
         self.root = root.clone();
     }
 
@@ -184,7 +187,7 @@ impl Opened {
 }
 
 /// The two sides in the arguments. A workspace whose folder was renamed is found.
-pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
+pub(super) fn open(names: &[String], current: &Path) -> Result<[ComparisonSide; 2]> {
     let [mut before, mut after] = open_named(names, current)?;
     let is_revision = !before.is_folder && !after.is_folder;
     match [&before, &after].map(|it| it.state().is_workspace()) {
@@ -199,12 +202,12 @@ pub(super) fn open(names: &[String], current: &Path) -> Result<[Opened; 2]> {
     Ok([before, after])
 }
 
-fn open_named(names: &[String], current: &Path) -> Result<[Opened; 2]> {
+fn open_named(names: &[String], current: &Path) -> Result<[ComparisonSide; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
-    let place = workspace.as_deref().unwrap_or(current);
+    let location = workspace.as_deref().unwrap_or(current);
     let git = || {
         Git::open(
-            place,
+            location,
             if names.len() < 2 {
                 "revision"
             } else {
@@ -217,7 +220,7 @@ fn open_named(names: &[String], current: &Path) -> Result<[Opened; 2]> {
         [range] => match (range.split_once("..."), range.split_once("..")) {
             (Some((a, b)), _) => {
                 let git = git()?;
-                let base = revision::parting(&git.repository, or_head(a), or_head(b), git.what)?;
+                let base = revision::merge_base(&git.repository, or_head(a), or_head(b), git.what)?;
                 git.revisions(&base, or_head(b))
             }
             (None, Some((a, b))) => git()?.revisions(or_head(a), or_head(b)),
@@ -252,14 +255,14 @@ struct Git {
 }
 
 impl Git {
-    fn open(place: &Path, what: &'static str) -> Result<Git> {
-        let repository = Repository::find(place).map_err(|it| match it.is_no_repository() {
+    fn open(location: &Path, what: &'static str) -> Result<Git> {
+        let repository = Repository::find(location).map_err(|it| match it.is_no_repository() {
             true => it.help("without Git, compare two folders: `pleach diff old/ new/`"),
             false => it,
         })?;
         Ok(Git {
             what,
-            root: below(place, repository.root())?,
+            root: below(location, repository.root())?,
             repository: Arc::new(repository),
         })
     }
@@ -268,8 +271,8 @@ impl Git {
         Ok(Arc::new(revision::open(&self.repository, name, self.what)?))
     }
 
-    fn opened(&self, name: &str, files: Arc<dyn Files + Send + Sync>) -> Opened {
-        Opened {
+    fn opened(&self, name: &str, files: Arc<dyn Files + Send + Sync>) -> ComparisonSide {
+        ComparisonSide {
             name: name.to_string(),
             files,
             root: self.root.clone(),
@@ -280,17 +283,17 @@ impl Git {
         }
     }
 
-    fn revisions(&self, before: &str, after: &str) -> Result<[Opened; 2]> {
+    fn revisions(&self, before: &str, after: &str) -> Result<[ComparisonSide; 2]> {
         let (old, new) = (self.revision(before)?, self.revision(after)?);
         let [before, after] = [(before, old.clone()), (after, new.clone())]
             .map(|(name, revision)| self.opened(name, revision));
         let since = move |inputs: &[TreePath]| Ok(old.changes(&new, inputs)?);
-        let since: Option<Since> = Some(Arc::new(since));
-        Ok([before, Opened { since, ..after }])
+        let since: Option<ChangesSince> = Some(Arc::new(since));
+        Ok([before, ComparisonSide { since, ..after }])
     }
 
     /// A revision and the work tree.
-    fn with_work_tree(&self, name: &str) -> Result<[Opened; 2]> {
+    fn with_work_tree(&self, name: &str) -> Result<[ComparisonSide; 2]> {
         let (revision, work_tree) = (self.revision(name)?, WorkTree::open(&self.repository)?);
         let before = self.opened(name, revision.clone());
         let after = self.opened("the work tree", Arc::new(work_tree));
@@ -300,16 +303,16 @@ impl Git {
             revision.add_linked(inputs, &mut changes)?;
             Ok(changes)
         };
-        let since: Option<Since> = Some(Arc::new(since));
-        Ok([before, Opened { since, ..after }])
+        let since: Option<ChangesSince> = Some(Arc::new(since));
+        Ok([before, ComparisonSide { since, ..after }])
     }
 }
 
 /// A folder; its kustomizations may refer to folders anywhere.
-fn open_folder(folder: &Path, name: &str) -> Result<Opened> {
+fn open_folder(folder: &Path, name: &str) -> Result<ComparisonSide> {
     let top = Path::new("/");
     let root = below(folder, top)?;
-    Ok(Opened {
+    Ok(ComparisonSide {
         name: name.to_string(),
         files: Arc::new(Folder::open(top)?),
         top: root.clone(),

@@ -1,6 +1,6 @@
 //! `pleach explain`: the manual page of a code, or where a value comes from.
 
-mod made;
+mod deployed_object;
 mod page;
 mod subject;
 mod value;

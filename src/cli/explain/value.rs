@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use super::super::session::{Session, directory};
 use super::super::{Global, Outcome};
 use super::subject::{no_field, options, print_subject, short_name, whole_name};
-use super::{Form, made};
+use super::{Form, deployed_object};
 use crate::cli::diff::salt;
 use pleach::provenance::{NoTarget, Provenance, Target, find_field};
 use pleach::report::Subject;
@@ -22,10 +22,10 @@ pub(super) fn of_object(
 ) -> Result<Outcome> {
     let session = Session::open_any(global)?;
     if !session.is_workspace() {
-        return made::of_repository(&session, environment, object, field, form, global);
+        return deployed_object::of_repository(&session, environment, object, field, form, global);
     }
     let options = Options {
-        scope: Scope::of(&[environment.to_string()]),
+        scope: Scope::for_environments(&[environment.to_string()]),
         ..options(global)
     };
     let provenance = Provenance::new(&session.files, options);
@@ -44,7 +44,15 @@ pub(super) fn of_object(
         let own = provenance.objects();
         let own = own.filter(|it| it.1.environment.as_deref() == Some(environment));
         let known = own.map(|it| short_name(it.2)).collect();
-        return made::of_workspace(&session, environment, object, field, known, form, global);
+        return deployed_object::of_workspace(
+            &session,
+            environment,
+            object,
+            field,
+            known,
+            form,
+            global,
+        );
     };
     let field = find_field(&target.object.node, field).map_err(|it| no_field(object, &it))?;
     print(&session, &provenance, &Target { field, ..target }, form)
@@ -55,9 +63,11 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
     let session = Session::open(global)?;
     let path = workspace_path(&session, file, global)?;
     let bytes = session.files.read(&path);
-    let bytes = bytes.map_err(|error| anyhow::anyhow!("{}: {error}", session.shown(&path)))?;
+    let bytes =
+        bytes.map_err(|error| anyhow::anyhow!("{}: {error}", session.printable_path(&path)))?;
     let text = String::from_utf8(bytes.to_vec());
-    let text = text.with_context(|| format!("{} is not valid UTF-8", session.shown(&path)))?;
+    let text =
+        text.with_context(|| format!("{} is not valid UTF-8", session.printable_path(&path)))?;
     let provenance = Provenance::new(&session.files, options(global));
     let compiled = provenance.compiled();
     if compiled.diagnostics.has_errors() {
@@ -67,12 +77,16 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
     let Some(below) = output.and_then(|it| path.below(it)) else {
         bail!(
             "{} is not in the output folder; only lines of generated files can be explained",
-            session.shown(&path)
+            session.printable_path(&path)
         );
     };
     match provenance.at_line(&below, &text, line) {
         Ok(target) => print(&session, &provenance, &target, form),
-        Err(reason) => bail!("{}:{line}: {}", session.shown(&path), words(reason)),
+        Err(reason) => bail!(
+            "{}:{line}: {}",
+            session.printable_path(&path),
+            words(reason)
+        ),
     }
 }
 

@@ -46,13 +46,13 @@ pub(super) fn new_findings(
     }
     let render = |files: &dyn Files| {
         let there = load::environments(files);
-        let mut scope = Scope::of(names);
+        let mut scope = Scope::for_environments(names);
         scope.environments.retain(|it| there.contains(it));
         let is_there = names.is_empty() || !scope.is_whole();
         let options = Options {
             scope,
             cache: cache::open(global),
-            without_proof: true,
+            skip_proof: true,
             with_clusters: true,
             ..Options::default()
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 
-use super::run::{clean, staged, unfinished};
+use super::run::{clean, staged, unmerged_files};
 use crate::cli::check::repository::findings;
 use crate::cli::session::{Session, no_workspace};
 use crate::cli::tree::{NOTHING_DEPLOYED, addresses};
@@ -22,7 +22,7 @@ pub(super) fn run(session: &Session<'_>, global: &Global) -> Result<Outcome> {
         unmerged,
     } = repository.index()?;
     let top = TreePath::root();
-    let unmerged = unfinished(&unmerged, &top);
+    let unmerged = unmerged_files(&unmerged, &top);
     if !unmerged.is_empty() {
         return Ok(session.report(&unmerged));
     }

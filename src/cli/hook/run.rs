@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         index,
         unmerged,
     } = repository.index()?;
-    let unmerged = unfinished(&unmerged, &root);
+    let unmerged = unmerged_files(&unmerged, &root);
     if !unmerged.is_empty() {
         return Ok(session.report(&unmerged));
     }
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             false => "no files of the workspace are staged",
         }));
     }
-    let touched = touched([&before, &after], &changes, global);
+    let touched = compile_affected([&before, &after], &changes, global);
     repository.failure()?;
     let Some(compiled) = touched else {
         return Ok(clean("no staged file affects the rendered tree"));
@@ -150,7 +150,7 @@ fn checked(scope: &Scope, number: usize) -> String {
 }
 
 /// Unmerged files of the workspace, from which no tree can be rendered.
-pub(super) fn unfinished(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
+pub(super) fn unmerged_files(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let own = unmerged.iter().filter_map(|it| it.below(root));
     let fault = |path: TreePath| {
         let span = Span::new(&Source::new(path, ""), 0..0);
@@ -172,7 +172,11 @@ pub(super) fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Resu
 }
 
 /// The part that the commit affects, rendered from the index; `None` if it affects nothing.
-fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option<Compiled> {
+fn compile_affected(
+    sides: [&dyn Files; 2],
+    changes: &Changes,
+    global: &Global,
+) -> Option<Compiled> {
     let [before, after] = sides;
     let options = |scope: Scope| Options {
         scope,
@@ -187,8 +191,8 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
     };
     let reads = |scope: &Scope| compile(before, &options(scope.clone())).read_set;
     let mut found = affected(sides, changes, &reads);
-    touch_written(&mut found, after, changes, &workspace.output);
-    if found.environments.get(BASE) == Some(&pleach::affected::Touched::All) {
+    add_generated(&mut found, after, changes, &workspace.output);
+    if found.environments.get(BASE) == Some(&pleach::affected::AffectedClaims::All) {
         return whole();
     }
     let [_, compiled] = compile_change(sides, &options(found.scope()?));
@@ -197,7 +201,7 @@ fn touched(sides: [&dyn Files; 2], changes: &Changes, global: &Global) -> Option
 }
 
 /// Adds the claims and environments whose generated files are staged, because these may have been edited.
-fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, output: &TreePath) {
+fn add_generated(found: &mut Affected, files: &dyn Files, changes: &Changes, output: &TreePath) {
     let names = load::environments(files);
     for path in changes.below(output).filter_map(|it| it.below(output)) {
         let Some(Output::Own {
@@ -211,11 +215,11 @@ fn touch_written(found: &mut Affected, files: &dyn Files, changes: &Changes, out
         };
         let is_environment = names.iter().any(|it| it == folder);
         match claim.filter(|_| !file.is_empty()) {
-            _ if part == OutputPart::Clusters && is_environment => found.touch(folder),
+            _ if part == OutputPart::Clusters && is_environment => found.add_environment(folder),
             Some(claim) if ENGINES.is_base(folder) => {
-                names.iter().for_each(|it| found.touch_claim(it, claim));
+                names.iter().for_each(|it| found.add_claim(it, claim));
             }
-            Some(claim) if is_environment => found.touch_claim(folder, claim),
+            Some(claim) if is_environment => found.add_claim(folder, claim),
             _ => {}
         }
     }
@@ -226,18 +230,20 @@ fn existing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result
     let mut tree = Tree::new();
     let mut open = vec![TreePath::root()];
     while let Some(folder) = open.pop() {
-        let place = output.join(&folder);
-        let failed = || format!("cannot read `{place}` in the index");
-        if files.kind(&place).with_context(failed)? != Some(EntryKind::Folder) {
+        let location = output.join(&folder);
+        let failed = || format!("cannot read `{location}` in the index");
+        if files.kind(&location).with_context(failed)? != Some(EntryKind::Folder) {
             continue;
         }
-        for entry in files.list(&place).with_context(failed)? {
+        for entry in files.list(&location).with_context(failed)? {
             let path = folder.child(&entry.name);
             let may_cover = folder.parts().count() < 2 || compiled.covers(&path.child("x"));
             match entry.kind {
                 EntryKind::Folder if may_cover => open.push(path),
                 EntryKind::File if compiled.covers(&path) => {
-                    let bytes = files.read(&place.child(&entry.name)).with_context(failed)?;
+                    let bytes = files
+                        .read(&location.child(&entry.name))
+                        .with_context(failed)?;
                     tree.insert(path, bytes);
                 }
                 _ => {}
@@ -259,7 +265,7 @@ fn report(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &Tre
             Change::Update => "out of date",
             Change::Delete => "obsolete",
         };
-        let path = session.shown(&output_path.join(&step.path));
+        let path = session.printable_path(&output_path.join(&step.path));
         output::note(&format!("  {word}: {path}\n"));
     }
     if plan.steps.len() > LISTED_MAX {

@@ -19,10 +19,10 @@ pub(super) struct Converter<'a> {
     pub(super) root: &'a Path,
 }
 
-pub(super) fn position(place: lsp::Position) -> Utf16Position {
+pub(super) fn position(location: lsp::Position) -> Utf16Position {
     Utf16Position {
-        line: place.line,
-        unit: place.character,
+        line: location.line,
+        unit: location.character,
     }
 }
 

@@ -9,7 +9,7 @@ mod requests;
 mod server;
 mod transport;
 mod uri;
-mod whole;
+mod workspace_check;
 
 use std::io;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ fn serve(server: &mut Server, events: &Receiver<Event>) -> Outcome {
             }
         }
         if events.is_empty() {
-            server.check_typed();
+            server.check_edited_files();
         }
     }
     Outcome::Findings

@@ -20,7 +20,7 @@ use pleach::tree::TreePath;
 pub(super) type Answer = Result<Json, (ErrorCode, String)>;
 
 /// A file of a workspace.
-pub(super) struct Place<'a> {
+pub(super) struct WorkspaceFile<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) root: &'a Path,
     pub(super) path: &'a TreePath,
@@ -63,7 +63,7 @@ fn answer(value: impl serde::Serialize) -> Answer {
     serde_json::to_value(value).map_err(|it| (ErrorCode::InternalError, it.to_string()))
 }
 
-impl Place<'_> {
+impl WorkspaceFile<'_> {
     fn converter(&self) -> Converter<'_> {
         Converter {
             workspace: self.workspace,
@@ -71,9 +71,9 @@ impl Place<'_> {
         }
     }
 
-    fn offset(&self, place: lsp::Position) -> usize {
+    fn offset(&self, location: lsp::Position) -> usize {
         let text = self.workspace.text(self.path).unwrap_or_default();
-        text::offset(&text, position(place))
+        text::offset(&text, position(location))
     }
 
     /// Answers a request about the file.
@@ -222,11 +222,13 @@ impl Place<'_> {
     /// The rendered text of a claim or of its changes, with the address of the text.
     fn show(&self, is_diff: bool, about: &Json) -> Answer {
         let text = |key: &str| about.get(key).and_then(Json::as_str);
-        let place = about
+        let location = about
             .get("position")
             .cloned()
             .map(serde_json::from_value::<lsp::Position>);
-        let at = place.and_then(Result::ok).map_or(0, |it| self.offset(it));
+        let at = location
+            .and_then(Result::ok)
+            .map_or(0, |it| self.offset(it));
         let found = feature::claim_at(self.workspace, self.path, at);
         let claim = text("claim")
             .map(str::to_string)

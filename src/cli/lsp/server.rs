@@ -15,8 +15,8 @@ use serde_json::{Value as Json, json};
 
 use super::capabilities::initialized;
 use super::convert::{Converter, position};
-use super::requests::{Answer, Place, content, file_of, is_slow};
-use super::{STACK_BYTES, uri, whole};
+use super::requests::{Answer, WorkspaceFile, content, file_of, is_slow};
+use super::{STACK_BYTES, uri, workspace_check};
 use crate::cli::{Global, Outcome};
 use pleach::chart::Cache;
 use pleach::disk::{Folder, find_upwards};
@@ -33,13 +33,16 @@ pub(super) enum Event {
     /// The editor has disconnected.
     Closed,
     /// A whole workspace was checked.
-    Checked { root: PathBuf, found: whole::Found },
+    Checked {
+        root: PathBuf,
+        found: workspace_check::FileDiagnostics,
+    },
     /// A background request is answered.
     Answered { id: RequestId, answer: Answer },
 }
 
 /// A workspace that is open.
-struct Opened {
+struct OpenWorkspace {
     workspace: Workspace,
     /// The version number of each open text in the editor.
     versions: BTreeMap<TreePath, i32>,
@@ -57,7 +60,7 @@ pub(super) struct Server {
     events: Sender<Event>,
     cache: Option<Cache>,
     global: Arc<Global>,
-    opened: BTreeMap<PathBuf, Opened>,
+    opened: BTreeMap<PathBuf, OpenWorkspace>,
     /// The workspace of the last request.
     current: Option<PathBuf>,
     /// The files that were changed and not yet checked.
@@ -135,7 +138,7 @@ impl Server {
             Event::Message(Message::Response(_)) => {}
             Event::Malformed(answer) => self.send(answer),
             Event::Closed => return Some(self.outcome()),
-            Event::Checked { root, found } => self.checked(&root, found),
+            Event::Checked { root, found } => self.finish_check(&root, found),
             Event::Answered { id, answer } => {
                 if self.running.remove(&id) {
                     self.respond(id, answer);
@@ -191,7 +194,7 @@ impl Server {
                 self.is_shut_down = true;
                 self.respond(id, Ok(Json::Null));
             }
-            _ => self.ask(id, &method, params),
+            _ => self.start_request(id, &method, params),
         }
     }
 
@@ -251,7 +254,7 @@ impl Server {
             .install(|| Workspace::new(Arc::new(files), cache));
         self.opened.insert(
             root.to_path_buf(),
-            Opened {
+            OpenWorkspace {
                 workspace,
                 versions: BTreeMap::new(),
                 published: BTreeMap::new(),
@@ -290,13 +293,13 @@ impl Server {
         }
         opened.changed.clear();
         let (root, global, events) = (root.to_path_buf(), self.global.clone(), self.events.clone());
-        whole::start(root, &opened.workspace, global, move |root, found| {
+        workspace_check::start(root, &opened.workspace, global, move |root, found| {
             // The server may have ended.
             let _ = events.send(Event::Checked { root, found });
         });
     }
 
-    fn checked(&mut self, root: &Path, found: whole::Found) {
+    fn finish_check(&mut self, root: &Path, found: workspace_check::FileDiagnostics) {
         let Some(opened) = self.opened.get_mut(root) else {
             return;
         };
@@ -311,7 +314,7 @@ impl Server {
         self.publish(root);
     }
 
-    fn ask(&mut self, id: RequestId, method: &str, params: Json) {
+    fn start_request(&mut self, id: RequestId, method: &str, params: Json) {
         let file = file_of(&params).map(str::to_string);
         let located = file.and_then(|it| self.locate(&it));
         if method == "workspace/textDocumentContent" {
@@ -343,23 +346,23 @@ impl Server {
         if is_slow(method) {
             let method = method.to_string();
             return self.run(id, root, move |workspace, root| {
-                let place = Place {
+                let location = WorkspaceFile {
                     workspace,
                     root,
                     path: &path,
                 };
-                place.answer(&method, params)
+                location.answer(&method, params)
             });
         }
         let Some(opened) = self.opened.get(&root) else {
             return self.respond(id, Ok(Json::Null));
         };
-        let place = Place {
+        let location = WorkspaceFile {
             workspace: &opened.workspace,
             root: &root,
             path: &path,
         };
-        let answer = self.workers.install(|| place.answer(method, params));
+        let answer = self.workers.install(|| location.answer(method, params));
         self.respond(id, answer);
     }
 
@@ -507,7 +510,7 @@ impl Server {
     }
 
     /// Checks the files that were changed since the last time.
-    pub(super) fn check_typed(&mut self) {
+    pub(super) fn check_edited_files(&mut self) {
         let typed = std::mem::take(&mut self.typed);
         let mut roots = BTreeSet::new();
         for (root, path) in typed {

@@ -112,7 +112,7 @@ pub(super) fn start_writer() -> (Sender<Json>, std::thread::JoinHandle<()>) {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Vec<String> {
+    fn methods(text: &str) -> Vec<String> {
         let mut input = io::Cursor::new(text.as_bytes().to_vec());
         let mut found = Vec::new();
         while let Some(received) = receive(&mut input).unwrap() {
@@ -144,12 +144,12 @@ mod tests {
             ("noise\r\n".to_string(), None),
             ("Content-Length: many\r\n\r\n".to_string(), None),
         ] {
-            let found = of(&format!("{bad}{good}"));
+            let found = methods(&format!("{bad}{good}"));
             let expected = code.into_iter().chain(["exit"]);
             assert_eq!(found, expected.collect::<Vec<_>>(), "{bad}");
         }
         // A body that is longer than its header says.
-        let found = of(&format!("Content-Length: 3\r\n\r\n[1] trailing{good}"));
+        let found = methods(&format!("Content-Length: 3\r\n\r\n[1] trailing{good}"));
         assert_eq!(found, ["-32600", "exit"]);
     }
 }

@@ -8,7 +8,7 @@ use pleach::diag::{Diagnostic, Diagnostics};
 
 /// The form of a flag's value.
 #[derive(Clone, Copy)]
-enum Takes {
+enum FlagValue {
     /// No value, or `=true` or `=false`.
     Bool,
     /// A required value.
@@ -19,7 +19,7 @@ enum Takes {
 
 /// The response to a flag.
 #[derive(Clone, Copy)]
-enum Answer {
+enum Handling {
     /// An error. The text says what to do instead.
     Refused(&'static str),
     /// A warning. The flag does not affect the output of Helm either.
@@ -32,11 +32,11 @@ enum Answer {
 struct HelmFlag {
     name: &'static str,
     short: Option<char>,
-    takes: Takes,
-    answer: Answer,
+    takes: FlagValue,
+    answer: Handling,
 }
 
-const fn flag(name: &'static str, takes: Takes, answer: Answer) -> HelmFlag {
+const fn flag(name: &'static str, takes: FlagValue, answer: Handling) -> HelmFlag {
     HelmFlag {
         name,
         short: None,
@@ -52,105 +52,109 @@ const fn short(flag: HelmFlag, short: char) -> HelmFlag {
     }
 }
 
-const CLUSTER: Answer = Answer::Refused(
+const CLUSTER: Handling = Handling::Refused(
     "rendering does not connect to a cluster; use `pleach check` to validate against schemas",
 );
-const PROGRAMS: Answer =
-    Answer::Refused("rendering does not run other programs; pipe the output into one");
-const FILES: Answer = Answer::Refused("the manifests are printed; redirect them to a file");
-const PULLS: Answer = Answer::Refused("rendering does not pull charts; use `pleach vendor`");
-const INSTALLS: Answer = Answer::Unused("rendering does not install anything");
-const CONNECTION: Answer = Answer::Unused("rendering does not connect to a cluster");
-const SETTINGS: Answer =
-    Answer::Unused("rendering does not pull charts and does not read Helm's settings");
-const NOTES: Answer = Answer::Unused("the notes of charts are not printed");
+const PROGRAMS: Handling =
+    Handling::Refused("rendering does not run other programs; pipe the output into one");
+const FILES: Handling = Handling::Refused("the manifests are printed; redirect them to a file");
+const PULLS: Handling = Handling::Refused("rendering does not pull charts; use `pleach vendor`");
+const INSTALLS: Handling = Handling::Unused("rendering does not install anything");
+const CONNECTION: Handling = Handling::Unused("rendering does not connect to a cluster");
+const SETTINGS: Handling =
+    Handling::Unused("rendering does not pull charts and does not read Helm's settings");
+const NOTES: Handling = Handling::Unused("the notes of charts are not printed");
 
 /// All flags of Helm that [`super::Arguments`] does not have.
 const FLAGS: &[HelmFlag] = &[
-    flag("validate", Takes::Bool, CLUSTER),
-    flag("post-renderer", Takes::Text, PROGRAMS),
-    flag("post-renderer-args", Takes::Text, PROGRAMS),
-    flag("output-dir", Takes::Text, FILES),
-    flag("release-name", Takes::Bool, FILES),
+    flag("validate", FlagValue::Bool, CLUSTER),
+    flag("post-renderer", FlagValue::Text, PROGRAMS),
+    flag("post-renderer-args", FlagValue::Text, PROGRAMS),
+    flag("output-dir", FlagValue::Text, FILES),
+    flag("release-name", FlagValue::Bool, FILES),
     flag(
         "dependency-update",
-        Takes::Bool,
-        Answer::Refused("rendering does not pull charts; run `helm dependency update`"),
+        FlagValue::Bool,
+        Handling::Refused("rendering does not pull charts; run `helm dependency update`"),
     ),
     flag(
         "enable-dns",
-        Takes::Bool,
-        Answer::Refused("rendering does not use the network"),
+        FlagValue::Bool,
+        Handling::Refused("rendering does not use the network"),
     ),
-    flag("verify", Takes::Bool, PULLS),
-    flag("keyring", Takes::Text, PULLS),
-    flag("username", Takes::Text, PULLS),
-    flag("password", Takes::Text, PULLS),
-    flag("cert-file", Takes::Text, PULLS),
-    flag("key-file", Takes::Text, PULLS),
-    flag("ca-file", Takes::Text, PULLS),
-    flag("insecure-skip-tls-verify", Takes::Bool, PULLS),
-    flag("plain-http", Takes::Bool, PULLS),
-    flag("pass-credentials", Takes::Bool, PULLS),
-    flag("kubeconfig", Takes::Text, Answer::Namespace),
-    flag("kube-context", Takes::Text, Answer::Namespace),
-    flag("kube-token", Takes::Text, CONNECTION),
-    flag("kube-as-user", Takes::Text, CONNECTION),
-    flag("kube-as-group", Takes::Text, CONNECTION),
-    flag("kube-apiserver", Takes::Text, CONNECTION),
-    flag("kube-ca-file", Takes::Text, CONNECTION),
-    flag("kube-tls-server-name", Takes::Text, CONNECTION),
-    flag("kube-insecure-skip-tls-verify", Takes::Bool, CONNECTION),
-    flag("burst-limit", Takes::Text, CONNECTION),
-    flag("qps", Takes::Text, CONNECTION),
-    flag("registry-config", Takes::Text, SETTINGS),
-    flag("repository-config", Takes::Text, SETTINGS),
-    flag("repository-cache", Takes::Text, SETTINGS),
-    flag("content-cache", Takes::Text, SETTINGS),
+    flag("verify", FlagValue::Bool, PULLS),
+    flag("keyring", FlagValue::Text, PULLS),
+    flag("username", FlagValue::Text, PULLS),
+    flag("password", FlagValue::Text, PULLS),
+    flag("cert-file", FlagValue::Text, PULLS),
+    flag("key-file", FlagValue::Text, PULLS),
+    flag("ca-file", FlagValue::Text, PULLS),
+    flag("insecure-skip-tls-verify", FlagValue::Bool, PULLS),
+    flag("plain-http", FlagValue::Bool, PULLS),
+    flag("pass-credentials", FlagValue::Bool, PULLS),
+    flag("kubeconfig", FlagValue::Text, Handling::Namespace),
+    flag("kube-context", FlagValue::Text, Handling::Namespace),
+    flag("kube-token", FlagValue::Text, CONNECTION),
+    flag("kube-as-user", FlagValue::Text, CONNECTION),
+    flag("kube-as-group", FlagValue::Text, CONNECTION),
+    flag("kube-apiserver", FlagValue::Text, CONNECTION),
+    flag("kube-ca-file", FlagValue::Text, CONNECTION),
+    flag("kube-tls-server-name", FlagValue::Text, CONNECTION),
+    flag("kube-insecure-skip-tls-verify", FlagValue::Bool, CONNECTION),
+    flag("burst-limit", FlagValue::Text, CONNECTION),
+    flag("qps", FlagValue::Text, CONNECTION),
+    flag("registry-config", FlagValue::Text, SETTINGS),
+    flag("repository-config", FlagValue::Text, SETTINGS),
+    flag("repository-cache", FlagValue::Text, SETTINGS),
+    flag("content-cache", FlagValue::Text, SETTINGS),
     flag(
         "debug",
-        Takes::Bool,
-        Answer::Unused("errors always have their location in the chart"),
+        FlagValue::Bool,
+        Handling::Unused("errors always have their location in the chart"),
     ),
-    flag("create-namespace", Takes::Bool, INSTALLS),
-    flag("force", Takes::Bool, INSTALLS),
-    flag("force-replace", Takes::Bool, INSTALLS),
-    flag("force-conflicts", Takes::Bool, INSTALLS),
-    flag("server-side", Takes::Optional("true"), INSTALLS),
-    flag("replace", Takes::Bool, INSTALLS),
-    flag("timeout", Takes::Text, INSTALLS),
-    flag("wait", Takes::Optional("watcher"), INSTALLS),
-    flag("wait-for-jobs", Takes::Bool, INSTALLS),
-    flag("description", Takes::Text, INSTALLS),
-    flag("rollback-on-failure", Takes::Bool, INSTALLS),
-    flag("atomic", Takes::Bool, INSTALLS),
-    flag("take-ownership", Takes::Bool, INSTALLS),
-    short(flag("labels", Takes::Text, INSTALLS), 'l'),
+    flag("create-namespace", FlagValue::Bool, INSTALLS),
+    flag("force", FlagValue::Bool, INSTALLS),
+    flag("force-replace", FlagValue::Bool, INSTALLS),
+    flag("force-conflicts", FlagValue::Bool, INSTALLS),
+    flag("server-side", FlagValue::Optional("true"), INSTALLS),
+    flag("replace", FlagValue::Bool, INSTALLS),
+    flag("timeout", FlagValue::Text, INSTALLS),
+    flag("wait", FlagValue::Optional("watcher"), INSTALLS),
+    flag("wait-for-jobs", FlagValue::Bool, INSTALLS),
+    flag("description", FlagValue::Text, INSTALLS),
+    flag("rollback-on-failure", FlagValue::Bool, INSTALLS),
+    flag("atomic", FlagValue::Bool, INSTALLS),
+    flag("take-ownership", FlagValue::Bool, INSTALLS),
+    short(flag("labels", FlagValue::Text, INSTALLS), 'l'),
     flag(
         "skip-crds",
-        Takes::Bool,
-        Answer::Unused("the files of `crds/` are only printed with `--include-crds`"),
+        FlagValue::Bool,
+        Handling::Unused("the files of `crds/` are only printed with `--include-crds`"),
     ),
     short(
         flag(
             "generate-name",
-            Takes::Bool,
-            Answer::Unused("the default name of a release is `release-name`"),
+            FlagValue::Bool,
+            Handling::Unused("the default name of a release is `release-name`"),
         ),
         'g',
     ),
     flag(
         "disable-openapi-validation",
-        Takes::Bool,
-        Answer::Unused("rendering does not validate; use `pleach check`"),
+        FlagValue::Bool,
+        Handling::Unused("rendering does not validate; use `pleach check`"),
     ),
-    flag("render-subchart-notes", Takes::Bool, NOTES),
-    flag("hide-notes", Takes::Bool, NOTES),
-    flag("colour", Takes::Text, Answer::Refused("use `--color WHEN`")),
+    flag("render-subchart-notes", FlagValue::Bool, NOTES),
+    flag("hide-notes", FlagValue::Bool, NOTES),
+    flag(
+        "colour",
+        FlagValue::Text,
+        Handling::Refused("use `--color WHEN`"),
+    ),
 ];
 
 /// Values that turn a flag off.
-const OFF: [&str; 7] = ["false", "False", "FALSE", "f", "F", "0", "hookOnly"];
+const FALSE_VALUES: [&str; 7] = ["false", "False", "FALSE", "f", "F", "0", "hookOnly"];
 
 /// The flags of [`FLAGS`] that were given.
 #[derive(Clone, Debug, Default)]
@@ -163,17 +167,17 @@ impl HelmFlags {
     }
 
     /// An error for an unsupported flag; warnings for flags without effect.
-    pub(super) fn answer(&self, has_namespace: bool) -> anyhow::Result<Diagnostics> {
+    pub(super) fn check(&self, has_namespace: bool) -> anyhow::Result<Diagnostics> {
         let mut warnings = Diagnostics::default();
         for flag in FLAGS.iter().filter(|it| self.has(it.name)) {
             let name = flag.name;
             let reason = match flag.answer {
-                Answer::Refused(reason) => anyhow::bail!("`--{name}` is not supported: {reason}"),
-                Answer::Namespace if !has_namespace => anyhow::bail!(
+                Handling::Refused(reason) => anyhow::bail!("`--{name}` is not supported: {reason}"),
+                Handling::Namespace if !has_namespace => anyhow::bail!(
                     "`--{name}` is not supported: rendering does not read a kubeconfig; set `--namespace`"
                 ),
-                Answer::Namespace => "rendering does not connect to a cluster",
-                Answer::Unused(reason) => reason,
+                Handling::Namespace => "rendering does not connect to a cluster",
+                Handling::Unused(reason) => reason,
             };
             let message = format!("`--{name}` has no effect: {reason}");
             warnings.push(Diagnostic::warning("unused-flag", message).help("remove it"));
@@ -188,8 +192,10 @@ impl FromArgMatches for HelmFlags {
             let values = matches.get_many::<String>(it.name);
             let last = values.and_then(Iterator::last);
             match it.takes {
-                Takes::Text => last.is_some(),
-                Takes::Bool | Takes::Optional(_) => last.is_some_and(|it| !OFF.contains(&&**it)),
+                FlagValue::Text => last.is_some(),
+                FlagValue::Bool | FlagValue::Optional(_) => {
+                    last.is_some_and(|it| !FALSE_VALUES.contains(&&**it))
+                }
             }
         };
         let given = FLAGS.iter().filter(is_on).map(|it| it.name);
@@ -213,15 +219,15 @@ impl Args for HelmFlags {
                 argument = argument.short(short);
             }
             let of_nothing = match flag.takes {
-                Takes::Text => return command.arg(argument),
-                Takes::Bool => "true",
-                Takes::Optional(value) => value,
+                FlagValue::Text => return command.arg(argument),
+                FlagValue::Bool => "true",
+                FlagValue::Optional(value) => value,
             };
             argument = argument
                 .num_args(0..=1)
                 .require_equals(true)
                 .default_missing_value(of_nothing);
-            if matches!(flag.takes, Takes::Bool) {
+            if matches!(flag.takes, FlagValue::Bool) {
                 argument = argument.value_parser(parse_bool_text);
             }
             command.arg(argument)

@@ -127,7 +127,7 @@ impl From<Major> for HelmVersion {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
-    let mut diagnostics = arguments.others.answer(arguments.namespace.is_some())?;
+    let mut diagnostics = arguments.others.check(arguments.namespace.is_some())?;
     if let Some(value) = &arguments.dry_run {
         check_dry_run(value)?;
     }
@@ -151,8 +151,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     let inflation = inflation(arguments, name, version, cluster);
     let mut warnings = Warnings::default();
-    let read =
-        |name: &str| std::fs::read_to_string(current.join(name)).map_err(|it| go_words(name, &it));
+    let read = |name: &str| {
+        std::fs::read_to_string(current.join(name)).map_err(|it| go_error_text(name, &it))
+    };
     // Helm reads the values first, so their errors are reported first.
     let user = user_values(arguments, &current)?;
     let mut quoted = inflate::quoted_texts(&user, None);
@@ -167,8 +168,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     diagnostics.extend(inflate::warnings(&warnings));
     let text = rendered.map_err(|error| diagnostics.push(inflate::diagnostic(error)));
     let diagnostics = conceal_with(diagnostics, &quoted);
-    let display =
-        |path: &TreePath| session::shown(&Path::new("/").join(path.as_str()), &current, path);
+    let display = |path: &TreePath| {
+        session::relative_path(&Path::new("/").join(path.as_str()), &current, path)
+    };
     let outcome = session::report(&diagnostics, global, &display);
     match text {
         Ok(text) if outcome == Outcome::Clean => {
@@ -263,7 +265,7 @@ fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {
             content
         }
         _ => std::fs::read(current.join(path))
-            .map_err(|it| anyhow::anyhow!(go_words(&shown, &it)))?,
+            .map_err(|it| anyhow::anyhow!(go_error_text(&shown, &it)))?,
     };
     Ok(ValuesFile {
         name: current.join(path).display().to_string(),
@@ -272,7 +274,7 @@ fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {
 }
 
 /// An error of the system in Go's words.
-fn go_words(name: &str, error: &std::io::Error) -> String {
+fn go_error_text(name: &str, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => format!("open {name}: no such file or directory"),
         _ => format!("open {name}: {error}"),
@@ -292,23 +294,23 @@ fn find_chart(
     if path.is_dir() {
         let folder = path.canonicalize()?;
         let files = Folder::open(&folder)?;
-        let place = tree_path(&folder)?;
+        let location = tree_path(&folder)?;
         let loaded = pleach::helm::source::folder_files(&files, &TreePath::root())
             .map_err(HelmError::from)
-            .and_then(|files| load(files, &place, version, warnings));
+            .and_then(|files| load(files, &location, version, warnings));
         return Ok(loaded);
     }
     if path.is_file() {
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{chart}`"))?;
-        let place = tree_path(&path.canonicalize()?)?;
+        let location = tree_path(&path.canonicalize()?)?;
         let files = archive_files(&bytes, chart).map_err(HelmError::from);
-        return Ok(files.and_then(|files| load(files, &place, version, warnings)));
+        return Ok(files.and_then(|files| load(files, &location, version, warnings)));
     }
     let files = pinned(arguments, chart, global)?;
-    let place = TreePath::root().child(&format!("<chart {}>", chart.replace('/', "-")));
+    let location = TreePath::root().child(&format!("<chart {}>", chart.replace('/', "-")));
     Ok(files.map_err(HelmError::from).and_then(|tree| {
         let files = pleach::helm::source::folder_files(&tree, &TreePath::root())?;
-        load(files, &place, version, warnings)
+        load(files, &location, version, warnings)
     }))
 }
 

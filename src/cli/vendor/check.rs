@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::session::{self, Session};
 use super::super::{Outcome, cache};
-use super::{copy, placed};
+use super::{at_request, copy};
 use pleach::chart::{LOCK, Lock, Request};
 use pleach::diag::{Class, Diagnostic, Diagnostics};
 use pleach::disk::Folder;
 use pleach::kustomize::remote::RemoteBase;
 use pleach::load::WorkspaceConfig;
-use pleach::remote::{WithRemotes, wanted};
+use pleach::remote::{WithRemotes, remote_references};
 use pleach::tree::TreePath;
 use pleach::workspace_diff::chart_requests;
 use pleach::{Options, charts};
@@ -21,7 +21,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
         cache: cache::open(session.global),
         ..Options::default()
     };
-    let (requests, said) = match session.is_workspace() {
+    let (requests, diagnosed) = match session.is_workspace() {
         true => charts(&session.files, &options),
         false => {
             let requests = chart_requests(&session.files, cache::open(session.global));
@@ -30,8 +30,8 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     };
     // Missing charts in the lock are all reported below, for ranges and for exact versions.
     let is_reported = |it: &Diagnostic| it.class == Class::Pin;
-    let said = said.into_iter().filter(|it| !is_reported(it));
-    let mut diagnostics: Diagnostics = said.map(session::raise).collect();
+    let diagnosed = diagnosed.into_iter().filter(|it| !is_reported(it));
+    let mut diagnostics: Diagnostics = diagnosed.map(session::warning_as_error).collect();
     // An error of a chart is reported at the claim; the location of a kind's default would be in the kind.
     let reported: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
     let unlocked = |it: &&Request| {
@@ -44,7 +44,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
             continue;
         }
         let fault = Diagnostic::error("missing-chart", message).class(Class::MissingChart);
-        diagnostics.push(placed(request, fault).help("run `pleach vendor` to pin it"));
+        diagnostics.push(at_request(request, fault).help("run `pleach vendor` to pin it"));
     }
     diagnostics.extend(remotes(session, lock));
     let copies = Folder::open(&session.files.locate(&workspace.chart_copies));
@@ -67,7 +67,7 @@ fn remotes(session: &Session<'_>, lock: &Lock) -> Diagnostics {
     let cache = cache::open(session.global);
     let files = WithRemotes::new(&session.files, TreePath::root(), cache);
     let files = files.with_fetched(lock.clone(), BTreeMap::new());
-    let missing = wanted(&files)
+    let missing = remote_references(&files)
         .remotes
         .into_iter()
         .filter_map(|(text, named)| {

@@ -22,7 +22,7 @@ use pleach::diag::{Class, Diagnostic, Diagnostics};
 use pleach::disk::{self, Folder, refuse_links};
 use pleach::fetch::Network;
 use pleach::load::WorkspaceConfig;
-use pleach::remote::{COPIES, copy_name, holds, kept_path};
+use pleach::remote::{COPIES, copy_name, matches_pin, stored_path};
 use pleach::tree::{Files, TreePath};
 use remotes::is_name;
 
@@ -120,7 +120,7 @@ fn copy(files: &dyn Files, folder: &TreePath, pin: &Pin) -> Option<Arc<[u8]>> {
     })
 }
 
-fn placed(request: &Request, fault: Diagnostic) -> Diagnostic {
+fn at_request(request: &Request, fault: Diagnostic) -> Diagnostic {
     match (&request.span, &fault.span) {
         (Some(span), None) => fault.at(span),
         _ => fault,
@@ -258,9 +258,9 @@ impl Vendor<'_> {
         for pin in &new.remotes {
             let name = copy_name(pin);
             let is_there = self.session.files.read(&copies.child(&name));
-            if !is_there.is_ok_and(|it| holds(pin, &it)) {
+            if !is_there.is_ok_and(|it| matches_pin(pin, &it)) {
                 let cache = Folder::open(&self.folder).ok();
-                let bytes = cache.and_then(|it| it.read(&kept_path(pin)).ok());
+                let bytes = cache.and_then(|it| it.read(&stored_path(pin)).ok());
                 let bytes = bytes.with_context(|| {
                     format!("the files of `{}` are no longer in the cache", pin.address)
                 })?;
@@ -271,7 +271,7 @@ impl Vendor<'_> {
         for pin in &self.old.remotes {
             let name = copy_name(pin);
             let bytes = self.session.files.read(&copies.child(&name));
-            if bytes.is_ok_and(|it| holds(pin, &it)) && !names.contains(&name) {
+            if bytes.is_ok_and(|it| matches_pin(pin, &it)) && !names.contains(&name) {
                 disk::remove(&folder.join(&name))?;
             }
         }

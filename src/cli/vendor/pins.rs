@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
 
-use super::{Vendor, copy, placed};
+use super::{Vendor, at_request, copy};
 use pleach::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
 use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
 use pleach::disk::{self, Folder};
-use pleach::fetch::{Located, Place};
+use pleach::fetch::{Located, RepositoryAddress};
 use pleach::tree::{Entry, EntryKind, Files, FilesError, TreePath};
 use pleach::workspace_diff::chart_requests;
 use pleach::yaml::parallel::each;
@@ -68,7 +68,9 @@ impl Vendor<'_> {
             let is_workspace = self.session.is_workspace();
             let pins = workers.install(|| {
                 each(missing.clone(), diagnostics, |request, diagnostics| {
-                    let pinned = self.pin(request).map_err(|fault| placed(request, fault));
+                    let pinned = self
+                        .pin(request)
+                        .map_err(|fault| at_request(request, fault));
                     match pinned {
                         Ok(pin) => Some(pin),
                         // A repository may refer to charts on servers that this user cannot access; all others are pinned.
@@ -129,16 +131,16 @@ impl Vendor<'_> {
 
     /// The pin of a request, with its archive available.
     fn pin(&self, request: &Request) -> Result<Pin, Diagnostic> {
-        let place = self.place(request);
+        let location = self.location(request);
         if let Some(pin) = self.old.pin(request).filter(|_| !self.is_moved(request)) {
-            self.have_again(request, &place, pin)?;
+            self.ensure_pinned(request, &location, pin)?;
             return Ok(Pin {
                 requested: request.requested().to_string(),
                 ..pin.clone()
             });
         }
-        let located = self.network.locate(request, &place)?;
-        let digest = self.have(request, &place, &located)?;
+        let located = self.network.locate(request, &location)?;
+        let digest = self.ensure_cached(request, &location, &located)?;
         Ok(Pin {
             repository: request.repository.clone(),
             name: request.name.clone(),
@@ -151,22 +153,27 @@ impl Vendor<'_> {
         })
     }
 
-    fn place(&self, request: &Request) -> Place {
+    fn location(&self, request: &Request) -> RepositoryAddress {
         let address = self.workspace.mirrored(&request.repository);
         let source = self.workspace.source(&address);
         let insecure = source.and_then(|it| it.access.get("insecure")?.as_bool());
-        Place {
+        RepositoryAddress {
             plain: request.plain || insecure == Some(true),
             address,
         }
     }
 
     /// Ensures that the archive of a pin is available. Its location may have changed, but not its content.
-    fn have_again(&self, request: &Request, place: &Place, pin: &Pin) -> Result<(), Diagnostic> {
+    fn ensure_pinned(
+        &self,
+        request: &Request,
+        location: &RepositoryAddress,
+        pin: &Pin,
+    ) -> Result<(), Diagnostic> {
         if copy(&self.session.files, &self.workspace.chart_copies, pin).is_some() {
             return Ok(());
         }
-        match self.have(request, place, &Located::of(pin)) {
+        match self.ensure_cached(request, location, &Located::from_pin(pin)) {
             // A different archive is reported because of its digest; any other error may be specific to this mirror.
             Err(fault) if fault.class != Class::WrongDigest => {}
             had => return had.map(drop),
@@ -176,10 +183,10 @@ impl Vendor<'_> {
             digest: None,
             ..request.clone()
         };
-        let located = self.network.locate(&exact, place)?;
-        self.have(
+        let located = self.network.locate(&exact, location)?;
+        self.ensure_cached(
             request,
-            place,
+            location,
             &Located {
                 digest: Some(pin.digest.clone()),
                 ..located
@@ -189,10 +196,10 @@ impl Vendor<'_> {
     }
 
     /// Ensures that an archive is in the cache, and returns its digest.
-    fn have(
+    fn ensure_cached(
         &self,
         request: &Request,
-        place: &Place,
+        location: &RepositoryAddress,
         located: &Located,
     ) -> Result<String, Diagnostic> {
         let cached = |wanted: &String| {
@@ -204,7 +211,7 @@ impl Vendor<'_> {
             return Ok(digest);
         }
         self.progress.set(format!("pulling {}", request.name));
-        let bytes = self.network.pull(request, place, located)?;
+        let bytes = self.network.pull(request, location, located)?;
         self.pulled.fetch_add(1, Ordering::Relaxed);
         let digest = digest(&bytes);
         let file = self.folder.join(cache_path(&digest).as_str());

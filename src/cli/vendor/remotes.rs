@@ -13,7 +13,8 @@ use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
 use pleach::disk::{self, Folder};
 use pleach::kustomize::remote::RemoteBase;
 use pleach::remote::{
-    Kept, Named, Record, Remote, Wanted, WithRemotes, floating_path, kept_path, wanted,
+    Record, Remote, RemoteReference, RemoteReferences, StoredRemote, WithRemotes, floating_path,
+    remote_references, stored_path,
 };
 use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::parallel::each;
@@ -40,11 +41,11 @@ impl Fetched {
 
 /// The result of one round.
 struct Round {
-    wanted: Wanted,
+    references: RemoteReferences,
     record: Record,
     /// The addresses that are available, and the texts of those that are missing.
     there: BTreeSet<String>,
-    open: Vec<(String, Named)>,
+    open: Vec<(String, RemoteReference)>,
 }
 
 /// Everything that was fetched in this run.
@@ -56,7 +57,7 @@ struct Fetches {
 }
 
 impl Fetches {
-    fn is_lost(&self, text: &str, named: &Named) -> bool {
+    fn is_lost(&self, text: &str, named: &RemoteReference) -> bool {
         let address = named.base.as_ref().map(RemoteBase::address);
         self.lost.contains(text) || address.is_some_and(|it| self.lost.contains(&it))
     }
@@ -77,8 +78,8 @@ impl Vendor<'_> {
             let files = workers.install(|| self.fetch_files(&round, diagnostics));
             let is_new = !files.is_empty();
             fetches.fetched.extend(files);
-            let wanted = self.repositories(&round, &mut fetches, diagnostics);
-            let cloned = workers.install(|| self.fetch_repositories(wanted, diagnostics));
+            let references = self.repositories(&round, &mut fetches, diagnostics);
+            let cloned = workers.install(|| self.fetch_repositories(references, diagnostics));
             let is_new = is_new || !cloned.is_empty();
             for (address, fetched) in cloned {
                 match fetched {
@@ -93,7 +94,7 @@ impl Vendor<'_> {
             }
             if !(is_new || has_more) {
                 let pins = self.keep(&round, &fetches, diagnostics)?;
-                return Ok(pins.map(|pins| (pins, round.wanted.charts)));
+                return Ok(pins.map(|pins| (pins, round.references.charts)));
             }
         }
         bail!("remote bases are nested more than {ROUNDS_MAX} levels deep");
@@ -121,9 +122,9 @@ impl Vendor<'_> {
         let fetched = fetched.map(|(address, it)| (address.clone(), it.remote()));
         let files = WithRemotes::new(&self.session.files, TreePath::root(), cache)
             .with_fetched(self.kept_remotes(), fetched.collect());
-        let wanted = wanted(&files);
+        let references = remote_references(&files);
         let (mut there, mut open) = (BTreeSet::new(), Vec::new());
-        for (text, named) in &wanted.remotes {
+        for (text, named) in &references.remotes {
             match named.found(text, &files) {
                 Some(address) => drop(there.insert(address)),
                 None if fetches.is_lost(text, named) => {}
@@ -132,7 +133,7 @@ impl Vendor<'_> {
         }
         Round {
             record: files.record(),
-            wanted,
+            references,
             there,
             open,
         }
@@ -141,7 +142,7 @@ impl Vendor<'_> {
     /// Fetches the addresses that may be files.
     fn fetch_files(&self, round: &Round, diagnostics: &mut Diagnostics) -> Vec<(String, Fetched)> {
         let may_be_files = round.open.iter().filter(|it| it.1.may_be_file);
-        let files: Vec<&(String, Named)> = may_be_files.collect();
+        let files: Vec<&(String, RemoteReference)> = may_be_files.collect();
         let found = each(files, diagnostics, |(text, named), diagnostics| {
             self.progress.set(format!("fetching {text}"));
             let pin = self.old.remote(text).filter(|_| !self.moves(text));
@@ -150,11 +151,11 @@ impl Vendor<'_> {
                 // If the server has no such file, the address may be a repository.
                 Err(_) if named.base.is_some() => return None,
                 Err(fault) => {
-                    diagnostics.push(self.softened(fault.at(&named.span)));
+                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&named.span)));
                     return None;
                 }
             };
-            let kept = Kept::File(bytes.clone().into());
+            let kept = StoredRemote::File(bytes.clone().into());
             if pin.is_some_and(|it| it.commit.is_none() && it.digest != kept.digest()) {
                 let message = format!("`{text}` is not the file that was pinned");
                 diagnostics.push(
@@ -177,8 +178,8 @@ impl Vendor<'_> {
         round: &Round,
         fetches: &mut Fetches,
         diagnostics: &mut Diagnostics,
-    ) -> BTreeMap<String, Named> {
-        let mut found: BTreeMap<String, Named> = BTreeMap::new();
+    ) -> BTreeMap<String, RemoteReference> {
+        let mut found: BTreeMap<String, RemoteReference> = BTreeMap::new();
         for (text, named) in &round.open {
             if fetches.fetched.contains_key(text) {
                 continue;
@@ -186,7 +187,7 @@ impl Vendor<'_> {
             let Some(base) = &named.base else {
                 if fetches.lost.insert(text.clone()) {
                     let fault = missing(format!("`{text}`: not found"));
-                    diagnostics.push(self.softened(fault.at(&named.span)));
+                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&named.span)));
                 }
                 continue;
             };
@@ -198,14 +199,15 @@ impl Vendor<'_> {
                     fetches.lost.insert(text.clone());
                     let message =
                         format!("folder `{}` not found in `{}`", base.folder, base.address());
-                    diagnostics.push(self.softened(missing(message).at(&named.span)));
+                    diagnostics
+                        .push(self.as_warning_outside_workspace(missing(message).at(&named.span)));
                 }
             }
         }
         // Only files that builds read are stored of pinned content. If other files are needed, it is fetched again.
         for address in round.record.lacking.keys().chain(&round.record.missing) {
             let pinned = self.old.remote(address).filter(|_| !self.moves(address));
-            let named = round.wanted.remotes.values().find(|it| {
+            let named = round.references.remotes.values().find(|it| {
                 let base = it.base.as_ref();
                 base.is_some_and(|it| it.address() == *address)
             });
@@ -223,11 +225,11 @@ impl Vendor<'_> {
 
     fn fetch_repositories(
         &self,
-        wanted: BTreeMap<String, Named>,
+        references: BTreeMap<String, RemoteReference>,
         diagnostics: &mut Diagnostics,
     ) -> Vec<(String, Option<Fetched>)> {
-        let wanted: Vec<(String, Named)> = wanted.into_iter().collect();
-        each(wanted, diagnostics, |(address, named), diagnostics| {
+        let references: Vec<(String, RemoteReference)> = references.into_iter().collect();
+        each(references, diagnostics, |(address, named), diagnostics| {
             self.progress.set(format!("fetching {address}"));
             let pin = self.old.remote(&address).filter(|_| !self.moves(&address));
             let commit = pin.and_then(|it| it.commit.as_deref());
@@ -239,7 +241,7 @@ impl Vendor<'_> {
                     Some(Fetched::Repository(Arc::new(checkout)))
                 }
                 Some(Err(fault)) => {
-                    diagnostics.push(self.softened(fault.at(&named.span)));
+                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&named.span)));
                     None
                 }
                 None => None,
@@ -263,7 +265,7 @@ impl Vendor<'_> {
             for path in paths {
                 match clone.add_submodule(path) {
                     Ok(added) => has_more |= added,
-                    Err(fault) => diagnostics.push(self.softened(fault)),
+                    Err(fault) => diagnostics.push(self.as_warning_outside_workspace(fault)),
                 }
             }
         }
@@ -288,12 +290,12 @@ impl Vendor<'_> {
                 (None, None) => continue,
             };
             let (kept, commit) = match fetched {
-                Fetched::File(bytes) => (Kept::File(bytes.clone()), None),
+                Fetched::File(bytes) => (StoredRemote::File(bytes.clone()), None),
                 Fetched::Repository(clone) => {
                     let read = round.record.read.get(address).into_iter().flatten();
                     let files = read.filter_map(|it| Some((it.clone(), clone.read(it).ok()?)));
                     (
-                        Kept::Folder(files.collect::<Tree>()),
+                        StoredRemote::Folder(files.collect::<Tree>()),
                         Some(clone.commit.clone()),
                     )
                 }
@@ -311,7 +313,7 @@ impl Vendor<'_> {
             pins.push(pin);
         }
         // Pins of content that could not be fetched now are kept.
-        for (text, named) in &round.wanted.remotes {
+        for (text, named) in &round.references.remotes {
             let address = named.base.as_ref().map(RemoteBase::address);
             let old = [Some(text.clone()), address].into_iter().flatten();
             let old = old.filter_map(|it| self.old.remote(&it));
@@ -321,14 +323,14 @@ impl Vendor<'_> {
     }
 
     fn store_remote(&self, pin: &RemotePin, bytes: &[u8]) -> Result<()> {
-        disk::store(&self.folder.join(kept_path(pin).as_str()), bytes)?;
+        disk::store(&self.folder.join(stored_path(pin).as_str()), bytes)?;
         let note = format!("{} {}\n", pin.digest, pin.commit.as_deref().unwrap_or(""));
         let file = self.folder.join(floating_path(&pin.address).as_str());
         Ok(disk::store(&file, note.as_bytes())?)
     }
 
     /// Outside of a workspace, errors become warnings: a repository may refer to addresses that this user cannot access.
-    fn softened(&self, fault: Diagnostic) -> Diagnostic {
+    fn as_warning_outside_workspace(&self, fault: Diagnostic) -> Diagnostic {
         match self.session.is_workspace() {
             true => fault,
             false => Diagnostic {

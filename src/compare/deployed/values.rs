@@ -15,11 +15,11 @@ pub(super) fn values_without_effect(
     let pairs = new.iter().filter(|it| !excluded.contains(it.0));
     let pairs = pairs.filter_map(|(key, (_, unit))| {
         let before = old.get(key)?.1;
-        let is_same = before.trials.len() == unit.trials.len();
+        let is_same = before.test_releases.len() == unit.test_releases.len();
         let pairs = before
-            .trials
+            .test_releases
             .iter()
-            .zip(&unit.trials)
+            .zip(&unit.test_releases)
             .filter(move |_| is_same);
         Some(pairs.map(|(before, after)| (*unit, &**before, &**after)))
     });

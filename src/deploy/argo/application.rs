@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Setting;
+use super::RenderContext;
 use super::build::{build, folder_inputs, overrides};
 use super::environment::Environment;
 use super::release;
@@ -11,7 +11,7 @@ use super::template::merge_patch;
 use crate::deploy::Placement;
 use crate::deploy::chart::not_shown;
 use crate::deploy::sync::{items, text};
-use crate::deploy::trial::Trial;
+use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::{Origin, Status};
 use crate::diag::{Diagnostics, Severity};
 use crate::inflate::ChartInput;
@@ -26,7 +26,7 @@ pub(in crate::deploy) struct Applied {
     pub(in crate::deploy) origin: Origin,
     pub(in crate::deploy) status: Status,
     /// How its charts were rendered.
-    pub(in crate::deploy) trials: Vec<Arc<Trial>>,
+    pub(in crate::deploy) test_releases: Vec<Arc<TestRelease>>,
     pub(in crate::deploy) read_set: ReadSet,
 }
 
@@ -68,31 +68,31 @@ pub(in crate::deploy) fn destination(application: &Object) -> String {
 
 pub(in crate::deploy) fn apply(
     application: &Object,
-    setting: &Setting<'_>,
-    said: &mut Diagnostics,
+    context: &RenderContext<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Applied {
-    let files = Recorded::new(setting.files);
+    let files = Recorded::new(context.files);
     let all = sources(application);
-    let (mut objects, mut trials, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut objects, mut test_releases, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut origin, mut fault) = (None, None);
     for node in &all {
         let (path, chart) = (text(node, &["path"]), text(node, &["chart"]));
         if !text(node, &["ref"]).is_empty() && path.is_empty() && chart.is_empty() {
             continue;
         }
-        let node = overridden(node, application, &files);
+        let node = with_overrides(node, application, &files);
         let source = Source {
             application,
             node: &node,
             references: &all,
-            environment: Environment::of(application, &node),
+            environment: Environment::new(application, &node),
             files: &files,
-            urls: setting.urls,
+            urls: context.urls,
         };
-        match build(&source, &files, setting, &mut inputs, said) {
+        match build(&source, &files, context, &mut inputs, diagnostics) {
             Ok(built) => {
                 objects.extend(built.objects);
-                trials.extend(built.trial.map(Arc::new));
+                test_releases.extend(built.test_release.map(Arc::new));
                 origin.get_or_insert(built.origin);
             }
             Err(found) => {
@@ -101,8 +101,8 @@ pub(in crate::deploy) fn apply(
                 let severity = found.severity;
                 let mut found = not_shown(&what, found, &at);
                 found.severity = severity.max(Severity::Warning);
-                said.push(found.clone());
-                origin.get_or_insert_with(|| unseen_origin(&node));
+                diagnostics.push(found.clone());
+                origin.get_or_insert_with(|| external_origin(&node));
                 fault.get_or_insert(found);
             }
         }
@@ -111,7 +111,7 @@ pub(in crate::deploy) fn apply(
     if !namespace.is_empty() {
         objects
             .iter_mut()
-            .for_each(|it| setting.facts.default_namespace(it, namespace));
+            .for_each(|it| context.facts.default_namespace(it, namespace));
     }
     Applied {
         status: match fault {
@@ -119,8 +119,8 @@ pub(in crate::deploy) fn apply(
             Some(fault) => Status::Partial(Box::new(fault)),
             None => Status::Built,
         },
-        trials,
-        origin: origin.unwrap_or_else(|| Origin::Elsewhere("no source".to_string())),
+        test_releases,
+        origin: origin.unwrap_or_else(|| Origin::External("no source".to_string())),
         objects,
         inputs,
         read_set: files.finish(),
@@ -130,35 +130,38 @@ pub(in crate::deploy) fn apply(
 /// The charts that an Application installs, or that its kustomization renders, as far as they are available.
 pub(in crate::deploy) fn inputs(
     application: &Object,
-    setting: &Setting<'_>,
-    place: &Placement,
-    said: &mut Diagnostics,
+    context: &RenderContext<'_>,
+    location: &Placement,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Arc<ChartInput>> {
     let all = sources(application);
     let mut inputs = Vec::new();
     for node in &all {
         let is_chart = !text(node, &["chart"]).is_empty();
-        let Some(node) = is_chart.then(|| node.clone()).or_else(|| place.own(node)) else {
+        let Some(node) = is_chart
+            .then(|| node.clone())
+            .or_else(|| location.local_path(node))
+        else {
             continue;
         };
         let source = Source {
             application,
             node: &node,
             references: &all,
-            environment: Environment::of(application, &node),
-            files: setting.files,
-            urls: setting.urls,
+            environment: Environment::new(application, &node),
+            files: context.files,
+            urls: context.urls,
         };
         match is_chart {
             true => {
-                let (place, _) = release::place(&node, None);
-                let chart = setting.charts.load(&place, setting.cluster.helm_version);
+                let (location, _) = release::chart_location(&node, None);
+                let chart = context.charts.load(&location, context.cluster.helm_version);
                 let input = chart.ok().map(|chart| {
-                    release::input(&source, &chart, None, setting.files, setting, said)
+                    release::input(&source, &chart, None, context.files, context, diagnostics)
                 });
                 inputs.extend(input.and_then(Result::ok).map(Arc::new));
             }
-            false => folder_inputs(&source, setting, &mut inputs),
+            false => folder_inputs(&source, context, &mut inputs),
         }
     }
     inputs
@@ -166,7 +169,7 @@ pub(in crate::deploy) fn inputs(
 
 impl Placement {
     /// The path of a source that is a folder of the repository; `None` for other or generated sources.
-    fn own(&self, source: &Node) -> Option<Node> {
+    fn local_path(&self, source: &Node) -> Option<Node> {
         let path = TreePath::new(text(source, &["path"]).trim_start_matches('/'))?;
         let path = match path == self.below_top {
             true => TreePath::root(),
@@ -184,18 +187,18 @@ impl Placement {
     }
 }
 
-fn unseen_origin(node: &Node) -> Origin {
+fn external_origin(node: &Node) -> Origin {
     match text(node, &["chart"]) {
         "" => {
             let (url, path) = (text(node, &["repoURL"]), text(node, &["path"]));
-            Origin::Elsewhere(format!("{url} {path}"))
+            Origin::External(format!("{url} {path}"))
         }
-        _ => Origin::Chart(release::place(node, None).1),
+        _ => Origin::Chart(release::chart_location(node, None).1),
     }
 }
 
 /// A source with the parameters that `.argocd-source.yaml` in its folder sets.
-fn overridden(node: &Node, application: &Object, files: &dyn Files) -> Node {
+fn with_overrides(node: &Node, application: &Object, files: &dyn Files) -> Node {
     let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
     let Some(folder) = folder.filter(|_| text(node, &["chart"]).is_empty()) else {
         return node.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Setting;
+use super::RenderContext;
 use super::kustomize::edit;
 use super::release;
 use super::source::{Built, Source};
@@ -23,21 +23,21 @@ use crate::yaml::{Mapping, Node, parse};
 pub(super) fn build(
     source: &Source<'_>,
     files: &dyn Files,
-    setting: &Setting<'_>,
+    context: &RenderContext<'_>,
     inputs: &mut Vec<Arc<ChartInput>>,
-    said: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Result<Built, Diagnostic> {
     let node = source.node;
     if !text(node, &["chart"]).is_empty() {
-        let (place, _) = release::place(node, None);
+        let (location, _) = release::chart_location(node, None);
         let at = node
             .get("targetRevision")
             .or(node.get("chart"))
             .unwrap_or(node);
-        let chart = setting.charts.load(&place, setting.cluster.helm_version);
-        let chart = chart.map_err(|it| moved(it, at))?;
-        let input = release::input(source, &chart, None, files, setting, said)?;
-        return installed(source, input, setting, inputs);
+        let chart = context.charts.load(&location, context.cluster.helm_version);
+        let chart = chart.map_err(|it| at_reference(it, at))?;
+        let input = release::input(source, &chart, None, files, context, diagnostics)?;
+        return build_chart(source, input, context, inputs);
     }
     let path = node.get("path").unwrap_or(node);
     if !source.is_own(node) {
@@ -61,45 +61,45 @@ pub(super) fn build(
             Err(Diagnostic::warning("unseen-source", message).at(at))
         }
         Kind::Helm => {
-            let (place, _) = release::place(node, Some(&folder));
-            let chart = setting.charts.load(&place, setting.cluster.helm_version);
-            let chart = chart.map_err(|it| moved(it, path))?;
-            let input = release::input(source, &chart, Some(&folder), files, setting, said)?;
-            installed(source, input, setting, inputs)
+            let (location, _) = release::chart_location(node, Some(&folder));
+            let chart = context.charts.load(&location, context.cluster.helm_version);
+            let chart = chart.map_err(|it| at_reference(it, path))?;
+            let input = release::input(source, &chart, Some(&folder), files, context, diagnostics)?;
+            build_chart(source, input, context, inputs)
         }
         Kind::Kustomize => {
-            let objects = kustomized(source, files, &folder, setting, inputs)?;
-            Ok(of_folder(objects, folder))
+            let objects = build_kustomization(source, files, &folder, context, inputs)?;
+            Ok(from_folder(objects, folder))
         }
         Kind::Directory => {
-            let objects = manifests(node, files, &folder, said)?;
-            Ok(of_folder(objects, folder))
+            let objects = manifests(node, files, &folder, diagnostics)?;
+            Ok(from_folder(objects, folder))
         }
     }
 }
 
 /// A chart and its objects. The values are kept for checks, even if Helm reports errors in them.
-fn installed(
+fn build_chart(
     source: &Source<'_>,
     input: ChartInput,
-    setting: &Setting<'_>,
+    context: &RenderContext<'_>,
     inputs: &mut Vec<Arc<ChartInput>>,
 ) -> Result<Built, Diagnostic> {
     let input = Arc::new(input);
     inputs.push(input.clone());
-    release::build(source, &input, setting)
+    release::build(source, &input, context)
 }
 
-fn of_folder(objects: Vec<Object>, folder: TreePath) -> Built {
+fn from_folder(objects: Vec<Object>, folder: TreePath) -> Built {
     Built {
         objects,
         origin: Origin::Folder(folder),
-        trial: None,
+        test_release: None,
     }
 }
 
 /// The error for a chart that is not available, at the line that refers to it.
-fn moved(fault: Diagnostic, at: &Node) -> Diagnostic {
+fn at_reference(fault: Diagnostic, at: &Node) -> Diagnostic {
     match fault.span {
         Some(_) => fault,
         None => fault.at(at),
@@ -136,11 +136,11 @@ fn kind(node: &Node, files: &dyn Files, folder: &TreePath) -> Kind {
     }
 }
 
-fn kustomized(
+fn build_kustomization(
     source: &Source<'_>,
     files: &dyn Files,
     folder: &TreePath,
-    setting: &Setting<'_>,
+    context: &RenderContext<'_>,
     inputs: &mut Vec<Arc<ChartInput>>,
 ) -> Result<Vec<Object>, Diagnostic> {
     let read = read_fields(files, folder).map_err(|faults| {
@@ -162,7 +162,7 @@ fn kustomized(
         load_restriction: LoadRestriction::None,
         ..Options::default()
     };
-    let inflater = setting.cluster.inflater(setting.charts);
+    let inflater = context.cluster.inflater(context.charts);
     let given = Node::mapping(fields);
     let built = build_given(files, folder, &given, Vec::new(), &options, Some(&inflater));
     inputs.extend(inflater.into_inputs());
@@ -175,10 +175,10 @@ fn kustomized(
 /// The charts that the kustomization in the folder of a source renders. Build errors are reported elsewhere.
 pub(super) fn folder_inputs(
     source: &Source<'_>,
-    setting: &Setting<'_>,
+    context: &RenderContext<'_>,
     inputs: &mut Vec<Arc<ChartInput>>,
 ) {
-    let (node, files) = (source.node, setting.files);
+    let (node, files) = (source.node, context.files);
     if !source.is_own(node) {
         return;
     }
@@ -188,7 +188,7 @@ pub(super) fn folder_inputs(
             && names_charts(files, folder, &mut BTreeSet::new())
     };
     if let Some(folder) = folder.filter(is_wanted) {
-        let _ = kustomized(source, files, &folder, setting, inputs);
+        let _ = build_kustomization(source, files, &folder, context, inputs);
     }
 }
 
@@ -221,7 +221,7 @@ fn manifests(
     node: &Node,
     files: &dyn Files,
     folder: &TreePath,
-    said: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Object>, Diagnostic> {
     let options = node.get("directory");
     let option = |field: &str| options.map_or("", |it| text(it, &[field]));
@@ -238,7 +238,7 @@ fn manifests(
         }
         if path.name().ends_with(".jsonnet") {
             let message = format!("`{path}` is not shown: Jsonnet is not evaluated");
-            said.push(
+            diagnostics.push(
                 Diagnostic::warning("unseen-source", message).at(node.get("path").unwrap_or(node)),
             );
             continue;

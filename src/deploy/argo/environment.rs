@@ -11,7 +11,7 @@ pub(super) struct Environment {
 
 impl Environment {
     /// The variables of one source. The commit of a revision is unknown.
-    pub(super) fn of(application: &Object, source: &Node) -> Environment {
+    pub(super) fn new(application: &Object, source: &Node) -> Environment {
         let node = &application.node;
         let own = |text: &str| text.to_string();
         Environment {

@@ -22,13 +22,13 @@ pub(super) use template::{functions_with, go_template};
 
 use crate::deploy::Cluster;
 use crate::deploy::chart::{Charts, Facts};
-use crate::deploy::world::World;
+use crate::deploy::cluster_state::ClusterState;
 use crate::tree::Files;
 
 /// What an Application is rendered from.
-pub(super) struct Setting<'a> {
+pub(super) struct RenderContext<'a> {
     pub(super) files: &'a dyn Files,
-    pub(super) world: &'a World,
+    pub(super) cluster_state: &'a ClusterState,
     pub(super) charts: &'a Charts<'a>,
     pub(super) facts: &'a Facts,
     pub(super) cluster: &'a Cluster,

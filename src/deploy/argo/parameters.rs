@@ -41,8 +41,8 @@ pub(super) fn of_mapping(node: &Node) -> Parameters {
     entries.map(pair).collect()
 }
 
-pub(super) fn texts(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
-    Value::Map(Map::of(&TEXTS, entries.into_iter().collect()))
+pub(super) fn string_map(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
+    Value::Map(Map::with_type(&TEXTS, entries.into_iter().collect()))
 }
 
 /// All leaves by their dotted names, as texts. Empty maps and lists have none.
@@ -67,12 +67,12 @@ fn flatten(prefix: &Str, value: &Value, flat: &mut Parameters) {
                 flatten(&below(&at.to_string()), value, flat);
             }
         }
-        leaf => _ = flat.insert(prefix.clone(), Value::string(shown(leaf))),
+        leaf => _ = flat.insert(prefix.clone(), Value::string(format_value(leaf))),
     }
 }
 
 /// A value as `%v` prints it.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn format_value(value: &Value) -> String {
     let mut out = Vec::new();
     write_value(&mut out, value);
     String::from_utf8_lossy(&out).into_owned()
@@ -104,7 +104,7 @@ pub(super) fn merge(base: &mut Parameters, over: &Parameters) -> Result<(), Stri
                 }
                 let mut merged = entries(base);
                 merge(&mut merged, &entries(over))?;
-                Value::Map(Map::of(base.ty(), merged))
+                Value::Map(Map::with_type(base.ty(), merged))
             }
             _ => value.clone(),
         };
@@ -122,19 +122,19 @@ pub(super) fn combined(first: &Parameters, second: &Parameters) -> Result<Parame
     let as_texts = |it: &Parameters| -> Parameters {
         let pairs = it.iter();
         pairs
-            .map(|(key, value)| (key.clone(), Value::string(shown(value))))
+            .map(|(key, value)| (key.clone(), Value::string(format_value(value))))
             .collect()
     };
     let mut all = as_texts(first);
     for (key, value) in as_texts(second) {
         if let Some(known) = all.get(&key)
-            && shown(known) != shown(&value)
+            && format_value(known) != format_value(&value)
         {
             return Err(format!(
                 "both generators give the parameter `{}`, with the values `{}` and `{}`",
                 key.to_lossy(),
-                shown(known),
-                shown(&value)
+                format_value(known),
+                format_value(&value)
             ));
         }
         all.insert(key, value);

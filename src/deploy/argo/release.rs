@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Setting;
+use super::RenderContext;
 use super::source::{Built, Source};
 use crate::chart::Request;
-use crate::deploy::chart::{Install, Place, install};
+use crate::deploy::chart::{ChartLocation, Install, install};
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
 use crate::deploy::sync::{flag, items, text};
-use crate::deploy::trial::Trial;
+use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::{ChartTitle, Origin};
 use crate::diag::{Diagnostic, Diagnostics, Source as Text};
 use crate::inflate::ChartInput;
@@ -21,13 +21,16 @@ use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{Values, merge, parse, set};
 
 /// The chart of a source: of a repository of charts, or a folder.
-pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTitle) {
+pub(super) fn chart_location(
+    source: &Node,
+    folder: Option<&TreePath>,
+) -> (ChartLocation, ChartTitle) {
     if let Some(folder) = folder {
         let title = ChartTitle {
             name: folder.name().to_string(),
             version: String::new(),
         };
-        return (Place::Folder(folder.clone()), title);
+        return (ChartLocation::Folder(folder.clone()), title);
     }
     let (url, name) = (text(source, &["repoURL"]), text(source, &["chart"]));
     let version = text(source, &["targetRevision"]);
@@ -43,7 +46,7 @@ pub(super) fn place(source: &Node, folder: Option<&TreePath>) -> (Place, ChartTi
     };
     let mut request = Request::new(&url, name, wanted);
     request.span = source.get("chart").map(|it| it.span().outermost());
-    (Place::Remote(request), title)
+    (ChartLocation::Remote(request), title)
 }
 
 /// A chart with the values of a source. Errors: values that cannot be read.
@@ -52,15 +55,15 @@ pub(super) fn input(
     chart: &Arc<LoadedChart>,
     folder: Option<&TreePath>,
     files: &dyn Files,
-    setting: &Setting<'_>,
-    said: &mut Diagnostics,
+    context: &RenderContext<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Result<ChartInput, Diagnostic> {
     let none = Node::null();
     let helm = source.node.get("helm").unwrap_or(&none);
     let mut unseen = Diagnostics::default();
-    let read = values(source, helm, chart, folder, files, setting, &mut unseen);
+    let read = values(source, helm, chart, folder, files, context, &mut unseen);
     let is_partial = !unseen.is_empty();
-    said.extend(unseen);
+    diagnostics.extend(unseen);
     let (values, written) = read?;
     Ok(ChartInput {
         chart: chart.clone(),
@@ -68,7 +71,7 @@ pub(super) fn input(
         written,
         is_partial,
         skip_schema: flag(helm, &["skipSchemaValidation"]),
-        version: setting.cluster.helm_version,
+        version: context.cluster.helm_version,
         asked: None,
     })
 }
@@ -77,7 +80,7 @@ pub(super) fn input(
 pub(super) fn build(
     source: &Source<'_>,
     input: &ChartInput,
-    setting: &Setting<'_>,
+    context: &RenderContext<'_>,
 ) -> Result<Built, Diagnostic> {
     let none = Node::null();
     let helm = source.node.get("helm").unwrap_or(&none);
@@ -107,7 +110,7 @@ pub(super) fn build(
             .collect(),
         written: &input.written,
     };
-    let (facts, cluster) = (setting.facts, setting.cluster);
+    let (facts, cluster) = (context.facts, context.cluster);
     let fault = |error| helm_fault(error, source.node);
     let installed = install(chart, &release, facts, cluster).map_err(fault)?;
     let mut objects = installed.applied(!flag(helm, &["skipCrds"]), true);
@@ -121,7 +124,7 @@ pub(super) fn build(
     Ok(Built {
         objects,
         origin: Origin::Chart(title),
-        trial: Trial::new(chart, &release, facts, cluster).ok(),
+        test_release: TestRelease::new(chart, &release, facts, cluster).ok(),
     })
 }
 
@@ -139,12 +142,12 @@ fn values(
     chart: &LoadedChart,
     folder: Option<&TreePath>,
     files: &dyn Files,
-    setting: &Setting<'_>,
-    said: &mut Diagnostics,
+    context: &RenderContext<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Result<(Values, Vec<Node>), Diagnostic> {
-    let version = setting.cluster.helm_version;
+    let version = context.cluster.helm_version;
     let (mut all, mut documents) = (Values::new(), Vec::new());
-    for (path, bytes, at) in values_files(source, helm, chart, folder, files, said)? {
+    for (path, bytes, at) in values_files(source, helm, chart, folder, files, diagnostics)? {
         let parsed = parse(&bytes, &path, version);
         merge(&mut all, parsed.map_err(|error| helm_fault(error, at))?);
         let text = Text::new(path, String::from_utf8_lossy(&bytes));
@@ -171,7 +174,7 @@ fn values(
         parameters.sort_by_key(|it| text(it, &["name"]));
         for parameter in parameters {
             let value = source.environment.replace(text(parameter, &["value"]));
-            let argument = format!("{}={}", text(parameter, &["name"]), clean(&value));
+            let argument = format!("{}={}", text(parameter, &["name"]), escape_commas(&value));
             set(&mut all, &argument, is_text, version)
                 .map_err(|error| helm_fault(error, parameter))?;
             documents.extend(parameter_as_node(parameter));
@@ -186,7 +189,11 @@ fn values(
             let message = format!("file `{path}` does not exist");
             return Err(Diagnostic::error("missing-path", message).at(parameter));
         };
-        let argument = format!("{}={}", text(parameter, &["name"]), escaped(&content));
+        let argument = format!(
+            "{}={}",
+            text(parameter, &["name"]),
+            escape_for_set(&content)
+        );
         set(&mut all, &argument, true, version).map_err(|error| helm_fault(error, parameter))?;
     }
     Ok((all, documents))
@@ -208,7 +215,7 @@ fn parameter_as_node(parameter: &Node) -> Option<Node> {
 }
 
 /// Argo CD escapes unescaped commas, except those in braces.
-fn clean(value: &str) -> String {
+fn escape_commas(value: &str) -> String {
     if value.starts_with('{') && value.ends_with('}') {
         return value.to_string();
     }
@@ -224,7 +231,7 @@ fn clean(value: &str) -> String {
 }
 
 /// A text that `--set-string` takes as it is.
-fn escaped(value: &str) -> String {
+fn escape_for_set(value: &str) -> String {
     let mut out = String::new();
     for character in value.chars() {
         if matches!(character, '\\' | ',' | '[' | ']' | '{' | '}') {
@@ -252,7 +259,7 @@ fn values_files<'a>(
     chart: &LoadedChart,
     folder: Option<&TreePath>,
     files: &dyn Files,
-    said: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Result<ValuesFiles<'a>, Diagnostic> {
     let (mut found, mut seen): (ValuesFiles<'a>, BTreeSet<TreePath>) = Default::default();
     let ignores_missing = flag(helm, &["ignoreMissingValueFiles"]);
@@ -261,7 +268,7 @@ fn values_files<'a>(
         if written.contains("://") {
             let message =
                 format!("values file `{written}` is not in the repository; its values are ignored");
-            said.push(Diagnostic::warning("unseen-value", message).at(entry));
+            diagnostics.push(Diagnostic::warning("unseen-value", message).at(entry));
             continue;
         }
         let paths = match reference(source, written, entry)? {
@@ -270,7 +277,7 @@ fn values_files<'a>(
                 let message = format!(
                     "values file `{written}` is in {what}, not in this repository; its values are ignored"
                 );
-                said.push(Diagnostic::warning("unseen-value", message).at(entry));
+                diagnostics.push(Diagnostic::warning("unseen-value", message).at(entry));
                 continue;
             }
             Reference::None => {
@@ -285,7 +292,7 @@ fn values_files<'a>(
                         if let Some(own) = own {
                             found.push((
                                 chart
-                                    .place
+                                    .location
                                     .child(own.name.rsplit('/').next().unwrap_or("values")),
                                 own.data.clone(),
                                 entry,

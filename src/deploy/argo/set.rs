@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Setting;
+use super::RenderContext;
 use super::generators::Generators;
 use super::parameters::Parameters;
-use super::template::{Language, bad_template, merge_patch};
+use super::template::{TemplateLanguage, bad_template, merge_patch};
 use crate::deploy::sync::{flag, items};
 use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::object::Object;
@@ -16,30 +16,30 @@ use crate::yaml::{Mapping, Node, parse_one};
 /// Errors: the first fault of a generator or template; the controller then does not change any Application of the set.
 pub(in crate::deploy) fn applications(
     set: &Object,
-    setting: &Setting<'_>,
-    said: &mut Diagnostics,
+    context: &RenderContext<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Object>, Diagnostic> {
-    let language = Language::of(&set.node);
-    let generators = Generators::new(setting, set, &language);
+    let language = TemplateLanguage::from_set(&set.node);
+    let generators = Generators::new(context, set, &language);
     let template = set.node.at_keys(&["spec", "template"]);
     let template = template.cloned().unwrap_or_else(Node::null);
     let mut found = Vec::new();
     for generator in items(&set.node, &["spec", "generators"]) {
-        for generated in generators.run(generator, &template, said)? {
+        for generated in generators.run(generator, &template, diagnostics)? {
             for parameters in generated.parameters {
                 let node = rendered(set, &language, &generated.template, &parameters)?;
                 found.push(application(set, &node));
             }
         }
     }
-    without_duplicates(&mut found, set, said);
+    without_duplicates(&mut found, set, diagnostics);
     Ok(found)
 }
 
 /// The rendered template, with the patch applied.
 fn rendered(
     set: &Object,
-    language: &Language,
+    language: &TemplateLanguage,
     template: &Node,
     parameters: &Parameters,
 ) -> Result<Node, Diagnostic> {
@@ -74,7 +74,7 @@ fn add_finalizer(node: &mut Node, set: &Object) {
 }
 
 /// Reports two Applications with the same name, of which the controller applies neither.
-fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnostics) {
+fn without_duplicates(found: &mut Vec<Object>, set: &Object, diagnostics: &mut Diagnostics) {
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
     for it in found.iter() {
         *count.entry(it.name().to_string()).or_default() += 1;
@@ -83,7 +83,7 @@ fn without_duplicates(found: &mut Vec<Object>, set: &Object, said: &mut Diagnost
     for (name, count) in &count {
         let message = format!("{} generates {count} Applications `{name}`", set.id());
         let help = "Argo CD applies none of them; make the name depend on all parameters";
-        said.push(
+        diagnostics.push(
             Diagnostic::error("duplicate-resource", message)
                 .class(Class::DuplicateObject)
                 .at(&set.node)

@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use crate::deploy::flux::plain;
 use crate::deploy::sync::text;
-use crate::deploy::trial::Trial;
+use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::Origin;
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
@@ -41,5 +41,5 @@ pub(super) struct Built {
     /// The folder or chart of the objects.
     pub(super) origin: Origin,
     /// How its chart was rendered.
-    pub(super) trial: Option<Trial>,
+    pub(super) test_release: Option<TestRelease>,
 }

@@ -12,7 +12,7 @@ use crate::diag::Diagnostic;
 use crate::yaml::{Entry, Mapping, Node, View};
 
 /// How the templates of an ApplicationSet are read.
-pub(super) struct Language {
+pub(super) struct TemplateLanguage {
     /// Whether they are Go templates.
     pub(super) is_go: bool,
     missing_key: MissingKey,
@@ -20,7 +20,7 @@ pub(super) struct Language {
 }
 
 /// The functions that Argo CD adds to sprig's.
-const OWN: &[Function] = &[
+const ARGO_FUNCTIONS: &[Function] = &[
     Function::fixed("normalize", &[Type::String], |_, arguments| {
         let name = String::from_utf8_lossy(arguments.text(0)).into_owned();
         Ok(Value::string(normalized(&name)))
@@ -65,9 +65,9 @@ pub(in crate::deploy) fn go_template(
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-impl Language {
+impl TemplateLanguage {
     /// The language of an ApplicationSet.
-    pub(super) fn of(set: &Node) -> Language {
+    pub(super) fn from_set(set: &Node) -> TemplateLanguage {
         let options = items(set, &["spec", "goTemplateOptions"]).iter();
         let mut options = options.filter_map(|it| match it.as_str()? {
             "missingkey=error" => Some(MissingKey::Error),
@@ -75,10 +75,10 @@ impl Language {
             "missingkey=default" | "missingkey=invalid" => Some(MissingKey::Invalid),
             _ => None,
         });
-        Language {
+        TemplateLanguage {
             is_go: flag(set, &["spec", "goTemplate"]),
             missing_key: options.next_back().unwrap_or_default(),
-            functions: functions_with(OWN),
+            functions: functions_with(ARGO_FUNCTIONS),
         }
     }
 
@@ -90,7 +90,7 @@ impl Language {
                 let data = Value::map(parameters.clone());
                 go_template(text, &data, self.missing_key, &self.functions)
             }
-            false => replaced(text, parameters),
+            false => fast_template(text, parameters),
         }
     }
 
@@ -129,7 +129,7 @@ pub(super) fn bad_template(words: String, at: &Node) -> Diagnostic {
 
 /// Replaces `{{ name }}` by parameters that are strings; other expressions are kept. A text without any complete expression is not
 /// changed. Errors: an expression that does not end.
-fn replaced(text: &str, parameters: &Parameters) -> Result<String, String> {
+fn fast_template(text: &str, parameters: &Parameters) -> Result<String, String> {
     let has_expression = |line: &str| {
         let after = line.split_once("{{");
         after.is_some_and(|(_, after)| after.contains("}}"))
@@ -177,7 +177,7 @@ pub(super) fn merge_patch(node: &Node, patch: &Node) -> Node {
 
 /// Fills empty fields of a template from another one, as mergo does for structs: false and 0 count as empty, and arbitrary JSON
 /// (`valuesObject`) is a single value.
-pub(super) fn filled(node: &Node, base: &Node) -> Node {
+pub(super) fn fill_empty_fields(node: &Node, base: &Node) -> Node {
     let (Some(fields), Some(given)) = (node.as_mapping(), base.as_mapping()) else {
         return if is_empty(node) {
             base.clone()
@@ -190,7 +190,7 @@ pub(super) fn filled(node: &Node, base: &Node) -> Node {
         let name = key.as_str().unwrap_or("");
         let merged = match fields.get(name) {
             Some(own) if name == "valuesObject" && !own.is_null() => own.clone(),
-            Some(own) => filled(own, value),
+            Some(own) => fill_empty_fields(own, value),
             None => value.clone(),
         };
         fields.insert(key.clone(), merged);

@@ -3,7 +3,7 @@
 
 use super::super::scan::is_yaml;
 use super::super::sync::{flag, items, text};
-use super::ignore::Ignored;
+use super::ignore::IgnoreRules;
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::kustomize::FILE_NAMES;
 use crate::tree::{EntryKind, Files, TreePath};
@@ -25,7 +25,7 @@ pub(super) fn read_or_list(
         return Ok(fields);
     }
     let mut found = Vec::new();
-    list(files, folder, &Ignored::of(files, folder), &mut found);
+    list(files, folder, &IgnoreRules::load(files, folder), &mut found);
     let entry = |it: &TreePath| {
         let node = Node::string(format!("./{}", folder.relative(it)));
         match at {
@@ -64,11 +64,11 @@ fn read(files: &dyn Files, path: &TreePath) -> Result<Mapping, Diagnostics> {
 }
 
 /// All manifests below a folder, in the order of a walk. A folder with a kustomization is one entry.
-fn list(files: &dyn Files, folder: &TreePath, ignored: &Ignored, found: &mut Vec<TreePath>) {
+fn list(files: &dyn Files, folder: &TreePath, ignored: &IgnoreRules, found: &mut Vec<TreePath>) {
     let entries = files.list(folder).unwrap_or_default();
     for entry in entries {
         let path = folder.child(&entry.name);
-        if ignored.leaves_out(&path) {
+        if ignored.ignores(&path) {
             continue;
         }
         match entry.kind {

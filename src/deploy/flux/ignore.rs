@@ -25,7 +25,7 @@ const ALWAYS: [&str; 9] = [
 
 /// The rules for a folder of a repository, those of the folders above it included.
 #[derive(Clone, Default)]
-pub(super) struct Ignored {
+pub(super) struct IgnoreRules {
     rules: Vec<Rule>,
 }
 
@@ -38,14 +38,14 @@ struct Rule {
     is_negated: bool,
 }
 
-impl Ignored {
+impl IgnoreRules {
     /// The rules above and in a folder.
-    pub(super) fn of(files: &dyn Files, folder: &TreePath) -> Ignored {
+    pub(super) fn load(files: &dyn Files, folder: &TreePath) -> IgnoreRules {
         let mut above = vec![folder.clone()];
         while let Some(parent) = above.last().and_then(TreePath::parent) {
             above.push(parent);
         }
-        let mut ignored = Ignored::default();
+        let mut ignored = IgnoreRules::default();
         for folder in above.into_iter().rev() {
             ignored.read(files, &folder);
         }
@@ -53,7 +53,7 @@ impl Ignored {
     }
 
     /// These rules and those of a folder below.
-    pub(super) fn below(&self, files: &dyn Files, folder: &TreePath) -> Ignored {
+    pub(super) fn below(&self, files: &dyn Files, folder: &TreePath) -> IgnoreRules {
         let mut ignored = self.clone();
         ignored.read(files, folder);
         ignored
@@ -91,7 +91,7 @@ impl Ignored {
     }
 
     /// Whether a path is ignored, by a rule for itself or for a folder above it: the last rule that matches any of them applies.
-    fn leaves_out_below(&self, path: &TreePath) -> bool {
+    fn ignores_with_parents(&self, path: &TreePath) -> bool {
         let above = || std::iter::successors(Some(path.clone()), TreePath::parent);
         if above().any(|it| ALWAYS.contains(&it.name())) {
             return true;
@@ -107,7 +107,7 @@ impl Ignored {
     }
 
     /// Whether a name in a folder is ignored: the last matching rule applies.
-    pub(super) fn leaves_out(&self, path: &TreePath) -> bool {
+    pub(super) fn ignores(&self, path: &TreePath) -> bool {
         if ALWAYS.contains(&path.name()) {
             return true;
         }
@@ -123,7 +123,7 @@ impl Ignored {
 /// Files, except those that a source excludes from its artifact.
 pub(in crate::deploy) struct WithoutIgnored<'a> {
     files: &'a dyn Files,
-    ignored: Ignored,
+    ignored: IgnoreRules,
 }
 
 /// The files of a source as an engine gets them: without what `spec.ignore` leaves out, which goes after `.sourceignore` at the
@@ -133,14 +133,14 @@ pub(in crate::deploy) fn without_ignored<'a>(
     source: Option<&Object>,
 ) -> Option<WithoutIgnored<'a>> {
     let rules = source?.node.at_keys(&["spec", "ignore"])?.as_str()?;
-    let mut ignored = Ignored::of(files, &TreePath::root());
+    let mut ignored = IgnoreRules::load(files, &TreePath::root());
     ignored.add(rules, &TreePath::root());
     Some(WithoutIgnored { files, ignored })
 }
 
 impl WithoutIgnored<'_> {
-    fn is_there(&self, path: &TreePath) -> bool {
-        !self.ignored.leaves_out_below(path)
+    fn is_visible(&self, path: &TreePath) -> bool {
+        !self.ignored.ignores_with_parents(path)
     }
 
     /// A folder is in the artifact if a file of it is.
@@ -150,7 +150,7 @@ impl WithoutIgnored<'_> {
             for entry in self.files.list(&folder).unwrap_or_default() {
                 let path = folder.child(&entry.name);
                 match entry.kind {
-                    EntryKind::File if self.is_there(&path) => return true,
+                    EntryKind::File if self.is_visible(&path) => return true,
                     EntryKind::Folder => open.add(path),
                     EntryKind::File => {}
                 }
@@ -162,7 +162,7 @@ impl WithoutIgnored<'_> {
 
 impl Files for WithoutIgnored<'_> {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        match self.is_there(path) {
+        match self.is_visible(path) {
             true => self.files.read(path),
             false => Err(FilesError::NotFound),
         }
@@ -172,7 +172,7 @@ impl Files for WithoutIgnored<'_> {
         let mut entries = self.files.list(folder)?;
         entries.retain(|it| {
             let path = folder.child(&it.name);
-            self.is_there(&path) || it.kind == EntryKind::Folder && self.has_files(&path)
+            self.is_visible(&path) || it.kind == EntryKind::Folder && self.has_files(&path)
         });
         Ok(entries)
     }
@@ -187,8 +187,8 @@ impl Files for WithoutIgnored<'_> {
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         Ok(match self.files.kind(path)? {
-            Some(EntryKind::File) if !self.is_there(path) => None,
-            Some(EntryKind::Folder) if !self.is_there(path) && !self.has_files(path) => None,
+            Some(EntryKind::File) if !self.is_visible(path) => None,
+            Some(EntryKind::Folder) if !self.is_visible(path) && !self.has_files(path) => None,
             kind => kind,
         })
     }

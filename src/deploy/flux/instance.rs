@@ -5,7 +5,7 @@ use crate::object::Object;
 use crate::yaml::{Mapping, Node};
 
 /// The Kustomization of `spec.sync`; `None` if the instance has none.
-pub(in crate::deploy) fn synced(instance: &Object) -> Option<Object> {
+pub(in crate::deploy) fn sync_kustomization(instance: &Object) -> Option<Object> {
     let sync = instance.node.at_keys(&["spec", "sync"])?;
     let name = match text(sync, &["name"]) {
         "" => instance.namespace(),

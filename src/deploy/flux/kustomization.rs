@@ -30,7 +30,7 @@ pub(in crate::deploy) fn build(
     object: Option<&Object>,
     variables: Option<&Variables>,
 ) -> Build {
-    built(files, &|files, diagnostics| {
+    record_build(files, &|files, diagnostics| {
         run(files, folder, object, variables, None, diagnostics)
     })
 }
@@ -39,7 +39,7 @@ pub(in crate::deploy) fn build(
 type Builder<'a> = dyn Fn(&dyn Files, &mut Diagnostics) -> Option<Vec<Object>> + 'a;
 
 /// The result of `run`, with the files that it reads.
-fn built(files: &dyn Files, run: &Builder<'_>) -> Build {
+fn record_build(files: &dyn Files, run: &Builder<'_>) -> Build {
     let recorded = Recorded::new(files);
     let mut diagnostics = Diagnostics::default();
     let objects = run(&recorded, &mut diagnostics);
@@ -61,7 +61,7 @@ pub(in crate::deploy) fn build_plain(
     charts: &Inflater<'_>,
 ) -> Build {
     if generate::has_kustomization(files, folder) {
-        return built(files, &|files, diagnostics| {
+        return record_build(files, &|files, diagnostics| {
             run(files, folder, None, None, Some(charts), diagnostics)
         });
     }
@@ -124,14 +124,16 @@ fn run(
         variables.report(diagnostics);
     }
     if let Some(object) = object {
-        objects.iter_mut().for_each(|it| own(it, object));
+        objects
+            .iter_mut()
+            .for_each(|it| add_owner_labels(it, object));
     }
     objects.retain(is_applied);
     Some(objects)
 }
 
 /// `commonMetadata`, and the labels with which Flux finds the objects it has applied.
-fn own(applied: &mut Object, owner: &Object) {
+fn add_owner_labels(applied: &mut Object, owner: &Object) {
     for field in ["labels", "annotations"] {
         let common = owner.node.at_keys(&["spec", "commonMetadata", field]);
         set(applied, field, &entries(common));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::chart::{Installed, hook, runs};
+use super::super::chart::{Installed, hook, is_applied};
 use super::super::metadata::{entries, set};
 use super::super::sync::{flag, items, text};
 use super::HELM_GROUP;
@@ -61,7 +61,7 @@ pub(super) fn post_render(
         }
     }
     let has_hooks = !flag(node, &["spec", "install", "disableHooks"]);
-    objects.retain(|it| runs(it) && (has_hooks || hook(it).is_none()));
+    objects.retain(|it| is_applied(it) && (has_hooks || hook(it).is_none()));
     crds.retain(|_| text(node, &["spec", "install", "crds"]) != "Skip");
     let origin = origin(release);
     for definition in &mut crds {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::super::chart::{Charts, Facts, Install, Place, install, not_rendered, not_shown};
+use super::super::chart::{
+    ChartLocation, Charts, Facts, Install, install, not_rendered, not_shown,
+};
+use super::super::cluster_state::ClusterState;
 use super::super::sync::{flag, items, text};
-use super::super::trial::Trial;
-use super::super::unit::{ChartTitle, Keeps, Origin, Status};
-use super::super::world::World;
+use super::super::test_release::TestRelease;
+use super::super::unit::{ChartTitle, Origin, Retention, Status};
 use super::post_render::post_render;
-use super::source::{Located, OwnSource, find};
+use super::source::{OwnSource, SourceLocation, find};
 use super::values::{Written, values};
 use crate::chart::Request;
 use crate::deploy::Cluster;
@@ -39,8 +41,8 @@ pub(in crate::deploy) struct Release<'a> {
 }
 
 /// The reference to a chart in a release.
-struct Wanted {
-    place: Place,
+struct ChartReference {
+    location: ChartLocation,
     title: ChartTitle,
     at: Span,
     /// Files of the chart that replace its `values.yaml`.
@@ -54,7 +56,7 @@ impl<'a> Release<'a> {
     /// Finds the chart and the values of a release.
     pub(in crate::deploy) fn read(
         object: &'a Object,
-        world: &World,
+        cluster_state: &ClusterState,
         own: &OwnSource,
         files: &dyn Files,
         charts: &Charts<'_>,
@@ -63,18 +65,18 @@ impl<'a> Release<'a> {
     ) -> Release<'a> {
         let version = cluster.helm_version;
         let mut unseen = Diagnostics::default();
-        let values = values(object, world, version, &mut unseen);
+        let values = values(object, cluster_state, version, &mut unseen);
         let is_partial = !unseen.is_empty();
         diagnostics.extend(unseen);
         let reader = Reader {
             object,
-            world,
+            cluster_state,
             own,
             files,
         };
-        match reader.wanted() {
+        match reader.chart_reference() {
             Ok(wanted) => {
-                let chart = charts.load(&wanted.place, version);
+                let chart = charts.load(&wanted.location, version);
                 let chart = chart.and_then(|it| with_values_files(it, &wanted, files, version));
                 Release {
                     object,
@@ -129,11 +131,15 @@ impl<'a> Release<'a> {
     }
 
     /// The release, for rendering with other values.
-    pub(in crate::deploy) fn trial(&self, facts: &Facts, cluster: &Cluster) -> Option<Trial> {
+    pub(in crate::deploy) fn test_release(
+        &self,
+        facts: &Facts,
+        cluster: &Cluster,
+    ) -> Option<TestRelease> {
         let (values, written) = self.values.as_ref().ok()?;
         let name = release_name(self.object);
         let install = self.install(&name, values, written);
-        Trial::new(self.chart.as_ref().ok()?, &install, facts, cluster).ok()
+        TestRelease::new(self.chart.as_ref().ok()?, &install, facts, cluster).ok()
     }
 
     /// The chart and its values, if both are available.
@@ -196,10 +202,10 @@ impl<'a> Release<'a> {
 
 /// Whether a Kustomization or HelmRelease keeps objects in the cluster that are removed from it, and all of them when it is deleted
 /// itself (`prune` and `finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
-pub(in crate::deploy) fn keeps(object: &Object) -> Keeps {
+pub(in crate::deploy) fn keeps(object: &Object) -> Retention {
     let is_suspended = flag(&object.node, &["spec", "suspend"]);
     match &*object.gvk().group {
-        super::HELM_GROUP => Keeps {
+        super::HELM_GROUP => Retention {
             removed: false,
             on_deletion: is_suspended,
         },
@@ -210,12 +216,12 @@ pub(in crate::deploy) fn keeps(object: &Object) -> Keeps {
                 "Orphan" => false,
                 _ => prunes,
             };
-            Keeps {
+            Retention {
                 removed: !prunes,
                 on_deletion: is_suspended || !deletes,
             }
         }
-        _ => Keeps::default(),
+        _ => Retention::default(),
     }
 }
 
@@ -244,55 +250,55 @@ fn release_name(object: &Object) -> String {
 }
 
 /// Why the chart cannot be determined, and its name if known.
-type NoChart = (ChartTitle, Box<Diagnostic>);
+type UnknownChart = (ChartTitle, Box<Diagnostic>);
 
 struct Reader<'a> {
     object: &'a Object,
-    world: &'a World,
+    cluster_state: &'a ClusterState,
     own: &'a OwnSource,
     files: &'a dyn Files,
 }
 
 impl Reader<'_> {
-    fn wanted(&self) -> Result<Wanted, NoChart> {
+    fn chart_reference(&self) -> Result<ChartReference, UnknownChart> {
         let node = &self.object.node;
         if let Some(spec) = node.at_keys(&["spec", "chart", "spec"]) {
-            return self.of_chart(spec, self.object.namespace());
+            return self.from_chart(spec, self.object.namespace());
         }
         let Some(reference) = node.at_keys(&["spec", "chartRef"]) else {
             let message = "the HelmRelease has no chart";
             let fault = Diagnostic::error("invalid-value", message).at(self.object.span());
             return Err((unknown(""), Box::new(fault)));
         };
-        let source = find(reference, self.object.namespace(), self.world);
+        let source = find(reference, self.object.namespace(), self.cluster_state);
         match (text(reference, &["kind"]), source) {
-            ("OCIRepository", Some(source)) => Ok(of_repository(source)),
+            ("OCIRepository", Some(source)) => Ok(from_repository(source)),
             ("HelmChart", Some(source)) => {
                 let spec = source.node.get("spec").unwrap_or(&source.node);
-                self.of_chart(spec, source.namespace())
+                self.from_chart(spec, source.namespace())
             }
-            ("ExternalArtifact", _) => self.of_artifact(reference),
+            ("ExternalArtifact", _) => self.from_artifact(reference),
             (kind, _) => Err(unseen(reference, kind, text(reference, &["name"]))),
         }
     }
 
     /// An ExternalArtifact, if an ArtifactGenerator of the repository copies the chart into it.
-    fn of_artifact(&self, reference: &Node) -> Result<Wanted, NoChart> {
+    fn from_artifact(&self, reference: &Node) -> Result<ChartReference, UnknownChart> {
         let (top, namespace) = (TreePath::root(), self.object.namespace());
-        let located = self
-            .own
-            .locate_reference(reference, namespace, &top, self.world, self.files);
+        let located =
+            self.own
+                .locate_reference(reference, namespace, &top, self.cluster_state, self.files);
         let name = text(reference, &["name"]);
         match located {
-            Located::Own(folder) => Ok(Wanted {
+            SourceLocation::Own(folder) => Ok(ChartReference {
                 title: unknown(folder.name()),
-                place: Place::Folder(folder),
+                location: ChartLocation::Folder(folder),
                 at: reference.span().clone(),
                 values_files: Vec::new(),
                 ignores_missing: false,
                 values_root: None,
             }),
-            Located::Elsewhere(_) => {
+            SourceLocation::Elsewhere(_) => {
                 let message = format!(
                     "ExternalArtifact `{name}` is created by a controller in the cluster, and no ArtifactGenerator of the repository defines its content"
                 );
@@ -304,7 +310,7 @@ impl Reader<'_> {
     }
 
     /// `spec.chart.spec`, or the spec of a HelmChart.
-    fn of_chart(&self, spec: &Node, namespace: &str) -> Result<Wanted, NoChart> {
+    fn from_chart(&self, spec: &Node, namespace: &str) -> Result<ChartReference, UnknownChart> {
         let (name, version) = (text(spec, &["chart"]), text(spec, &["version"]));
         let version = Some(version).filter(|it| !matches!(*it, "" | "*"));
         let reference = spec.get("sourceRef").unwrap_or(spec);
@@ -316,8 +322,8 @@ impl Reader<'_> {
             .get("version")
             .or_else(|| spec.get("chart"))
             .unwrap_or(spec);
-        let mut wanted = Wanted {
-            place: Place::Folder(TreePath::root()),
+        let mut wanted = ChartReference {
+            location: ChartLocation::Folder(TreePath::root()),
             title,
             at: at.span().clone(),
             values_files: items(spec, &["valuesFiles"]).to_vec(),
@@ -326,28 +332,31 @@ impl Reader<'_> {
         };
         let kind = text(reference, &["kind"]);
         if kind == "HelmRepository" {
-            let Some(source) = find(reference, namespace, self.world) else {
+            let Some(source) = find(reference, namespace, self.cluster_state) else {
                 let (_, fault) = unseen(reference, kind, text(reference, &["name"]));
                 return Err((wanted.title, fault));
             };
             let mut request = Request::new(text(&source.node, &["spec", "url"]), name, version);
             request.span = Some(wanted.at.outermost());
-            wanted.place = Place::Remote(request);
+            wanted.location = ChartLocation::Remote(request);
             return Ok(wanted);
         }
         let folder = TreePath::root().resolve(name.trim_start_matches('/'));
         let folder = folder.unwrap_or_else(TreePath::root);
-        match self
-            .own
-            .locate_reference(reference, namespace, &folder, self.world, self.files)
-        {
-            Located::Own(own) => {
-                wanted.place = Place::Folder(own);
+        match self.own.locate_reference(
+            reference,
+            namespace,
+            &folder,
+            self.cluster_state,
+            self.files,
+        ) {
+            SourceLocation::Own(own) => {
+                wanted.location = ChartLocation::Folder(own);
                 wanted.title.name = folder.name().to_string();
                 wanted.values_root = Some(TreePath::root());
                 Ok(wanted)
             }
-            Located::Elsewhere(what) => {
+            SourceLocation::Elsewhere(what) => {
                 let (_, fault) = unseen(reference, "chart", &format!("{name}` of `{what}"));
                 Err((wanted.title, fault))
             }
@@ -356,7 +365,7 @@ impl Reader<'_> {
 }
 
 /// An OCIRepository that contains the chart.
-fn of_repository(source: &Object) -> Wanted {
+fn from_repository(source: &Object) -> ChartReference {
     let url = text(&source.node, &["spec", "url"]).trim_end_matches('/');
     let (repository, name) = url.rsplit_once('/').unwrap_or((url, ""));
     let reference = |key: &str| text(&source.node, &["spec", "ref", key]);
@@ -371,12 +380,12 @@ fn of_repository(source: &Object) -> Wanted {
         .at_keys(&["spec", "ref"])
         .unwrap_or(&source.node);
     request.span = Some(at.span().outermost());
-    Wanted {
+    ChartReference {
         title: ChartTitle {
             name: name.to_string(),
             version: version.unwrap_or("").to_string(),
         },
-        place: Place::Remote(request),
+        location: ChartLocation::Remote(request),
         at: at.span().clone(),
         values_files: Vec::new(),
         ignores_missing: false,
@@ -391,7 +400,7 @@ fn unknown(name: &str) -> ChartTitle {
     }
 }
 
-fn unseen(reference: &Node, kind: &str, name: &str) -> NoChart {
+fn unseen(reference: &Node, kind: &str, name: &str) -> UnknownChart {
     let message = format!("{kind} `{name}` is not in the repository");
     let at = reference.get("name").unwrap_or(reference);
     let fault = Diagnostic::error("unseen-source", message).at(at);
@@ -401,7 +410,7 @@ fn unseen(reference: &Node, kind: &str, name: &str) -> NoChart {
 /// A chart with values from files other than `values.yaml`.
 fn with_values_files(
     chart: Arc<LoadedChart>,
-    wanted: &Wanted,
+    wanted: &ChartReference,
     files: &dyn Files,
     version: HelmVersion,
 ) -> Result<Arc<LoadedChart>, Diagnostic> {
@@ -441,7 +450,7 @@ enum FileContent {
 fn values_file(
     chart: &LoadedChart,
     name: &str,
-    wanted: &Wanted,
+    wanted: &ChartReference,
     files: &dyn Files,
 ) -> Option<FileContent> {
     if let Some(root) = &wanted.values_root {

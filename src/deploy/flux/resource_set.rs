@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::argo::{self, functions_with, go_template, slug};
+use super::super::cluster_state::ClusterState;
 use super::super::metadata::{entries, set};
 use super::super::sync::{flag, items, text};
-use super::super::world::World;
 use crate::diag::{Diagnostic, Source};
 use crate::object::{Label, Object, Selects, selects};
 use crate::tree::TreePath;
@@ -31,10 +31,10 @@ const OWNER: &str = "resourceset.fluxcd.controlplane.io";
 /// The objects of a set. Errors: a warning why they cannot be determined from the repository.
 pub(in crate::deploy) fn resource_set(
     object: &Object,
-    world: &World,
+    cluster_state: &ClusterState,
 ) -> Result<Vec<Object>, Diagnostic> {
     let node = &object.node;
-    let all = inputs(object, world)?;
+    let all = inputs(object, cluster_state)?;
     let functions = functions_with(OWN);
     let mut objects: Vec<Object> = Vec::new();
     let mut known = BTreeSet::new();
@@ -42,7 +42,7 @@ pub(in crate::deploy) fn resource_set(
     for part in node.get("spec").into_iter().chain(steps) {
         for (template, at) in templates(part) {
             for values in &all {
-                let made = made(&template, values, &functions, object, at)?;
+                let made = render_template(&template, values, &functions, object, at)?;
                 let is_enabled = |it: &Object| {
                     let key = "fluxcd.controlplane.io/reconcile";
                     super::super::metadata::value(it, "annotations", key) != "disabled"
@@ -85,7 +85,7 @@ fn unseen(object: &Object, at: &Node, words: &str) -> Diagnostic {
 
 /// The sets of inputs: those of the set itself, then those of static providers, in sequence or permuted. Without inputs and
 /// providers, there is one empty set; if the providers have no inputs, there is none.
-fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
+fn inputs(object: &Object, cluster_state: &ClusterState) -> Result<Vec<Value>, Diagnostic> {
     let node = &object.node;
     let own = items(node, &["spec", "inputs"]).iter();
     let own = own.map(|it| with_provider(it, object)).collect();
@@ -93,7 +93,7 @@ fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
     let references = items(node, &["spec", "inputsFrom"]);
     let mut chosen = BTreeMap::new();
     for reference in references {
-        for provider in providers(object, reference, world)? {
+        for provider in providers(object, reference, cluster_state)? {
             chosen.insert(provider.name(), (provider, reference));
         }
     }
@@ -115,7 +115,7 @@ fn inputs(object: &Object, world: &World) -> Result<Vec<Value>, Diagnostic> {
         Some("Permute") => {
             let includes_empty = strategy.is_some_and(|it| flag(it, &["includeEmptyProviders"]));
             all.retain(|it| includes_empty || !it.1.is_empty());
-            permuted(&all).map_err(|words| unseen(object, strategy.unwrap_or(node), &words))?
+            combinations(&all).map_err(|words| unseen(object, strategy.unwrap_or(node), &words))?
         }
         _ => all.into_iter().flat_map(|it| it.1).collect(),
     };
@@ -149,7 +149,7 @@ fn with_provider(inputs: &Node, provider: &Object) -> Value {
 const COMBINATIONS_MAX: usize = 10_000;
 
 /// All combinations of the inputs of all providers, under the providers' names.
-fn permuted(providers: &[(String, Vec<Value>)]) -> Result<Vec<Value>, String> {
+fn combinations(providers: &[(String, Vec<Value>)]) -> Result<Vec<Value>, String> {
     let count = providers
         .iter()
         .try_fold(1_usize, |count, it| count.checked_mul(it.1.len()));
@@ -203,12 +203,12 @@ fn adler32(bytes: &[u8]) -> u32 {
 fn providers<'a>(
     object: &Object,
     reference: &Node,
-    world: &'a World,
+    cluster_state: &'a ClusterState,
 ) -> Result<Vec<&'a Object>, Diagnostic> {
     const KIND: &str = "ResourceSetInputProvider";
     let name = text(reference, &["name"]);
     let Some(selector) = reference.get("selector").filter(|_| name.is_empty()) else {
-        return match world.find(KIND, object.namespace(), name) {
+        return match cluster_state.find(KIND, object.namespace(), name) {
             Some(provider) => Ok(vec![provider]),
             None => {
                 let words = format!("{KIND} `{name}` is not in the repository");
@@ -219,9 +219,9 @@ fn providers<'a>(
     let in_namespace = |it: &&Object| it.namespace() == object.namespace();
     let is_selected = |it: &&Object| {
         let labels = it.node.at_keys(&["metadata", "labels"]);
-        selects(Some(selector), |key| Label::of(labels, key)) == Selects::Always
+        selects(Some(selector), |key| Label::find(labels, key)) == Selects::Always
     };
-    let mut found: Vec<&Object> = world
+    let mut found: Vec<&Object> = cluster_state
         .of_kind(KIND)
         .filter(in_namespace)
         .filter(is_selected)
@@ -262,7 +262,7 @@ fn templates(part: &Node) -> Vec<(String, &Node)> {
 }
 
 /// The objects of one template with one set of inputs.
-fn made(
+fn render_template(
     template: &str,
     inputs: &Value,
     functions: &Templates,
@@ -273,8 +273,8 @@ fn made(
     let data = Value::map([(Str::from("inputs"), inputs.clone())]);
     let text = go_template(&as_go(template), &data, MissingKey::Error, functions);
     let text = text.map_err(|it| fault(&it))?;
-    let place = TreePath::root().child(&format!("<{}>", object.name().replace('/', "-")));
-    let documents = parse(&Source::new(place, &*text));
+    let location = TreePath::root().child(&format!("<{}>", object.name().replace('/', "-")));
+    let documents = parse(&Source::new(location, &*text));
     let documents = documents.map_err(|faults| {
         let first = faults.into_iter().next();
         let words = first.map_or_else(String::new, |it| it.message);

@@ -1,14 +1,14 @@
 //! Flux sources: which of them are the repository itself.
 
+use super::super::cluster_state::ClusterState;
 use super::super::sync::{items, text};
-use super::super::world::World;
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::Node;
 
 /// Where the content of a source is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::deploy) enum Located {
+pub(in crate::deploy) enum SourceLocation {
     /// The repository itself; this is the requested folder.
     Own(TreePath),
     /// Another source.
@@ -33,14 +33,14 @@ impl OwnSource {
         &self,
         object: &Object,
         folder: &TreePath,
-        world: &World,
+        cluster_state: &ClusterState,
         files: &dyn Files,
-    ) -> Located {
+    ) -> SourceLocation {
         match object.node.at_keys(&["spec", "sourceRef"]) {
             Some(reference) => {
-                self.locate_reference(reference, object.namespace(), folder, world, files)
+                self.locate_reference(reference, object.namespace(), folder, cluster_state, files)
             }
-            None => Located::Own(folder.clone()),
+            None => SourceLocation::Own(folder.clone()),
         }
     }
 
@@ -50,32 +50,32 @@ impl OwnSource {
         reference: &Node,
         namespace: &str,
         folder: &TreePath,
-        world: &World,
+        cluster_state: &ClusterState,
         files: &dyn Files,
-    ) -> Located {
+    ) -> SourceLocation {
         let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
         let known = self.reference.as_ref();
         if name == BOOTSTRAP || known.is_some_and(|it| it.0 == kind && it.1 == name) {
-            return Located::Own(folder.clone());
+            return SourceLocation::Own(folder.clone());
         }
         if kind == "ExternalArtifact" {
-            let found = self.generated(reference, namespace, folder, world, files);
-            return found.unwrap_or_else(|| Located::Elsewhere(format!("{kind} {name}")));
+            let found = self.generated(reference, namespace, folder, cluster_state, files);
+            return found.unwrap_or_else(|| SourceLocation::Elsewhere(format!("{kind} {name}")));
         }
         let is_there = || *folder != TreePath::root() && matches!(files.kind(folder), Ok(Some(_)));
-        let own = || Located::Own(folder.clone());
-        match find(reference, namespace, world) {
+        let own = || SourceLocation::Own(folder.clone());
+        match find(reference, namespace, cluster_state) {
             Some(source) => {
                 let url = text(&source.node, &["spec", "url"]);
                 match self.urls.is_empty() {
                     // The address of the repository is unknown.
                     true if is_there() => own(),
                     false if self.urls.contains(&plain(url)) => own(),
-                    _ => Located::Elsewhere(format!("{kind} {name} ({url})")),
+                    _ => SourceLocation::Elsewhere(format!("{kind} {name} ({url})")),
                 }
             }
             None if is_there() => own(),
-            None => Located::Elsewhere(format!("{kind} {name}")),
+            None => SourceLocation::Elsewhere(format!("{kind} {name}")),
         }
     }
 
@@ -85,10 +85,10 @@ impl OwnSource {
         reference: &Node,
         namespace: &str,
         folder: &TreePath,
-        world: &World,
+        cluster_state: &ClusterState,
         files: &dyn Files,
-    ) -> Option<Located> {
-        let (generator, artifact) = artifact(reference, world)?;
+    ) -> Option<SourceLocation> {
+        let (generator, artifact) = artifact(reference, cluster_state)?;
         let mut copies = items(artifact, &["copy"]).iter();
         copies.find_map(|copy| {
             let (alias, from) = text(copy, &["from"]).strip_prefix('@')?.split_once('/')?;
@@ -99,17 +99,20 @@ impl OwnSource {
             let file = generator.span().outermost();
             let from = in_artifact(files, from, Some(source), file.path());
             let is_folder = matches!(files.kind(&from), Ok(Some(EntryKind::Folder)));
-            let located = self.locate_reference(source, namespace, &from, world, files);
-            (is_folder || matches!(located, Located::Elsewhere(_))).then_some(located)
+            let located = self.locate_reference(source, namespace, &from, cluster_state, files);
+            (is_folder || matches!(located, SourceLocation::Elsewhere(_))).then_some(located)
         })
     }
 }
 
 /// The ArtifactGenerator of an ExternalArtifact, and its entry for it.
-fn artifact<'a>(reference: &Node, world: &'a World) -> Option<(&'a Object, &'a Node)> {
+fn artifact<'a>(
+    reference: &Node,
+    cluster_state: &'a ClusterState,
+) -> Option<(&'a Object, &'a Node)> {
     let name = text(reference, &["name"]);
     let is_it = |it: &&Node| text(it, &["name"]) == name;
-    let mut generators = world.of_kind("ArtifactGenerator");
+    let mut generators = cluster_state.of_kind("ArtifactGenerator");
     generators.find_map(|it| {
         let mut artifacts = items(&it.node, &["spec", "artifacts"]).iter();
         Some((it, artifacts.find(is_it)?))
@@ -117,8 +120,8 @@ fn artifact<'a>(reference: &Node, world: &'a World) -> Option<(&'a Object, &'a N
 }
 
 /// Whether a source is an ExternalArtifact whose generator is not yet known.
-pub(super) fn is_unmade_artifact(reference: &Node, world: &World) -> bool {
-    text(reference, &["kind"]) == "ExternalArtifact" && artifact(reference, world).is_none()
+pub(super) fn is_pending_artifact(reference: &Node, cluster_state: &ClusterState) -> bool {
+    text(reference, &["kind"]) == "ExternalArtifact" && artifact(reference, cluster_state).is_none()
 }
 
 /// The origin of a folder of an artifact, according to the pattern and target of one copy.
@@ -162,14 +165,14 @@ pub(in crate::deploy) fn in_artifact(
 pub(in crate::deploy) fn find<'a>(
     reference: &Node,
     namespace: &str,
-    world: &'a World,
+    cluster_state: &'a ClusterState,
 ) -> Option<&'a Object> {
     let namespace = match text(reference, &["namespace"]) {
         "" => namespace,
         given => given,
     };
     let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
-    world.find(kind, namespace, name)
+    cluster_state.find(kind, namespace, name)
 }
 
 /// Normalizes an address: without `https://`, `ssh://git@`, `git@host:`, `.git`.

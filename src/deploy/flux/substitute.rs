@@ -24,8 +24,8 @@ pub(super) fn substitute(
         return;
     }
     match replaced(&object.node, variables) {
-        Ok((node, said)) => {
-            report_unset(object, variables, &said, diagnostics);
+        Ok((node, replaced)) => {
+            report_unset(object, variables, &replaced, diagnostics);
             object.node = node;
         }
         Err(faults) => diagnostics.extend(faults),
@@ -34,28 +34,28 @@ pub(super) fn substitute(
 
 fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diagnostics> {
     let text = emit_kustomize(node)?;
-    let said = replace(&text, &|name| variables.get(name)).map_err(|fault| {
+    let replaced = replace(&text, &|name| variables.get(name)).map_err(|fault| {
         let mut found = Diagnostics::default();
         find_bad(node, variables, &mut found);
         // An error that spans several values is in none of them.
         if found.is_empty() {
-            let place = first_with(node, "${").unwrap_or(node);
-            found.push(bad_expression(&text, &fault, place));
+            let location = first_with(node, "${").unwrap_or(node);
+            found.push(bad_expression(&text, &fault, location));
         }
         found
     })?;
-    let source = Source::internal("<substituted>", said.text.as_str());
+    let source = Source::internal("<substituted>", replaced.text.as_str());
     let parsed = parse(&source).ok().and_then(|it| it.into_iter().next());
     let Some(parsed) = parsed else {
         let message = "the object is not valid YAML after its variables are replaced";
-        let place = first_with(node, "${").unwrap_or(node);
+        let location = first_with(node, "${").unwrap_or(node);
         let fault = Diagnostic::error("bad-substitution", message)
             .class(Class::Refused)
-            .at(place);
+            .at(location);
         let help = "quote the value: what a variable contains becomes part of the YAML";
         return Err(fault.help(help).into());
     };
-    Ok((placed(parsed, node), said))
+    Ok((with_spans_of(parsed, node), replaced))
 }
 
 /// The first invalid expression of each value. Flux stops at the first one, so users would need a commit for each.
@@ -77,7 +77,7 @@ fn find_bad(node: &Node, variables: &Variables, found: &mut Diagnostics) {
     }
 }
 
-fn bad_expression(text: &str, fault: &BadExpression, place: &Node) -> Diagnostic {
+fn bad_expression(text: &str, fault: &BadExpression, location: &Node) -> Diagnostic {
     let line = text.get(fault.at..).and_then(|it| it.lines().next());
     let message = format!(
         "envsubst: {} before `{}`",
@@ -85,12 +85,12 @@ fn bad_expression(text: &str, fault: &BadExpression, place: &Node) -> Diagnostic
         line.unwrap_or("").trim()
     );
     Diagnostic::error("bad-substitution", message).class(Class::Refused)
-        .at(place)
+        .at(location)
         .help("write `$${` for a literal `${`, or exclude the object with the annotation `kustomize.toolkit.fluxcd.io/substitute: disabled`")
 }
 
 /// A node that was parsed again, with the locations of its origin.
-fn placed(new: Node, old: &Node) -> Node {
+fn with_spans_of(new: Node, old: &Node) -> Node {
     match (new.view(), old.view()) {
         (View::Mapping(_), View::Mapping(known)) => {
             let mut index = KeyIndex::default();
@@ -100,7 +100,7 @@ fn placed(new: Node, old: &Node) -> Node {
                 match at.and_then(|at| known.as_slice().get(at)) {
                     Some(it) => Entry {
                         key: key.at(&it.key),
-                        value: placed(value, &it.value),
+                        value: with_spans_of(value, &it.value),
                     },
                     None => Entry {
                         key: key.at(old),
@@ -113,7 +113,7 @@ fn placed(new: Node, old: &Node) -> Node {
         (View::Sequence(_), View::Sequence(known)) => {
             let items = new.into_sequence().unwrap_or_default().into_iter();
             let items = items.enumerate().map(|(at, item)| match known.get(at) {
-                Some(old) => placed(item, old),
+                Some(old) => with_spans_of(item, old),
                 None => all_at(item, old.span()),
             });
             Node::sequence(items.collect::<Vec<_>>()).at(old)
@@ -155,18 +155,18 @@ fn first_with<'a>(node: &'a Node, text: &str) -> Option<&'a Node> {
 fn report_unset(
     object: &Object,
     variables: &Variables,
-    said: &Replaced,
+    replaced: &Replaced,
     diagnostics: &mut Diagnostics,
 ) {
-    let names: BTreeSet<&String> = said.unset.iter().collect();
-    for name in names.into_iter().filter(|it| variables.is_news(it)) {
+    let names: BTreeSet<&String> = replaced.unset.iter().collect();
+    for name in names.into_iter().filter(|it| variables.is_first_use(it)) {
         let message = format!(
             "`${{{name}}}` in {} is not set: Flux fails, or substitutes an empty string if it is not strict",
             object.id()
         );
         let expression = format!("${{{name}");
-        let place = first_with(&object.node, &expression).unwrap_or(&object.node);
-        diagnostics.push(Diagnostic::warning("unset-variable", message).at(place).help(format!(
+        let location = first_with(&object.node, &expression).unwrap_or(&object.node);
+        diagnostics.push(Diagnostic::warning("unset-variable", message).at(location).help(format!(
             "set it under `postBuild.substitute`, give it a default (`${{{name}:=…}}`), or write `$${{{name}}}` to keep the text"
         )));
     }

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 
+use super::super::cluster_state::ClusterState;
 use super::super::sync::{flag, items, text};
-use super::super::world::World;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::Object;
 use crate::tree::TreePath;
@@ -28,21 +28,21 @@ pub(super) type Written = (Values, Vec<Node>);
 /// The values of a release. Unknown values are left out, with a warning at their line. Errors: values that are not YAML.
 pub(super) fn values(
     release: &Object,
-    world: &World,
+    cluster_state: &ClusterState,
     version: HelmVersion,
     diagnostics: &mut Diagnostics,
 ) -> Result<Written, Diagnostic> {
     let mut inline = match release.node.at_keys(&["spec", "values"]) {
-        Some(node) => of_node(node, version)?,
+        Some(node) => from_node(node, version)?,
         None => Values::new(),
     };
     let (mut result, mut written) = (Values::new(), Vec::new());
     for reference in items(&release.node, &["spec", "valuesFrom"]) {
-        let (content, field) = match content(release, reference, world) {
+        let (content, field) = match content(release, reference, cluster_state) {
             Content::Text(content, field) => (content, field),
             Content::Absent => continue,
             Content::Unseen(why) => {
-                diagnostics.push(unseen(release, reference, why));
+                diagnostics.push(not_in_repository(release, reference, why));
                 continue;
             }
         };
@@ -65,7 +65,7 @@ pub(super) fn values(
                 written.extend(document);
             }
             path => {
-                let shared = shared(&result, &inline);
+                let shared = aliased_paths(&result, &inline);
                 merge(&mut result, inline.clone());
                 let is_literal = flag(reference, &["literal"]);
                 set_at(&mut result, path, &content, is_literal, version).map_err(fault)?;
@@ -82,12 +82,12 @@ pub(super) fn values(
 
 /// The paths at which a merge uses a map or list of `inline` itself. The controller modifies these in place when it sets a
 /// `targetPath`, so the change also appears in `spec.values`, which is merged again at the end.
-fn shared(result: &Values, inline: &Values) -> Vec<Vec<String>> {
+fn aliased_paths(result: &Values, inline: &Values) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (key, value) in inline {
         match (result.get(key), value) {
             (Some(Json::Object(below)), Json::Object(value)) => {
-                let paths = shared(below, value).into_iter();
+                let paths = aliased_paths(below, value).into_iter();
                 found.extend(paths.map(|mut path| {
                     path.insert(0, key.clone());
                     path
@@ -122,7 +122,10 @@ fn copy_changes(result: &Values, inline: &mut Values, path: &[String]) {
 }
 
 /// A node as values.
-pub(in crate::deploy) fn of_node(node: &Node, version: HelmVersion) -> Result<Values, Diagnostic> {
+pub(in crate::deploy) fn from_node(
+    node: &Node,
+    version: HelmVersion,
+) -> Result<Values, Diagnostic> {
     if node.is_null() || node.is_empty_collection() {
         return Ok(Values::new());
     }
@@ -160,10 +163,10 @@ fn set_at(
     }
 }
 
-fn content(release: &Object, reference: &Node, world: &World) -> Content {
+fn content(release: &Object, reference: &Node, cluster_state: &ClusterState) -> Content {
     let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
     let is_optional = flag(reference, &["optional"]);
-    let Some(source) = world.find(kind, release.namespace(), name) else {
+    let Some(source) = cluster_state.find(kind, release.namespace(), name) else {
         return match is_optional {
             true => Content::Absent,
             false => Content::Unseen("is not in the repository"),
@@ -202,7 +205,7 @@ fn content(release: &Object, reference: &Node, world: &World) -> Content {
     }
 }
 
-fn unseen(release: &Object, reference: &Node, why: &str) -> Diagnostic {
+fn not_in_repository(release: &Object, reference: &Node, why: &str) -> Diagnostic {
     let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
     let message = format!(
         "{kind} `{name}` {why}: {} is shown without its values",

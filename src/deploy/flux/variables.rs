@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 
+use super::super::cluster_state::ClusterState;
 use super::super::sync::{flag, items, text};
-use super::super::world::World;
 use super::envsubst::Variable;
-use super::source::is_unmade_artifact;
+use super::source::is_pending_artifact;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::Object;
 use crate::yaml::Node;
@@ -28,29 +28,36 @@ pub(in crate::deploy) struct Variables {
 }
 
 /// Whether a Kustomization refers to objects that are not yet known: those of `substituteFrom`, and the generator of its source.
-pub(in crate::deploy) fn is_waiting(object: &Object, world: &World) -> bool {
+pub(in crate::deploy) fn is_waiting(object: &Object, cluster_state: &ClusterState) -> bool {
     let mut references = items(&object.node, &["spec", "postBuild", "substituteFrom"]).iter();
     let source = object.node.at_keys(&["spec", "sourceRef"]);
-    references.any(|it| find(object, it, world).is_none())
-        || source.is_some_and(|it| is_unmade_artifact(it, world))
+    references.any(|it| find(object, it, cluster_state).is_none())
+        || source.is_some_and(|it| is_pending_artifact(it, cluster_state))
 }
 
-fn find<'a>(object: &Object, reference: &Node, world: &'a World) -> Option<&'a Object> {
+fn find<'a>(
+    object: &Object,
+    reference: &Node,
+    cluster_state: &'a ClusterState,
+) -> Option<&'a Object> {
     let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));
-    world.find(kind, object.namespace(), name)
+    cluster_state.find(kind, object.namespace(), name)
 }
 
 impl Variables {
     /// The variables of a Flux Kustomization; `None` if it does not substitute.
-    pub(in crate::deploy) fn of(object: &Object, world: &World) -> Option<Variables> {
+    pub(in crate::deploy) fn from_kustomization(
+        object: &Object,
+        cluster_state: &ClusterState,
+    ) -> Option<Variables> {
         let post_build = object.node.at_keys(&["spec", "postBuild"])?;
         let mut variables = Variables {
             always: text(post_build, &["substituteStrategy"]) == "Always",
             ..Variables::default()
         };
         for reference in items(post_build, &["substituteFrom"]) {
-            match find(object, reference, world) {
-                Some(source) => variables.take(source),
+            match find(object, reference, cluster_state) {
+                Some(source) => variables.add_source(source),
                 None if flag(reference, &["optional"]) => {}
                 None => {
                     variables.has_unseen_source = true;
@@ -76,7 +83,7 @@ impl Variables {
     }
 
     /// Adds the entries of a ConfigMap or Secret.
-    fn take(&mut self, source: &Object) {
+    fn add_source(&mut self, source: &Object) {
         let is_encrypted = source.node.get("sops").is_some();
         for field in ["data", "stringData"] {
             let entries = source.node.get(field).and_then(Node::as_mapping);
@@ -121,7 +128,7 @@ impl Variables {
     }
 
     /// Whether an unset variable is used for the first time.
-    pub(super) fn is_news(&self, name: &str) -> bool {
+    pub(super) fn is_first_use(&self, name: &str) -> bool {
         let mut unset = self.unset.lock().unwrap_or_else(PoisonError::into_inner);
         unset.insert(name.to_string())
     }

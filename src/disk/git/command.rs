@@ -19,7 +19,7 @@ const SETTINGS: [&str; 4] = [
 ];
 
 /// Git's exit status where the answer to a question is no.
-const NO: i32 = 1;
+const STATUS_NO: i32 = 1;
 
 /// A git command in a folder, which runs nothing but git.
 pub(super) fn command(folder: &Path) -> Command {
@@ -88,7 +88,7 @@ pub(super) fn finished(folder: &Path, output: Output) -> Result<Vec<u8>, DiskErr
 /// The answer to a query, without the line ending; `None` if the answer is negative. If git fails, this is an error.
 pub(super) fn answer(folder: &Path, command: &mut Command) -> Result<Option<String>, DiskError> {
     let output = command.output().map_err(not_started)?;
-    if output.status.code() == Some(NO) && output.stderr.is_empty() {
+    if output.status.code() == Some(STATUS_NO) && output.stderr.is_empty() {
         return Ok(None);
     }
     let printed = finished(folder, output)?;

@@ -20,7 +20,7 @@ const PROTOCOLS: &str = "file:http:https:ssh";
 const FETCHED: &str = "refs/pleach/fetched";
 
 /// The default timeout of git.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The maximum size of packs for one commit.
 const BYTES_MAX: u64 = 1 << 30;
@@ -48,7 +48,7 @@ pub fn fetch(
     fetch.args(["fetch", "--quiet", "--depth=1", "--no-tags"]);
     fetch.args(["--no-recurse-submodules", "--no-write-fetch-head", "--"]);
     fetch.args([address, &format!("+{reference}:{FETCHED}")]);
-    run(&mut fetch, folder, address, patience.unwrap_or(PATIENCE))?;
+    run(&mut fetch, folder, address, patience.unwrap_or(TIMEOUT))?;
     let commit = format!("{FETCHED}^{{commit}}");
     let mut ask = command(folder);
     let found = answer(
@@ -129,7 +129,7 @@ fn run(
     fetch: &mut Command,
     folder: &Path,
     address: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(), DiskError> {
     fetch.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = fetch.spawn().map_err(not_started)?;
@@ -140,7 +140,7 @@ fn run(
         let _ = stderr.map(|it| it.take(1 << 16).read_to_end(&mut words));
         String::from_utf8_lossy(&words).into_owned()
     });
-    let ended = wait(&mut child, folder, patience);
+    let ended = wait(&mut child, folder, timeout);
     if let Err(words) = ended {
         let _ = child.kill();
         let _ = child.wait();

@@ -30,7 +30,7 @@ impl Id {
     }
 
     /// An artificial ID, which no object has; unique for each number.
-    pub(super) fn made_up(number: usize) -> Id {
+    pub(super) fn synthetic(number: usize) -> Id {
         let mut bytes = [0; 32];
         let number = number.to_le_bytes();
         bytes

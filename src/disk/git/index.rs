@@ -48,7 +48,7 @@ impl Repository {
             }
             // Before the first commit, git has nothing to compare the index with.
             None => {
-                let root = Id::made_up(0);
+                let root = Id::synthetic(0);
                 let head = Revision::new(objects, root);
                 let mut trees = head.trees.lock().unwrap_or_else(PoisonError::into_inner);
                 trees.insert(root, Vec::new().into());
@@ -121,7 +121,7 @@ impl Revision {
         if entries.is_empty() {
             return Ok(Revision::new(self.objects.clone(), self.root));
         }
-        let index = Revision::new(self.objects.clone(), Id::made_up(1));
+        let index = Revision::new(self.objects.clone(), Id::synthetic(1));
         let mut changed: BTreeMap<TreePath, Vec<(&str, Option<Item>)>> = BTreeMap::new();
         for (path, entry) in entries {
             let item = entry.as_ref().map(|(mode, id)| Item {
@@ -182,7 +182,7 @@ impl Revision {
         // These trees are not stored as objects: Git writes trees when it commits, and this tree is only read.
         let id = match folder.as_str() {
             "" => self.root,
-            _ => Id::made_up(trees.len() + 2),
+            _ => Id::synthetic(trees.len() + 2),
         };
         trees.insert(id, items.into());
         Ok((!is_empty).then(|| Item {

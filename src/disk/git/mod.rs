@@ -75,11 +75,11 @@ impl Repository {
 
     /// The merge base of two revisions, if there is one.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, DiskError> {
-        self.ask(&["merge-base", "--", a, b])
+        self.query(&["merge-base", "--", a, b])
     }
 
     /// The answer of a query; `None` if the answer is negative.
-    pub fn ask(&self, arguments: &[&str]) -> Result<Option<String>, DiskError> {
+    pub fn query(&self, arguments: &[&str]) -> Result<Option<String>, DiskError> {
         answer(&self.root, command(&self.root).args(arguments))
     }
 
@@ -159,7 +159,7 @@ impl Repository {
     /// An error if a name can be resolved, but its objects are missing or damaged. An object ID can always be resolved.
     fn check_objects(&self, name: &str) -> Result<(), DiskError> {
         let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
-        let Some(id) = self.ask(&verify)? else {
+        let Some(id) = self.query(&verify)? else {
             // The commit that the expression begins with may be missing.
             let end = name.find(['~', '^', ':', '@']).filter(|it| *it > 0);
             return end

@@ -17,10 +17,10 @@ use crate::disk::{FILE_BYTES_MAX, too_large};
 use crate::yaml::parallel::map;
 
 /// The number of requests that fit into a pipe while its reader is still busy with the answers.
-const QUESTIONS_MAX: usize = 256;
+const REQUESTS_MAX: usize = 256;
 
 /// From this number of lookups on, all processors share them.
-const LOOKS_MANY: usize = 32;
+const PARALLEL_LOOKUPS_MIN: usize = 32;
 
 /// The objects of a repository.
 pub(super) struct Objects {
@@ -54,7 +54,7 @@ impl Objects {
         if let Some(id) = self.store.as_ref().and_then(|it| it.tree(name)) {
             return Ok(Some(id));
         }
-        let answers = self.ask(&[format!("{name}^{{tree}}")])?;
+        let answers = self.request(&[format!("{name}^{{tree}}")])?;
         Ok(answers.into_iter().flatten().next().map(|(id, bytes)| {
             self.keep(id, bytes);
             id
@@ -78,7 +78,7 @@ impl Objects {
             return known.clone();
         }
         drop(layouts);
-        let layout = Layout::of(bytes, id.digest().len()).map(Arc::new);
+        let layout = Layout::parse(bytes, id.digest().len()).map(Arc::new);
         let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         layouts.insert(*id, layout.clone());
         layout
@@ -97,16 +97,16 @@ impl Objects {
 
     /// Reads many objects at once, so that git (if it is needed) and this program only wait for each other once.
     pub(super) fn prefetch(&self, ids: &[Id]) -> Result<(), DiskError> {
-        let found = map(LOOKS_MANY, ids, |it| self.has(it));
+        let found = map(PARALLEL_LOOKUPS_MIN, ids, |it| self.has(it));
         let missing: Vec<&Id> = ids
             .iter()
             .zip(found)
             .filter(|it| !it.1)
             .map(|it| it.0)
             .collect();
-        for ids in missing.chunks(QUESTIONS_MAX) {
+        for ids in missing.chunks(REQUESTS_MAX) {
             let names: Vec<String> = ids.iter().map(|it| it.to_string()).collect();
-            for (id, bytes) in self.ask(&names)?.into_iter().flatten() {
+            for (id, bytes) in self.request(&names)?.into_iter().flatten() {
                 self.keep(id, bytes);
             }
         }
@@ -137,7 +137,7 @@ impl Objects {
     }
 
     /// Requests objects from git. The result for each name is an object, or nothing.
-    fn ask(&self, names: &[String]) -> Result<Vec<Answer>, DiskError> {
+    fn request(&self, names: &[String]) -> Result<Vec<Answer>, DiskError> {
         // Git does not detect such a cycle, and runs until its stack overflows.
         if let Some(words) = self.store.as_ref().and_then(Store::damage) {
             return Err(self.damaged(words));

@@ -112,28 +112,28 @@ impl Pack {
         let length = usize::try_from((end - start) * size).ok()?;
         let found = self.index.read(names + start * size, length)?;
         let at = found.chunks(name.len()).position(|it| it == name)?;
-        self.place(start + at as u64, size)
+        self.offset(start + at as u64, size)
     }
 
     /// After the IDs follow checksums, then offsets; large offsets are in a separate table.
-    fn place(&self, at: u64, size: u64) -> Option<u64> {
+    fn offset(&self, at: u64, size: u64) -> Option<u64> {
         let count = self.count(u8::MAX)?;
-        let places = (HEAD + TABLE) as u64 + count * (size + 4);
-        let place = number(&self.index.read(places + at * 4, 4)?)?;
+        let offsets = (HEAD + TABLE) as u64 + count * (size + 4);
+        let offset = number(&self.index.read(offsets + at * 4, 4)?)?;
         // The highest bit marks an offset of 2 GiB or more: the rest is its number in the table of 64-bit offsets.
-        let Some(large) = place.checked_sub(1 << 31) else {
-            return Some(u64::from(place));
+        let Some(large) = offset.checked_sub(1 << 31) else {
+            return Some(u64::from(offset));
         };
-        let place = places + count * 4 + u64::from(large) * 8;
-        let bytes = self.index.read(place, 8)?;
+        let offset = offsets + count * 4 + u64::from(large) * 8;
+        let bytes = self.index.read(offset, 8)?;
         Some(u64::from_be_bytes((*bytes).try_into().ok()?))
     }
 
     /// The object at an offset.
-    fn at(&self, place: u64) -> Option<Object> {
+    fn at(&self, offset: u64) -> Option<Object> {
         // A loop instead of a recursion, because packs of other programs may contain delta chains of any length.
         let (mut deltas, mut seen) = (Vec::new(), BTreeSet::new());
-        let mut base = place;
+        let mut base = offset;
         let mut object = loop {
             if let Some(known) = self.known(base) {
                 break known;
@@ -153,27 +153,27 @@ impl Pack {
                 }
             }
         };
-        while let Some((place, delta)) = deltas.pop() {
+        while let Some((offset, delta)) = deltas.pop() {
             let bytes = applied(&object.bytes, &delta)?.into();
-            object = self.keep(place, Object { bytes, ..object });
+            object = self.keep(offset, Object { bytes, ..object });
         }
         Some(object)
     }
 
-    fn known(&self, place: u64) -> Option<Object> {
+    fn known(&self, offset: u64) -> Option<Object> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&place).cloned()
+        known.get(&offset).cloned()
     }
 
-    fn keep(&self, place: u64, object: Object) -> Object {
+    fn keep(&self, offset: u64, object: Object) -> Object {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(place, object.clone());
+        known.insert(offset, object.clone());
         object
     }
 
     /// Reads the kind and the size (four bits, then seven bits per byte), the base of a delta, and the compressed data.
-    fn entry(&self, place: u64) -> Option<Entry> {
-        let chunk = self.data.read(place, CHUNK)?;
+    fn entry(&self, offset: u64) -> Option<Entry> {
+        let chunk = self.data.read(offset, CHUNK)?;
         let mut bytes = chunk.iter().copied();
         let first = bytes.next()?;
         let (mut size, mut byte, mut shift) = (usize::from(first & 15), first, 4);
@@ -185,7 +185,7 @@ impl Pack {
         let kind = first >> 4 & 7;
         let below = match kind {
             // OFS_DELTA: the base is earlier in the same pack.
-            6 => Some(place.checked_sub(distance(&mut bytes)?)?),
+            6 => Some(offset.checked_sub(distance(&mut bytes)?)?),
             // REF_DELTA: the base has a name. Git completes thin packs when it stores them, so the base is in this pack.
             7 => {
                 let name: Vec<u8> = bytes.by_ref().take(20).collect();
@@ -194,23 +194,23 @@ impl Pack {
             _ => None,
         };
         let start = chunk.len() - bytes.len();
-        let mut next = place + chunk.len() as u64;
+        let mut next = offset + chunk.len() as u64;
         let more = || {
             let more = self.data.read(next, CHUNK * 16)?;
             next += more.len() as u64;
             Some(more)
         };
-        let said = inflate(chunk.get(start..)?, more, size)?;
+        let content = inflate(chunk.get(start..)?, more, size)?;
         // A damaged entry: Git's message is better.
-        if said.len() != size {
+        if content.len() != size {
             return None;
         }
         Some(match (kind, below) {
-            (1, _) => Entry::Whole(Kind::Commit, said),
-            (2, _) => Entry::Whole(Kind::Tree, said),
-            (3, _) => Entry::Whole(Kind::Blob, said),
-            (4, _) => Entry::Whole(Kind::Tag, said),
-            (_, Some(below)) => Entry::Delta(below, said),
+            (1, _) => Entry::Whole(Kind::Commit, content),
+            (2, _) => Entry::Whole(Kind::Tree, content),
+            (3, _) => Entry::Whole(Kind::Blob, content),
+            (4, _) => Entry::Whole(Kind::Tag, content),
+            (_, Some(below)) => Entry::Delta(below, content),
             _ => return None,
         })
     }

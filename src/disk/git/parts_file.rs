@@ -29,16 +29,16 @@ impl PartsFile {
     }
 
     /// The bytes at an offset; fewer at the end of the file. `None` if it cannot be read.
-    pub(super) fn read(&self, place: u64, length: usize) -> Option<Cow<'_, [u8]>> {
+    pub(super) fn read(&self, offset: u64, length: usize) -> Option<Cow<'_, [u8]>> {
         if self.reads.fetch_add(1, Ordering::Relaxed) >= READS_MAX
             && let Some(whole) = self.whole.get_or_init(|| self.read_whole())
         {
             let rest = whole
-                .get(usize::try_from(place).ok()?..)
+                .get(usize::try_from(offset).ok()?..)
                 .unwrap_or_default();
             return Some(Cow::Borrowed(rest.get(..length).unwrap_or(rest)));
         }
-        read(&self.file, place, length).map(Cow::Owned)
+        read(&self.file, offset, length).map(Cow::Owned)
     }
 
     fn read_whole(&self) -> Option<Vec<u8>> {
@@ -48,11 +48,11 @@ impl PartsFile {
     }
 }
 
-fn read(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
+fn read(file: &File, offset: u64, length: usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; length];
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|it| !it.is_empty()) {
-        match read_at(file, rest, place + filled as u64).ok()? {
+        match read_at(file, rest, offset + filled as u64).ok()? {
             0 => break,
             some => filled += some,
         }
@@ -62,16 +62,16 @@ fn read(file: &File, place: u64, length: usize) -> Option<Vec<u8>> {
 }
 
 #[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, bytes, place)
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, bytes, offset)
 }
 
 #[cfg(windows)]
-fn read_at(file: &File, bytes: &mut [u8], place: u64) -> std::io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, bytes, place)
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, bytes, offset)
 }
 
 #[cfg(not(any(unix, windows)))]
-fn read_at(_file: &File, _bytes: &mut [u8], _place: u64) -> std::io::Result<usize> {
+fn read_at(_file: &File, _bytes: &mut [u8], _offset: u64) -> std::io::Result<usize> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -148,7 +148,7 @@ impl Revision {
         }
     }
 
-    fn leave_out(&self, path: TreePath, why: Unlisted) {
+    fn record_unlisted(&self, path: TreePath, why: Unlisted) {
         let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
         unlisted.insert(path, why);
     }
@@ -161,7 +161,7 @@ impl Revision {
             Mode::Folder => EntryKind::Folder,
             Mode::Submodule => return None,
             Mode::NotUtf8 => {
-                self.leave_out(folder.child(&item.name), Unlisted::NotUtf8);
+                self.record_unlisted(folder.child(&item.name), Unlisted::NotUtf8);
                 return None;
             }
             Mode::Link => match self.find(&folder.child(&item.name), 0) {
@@ -169,7 +169,7 @@ impl Revision {
                     let mut on_the_way =
                         std::iter::successors(Some(folder.clone()), TreePath::parent);
                     if on_the_way.any(|it| self.folder(&it, 0).is_ok_and(|it| it.0 == real)) {
-                        self.leave_out(folder.child(&item.name), Unlisted::Cycle);
+                        self.record_unlisted(folder.child(&item.name), Unlisted::Cycle);
                         return None;
                     }
                     EntryKind::Folder

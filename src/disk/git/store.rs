@@ -14,7 +14,7 @@ use super::inflate::inflate;
 use super::pack::{Kind, Object, Pack};
 
 /// Environment variables that make Git use other folders.
-const ELSEWHERE: [&str; 4] = [
+const REDIRECTING_VARIABLES: [&str; 4] = [
     "GIT_DIR",
     "GIT_COMMON_DIR",
     "GIT_OBJECT_DIRECTORY",
@@ -40,7 +40,7 @@ impl Store {
         let config = fs::read(folder.join("config")).ok()?.to_ascii_lowercase();
         let is_plain = memmem::find(&config, b"extensions").is_none()
             && memmem::find(&config, b"include").is_none();
-        if !is_plain || ELSEWHERE.iter().any(is_elsewhere) {
+        if !is_plain || REDIRECTING_VARIABLES.iter().any(is_elsewhere) {
             return None;
         }
         let packed_refs = fs::read(folder.join("packed-refs")).unwrap_or_default();
@@ -155,10 +155,10 @@ impl Store {
         if name.is_empty() || is_odd || !name.chars().all(is_plain) {
             return None;
         }
-        let places = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
-        let places = places.map(|it| format!("{it}{name}")).into_iter();
+        let prefixes = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
+        let names = prefixes.map(|it| format!("{it}{name}")).into_iter();
         let head = format!("refs/remotes/{name}/HEAD");
-        let mut found = places.chain([head]).filter_map(|it| self.read_ref(&it));
+        let mut found = names.chain([head]).filter_map(|it| self.read_ref(&it));
         let first = found.next()?;
         // If a name is ambiguous, Git chooses one meaning, and warns.
         found.next().is_none().then_some(first)

@@ -60,8 +60,8 @@ impl RawEntry<'_> {
     }
 
     fn is_plain(&self) -> bool {
-        let is_place = matches!(self.name, b"" | b"." | b".." | b".git");
-        !is_place && memchr::memchr(b'/', self.name).is_none()
+        let is_special = matches!(self.name, b"" | b"." | b".." | b".git");
+        !is_special && memchr::memchr(b'/', self.name).is_none()
     }
 
     fn order(&self, other: &RawEntry<'_>) -> Ordering {
@@ -159,7 +159,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// `None` if the whole tree must be read, because it is corrupt or not sorted like in Git.
-    pub(super) fn of(bytes: &[u8], id_bytes: usize) -> Option<Layout> {
+    pub(super) fn parse(bytes: &[u8], id_bytes: usize) -> Option<Layout> {
         let mut entries = RawEntries::new(bytes, id_bytes);
         let mut starts = Vec::with_capacity(bytes.len() / 40);
         while !entries.rest.is_empty() && !entries.is_corrupt {
@@ -227,7 +227,7 @@ pub(super) fn differing(trees: [&[u8]; 2], id_bytes: usize) -> Option<[Vec<Item>
         }
     }
     for (items, bytes) in found.iter_mut().zip(trees) {
-        let is_unclear = |it: &Item| it.mode == Mode::NotUtf8 || is_twice(&it.name, bytes);
+        let is_unclear = |it: &Item| it.mode == Mode::NotUtf8 || is_duplicate(&it.name, bytes);
         if items.len() > DIFFERING_MAX || items.iter().any(is_unclear) {
             return None;
         }
@@ -237,7 +237,7 @@ pub(super) fn differing(trees: [&[u8]; 2], id_bytes: usize) -> Option<[Vec<Item>
 }
 
 /// Whether a tree may contain both a file and a folder with this name.
-fn is_twice(name: &str, bytes: &[u8]) -> bool {
+fn is_duplicate(name: &str, bytes: &[u8]) -> bool {
     let entry = format!(" {name}\0");
     memchr::memmem::find_iter(bytes, &entry).nth(1).is_some()
 }
@@ -266,7 +266,7 @@ mod tests {
             (names(&old), names(&new)),
             (vec!["a.b", "c"], vec!["a.b", "d"])
         );
-        let layout = Layout::of(&before, 20).unwrap();
+        let layout = Layout::parse(&before, 20).unwrap();
         assert_eq!(layout.find(&before, "c"), Some(Some(old[1].clone())));
         assert_eq!(layout.find(&before, "a.b"), Some(Some(old[0].clone())));
         for name in ["d", "a.", "b", ""] {
@@ -285,9 +285,9 @@ mod tests {
         ] {
             let bytes = tree(entries);
             assert!(differing([&sound, &bytes], 20).is_none(), "{entries:?}");
-            let found = Layout::of(&bytes, 20).and_then(|it| it.find(&bytes, "a"));
+            let found = Layout::parse(&bytes, 20).and_then(|it| it.find(&bytes, "a"));
             assert_eq!(found, None, "{entries:?}");
         }
-        assert!(Layout::of(&sound[..sound.len() - 1], 20).is_none());
+        assert!(Layout::parse(&sound[..sound.len() - 1], 20).is_none());
     }
 }

@@ -156,15 +156,23 @@ fn check_names(manifests: &EnvironmentManifests<'_>, diagnostics: &mut Diagnosti
 pub(super) fn write(rendered: &mut RenderedTree, delivery: &Delivery) {
     for service in &delivery.services {
         let folder = values_folder(&service.cluster_type, &service.environment, service.tier);
-        let place = folder.child(&service.name);
+        let location = folder.child(&service.name);
         if service.tier == Tier::Apps {
             let mut config = application_sets::parameters(service);
             if let Some(annotations) = &service.annotations {
                 config.insert("annotations", annotations.clone());
             }
-            rendered.insert_data(place.child("config.yaml"), delivery, Node::mapping(config));
+            rendered.insert_data(
+                location.child("config.yaml"),
+                delivery,
+                Node::mapping(config),
+            );
         }
-        rendered.insert_data(place.child("values.yaml"), delivery, service.values.clone());
+        rendered.insert_data(
+            location.child("values.yaml"),
+            delivery,
+            service.values.clone(),
+        );
     }
 }
 

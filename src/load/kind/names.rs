@@ -105,7 +105,7 @@ impl NameScope<'_> {
             let fault =
                 Diagnostic::error("unknown-name", format!("`environment` has no `{field}`"));
             let fault = fault
-                .at(name.place.clone())
+                .at(name.location.clone())
                 .did_you_mean(field, ENVIRONMENT);
             return Some(fault.help(format!("it has {}", ENVIRONMENT.join(", "))));
         }
@@ -114,7 +114,7 @@ impl NameScope<'_> {
             return None;
         }
         let fault = Diagnostic::error("unknown-name", format!("`{root}` is not defined here"))
-            .at(name.place.clone())
+            .at(name.location.clone())
             .did_you_mean(root, defined.iter().copied());
         Some(match self.kind.locals.iter().any(|it| it.0 == root) {
             true => fault.help(format!("move `{root}` up in `let`: it is defined later")),
@@ -149,7 +149,7 @@ impl NameScope<'_> {
             .join(".");
         let message = format!("`{parent}` of {} has no `{step}`", self.kind.name);
         let fault = Diagnostic::error("unknown-name", message)
-            .at(name.place.clone())
+            .at(name.location.clone())
             .did_you_mean(step, unknown.known.iter().copied());
         match unknown.known.as_slice() {
             [] => fault.help(format!("its schema declares no fields below `{parent}`")),

@@ -8,7 +8,7 @@ use crate::products::{Cluster, Replica, Shard, Volume, Zones};
 
 use super::super::summary::counted;
 use super::super::words::clipped;
-use super::{Grave, data, escaped, tags};
+use super::{SevereFindings, escaped, filter_attributes, tags};
 
 /// The maximum number of shards, and of replicas of a shard, that are drawn.
 const SHARDS_MAX: usize = 12;
@@ -20,7 +20,7 @@ const GAP: usize = 10;
 const TITLE: usize = 24;
 
 /// Equal pictures are shown once, with their environments.
-pub(super) fn write(comparison: &Comparison, grave: &Grave<'_>, page: &mut String) {
+pub(super) fn write(comparison: &Comparison, grave: &SevereFindings<'_>, page: &mut String) {
     let mut pictures: Vec<(&ClusterChange, Vec<&str>, Vec<&str>)> = Vec::new();
     for environment in &comparison.environments {
         for change in &environment.clusters {
@@ -53,13 +53,13 @@ pub(super) fn write(comparison: &Comparison, grave: &Grave<'_>, page: &mut Strin
         "<section data-of=\".cluster\" id=\"clusters\"><h2>{products} clusters</h2><div class=\"clusters\">"
     );
     for (change, environments, claims) in pictures {
-        let is_grave = is_grave(change, &environments, grave);
+        let is_grave = is_severe(change, &environments, grave);
         picture(change, &environments, &claims, is_grave, page);
     }
     page.push_str("</div></section>\n");
 }
 
-fn is_grave(change: &ClusterChange, environments: &[&str], grave: &Grave<'_>) -> bool {
+fn is_severe(change: &ClusterChange, environments: &[&str], grave: &SevereFindings<'_>) -> bool {
     let ids = [change.before.as_ref(), change.after.as_ref()];
     let mut ids = ids.into_iter().flatten().map(|it| &it.id);
     ids.any(|id| environments.iter().any(|it| grave.contains(&(id, *it))))
@@ -87,7 +87,7 @@ fn picture(
     let _ = write!(
         page,
         "<article class=\"sheet cluster{wide}\"{} data-grave=\"{is_grave}\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
-        data(claims.iter().copied(), environments.iter().copied()),
+        filter_attributes(claims.iter().copied(), environments.iter().copied()),
         escaped(&one.name),
         escaped(&one.id.to_string()),
         tags(environments.iter().copied(), "tag")

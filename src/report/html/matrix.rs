@@ -7,7 +7,7 @@ use crate::compare::{ChangedObject, Comparison, LocatedFinding, Section, matrix}
 
 use super::super::View;
 use super::super::words::{headings, name, sign};
-use super::{escaped, is_grave, title};
+use super::{escaped, is_severe, title};
 
 /// The maximum number of columns; rows and columns without a change are left out first.
 const COLUMNS_MAX: usize = 60;
@@ -51,12 +51,12 @@ pub(super) fn write(
         );
     }
     page.push_str("</tr></thead><tbody>\n");
-    let places = places(sections, view);
+    let locations = locations(sections, view);
     for (claim, row) in &matrix {
         if row.values().all(Vec::is_empty) {
             continue;
         }
-        head(claim, places.get(*claim).map_or("", |it| it), page);
+        head(claim, locations.get(*claim).map_or("", |it| it), page);
         for column in &columns {
             cell(comparison, claim, column, row.get(column), page);
         }
@@ -83,10 +83,15 @@ fn by_unit(comparison: &Comparison, page: &mut String) {
 }
 
 /// The location and owners of each claim, on one line.
-fn places(sections: &[Section<'_>], view: &View<'_>) -> BTreeMap<String, String> {
+fn locations(sections: &[Section<'_>], view: &View<'_>) -> BTreeMap<String, String> {
     let headings = sections.iter().flat_map(|it| headings(it, view));
     let one = headings.map(|it| {
-        let mut words = it.places.first().cloned().into_iter().collect::<Vec<_>>();
+        let mut words = it
+            .locations
+            .first()
+            .cloned()
+            .into_iter()
+            .collect::<Vec<_>>();
         words.extend(it.owners);
         (it.title, words.join(" · "))
     });
@@ -157,7 +162,7 @@ fn found<'a>(
 }
 
 fn flag(found: &[&LocatedFinding]) -> String {
-    let ink = match found.iter().any(|it| is_grave(it)) {
+    let ink = match found.iter().any(|it| is_severe(it)) {
         true => "stop",
         false => "warn",
     };

@@ -25,7 +25,7 @@ use super::View;
 use super::escape::printable;
 use super::serialize::to_json;
 use super::summary::counted;
-use super::words::{self, Mark, count, headings, name, noted, place, sign};
+use super::words::{self, Mark, count, headings, location, name, noted, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -58,7 +58,7 @@ pub fn html(comparison: &Comparison, sides: [&str; 2], view: &View<'_>) -> Strin
     matrix::write(comparison, &sections, view, &mut page);
     dangers(&groups, view, &mut page);
     rollout::write(comparison, &mut page);
-    cluster::write(comparison, &grave(&findings), &mut page);
+    cluster::write(comparison, &severe_findings(&findings), &mut page);
     changes(&sections, &findings, view, &mut page);
     let version = env!("CARGO_PKG_VERSION");
     let _ = write!(
@@ -98,7 +98,7 @@ fn head(
         chip(name, many, name, page);
     }
     let first = groups.iter().filter_map(|it| it.members.first());
-    let grave = first.filter(|it| is_grave(it.found)).count();
+    let grave = first.filter(|it| is_severe(it.found)).count();
     for (class, many, word) in [
         ("stop", grave, "severe danger"),
         ("warn", groups.len() - grave, "caution"),
@@ -134,19 +134,19 @@ fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
     }
     page.push_str("<section><h2>Notes</h2><div class=\"sheet\"><ul class=\"notes\">");
     for note in &words::folded(&comparison.notes) {
-        let _ = write!(page, "<li>{}</li>", worded(&noted(note, view)));
+        let _ = write!(page, "<li>{}</li>", with_code(&noted(note, view)));
     }
     page.push_str("</ul></div></section>\n");
 }
 
-fn is_grave(found: &LocatedFinding) -> bool {
+fn is_severe(found: &LocatedFinding) -> bool {
     found.finding.danger.severity == Severity::Error
 }
 
 /// Objects with a danger, and in which environment.
-type Grave<'a> = BTreeSet<(&'a ObjectId, &'a str)>;
+type SevereFindings<'a> = BTreeSet<(&'a ObjectId, &'a str)>;
 
-fn grave<'a>(findings: &[FindingGroup<'a>]) -> Grave<'a> {
+fn severe_findings<'a>(findings: &[FindingGroup<'a>]) -> SevereFindings<'a> {
     let all = findings.iter().flat_map(|it| {
         let id = &it.found.finding.id;
         it.environments
@@ -176,7 +176,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
         return;
     };
     let finding = &it.found.finding;
-    let (class, ink) = if is_grave(it.found) {
+    let (class, ink) = if is_severe(it.found) {
         ("grave", "stop")
     } else {
         ("", "warn")
@@ -188,19 +188,21 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
     let _ = write!(
         page,
         "<li class=\"{class}\"{} data-grave=\"true\"><div class=\"message\">{}</div><div class=\"meta\"><span class=\"rule {ink}\">{}</span>{}",
-        data(claims, environments.iter().copied()),
-        worded(&finding.message),
+        filter_attributes(claims, environments.iter().copied()),
+        with_code(&finding.message),
         finding.danger.code,
         tags(environments.iter().copied(), "tag"),
     );
     if let Some(span) = &it.found.span {
-        let _ = write!(page, "<code>{}</code>", escaped(&place(span, view)));
+        let _ = write!(page, "<code>{}</code>", escaped(&location(span, view)));
     }
     if let Some(others) = words::others(group) {
         let _ = write!(page, "<span>{}</span>", escaped(&others));
     }
     let explain = finding.danger.explain.split("\n\n");
-    let explain: String = explain.map(|it| format!("<p>{}</p>", worded(it))).collect();
+    let explain: String = explain
+        .map(|it| format!("<p>{}</p>", with_code(it)))
+        .collect();
     let _ = writeln!(
         page,
         "</div><details><summary>Why, and what to do</summary>{explain}</details></li>"
@@ -218,7 +220,7 @@ fn changes(
         page.push_str("<div class=\"sheet nothing\">No changes.</div>\n");
     }
     page.push_str("<div class=\"sheet nothing\" id=\"empty\" hidden>No matches.</div>\n");
-    let grave = grave(findings);
+    let grave = severe_findings(findings);
     let many: usize = sections.iter().map(|it| it.groups.len()).sum();
     for section in sections {
         page.push_str("<article class=\"sheet claim\">");
@@ -227,7 +229,7 @@ fn changes(
             page.push_str("<header>");
             for it in &headings {
                 let _ = write!(page, "<h3>{}</h3><div class=\"meta\">", title(&it.title));
-                it.places
+                it.locations
                     .iter()
                     .for_each(|it| _ = write!(page, "<code>{}</code>", escaped(it)));
                 let owner = |it: &String| format!("<span class=\"tag\">{}</span>", escaped(it));
@@ -257,7 +259,7 @@ fn title(title: &str) -> String {
     }
 }
 
-fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut String) {
+fn change(group: &Group<'_>, grave: &SevereFindings<'_>, may_open: bool, page: &mut String) {
     let rows = words::all_rows(group);
     let claims = group
         .occurrences
@@ -274,7 +276,7 @@ fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut Strin
     let _ = write!(
         page,
         "<details class=\"change\"{open}{} data-grave=\"{is_grave}\"><summary><span class=\"sign {word}\" title=\"{word}\">{}</span><div class=\"who\">",
-        data(
+        filter_attributes(
             claims.map(|it| &*it.title),
             group.occurrences.iter().map(|it| it.environment)
         ),
@@ -322,9 +324,9 @@ fn change(group: &Group<'_>, grave: &Grave<'_>, may_open: bool, page: &mut Strin
 
 /// The objects of a change, one per line, with their environments.
 fn objects(group: &Group<'_>, page: &mut String) {
-    const SHOWN: usize = 12;
+    const OBJECTS_MAX: usize = 12;
     let objects = words::objects(group);
-    for it in objects.iter().take(SHOWN) {
+    for it in objects.iter().take(OBJECTS_MAX) {
         let namespace = match &*it.id.namespace {
             "" => String::new(),
             namespace => format!("<span class=\"same\">{}/</span>", escaped(namespace)),
@@ -346,11 +348,11 @@ fn objects(group: &Group<'_>, page: &mut String) {
             tags(it.not.iter().copied(), "tag not")
         );
     }
-    if objects.len() > SHOWN {
+    if objects.len() > OBJECTS_MAX {
         let _ = write!(
             page,
             "<div class=\"same\">… {} more</div>",
-            objects.len() - SHOWN
+            objects.len() - OBJECTS_MAX
         );
     }
 }
@@ -367,7 +369,7 @@ fn tags<'a>(environments: impl Iterator<Item = &'a str>, class: &str) -> String 
 }
 
 /// The data attributes by which the script filters.
-fn data<'a>(
+fn filter_attributes<'a>(
     claims: impl Iterator<Item = &'a str>,
     environments: impl Iterator<Item = &'a str>,
 ) -> String {
@@ -382,7 +384,7 @@ fn data<'a>(
 }
 
 /// A message as markup, with names in backticks as code.
-fn worded(words: &str) -> String {
+fn with_code(words: &str) -> String {
     let mut out = String::new();
     for (at, piece) in words.split('`').enumerate() {
         match at % 2 {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::compare::Comparison;
 
 use super::super::rollout::{Event, events};
-use super::{data, escaped, worded};
+use super::{escaped, filter_attributes, with_code};
 
 /// The maximum number of steps in a lane, and of events in a step.
 const STEPS_MAX: usize = 30;
@@ -23,7 +23,7 @@ pub(super) fn write(comparison: &Comparison, page: &mut String) {
     }
     page.push_str("<section data-of=\".lane\" id=\"rollout\"><h2>Rollout <small>in the order of reconciliation</small></h2><div class=\"sheet lanes\">\n");
     for (environment, steps) in lanes {
-        let is_grave = steps.iter().any(|it| it.1.iter().any(|it| it.is_grave));
+        let is_grave = steps.iter().any(|it| it.1.iter().any(|it| it.is_severe));
         let name = match &*environment.name {
             "." => "everything",
             name => name,
@@ -31,7 +31,7 @@ pub(super) fn write(comparison: &Comparison, page: &mut String) {
         let _ = write!(
             page,
             "<article class=\"lane\"{} data-grave=\"{is_grave}\"><h3>{}</h3><ol>",
-            data(std::iter::empty(), [&*environment.name].into_iter()),
+            filter_attributes(std::iter::empty(), [&*environment.name].into_iter()),
             escaped(name)
         );
         for (step, events) in steps.iter().take(STEPS_MAX) {
@@ -55,14 +55,14 @@ pub(super) fn write(comparison: &Comparison, page: &mut String) {
 }
 
 fn event(event: &Event<'_>, page: &mut String) {
-    let class = if event.is_grave { "grave" } else { "" };
+    let class = if event.is_severe { "grave" } else { "" };
     let _ = write!(
         page,
         "<li class=\"{class}\"><span class=\"obj\">{}</span>",
         escaped(&event.id.to_string())
     );
     for words in &event.words {
-        let _ = write!(page, "<div>{}</div>", worded(words));
+        let _ = write!(page, "<div>{}</div>", with_code(words));
     }
     page.push_str("</li>");
 }

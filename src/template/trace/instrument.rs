@@ -188,15 +188,15 @@ impl Instrument<'_> {
             Stmt::Set(it) => self.set(&it.target, &it.expr, within),
             Stmt::Macro(it) => {
                 let names: Vec<String> = it.args.iter().flat_map(names).collect();
-                let place = it.span().start_offset as usize;
-                let tag = self.tag(place..place, &[], Vec::new());
+                let location = it.span().start_offset as usize;
+                let tag = self.tag(location..location, &[], Vec::new());
                 if let Some(tag) = self.tags.get_mut(tag) {
                     tag.sets = names;
                 }
                 // Defaults are evaluated at the call of the macro.
                 let last = it.args.iter().chain(&it.defaults);
                 let end = last.map(|it| it.span().end_offset as usize).max();
-                self.open(end.unwrap_or(place), "0", "macro", tag);
+                self.open(end.unwrap_or(location), "0", "macro", tag);
                 self.all(&it.body, &[tag]);
             }
             Stmt::Include(it) => _ = self.wrap(&it.name, "include", within),

@@ -61,7 +61,7 @@ impl TraceStep {
         let mut reads = Vec::new();
         sources
             .into_iter()
-            .for_each(|it| record::places(it, &mut reads));
+            .for_each(|it| record::locations(it, &mut reads));
         TraceStep {
             at: None,
             value: None,
@@ -87,10 +87,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Trace {
     /// The step of a location; `None` if it is a location in a file.
-    pub fn step(&self, place: &Span) -> Option<TraceStep> {
-        let is_own = Arc::ptr_eq(&place.source, &self.0.source);
+    pub fn step(&self, location: &Span) -> Option<TraceStep> {
+        let is_own = Arc::ptr_eq(&location.source, &self.0.source);
         let steps = locked(&self.0.steps);
-        steps.get(place.start as usize).filter(|_| is_own).cloned()
+        steps
+            .get(location.start as usize)
+            .filter(|_| is_own)
+            .cloned()
     }
 
     /// Records a step and returns its location.
@@ -134,7 +137,7 @@ impl Trace {
     }
 
     /// A tag: the name of its template, and its bytes there.
-    pub(super) fn place_of(&self, tag: usize) -> Option<(String, std::ops::Range<usize>)> {
+    pub(super) fn location_of(&self, tag: usize) -> Option<(String, std::ops::Range<usize>)> {
         let tags = locked(&self.0.tags);
         let tag = tags.get(tag)?;
         Some((tag.template.clone(), tag.range.clone()))
@@ -145,11 +148,11 @@ impl Trace {
     }
 }
 
-/// The node with the location of each scalar replaced by `place`.
-fn replaced(node: Node, place: &mut dyn FnMut(&Node) -> Span) -> Node {
+/// The node with the location of each scalar replaced by `location`.
+fn replaced(node: Node, location: &mut dyn FnMut(&Node) -> Span) -> Node {
     let style = node.style();
     if node.is_scalar() {
-        let span = place(&node);
+        let span = location(&node);
         return node.at(span);
     }
     let at = node.span().clone();
@@ -157,13 +160,13 @@ fn replaced(node: Node, place: &mut dyn FnMut(&Node) -> Span) -> Node {
         Some(_) => {
             let mut mapping = Mapping::new();
             for entry in node.into_mapping().unwrap_or_default() {
-                mapping.push(entry.key, replaced(entry.value, place));
+                mapping.push(entry.key, replaced(entry.value, location));
             }
             Node::mapping(mapping).styled(style).at(at)
         }
         None => {
             let items = node.into_sequence().unwrap_or_default().into_iter();
-            Node::sequence(items.map(|it| replaced(it, place)).collect::<Vec<_>>())
+            Node::sequence(items.map(|it| replaced(it, location)).collect::<Vec<_>>())
                 .styled(style)
                 .at(at)
         }

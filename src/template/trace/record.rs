@@ -50,7 +50,7 @@ pub(in super::super) struct Record {
     variables: BTreeMap<(String, String), Variable>,
     /// The conditions of included templates.
     included: BTreeMap<String, Vec<(usize, Vec<Span>)>>,
-    /// The texts of scalars that were read, by their places.
+    /// The texts of scalars that were read, by their locations.
     texts: BTreeMap<Key, String>,
     next: Option<Made>,
     /// Records for the values of the placeholders.
@@ -113,16 +113,16 @@ impl Record {
         for seen in std::mem::take(&mut self.seen) {
             match seen {
                 Seen::Scalar(node) => {
-                    self.know(&node);
+                    self.remember_scalar(&node);
                     push(&mut reads, node.span());
                 }
                 Seen::Collection(node) => {
                     let mut found = Vec::new();
                     scalars(&node, &mut found);
-                    found.iter().for_each(|it| self.know(it));
+                    found.iter().for_each(|it| self.remember_scalar(it));
                     let is_result = result.is_some_and(|it| is_same(it, &node));
                     let into = if is_result { &mut whole } else { &mut reads };
-                    places(&node, into);
+                    locations(&node, into);
                 }
             }
         }
@@ -138,7 +138,7 @@ impl Record {
         (reads, whole)
     }
 
-    fn know(&mut self, scalar: &Node) {
+    fn remember_scalar(&mut self, scalar: &Node) {
         let text = scalar.as_str().unwrap_or("");
         self.texts.insert(key(scalar.span()), text.to_string());
     }
@@ -219,7 +219,7 @@ impl Record {
                 .downcast_object_ref::<Collection>()
                 .and_then(Collection::node)
             {
-                Some(node) => places(node, &mut whole),
+                Some(node) => locations(node, &mut whole),
                 None => {
                     let text = value.to_string();
                     let same = items.iter().filter(|it| it.as_str() == Some(&text));
@@ -270,14 +270,14 @@ impl Record {
 /// The address of a source, and a position in it.
 type Key = (usize, u32, u32);
 
-fn key(place: &Span) -> Key {
-    let source = std::sync::Arc::as_ptr(&place.source) as usize;
-    (source, place.start, place.end)
+fn key(location: &Span) -> Key {
+    let source = std::sync::Arc::as_ptr(&location.source) as usize;
+    (source, location.start, location.end)
 }
 
-fn push(places: &mut Vec<Span>, place: &Span) {
-    if !places.contains(place) {
-        places.push(place.clone());
+fn push(locations: &mut Vec<Span>, location: &Span) {
+    if !locations.contains(location) {
+        locations.push(location.clone());
     }
 }
 
@@ -286,7 +286,7 @@ fn is_same(one: &Node, other: &Node) -> bool {
 }
 
 /// The locations of all scalars of a value.
-pub(super) fn places(node: &Node, into: &mut Vec<Span>) {
+pub(super) fn locations(node: &Node, into: &mut Vec<Span>) {
     let mut found = Vec::new();
     scalars(node, &mut found);
     let found = found.iter().filter(|it| it.has_origin());

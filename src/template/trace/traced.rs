@@ -13,16 +13,16 @@ pub(in super::super) struct Traced {
 }
 
 impl Traced {
-    /// Removes the marks from the text, and records a step for each value. `place` returns the location of a tag.
+    /// Removes the marks from the text, and records a step for each value. `location` returns the location of a tag.
     pub(in super::super) fn new(
         record: Record,
         text: &mut String,
         values: &mut [Node],
-        place: &dyn Fn(usize) -> Option<Span>,
+        location: &dyn Fn(usize) -> Option<Span>,
     ) -> Traced {
         let trace = record.trace().clone();
         for (value, made) in values.iter_mut().zip(&record.printed) {
-            let step = step(made, place);
+            let step = step(made, location);
             let old = std::mem::replace(value, Node::null());
             let others = not_passed_on(&old, &step.reads, &record);
             *value = replaced(old, &mut |node| {
@@ -46,7 +46,7 @@ impl Traced {
         let (clean, marks) = without_marks(text);
         let marks = marks.into_iter().filter_map(|(at, number)| {
             let made = record.lines.get(number)?;
-            Some((at, step(made, place)))
+            Some((at, step(made, location)))
         });
         let marks = marks.collect();
         *text = clean;
@@ -54,17 +54,17 @@ impl Traced {
     }
 
     /// The location of fixed text.
-    pub(in super::super) fn fixed(&self, place: &Span) -> Span {
-        self.trace.add(self.line(place.start as usize))
+    pub(in super::super) fn fixed(&self, location: &Span) -> Span {
+        self.trace.add(self.line(location.start as usize))
     }
 
     /// The location of a text that contains values.
     pub(in super::super) fn text<'n>(
         &self,
-        place: &Span,
+        location: &Span,
         values: impl Iterator<Item = &'n Node>,
     ) -> Span {
-        let range = place.range();
+        let range = location.range();
         let mut step = self.line(range.start);
         let from = self.marks.partition_point(|it| it.0 < range.start);
         let inside = self.marks.get(from..).unwrap_or_default().iter();
@@ -98,13 +98,13 @@ fn not_passed_on(value: &Node, reads: &[Span], record: &Record) -> Vec<Span> {
     others.cloned().collect()
 }
 
-fn step(made: &Made, place: &dyn Fn(usize) -> Option<Span>) -> TraceStep {
+fn step(made: &Made, location: &dyn Fn(usize) -> Option<Span>) -> TraceStep {
     let conditions = made.conditions.iter().map(|(tag, reads)| TraceCondition {
-        at: place(*tag),
+        at: location(*tag),
         reads: reads.clone(),
     });
     TraceStep {
-        at: made.tag.and_then(place),
+        at: made.tag.and_then(location),
         value: None,
         reads: made.reads.clone(),
         conditions: conditions.collect(),

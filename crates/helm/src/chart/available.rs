@@ -27,7 +27,7 @@ impl Charts<'_> {
                 files: unpack(&archive, &pin.title()).ok()?,
             })
         });
-        let folders = self.places.folders.iter().map(|it| &it.1);
+        let folders = self.locations.folders.iter().map(|it| &it.1);
         let sources = folders.flat_map(|it| self.sources(it));
         let mut all: Vec<Available> = pinned.chain(sources).collect();
         all.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));

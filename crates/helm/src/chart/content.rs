@@ -26,15 +26,15 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// Reads the chart in a folder. Messages and spans show `place` as its path.
+    /// Reads the chart in a folder. Messages and spans show `location` as its path.
     pub(super) fn from_files(
         files: &dyn Files,
         folder: &TreePath,
-        place: &TreePath,
+        location: &TreePath,
     ) -> Result<Chart, Diagnostic> {
-        let read = |name: &str| document(files, &folder.child(name), &place.child(name));
+        let read = |name: &str| document(files, &folder.child(name), &location.child(name));
         let metadata = read("Chart.yaml")?.ok_or_else(|| {
-            Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
+            Diagnostic::error("invalid-chart", format!("`{location}` has no `Chart.yaml`"))
                 .class(Class::InvalidChart)
         })?;
         let (name, version) = identity(&metadata)?;
@@ -92,20 +92,20 @@ pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic>
 pub(super) fn document(
     files: &dyn Files,
     path: &TreePath,
-    place: &TreePath,
+    location: &TreePath,
 ) -> Result<Option<Node>, Diagnostic> {
     let bytes: Arc<[u8]> = match files.read(path) {
         Ok(bytes) => bytes,
         Err(FilesError::NotFound) => return Ok(None),
         Err(error) => {
-            let message = format!("cannot read `{place}`: {error}");
+            let message = format!("cannot read `{location}`: {error}");
             return Err(Diagnostic::error("unreadable-file", message).class(Class::Unreadable));
         }
     };
-    let source = pleach_yaml::text_source(place, &bytes)?;
+    let source = pleach_yaml::text_source(location, &bytes)?;
     let first = |faults: Diagnostics| faults.into_iter().next();
     let node = parse_one(&source).map_err(|faults| {
-        let message = format!("`{place}` is not valid YAML");
+        let message = format!("`{location}` is not valid YAML");
         first(faults).unwrap_or_else(|| {
             Diagnostic::error("invalid-chart", message).class(Class::InvalidChart)
         })
@@ -118,7 +118,7 @@ pub(super) fn document(
         None => {
             let fault = Diagnostic::error(
                 "invalid-chart",
-                format!("expected `{place}` to be a mapping"),
+                format!("expected `{location}` to be a mapping"),
             )
             .class(Class::InvalidChart);
             Err(fault.at(&node))

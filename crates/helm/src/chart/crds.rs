@@ -77,7 +77,7 @@ fn dependencies(metadata: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Option<Vec<String>> {
+    fn names_in(text: &str) -> Option<Vec<String>> {
         names(&Tree::from_text(text)).map(|it| it.into_iter().collect())
     }
 
@@ -85,26 +85,32 @@ mod tests {
     fn names_are_in_texts() {
         let crd = "kind: CustomResourceDefinition\nmetadata:\n  name: 'widgets.example.com'\n";
         let chart = format!("-- Chart.yaml --\nname: a\n-- crds/a.yaml --\n{crd}");
-        assert_eq!(of(&chart), Some(vec!["widgets.example.com".to_string()]));
+        assert_eq!(
+            names_in(&chart),
+            Some(vec!["widgets.example.com".to_string()])
+        );
         let chart = format!(
             "-- Chart.yaml --\nname: a\n-- templates/a.yaml --\n{{{{ if .Values.a }}}}\n{crd}{{{{ end }}}}\n"
         );
-        assert_eq!(of(&chart), Some(vec!["widgets.example.com".to_string()]));
-        assert_eq!(of("-- Chart.yaml --\nname: a.b\n"), Some(Vec::new()));
+        assert_eq!(
+            names_in(&chart),
+            Some(vec!["widgets.example.com".to_string()])
+        );
+        assert_eq!(names_in("-- Chart.yaml --\nname: a.b\n"), Some(Vec::new()));
     }
 
     #[test]
     fn what_is_computed_or_elsewhere_is_not_known() {
         let computed = "kind: CustomResourceDefinition\nmetadata:\n  name: {{ .Values.name }}\n";
         assert_eq!(
-            of(&format!(
+            names_in(&format!(
                 "-- Chart.yaml --\nname: a\n-- templates/a.yaml --\n{computed}"
             )),
             None
         );
         let parent = "-- Chart.yaml --\nname: a\ndependencies:\n- name: b\n  version: 1.0.0\n";
-        assert_eq!(of(parent), None);
+        assert_eq!(names_in(parent), None);
         let child = "-- charts/b/Chart.yaml --\nname: b\n";
-        assert_eq!(of(&format!("{parent}{child}")), Some(Vec::new()));
+        assert_eq!(names_in(&format!("{parent}{child}")), Some(Vec::new()));
     }
 }

@@ -10,16 +10,16 @@ use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 
 /// The location of a chart.
-pub(super) enum Place {
+pub(super) enum Location {
     Folder(TreePath),
     Archive(TreePath),
 }
 
-impl Place {
+impl Location {
     pub(super) fn read(&self, files: &dyn Files) -> Result<Chart, Diagnostic> {
         match self {
-            Place::Folder(folder) => Chart::from_files(files, folder, folder),
-            Place::Archive(path) => {
+            Location::Folder(folder) => Chart::from_files(files, folder, folder),
+            Location::Archive(path) => {
                 let content = self.content(files)?;
                 Chart::from_files(&content, &TreePath::root(), path)
             }
@@ -29,8 +29,8 @@ impl Place {
     /// All files of the chart.
     pub(super) fn content(&self, files: &dyn Files) -> Result<Tree, Diagnostic> {
         match self {
-            Place::Folder(folder) => read_source(files, folder),
-            Place::Archive(path) => {
+            Location::Folder(folder) => read_source(files, folder),
+            Location::Archive(path) => {
                 let bytes = files.read(path).map_err(|error| {
                     let message = format!("cannot read `{path}`: {error}");
                     Diagnostic::error("unreadable-file", message).class(Class::Unreadable)
@@ -42,7 +42,10 @@ impl Place {
 }
 
 /// Finds the chart of an address within the workspace.
-pub(super) fn find(files: &dyn Files, request: &Request) -> Result<(Place, Version), Diagnostic> {
+pub(super) fn find(
+    files: &dyn Files,
+    request: &Request,
+) -> Result<(Location, Version), Diagnostic> {
     let address = request.repository.strip_prefix("file://");
     let address = address.unwrap_or(&request.repository);
     let folder = TreePath::new(address).ok_or_else(|| {
@@ -69,15 +72,15 @@ pub(super) fn find_in(
     files: &dyn Files,
     folder: &TreePath,
     request: &Request,
-) -> Result<Option<(Place, Version)>, Diagnostic> {
+) -> Result<Option<(Location, Version)>, Diagnostic> {
     let Some(range) = request.range() else {
         return Ok(None);
     };
-    for place in [folder.child(&request.name), folder.clone()] {
-        if let Some(metadata) = metadata(files, &place)? {
+    for location in [folder.child(&request.name), folder.clone()] {
+        if let Some(metadata) = metadata(files, &location)? {
             let (name, version) = identity(&metadata)?;
             if name == request.name && range.admits(&version) {
-                return Ok(Some((Place::Folder(place), version)));
+                return Ok(Some((Location::Folder(location), version)));
             }
         }
     }
@@ -86,7 +89,7 @@ pub(super) fn find_in(
     let highest = range.highest(of_chart.map(|it| &it.1));
     Ok(highest.map(|version| {
         let name = format!("{}-{}.tgz", request.name, version.as_str());
-        (Place::Archive(folder.child(&name)), version.clone())
+        (Location::Archive(folder.child(&name)), version.clone())
     }))
 }
 

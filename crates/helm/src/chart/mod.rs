@@ -37,15 +37,15 @@ use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::hex;
 use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
 
-/// Reads a chart from its files. `place` is its folder in messages.
-pub fn read_chart(files: &Tree, place: &TreePath) -> Result<Chart, Diagnostic> {
-    Chart::from_files(files, &TreePath::root(), place)
+/// Reads a chart from its files. `location` is its folder in messages.
+pub fn read_chart(files: &Tree, location: &TreePath) -> Result<Chart, Diagnostic> {
+    Chart::from_files(files, &TreePath::root(), location)
 }
 
 /// Reads the chart in an archive. `title` is its name in messages.
 pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
-    let place = TreePath::root().child(&format!("<chart {title}>"));
-    read_chart(&unpack(bytes, title)?, &place)
+    let location = TreePath::root().child(&format!("<chart {title}>"));
+    read_chart(&unpack(bytes, title)?, &location)
 }
 
 /// The cache of archives outside of the workspace: files `charts/<digest>.tgz`.
@@ -107,14 +107,14 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// The locations of charts in a workspace.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct ChartLocations {
     /// The folder of copies.
     pub copies: TreePath,
     /// Prefixes of addresses, and the folders of the workspace with the sources of their charts.
     pub folders: Vec<(String, TreePath)>,
 }
 
-impl Places {
+impl ChartLocations {
     /// The folder for an address, by the longest prefix.
     fn folder(&self, repository: &str) -> Option<&TreePath> {
         let is_below = |prefix: &str| {
@@ -130,7 +130,7 @@ impl Places {
 pub struct Charts<'a> {
     files: &'a dyn Files,
     cache: Option<Cache>,
-    places: Places,
+    locations: ChartLocations,
     lock: Lock,
     seen: Mutex<Seen>,
 }
@@ -162,13 +162,13 @@ impl<'a> Charts<'a> {
     pub fn new(
         files: &'a dyn Files,
         cache: Option<Cache>,
-        places: Places,
+        locations: ChartLocations,
         lock: Lock,
     ) -> Charts<'a> {
         Charts {
             files,
             cache,
-            places,
+            locations,
             lock,
             seen: Mutex::default(),
         }
@@ -200,7 +200,7 @@ impl<'a> Charts<'a> {
         let in_workspace = self.in_workspace(request);
         self.note(request, in_workspace.is_some());
         let opened = match in_workspace {
-            Some(found) => found.and_then(|(place, _)| place.read(self.files)),
+            Some(found) => found.and_then(|(location, _)| location.read(self.files)),
             None => self.locked(request),
         };
         let opened = opened.map(Arc::new);
@@ -252,7 +252,7 @@ impl<'a> Charts<'a> {
 
     fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {
         match self.in_workspace(request) {
-            Some(found) => found.and_then(|(place, _)| place.content(self.files)),
+            Some(found) => found.and_then(|(location, _)| location.content(self.files)),
             None => self.unpacked(self.pin(request)?),
         }
     }
@@ -293,21 +293,21 @@ impl<'a> Charts<'a> {
     fn in_workspace(
         &self,
         request: &Request,
-    ) -> Option<Result<(local::Place, Version), Diagnostic>> {
+    ) -> Option<Result<(local::Location, Version), Diagnostic>> {
         if let Err(fault) = request.check() {
             return Some(Err(fault));
         }
         if request.is_local() {
             return Some(local::find(self.files, request));
         }
-        let folder = self.places.folder(&request.repository)?;
+        let folder = self.locations.folder(&request.repository)?;
         local::find_in(self.files, folder, request).transpose()
     }
 
     fn locked(&self, request: &Request) -> Result<Chart, Diagnostic> {
         let pin = self.pin(request)?;
-        let place = TreePath::root().child(&format!("<chart {}>", pin.title()));
-        read_chart(&self.unpacked(pin)?, &place)
+        let location = TreePath::root().child(&format!("<chart {}>", pin.title()));
+        read_chart(&self.unpacked(pin)?, &location)
     }
 
     /// The files in the archive of a pin.
@@ -352,7 +352,7 @@ impl<'a> Charts<'a> {
 
     /// The archive of a pin: the copy in the workspace, or else in the cache.
     fn archive(&self, pin: &Pin) -> Result<Option<Arc<[u8]>>, Diagnostic> {
-        let copies = copy_names(pin).map(|it| self.places.copies.child(&it));
+        let copies = copy_names(pin).map(|it| self.locations.copies.child(&it));
         let mut wrong = None;
         for path in copies {
             match self.files.read(&path) {

@@ -12,13 +12,16 @@ pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnos
     let ignore = ignore_rules(files, folder)?;
     let mut tree = Tree::new();
     let mut open = Walk::new(files, folder.clone());
-    while let Some(place) = open.next() {
-        let inner = place.below(folder).unwrap_or_else(TreePath::root);
+    while let Some(location) = open.next() {
+        let inner = location.below(folder).unwrap_or_else(TreePath::root);
         let unreadable = |error| {
-            Diagnostic::error("unreadable-file", format!("cannot read `{place}`: {error}"))
-                .class(Class::Unreadable)
+            Diagnostic::error(
+                "unreadable-file",
+                format!("cannot read `{location}`: {error}"),
+            )
+            .class(Class::Unreadable)
         };
-        for entry in files.list(&place).map_err(unreadable)? {
+        for entry in files.list(&location).map_err(unreadable)? {
             let path = inner.child(&entry.name);
             let is_folder = entry.kind == EntryKind::Folder;
             if *entry.name == *".git" || ignore.ignores(path.as_str(), is_folder) {
@@ -62,20 +65,20 @@ fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnost
     })
 }
 
-/// Errors that Helm or a registry would report. `place` is the folder of the chart in messages.
-pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
+/// Errors that Helm or a registry would report. `location` is the folder of the chart in messages.
+pub fn lint(chart: &Tree, location: &TreePath) -> Diagnostics {
     let mut faults = Diagnostics::default();
-    let Some(metadata) = faults.keep(read(chart, "Chart.yaml", place)).flatten() else {
+    let Some(metadata) = faults.keep(read(chart, "Chart.yaml", location)).flatten() else {
         if faults.is_empty() {
             let fault =
-                Diagnostic::error("invalid-chart", format!("`{place}` has no `Chart.yaml`"))
+                Diagnostic::error("invalid-chart", format!("`{location}` has no `Chart.yaml`"))
                     .class(Class::InvalidChart);
             faults
                 .push(fault.help("use a folder with `Chart.yaml`, `values.yaml` and `templates/`"));
         }
         return faults;
     };
-    lint_metadata(&metadata, place, &mut faults);
+    lint_metadata(&metadata, location, &mut faults);
     for dependency in metadata
         .get("dependencies")
         .and_then(Node::as_sequence)
@@ -92,7 +95,7 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
         if !is_values && name != "values.schema.json" {
             continue;
         }
-        if let Some(Some(node)) = faults.keep(read(chart, name, place))
+        if let Some(Some(node)) = faults.keep(read(chart, name, location))
             && node.as_mapping().is_none()
         {
             faults.push(
@@ -120,7 +123,7 @@ pub fn lint(chart: &Tree, place: &TreePath) -> Diagnostics {
     faults
 }
 
-fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
+fn lint_metadata(metadata: &Node, location: &TreePath, faults: &mut Diagnostics) {
     let text = |key: &str| metadata.get(key).and_then(Node::as_str);
     let wrong = |key: &str, words: String| {
         Diagnostic::error("invalid-chart", words)
@@ -142,12 +145,12 @@ fn lint_metadata(metadata: &Node, place: &TreePath, faults: &mut Diagnostics) {
             faults.push(fault.help(
                 "use only lower-case letters, digits and `-`: registries allow no other characters",
             ));
-        } else if *place != TreePath::root() && place.name() != name {
+        } else if *location != TreePath::root() && location.name() != name {
             faults.push(wrong(
                 "name",
                 format!(
                     "the chart is named `{name}`, but its folder `{}`",
-                    place.name()
+                    location.name()
                 ),
             ));
         }
@@ -201,11 +204,11 @@ fn lint_dependency(chart: &Tree, dependency: &Node, faults: &mut Diagnostics) {
 }
 
 /// A YAML or JSON file of the chart.
-fn read(chart: &Tree, name: &str, place: &TreePath) -> Result<Option<Node>, Diagnostic> {
+fn read(chart: &Tree, name: &str, location: &TreePath) -> Result<Option<Node>, Diagnostic> {
     let Some(bytes) = chart.get(&TreePath::root().child(name)) else {
         return Ok(None);
     };
-    let source = pleach_yaml::text_source(&place.child(name), bytes)?;
+    let source = pleach_yaml::text_source(&location.child(name), bytes)?;
     let first = |faults: Diagnostics| faults.into_iter().next();
     let node = parse_one(&source).map_err(|faults| {
         let unread = || {

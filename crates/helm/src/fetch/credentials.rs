@@ -78,21 +78,21 @@ impl Credentials {
                 .filter_map(|it| json(it))
                 .collect()
         });
-        let place = format!(
+        let location = format!(
             "{}{}",
             server_name(&url.authority),
             url.path.trim_end_matches('/')
         );
         for config in configs {
-            if let Some(found) = self.in_config(config, &place)? {
+            if let Some(found) = self.in_config(config, &location)? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    fn in_config(&self, config: &Value, place: &str) -> Result<Option<Credential>, Diagnostic> {
-        let host = place.split('/').next().unwrap_or("");
+    fn in_config(&self, config: &Value, location: &str) -> Result<Option<Credential>, Diagnostic> {
+        let host = location.split('/').next().unwrap_or("");
         let helper = config
             .pointer("/credHelpers")
             .and_then(|it| Some(it.get(host)?.as_str()?.to_string()));
@@ -101,7 +101,7 @@ impl Credentials {
         }
         let auths = config.get("auths").and_then(Value::as_object);
         let fitting = auths.into_iter().flatten().filter(|(key, _)| {
-            let rest = place.strip_prefix(plain_key(key));
+            let rest = location.strip_prefix(plain_key(key));
             rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
         });
         let best = fitting.max_by_key(|(key, _)| plain_key(key).len());

@@ -38,7 +38,7 @@ pub struct Network {
 
 /// The location of a chart.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct RepositoryAddress {
     /// The address of the repository, after mirrors are applied.
     pub address: String,
     /// Whether to use plain HTTP, like `helm pull --plain-http`.
@@ -67,11 +67,15 @@ impl Network {
 
     /// Finds the highest version that a request admits. Errors: `missing-chart`, `unreachable`, `access-denied`,
     /// `unexpected-answer`.
-    pub fn locate(&self, request: &Request, place: &Place) -> Result<Located, Diagnostic> {
+    pub fn locate(
+        &self,
+        request: &Request,
+        location: &RepositoryAddress,
+    ) -> Result<Located, Diagnostic> {
         request.check()?;
-        let address = Url::parse(&place.address)?;
+        let address = Url::parse(&location.address)?;
         match &*address.scheme {
-            "oci" => self.locate_in_registry(request, &address, place.plain),
+            "oci" => self.locate_in_registry(request, &address, location.plain),
             _ => self.locate_in_index(request, &address),
         }
     }
@@ -160,12 +164,12 @@ impl Network {
     pub fn pull(
         &self,
         request: &Request,
-        place: &Place,
+        location: &RepositoryAddress,
         located: &Located,
     ) -> Result<Vec<u8>, Diagnostic> {
         let bytes = match located.origin.starts_with("oci://") {
-            true => self.pull_blob(request, place, located)?,
-            false => self.download(place, located)?,
+            true => self.pull_blob(request, location, located)?,
+            false => self.download(location, located)?,
         };
         if let Some(expected) = located.digest.as_ref().filter(|it| **it != digest(&bytes)) {
             let message = format!(
@@ -197,21 +201,25 @@ impl Network {
     fn pull_blob(
         &self,
         request: &Request,
-        place: &Place,
+        location: &RepositoryAddress,
         located: &Located,
     ) -> Result<Vec<u8>, Diagnostic> {
-        let address = Url::parse(&place.address)?.below(&request.name);
-        let repository = self.repository(&address, place.plain);
+        let address = Url::parse(&location.address)?.below(&request.name);
+        let repository = self.repository(&address, location.plain);
         let archive = located.digest.as_deref().unwrap_or("");
         repository.archive(archive)?.ok_or_else(|| {
-            let (place, version) = (repository.shown(), &located.version);
-            let message = format!("`{place}` no longer has the archive of `{version}`");
+            let (location, version) = (repository.shown(), &located.version);
+            let message = format!("`{location}` no longer has the archive of `{version}`");
             Diagnostic::error("missing-chart", message).class(Class::MissingChart)
         })
     }
 
-    fn download(&self, place: &Place, located: &Located) -> Result<Vec<u8>, Diagnostic> {
-        let repository = Url::parse(&place.address)?;
+    fn download(
+        &self,
+        location: &RepositoryAddress,
+        located: &Located,
+    ) -> Result<Vec<u8>, Diagnostic> {
+        let repository = Url::parse(&location.address)?;
         let credential = self.access.credentials.repository(&repository.to_string());
         let url = Url::parse(&located.origin)?;
         let answer =
@@ -229,29 +237,37 @@ impl Network {
     /// The digest of the archive of a version in a registry, if it exists. `address` is without the name of the chart.
     pub fn published(
         &self,
-        place: &Place,
+        location: &RepositoryAddress,
         name: &str,
         version: &str,
     ) -> Result<Option<String>, Diagnostic> {
-        let repository = self.repository(&Url::parse(&place.address)?.below(name), place.plain);
+        let repository =
+            self.repository(&Url::parse(&location.address)?.below(name), location.plain);
         Ok(repository.manifest(&tag(version))?.map(|it| it.archive))
     }
 
     /// The archive with a digest in a registry.
     pub fn published_archive(
         &self,
-        place: &Place,
+        location: &RepositoryAddress,
         name: &str,
         digest: &str,
     ) -> Result<Option<Vec<u8>>, Diagnostic> {
-        let repository = self.repository(&Url::parse(&place.address)?.below(name), place.plain);
+        let repository =
+            self.repository(&Url::parse(&location.address)?.below(name), location.plain);
         repository.archive(digest)
     }
 
     /// Pushes a chart to a registry and returns the digest of the manifest.
-    pub fn publish(&self, place: &Place, chart: &Publication<'_>) -> Result<String, Diagnostic> {
-        let repository =
-            self.repository(&Url::parse(&place.address)?.below(chart.name), place.plain);
+    pub fn publish(
+        &self,
+        location: &RepositoryAddress,
+        chart: &Publication<'_>,
+    ) -> Result<String, Diagnostic> {
+        let repository = self.repository(
+            &Url::parse(&location.address)?.below(chart.name),
+            location.plain,
+        );
         repository.push_blob(chart.config)?;
         repository.push_blob(chart.archive)?;
         let manifest = registry::manifest(chart.config, chart.archive, &chart.annotations);
@@ -275,7 +291,7 @@ pub struct Publication<'a> {
 
 impl Located {
     /// The archive of a pin, for pulling it again.
-    pub fn of(pin: &Pin) -> Located {
+    pub fn from_pin(pin: &Pin) -> Located {
         Located {
             version: pin.version.clone(),
             digest: Some(pin.digest.clone()),

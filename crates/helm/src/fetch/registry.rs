@@ -27,7 +27,7 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application
 pub(super) struct OciRepository<'a> {
     access: &'a Access,
     /// The server, and the repository's name for a path.
-    place: Url,
+    location: Url,
 }
 
 /// The manifest of a chart.
@@ -50,24 +50,24 @@ impl<'a> OciRepository<'a> {
             "docker.io" | "index.docker.io" => "registry-1.docker.io",
             other => other,
         };
-        let place = Url {
+        let location = Url {
             scheme: scheme.to_string(),
             authority: authority.to_string(),
             path: address.path.trim_end_matches('/').to_string(),
         };
-        OciRepository { access, place }
+        OciRepository { access, location }
     }
 
     fn url(&self, path: &str) -> Url {
         Url {
-            path: format!("/v2{}/{path}", self.place.path),
-            ..self.place.clone()
+            path: format!("/v2{}/{path}", self.location.path),
+            ..self.location.clone()
         }
     }
 
     /// The name in messages.
     pub(super) fn shown(&self) -> String {
-        format!("oci://{}{}", self.place.authority, self.place.path)
+        format!("oci://{}{}", self.location.authority, self.location.path)
     }
 
     /// All tags, page by page.
@@ -103,7 +103,7 @@ impl<'a> OciRepository<'a> {
                 .map(|it| answer.url.join(it))
                 .transpose()?;
         }
-        let message = format!("{} lists more than {TAGS_MAX} tags", self.place);
+        let message = format!("{} lists more than {TAGS_MAX} tags", self.location);
         Err(Diagnostic::error("unexpected-answer", message)
             .help("pin a version instead of a range"))
     }
@@ -215,12 +215,16 @@ impl<'a> OciRepository<'a> {
         call.method = Method::POST;
         let answer = self.send(call, true)?;
         let location = answer.header("location").filter(|_| answer.status == 202);
-        let place = location.ok_or_else(|| answer.fault())?;
-        let place = answer.url.join(place)?;
-        let separator = if place.path.contains('?') { '&' } else { '?' };
+        let location = location.ok_or_else(|| answer.fault())?;
+        let location = answer.url.join(location)?;
+        let separator = if location.path.contains('?') {
+            '&'
+        } else {
+            '?'
+        };
         let url = Url {
-            path: format!("{}{separator}digest={wanted}", place.path),
-            ..place
+            path: format!("{}{separator}digest={wanted}", location.path),
+            ..location
         };
         let mut call = Call::get(url, JSON_BYTES_MAX);
         call.method = Method::PUT;
@@ -250,7 +254,7 @@ impl<'a> OciRepository<'a> {
 
     fn send(&self, call: Call<'_>, pushes: bool) -> Result<Answer, Diagnostic> {
         let scope = Scope {
-            repository: &self.place,
+            repository: &self.location,
             pushes,
         };
         self.access.send(&scope, call)

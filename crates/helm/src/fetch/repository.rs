@@ -116,7 +116,7 @@ fn with_algorithm(digest: &str) -> String {
 
 /// The error if no version matches, with the newest versions.
 pub(super) fn no_version(
-    place: &str,
+    location: &str,
     name: &str,
     requested: &str,
     versions: impl IntoIterator<Item = Version>,
@@ -127,7 +127,7 @@ pub(super) fn no_version(
     let newest: Vec<&str> = versions.iter().take(SHOWN).map(Version::as_str).collect();
     let fault = Diagnostic::error(
         "missing-chart",
-        format!("`{place}` has no version `{requested}` of `{name}`"),
+        format!("`{location}` has no version `{requested}` of `{name}`"),
     )
     .class(Class::MissingChart);
     match &*newest {

@@ -111,7 +111,7 @@ struct Decimal {
 
 impl Decimal {
     /// From the output of Rust's `{:e}`.
-    fn of(text: &str) -> Decimal {
+    fn parse(text: &str) -> Decimal {
         let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
         let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
         while digits.last() == Some(&b'0') {
@@ -123,13 +123,13 @@ impl Decimal {
     }
 
     fn shortest(value: f64) -> Decimal {
-        Decimal::of(&pleach_yaml::shortest_exponential(value))
+        Decimal::parse(&pleach_yaml::shortest_exponential(value))
     }
 
     /// Rounded to a number of digits.
     fn rounded(value: f64, digits: usize) -> Decimal {
         let digits = digits.clamp(1, MOST_DIGITS);
-        Decimal::of(&format!("{value:.*e}", digits - 1))
+        Decimal::parse(&format!("{value:.*e}", digits - 1))
     }
 }
 

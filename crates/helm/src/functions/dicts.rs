@@ -138,14 +138,14 @@ fn copy(context: &mut Context<'_>, value: &Value, depth: usize) -> Returned {
             for (key, value) in map.snapshot() {
                 entries.insert(key, copy(context, &value, depth + 1)?);
             }
-            Value::Map(Map::of(map.ty(), entries))
+            Value::Map(Map::with_type(map.ty(), entries))
         }
         Value::List(list) if !list.is_nil() => {
             let mut items = Vec::with_capacity(list.len());
             for item in list.to_vec() {
                 items.push(copy(context, &item, depth + 1)?);
             }
-            Value::List(List::of(list.ty(), items))
+            Value::List(List::with_type(list.ty(), items))
         }
         Value::Struct(object) if !object.fields().is_empty() => {
             let mut fields = Vec::new();

@@ -155,7 +155,7 @@ fn slice(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
         _ => {
             let ty = value.as_list().map_or(&ANY_LIST, List::ty);
             let part = items.get(start..end).unwrap_or_default();
-            Value::List(List::of(ty, part.to_vec()))
+            Value::List(List::with_type(ty, part.to_vec()))
         }
     })
 }
@@ -188,7 +188,7 @@ fn chunk(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
         _ => floor_division(length - 1, size) + 1,
     };
     if count == 0 {
-        return Ok(Value::List(List::of(&LIST_OF_LISTS, Vec::new())));
+        return Ok(Value::List(List::with_type(&LIST_OF_LISTS, Vec::new())));
     }
     let Some(size) = usize::try_from(size).ok().filter(|_| count > 0) else {
         return Err(too_long());
@@ -196,7 +196,10 @@ fn chunk(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     context.charge(items.len().saturating_mul(size_of::<Value>()))?;
     let chunks = items.chunks(size.max(1));
     let chunks = chunks.map(|it| Value::list(it.to_vec()));
-    Ok(Value::List(List::of(&LIST_OF_LISTS, chunks.collect())))
+    Ok(Value::List(List::with_type(
+        &LIST_OF_LISTS,
+        chunks.collect(),
+    )))
 }
 
 /// The quotient, rounded down.

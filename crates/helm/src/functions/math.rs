@@ -140,7 +140,7 @@ fn decimal(
 
 fn to_decimal(value: &Value) -> Result<Decimal, FunctionError> {
     let value = to_float(value);
-    Decimal::of(value).ok_or_else(|| {
+    Decimal::from_f64(value).ok_or_else(|| {
         let shown = crate::go::strconv::float_decimal(value);
         FunctionError::new(format!("Cannot create a Decimal from {shown}"))
     })
@@ -222,7 +222,7 @@ fn steps(
 fn numbers(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Returned {
     let numbers = steps(context, start, stop, step)?;
     let numbers = numbers.into_iter().map(Value::int);
-    Ok(Value::List(List::of(&INT_LIST, numbers.collect())))
+    Ok(Value::List(List::with_type(&INT_LIST, numbers.collect())))
 }
 
 /// Numbers separated by blanks, with arguments end, or start and end, or start, step and end; the end is inclusive.

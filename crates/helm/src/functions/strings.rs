@@ -269,7 +269,7 @@ fn numbered(parts: Vec<&[u8]>) -> Value {
     let parts = parts.into_iter().enumerate();
     let entry =
         |(at, part): (usize, &[u8])| (Str::from(format!("_{at}")), Value::String(part.into()));
-    Value::Map(Map::of(&STRING_MAP, parts.map(entry).collect()))
+    Value::Map(Map::with_type(&STRING_MAP, parts.map(entry).collect()))
 }
 
 fn substring(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_place_that_go_names() {
+    fn faults_name_the_location_that_go_names() {
         for (text, at) in [
             ("a", 0),
             ("ab!", 2),

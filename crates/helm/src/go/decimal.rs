@@ -14,7 +14,7 @@ pub(crate) struct Decimal {
 
 impl Decimal {
     /// The shortest decimal for a float64; `None` if it is not finite.
-    pub(crate) fn of(value: f64) -> Option<Decimal> {
+    pub(crate) fn from_f64(value: f64) -> Option<Decimal> {
         if !value.is_finite() {
             return None;
         }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn tenths_are_exact() {
-        let of = |it: f64| Decimal::of(it).unwrap();
+        let of = |it: f64| Decimal::from_f64(it).unwrap();
         assert_eq!(of(0.1).add(&of(0.2)).to_float(), 0.3);
         assert_eq!(of(1.1).multiply(&of(1.1)).to_float(), 1.21);
         assert_eq!(of(1.0).subtract(&of(0.9)).to_float(), 0.1);
@@ -114,6 +114,6 @@ mod tests {
             -0.666_666_666_666_666_7
         );
         assert!(of(1.0).divide(&of(0.0)).is_none());
-        assert!(Decimal::of(f64::NAN).is_none());
+        assert!(Decimal::from_f64(f64::NAN).is_none());
     }
 }

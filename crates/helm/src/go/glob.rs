@@ -70,11 +70,11 @@ impl Glob {
     }
 
     /// Marks all positions that are reachable without consuming a character.
-    fn reach(&self, start: usize, places: &mut [bool]) {
+    fn reach(&self, start: usize, positions: &mut [bool]) {
         let mut open = vec![start];
         while let Some(at) = open.pop() {
-            match places.get_mut(at) {
-                Some(place) if !*place => *place = true,
+            match positions.get_mut(at) {
+                Some(position) if !*position => *position = true,
                 _ => continue,
             }
             match self.program.get(at) {

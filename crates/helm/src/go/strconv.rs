@@ -68,12 +68,12 @@ pub(crate) fn float_general(value: f64) -> String {
     if value == 0.0 {
         return if value.is_sign_negative() { "-0" } else { "0" }.to_string();
     }
-    FloatDigits::of(value).general()
+    FloatDigits::new(value).general()
 }
 
 /// The shortest text without an exponent.
 pub(crate) fn float_decimal(value: f64) -> String {
-    not_finite(value).map_or_else(|| FloatDigits::of(value).decimal(), str::to_string)
+    not_finite(value).map_or_else(|| FloatDigits::new(value).decimal(), str::to_string)
 }
 
 /// The text of a float64 in JSON: with an exponent below 1e-6 and from 1e21.
@@ -81,7 +81,7 @@ pub(crate) fn float_json(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         // Go removes the leading zero of a one-digit exponent, but only if it is negative.
-        return FloatDigits::of(value).exponential().replace("e-0", "e-");
+        return FloatDigits::new(value).exponential().replace("e-0", "e-");
     }
     float_decimal(value)
 }

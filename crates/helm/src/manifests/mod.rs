@@ -26,7 +26,7 @@ pub struct RenderedFile {
     pub origins: Vec<ValueOrigin>,
 }
 
-/// A part of a rendered text that is a value of `.Values`, or, with [`crate::RenderOptions::places`], any part.
+/// A part of a rendered text that is a value of `.Values`, or, with [`crate::RenderOptions::locations`], any part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueOrigin {
     /// Its byte range in the text.
@@ -34,12 +34,12 @@ pub struct ValueOrigin {
     /// The path of the value in the values of the outermost chart; empty if it is not a value.
     pub path: Vec<String>,
     /// The location in a template, if traced.
-    pub place: Option<TemplatePlace>,
+    pub location: Option<TemplateLocation>,
 }
 
 /// The part of a template that printed something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplatePlace {
+pub struct TemplateLocation {
     /// The path of the template: `app/templates/a.yaml`.
     pub template: String,
     /// The location of the copied text or of the expression in the file.
@@ -52,9 +52,9 @@ impl ValueOrigin {
     /// The location in the template of a range of the rendered text that begins in this part: of the copied text, up to the end of
     /// its line, or of the expression that printed it. `None` if locations were not traced.
     pub fn in_template(&self, range: std::ops::Range<usize>) -> Option<Span> {
-        let TemplatePlace {
+        let TemplateLocation {
             span, is_copied, ..
-        } = self.place.as_ref()?;
+        } = self.location.as_ref()?;
         let start = span.range().start;
         if !is_copied {
             return Some(Span::new(&span.source, start..start));
@@ -74,9 +74,9 @@ impl ValueOrigin {
         let skipped = start.saturating_sub(self.range.start);
         let mut cut = self.clone();
         cut.range.start += skipped;
-        if let Some(place) = cut.place.as_mut().filter(|it| it.is_copied) {
-            let start = place.span.range().start + skipped;
-            place.span = Span::new(&place.span.source, start..start);
+        if let Some(location) = cut.location.as_mut().filter(|it| it.is_copied) {
+            let start = location.span.range().start + skipped;
+            location.span = Span::new(&location.span.source, start..start);
         }
         cut
     }

@@ -107,10 +107,10 @@ impl LineCounter<'_> {
         }
     }
 
-    fn at(&mut self, place: usize) -> usize {
-        let passed = self.text.get(self.at..place).unwrap_or("");
+    fn at(&mut self, position: usize) -> usize {
+        let passed = self.text.get(self.at..position).unwrap_or("");
         self.line += passed.bytes().filter(|it| *it == b'\n').count();
-        self.at = place;
+        self.at = position;
         self.line
     }
 }

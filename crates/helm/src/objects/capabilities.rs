@@ -182,7 +182,7 @@ pub(crate) fn capabilities(capabilities: &Capabilities, version: HelmVersion) ->
     let apis = capabilities.api_versions.iter().map(|it| text(it));
     let fields = vec![
         Value::Struct(Struct::new(types.kube_version, kube_fields)),
-        Value::List(List::of(types.version_set, apis.collect())),
+        Value::List(List::with_type(types.version_set, apis.collect())),
         Value::Struct(Struct::new(types.build_info, build_fields)),
     ];
     Value::Pointer(Struct::new(types.capabilities, fields))

@@ -124,7 +124,7 @@ fn fields(metadata: &Metadata, version: HelmVersion) -> [(&'static str, Value); 
     let annotations = annotations.map(|(key, value)| (Str::from(key.as_str()), text(value)));
     let annotations = match metadata.annotations.is_empty() {
         true => Map::nil(&TEXT_MAP),
-        false => Map::of(&TEXT_MAP, annotations.collect()),
+        false => Map::with_type(&TEXT_MAP, annotations.collect()),
     };
     let maintainers = metadata
         .maintainers
@@ -166,7 +166,7 @@ fn list(ty: &'static Type, items: Vec<Value>, version: HelmVersion) -> Value {
     match version {
         HelmVersion::V4 => Value::list(items),
         HelmVersion::V3 if items.is_empty() => Value::List(List::nil(ty)),
-        HelmVersion::V3 => Value::List(List::of(ty, items)),
+        HelmVersion::V3 => Value::List(List::with_type(ty, items)),
     }
 }
 
@@ -202,7 +202,10 @@ fn dependency(dependency: &Dependency, version: HelmVersion) -> Value {
 /// Helm converts each import that it uses to a `map[string]string`.
 fn import_value(json: &Json) -> Value {
     match to_value(json) {
-        Value::Map(map) => Value::Map(Map::of(&TEXT_MAP, map.snapshot().into_iter().collect())),
+        Value::Map(map) => Value::Map(Map::with_type(
+            &TEXT_MAP,
+            map.snapshot().into_iter().collect(),
+        )),
         value => value,
     }
 }

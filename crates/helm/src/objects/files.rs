@@ -53,7 +53,7 @@ pub(crate) fn files(files: &[ChartFile]) -> Value {
             Value::Bytes(Str::from(&*it.data)),
         )
     };
-    Value::Map(Map::of(&TYPE, files.iter().map(entry).collect()))
+    Value::Map(Map::with_type(&TYPE, files.iter().map(entry).collect()))
 }
 
 fn content(receiver: &Value, arguments: &[Value]) -> Option<Str> {
@@ -101,7 +101,7 @@ fn glob(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned 
             .is_none_or(|glob| glob.matches(&it.0.to_lossy()))
     };
     let found: Entries = files.into_iter().filter(matches).collect();
-    Ok(Value::Map(Map::of(&TYPE, found)))
+    Ok(Value::Map(Map::with_type(&TYPE, found)))
 }
 
 fn as_config(_: &mut Context<'_>, receiver: &Value, _: &[Value]) -> Returned {
@@ -121,6 +121,6 @@ fn texts(receiver: &Value, text: impl Fn(&Str) -> Value) -> Value {
         Value::Bytes(bytes) => Some((Str::from(base(path)), text(bytes))),
         _ => None,
     });
-    let map = Value::Map(Map::of(&TEXTS, entries.collect()));
+    let map = Value::Map(Map::with_type(&TEXTS, entries.collect()));
     Value::string(to_yaml(&map))
 }

@@ -58,7 +58,7 @@ pub struct RenderOptions {
     /// Records which parts of objects are values: see [`crate::manifests::ValueOrigin`].
     pub trace: bool,
     /// With `trace`: also records the locations in templates of all parts.
-    pub places: bool,
+    pub locations: bool,
 }
 
 /// Renders a chart with values of the user.
@@ -161,8 +161,11 @@ fn execute(
     let trace = options.trace.then(|| {
         let mut paths = BTreeMap::new();
         note_paths(&values, &mut Vec::new(), &mut paths);
-        let has_places = options.places;
-        engine::Trace { paths, has_places }
+        let has_locations = options.locations;
+        engine::Trace {
+            paths,
+            has_locations,
+        }
     });
     let templates = scopes.templates.into_values().collect();
     engine::execute(templates, version, &identity, trace.as_ref())
@@ -387,9 +390,9 @@ impl Scopes<'_> {
                 text: file.data.clone(),
                 dot: dot.retyped(objects::values_type(self.version)),
                 base_path: clean(&format!("{full_path}/templates")),
-                place: chart
+                location: chart
                     .loaded
-                    .place
+                    .location
                     .resolve(&file.name)
                     .unwrap_or_else(TreePath::root),
             };

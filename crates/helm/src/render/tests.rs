@@ -14,7 +14,7 @@ struct Case {
 }
 
 impl Case {
-    fn of(chart: &'static str) -> Case {
+    fn new(chart: &'static str) -> Case {
         Case {
             chart,
             set: &[],
@@ -75,7 +75,7 @@ fn both(case: &Case, expected: &str) {
 
 #[test]
 fn helm_4_keeps_line_ends_and_helm_3_does_not() {
-    let case = Case::of(app!("a: 1\n---\nb: 2\n",));
+    let case = Case::new(app!("a: 1\n---\nb: 2\n",));
     let head = "---\n# Source: app/templates/a.yaml\n";
     assert_eq!(
         case.run(HelmVersion::V3).unwrap(),
@@ -89,7 +89,7 @@ fn helm_4_keeps_line_ends_and_helm_3_does_not() {
 
 #[test]
 fn null_of_a_user_removes_a_default() {
-    let case = Case::of(app!(
+    let case = Case::new(app!(
         "v: {{ toJson .Values }}",
         "-- values.yaml --\na: 1\nb: {c: 2, d: 3}"
     ));
@@ -101,7 +101,7 @@ fn null_of_a_user_removes_a_default() {
 
 #[test]
 fn null_default_is_gone_in_helm_4_only() {
-    let case = Case::of(app!(
+    let case = Case::new(app!(
         "v: {{ toJson .Values }}",
         "-- values.yaml --\na: null"
     ));
@@ -111,7 +111,7 @@ fn null_default_is_gone_in_helm_4_only() {
 
 #[test]
 fn global_reaches_subcharts() {
-    let case = Case::of(app!(
+    let case = Case::new(app!(
         "v: {{ toJson .Values.kid }}",
         "-- values.yaml --\nglobal: {a: 1, m: {x: 1}}",
         "-- charts/kid/Chart.yaml --\n{apiVersion: v2, name: kid, version: 1.0.0}",
@@ -136,7 +136,7 @@ const DEPENDENCIES: &str = concat!(
 
 #[test]
 fn aliases_are_charts_of_their_own() {
-    let text = Case::of(DEPENDENCIES).run(HelmVersion::V3).unwrap();
+    let text = Case::new(DEPENDENCIES).run(HelmVersion::V3).unwrap();
     assert_eq!(
         text,
         concat!(
@@ -149,13 +149,13 @@ fn aliases_are_charts_of_their_own() {
 
 #[test]
 fn conditions_and_tags_switch_subcharts_off() {
-    let case = Case::of(DEPENDENCIES).set(&["one.on=false,tags.back=false"]);
+    let case = Case::new(DEPENDENCIES).set(&["one.on=false,tags.back=false"]);
     both(&case, "v:  []");
 }
 
 #[test]
 fn missing_subchart_is_an_error() {
-    let case = Case::of(concat!(
+    let case = Case::new(concat!(
         "-- Chart.yaml --\napiVersion: v2\nname: app\nversion: 1.0.0\n",
         "dependencies: [{name: gone, version: '1'}]\n-- templates/a.yaml --\n",
     ));
@@ -167,7 +167,7 @@ fn missing_subchart_is_an_error() {
 
 #[test]
 fn a_parent_sees_what_a_child_sets() {
-    let case = Case::of(app!(
+    let case = Case::new(app!(
         "v: {{ .Values.kid.seen }}",
         "-- charts/kid/Chart.yaml --\n{apiVersion: v2, name: kid, version: 1.0.0}",
         "-- charts/kid/templates/k.yaml --\n{{ $_ := set .Values \"seen\" \"by kid\" }}"
@@ -177,7 +177,7 @@ fn a_parent_sees_what_a_child_sets() {
 
 #[test]
 fn hooks_come_last_and_tests_can_be_left_out() {
-    let mut case = Case::of(app!(
+    let mut case = Case::new(app!(
         "kind: Zed\n---\nkind: Pod\nmetadata: {annotations: {helm.sh/hook: test}}\n---\nkind: Job\nmetadata: {annotations: {helm.sh/hook: bogus}}\n---\nkind: Namespace",
     ));
     let mut warnings = Warnings::default();
@@ -194,7 +194,7 @@ fn hooks_come_last_and_tests_can_be_left_out() {
 
 #[test]
 fn crds_are_printed_as_they_are() {
-    let mut case = Case::of(app!(
+    let mut case = Case::new(app!(
         "a: 1",
         "-- crds/c.yaml --\n# {{ not }} a template\nkind: X"
     ));
@@ -207,7 +207,7 @@ fn crds_are_printed_as_they_are() {
 
 #[test]
 fn errors_of_templates_are_laid_out_by_version() {
-    let case = Case::of(app!(
+    let case = Case::new(app!(
         "{{ include \"h\" . }}",
         "-- templates/_h.tpl --\n{{ define \"h\" }}{{ .Values.a.b }}{{ end }}"
     ));
@@ -224,10 +224,10 @@ fn errors_of_templates_are_laid_out_by_version() {
 #[test]
 fn errors_point_at_the_chart_s_file() {
     let tree = Tree::from_text(app!("a: 1\nb: {{ .Values.x.y }}",));
-    let place = TreePath::new("charts/app").unwrap();
+    let location = TreePath::new("charts/app").unwrap();
     let files = folder_files(&tree, &TreePath::root()).unwrap();
     let mut warnings = Warnings::default();
-    let chart = load(files, &place, HelmVersion::V4, &mut warnings).unwrap();
+    let chart = load(files, &location, HelmVersion::V4, &mut warnings).unwrap();
     let error = render(
         &chart,
         &JsonMap::new(),
@@ -242,7 +242,7 @@ fn errors_point_at_the_chart_s_file() {
 
 #[test]
 fn schemas_and_kubernetes_versions_are_heeded() {
-    let case = Case::of(app!(
+    let case = Case::new(app!(
         "a: 1",
         "-- values.schema.json --\n{\"required\": [\"b\"]}"
     ));
@@ -250,7 +250,7 @@ fn schemas_and_kubernetes_versions_are_heeded() {
         case.run(HelmVersion::V3),
         Err("values don't meet the specifications of the schema(s) in the following chart(s):\napp:\n- at '': missing property 'b'\n".to_string())
     );
-    let case = Case::of(
+    let case = Case::new(
         "-- Chart.yaml --\n{apiVersion: v2, name: app, version: 1.0.0, kubeVersion: <1.0}\n",
     );
     assert_eq!(
@@ -265,7 +265,7 @@ fn schemas_and_kubernetes_versions_are_heeded() {
 #[test]
 fn names_and_libraries_that_helm_refuses_are_refused() {
     let case =
-        Case::of("-- Chart.yaml --\n{apiVersion: v2, name: app, version: 1.0.0, type: library}\n");
+        Case::new("-- Chart.yaml --\n{apiVersion: v2, name: app, version: 1.0.0, type: library}\n");
     assert_eq!(
         case.run(HelmVersion::V3),
         Err("library charts are not installable".to_string())

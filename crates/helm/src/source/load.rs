@@ -14,32 +14,32 @@ use crate::go::yaml::{YamlError, parse};
 /// The maximum depth of nested charts, because each level of archives needs memory.
 const DEPTH_MAX: usize = 32;
 
-/// Loads a chart from its files. `place` is its path, for spans.
+/// Loads a chart from its files. `location` is its path, for spans.
 ///
 /// Errors: Helm's error for a chart that it cannot load; too deeply nested charts.
 pub fn load(
     files: Vec<ChartFile>,
-    place: &TreePath,
+    location: &TreePath,
     version: HelmVersion,
     warnings: &mut Warnings,
 ) -> Result<LoadedChart, HelmError> {
     let mut loader = Loader { version, warnings };
     if version == HelmVersion::V4 {
-        detect_version(&files, place)?;
+        detect_version(&files, location)?;
     }
-    loader.chart(files, place, 0)
+    loader.chart(files, location, 0)
 }
 
 /// Helm 4 checks `apiVersion` first.
-fn detect_version(files: &[ChartFile], place: &TreePath) -> Result<(), HelmError> {
+fn detect_version(files: &[ChartFile], location: &TreePath) -> Result<(), HelmError> {
     let Some(file) = files.iter().find(|it| it.name == "Chart.yaml") else {
         return Err(HelmError::new(format!(
-            "unable to detect chart at {place}/Chart.yaml: no such file or directory"
+            "unable to detect chart at {location}/Chart.yaml: no such file or directory"
         )));
     };
     let mut metadata = Metadata::default();
     // Other errors in the file are reported when it is loaded.
-    if let Ok(node) = parse(&file.data, &place.child("Chart.yaml")) {
+    if let Ok(node) = parse(&file.data, &location.child("Chart.yaml")) {
         let _ = metadata.read(node.as_ref(), HelmVersion::V4);
     }
     match &*metadata.api_version {
@@ -57,28 +57,29 @@ impl Loader<'_> {
     fn chart(
         &mut self,
         files: Vec<ChartFile>,
-        place: &TreePath,
+        location: &TreePath,
         depth: usize,
     ) -> Result<LoadedChart, HelmError> {
         if depth > DEPTH_MAX {
             let words = format!("charts are nested deeper than {DEPTH_MAX} levels");
             return Err(HelmError::new(words));
         }
-        let mut chart = LoadedChart::at(place);
-        let mut has_metadata = self.read_metadata(&files, place, &mut chart)?;
+        let mut chart = LoadedChart::at(location);
+        let mut has_metadata = self.read_metadata(&files, location, &mut chart)?;
         let mut subcharts: BTreeMap<String, Vec<ChartFile>> = BTreeMap::new();
         for file in files {
             match &*file.name {
                 "Chart.yaml" => {}
-                "Chart.lock" => self.check_lock(&file, place)?,
+                "Chart.lock" => self.check_lock(&file, location)?,
                 "values.yaml" => {
-                    let values = parse_values(&file.data, &place.child(&file.name), self.version);
+                    let values =
+                        parse_values(&file.data, &location.child(&file.name), self.version);
                     chart.values = values.map_err(|error| cannot_load(&file.name, error))?;
                     chart.values_source = Some(file.data);
                 }
                 "values.schema.json" => chart.schema = Some(file.data),
                 "requirements.yaml" | "requirements.lock" => {
-                    self.read_requirements(&file, place, &mut chart.metadata)?;
+                    self.read_requirements(&file, location, &mut chart.metadata)?;
                     has_metadata = true;
                     if chart.metadata.api_version == "v1" {
                         chart.files.push(file);
@@ -108,7 +109,7 @@ impl Loader<'_> {
             if name.starts_with(['_', '.']) {
                 continue;
             }
-            let subchart = self.subchart(&name, files, &chart.metadata.name, place, depth);
+            let subchart = self.subchart(&name, files, &chart.metadata.name, location, depth);
             let unpacking = |error: HelmError| {
                 error.within(&format!(
                     "error unpacking subchart {name} in {}",
@@ -123,13 +124,13 @@ impl Loader<'_> {
     fn read_metadata(
         &self,
         files: &[ChartFile],
-        place: &TreePath,
+        location: &TreePath,
         chart: &mut LoadedChart,
     ) -> Result<bool, HelmError> {
         let mut found = false;
         for file in files.iter().filter(|it| it.name == "Chart.yaml") {
             found = true;
-            let read = parse(&file.data, &place.child("Chart.yaml"))
+            let read = parse(&file.data, &location.child("Chart.yaml"))
                 .and_then(|node| chart.metadata.read(node.as_ref(), self.version));
             read.map_err(|error| cannot_load("Chart.yaml", error))?;
             if chart.metadata.api_version.is_empty() {
@@ -142,12 +143,12 @@ impl Loader<'_> {
     fn read_requirements(
         &mut self,
         file: &ChartFile,
-        place: &TreePath,
+        location: &TreePath,
         metadata: &mut Metadata,
     ) -> Result<(), HelmError> {
         let is_old = metadata.api_version == "v1";
         if file.name == "requirements.lock" {
-            self.check_lock(file, place)?;
+            self.check_lock(file, location)?;
             if !is_old {
                 self.warnings.push("Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.".to_string());
             }
@@ -156,14 +157,14 @@ impl Loader<'_> {
         if !is_old {
             self.warnings.push("Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.".to_string());
         }
-        let read = parse(&file.data, &place.child(&file.name))
+        let read = parse(&file.data, &location.child(&file.name))
             .and_then(|node| metadata.read(node.as_ref(), self.version));
         read.map_err(|error| cannot_load(&file.name, error))
     }
 
     /// Checks a lock. Its content is not used, but Helm rejects a chart with an invalid one.
-    fn check_lock(&self, file: &ChartFile, place: &TreePath) -> Result<(), HelmError> {
-        let checked = parse(&file.data, &place.child(&file.name))
+    fn check_lock(&self, file: &ChartFile, location: &TreePath) -> Result<(), HelmError> {
+        let checked = parse(&file.data, &location.child(&file.name))
             .and_then(|node| super::metadata::check_lock(node.as_ref(), self.version));
         checked.map_err(|error| cannot_load(&file.name, error))
     }
@@ -173,10 +174,10 @@ impl Loader<'_> {
         name: &str,
         files: Vec<ChartFile>,
         parent: &str,
-        place: &TreePath,
+        location: &TreePath,
         depth: usize,
     ) -> Result<LoadedChart, HelmError> {
-        let place = place.child("charts").child(name);
+        let location = location.child("charts").child(name);
         if name.ends_with(".tgz") {
             let Some(file) = files.first().filter(|it| it.name == name) else {
                 let got = files.first().map_or("", |it| &it.name);
@@ -184,8 +185,8 @@ impl Loader<'_> {
                     "error unpacking subchart tar in {parent}: expected {name}, got {got}"
                 )));
             };
-            let files = archive_files(&file.data, place.as_str())?;
-            return self.chart(files, &place, depth + 1);
+            let files = archive_files(&file.data, location.as_str())?;
+            return self.chart(files, &location, depth + 1);
         }
         let inner = files.into_iter().filter_map(|file| {
             let (_, inner) = file.name.split_once('/')?;
@@ -194,7 +195,7 @@ impl Loader<'_> {
                 data: Arc::clone(&file.data),
             })
         });
-        self.chart(inner.collect(), &place, depth + 1)
+        self.chart(inner.collect(), &location, depth + 1)
     }
 }
 

@@ -31,7 +31,7 @@ pub struct LoadedChart {
     /// All other files, including those of `crds/`.
     pub files: Vec<ChartFile>,
     /// Its path, for spans.
-    pub place: TreePath,
+    pub location: TreePath,
     /// The subcharts in `charts/`, by file name.
     pub dependencies: Vec<LoadedChart>,
 }
@@ -46,7 +46,7 @@ pub struct ChartFile {
 }
 
 impl LoadedChart {
-    fn at(place: &TreePath) -> LoadedChart {
+    fn at(location: &TreePath) -> LoadedChart {
         LoadedChart {
             metadata: Metadata::default(),
             values: Map::new(),
@@ -54,7 +54,7 @@ impl LoadedChart {
             schema: None,
             templates: Vec::new(),
             files: Vec::new(),
-            place: place.clone(),
+            location: location.clone(),
             dependencies: Vec::new(),
         }
     }

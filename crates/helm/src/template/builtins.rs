@@ -203,7 +203,7 @@ fn slice(values: &[Value], _: &[bool]) -> Returned {
         Value::List(list) => {
             let items = list.to_vec();
             let part = items.get(start..end).unwrap_or(&[]).to_vec();
-            Value::List(List::of(list.ty(), part))
+            Value::List(List::with_type(list.ty(), part))
         }
         _ => Value::Nil,
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::function::{Callable, Function, Signature};
 use super::literal::Literal;
-use super::program::{Op, Place, PlaceId, Source, Target, Template};
+use super::program::{Location, LocationId, Op, Source, Target, Template};
 use super::syntax::{Command, Operand, Pipe, Term};
 use crate::value::{Str, Type};
 
@@ -223,7 +223,7 @@ impl Unit {
         pipe: Option<&Pipe>,
     ) {
         self.is_blank = false;
-        let place = source.place(at, |out| {
+        let location = source.location(at, |out| {
             out.push_str("{{template ");
             out.push_str(&super::program::quoted(&name));
             if let Some(pipe) = pipe {
@@ -233,7 +233,7 @@ impl Unit {
             out.push_str("}}");
         });
         let name = source.path(&[name]);
-        self.emit(Op::FindTemplate { name, place });
+        self.emit(Op::FindTemplate { name, location });
         match pipe {
             Some(pipe) => _ = self.pipe(source, pipe),
             None => _ = self.emit(Op::Nothing),
@@ -243,8 +243,8 @@ impl Unit {
 
     /// Compiles a pipeline, which leaves its value on the stack. Returns the slots of its variables.
     pub(super) fn pipe(&mut self, source: &mut Source, pipe: &Pipe) -> Vec<u32> {
-        let place = source.pipe_place(pipe);
-        self.emit(Op::At(place));
+        let location = source.pipe_location(pipe);
+        self.emit(Op::At(location));
         for (index, command) in pipe.commands.iter().enumerate() {
             self.command(source, command, index > 0);
             self.emit(Op::Unbox);
@@ -299,15 +299,15 @@ impl Unit {
                 self.fields(source, first, arguments, piped);
             }
             Term::Variable(name, _) => {
-                let place = source.operand_place(first);
-                self.emit(Op::At(place));
+                let location = source.operand_location(first);
+                self.emit(Op::At(location));
                 self.variable(source, name);
                 if is_call {
                     self.not_a_function(source, first);
                 }
             }
             Term::Function(function) => {
-                let node = source.command_place(command);
+                let node = source.command_location(command);
                 self.function(source, first, *function, arguments, piped, node);
             }
             Term::Pipe(pipe) => {
@@ -317,8 +317,8 @@ impl Unit {
                 self.pipe(source, pipe);
             }
             Term::Dot | Term::Literal(..) => {
-                let place = source.operand_place(first);
-                self.emit(Op::At(place));
+                let location = source.operand_location(first);
+                self.emit(Op::At(location));
                 if is_call {
                     self.not_a_function(source, first);
                 }
@@ -361,8 +361,8 @@ impl Unit {
         arguments: &[Operand],
         piped: bool,
     ) {
-        let place = source.operand_place(operand);
-        self.emit(Op::At(place));
+        let location = source.operand_location(operand);
+        self.emit(Op::At(location));
         let (Term::Field(path) | Term::Variable(_, path) | Term::Chain(_, path)) = &operand.term
         else {
             return;
@@ -379,7 +379,7 @@ impl Unit {
                     self.emit(Op::VariableFields {
                         variable,
                         path,
-                        place,
+                        location,
                     });
                 }
                 _ => self.variable(source, variable),
@@ -388,18 +388,18 @@ impl Unit {
                 self.receiver(source, operand, inner);
                 if !walked.is_empty() {
                     let path = source.path(walked);
-                    self.emit(Op::Fields { path, place });
+                    self.emit(Op::Fields { path, location });
                 }
             }
             _ if walked.is_empty() => _ = self.emit(Op::Dot),
             _ => {
                 let path = source.path(walked);
-                self.emit(Op::DotFields { path, place });
+                self.emit(Op::DotFields { path, location });
             }
         }
         if is_call {
             let name = source.path(std::slice::from_ref(name));
-            self.method(source, name, arguments, piped, place);
+            self.method(source, name, arguments, piped, location);
         }
     }
 
@@ -418,7 +418,7 @@ impl Unit {
         name: u32,
         arguments: &[Operand],
         piped: bool,
-        place: PlaceId,
+        location: LocationId,
     ) {
         let count = u16::try_from(arguments.len()).unwrap_or(u16::MAX);
         let lookup = self.emit(Op::Method {
@@ -433,7 +433,7 @@ impl Unit {
         self.emit(Op::CallMethod {
             arguments: count,
             piped,
-            place,
+            location,
         });
         self.land(lookup);
     }
@@ -445,10 +445,10 @@ impl Unit {
         function: Function,
         arguments: &[Operand],
         piped: bool,
-        node: PlaceId,
+        node: LocationId,
     ) {
-        let place = source.operand_place(operand);
-        self.emit(Op::At(place));
+        let location = source.operand_location(operand);
+        self.emit(Op::At(location));
         if let Some(words) = wrong_count(function.name, &function.signature, arguments.len(), piped)
         {
             return self.fail(source, words);
@@ -471,7 +471,7 @@ impl Unit {
                 name,
                 arguments: count,
                 piped,
-                place: node,
+                location: node,
             });
             return;
         }
@@ -481,7 +481,7 @@ impl Unit {
             function,
             arguments: count,
             piped,
-            place: node,
+            location: node,
         });
     }
 
@@ -521,8 +521,8 @@ impl Unit {
     fn argument(&mut self, source: &mut Source, operand: &Operand, parameter: Parameter) {
         match &operand.term {
             Term::Literal(literal, shown) => {
-                let place = source.operand_place(operand);
-                self.emit(Op::At(place));
+                let location = source.operand_location(operand);
+                self.emit(Op::At(location));
                 return self.literal_argument(source, literal, shown, parameter);
             }
             Term::Field(_) | Term::Chain(..) => self.fields(source, operand, &[], false),
@@ -530,12 +530,12 @@ impl Unit {
                 self.fields(source, operand, &[], false);
             }
             term => {
-                let place = source.operand_place(operand);
-                self.emit(Op::At(place));
+                let location = source.operand_location(operand);
+                self.emit(Op::At(location));
                 match term {
                     Term::Variable(name, _) => self.variable(source, name),
                     Term::Function(function) => {
-                        self.function(source, operand, *function, &[], false, place);
+                        self.function(source, operand, *function, &[], false, location);
                     }
                     Term::Pipe(pipe) => _ = self.pipe(source, pipe),
                     _ => _ = self.emit(Op::Dot),
@@ -599,39 +599,39 @@ fn index(length: usize) -> u32 {
 
 impl Source {
     /// Records an expression that can fail.
-    fn place(&mut self, at: u32, write: impl FnOnce(&mut String)) -> PlaceId {
+    fn location(&mut self, at: u32, write: impl FnOnce(&mut String)) -> LocationId {
         let start = self.expressions.len();
         write(&mut self.expressions);
-        let mut place = Place {
+        let mut location = Location {
             at,
             start: index(start),
             end: index(self.expressions.len()),
         };
         // For a pipeline of one operand, pipeline, command and operand have the same text.
-        if let Some(last) = self.places.last() {
+        if let Some(last) = self.locations.last() {
             let text = self.expressions.get(start..);
             if text == self.expressions.get(last.start as usize..last.end as usize) {
-                (place.start, place.end) = (last.start, last.end);
+                (location.start, location.end) = (last.start, last.end);
                 self.expressions.truncate(start);
-                if place.at == last.at {
-                    return index(self.places.len() - 1);
+                if location.at == last.at {
+                    return index(self.locations.len() - 1);
                 }
             }
         }
-        self.places.push(place);
-        index(self.places.len() - 1)
+        self.locations.push(location);
+        index(self.locations.len() - 1)
     }
 
-    pub(super) fn pipe_place(&mut self, pipe: &Pipe) -> PlaceId {
-        self.place(pipe.at, |out| pipe.write(out))
+    pub(super) fn pipe_location(&mut self, pipe: &Pipe) -> LocationId {
+        self.location(pipe.at, |out| pipe.write(out))
     }
 
-    fn command_place(&mut self, command: &Command) -> PlaceId {
-        self.place(command.at, |out| command.write(out))
+    fn command_location(&mut self, command: &Command) -> LocationId {
+        self.location(command.at, |out| command.write(out))
     }
 
-    fn operand_place(&mut self, operand: &Operand) -> PlaceId {
-        self.place(operand.at, |out| operand.write(out))
+    fn operand_location(&mut self, operand: &Operand) -> LocationId {
+        self.location(operand.at, |out| operand.write(out))
     }
 
     fn path(&mut self, names: &[Str]) -> u32 {

@@ -102,8 +102,8 @@ fn pattern(arguments: &[Value]) -> usize {
 fn parts(arguments: &[Value]) -> usize {
     match arguments {
         [Value::String(separator), Value::String(text), ..] if !separator.is_empty() => {
-            let places = text.windows(separator.len());
-            places.filter(|it| **it == separator[..]).count() + 1
+            let occurrences = text.windows(separator.len());
+            occurrences.filter(|it| **it == separator[..]).count() + 1
         }
         [_, Value::String(text), ..] => text.len(),
         _ => 0,

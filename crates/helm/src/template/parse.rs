@@ -203,8 +203,8 @@ impl Parser<'_> {
         self.unit.is_blank = false;
         self.unit.pipe(&mut self.source, &pipe);
         if pipe.variables.is_empty() {
-            let place = self.source.pipe_place(&pipe);
-            self.unit.emit(Op::Print(place));
+            let location = self.source.pipe_location(&pipe);
+            self.unit.emit(Op::Print(location));
         } else {
             self.unit.emit(Op::Pop);
         }

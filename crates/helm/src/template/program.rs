@@ -24,7 +24,7 @@ pub(super) struct Source {
     /// The name in errors.
     pub(super) name: String,
     pub(super) text: Str,
-    pub(super) places: Vec<Place>,
+    pub(super) locations: Vec<Location>,
     /// The expressions for errors, concatenated.
     pub(super) expressions: String,
     pub(super) literals: Vec<Literal>,
@@ -35,7 +35,7 @@ pub(super) struct Source {
 
 /// An expression that can fail.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     /// Its start in the text.
     pub(super) at: u32,
     /// The start of its part of [`Source::expressions`].
@@ -43,13 +43,13 @@ pub(super) struct Place {
     pub(super) end: u32,
 }
 
-/// The index of a [`Place`].
-pub(super) type PlaceId = u32;
+/// The index of a [`Location`].
+pub(super) type LocationId = u32;
 
 /// The index of an instruction.
 pub(super) type Target = u32;
 
-/// An instruction. Those that Go's executor records as its current node set the place first.
+/// An instruction. Those that Go's executor records as its current node set the location first.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     /// Prints a part of the template's text.
@@ -58,12 +58,12 @@ pub(super) enum Op {
         end: u32,
     },
     /// Prints the value on top of the stack.
-    Print(PlaceId),
+    Print(LocationId),
     /// Drops the value on top.
     Pop,
     /// Drops the value below the one on top.
     Nip,
-    At(PlaceId),
+    At(LocationId),
     /// A constant for any type.
     Literal(u32),
     /// A constant for a parameter of a type.
@@ -77,18 +77,18 @@ pub(super) enum Op {
     /// Fields of the value on top.
     Fields {
         path: u32,
-        place: PlaceId,
+        location: LocationId,
     },
     /// Fields of the dot.
     DotFields {
         path: u32,
-        place: PlaceId,
+        location: LocationId,
     },
     /// Fields of a variable.
     VariableFields {
         variable: u32,
         path: u32,
-        place: PlaceId,
+        location: LocationId,
     },
     /// Unwraps the top value from its interface, at the end of a command.
     Unbox,
@@ -105,14 +105,14 @@ pub(super) enum Op {
         function: u32,
         arguments: u16,
         piped: bool,
-        place: PlaceId,
+        location: LocationId,
     },
     /// `call`, with the name for errors.
     CallValue {
         name: u32,
         arguments: u16,
         piped: bool,
-        place: PlaceId,
+        location: LocationId,
     },
     /// `and`, `or`: jumps if the top value has this truth value, and drops it otherwise.
     ShortCircuit {
@@ -130,7 +130,7 @@ pub(super) enum Op {
     CallMethod {
         arguments: u16,
         piped: bool,
-        place: PlaceId,
+        location: LocationId,
     },
     Jump(Target),
     /// Drops the top value, and jumps if it is false.
@@ -158,7 +158,7 @@ pub(super) enum Op {
     /// Fails unless there is such a template.
     FindTemplate {
         name: u32,
-        place: PlaceId,
+        location: LocationId,
     },
     /// Executes a template with the top value as its dot.
     Template {
@@ -169,11 +169,11 @@ pub(super) enum Op {
 }
 
 impl Source {
-    /// The line and column of a place. Columns are in bytes, counted from 0.
-    pub(super) fn location(&self, place: PlaceId) -> (usize, usize) {
+    /// The line and column of a location. Columns are in bytes, counted from 0.
+    pub(super) fn line_and_column(&self, location: LocationId) -> (usize, usize) {
         let at = self
-            .places
-            .get(place as usize)
+            .locations
+            .get(location as usize)
             .map_or(0, |it| it.at as usize);
         let before = self.text.get(..at).unwrap_or(&[]);
         let line = 1 + memchr::memchr_iter(b'\n', before).count();
@@ -184,10 +184,10 @@ impl Source {
         (line, column)
     }
 
-    /// The expression at a place.
-    pub(super) fn expression(&self, place: PlaceId) -> &str {
-        let place = self.places.get(place as usize);
-        let text = place.and_then(|it| self.expressions.get(it.start as usize..it.end as usize));
+    /// The expression at a location.
+    pub(super) fn expression(&self, location: LocationId) -> &str {
+        let location = self.locations.get(location as usize);
+        let text = location.and_then(|it| self.expressions.get(it.start as usize..it.end as usize));
         text.unwrap_or("")
     }
 }

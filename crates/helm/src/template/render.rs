@@ -223,10 +223,10 @@ impl<'t> Renderer<'t> {
         data: &Value,
     ) -> Result<(Vec<u8>, Vec<Piece>), RenderError> {
         let (out, tracer) = self.execute(name, data, Some(Tracer::default()))?;
-        let places: Vec<usize> = memchr::memmem::find_iter(&out, NO_VALUE).collect();
+        let positions: Vec<usize> = memchr::memmem::find_iter(&out, NO_VALUE).collect();
         let pieces = tracer
             .unwrap_or_default()
-            .into_pieces(&places, NO_VALUE.len());
+            .into_pieces(&positions, NO_VALUE.len());
         Ok((without_no_value(out), pieces))
     }
 

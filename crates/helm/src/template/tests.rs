@@ -68,7 +68,7 @@ fn templates_call_themselves_up_to_the_limits_of_go_and_helm() {
 }
 
 #[test]
-fn endless_work_stops_at_its_place() {
+fn endless_work_stops_at_its_location() {
     let set = set(&[(
         "t",
         "\n{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}",

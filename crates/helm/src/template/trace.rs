@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::program::{PlaceId, Source};
+use super::program::{LocationId, Source};
 use crate::fmt::write_value;
 use crate::value::{Map, Str, Value};
 
@@ -69,13 +69,13 @@ impl Tracer {
         &mut self,
         start: usize,
         source: &Arc<Source>,
-        place: PlaceId,
+        location: LocationId,
         value: Value,
         printed: &[u8],
     ) {
         let at = source
-            .places
-            .get(place as usize)
+            .locations
+            .get(location as usize)
             .map_or(0, |it| it.at as usize);
         let read = self.read.take();
         let entry = read.filter(|it| is_whole(&it.1, printed) || is_written_out(&it.1, printed));
@@ -126,9 +126,9 @@ impl Tracer {
     }
 
     /// The pieces, after `removed` bytes were removed from the output at each of the positions.
-    pub(super) fn into_pieces(mut self, places: &[usize], removed: usize) -> Vec<Piece> {
+    pub(super) fn into_pieces(mut self, positions: &[usize], removed: usize) -> Vec<Piece> {
         for piece in &mut self.pieces {
-            let before = places.partition_point(|it| *it < piece.start);
+            let before = positions.partition_point(|it| *it < piece.start);
             piece.start = piece.start.saturating_sub(before * removed);
         }
         self.pieces

@@ -25,11 +25,11 @@ pub struct Map {
 impl Map {
     /// A `map[string]interface {}` with these entries.
     pub fn new(entries: Entries) -> Map {
-        Map::of(&ANY_MAP, entries)
+        Map::with_type(&ANY_MAP, entries)
     }
 
     /// A map of the given type.
-    pub fn of(ty: &'static Type, entries: Entries) -> Map {
+    pub fn with_type(ty: &'static Type, entries: Entries) -> Map {
         Map {
             ty,
             entries: Some(Rc::new(RefCell::new(entries))),
@@ -163,17 +163,17 @@ pub struct List {
 impl List {
     /// A `[]interface {}` with these items.
     pub fn new(items: Vec<Value>) -> List {
-        List::of(&ANY_LIST, items)
+        List::with_type(&ANY_LIST, items)
     }
 
     /// A `[]string` with these items.
     pub fn strings<T: Into<Str>>(items: impl IntoIterator<Item = T>) -> List {
         let items = items.into_iter().map(|it| Value::String(it.into()));
-        List::of(&STRING_LIST, items.collect())
+        List::with_type(&STRING_LIST, items.collect())
     }
 
     /// A slice of the given type. The items must have its item type.
-    pub fn of(ty: &'static Type, items: Vec<Value>) -> List {
+    pub fn with_type(ty: &'static Type, items: Vec<Value>) -> List {
         List {
             ty,
             items: Some(Rc::new(RefCell::new(items))),

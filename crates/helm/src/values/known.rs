@@ -45,7 +45,7 @@ pub struct UnknownValue<'n> {
 
 impl KnownValues {
     /// The known values of a chart. Strings in the values of the user may be templates and are analysed like those of the chart.
-    pub fn of(chart: &LoadedChart, user: &Values) -> KnownValues {
+    pub fn new(chart: &LoadedChart, user: &Values) -> KnownValues {
         let mut instances = Vec::new();
         add_instances(chart, Vec::new(), &mut instances);
         let mut known = KnownValues {
@@ -389,10 +389,10 @@ mod tests {
              {{{{ define \"name\" }}}}{{{{ .it.name }}}}{{{{ .root.Values.suffix }}}}{{{{ end }}}}\n"
         ));
         let files = folder_files(&files, &TreePath::root()).unwrap();
-        let mut said = Warnings::default();
-        let chart = load(files, &TreePath::root(), HelmVersion::V4, &mut said).unwrap();
+        let mut warnings = Warnings::default();
+        let chart = load(files, &TreePath::root(), HelmVersion::V4, &mut warnings).unwrap();
         let node = parse_one(&Source::internal("values", values)).unwrap();
-        let known = KnownValues::of(&chart, &Values::new());
+        let known = KnownValues::new(&chart, &Values::new());
         let found = known.unknown(&node).into_iter();
         found.map(|it| it.path.join(".")).collect()
     }

@@ -219,11 +219,11 @@ fn write_line(
         out.push_str(words);
         return;
     }
-    let place = match inside_name {
+    let index = match inside_name {
         true => String::new(),
         false => error.instance_location.to_string(),
     };
-    let _ = write!(out, "at {}: {words}", quote(&place));
+    let _ = write!(out, "at {}: {words}", quote(&index));
 }
 
 /// The level of an `allOf` or similar keyword that boon omits if only one of its schemas failed; the Go library always has it.
@@ -347,11 +347,11 @@ fn words_of_collections(kind: &ErrorKind<'_, '_>) -> String {
 }
 
 fn contains(name: &str, got: &[usize], want: usize) -> String {
-    let places: Vec<String> = got.iter().map(usize::to_string).collect();
+    let indexes: Vec<String> = got.iter().map(usize::to_string).collect();
     format!(
         "{name} {want} items required to match contains schema, but matched {} items at {}",
         got.len(),
-        places.join(" ")
+        indexes.join(" ")
     )
 }
 

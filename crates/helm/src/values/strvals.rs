@@ -331,8 +331,8 @@ fn set_index(list: &mut Vec<Json>, at: usize, value: Json) -> Parsed<()> {
     if list.len() <= at {
         list.resize(at + 1, Json::Null);
     }
-    if let Some(place) = list.get_mut(at) {
-        *place = value;
+    if let Some(location) = list.get_mut(at) {
+        *location = value;
     }
     Ok(())
 }

@@ -48,9 +48,9 @@ type: application
 pub(crate) fn rendered(vector: &Json, version: HelmVersion) -> Outcome {
     let context = vector.get("context").cloned().unwrap_or_default();
     let mut warnings = Warnings::default();
-    let place = TreePath::new("vec").unwrap();
+    let location = TreePath::new("vec").unwrap();
     let failed = |error: pleach_helm::HelmError| error.message;
-    let chart = load(files(vector, &context), &place, version, &mut warnings).map_err(failed)?;
+    let chart = load(files(vector, &context), &location, version, &mut warnings).map_err(failed)?;
     let values = user_values(&context)
         .merged(version, &|name| Err(format!("open {name}: no such file")))
         .map_err(|error| without_flag(&error.message))?;

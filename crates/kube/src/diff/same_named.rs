@@ -24,7 +24,7 @@ pub(super) fn pair(
         for (j, b) in new.iter().enumerate() {
             let (was, is) = (&before[*a], &after[*b]);
             let score = (
-                is_same_place(was, is),
+                is_same_location(was, is),
                 likeness(&old_values[i], &new_values[j]),
                 shared_folders(was, is),
             );
@@ -45,7 +45,7 @@ pub(super) fn pair(
 }
 
 /// Whether two objects are in the same file of the same part; the roots of the two sides may differ.
-fn is_same_place(before: &Object, after: &Object) -> bool {
+fn is_same_location(before: &Object, after: &Object) -> bool {
     let [a, b] = [before, after].map(|it| it.node.span().path());
     let folder = |it: &pleach_yaml::tree::TreePath| it.parent().map(|it| it.name().to_string());
     a == b || before.mark == after.mark && a.name() == b.name() && folder(a) == folder(b)

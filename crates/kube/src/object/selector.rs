@@ -15,7 +15,7 @@ pub enum Label<'a> {
 
 impl<'a> Label<'a> {
     /// The state of a label, if all labels of the object are known.
-    pub fn of(labels: Option<&'a Node>, key: &str) -> Label<'a> {
+    pub fn find(labels: Option<&'a Node>, key: &str) -> Label<'a> {
         let value = labels.and_then(|it| it.get(key)?.as_str());
         value.map_or(Label::Missing, Label::Is)
     }

@@ -46,9 +46,9 @@ impl Commented {
             View::Sequence(items) => items.iter().for_each(|item| self.walk(item)),
             View::Mapping(mapping) => {
                 for entry in mapping {
-                    let said = [behind_value(&entry.value), at_key(entry.key.span())];
-                    let mut said = said.into_iter().flatten().filter_map(schema);
-                    let found = said.find_map(|it| self.schemas.add_inline(&it));
+                    let comments = [behind_value(&entry.value), at_key(entry.key.span())];
+                    let mut comments = comments.into_iter().flatten().filter_map(schema);
+                    let found = comments.find_map(|it| self.schemas.add_inline(&it));
                     self.types
                         .extend(found.map(|it| (entry.key.span().clone(), it)));
                     self.walk(&entry.value);

@@ -99,7 +99,7 @@ impl Drafter<'_> {
         after: &Mapping,
         of: Option<TypeRef>,
     ) -> Option<Mapping> {
-        let (olds, news) = (Values::of(before), Values::of(after));
+        let (olds, news) = (Values::new(before), Values::new(after));
         let mut patch = Mapping::new();
         for (at, Entry { key, value }) in after.iter().enumerate() {
             let name = key.as_str().unwrap_or("");
@@ -183,9 +183,9 @@ impl Drafter<'_> {
         keys: &[Box<str>],
         of: Option<TypeRef>,
     ) -> Option<Vec<Node>> {
-        let places = index(olds, keys)?;
+        let positions = index(olds, keys)?;
         let wanted = index(news, keys)?;
-        let place = |item: &Node| places.get(&key_of(item, keys)).copied();
+        let position = |item: &Node| positions.get(&key_of(item, keys)).copied();
         let moved = news.len() != olds.len()
             || news
                 .iter()
@@ -200,14 +200,14 @@ impl Drafter<'_> {
         // In kustomize, the items of the patch come first, followed by all others in their old order, so an unchanged end of the
         // list need not be repeated.
         for item in news.iter().rev() {
-            let Some(at) = place(item).filter(|at| *at < next && same(&olds[*at], item)) else {
+            let Some(at) = position(item).filter(|at| *at < next && same(&olds[*at], item)) else {
                 break;
             };
             (listed, next) = (listed - 1, at);
         }
         let mut patch = Vec::new();
         for item in &news[..listed] {
-            patch.push(match place(item) {
+            patch.push(match position(item) {
                 Some(at) => self.change_item(&olds[at], item, keys, of)?,
                 None => self.add(item)?,
             });
@@ -242,14 +242,14 @@ impl Drafter<'_> {
 
 /// The index of each item by its key; `None` if an item has no key or two have the same.
 fn index<'a>(items: &'a [Node], keys: &[Box<str>]) -> Option<BTreeMap<Vec<&'a str>, usize>> {
-    let mut places = BTreeMap::new();
+    let mut positions = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
         let key = key_of(item, keys);
-        if key.first().is_none_or(|it| it.is_empty()) || places.insert(key, at).is_some() {
+        if key.first().is_none_or(|it| it.is_empty()) || positions.insert(key, at).is_some() {
             return None;
         }
     }
-    Some(places)
+    Some(positions)
 }
 
 fn key_of<'a>(item: &'a Node, keys: &[Box<str>]) -> Vec<&'a str> {
@@ -264,7 +264,7 @@ fn keys_only(item: &Node, keys: &[Box<str>]) -> Mapping {
 
 /// The shortest beginning of the wanted list after which the rest are old values in their order.
 fn unite(olds: &[Node], news: &[Node]) -> Vec<Node> {
-    let places: BTreeMap<&str, usize> = olds
+    let positions: BTreeMap<&str, usize> = olds
         .iter()
         .enumerate()
         .filter_map(|(at, it)| Some((it.as_str()?, at)))
@@ -272,7 +272,7 @@ fn unite(olds: &[Node], news: &[Node]) -> Vec<Node> {
     let mut next = olds.len();
     let mut listed = news.len();
     for item in news.iter().rev() {
-        match item.as_str().and_then(|text| places.get(text)) {
+        match item.as_str().and_then(|text| positions.get(text)) {
             Some(at) if *at < next => (listed, next) = (listed - 1, *at),
             _ => break,
         }

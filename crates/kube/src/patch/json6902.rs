@@ -223,28 +223,28 @@ fn apply(
         "add" => {
             let path = path("path")?;
             check_depth(path, value)?;
-            place(root, path)?.add(value.cloned())
+            target(root, path)?.add(value.cloned())
         }
-        "remove" => place(root, path("path")?)?.remove().map(drop),
+        "remove" => target(root, path("path")?)?.remove().map(drop),
         "replace" => match path("path")? {
             "" => replace_root(root, value),
             path => {
                 check_depth(path, value)?;
-                place(root, path)?.replace(value.cloned())
+                target(root, path)?.replace(value.cloned())
             }
         },
         "move" => {
-            let value = place(root, path("from")?)?.remove()?;
+            let value = target(root, path("from")?)?.remove()?;
             let path = path("path")?;
             // A move adds nothing, but can increase the depth.
             *copied += size(&value, parts(path))?;
             if *copied > COPIED_MAX {
                 return Err(too_large());
             }
-            place(root, path)?.add(Some(value))
+            target(root, path)?.add(Some(value))
         }
         "copy" => {
-            let value = place(root, path("from")?)?.get()?;
+            let value = target(root, path("from")?)?.get()?;
             if let Some(value) = value {
                 *copied += size(value, parts(path("path")?))?;
             }
@@ -252,7 +252,7 @@ fn apply(
                 return Err(too_large());
             }
             let value = value.cloned();
-            place(root, path("path")?)?.add(value)
+            target(root, path("path")?)?.add(value)
         }
         "test" => match path("path")? {
             "" => test(Some(root), value, ""),
@@ -261,7 +261,7 @@ fn apply(
                     true => "secret".to_string(),
                     false => field_name(root, path),
                 };
-                test(place(root, path)?.get()?, value, &name)
+                test(target(root, path)?.get()?, value, &name)
             }
         }
         .map_err(|it| it.help("the object differs from what the patch was written for")),
@@ -320,13 +320,13 @@ fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic>
 }
 
 /// The target of a path: a collection, and a key or index in it.
-struct Place<'a> {
+struct PathTarget<'a> {
     within: &'a mut Node,
     key: String,
     path: &'a str,
 }
 
-fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic> {
+fn target<'a>(root: &'a mut Node, path: &'a str) -> Result<PathTarget<'a>, Diagnostic> {
     let missing = || {
         fault(format!("`{path}` does not exist in the object"))
             .help("add the parent maps first: an operation does not create them")
@@ -342,7 +342,7 @@ fn place<'a>(root: &'a mut Node, path: &'a str) -> Result<Place<'a>, Diagnostic>
         };
         key = next;
     }
-    Ok(Place { within, key, path })
+    Ok(PathTarget { within, key, path })
 }
 
 fn unescape(part: &str) -> String {
@@ -370,9 +370,9 @@ fn index(key: &str, len: usize) -> Option<usize> {
     usize::try_from(index).ok()
 }
 
-impl<'a> Place<'a> {
+impl<'a> PathTarget<'a> {
     fn get(self) -> Result<Option<&'a Node>, Diagnostic> {
-        let Place { within, key, path } = self;
+        let PathTarget { within, key, path } = self;
         match within.as_sequence() {
             None => Ok(within.get(&key)),
             Some(items) => {
@@ -384,7 +384,7 @@ impl<'a> Place<'a> {
     }
 
     fn add(self, value: Option<Node>) -> Result<(), Diagnostic> {
-        let Place { within, key, path } = self;
+        let PathTarget { within, key, path } = self;
         let Some(items) = within.as_sequence_mut() else {
             return set_key(within, key, value);
         };
@@ -400,7 +400,7 @@ impl<'a> Place<'a> {
     }
 
     fn replace(self, value: Option<Node>) -> Result<(), Diagnostic> {
-        let Place { within, key, path } = self;
+        let PathTarget { within, key, path } = self;
         let Some(items) = within.as_sequence_mut() else {
             return set_key(within, key, value);
         };
@@ -411,7 +411,7 @@ impl<'a> Place<'a> {
     }
 
     fn remove(self) -> Result<Node, Diagnostic> {
-        let Place { within, key, path } = self;
+        let PathTarget { within, key, path } = self;
         if let Some(items) = within.as_sequence_mut() {
             let at = index(&key, items.len()).filter(|at| *at < items.len());
             let at = at.ok_or_else(|| bad_index(&key, path, items.len()))?;
@@ -445,8 +445,8 @@ fn field_name(root: &mut Node, path: &str) -> String {
         .strip_suffix("/value")
         .map(|it| format!("{it}/name"))
         .unwrap_or_default();
-    let place = place(root, &sibling).ok();
-    let name = place.and_then(|it| it.get().ok().flatten()?.as_str().map(str::to_string));
+    let target = target(root, &sibling).ok();
+    let name = target.and_then(|it| it.get().ok().flatten()?.as_str().map(str::to_string));
     name.unwrap_or_else(|| path.rsplit('/').next().unwrap_or("").to_string())
 }
 

@@ -29,7 +29,7 @@ pub(super) fn merge(
     }
     let before = match keys {
         [key] => Some((
-            Before::of(&target, patch.as_deref().unwrap_or_default(), key),
+            Before::new(&target, patch.as_deref().unwrap_or_default(), key),
             key,
         )),
         _ => None,
@@ -72,14 +72,14 @@ fn in_shape(
         let at = item.get(key).and_then(|it| wanted.get(text(it))).copied();
         match at.and_then(|at| Some((merged.get_mut(at)?, patch.get(at)?))) {
             // A replacing item is ignored, and the old one only moves (case `replaced-item`).
-            Some((place, patch)) if replaces(patch) => {
+            Some((index, patch)) if replaces(patch) => {
                 merge.added(patch, of)?;
-                *place = Some(item);
+                *index = Some(item);
             }
-            Some((place, patch)) => {
+            Some((index, patch)) => {
                 // Null marks items to delete, so that they are not added.
                 let kept = merge.merge(&mut item, Some(patch), of)?;
-                *place = Some(if kept { item } else { Node::null() });
+                *index = Some(if kept { item } else { Node::null() });
             }
             None if merge.merge(&mut item, None, of)? => rest.push(item),
             None => {}
@@ -353,9 +353,9 @@ impl<'a> Lists<'a> {
 }
 
 /// The nodes at some positions of the pool, which may occur twice.
-fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
+fn taken(mut pool: Vec<Node>, indexes: &[usize]) -> Vec<Node> {
     let mut uses = vec![0_usize; pool.len()];
-    places.iter().for_each(|at| uses[*at] += 1);
+    indexes.iter().for_each(|at| uses[*at] += 1);
     let take = |at: &usize| {
         // The last use moves the node; only items that occur twice are copied.
         uses[*at] -= 1;
@@ -365,7 +365,7 @@ fn taken(mut pool: Vec<Node>, places: &[usize]) -> Vec<Node> {
             std::mem::replace(&mut pool[*at], Node::null())
         }
     };
-    places.iter().map(take).collect()
+    indexes.iter().map(take).collect()
 }
 
 /// Whether an item has these values. For an empty value, the key must exist.

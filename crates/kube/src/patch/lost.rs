@@ -24,7 +24,7 @@ struct Item {
 
 impl Before {
     /// Records the items of an object and a patch in a list that is merged by `key`.
-    pub(super) fn of(target: &[Node], patch: &[Node], key: &str) -> Before {
+    pub(super) fn new(target: &[Node], patch: &[Node], key: &str) -> Before {
         let item = |node: &Node, of_patch| {
             node.as_mapping().filter(|it| !it.is_empty()).map(|_| Item {
                 name: name(node, key).to_string(),

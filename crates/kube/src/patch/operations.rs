@@ -23,7 +23,7 @@ pub(super) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn of(map: &'a Mapping) -> Values<'a> {
+    pub(super) fn new(map: &'a Mapping) -> Values<'a> {
         Values {
             map,
             by_key: OnceCell::new(),
@@ -70,7 +70,7 @@ impl<'a> Writer<'a> {
     }
 
     fn map(&mut self, before: &'a Mapping, after: &'a Mapping) {
-        let (olds, news) = (Values::of(before), Values::of(after));
+        let (olds, news) = (Values::new(before), Values::new(after));
         for (at, key) in before.keys().enumerate() {
             if news.get(at, key).is_none() {
                 self.at(Position::Key(key), |it| it.say("remove", None));

@@ -255,9 +255,9 @@ impl Merge<'_> {
                 Ok(true)
             }
             _ => {
-                if let Some(place) = target.as_sequence_mut() {
-                    let old = std::mem::take(place);
-                    *place = lists::merge(self, old, items, keys, of)?;
+                if let Some(location) = target.as_sequence_mut() {
+                    let old = std::mem::take(location);
+                    *location = lists::merge(self, old, items, keys, of)?;
                 }
                 Ok(true)
             }
@@ -370,10 +370,10 @@ impl Merge<'_> {
     /// The type of a key's value, from a comment or otherwise from the type of the map.
     fn field(&self, of: Option<TypeRef>, key: &Node, patch_key: Option<&Node>) -> Option<TypeRef> {
         let keys = [Some(key), patch_key].into_iter().flatten();
-        let said = self
+        let own = self
             .commented
             .and_then(|it| keys.into_iter().find_map(|key| it.type_of(key)));
-        said.or_else(|| self.schemas.field(of?, key.as_str().unwrap_or("")))
+        own.or_else(|| self.schemas.field(of?, key.as_str().unwrap_or("")))
     }
 
     /// If no type is known, a nested object has its own.

@@ -51,7 +51,7 @@ impl<'a> JsonSchema<'a> {
     }
 
     /// The schema of a whole document.
-    pub fn of(mut self, schema: &Schema) -> Json {
+    pub fn document(mut self, schema: &Schema) -> Json {
         self.takes_quoted_numbers = schema.flags.quoted_numbers;
         let mut root = self.schema(schema, self.form, Null::Refused, true);
         if self.form == Form::Partial {
@@ -371,7 +371,7 @@ mod tests {
         let schema = Schema::parse(&node).unwrap();
         JsonSchema::new(form, &charts)
             .with_snake_case(true)
-            .of(&schema)
+            .document(&schema)
     }
 
     #[test]

@@ -112,8 +112,8 @@ impl Types {
     /// Replaces an added type.
     pub(super) fn set(&mut self, at: TypeRef, it: Type) {
         let at = at.0.checked_sub(table::OWN);
-        if let Some(place) = at.and_then(|at| self.types.get_mut(at as usize)) {
-            *place = it;
+        if let Some(location) = at.and_then(|at| self.types.get_mut(at as usize)) {
+            *location = it;
         }
     }
 

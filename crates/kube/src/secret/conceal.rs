@@ -101,8 +101,8 @@ impl Masks {
             let Some(masked) = &mask.masked else {
                 return Some(Edit { span, text });
             };
-            let place = moved(&span, masked, &mask.ranges);
-            (place.text() == span.text()).then(|| Edit::new(place, text))
+            let location = moved(&span, masked, &mask.ranges);
+            (location.text() == span.text()).then(|| Edit::new(location, text))
         });
         let edits = edits.collect::<Option<Vec<Edit>>>()?;
         let Fix { help, .. } = fix;
@@ -172,7 +172,7 @@ fn masked(text: &str, ranges: &[Range<usize>]) -> String {
 /// The same location in the masked text, where each masked character has one byte.
 fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
     let text = &span.source.text;
-    let place = |at: usize| {
+    let location = |at: usize| {
         let at = text.floor_char_boundary(at.min(text.len()));
         let before = ranges.iter().take_while(|it| it.start < at);
         let lost: usize = before
@@ -184,8 +184,8 @@ fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
         at - lost
     };
     let range = span.range();
-    let start = place(range.start);
-    Span::new(masked, start..place(range.end).max(start))
+    let start = location(range.start);
+    Span::new(masked, start..location(range.end).max(start))
 }
 
 /// Removes secret values from a message.

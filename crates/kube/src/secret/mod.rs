@@ -1,21 +1,21 @@
-//! Detects and hides secrets in objects, files and texts, by three lists: names, shapes and places.
+//! Detects and hides secrets in objects, files and texts, by three lists: names, shapes and locations.
 //!
 //! - A *name* such as `DB_PASSWORD` makes its value secret.
 //! - A *shape* such as a private key or a URL with a password is secret wherever it occurs.
-//! - A *place* such as `stringData` makes every value in it secret, independent of its form.
+//! - A *location* such as `stringData` makes every value in it secret, independent of its form.
 //!
 //! Placeholders, and references that another tool resolves (`op://…`, `${VAR}`), are not secret.
 
 mod conceal;
 mod names;
-mod places;
+mod locations;
 mod redact;
 mod references;
 mod shapes;
 
 pub use conceal::{conceal, conceal_with, quoted};
+pub use locations::{hide, hide_field, is_open_key, is_secret};
 pub use names::is_secret_name;
-pub use places::{hide, hide_field, is_open_key, is_secret};
 pub use redact::redact;
 pub use references::{decoded, is_reference};
 pub use shapes::secret_parts;
@@ -85,13 +85,13 @@ fn replace_parts(text: &str, replacement: impl Fn(&str) -> String) -> Cow<'_, st
 
 /// The first secret in a value, if there is one. Values that may be the name of an object (`secret: orders-tls`) do not count.
 pub fn find_secret(node: &Node) -> Option<&Node> {
-    first_change(node, &places::hide_certain(node))
+    first_change(node, &locations::hide_certain(node))
 }
 
 /// All secrets in a value, with the same certainty as [`find_secret`].
 pub fn find_secrets(node: &Node) -> Vec<&Node> {
     let mut found = Vec::new();
-    all_changes(node, &places::hide_certain(node), &mut found);
+    all_changes(node, &locations::hide_certain(node), &mut found);
     found
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pleach_yaml::diag::{Source, Span};
 use pleach_yaml::{Node, Style, parse_with_duplicates};
 
-use super::places::{Visitor, walk};
+use super::locations::{Visitor, walk};
 use super::references::is_reference;
 use super::shapes::{merged, secret_parts};
 
@@ -110,8 +110,8 @@ impl Visitor for Found {
             let shift = |it: &Range<usize>| start + it.start..start + it.end;
             self.ranges.extend(parts.iter().map(shift));
         } else {
-            let places = lines_of(node);
-            let ranges = parts.iter().map(|part| places(part.clone()));
+            let locations = lines_of(node);
+            let ranges = parts.iter().map(|part| locations(part.clone()));
             self.ranges.extend(ranges);
         }
         None
@@ -145,8 +145,8 @@ impl Found {
         if ranges.is_empty() {
             return self.push(node);
         }
-        let place = lines_of(node);
-        self.ranges.extend(ranges.into_iter().map(place));
+        let location = lines_of(node);
+        self.ranges.extend(ranges.into_iter().map(location));
     }
 }
 

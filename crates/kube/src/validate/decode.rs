@@ -53,7 +53,7 @@ struct Decoder<'a, 'r> {
 
 impl<'a> Decoder<'a, '_> {
     fn value(&mut self, node: &'a Node, schema: &'a Schema, is_root: bool) {
-        let json = Json::of(node);
+        let json = Json::from_node(node);
         match (schema.types, json) {
             (_, Json::Null) | (Types::Any, _) => {}
             (Types::Object, Json::Map(map)) => self.object(node, map, schema, is_root),
@@ -131,7 +131,7 @@ impl<'a> Decoder<'a, '_> {
     /// Checks required fields. For Go, an empty string is the same as a missing one.
     fn required(&mut self, node: &'a Node, map: &'a Mapping, schema: &'a Schema) {
         for name in &schema.required {
-            let is_missing = match map.get(name).map(Json::of) {
+            let is_missing = match map.get(name).map(Json::from_node) {
                 None | Some(Json::Null | Json::String("")) => true,
                 Some(_) => false,
             };

@@ -16,7 +16,7 @@ pub(super) enum Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    pub(super) fn of(node: &'a Node) -> Json<'a> {
+    pub(super) fn from_node(node: &'a Node) -> Json<'a> {
         match node.view() {
             View::Mapping(map) => Json::Map(map),
             View::Sequence(items) => Json::List(items),
@@ -99,7 +99,7 @@ impl Fields for Node {
     }
 
     fn boolean(&self, key: &str) -> Option<bool> {
-        match Json::of(self.field(key)?) {
+        match Json::from_node(self.field(key)?) {
             Json::Bool(value) => Some(value),
             _ => None,
         }
@@ -118,7 +118,7 @@ impl Fields for Node {
 
 /// The value of a whole number.
 pub(super) fn integer(node: &Node) -> Option<i64> {
-    match Json::of(node) {
+    match Json::from_node(node) {
         Json::Int(value) => i64::try_from(value).ok(),
         Json::Float(value) => integral(value),
         _ => None,

@@ -18,7 +18,7 @@ pub struct Lifecycle {
 }
 
 /// The deprecation of a built-in kind; `None` if it is not deprecated.
-pub(super) fn of(gvk: &Gvk) -> Option<Lifecycle> {
+pub(super) fn find(gvk: &Gvk) -> Option<Lifecycle> {
     let known = table()
         .get(&(gvk.api_version().as_str(), &*gvk.kind))
         .cloned()?;
@@ -78,22 +78,22 @@ mod tests {
 
     #[test]
     fn what_goes_and_what_comes() {
-        let ingress = of(&Gvk::new("extensions/v1beta1", "Ingress")).unwrap();
+        let ingress = find(&Gvk::new("extensions/v1beta1", "Ingress")).unwrap();
         assert_eq!(ingress.removed, Some(22));
         assert_eq!(ingress.replacement.as_deref(), Some("networking.k8s.io/v1"));
-        let flow = of(&Gvk::new(
+        let flow = find(&Gvk::new(
             "flowcontrol.apiserver.k8s.io/v1beta3",
             "FlowSchema",
         ))
         .unwrap();
         assert_eq!((flow.deprecated, flow.removed), (Some(29), Some(32)));
-        let slices = of(&Gvk::new("v1", "Endpoints")).unwrap();
+        let slices = find(&Gvk::new("v1", "Endpoints")).unwrap();
         assert_eq!(
             slices.replacement.as_deref(),
             Some("discovery.k8s.io/v1 EndpointSlice")
         );
-        assert_eq!(of(&Gvk::new("apps/v1", "Deployment")), None);
-        let devices = of(&Gvk::new("resource.k8s.io/v1beta1", "DeviceClass")).unwrap();
+        assert_eq!(find(&Gvk::new("apps/v1", "Deployment")), None);
+        let devices = find(&Gvk::new("resource.k8s.io/v1beta1", "DeviceClass")).unwrap();
         assert_eq!(devices.replacement.as_deref(), Some("resource.k8s.io/v1"));
     }
 

@@ -169,7 +169,7 @@ fn finalizers<'a>(metadata: &'a Node, is_core: bool, report: &mut Report<'a>) {
 pub(super) fn embedded<'a>(node: &'a Node, metadata: Type<'a>, report: &mut Report<'a>) {
     for key in ["apiVersion", "kind"] {
         let value = node.get(key).filter(|it| !it.is_null());
-        let text = value.map(|it| match super::json::Json::of(it) {
+        let text = value.map(|it| match super::json::Json::from_node(it) {
             super::json::Json::String(text) => Some(text),
             _ => None,
         });

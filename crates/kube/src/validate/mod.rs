@@ -162,7 +162,7 @@ impl Catalog {
 
     /// The deprecation of an API version: for built-in kinds, and for custom kinds whose definition marks it as deprecated.
     pub fn lifecycle(&self, gvk: &Gvk) -> Option<Lifecycle> {
-        if let Some(known) = lifecycle::of(gvk) {
+        if let Some(known) = lifecycle::find(gvk) {
             return Some(known);
         }
         let kind = self.custom_kind(gvk)?;
@@ -185,7 +185,7 @@ impl Catalog {
     fn type_meta<'a>(&'a self, object: &'a Node, report: &mut Report<'a>) -> Option<Kind<'a>> {
         let mut is_named = true;
         for key in ["apiVersion", "kind"] {
-            match object.field(key).map(json::Json::of) {
+            match object.field(key).map(json::Json::from_node) {
                 Some(json::Json::String(text)) if !text.is_empty() => {}
                 Some(json::Json::String(_)) | None => {
                     report.required(object, key);
@@ -225,7 +225,7 @@ impl Catalog {
             };
         }
         if let Some(removed) =
-            lifecycle::of(gvk).filter(|it| it.removed.is_some_and(|at| at <= self.minor))
+            lifecycle::find(gvk).filter(|it| it.removed.is_some_and(|at| at <= self.minor))
         {
             return Kind::Refused(removed_version(object, gvk, &removed));
         }
@@ -392,7 +392,7 @@ fn scale_fields<'a>(
                 report.invalid(value, "must be an integer from 0 to 2147483647");
             }
             _ if encoding == Encoding::Json
-                && matches!(json::Json::of(value), json::Json::Float(_)) =>
+                && matches!(json::Json::from_node(value), json::Json::Float(_)) =>
             {
                 report.push(class::WRONG_TYPE, value, "must be an integer");
             }

@@ -31,13 +31,13 @@ impl Quantity {
             None => ("", rest),
         };
         // For the server, a lone sign is zero, but a lone suffix is invalid.
-        let scale = Scale::of(suffix)?;
+        let scale = Scale::from_suffix(suffix)?;
         let magnitude = scale.apply(whole, fraction);
         Some(Quantity(if negative { -magnitude } else { magnitude }))
     }
 
     /// The quantity of a whole number.
-    pub(crate) fn of(value: i64) -> Quantity {
+    pub(crate) fn from_integer(value: i64) -> Quantity {
         Quantity(i128::from(value) * NANO)
     }
 
@@ -92,7 +92,7 @@ enum Scale {
 }
 
 impl Scale {
-    fn of(suffix: &str) -> Option<Scale> {
+    fn from_suffix(suffix: &str) -> Option<Scale> {
         Some(match suffix {
             "" => Scale::Decimal(0),
             "n" => Scale::Decimal(-9),

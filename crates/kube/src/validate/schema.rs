@@ -154,7 +154,7 @@ impl Enumeration {
     pub(super) fn new(values: &[Node]) -> Enumeration {
         let mut all = Enumeration::default();
         for value in values {
-            match Json::of(value) {
+            match Json::from_node(value) {
                 Json::String(text) => {
                     all.texts.push(text.into());
                     all.sorted.insert(text.into());
@@ -173,7 +173,7 @@ impl Enumeration {
     }
 
     pub(super) fn has(&self, value: &Node) -> bool {
-        match Json::of(value) {
+        match Json::from_node(value) {
             Json::String(text) => self.sorted.contains(text),
             json => match json.number() {
                 Some(number) => self.numbers.contains(&bits(number)),

@@ -139,7 +139,7 @@ impl<'a> Structural<'a, '_> {
 
     /// Validates a value against a schema. `whole` is the enclosing schema with the defaults, if this one is a part of it.
     fn assertions(&mut self, node: &'a Node, schema: &'a Schema, whole: &'a Schema) {
-        let json = Json::of(node);
+        let json = Json::from_node(node);
         if !self.has_type(&json, schema) {
             return self
                 .report
@@ -398,7 +398,7 @@ impl<'a> Structural<'a, '_> {
 
 /// The canonical text of a JSON value.
 pub(super) fn canonical(node: &Node, text: &mut String) {
-    match Json::of(node) {
+    match Json::from_node(node) {
         Json::Null => text.push_str("null"),
         Json::Bool(value) => _ = write!(text, "{value}"),
         Json::Int(value) => _ = write!(text, "{value}"),
@@ -428,7 +428,7 @@ pub(super) fn canonical(node: &Node, text: &mut String) {
 
 /// Whether two JSON values are equal.
 pub(super) fn same(a: &Node, b: &Node) -> bool {
-    match (Json::of(a), Json::of(b)) {
+    match (Json::from_node(a), Json::from_node(b)) {
         (Json::Null, Json::Null) => true,
         (Json::Bool(a), Json::Bool(b)) => a == b,
         (Json::String(a), Json::String(b)) => a == b,

@@ -141,7 +141,7 @@ pub(super) fn configurations(
     let globals = globals.unwrap_or(old_globals);
     let plugin = |mut chart: ChartEntry| {
         if chart.namespace.is_empty() {
-            chart.namespace = Text::of(Node::string(namespace));
+            chart.namespace = Text::new(Node::string(namespace));
         }
         ChartPlugin {
             span: chart.span.clone(),
@@ -249,7 +249,7 @@ impl ChartPlugin {
     }
 
     /// The chart's folder in the chart home, relative to the kustomization.
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         let home = match &*self.globals.chart_home {
             "" => "charts",
             home => home,
@@ -263,7 +263,7 @@ impl ChartPlugin {
 
     fn folder(&self, context: &Context<'_>, folder: &TreePath) -> Result<TreePath, Diagnostic> {
         let at = self.globals.chart_home.span_or(&self.span);
-        context.loader.resolve(folder, &self.place(), at)
+        context.loader.resolve(folder, &self.location(), at)
     }
 
     /// The chart's files, if it is not in the chart home.
@@ -323,7 +323,7 @@ impl ChartPlugin {
             }
         }
         let own = self.folder(context, folder)?;
-        let place = self.place();
+        let location = self.location();
         let mut open = Walk::new(context.loader.files, own.clone());
         while let Some(above) = open.next() {
             for entry in context.loader.files.list(&above).unwrap_or_default() {
@@ -332,7 +332,7 @@ impl ChartPlugin {
                     (EntryKind::Folder, _) => open.add(path),
                     (EntryKind::File, Some(below)) => {
                         let bytes = context.loader.files.read(&path).unwrap_or_default();
-                        files.insert(format!("{place}/{below}").as_str(), file_text(&bytes));
+                        files.insert(format!("{location}/{below}").as_str(), file_text(&bytes));
                     }
                     (EntryKind::File, None) => {}
                 }
@@ -394,7 +394,7 @@ impl ChartPlugin {
             let name = format!("{}/values.yaml", &*self.chart.name);
             return Ok((name, own.cloned().unwrap_or_else(empty)));
         }
-        let own = format!("{}/values.yaml", self.place());
+        let own = format!("{}/values.yaml", self.location());
         let (name, at) = match given {
             Some(file) => (&**file, file.span()),
             None => (&*own, &self.span),

@@ -225,10 +225,10 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
         merged.push(entry.key.clone(), data_text(text).at(&entry.value));
     }
     if let Some(own) = resource.node().at_keys(path).and_then(Node::as_mapping) {
-        let places: IndexMap<&str, usize> = before.keys().zip(0..).collect();
+        let positions: IndexMap<&str, usize> = before.keys().zip(0..).collect();
         for entry in own {
-            let place = entry.key.as_str().and_then(|key| places.get(key));
-            match place.and_then(|at| merged.entries_mut().get_mut(*at)) {
+            let position = entry.key.as_str().and_then(|key| positions.get(key));
+            match position.and_then(|at| merged.entries_mut().get_mut(*at)) {
                 Some(known) => known.value = entry.value.clone(),
                 None => merged.push(entry.key.clone(), entry.value.clone()),
             }

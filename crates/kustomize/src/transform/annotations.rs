@@ -62,7 +62,7 @@ pub(super) fn set_pairs(
     }
     let values = pairs.iter().map(|it| &*it.value);
     stage.context.added.add_pairs(values, resources.len())?;
-    let new: Vec<NewEntry<'_>> = pairs.iter().map(NewEntry::of).collect();
+    let new: Vec<NewEntry<'_>> = pairs.iter().map(NewEntry::new).collect();
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
         // Selected once for all pairs, because most default specs are for other kinds.
@@ -81,7 +81,7 @@ struct NewEntry<'a> {
 }
 
 impl NewEntry<'_> {
-    fn of(pair: &Pair) -> NewEntry<'_> {
+    fn new(pair: &Pair) -> NewEntry<'_> {
         NewEntry {
             pair,
             key: pair.new_key(),

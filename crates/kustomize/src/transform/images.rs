@@ -47,17 +47,17 @@ fn apply(
         return Ok(());
     }
     let specs = &stage.config.images;
-    let mut places = Places::of(resources, specs)?;
+    let mut index = ImageIndex::new(resources, specs)?;
     let mut known = None;
     for entry in entries {
         let image = ImageChange::new(entry);
         let mut matched = false;
-        for at in places.of_name(&image.name) {
+        for at in index.of_name(&image.name) {
             if let Some(resource) = resources.get_mut(at)
                 && image.apply(resource, specs)?
             {
                 matched = true;
-                places.add(at, resource, specs)?;
+                index.add(at, resource, specs)?;
             }
         }
         if !matched {
@@ -118,23 +118,23 @@ fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
 
 /// An index of the images of resources, so that each image is only searched where it can be.
 #[derive(Default)]
-struct Places {
+struct ImageIndex {
     /// Positions by the last part of image names. Entries from before a change stay, which is harmless.
     by_part: IndexMap<Box<str>, Vec<usize>>,
     all: Vec<usize>,
 }
 
-impl Places {
-    fn of(resources: &mut Resources, specs: &[FieldSpec]) -> Result<Places, Diagnostic> {
+impl ImageIndex {
+    fn new(resources: &mut Resources, specs: &[FieldSpec]) -> Result<ImageIndex, Diagnostic> {
         let found = parallel::try_map(resources.list_mut(), |it| parts(it, specs))?;
-        let mut places = Places::default();
+        let mut index = ImageIndex::default();
         for (at, parts) in found.into_iter().enumerate() {
             if !parts.is_empty() {
-                places.all.push(at);
+                index.all.push(at);
             }
-            places.put(at, parts);
+            index.put(at, parts);
         }
-        Ok(places)
+        Ok(index)
     }
 
     fn add(
@@ -149,9 +149,9 @@ impl Places {
 
     fn put(&mut self, at: usize, parts: BTreeSet<Box<str>>) {
         for part in parts {
-            let places = self.by_part.entry(part).or_default();
-            if places.last() != Some(&at) {
-                places.push(at);
+            let index = self.by_part.entry(part).or_default();
+            if index.last() != Some(&at) {
+                index.push(at);
             }
         }
     }
@@ -169,11 +169,11 @@ impl Places {
         let Some(name) = sure else {
             return self.all.clone();
         };
-        let places = self.by_part.get(last_part(name));
-        let mut places = places.cloned().unwrap_or_default();
-        places.sort_unstable();
-        places.dedup();
-        places
+        let index = self.by_part.get(last_part(name));
+        let mut index = index.cloned().unwrap_or_default();
+        index.sort_unstable();
+        index.dedup();
+        index
     }
 }
 

@@ -25,7 +25,7 @@ use super::{Transform, TransformContext};
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "PatchTransformer",
     apply: |stage, resources| {
-        let mut places = Places::default();
+        let mut index = ResourceIndex::default();
         let before = stage.context.diagnostics.errors();
         for entry in &stage.fields.patches {
             // Wrong indentation breaks every entry of a list; reading thousands of patch files would only
@@ -33,9 +33,9 @@ pub(super) const TRANSFORM: Transform = Transform {
             if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
-            let applied = apply_entry(stage, entry, resources, &mut places);
+            let applied = apply_entry(stage, entry, resources, &mut index);
             stage.keep(applied.map_err(|it| named(it, &entry.span)));
-            places.invalidate(stage.done(TRANSFORM.plugin, resources));
+            index.invalidate(stage.done(TRANSFORM.plugin, resources));
         }
         Ok(())
     },
@@ -44,7 +44,7 @@ pub(super) const TRANSFORM: Transform = Transform {
             stage,
             &configuration(config)?,
             resources,
-            &mut Places::default(),
+            &mut ResourceIndex::default(),
         )
     },
 };
@@ -85,14 +85,14 @@ record! {
 pub(super) const JSON_6902: Transform = Transform {
     plugin: "PatchJson6902Transformer",
     apply: |stage, resources| {
-        let mut places = Places::default();
+        let mut index = ResourceIndex::default();
         let before = stage.context.diagnostics.errors();
         for entry in &stage.fields.patches_json6902 {
             if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
-            let patch = WrittenPatch::of(entry);
-            let applied = apply_json_entry(stage, &patch, resources, &mut places);
+            let patch = WrittenPatch::from_entry(entry);
+            let applied = apply_json_entry(stage, &patch, resources, &mut index);
             stage.keep(applied.map_err(|it| named(it, &entry.span)));
             stage.done(JSON_6902.plugin, resources);
         }
@@ -106,7 +106,7 @@ pub(super) const JSON_6902: Transform = Transform {
             target: config.target.as_ref(),
             span: &config.span,
         };
-        apply_json_entry(stage, &patch, resources, &mut Places::default())
+        apply_json_entry(stage, &patch, resources, &mut ResourceIndex::default())
     },
 };
 
@@ -128,7 +128,7 @@ struct WrittenPatch<'a> {
 }
 
 impl WrittenPatch<'_> {
-    fn of(entry: &PatchEntry) -> WrittenPatch<'_> {
+    fn from_entry(entry: &PatchEntry) -> WrittenPatch<'_> {
         WrittenPatch {
             inline: ("patch", &entry.patch),
             path: &entry.path,
@@ -145,7 +145,7 @@ enum Patch {
 
 /// An index of resources, rebuilt after an identity has changed.
 #[derive(Default)]
-struct Places {
+struct ResourceIndex {
     /// By all current and former identities.
     by_id: Option<AnyId>,
     /// By current and original names.
@@ -156,10 +156,10 @@ fn apply_entry(
     stage: &mut TransformContext<'_, '_>,
     entry: &PatchEntry,
     resources: &mut Resources,
-    places: &mut Places,
+    index: &mut ResourceIndex,
 ) -> Result<(), Diagnostic> {
     // kustomize trims white space, including the last line break of a block scalar at the end.
-    let source = WrittenPatch::of(entry).source(stage, Node::trimmed_source)?;
+    let source = WrittenPatch::from_entry(entry).source(stage, Node::trimmed_source)?;
     let options = entry.options.as_ref();
     let allow = Allow {
         name: options.is_some_and(|it| it.allow_name_change),
@@ -172,10 +172,10 @@ fn apply_entry(
                 warn_of_directives(stage, patch.node());
                 let marked = allow.any().then(|| with_strings(patch, &["annotations"]));
                 let patch = marked.as_ref().unwrap_or(patch);
-                let Some(at) = places.find(patch, &entry.span, stage, resources)? else {
+                let Some(at) = index.find(patch, &entry.span, stage, resources)? else {
                     continue;
                 };
-                places.invalidate(merge(stage, at, patch, allow, false, resources)?);
+                index.invalidate(merge(stage, at, patch, allow, false, resources)?);
                 check_doubled(stage, resources.get(at), &doubled, &entry.span)?;
             }
             Ok(())
@@ -187,8 +187,8 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             // kustomize copies a patch for each target, which rewrites these maps.
             let patch = with_strings(patch, METADATA);
-            for at in places.selected(stage, target, resources)? {
-                places.invalidate(merge(stage, at, &patch, allow, true, resources)?);
+            for at in index.selected(stage, target, resources)? {
+                index.invalidate(merge(stage, at, &patch, allow, true, resources)?);
                 check_doubled(stage, resources.get(at), &doubled, &entry.span)?;
             }
             if allow.any() {
@@ -203,11 +203,11 @@ fn apply_entry(
         .at(at)
         .help("add `target:` with the kind and name of the object to patch")),
         (Patch::Json(operations), Some(target)) => {
-            for at in places.selected(stage, target, resources)? {
+            for at in index.selected(stage, target, resources)? {
                 if let Some(resource) = resources.get_mut(at) {
                     // Operations may rename the object, while references still have the old name.
                     record_previous_id(resource, &stage.context.schemas);
-                    places.invalidate(apply_json(resource, &operations)?);
+                    index.invalidate(apply_json(resource, &operations)?);
                 }
             }
             Ok(())
@@ -248,7 +248,7 @@ fn apply_json_entry(
     stage: &mut TransformContext<'_, '_>,
     patch: &WrittenPatch<'_>,
     resources: &mut Resources,
-    places: &mut Places,
+    index: &mut ResourceIndex,
 ) -> Result<(), Diagnostic> {
     let target = patch.target.filter(|it| !it.name.is_empty());
     let target = target.ok_or_else(|| {
@@ -263,9 +263,9 @@ fn apply_json_entry(
     if operations.is_empty_collection() {
         return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(patch.span));
     }
-    for at in places.selected(stage, target, resources)? {
+    for at in index.selected(stage, target, resources)? {
         if let Some(resource) = resources.get_mut(at) {
-            places.invalidate(apply_json(resource, &operations)?);
+            index.invalidate(apply_json(resource, &operations)?);
         }
     }
     Ok(())
@@ -276,7 +276,7 @@ fn merge_all(
     entries: &[Text],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let mut places = Places::default();
+    let mut index = ResourceIndex::default();
     let mut patches = Vec::new();
     for entry in entries {
         for patch in strategic_patches(stage, entry)? {
@@ -293,11 +293,11 @@ fn merge_all(
     }
     for (entry, patch) in &patches {
         warn_of_directives(stage, patch.node());
-        let Some(at) = places.find(patch, entry.span(), stage, resources)? else {
+        let Some(at) = index.find(patch, entry.span(), stage, resources)? else {
             continue;
         };
         let patch = with_strings(patch, METADATA);
-        places.invalidate(merge(stage, at, &patch, Allow::default(), true, resources)?);
+        index.invalidate(merge(stage, at, &patch, Allow::default(), true, resources)?);
     }
     Ok(())
 }
@@ -571,8 +571,8 @@ fn patched(fault: Diagnostic, resource: &Resource) -> Diagnostic {
 
 /// Adds the location of the patch, unless already present.
 fn named(fault: Diagnostic, entry: &Span) -> Diagnostic {
-    let said = fault.related.iter().any(|(span, _)| span == entry);
-    if said || fault.span.as_ref() == Some(entry) {
+    let is_mentioned = fault.related.iter().any(|(span, _)| span == entry);
+    if is_mentioned || fault.span.as_ref() == Some(entry) {
         return fault;
     }
     fault.related(entry, "the patch is listed here")
@@ -598,11 +598,11 @@ fn by_name(resources: &Resources) -> IndexMap<Box<str>, Vec<usize>> {
     index
 }
 
-impl Places {
+impl ResourceIndex {
     /// Drops the index if an identity has changed.
     fn invalidate(&mut self, changed: bool) {
         if changed {
-            *self = Places::default();
+            *self = ResourceIndex::default();
         }
     }
 
@@ -622,8 +622,8 @@ impl Places {
         let found: Vec<usize> = match selector.exact_name() {
             Some(name) => {
                 let index = self.by_name.get_or_insert_with(|| by_name(resources));
-                let places = index.get(name).map(Vec::as_slice).unwrap_or_default();
-                places.iter().copied().filter(fits).collect()
+                let index = index.get(name).map(Vec::as_slice).unwrap_or_default();
+                index.iter().copied().filter(fits).collect()
             }
             None => (0..resources.len()).filter(fits).collect(),
         };
@@ -661,7 +661,7 @@ impl Places {
         let id = patch.object.id();
         match (found.next(), found.next()) {
             (Some(at), None) => Ok(Some(at)),
-            (None, _) if stage.context.loader.options.pass_over_unmatched => Ok(None),
+            (None, _) if stage.context.loader.options.ignore_unmatched_patches => Ok(None),
             // The patch may be for an object of a chart that is not rendered.
             (None, _)
                 if stage.context.loader.options.charts_as_objects

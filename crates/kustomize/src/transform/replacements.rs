@@ -57,10 +57,10 @@ fn replace_all(
     }
     let mut names = None;
     for entry in &replacements {
-        let index = names.get_or_insert_with(|| Names::of(resources));
+        let index = names.get_or_insert_with(|| Names::new(resources));
         let mut value = value(entry, index, resources)?;
         for target in &entry.targets {
-            let index = names.get_or_insert_with(|| Names::of(resources));
+            let index = names.get_or_insert_with(|| Names::new(resources));
             if fill(stage, target, &mut value, index, resources)? {
                 // A replacement can change `metadata.name`, and the next one may use the new name.
                 names = None;
@@ -131,13 +131,13 @@ struct Names {
 }
 
 impl Names {
-    fn of(resources: &Resources) -> Names {
+    fn new(resources: &Resources) -> Names {
         let mut by_name: IndexMap<Box<str>, Vec<usize>> = IndexMap::new();
         for (at, resource) in resources.iter().enumerate() {
             for (_, name, _) in ids(resource) {
-                let places = by_name.entry(name.into()).or_default();
-                if places.last() != Some(&at) {
-                    places.push(at);
+                let indexes = by_name.entry(name.into()).or_default();
+                if indexes.last() != Some(&at) {
+                    indexes.push(at);
                 }
             }
         }
@@ -145,7 +145,7 @@ impl Names {
     }
 
     /// The positions of resources with a name; of all if it is empty.
-    fn places(&self, name: Option<&str>, count: usize) -> Vec<usize> {
+    fn indexes(&self, name: Option<&str>, count: usize) -> Vec<usize> {
         match name {
             Some(name) => self.by_name.get(name).cloned().unwrap_or_default(),
             None => (0..count).collect(),
@@ -312,8 +312,8 @@ fn source_resource<'a>(
                 && selects(&pattern, &gvk)
         })
     };
-    let places = names.places((!name.is_empty()).then_some(name), resources.len());
-    let mut found = places
+    let indexes = names.indexes((!name.is_empty()).then_some(name), resources.len());
+    let mut found = indexes
         .into_iter()
         .filter_map(|at| Some((at, resources.get(at)?)))
         .filter(wanted);
@@ -368,14 +368,14 @@ fn fill(
     let rejects = rejects
         .map(Selector::new)
         .collect::<Result<Vec<Selector>, Diagnostic>>()?;
-    let default = [Text::of(Node::constant(NAME))];
+    let default = [Text::new(Node::constant(NAME))];
     let fields = match &*target.field_paths {
         [] => &default,
         fields => fields,
     };
     let options = target.options.as_ref();
     let (mut matched, mut renamed) = (false, false);
-    for at in names.places(selector.exact_name(), resources.len()) {
+    for at in names.indexes(selector.exact_name(), resources.len()) {
         let wanted = resources
             .get(at)
             .is_some_and(|it| is_wanted(it, &selector, &rejects));

@@ -43,8 +43,8 @@ impl Edit {
 
     /// Replaces a name that occurs once at a location, as a whole word. `None` if it does not, or if the new name would need
     /// different quotes.
-    pub fn rename(place: &Span, wrong: &str, name: &str) -> Option<Edit> {
-        let text = place.text();
+    pub fn rename(location: &Span, wrong: &str, name: &str) -> Option<Edit> {
+        let text = location.text();
         let at = only_word(text, wrong)?;
         // In quotes, any word is a string. Without quotes, `true` or `1e3` would change the type.
         let is_quoted = text.starts_with(['"', '\'']);
@@ -52,8 +52,8 @@ impl Edit {
         if wrong == name || !name.chars().all(is_of_name) || !(is_quoted || is_plain) {
             return None;
         }
-        let start = place.range().start + at;
-        let span = Span::new(&place.source, start..start + wrong.len());
+        let start = location.range().start + at;
+        let span = Span::new(&location.source, start..start + wrong.len());
         Some(Edit::new(span, name))
     }
 
@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn a_name_is_replaced_where_it_is_a_whole_word() {
         let source = source("a: \"Kind/replica\"\nb: replica replica-set\n");
-        let rename = |place: &str, name: &str| Edit::rename(&at(&source, place), "replica", name);
+        let rename =
+            |location: &str, name: &str| Edit::rename(&at(&source, location), "replica", name);
         let edit = rename("\"Kind/replica\"", "replicas");
         assert_eq!(
             edit.map(|it| (it.span.range(), it.text)),
@@ -198,7 +199,7 @@ mod tests {
     fn edits_are_made_once_and_never_over_each_other() {
         let text = "key: vlaue\nother: x\n";
         let source = source(text);
-        let edit = |place: &str, text: &str| Edit::new(at(&source, place), text);
+        let edit = |location: &str, text: &str| Edit::new(at(&source, location), text);
         let edits = [
             edit("vlaue", "value"),
             edit("vlaue", "value"),
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn masked_sources_have_the_places_of_the_file() {
+    fn masked_sources_have_the_locations_of_the_file() {
         let masked = source("password: ****\nkye: a\n");
         let edit = Edit::new(at(&masked, "kye"), "key");
         assert_eq!(edit.range_in("password: äöüß\nkye: a\n"), Some(19..22));

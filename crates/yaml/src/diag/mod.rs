@@ -220,20 +220,22 @@ impl Diagnostics {
     /// Sorts by location and removes duplicates (an error in a shared file is found once for each environment). Of two that only
     /// differ in their help, the one with less is kept: additional help only applies if nothing but the shared file can be fixed.
     pub fn sort_and_dedup(&mut self) {
-        let place = |it: &Diagnostic| {
+        let location = |it: &Diagnostic| {
             it.span
                 .as_ref()
                 .map(|span| (span.source.path.clone(), span.start))
         };
         // A stable sort: at one location, the order of finding is the order of causes.
-        self.list.sort_by_key(|a| place(a));
+        self.list.sort_by_key(|a| location(a));
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
         for diagnostic in self.list.drain(..) {
             // If there are very many at one location, duplicates may remain.
             let near = kept.iter().rev().take(SAME_PLACE_MAX);
             // Sorted by location, so equal ones are adjacent.
-            let same_place = near.take_while(|it| place(it) == place(&diagnostic));
-            let same = same_place.enumerate().find(|it| it.1.is_same(&diagnostic));
+            let same_location = near.take_while(|it| location(it) == location(&diagnostic));
+            let same = same_location
+                .enumerate()
+                .find(|it| it.1.is_same(&diagnostic));
             let at = same.map(|it| kept.len() - 1 - it.0);
             match at.and_then(|at| kept.get_mut(at)) {
                 Some(same) if diagnostic.help.len() < same.help.len() => *same = diagnostic,

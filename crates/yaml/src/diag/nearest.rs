@@ -38,7 +38,7 @@ fn begins(name: &str, beginning: &str) -> bool {
 /// A name in lower case, as a bit set of positions for each letter.
 struct Pattern {
     length: usize,
-    places: BTreeMap<char, u64>,
+    positions: BTreeMap<char, u64>,
     /// The sets of ASCII letters.
     ascii: [u64; 128],
 }
@@ -51,25 +51,25 @@ impl Pattern {
         }
         let mut pattern = Pattern {
             length: 0,
-            places: BTreeMap::new(),
+            positions: BTreeMap::new(),
             ascii: [0; 128],
         };
         for letter in name.chars().flat_map(char::to_lowercase) {
-            let place = 1_u64.checked_shl(u32::try_from(pattern.length).ok()?)?;
+            let bit = 1_u64.checked_shl(u32::try_from(pattern.length).ok()?)?;
             match pattern.ascii.get_mut(letter as usize) {
-                Some(places) => *places |= place,
-                None => *pattern.places.entry(letter).or_default() |= place,
+                Some(positions) => *positions |= bit,
+                None => *pattern.positions.entry(letter).or_default() |= bit,
             }
             pattern.length += 1;
         }
         (pattern.length > 0).then_some(pattern)
     }
 
-    fn places(&self, letter: char) -> u64 {
+    fn positions(&self, letter: char) -> u64 {
         let known = self.ascii.get(letter as usize);
         known
             .copied()
-            .unwrap_or_else(|| self.places.get(&letter).copied().unwrap_or(0))
+            .unwrap_or_else(|| self.positions.get(&letter).copied().unwrap_or(0))
     }
 
     /// The number of edits (insert, delete, replace, swap two neighbours) to another name, ignoring case. `None` if the lengths are
@@ -85,9 +85,9 @@ impl Pattern {
         let (mut same, mut before) = (0_u64, 0_u64);
         let mut edits = self.length;
         for letter in name.chars().flat_map(char::to_lowercase) {
-            let places = self.places(letter);
-            let swapped = ((!same & places) << 1) & before;
-            same = ((places & up).wrapping_add(up) ^ up) | places | down | swapped;
+            let positions = self.positions(letter);
+            let swapped = ((!same & positions) << 1) & before;
+            same = ((positions & up).wrapping_add(up) ^ up) | positions | down | swapped;
             let right_up = down | !(same | up);
             let right_down = same & up;
             edits += usize::from(right_up & last != 0);
@@ -95,7 +95,7 @@ impl Pattern {
             let right_up = (right_up << 1) | 1;
             up = (right_down << 1) | !(same | right_up);
             down = right_up & same;
-            before = places;
+            before = positions;
         }
         Some(edits)
     }

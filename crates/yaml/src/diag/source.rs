@@ -132,13 +132,13 @@ impl Span {
         let Some(Inside { host, lines }) = &self.source.inside else {
             return self.clone();
         };
-        let place = |at: u32| {
+        let location = |at: u32| {
             let before = self.source.text.get(..at as usize)?;
             let line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
             let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
             Some(*lines.get(line)? as usize + column)
         };
-        match (place(self.start), place(self.end)) {
+        match (location(self.start), location(self.end)) {
             (Some(start), Some(end)) => Span::new(&host.source, start..end.max(start)).outermost(),
             (Some(start), None) => Span::new(&host.source, start..start).outermost(),
             _ => host.outermost(),

@@ -335,21 +335,27 @@ mod tests {
     }
 
     #[test]
-    fn missing_values_are_nulls_in_their_place() {
+    fn missing_values_are_nulls_in_their_location() {
         let source = source("a:\nb: {c: , d}\n? e\n");
         let node = parse_one(&source).expect("valid");
-        let place = |keys: &[&str]| {
+        let location = |keys: &[&str]| {
             node.at_keys(keys)
                 .map(|it| (it.kind(), it.style(), it.span().range()))
         };
-        assert_eq!(place(&["a"]), Some((Kind::Null, Style::Plain, 2..2)));
-        assert_eq!(place(&["b", "c"]), Some((Kind::Null, Style::Flow, 10..10)));
-        assert_eq!(place(&["b", "d"]), Some((Kind::Null, Style::Flow, 13..13)));
-        assert_eq!(place(&["e"]), Some((Kind::Null, Style::Plain, 19..19)));
+        assert_eq!(location(&["a"]), Some((Kind::Null, Style::Plain, 2..2)));
+        assert_eq!(
+            location(&["b", "c"]),
+            Some((Kind::Null, Style::Flow, 10..10))
+        );
+        assert_eq!(
+            location(&["b", "d"]),
+            Some((Kind::Null, Style::Flow, 13..13))
+        );
+        assert_eq!(location(&["e"]), Some((Kind::Null, Style::Plain, 19..19)));
     }
 
     #[test]
-    fn places_are_those_of_tags_signs_and_brackets() {
+    fn locations_are_those_of_tags_signs_and_brackets() {
         let source = source("a: &x !!str b # c\nd: |\n  e\n\nf:\n- {g: h}\n");
         let written = parse_as_written(&source).expect("valid").expect("there");
         let text = |keys: &[&str]| written.document.at_keys(keys).map(|it| it.span().text());

@@ -35,10 +35,10 @@ const fn special() -> [u8; 256] {
 
 impl Scanner<'_> {
     /// The position of the next special byte from `at`, or the end.
-    fn special(&self, at: usize, place: u8) -> usize {
+    fn special(&self, at: usize, context: u8) -> usize {
         let rest = self.bytes.get(at..).unwrap_or(&[]);
         rest.iter()
-            .position(|byte| SPECIAL[*byte as usize] & place != 0)
+            .position(|byte| SPECIAL[*byte as usize] & context != 0)
             .map_or(self.bytes.len(), |it| at + it)
     }
 
@@ -62,11 +62,11 @@ impl Scanner<'_> {
         while self.break_len(self.at) > 0 {
             let fold = self.plain_break(start)?;
             self.key_allowed = true;
-            let place = if self.flow.is_empty() { BLOCK } else { FLOW };
+            let context = if self.flow.is_empty() { BLOCK } else { FLOW };
             // In flow style, indentation does not end a scalar.
-            let indented = place == FLOW || self.column() > self.indent;
+            let indented = context == FLOW || self.column() > self.indent;
             let marker = self.column() == 0 && self.at_document_marker();
-            if !indented || marker || self.byte() == b'#' || self.stops_plain(self.at, place) {
+            if !indented || marker || self.byte() == b'#' || self.stops_plain(self.at, context) {
                 break;
             }
             // A scalar on one line is a slice of the source; only now, a copy is needed.
@@ -91,18 +91,18 @@ impl Scanner<'_> {
 
     /// Skips the plain text on one line; returns the end of its last character.
     fn plain_line(&mut self) -> usize {
-        let place = if self.flow.is_empty() { BLOCK } else { FLOW };
+        let context = if self.flow.is_empty() { BLOCK } else { FLOW };
         let start = self.at;
         let mut at = start;
         loop {
             // Values of manifests are mostly ASCII and not in flow style; memchr searches 16 or more bytes at a time.
-            at = if self.simple && place == BLOCK {
+            at = if self.simple && context == BLOCK {
                 let rest = self.bytes.get(at..).unwrap_or(&[]);
                 at + memchr::memchr3(b':', b'\n', b'#', rest).unwrap_or(rest.len())
             } else {
-                self.special(at, place)
+                self.special(at, context)
             };
-            if self.stops_plain(at, place) {
+            if self.stops_plain(at, context) {
                 break;
             }
             at += 1;
@@ -117,7 +117,7 @@ impl Scanner<'_> {
     }
 
     /// Whether a plain scalar ends here.
-    fn stops_plain(&self, at: usize, place: u8) -> bool {
+    fn stops_plain(&self, at: usize, context: u8) -> bool {
         match self.byte_at(at) {
             0 => true,
             // `http://` and `a:b` are ordinary text.
@@ -125,7 +125,7 @@ impl Scanner<'_> {
             // A `#` inside a word is ordinary text, as in `a#b`.
             b'#' => matches!(self.bytes.get(at.wrapping_sub(1)), Some(b' ' | b'\t')),
             0xC2 | 0xE2 => self.break_len(at) > 0,
-            byte => SPECIAL[byte as usize] & place != 0,
+            byte => SPECIAL[byte as usize] & context != 0,
         }
     }
 
@@ -170,12 +170,12 @@ impl Scanner<'_> {
         self.quoted(b'"', DOUBLE, Style::DoubleQuoted)
     }
 
-    fn quoted(&mut self, quote: u8, place: u8, style: Style) -> Scan<Token> {
+    fn quoted(&mut self, quote: u8, context: u8, style: Style) -> Scan<Token> {
         let start = self.at;
-        let mut end = self.special(start + 1, place);
+        let mut end = self.special(start + 1, context);
         // These bytes also begin many other characters, from `é` to `–`.
         while matches!(self.byte_at(end), 0xC2 | 0xE2) && self.break_len(end) == 0 {
-            end = self.special(end + 1, place);
+            end = self.special(end + 1, context);
         }
         let text =
             if self.byte_at(end) == quote && (quote == b'"' || self.byte_at(end + 1) != quote) {
@@ -183,18 +183,18 @@ impl Scanner<'_> {
                 Text::Slice(start as u32 + 1, end as u32)
             } else {
                 self.at = start + 1;
-                self.quoted_folded(start, quote, place)?;
+                self.quoted_folded(start, quote, context)?;
                 self.owned()
             };
         Ok(self.finish(start, self.at, style, text))
     }
 
     /// Decodes escapes and folds lines into the buffer, up to and including the closing quote.
-    fn quoted_folded(&mut self, start: usize, quote: u8, place: u8) -> Scan<()> {
+    fn quoted_folded(&mut self, start: usize, quote: u8, context: u8) -> Scan<()> {
         self.buffer.clear();
         loop {
             let run = self.at;
-            self.at = self.special(run, place);
+            self.at = self.special(run, context);
             self.buffer.push_str(&self.text[run..self.at]);
             match self.byte() {
                 0 => return Err(self.unclosed_quote(start)),

@@ -31,7 +31,7 @@ pub trait Files: Sync {
     /// The files below a folder that may contain one of some words, if there is an index; a few others may be included. If so, all
     /// files below the folder are YAML text with valid names. The result depends on the whole folder, which records of reads do not
     /// show.
-    fn saying(&self, _folder: &TreePath, _words: &[&str]) -> Option<Vec<TreePath>> {
+    fn files_containing(&self, _folder: &TreePath, _words: &[&str]) -> Option<Vec<TreePath>> {
         None
     }
 
@@ -229,8 +229,10 @@ impl Files for Below<'_> {
         self.files.list(&self.confined(folder)?)
     }
 
-    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
-        let found = self.files.saying(&self.folder.join(folder), words)?;
+    fn files_containing(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+        let found = self
+            .files
+            .files_containing(&self.folder.join(folder), words)?;
         found.iter().map(|it| it.below(&self.folder)).collect()
     }
 

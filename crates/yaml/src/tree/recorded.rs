@@ -69,9 +69,9 @@ impl Files for Recorded<'_> {
         self.answered(folder, self.files.list(folder))
     }
 
-    fn saying(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
+    fn files_containing(&self, folder: &TreePath, words: &[&str]) -> Option<Vec<TreePath>> {
         self.note(|set| _ = set.folders.insert(folder.clone()));
-        self.files.saying(folder, words)
+        self.files.files_containing(folder, words)
     }
 
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {

@@ -24,10 +24,10 @@ pub fn says(text: &[u8], word: &str) -> bool {
         is_end(before) && is_end(text.get(at + word.len()))
     };
     let finder = Finder::new(word);
-    let mut places = finder.find_iter(text);
+    let mut matches = finder.find_iter(text);
     match is_word(word) {
-        true => places.any(is_whole),
-        false => places.next().is_some(),
+        true => matches.any(is_whole),
+        false => matches.next().is_some(),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::order;
 use super::printer::{Printer, SIMPLE_KEY_LEN_MAX, is_simple_key};
-use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use super::text::{Facts, Quotes, TextContext, is_base_60, is_old_bool};
 use super::value::{self, Value};
 use crate::diag::Diagnostic;
 use crate::{Entry, Kind, Mapping, Node, Style, View, resolve};
@@ -166,7 +166,7 @@ impl Writer {
         match node.view() {
             View::Mapping(_) => self.printer.push("{}"),
             View::Sequence(_) => self.printer.push("[]"),
-            View::Scalar(_) => match value::of(node, flow)? {
+            View::Scalar(_) => match value::from_node(node, flow)? {
                 Value::Word(text) => self.printer.push(&text),
                 Value::Text(text) => self.text(&text, indent),
             },
@@ -175,14 +175,14 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str, indent: usize) {
-        let facts = Facts::of(text).version_2();
-        let place = Place {
+        let facts = Facts::new(text).version_2();
+        let context = TextContext {
             flow: false,
             simple_key: false,
         };
         self.printer.text(
             text,
-            facts.quotes(wanted(text, facts), text, place),
+            facts.quotes(wanted(text, facts), text, context),
             indent,
             true,
         );
@@ -196,7 +196,7 @@ impl Writer {
             return Ok(true);
         }
         let text = value::key(key, flow)?;
-        let facts = Facts::of(&text).version_2();
+        let facts = Facts::new(&text).version_2();
         let simple_key = is_simple_key(&text, facts);
         if !simple_key {
             self.printer.push("? ");
@@ -204,7 +204,7 @@ impl Writer {
         let quotes = facts.quotes(
             wanted(&text, facts),
             &text,
-            Place {
+            TextContext {
                 flow: false,
                 simple_key,
             },

@@ -26,7 +26,7 @@ pub(super) struct Comment<'a> {
 }
 
 impl<'a> Comments<'a> {
-    pub(super) fn of(written: &'a Written) -> Comments<'a> {
+    pub(super) fn new(written: &'a Written) -> Comments<'a> {
         let first = written.comments.first();
         Comments {
             source: first.map(|it| &it.source),

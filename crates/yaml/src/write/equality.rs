@@ -26,7 +26,7 @@ fn alike(a: &Node, b: &Node, flow: [bool; 2]) -> bool {
             if let (Some(a), Some(b)) = (value::plain_word(a), value::plain_word(b)) {
                 return a == b;
             }
-            match (value::of(a, flow[0]), value::of(b, flow[1])) {
+            match (value::from_node(a, flow[0]), value::from_node(b, flow[1])) {
                 (Ok(a), Ok(b)) => a == b,
                 _ => false,
             }

@@ -1,6 +1,6 @@
 //! A value after a round trip through Go values, as in kustomize's JSON 6902 patches.
 
-use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool, is_plain_word};
+use super::text::{Facts, Quotes, TextContext, is_base_60, is_old_bool, is_plain_word};
 use super::value::{self, Value};
 use crate::diag::Diagnostic;
 use crate::{Kind, Mapping, Node, Style, Tag, View, resolve};
@@ -52,7 +52,7 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let kind = node.kind();
-    let (text, style, tag) = match value::of(node, flow)? {
+    let (text, style, tag) = match value::from_node(node, flow)? {
         Value::Text(text) => {
             let style = marshalled_style(&text);
             (text, style, Tag::Str)
@@ -62,7 +62,7 @@ fn scalar(node: &mut Node, flow: bool) -> Result<(), Diagnostic> {
             Kind::Bool => (text, Style::Plain, Tag::Bool),
             kind => {
                 let text = node.as_str().unwrap_or("");
-                (text.into(), Style::Plain, Tag::of(kind))
+                (text.into(), Style::Plain, Tag::from_kind(kind))
             }
         },
     };
@@ -87,11 +87,11 @@ fn marshalled_style(text: &str) -> Style {
     } else {
         Quotes::Plain
     };
-    let place = Place {
+    let context = TextContext {
         flow: false,
         simple_key: false,
     };
-    match Facts::of(text).quotes(wanted, text, place) {
+    match Facts::new(text).quotes(wanted, text, context) {
         Quotes::Plain => Style::Plain,
         Quotes::Single => Style::SingleQuoted,
         Quotes::Double => Style::DoubleQuoted,

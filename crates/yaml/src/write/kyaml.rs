@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::comments::Comments;
 use super::order;
 use super::printer::{Printer, is_simple_key};
-use super::text::{Facts, Place, Quotes, is_base_60, is_old_bool};
+use super::text::{Facts, Quotes, TextContext, is_base_60, is_old_bool};
 use crate::diag::Source;
 use crate::{Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
@@ -45,10 +45,10 @@ fn sort_keys(node: &mut Node) {
             let entry = entries.get(at as usize);
             entry.and_then(|it| it.key.as_str()).unwrap_or("")
         };
-        let mut places: Vec<u32> = (0..entries.len() as u32).collect();
-        order::sort(&mut places, &|a, b| order::compare_v3(text(a), text(b)));
+        let mut positions: Vec<u32> = (0..entries.len() as u32).collect();
+        order::sort(&mut positions, &|a, b| order::compare_v3(text(a), text(b)));
         let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
-        let sorted = places
+        let sorted = positions
             .iter()
             .filter_map(|at| entries.get_mut(*at as usize)?.take());
         *mapping.entries_mut() = sorted.collect();
@@ -63,7 +63,7 @@ fn sort_keys(node: &mut Node) {
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
         as_written: Some(&written.document.span().source),
-        comments: Comments::of(written),
+        comments: Comments::new(written),
         ..Writer::default()
     };
     writer.document(&written.document)
@@ -108,7 +108,7 @@ impl Writer<'_> {
             _ => self.inline(
                 node,
                 2,
-                Place {
+                TextContext {
                     flow: false,
                     simple_key: false,
                 },
@@ -277,7 +277,7 @@ impl Writer<'_> {
             self.inline(
                 node,
                 indent,
-                Place {
+                TextContext {
                     flow: false,
                     simple_key: false,
                 },
@@ -286,11 +286,11 @@ impl Writer<'_> {
         self.line_comment();
     }
 
-    fn inline(&mut self, node: &Node, indent: usize, place: Place) {
+    fn inline(&mut self, node: &Node, indent: usize, context: TextContext) {
         if let Some(properties) = self.properties(node) {
             self.printer.push(&properties);
             let is_plain = matches!(node.style(), Style::Plain | Style::Tagged);
-            if node.as_str() == Some("") && is_plain && !place.flow {
+            if node.as_str() == Some("") && is_plain && !context.flow {
                 return;
             }
             self.printer.push(" ");
@@ -298,10 +298,10 @@ impl Writer<'_> {
         match node.view() {
             View::Scalar(text) if self.is_alias(node) => self.printer.push(text),
             View::Scalar(text) => {
-                let facts = Facts::of(text);
-                let quotes = facts.quotes(wanted(node, text, self.quotes_old_words), text, place);
+                let facts = Facts::new(text);
+                let quotes = facts.quotes(wanted(node, text, self.quotes_old_words), text, context);
                 let start = self.printer.out.len();
-                self.printer.text(text, quotes, indent, !place.simple_key);
+                self.printer.text(text, quotes, indent, !context.simple_key);
                 self.header_comment(node, start, quotes);
             }
             View::Sequence(items) => {
@@ -311,7 +311,7 @@ impl Writer<'_> {
                     self.inline(
                         item,
                         indent + 2,
-                        Place {
+                        TextContext {
                             flow: true,
                             simple_key: false,
                         },
@@ -328,17 +328,17 @@ impl Writer<'_> {
                         self.printer.push(": ");
                     } else {
                         self.printer.push("? ");
-                        let place = Place {
+                        let context = TextContext {
                             flow: true,
                             simple_key: false,
                         };
-                        self.inline(&entry.key, indent + 2, place);
+                        self.inline(&entry.key, indent + 2, context);
                         self.printer.push(" : ");
                     }
                     self.inline(
                         &entry.value,
                         indent + 2,
-                        Place {
+                        TextContext {
                             flow: true,
                             simple_key: false,
                         },
@@ -352,7 +352,7 @@ impl Writer<'_> {
 
     fn simple_key(&mut self, key: &Node, indent: usize, flow: bool) {
         let simple_key = true;
-        self.inline(key, indent + 2, Place { flow, simple_key });
+        self.inline(key, indent + 2, TextContext { flow, simple_key });
         // A colon would be parsed as a part of the name.
         if self.is_alias(key) {
             self.printer.push(" ");
@@ -364,7 +364,7 @@ impl Writer<'_> {
         match key.view() {
             View::Scalar(text) => {
                 let properties = self.properties(key).map_or(0, |it| it.len());
-                is_simple_key(text, Facts::of(text)) && text.len() + properties <= 128
+                is_simple_key(text, Facts::new(text)) && text.len() + properties <= 128
             }
             _ => key.is_empty_collection(),
         }

@@ -14,7 +14,7 @@ pub(super) fn fraction(text: &str) -> Option<String> {
     if value == 0.0 {
         return Some("0".to_string());
     }
-    let digits = FloatDigits::of(value);
+    let digits = FloatDigits::new(value);
     // In Go's JSON, numbers from 1e-6 to 1e21 have no exponent.
     if (1e-6..1e21).contains(&value.abs()) && digits.is_whole() {
         let whole = digits.decimal();
@@ -37,6 +37,6 @@ pub(super) fn stated_float(text: &str) -> Option<String> {
 pub fn float_general(value: f64) -> String {
     match value == 0.0 {
         true => "0".to_string(),
-        false => FloatDigits::of(value).general(),
+        false => FloatDigits::new(value).general(),
     }
 }

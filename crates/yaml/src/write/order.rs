@@ -96,7 +96,7 @@ pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
     sort(right, compare);
     let (left, right) = (left.to_vec(), right.to_vec());
     let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    for place in items {
+    for slot in items {
         let from_right = match (left.peek(), right.peek()) {
             (Some(a), Some(b)) => compare(*a, *b).is_gt(),
             (next, _) => next.is_none(),
@@ -106,7 +106,7 @@ pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
         } else {
             left.next()
         };
-        *place = next.unwrap_or(*place);
+        *slot = next.unwrap_or(*slot);
     }
 }
 

@@ -29,13 +29,13 @@ pub(super) enum Quotes {
 
 /// The context of a text.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct TextContext {
     pub(super) flow: bool,
     pub(super) simple_key: bool,
 }
 
 impl Facts {
-    pub(super) fn of(text: &str) -> Facts {
+    pub(super) fn new(text: &str) -> Facts {
         let bytes = text.as_bytes();
         let classes = bytes
             .iter()
@@ -151,10 +151,10 @@ impl Facts {
     }
 
     /// The allowed style that is closest to the wanted one.
-    pub(super) fn quotes(self, wanted: Quotes, text: &str, place: Place) -> Quotes {
+    pub(super) fn quotes(self, wanted: Quotes, text: &str, context: TextContext) -> Quotes {
         match wanted {
             Quotes::Plain
-                if if place.flow {
+                if if context.flow {
                     self.no_plain_in_flow
                 } else {
                     self.no_plain
@@ -162,9 +162,13 @@ impl Facts {
             {
                 self.single()
             }
-            Quotes::Plain if text.is_empty() && (place.flow || place.simple_key) => self.single(),
+            Quotes::Plain if text.is_empty() && (context.flow || context.simple_key) => {
+                self.single()
+            }
             Quotes::Single => self.single(),
-            Quotes::Literal | Quotes::Folded if self.no_block || place.flow || place.simple_key => {
+            Quotes::Literal | Quotes::Folded
+                if self.no_block || context.flow || context.simple_key =>
+            {
                 Quotes::Double
             }
             wanted => wanted,
@@ -258,7 +262,7 @@ pub fn is_yaml_1_1_non_string(text: &str) -> bool {
     if text.is_empty() || text.contains('\n') {
         return false;
     }
-    if !Facts::of(text).no_plain {
+    if !Facts::new(text).no_plain {
         return is_plain_non_string(text);
     }
     let Ok(read) = parse_as_go_yaml_v2(&Source::internal("text", text)) else {
@@ -327,13 +331,13 @@ mod tests {
 
     #[test]
     fn the_general_rules_agree_on_plain_words() {
-        let place = Place {
+        let context = TextContext {
             flow: false,
             simple_key: true,
         };
         for word in short_words() {
             let special = resolve(&word) != Kind::String || is_old_bool(&word);
-            let quotes = Facts::of(&word).quotes(Quotes::Plain, &word, place);
+            let quotes = Facts::new(&word).quotes(Quotes::Plain, &word, context);
             let is_plain = !special && quotes == Quotes::Plain;
             assert_eq!(is_plain_word(&word), is_plain, "{word}");
         }

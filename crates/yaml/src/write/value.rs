@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::number;
 use super::printer::Printer;
-use super::text::{Facts, Place, Quotes, is_plain_word};
+use super::text::{Facts, Quotes, TextContext, is_plain_word};
 use crate::diag::{Diagnostic, Source};
 use crate::{Entry, Kind, Node, Style, Tag, View, parse_one, resolve, timestamp};
 
@@ -24,7 +24,7 @@ fn refused(node: &Node, message: impl Into<String>) -> Diagnostic {
 }
 
 /// `flow`: in the source, the scalar is inside `{…}` or `[…]`.
-pub(super) fn of(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
+pub(super) fn from_node(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     let text = node.as_str().unwrap_or("");
     Ok(match kind(node, text)? {
         // kustomize writes a missing value inside `{…}` as an empty string.
@@ -198,10 +198,10 @@ fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnos
         Style::SingleQuoted | Style::DoubleQuoted => false,
     };
     if !block
-        || Facts::of(text).quotes(
+        || Facts::new(text).quotes(
             Quotes::Literal,
             text,
-            Place {
+            TextContext {
                 flow: false,
                 simple_key: false,
             },

@@ -2,8 +2,8 @@
 
 use pleach_helm::value::{Str, Value};
 
-use super::super::parameters::{Parameters, normalized, of_mapping, shown, texts};
-use super::{Generators, Sets, selector_fault};
+use super::super::parameters::{Parameters, format_value, normalized, of_mapping, string_map};
+use super::{Generators, ParameterSets, selector_fault};
 use crate::deploy::sync::flag;
 use crate::diag::Diagnostics;
 use crate::object::{Label, Object, Selects, selects};
@@ -24,26 +24,31 @@ const IN_CLUSTER: [&str; 2] = ["in-cluster", "https://kubernetes.default.svc"];
 
 impl Generators<'_> {
     /// Clusters by the Secrets that register them.
-    pub(super) fn clusters(&self, spec: &Node, said: &mut Diagnostics) -> Sets {
+    pub(super) fn clusters(&self, spec: &Node, diagnostics: &mut Diagnostics) -> ParameterSets {
         let selector = spec
             .get("selector")
             .filter(|it| !it.is_null() && !it.is_empty_collection());
         if let Some(fault) = selector.and_then(selector_fault) {
             return Err(fault);
         }
-        let secrets = self.setting.world.of_kind("Secret").filter(|secret| {
-            let labels = secret.node.at_keys(&["metadata", "labels"]);
-            let kind = Label::of(labels, "argocd.argoproj.io/secret-type");
-            let is_selected = selects(selector, |name| Label::of(labels, name)) == Selects::Always;
-            kind == Label::Is("cluster") && is_selected
-        });
+        let secrets = self
+            .context
+            .cluster_state
+            .of_kind("Secret")
+            .filter(|secret| {
+                let labels = secret.node.at_keys(&["metadata", "labels"]);
+                let kind = Label::find(labels, "argocd.argoproj.io/secret-type");
+                let is_selected =
+                    selects(selector, |name| Label::find(labels, name)) == Selects::Always;
+                kind == Label::Is("cluster") && is_selected
+            });
         let mut sets = Vec::new();
         for secret in secrets {
             sets.push(self.with_values(self.cluster(secret), spec)?);
         }
         let is_own = |it: &Parameters| {
             let server = it.get("server".as_bytes());
-            server.map(shown).as_deref() == Some(IN_CLUSTER[1])
+            server.map(format_value).as_deref() == Some(IN_CLUSTER[1])
         };
         if selector.is_none() && !sets.iter().any(is_own) {
             let [name, server] = IN_CLUSTER;
@@ -57,12 +62,12 @@ impl Generators<'_> {
             sets.push(self.with_values(own.into_iter().collect(), spec)?);
         }
         if sets.is_empty() || sets.len() == 1 && selector.is_none() {
-            said.push(self.unseen(
+            diagnostics.push(self.not_shown(
                 spec,
                 "no Secret in the repository registers a matching cluster",
             ));
         }
-        sets.sort_by_key(|it| it.get("name".as_bytes()).map(shown));
+        sets.sort_by_key(|it| it.get("name".as_bytes()).map(format_value));
         if flag(spec, &["flatList"]) {
             let list = Value::list(sets.into_iter().map(Value::map).collect());
             return Ok(vec![Parameters::from_iter([("clusters".into(), list)])]);
@@ -105,7 +110,7 @@ impl Generators<'_> {
                 entries.retain(|it, _| !OWN_ANNOTATIONS.contains(&&*it.to_lossy()));
             }
             match self.language.is_go {
-                true if has_any => _ = metadata.insert(kind.into(), texts(entries)),
+                true if has_any => _ = metadata.insert(kind.into(), string_map(entries)),
                 true => {}
                 false => parameters.extend(entries.into_iter().map(|(key, value)| {
                     let key = format!("metadata.{kind}.{}", key.to_lossy());

@@ -2,15 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::parameters::{Parameters, combined, merge, shown};
-use super::{Generators, Sets, not_allowed};
+use super::super::parameters::{Parameters, combined, format_value, merge};
+use super::{Generators, ParameterSets, not_allowed};
 use crate::deploy::sync::items;
 use crate::diag::Diagnostics;
 use crate::yaml::Node;
 
 impl Generators<'_> {
     /// Each set of the first generator with each of the second, which may refer to the first one's.
-    pub(super) fn matrix(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
+    pub(super) fn matrix(
+        &self,
+        spec: &Node,
+        depth: usize,
+        diagnostics: &mut Diagnostics,
+    ) -> ParameterSets {
         let [first, second] = items(spec, &["generators"]) else {
             return Err(not_allowed(
                 spec,
@@ -18,8 +23,8 @@ impl Generators<'_> {
             ));
         };
         let mut sets = Vec::new();
-        for own in self.nested(first, &Parameters::new(), depth + 1, said)? {
-            for mut set in self.nested(second, &own, depth + 1, said)? {
+        for own in self.nested(first, &Parameters::new(), depth + 1, diagnostics)? {
+            for mut set in self.nested(second, &own, depth + 1, diagnostics)? {
                 match self.language.is_go {
                     true => merge(&mut set, &own).map_err(|words| not_allowed(spec, &words))?,
                     false => {
@@ -33,7 +38,12 @@ impl Generators<'_> {
     }
 
     /// The parameter sets of the first generator, with the values of the others for equal keys.
-    pub(super) fn merged(&self, spec: &Node, depth: usize, said: &mut Diagnostics) -> Sets {
+    pub(super) fn merged(
+        &self,
+        spec: &Node,
+        depth: usize,
+        diagnostics: &mut Diagnostics,
+    ) -> ParameterSets {
         let keys = items(spec, &["mergeKeys"]).iter();
         let keys: Vec<&str> = keys.filter_map(Node::as_str).collect();
         if keys.is_empty() {
@@ -52,7 +62,7 @@ impl Generators<'_> {
             ));
         }
         let mut by_key = |generator: &Node| {
-            let sets = self.nested(generator, &Parameters::new(), depth + 1, said)?;
+            let sets = self.nested(generator, &Parameters::new(), depth + 1, diagnostics)?;
             let mut found: Vec<(String, Parameters)> = Vec::new();
             let mut known = BTreeSet::new();
             for set in sets {
@@ -87,7 +97,7 @@ impl Generators<'_> {
 fn merge_key(keys: &[&str], set: &Parameters) -> String {
     let value = |key: &&str| {
         let value = set.get(key.as_bytes()).cloned().unwrap_or_default();
-        format!("{}:{:?}", value.type_name(), shown(&value))
+        format!("{}:{:?}", value.type_name(), format_value(&value))
     };
     keys.iter().map(value).collect::<Vec<_>>().join("\n")
 }

@@ -3,7 +3,7 @@
 use pleach_helm::value::{Str, Value};
 
 use super::super::parameters::{Parameters, flattened, normalized, of_mapping};
-use super::{Generators, OneSet, Sets, not_allowed};
+use super::{Generators, ParameterSet, ParameterSets, not_allowed};
 use crate::deploy::flux::plain;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::sync::{flag, items, text};
@@ -12,12 +12,12 @@ use crate::tree::{EntryKind, TreePath};
 use crate::yaml::{Node, parse};
 
 impl Generators<'_> {
-    pub(super) fn git(&self, spec: &Node, said: &mut Diagnostics) -> Sets {
+    pub(super) fn git(&self, spec: &Node, diagnostics: &mut Diagnostics) -> ParameterSets {
         let url = text(spec, &["repoURL"]);
-        let urls = self.setting.urls;
+        let urls = self.context.urls;
         if !urls.is_empty() && !urls.contains(&plain(url)) {
             let at = spec.get("repoURL").unwrap_or(spec);
-            said.push(self.unseen(at, &format!("`{url}` is not this repository")));
+            diagnostics.push(self.not_shown(at, &format!("`{url}` is not this repository")));
             return Ok(Vec::new());
         }
         let (directories, files) = (items(spec, &["directories"]), items(spec, &["files"]));
@@ -53,7 +53,7 @@ impl Generators<'_> {
                 format!("`{file}` contains no parameters: {words}"),
             )
         };
-        let bytes = self.setting.files.read(file);
+        let bytes = self.context.files.read(file);
         let bytes = bytes.map_err(|it| failed(&it.to_string()))?;
         let text = str::from_utf8(&bytes).map_err(|_| failed("it is not valid UTF-8"))?;
         let parsed = parse(&Source::new(file.clone(), text));
@@ -80,7 +80,7 @@ impl Generators<'_> {
     fn paths(&self, kind: EntryKind) -> Vec<TreePath> {
         let (mut open, mut found) = (vec![TreePath::root()], Vec::new());
         while let Some(folder) = open.pop() {
-            for entry in self.setting.files.list(&folder).unwrap_or_default() {
+            for entry in self.context.files.list(&folder).unwrap_or_default() {
                 let path = folder.child(&entry.name);
                 let is_folder = entry.kind == EntryKind::Folder;
                 let is_hidden = entry.name.starts_with('.') && kind == EntryKind::Folder;
@@ -106,7 +106,7 @@ impl Generators<'_> {
         spec: &Node,
         folder: &TreePath,
         file: Option<&str>,
-    ) -> OneSet {
+    ) -> ParameterSet {
         let prefix = text(spec, &["pathParamPrefix"]);
         let path = match folder.as_str() {
             "" => ".",

@@ -3,13 +3,13 @@
 use pleach_helm::value::Value;
 
 use super::super::parameters::{Parameters, of_mapping, value};
-use super::{Generators, OneSet, Sets, not_allowed};
+use super::{Generators, ParameterSet, ParameterSets, not_allowed};
 use crate::deploy::sync::items;
 use crate::diag::Diagnostic;
 use crate::yaml::{Node, parse_one};
 
 impl Generators<'_> {
-    pub(super) fn list(&self, spec: &Node) -> Sets {
+    pub(super) fn list(&self, spec: &Node) -> ParameterSets {
         let mut sets: Vec<Parameters> = Vec::new();
         for element in items(spec, &["elements"]) {
             if !element.is_null() && element.as_mapping().is_none() {
@@ -43,7 +43,7 @@ impl Generators<'_> {
 }
 
 /// An element of a list if templates are not Go templates: strings, and `values` with a prefix.
-fn flat_element(element: &Node) -> OneSet {
+fn flat_element(element: &Node) -> ParameterSet {
     let mut flat = Parameters::new();
     for entry in element.as_mapping().into_iter().flatten() {
         let key = entry.key.as_str().unwrap_or("");

@@ -9,9 +9,9 @@ use std::cell::OnceCell;
 
 use pleach_helm::value::Value;
 
-use super::Setting;
-use super::parameters::{Parameters, flattened, texts};
-use super::template::{Language, filled};
+use super::RenderContext;
+use super::parameters::{Parameters, flattened, string_map};
+use super::template::{TemplateLanguage, fill_empty_fields};
 use crate::deploy::sync::{items, text};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::object::{Label, Object, Selects, selects};
@@ -19,7 +19,7 @@ use crate::tree::TreePath;
 use crate::yaml::Node;
 
 /// Generators that query other systems.
-const ELSEWHERE: [&str; 4] = [
+const EXTERNAL_GENERATORS: [&str; 4] = [
     "scmProvider",
     "pullRequest",
     "plugin",
@@ -36,25 +36,25 @@ pub(super) struct Generated {
 }
 
 pub(super) struct Generators<'a> {
-    setting: &'a Setting<'a>,
+    context: &'a RenderContext<'a>,
     set: &'a Object,
-    language: &'a Language,
+    language: &'a TemplateLanguage,
     /// The folders and the files of the repository. A generator in a matrix runs for each set of the other one.
     folders: OnceCell<Vec<TreePath>>,
     files: OnceCell<Vec<TreePath>>,
 }
 
-type OneSet = Result<Parameters, Diagnostic>;
-type Sets = Result<Vec<Parameters>, Diagnostic>;
+type ParameterSet = Result<Parameters, Diagnostic>;
+type ParameterSets = Result<Vec<Parameters>, Diagnostic>;
 
 impl<'a> Generators<'a> {
     pub(super) fn new(
-        setting: &'a Setting<'a>,
+        context: &'a RenderContext<'a>,
         set: &'a Object,
-        language: &'a Language,
+        language: &'a TemplateLanguage,
     ) -> Generators<'a> {
         Generators {
-            setting,
+            context,
             set,
             language,
             folders: OnceCell::new(),
@@ -67,18 +67,18 @@ impl<'a> Generators<'a> {
         &self,
         generator: &Node,
         template: &Node,
-        said: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) -> Result<Vec<Generated>, Diagnostic> {
         let entries = generator.as_mapping().into_iter().flatten();
         let entries = entries.filter(|it| it.key.as_str() != Some("selector"));
         let mut all = Vec::new();
         for entry in entries.filter(|it| !it.value.is_null()) {
             let template = match entry.value.get("template") {
-                Some(own) => filled(own, template),
+                Some(own) => fill_empty_fields(own, template),
                 None => template.clone(),
             };
             let name = entry.key.as_str().unwrap_or("");
-            let sets = self.sets(name, &entry.key, &entry.value, 0, said)?;
+            let sets = self.sets(name, &entry.key, &entry.value, 0, diagnostics)?;
             all.push(Generated {
                 parameters: selected(sets, generator.get("selector"))?,
                 template,
@@ -93,8 +93,8 @@ impl<'a> Generators<'a> {
         generator: &Node,
         outer: &Parameters,
         depth: usize,
-        said: &mut Diagnostics,
-    ) -> Sets {
+        diagnostics: &mut Diagnostics,
+    ) -> ParameterSets {
         // What Argo CD compares the parameters with is the selector as written.
         let selector = generator.get("selector");
         let replaced;
@@ -113,7 +113,7 @@ impl<'a> Generators<'a> {
             return Err(Diagnostic::error("invalid-value", message).at(generator));
         };
         let name = entry.key.as_str().unwrap_or("");
-        let sets = self.sets(name, &entry.key, &entry.value, depth, said)?;
+        let sets = self.sets(name, &entry.key, &entry.value, depth, diagnostics)?;
         selected(sets, selector)
     }
 
@@ -123,12 +123,12 @@ impl<'a> Generators<'a> {
         at: &Node,
         spec: &Node,
         depth: usize,
-        said: &mut Diagnostics,
-    ) -> Sets {
+        diagnostics: &mut Diagnostics,
+    ) -> ParameterSets {
         match name {
             "list" => self.list(spec),
-            "git" => self.git(spec, said),
-            "clusters" => self.clusters(spec, said),
+            "git" => self.git(spec, diagnostics),
+            "clusters" => self.clusters(spec, diagnostics),
             "matrix" | "merge" if depth == DEPTH_MAX => {
                 let message = format!("`{name}` is nested too deeply");
                 let help =
@@ -137,11 +137,11 @@ impl<'a> Generators<'a> {
                     .at(at)
                     .help(help))
             }
-            "matrix" => self.matrix(spec, depth, said),
-            "merge" => self.merged(spec, depth, said),
-            name if ELSEWHERE.contains(&name) => {
+            "matrix" => self.matrix(spec, depth, diagnostics),
+            "merge" => self.merged(spec, depth, diagnostics),
+            name if EXTERNAL_GENERATORS.contains(&name) => {
                 let why = format!("the generator `{name}` queries another system");
-                said.push(self.unseen(at, &why));
+                diagnostics.push(self.not_shown(at, &why));
                 Ok(Vec::new())
             }
             name => {
@@ -151,13 +151,13 @@ impl<'a> Generators<'a> {
         }
     }
 
-    fn unseen(&self, at: &Node, why: &str) -> Diagnostic {
+    fn not_shown(&self, at: &Node, why: &str) -> Diagnostic {
         let message = format!("Applications of {} are not shown: {why}", self.set.id());
         Diagnostic::warning("unseen-source", message).at(at)
     }
 
     /// `values`: texts that may refer to the parameters.
-    fn with_values(&self, mut parameters: Parameters, spec: &Node) -> OneSet {
+    fn with_values(&self, mut parameters: Parameters, spec: &Node) -> ParameterSet {
         let values = spec.get("values").and_then(Node::as_mapping);
         let mut own = Parameters::new();
         for entry in values.into_iter().flatten() {
@@ -173,7 +173,7 @@ impl<'a> Generators<'a> {
             own.insert(key.into(), Value::string(value));
         }
         match self.language.is_go {
-            true if !own.is_empty() => _ = parameters.insert("values".into(), texts(own)),
+            true if !own.is_empty() => _ = parameters.insert("values".into(), string_map(own)),
             true => {}
             false => parameters.extend(own),
         }
@@ -186,7 +186,7 @@ fn not_allowed(at: &Node, message: &str) -> Diagnostic {
 }
 
 /// The sets that match a label selector, by their flattened names.
-fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> Sets {
+fn selected(mut sets: Vec<Parameters>, selector: Option<&Node>) -> ParameterSets {
     let Some(selector) = selector.filter(|it| !it.is_null()) else {
         return Ok(sets);
     };

@@ -53,19 +53,19 @@ pub(super) fn replace<'a>(
     let mut evaluation = Evaluation {
         text,
         variable,
-        said: Replaced::default(),
+        replaced: Replaced::default(),
     };
     let text = evaluation.all(&pieces)?;
     Ok(Replaced {
         text,
-        ..evaluation.said
+        ..evaluation.replaced
     })
 }
 
 struct Evaluation<'t, 'a, 'f> {
     text: &'t str,
     variable: &'f dyn Fn(&str) -> Variable<'a>,
-    said: Replaced,
+    replaced: Replaced,
 }
 
 type Read<T> = Result<T, BadExpression>;
@@ -114,7 +114,7 @@ impl Evaluation<'_, '_, '_> {
                 let pattern = self.piece(pattern)?;
                 let (is_suffix, is_longest) = (signs.starts_with('%'), signs.len() == 2);
                 self.value(expression, |value| {
-                    Ok(glob::without(value, &pattern, is_suffix, is_longest))
+                    Ok(glob::strip_match(value, &pattern, is_suffix, is_longest))
                 })
             }
         }
@@ -129,14 +129,14 @@ impl Evaluation<'_, '_, '_> {
         let name = expression.name;
         let value = match (self.variable)(name) {
             Variable::Unseen => {
-                self.said.unseen.push(name.to_string());
+                self.replaced.unseen.push(name.to_string());
                 let text = self.text.get(expression.range.clone());
                 return Ok(text.unwrap_or("").to_string());
             }
             Variable::Set(value) => value,
             Variable::Unset => {
                 if !matches!(expression.function, Function::Default(_)) {
-                    self.said.unset.push(name.to_string());
+                    self.replaced.unset.push(name.to_string());
                 }
                 ""
             }

@@ -440,7 +440,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Whether a character may be in a name, at any place in it: a letter, a digit or `_`. Only ASCII names without a digit at their
+/// Whether a character may be in a name, at any position in it: a letter, a digit or `_`. Only ASCII names without a digit at their
 /// beginning can be set.
 fn is_name(c: char, _: usize) -> bool {
     c.is_alphabetic() || c.is_numeric() || c == '_'

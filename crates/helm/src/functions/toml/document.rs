@@ -21,20 +21,20 @@ pub(super) struct Document {
     /// Tables that were only created as parents of others, so they may still be defined.
     implicit: BTreeSet<Vec<u8>>,
     /// The path of an inline table, for messages.
-    place: Vec<Str>,
+    path: Vec<Str>,
 }
 
 impl Document {
     /// The document of an inline table.
-    pub(super) fn within(place: Vec<Str>) -> Document {
+    pub(super) fn within(path: Vec<Str>) -> Document {
         Document {
-            place,
+            path,
             ..Document::default()
         }
     }
 
     fn shown(&self, path: &[Str]) -> String {
-        let path = [&*self.place, path].concat();
+        let path = [&*self.path, path].concat();
         String::from_utf8_lossy(&path_text(&path)).into_owned()
     }
 
@@ -123,7 +123,7 @@ impl Document {
     fn table(&mut self, path: &[Str]) -> Result<&mut BTreeMap<Str, Item>, String> {
         let defined = |at: usize| {
             let path = path.get(..=at).unwrap_or(path);
-            defined(&[&*self.place, path].concat())
+            defined(&[&*self.path, path].concat())
         };
         let mut table = &mut self.root;
         for (at, key) in path.iter().enumerate() {
@@ -176,7 +176,7 @@ fn value(item: Item) -> Value {
             let tables = tables
                 .into_iter()
                 .map(|it| Value::Map(Map::new(entries(it))));
-            Value::List(List::of(&TABLE_LIST, tables.collect()))
+            Value::List(List::with_type(&TABLE_LIST, tables.collect()))
         }
     }
 }

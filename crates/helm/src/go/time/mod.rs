@@ -47,7 +47,7 @@ impl Time {
     }
 
     /// From a date and a time of day in a zone. Around changes of the clock, the offset is chosen as in Go.
-    fn of(civil: &Civil, zone: Zone) -> Time {
+    fn from_civil(civil: &Civil, zone: Zone) -> Time {
         let seconds = civil.seconds();
         let (_, guess) = zone.at(seconds);
         let (_, offset) = zone.at(seconds.wrapping_sub(i64::from(guess)));
@@ -99,7 +99,7 @@ impl Time {
     pub(crate) fn add_date(&self, years: i64, months: i64, days: i64) -> Time {
         let civil = self.civil();
         let moved = civil.plus(years, months, days);
-        Time::of(&moved, self.zone.clone())
+        Time::from_civil(&moved, self.zone.clone())
     }
 
     /// The duration since an earlier time, limited to the maximum.

@@ -279,7 +279,7 @@ impl Parsed {
             year_day: 0,
             week_day: 0,
         };
-        let time = Time::of(&civil, Zone::Utc);
+        let time = Time::from_civil(&civil, Zone::Utc);
         let name = String::from_utf8_lossy(&self.zone).into_owned();
         if self.is_utc {
             return Ok(time);

@@ -6,7 +6,7 @@ use super::{Frame, FrameKind, Machine, Step, fault, name_of, receiver};
 use crate::template::compile::wrong_count;
 use crate::template::function::{Arguments, Callable, Returned};
 use crate::template::limits::MAX_INCLUDES;
-use crate::template::program::{PlaceId, Template, quoted};
+use crate::template::program::{LocationId, Template, quoted};
 use crate::template::render::{Nested, no_template, without_no_value};
 use crate::template::slot::{Origin, Slot};
 use crate::template::{Cause, Context, Function, FunctionError, cost};
@@ -18,7 +18,7 @@ impl Machine<'_, '_> {
         method: &'static Method,
         receiver: &Value,
         arguments: &[Value],
-        place: PlaceId,
+        location: LocationId,
     ) -> Step<Slot> {
         let mut context = Context {
             state: &mut self.renderer.state,
@@ -26,11 +26,11 @@ impl Machine<'_, '_> {
             budget: &mut self.renderer.budget,
         };
         let returned = (method.call)(&mut context, receiver, arguments);
-        self.returned(method.name, returned, place)
+        self.returned(method.name, returned, location)
     }
 
     /// Handles the result of a function: its value, which is charged, or its error.
-    fn returned(&mut self, name: &str, returned: Returned, place: PlaceId) -> Step<Slot> {
+    fn returned(&mut self, name: &str, returned: Returned, location: LocationId) -> Step<Slot> {
         match returned {
             Ok(value) => {
                 if let Value::String(text) | Value::Bytes(text) = &value {
@@ -42,13 +42,13 @@ impl Machine<'_, '_> {
                 };
                 Ok(Slot { value, origin })
             }
-            Err(error) => self.failed(name, error, place),
+            Err(error) => self.failed(name, error, location),
         }
     }
 
     /// The failure of a function, at its call.
-    fn failed<T>(&mut self, name: &str, error: FunctionError, place: PlaceId) -> Step<T> {
-        self.frame.place = place;
+    fn failed<T>(&mut self, name: &str, error: FunctionError, location: LocationId) -> Step<T> {
+        self.frame.location = location;
         Err(Box::new(Cause::Call(name.to_string(), error)))
     }
 
@@ -80,13 +80,18 @@ impl Machine<'_, '_> {
         Ok(false)
     }
 
-    pub(super) fn call_method(&mut self, arguments: usize, piped: bool, place: PlaceId) -> Step {
+    pub(super) fn call_method(
+        &mut self,
+        arguments: usize,
+        piped: bool,
+        location: LocationId,
+    ) -> Step {
         let Some((method, receiver)) = self.methods.pop() else {
             return Ok(());
         };
         let last = method.signature.parameter(arguments);
         let (values, _) = self.take_arguments(arguments, piped, |slot| slot.check(last))?;
-        let slot = self.invoke(method, &receiver, &values, place)?;
+        let slot = self.invoke(method, &receiver, &values, location)?;
         self.give_back(values);
         self.push(slot);
         Ok(())
@@ -126,7 +131,7 @@ impl Machine<'_, '_> {
         function: Function,
         arguments: usize,
         piped: bool,
-        place: PlaceId,
+        location: LocationId,
     ) -> Step<bool> {
         let last = function.signature.parameter(arguments);
         let (values, boxed) = self.take_arguments(arguments, piped, |slot| slot.check(last))?;
@@ -144,12 +149,12 @@ impl Machine<'_, '_> {
                 call(&mut context, Arguments(&values))
             }
             Callable::Reflected(call) => call(&values, &boxed),
-            Callable::Include => return self.include(&values, place),
-            Callable::Tpl => return self.tpl(&values, place),
+            Callable::Include => return self.include(&values, location),
+            Callable::Tpl => return self.tpl(&values, location),
             Callable::And | Callable::Or | Callable::Call => Ok(Value::Nil),
         };
         self.give_back(values);
-        let slot = self.returned(function.name, returned, place)?;
+        let slot = self.returned(function.name, returned, location)?;
         self.push(slot);
         Ok(false)
     }
@@ -161,7 +166,7 @@ impl Machine<'_, '_> {
         name: u32,
         arguments: usize,
         piped: bool,
-        place: PlaceId,
+        location: LocationId,
     ) -> Step<bool> {
         let (values, _) = self.take_arguments(arguments, piped, |slot| Ok(slot.value.clone()))?;
         let callee = values.first().cloned().unwrap_or_default();
@@ -176,10 +181,10 @@ impl Machine<'_, '_> {
             Value::Nil => "call of nil".to_string(),
             value => format!("non-function {name} of type {}", value.type_name()),
         };
-        self.failed("call", FunctionError::new(words), place)
+        self.failed("call", FunctionError::new(words), location)
     }
 
-    fn include(&mut self, values: &[Value], place: PlaceId) -> Step<bool> {
+    fn include(&mut self, values: &[Value], location: LocationId) -> Step<bool> {
         let arguments = Arguments(values);
         let name = arguments.string(0);
         let count = self.renderer.open.get(&name).copied().unwrap_or(0);
@@ -187,21 +192,21 @@ impl Machine<'_, '_> {
             let name = name.to_lossy();
             let words = format!("rendering template has a nested reference name: {name}");
             let error = FunctionError::from("unable to execute template").within(words);
-            return self.failed("include", error, place);
+            return self.failed("include", error, location);
         }
         let Some(found) = self.find(&name).cloned() else {
             let error = FunctionError::new(no_template(&name));
-            return self.failed("include", error, place);
+            return self.failed("include", error, location);
         };
         self.renderer.open.insert(name.clone(), count + 1);
         let dot = Slot::own(arguments.get(1).clone());
-        let kind = FrameKind::Include(name, self.out.len(), place);
+        let kind = FrameKind::Include(name, self.out.len(), location);
         let frame = self.new_frame(found, dot, kind);
         self.enter(frame);
         Ok(true)
     }
 
-    fn tpl(&mut self, values: &[Value], place: PlaceId) -> Step<bool> {
+    fn tpl(&mut self, values: &[Value], location: LocationId) -> Step<bool> {
         let arguments = Arguments(values);
         let text = arguments.string(0);
         if memchr::memmem::find(&text, b"{{").is_none() {
@@ -221,7 +226,7 @@ impl Machine<'_, '_> {
                     Err(error) => {
                         let words = format!("cannot parse template {}", quoted(&text));
                         let error = FunctionError::new(error.to_string()).within(words);
-                        return self.failed("tpl", error, place);
+                        return self.failed("tpl", error, location);
                     }
                 };
                 let nested = Rc::new(nested);
@@ -235,7 +240,7 @@ impl Machine<'_, '_> {
         };
         let scope = nested.scope(self.frame.scope.clone());
         let dot = Slot::own(arguments.get(1).clone());
-        let kind = FrameKind::Tpl(text, self.out.len(), place);
+        let kind = FrameKind::Tpl(text, self.out.len(), location);
         let frame = self.new_frame(main, dot, kind);
         self.enter(Frame {
             scope: Some(scope),

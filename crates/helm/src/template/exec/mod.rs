@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::compile::wrong_count;
 use super::iterate::Loop;
-use super::program::{PlaceId, Template, quoted, shown};
+use super::program::{LocationId, Template, quoted, shown};
 use super::render::{Renderer, Scope, without_no_value};
 use super::slot::{Origin, Slot};
 use super::trace::Tracer;
@@ -37,7 +37,7 @@ struct Frame {
     template: Arc<Template>,
     next: usize,
     /// The current expression, for errors.
-    place: PlaceId,
+    location: LocationId,
     dot: Slot,
     /// The index of its first variable.
     variables: usize,
@@ -52,9 +52,9 @@ enum FrameKind {
     /// By `template`, or as the file itself.
     Template,
     /// By `include`: the name, where the output begins, and the call.
-    Include(Str, usize, PlaceId),
+    Include(Str, usize, LocationId),
     /// By `tpl`: the text, where its output begins, and the call.
-    Tpl(Str, usize, PlaceId),
+    Tpl(Str, usize, LocationId),
 }
 
 /// The result of an instruction; the error is boxed because it is rare.
@@ -80,7 +80,7 @@ impl<'r, 't> Machine<'r, 't> {
             frame: Frame {
                 template: template.clone(),
                 next: 0,
-                place: 0,
+                location: 0,
                 dot: Slot::own(Value::Nil),
                 variables: 0,
                 depth: 0,
@@ -112,7 +112,7 @@ impl<'r, 't> Machine<'r, 't> {
         Frame {
             template,
             next: 0,
-            place: 0,
+            location: 0,
             dot,
             variables: base,
             depth: 0,
@@ -190,15 +190,15 @@ impl<'r, 't> Machine<'r, 't> {
             let frame = std::mem::replace(&mut self.frame, caller);
             let cause = match frame.kind {
                 FrameKind::Template => continue,
-                FrameKind::Include(name, _, place) => {
-                    self.frame.place = place;
+                FrameKind::Include(name, _, location) => {
+                    self.frame.location = location;
                     if let Some(count) = self.renderer.open.get_mut(&name) {
                         *count -= 1;
                     }
                     Cause::Call("include".to_string(), FunctionError::Template(error))
                 }
-                FrameKind::Tpl(text, _, place) => {
-                    self.frame.place = place;
+                FrameKind::Tpl(text, _, location) => {
+                    self.frame.location = location;
                     let words =
                         format!("error during tpl function execution for {}", quoted(&text));
                     let error = FunctionError::Template(error).within(words);
@@ -213,13 +213,13 @@ impl<'r, 't> Machine<'r, 't> {
     fn error(&self, cause: Cause) -> ExecError {
         let template = &self.frame.template;
         let source = &template.source;
-        let (line, column) = source.location(self.frame.place);
+        let (line, column) = source.line_and_column(self.frame.location);
         ExecError {
             source: source.name.clone(),
             line,
             column,
             template: template.name.to_lossy().into_owned(),
-            expression: source.expression(self.frame.place).to_string(),
+            expression: source.expression(self.frame.location).to_string(),
             cause,
         }
     }
@@ -261,7 +261,7 @@ impl<'r, 't> Machine<'r, 't> {
             Some(variable) if variable.origin != Origin::Undeclared => Ok(variable),
             _ => {
                 // Only if the declaration was in an argument that `and`, `or` or a method skipped.
-                let expression = template.source.expression(self.frame.place);
+                let expression = template.source.expression(self.frame.location);
                 let name = expression.split('.').next().unwrap_or(expression);
                 fault(format!("undefined variable: {name}"))
             }
@@ -274,14 +274,20 @@ impl<'r, 't> Machine<'r, 't> {
         write_printable(&mut self.out, &slot);
         if let Some(tracer) = &mut self.tracer {
             let printed = self.out.get(before..).unwrap_or(&[]);
-            let (source, place) = (&self.frame.template.source, self.frame.place);
-            tracer.value(before, source, place, slot.value, printed);
+            let (source, location) = (&self.frame.template.source, self.frame.location);
+            tracer.value(before, source, location, slot.value, printed);
         }
         self.check_output(before)
     }
 
     /// Accesses fields of a value one after the other, and pushes the last one.
-    fn walk(&mut self, template: &Template, mut slot: Slot, path: u32, place: PlaceId) -> Step {
+    fn walk(
+        &mut self,
+        template: &Template,
+        mut slot: Slot,
+        path: u32,
+        location: LocationId,
+    ) -> Step {
         let path = template.source.paths.get(path as usize);
         for name in path.into_iter().flatten() {
             slot = match slot.method(name) {
@@ -290,7 +296,7 @@ impl<'r, 't> Machine<'r, 't> {
                         return fault(words);
                     }
                     let receiver = receiver(method, slot.value);
-                    self.invoke(method, &receiver, &[], place)?
+                    self.invoke(method, &receiver, &[], location)?
                 }
                 None => match slot.field(name, false, self.renderer.missing_key) {
                     Ok(field) => {

@@ -6,7 +6,7 @@ use super::{Frame, FrameKind, Machine, Step, fault, name_of};
 use crate::template::Cause;
 use crate::template::iterate::Loop;
 use crate::template::limits::MAX_TEMPLATE_DEPTH;
-use crate::template::program::{Op, PlaceId, Source, Template, quoted};
+use crate::template::program::{LocationId, Op, Source, Template, quoted};
 use crate::template::slot::{Origin, Slot};
 use crate::value::{Type, Value};
 
@@ -16,8 +16,8 @@ impl Machine<'_, '_> {
         let source = &template.source;
         match op {
             Op::Text { start, end } => self.text(source, start as usize, end as usize)?,
-            Op::Print(place) => {
-                self.frame.place = place;
+            Op::Print(location) => {
+                self.frame.location = location;
                 self.print()?;
             }
             Op::Pop => _ = self.pop(),
@@ -26,7 +26,7 @@ impl Machine<'_, '_> {
                 self.pop();
                 self.push(top);
             }
-            Op::At(place) => self.frame.place = place,
+            Op::At(location) => self.frame.location = location,
             Op::Literal(literal) => {
                 let literal = source.literals.get(literal as usize);
                 let value = literal.and_then(|it| it.ideal().ok()).unwrap_or_default();
@@ -44,23 +44,23 @@ impl Machine<'_, '_> {
                 let value = self.variable(template, slot)?.clone();
                 self.push(value);
             }
-            Op::DotFields { path, place } => {
-                self.frame.place = place;
+            Op::DotFields { path, location } => {
+                self.frame.location = location;
                 let dot = self.frame.dot.clone();
-                self.walk(template, dot, path, place)?;
+                self.walk(template, dot, path, location)?;
             }
             Op::VariableFields {
                 variable,
                 path,
-                place,
+                location,
             } => {
-                self.frame.place = place;
+                self.frame.location = location;
                 let value = self.variable(template, variable)?.clone();
-                self.walk(template, value, path, place)?;
+                self.walk(template, value, path, location)?;
             }
-            Op::Fields { path, place } => {
+            Op::Fields { path, location } => {
                 let value = self.pop();
-                self.walk(template, value, path, place)?;
+                self.walk(template, value, path, location)?;
             }
             Op::Unbox => self.unbox(),
             Op::Declare(slot) | Op::Assign(slot) => {
@@ -72,7 +72,7 @@ impl Machine<'_, '_> {
             Op::Call { .. } | Op::CallValue { .. } | Op::Method { .. } | Op::CallMethod { .. } => {
                 return self.called(template, op);
             }
-            Op::FindTemplate { name, place } => self.check_template(template, name, place)?,
+            Op::FindTemplate { name, location } => self.check_template(template, name, location)?,
             Op::Template { name } => return Ok(self.enter_template(template, name)),
             Op::Fail(words) => return fault(name_of(template, words).to_lossy()),
             Op::ShortCircuit { .. }
@@ -94,18 +94,18 @@ impl Machine<'_, '_> {
                 function,
                 arguments,
                 piped,
-                place,
+                location,
             } => {
                 if let Some(function) = template.source.functions.get(function as usize) {
-                    return self.call(*function, arguments as usize, piped, place);
+                    return self.call(*function, arguments as usize, piped, location);
                 }
             }
             Op::CallValue {
                 name,
                 arguments,
                 piped,
-                place,
-            } => return self.call_value(template, name, arguments as usize, piped, place),
+                location,
+            } => return self.call_value(template, name, arguments as usize, piped, location),
             Op::Method {
                 name,
                 arguments,
@@ -117,8 +117,8 @@ impl Machine<'_, '_> {
             Op::CallMethod {
                 arguments,
                 piped,
-                place,
-            } => self.call_method(arguments as usize, piped, place)?,
+                location,
+            } => self.call_method(arguments as usize, piped, location)?,
             _ => {}
         }
         Ok(false)
@@ -186,7 +186,7 @@ impl Machine<'_, '_> {
     fn method_literal(&mut self, source: &Source, literal: u32, index: u32) -> Step {
         let ty = self.method_parameter(index);
         if let (Some(ty), Some(literal)) = (ty, source.literals.get(literal as usize)) {
-            let expression = source.expression(self.frame.place);
+            let expression = source.expression(self.frame.location);
             let value = literal.for_type(ty, expression);
             let value = value.map_err(|it| Box::new(Cause::Message(it)))?;
             self.push(Slot::own(value));
@@ -226,8 +226,8 @@ impl Machine<'_, '_> {
     }
 
     /// Go looks up a template before it evaluates its argument.
-    fn check_template(&mut self, template: &Template, name: u32, place: PlaceId) -> Step {
-        self.frame.place = place;
+    fn check_template(&mut self, template: &Template, name: u32, location: LocationId) -> Step {
+        self.frame.location = location;
         let name = name_of(template, name);
         if self.find(&name).is_none() {
             return fault(format!("template {} not defined", quoted(&name)));

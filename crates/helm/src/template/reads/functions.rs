@@ -1,6 +1,6 @@
 //! The values that functions read of their arguments, and the origins of their results.
 
-use super::{Abstract, DEPTH_MAX, Place, Reading};
+use super::{Abstract, DEPTH_MAX, Location, Reading};
 use crate::value::Str;
 
 /// The maximum number of dots with which texts in values are analysed.
@@ -67,12 +67,12 @@ impl Reading<'_> {
             }
             "first" | "First" | "last" | "Last" => {
                 let (value, _) = split_first(&arguments);
-                self.free_places(&value);
+                self.free_locations(&value);
                 value.elements()
             }
             "values" => {
                 let (value, _) = split_first(&arguments);
-                self.free_places(&value);
+                self.free_locations(&value);
                 list([value.elements()])
             }
             // These only read the value itself, not its content.
@@ -89,19 +89,19 @@ impl Reading<'_> {
         }
     }
 
-    /// Marks everything below the places of a value as read.
-    fn free_places(&mut self, value: &Abstract) {
+    /// Marks everything below the locations of a value as read.
+    fn free_locations(&mut self, value: &Abstract) {
         self.free(&Abstract {
-            places: value.places.clone(),
+            locations: value.locations.clone(),
             ..Abstract::default()
         });
     }
 
     /// Marks everything below its values as read; fields of a chart's dot are still distinguished.
     fn free_values(&mut self, value: &Abstract) {
-        let is_values = |it: &&Place| matches!(it, Place::Values(_));
+        let is_values = |it: &&Location| matches!(it, Location::Values(_));
         self.free(&Abstract {
-            places: value.places.iter().filter(is_values).cloned().collect(),
+            locations: value.locations.iter().filter(is_values).cloned().collect(),
             ..Abstract::default()
         });
         let inner = value.fields.values().chain(value.element.as_deref());

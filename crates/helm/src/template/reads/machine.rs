@@ -242,16 +242,16 @@ impl Scan<'_, '_, '_> {
     fn next_round(&mut self, key: Option<u32>, value: Option<u32>) {
         let looped = std::mem::take(&mut self.looped);
         let mut element = looped.elements();
-        element.is_given |= !looped.places.is_empty();
+        element.is_given |= !looped.locations.is_empty();
         let names = Abstract {
             texts: looped.fields.keys().cloned().collect(),
-            is_other: looped.is_other || looped.fields.is_empty() || !looped.places.is_empty(),
-            is_given: looped.is_given || !looped.places.is_empty(),
+            is_other: looped.is_other || looped.fields.is_empty() || !looped.locations.is_empty(),
+            is_given: looped.is_given || !looped.locations.is_empty(),
             ..Abstract::default()
         };
         // The loop reads all keys or items.
         self.reading.free(&Abstract {
-            places: looped.places,
+            locations: looped.locations,
             ..Abstract::default()
         });
         if let Some(slot) = key {

@@ -1,8 +1,8 @@
 //! Static analysis of the values that templates can read.
 //!
-//! The code of each template is analysed from start to end with abstract values: places in the data of charts, and the results of
+//! The code of each template is analysed from start to end with abstract values: locations in the data of charts, and the results of
 //! `dict` and `list`. Both branches of a condition count. If a value cannot be followed, such as a printed map, everything below
-//! its place counts as read. The result may contain too much, but never too little.
+//! its location counts as read. The result may contain too much, but never too little.
 
 mod functions;
 mod machine;
@@ -75,13 +75,19 @@ pub(crate) fn reads(input: &ReadInput<'_>) -> Reads {
     }
     for (name, chart) in &input.executed {
         if let Some(template) = input.templates.get(name.as_bytes()).cloned() {
-            reading.enter(template, Abstract::of(Place::Dot(chart.clone())));
+            reading.enter(
+                template,
+                Abstract::from_location(Location::Dot(chart.clone())),
+            );
         }
     }
     let texts = reading.texts.clone();
     for (templates, (_, chart)) in texts.iter().zip(&input.texts) {
         for template in templates {
-            reading.enter(template.clone(), Abstract::of(Place::Dot(chart.clone())));
+            reading.enter(
+                template.clone(),
+                Abstract::from_location(Location::Dot(chart.clone())),
+            );
         }
     }
     reading.run();
@@ -97,9 +103,9 @@ fn parsed<'a>(
     texts.into_iter().map(parse).collect()
 }
 
-/// A place in the data of templates.
+/// A location in the data of templates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Location {
     /// The dot of a chart.
     Dot(Path),
     /// The dots of a chart's subcharts, by name.
@@ -111,7 +117,7 @@ enum Place {
 /// An abstract value: it may be any of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Abstract {
-    places: BTreeSet<Place>,
+    locations: BTreeSet<Location>,
     /// The constant texts that it may be.
     texts: BTreeSet<Str>,
     /// Fields of maps that templates create; for lists, by index.
@@ -125,9 +131,9 @@ struct Abstract {
 }
 
 impl Abstract {
-    fn of(place: Place) -> Abstract {
+    fn from_location(location: Location) -> Abstract {
         Abstract {
-            places: BTreeSet::from([place]),
+            locations: BTreeSet::from([location]),
             ..Abstract::default()
         }
     }
@@ -158,13 +164,13 @@ impl Abstract {
 
     fn depends_on_values(&self) -> bool {
         self.is_given
-            || !self.places.is_empty()
+            || !self.locations.is_empty()
             || self.fields.values().any(Abstract::depends_on_values)
             || self.element.iter().any(|it| it.depends_on_values())
     }
 
     fn join(&mut self, other: Abstract) {
-        self.places.extend(other.places);
+        self.locations.extend(other.locations);
         self.texts.extend(other.texts);
         self.is_other |= other.is_other;
         self.is_given |= other.is_given;
@@ -188,7 +194,7 @@ impl Abstract {
     fn constants(&self) -> Option<&BTreeSet<Str>> {
         let is_text = !self.texts.is_empty()
             && !self.is_other
-            && self.places.is_empty()
+            && self.locations.is_empty()
             && self.fields.is_empty()
             && self.element.is_none();
         is_text.then_some(&self.texts)
@@ -291,9 +297,9 @@ impl Reading<'_> {
 
     /// Marks everything below as read.
     fn free(&mut self, value: &Abstract) {
-        for place in &value.places {
-            match place {
-                Place::Dot(path) | Place::Subcharts(path) | Place::Values(path) => {
+        for location in &value.locations {
+            match location {
+                Location::Dot(path) | Location::Subcharts(path) | Location::Values(path) => {
                     self.free_path(path);
                 }
             }
@@ -308,32 +314,32 @@ impl Reading<'_> {
         let mut found = own.cloned().unwrap_or_default();
         found.is_other |= value.is_other;
         found.is_given |= value.is_given;
-        for place in &value.places {
-            match (place, key.to_str()) {
-                (Place::Dot(path), Some("Values")) => {
-                    found.places.insert(Place::Values(path.clone()));
+        for location in &value.locations {
+            match (location, key.to_str()) {
+                (Location::Dot(path), Some("Values")) => {
+                    found.locations.insert(Location::Values(path.clone()));
                 }
-                (Place::Dot(path), Some("Subcharts")) => {
-                    found.places.insert(Place::Subcharts(path.clone()));
+                (Location::Dot(path), Some("Subcharts")) => {
+                    found.locations.insert(Location::Subcharts(path.clone()));
                 }
-                (Place::Dot(_), _) => {
+                (Location::Dot(_), _) => {
                     found.is_other = true;
                     found.is_given = true;
                 }
-                (Place::Subcharts(path), _) => {
+                (Location::Subcharts(path), _) => {
                     let mut path = path.clone();
                     path.push(key.clone());
-                    found.places.insert(Place::Dot(path));
+                    found.locations.insert(Location::Dot(path));
                 }
-                (Place::Values(path), Some("AsMap")) if self.charts.contains(path) => {
-                    found.places.insert(place.clone());
+                (Location::Values(path), Some("AsMap")) if self.charts.contains(path) => {
+                    found.locations.insert(location.clone());
                 }
-                (Place::Values(path), _) if path.len() >= PATH_MAX => self.free_path(path),
-                (Place::Values(path), _) => {
+                (Location::Values(path), _) if path.len() >= PATH_MAX => self.free_path(path),
+                (Location::Values(path), _) => {
                     let mut path = path.clone();
                     path.push(key.clone());
                     self.mention(&path);
-                    found.places.insert(Place::Values(path));
+                    found.locations.insert(Location::Values(path));
                 }
             }
         }
@@ -353,18 +359,18 @@ impl Reading<'_> {
             return Abstract::union(found.collect::<Vec<_>>());
         }
         let mut found = value.elements();
-        for place in &value.places {
-            let own = match place {
-                Place::Values(path) if !key.depends_on_values() => self.own_keys(path),
+        for location in &value.locations {
+            let own = match location {
+                Location::Values(path) if !key.depends_on_values() => self.own_keys(path),
                 _ => Vec::new(),
             };
-            let place = Abstract::of(place.clone());
+            let location = Abstract::from_location(location.clone());
             if own.is_empty() {
-                self.free(&place);
+                self.free(&location);
                 found.is_given = true;
             }
             for key in own {
-                let field = self.field(&place, &key);
+                let field = self.field(&location, &key);
                 found.join(field);
             }
         }

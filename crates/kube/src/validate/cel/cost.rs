@@ -94,7 +94,7 @@ impl Meter {
         self.left.load(Ordering::Relaxed)
     }
 
-    fn of(args: &[Value]) -> Option<&Meter> {
+    fn from_arguments(args: &[Value]) -> Option<&Meter> {
         match args.first() {
             Some(Value::Message(message)) => message.as_any().downcast_ref(),
             _ => None,
@@ -150,7 +150,7 @@ pub(super) fn functions() -> Vec<FunctionDecl> {
 
 /// `(meter, value)`: returns the value if its cost can be charged.
 fn charge(args: &[Value], weight: fn(&Value, u64) -> u64) -> Value {
-    match (Meter::of(args), args.get(1)) {
+    match (Meter::from_arguments(args), args.get(1)) {
         (Some(meter), Some(value)) if meter.charge(weight(value, meter.left())) => value.clone(),
         _ => too_much(),
     }
@@ -159,7 +159,7 @@ fn charge(args: &[Value], weight: fn(&Value, u64) -> u64) -> Value {
 /// `(meter, collected, parts)`: whether a loop may continue, given its collected result and the number of its parts.
 fn turn(args: &[Value]) -> Value {
     let (Some(meter), Some(collected), Some(Value::Int(parts))) =
-        (Meter::of(args), args.get(1), args.get(2))
+        (Meter::from_arguments(args), args.get(1), args.get(2))
     else {
         return Value::Bool(false);
     };
@@ -171,7 +171,7 @@ fn turn(args: &[Value]) -> Value {
 /// text.
 fn pattern(args: &[Value], run: fn(&[Value]) -> Value) -> Value {
     let (Some(meter), Some(Value::String(text)), Some(Value::String(pattern))) =
-        (Meter::of(args), args.get(1), args.get(2))
+        (Meter::from_arguments(args), args.get(1), args.get(2))
     else {
         return Value::error(EvalError::no_matching_overload("matches"));
     };

@@ -73,7 +73,7 @@ fn text(args: &[Value], index: usize) -> Option<&str> {
 }
 
 fn opaque(args: &[Value], index: usize) -> Option<&Opaque> {
-    args.get(index).and_then(Opaque::of)
+    args.get(index).and_then(Opaque::downcast)
 }
 
 fn string(text: &str) -> Value {
@@ -89,7 +89,7 @@ fn list(items: impl IntoIterator<Item = Value>) -> Value {
 fn quantity_of(args: &[Value], index: usize) -> Option<Quantity> {
     match (opaque(args, index), args.get(index)) {
         (Some(Opaque::Quantity(quantity)), _) => Some(*quantity),
-        (None, Some(Value::Int(number))) => Some(Quantity::of(*number)),
+        (None, Some(Value::Int(number))) => Some(Quantity::from_integer(*number)),
         _ => None,
     }
 }

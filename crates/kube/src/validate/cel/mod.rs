@@ -124,8 +124,8 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         if !schema.rules.is_empty() {
-            let value = self.values.of(node, Some(schema));
-            let old = old.map(|it| self.values.of(it, Some(schema)));
+            let value = self.values.convert(node, Some(schema));
+            let old = old.map(|it| self.values.convert(it, Some(schema)));
             self.rules(node, &value, old.as_ref(), schema);
         }
         for Entry { key, value } in node.as_mapping().into_iter().flatten() {
@@ -287,7 +287,7 @@ pub(super) fn unknown(reason: String) -> Value {
 /// The value of a node without a schema.
 pub(super) fn value(node: &Node, encoding: Encoding) -> Value {
     let pool = &Pool::default();
-    Values { pool, encoding }.of(node, None)
+    Values { pool, encoding }.convert(node, None)
 }
 
 /// Whether an error is a limitation of this evaluator, and not caused by the object.

@@ -52,7 +52,7 @@ impl Opaque {
         Value::Message(Box::new(self))
     }
 
-    pub(super) fn of(value: &Value) -> Option<&Opaque> {
+    pub(super) fn downcast(value: &Value) -> Option<&Opaque> {
         match value {
             Value::Message(message) => message.as_any().downcast_ref(),
             _ => None,

@@ -20,8 +20,8 @@ pub(super) struct Values<'p> {
 
 impl Values<'_> {
     /// The value of a node. Without a schema, it is the JSON value.
-    pub(super) fn of(self, node: &Node, schema: Option<&Schema>) -> Value {
-        match Json::of(node) {
+    pub(super) fn convert(self, node: &Node, schema: Option<&Schema>) -> Value {
+        match Json::from_node(node) {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::Bool(value),
             Json::Int(value) => match i64::try_from(value) {
@@ -35,7 +35,7 @@ impl Values<'_> {
                 let each = schema
                     .and_then(|it| it.items.as_ref())
                     .map(|it| self.pool.get(it));
-                let items: Vec<Value> = items.iter().map(|it| self.of(it, each)).collect();
+                let items: Vec<Value> = items.iter().map(|it| self.convert(it, each)).collect();
                 Value::List(items.into())
             }
             Json::Map(map) => self.map(map.as_slice(), schema, false),
@@ -75,7 +75,7 @@ impl Values<'_> {
             if below.is_some() || schema.is_none() || keeps(schema) {
                 map.insert(
                     MapKey::String(key_of(name, schema).into()),
-                    self.of(value, below),
+                    self.convert(value, below),
                 );
             }
         }
@@ -85,7 +85,7 @@ impl Values<'_> {
             if let Some(default) = &field.default
                 && !map.contains_key(&key)
             {
-                map.insert(key, self.of(default, Some(field)));
+                map.insert(key, self.convert(default, Some(field)));
             }
         }
         Value::Map(Arc::new(map))

@@ -73,13 +73,13 @@ pub(super) fn required_name<'a>(
 
 /// Checks a required field, unless already reported.
 pub(super) fn required<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
-    let said = report.faults.iter().any(|it| {
+    let is_reported = report.faults.iter().any(|it| {
         std::ptr::eq(it.at, node)
             && it.below.len() == 1
             && it.class == class::MISSING_FIELD
             && matches!(it.below.first(), Some(pleach_yaml::Step::Key(name)) if &**name == key)
     });
-    if !said {
+    if !is_reported {
         report.required(node, key);
     }
 }
@@ -110,7 +110,7 @@ pub(super) fn is_port(number: i64) -> bool {
 
 /// Checks a port number or name.
 pub(super) fn port_or_name<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
-    match node.field(key).map(Json::of) {
+    match node.field(key).map(Json::from_node) {
         Some(Json::String(text)) => {
             if let Some(words) = names::port_name(text) {
                 report.invalid_field(node, key, words);
@@ -134,7 +134,7 @@ pub(super) fn percent(text: &str) -> Option<i64> {
 /// Checks a non-negative number or a percentage.
 pub(super) fn count_or_percent<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     let Some(value) = node.field(key) else { return };
-    match Json::of(value) {
+    match Json::from_node(value) {
         Json::String(text) if percent(text).is_none() => {
             report.invalid(value, "must be a number or a percentage such as `25%`");
         }
@@ -156,7 +156,7 @@ pub(super) fn count(node: Option<&Node>, key: &str, default: i64) -> i64 {
     let Some(value) = node.and_then(|it| it.field(key)) else {
         return default;
     };
-    match Json::of(value) {
+    match Json::from_node(value) {
         Json::String(text) => percent(text).or_else(|| text.parse().ok()).unwrap_or(0),
         _ => integer(value).unwrap_or(0),
     }
@@ -169,9 +169,9 @@ pub(super) fn quantity(node: &Node, key: &str) -> Option<Quantity> {
 
 /// The quantity of a value.
 pub(super) fn quantity_of(value: &Node) -> Option<Quantity> {
-    match Json::of(value) {
+    match Json::from_node(value) {
         Json::Null => Some(Quantity::default()),
-        Json::Int(number) => i64::try_from(number).ok().map(Quantity::of),
+        Json::Int(number) => i64::try_from(number).ok().map(Quantity::from_integer),
         _ => Quantity::parse(value.as_str()?),
     }
 }

@@ -208,7 +208,7 @@ pub(super) fn network_policy<'a>(object: &'a Node, report: &mut Report<'a>) {
 
 fn policy_port<'a>(port: &'a Node, report: &mut Report<'a>) {
     exactly_one_of(port, "protocol", &["TCP", "UDP", "SCTP"], report);
-    let number = port.field("port").map(Json::of);
+    let number = port.field("port").map(Json::from_node);
     if number.is_some() {
         port_or_name(port, "port", report);
     }

@@ -96,7 +96,7 @@ fn limit_order<'a>(limit: &'a Node, key: &str, report: &mut Report<'a>) {
     }
     let ratio = find(limit, "maxLimitRequestRatio", key);
     if let (Some(at), Some(ratio)) = (ratio, amount("maxLimitRequestRatio")) {
-        if ratio < Quantity::of(1) {
+        if ratio < Quantity::from_integer(1) {
             report.invalid(at, "must not be less than 1");
         }
         if let (Some(min), Some(max)) = (amount("min"), amount("max"))

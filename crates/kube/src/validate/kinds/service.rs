@@ -168,7 +168,7 @@ fn validate_ports<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
             report.duplicate(port);
         }
         // A missing value, 0 and an empty name mean the port itself.
-        let target = port.field("targetPort").map(Json::of);
+        let target = port.field("targetPort").map(Json::from_node);
         if !matches!(target, None | Some(Json::Int(0) | Json::String(""))) {
             port_or_name(port, "targetPort", report);
         }

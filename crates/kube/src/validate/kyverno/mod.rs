@@ -280,16 +280,16 @@ impl<'a> Rule<'a> {
     }
 
     fn by_cel(&self, evaluation: Evaluation<'_>) -> impl Iterator<Item = KyvernoFinding<'a>> {
-        evaluation.run().into_iter().map(|said| KyvernoFinding {
+        evaluation.run().into_iter().map(|answer| KyvernoFinding {
             policy: self.policy,
             rule: self.name,
-            outcome: match said.is_unevaluated {
+            outcome: match answer.is_unevaluated {
                 true => Outcome::Unevaluated,
                 false => self.outcome,
             },
-            message: said.message,
-            field: said.field,
-            span: said.span,
+            message: answer.message,
+            field: answer.field,
+            span: answer.span,
         })
     }
 

@@ -353,8 +353,8 @@ fn range<'p>(pattern: &'p str, sign: &str) -> Option<(&'p str, &'p str)> {
             && is_number(fraction)
             && unit.chars().all(|it| it.is_ascii_alphabetic())
     };
-    let mut places = pattern.match_indices(sign).map(|it| it.0);
-    places.find_map(|at| {
+    let mut locations = pattern.match_indices(sign).map(|it| it.0);
+    locations.find_map(|at| {
         let (from, to) = (pattern.get(..at)?, pattern.get(at + sign.len()..)?);
         (is_bound(from) && is_bound(to)).then_some((from, to))
     })
@@ -401,9 +401,9 @@ pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
                 at += 1;
             }
             _ => match star {
-                Some((place, from)) => {
-                    star = Some((place, from + 1));
-                    (of, at) = (place + 1, from + 1);
+                Some((location, from)) => {
+                    star = Some((location, from + 1));
+                    (of, at) = (location + 1, from + 1);
                 }
                 None => return false,
             },

@@ -23,7 +23,7 @@ pub(in crate::validate) struct Evaluation<'a> {
 }
 
 /// The violation of an expression, or the reason why it was not evaluated.
-pub(in crate::validate) struct Said {
+pub(in crate::validate) struct PolicyAnswer {
     pub(in crate::validate) is_unevaluated: bool,
     pub(in crate::validate) message: String,
     pub(in crate::validate) field: FieldPath,
@@ -31,9 +31,9 @@ pub(in crate::validate) struct Said {
     pub(in crate::validate) span: Span,
 }
 
-impl Said {
-    fn of(expression: &Node, message: String) -> Said {
-        Said {
+impl PolicyAnswer {
+    fn new(expression: &Node, message: String) -> PolicyAnswer {
+        PolicyAnswer {
             is_unevaluated: false,
             message,
             field: field(text(expression)),
@@ -80,7 +80,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The violations of the policy by the object; empty if the object satisfies it.
-    pub(in crate::validate) fn run(mut self) -> Vec<Said> {
+    pub(in crate::validate) fn run(mut self) -> Vec<PolicyAnswer> {
         // A single false condition decides.
         let mut undecided = None;
         for condition in self.items("matchConditions") {
@@ -95,18 +95,18 @@ impl<'a> Evaluation<'a> {
                 }
             }
         }
-        if let Some(said) = undecided {
-            return said.into_iter().collect();
+        if let Some(undecided) = undecided {
+            return undecided.into_iter().collect();
         }
         self.add_variables();
         let validations = self.items("validations");
-        let said = validations.filter_map(|it| match self.answer(it, "expression") {
+        let violations = validations.filter_map(|it| match self.answer(it, "expression") {
             Answer::Is(Value::Bool(true)) => None,
-            Answer::Is(_) => Some(Said::of(it, self.message(it))),
+            Answer::Is(_) => Some(PolicyAnswer::new(it, self.message(it))),
             Answer::Fails(fault) => self.failure(it, &fault),
             Answer::Unknown(fault) => Some(unevaluated(it, &fault)),
         });
-        said.collect()
+        violations.collect()
     }
 
     fn items(&self, key: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
@@ -154,21 +154,21 @@ impl<'a> Evaluation<'a> {
             .unwrap_or_else(|| format!("failed expression: {}", short(text(validation))))
     }
 
-    fn failure(&self, of: &Node, fault: &str) -> Option<Said> {
+    fn failure(&self, of: &Node, fault: &str) -> Option<PolicyAnswer> {
         let message = || {
             let expression = short(text(of));
             format!("expression `{expression}` resulted in error: {fault}")
         };
-        (!self.ignores_failures).then(|| Said::of(of, message()))
+        (!self.ignores_failures).then(|| PolicyAnswer::new(of, message()))
     }
 }
 
-fn unevaluated(of: &Node, fault: &str) -> Said {
+fn unevaluated(of: &Node, fault: &str) -> PolicyAnswer {
     let expression = short(text(of));
     let message = format!("expression `{expression}` could not be evaluated: {fault}");
-    Said {
+    PolicyAnswer {
         is_unevaluated: true,
-        ..Said::of(of, message)
+        ..PolicyAnswer::new(of, message)
     }
 }
 

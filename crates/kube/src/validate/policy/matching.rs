@@ -33,7 +33,7 @@ fn matches_resources(resources: Option<&Node>, created: &Created<'_>) -> Selects
     }
     let labels = created.node.at_keys(&["metadata", "labels"]);
     let object = selects(resources.get("objectSelector"), |key| {
-        Label::of(labels, key)
+        Label::find(labels, key)
     });
     object.min(matches_namespace(
         resources.get("namespaceSelector"),
@@ -51,7 +51,7 @@ fn matches_namespace(selector: Option<&Node>, created: &Created<'_>) -> Selects 
     };
     selects(selector, |key| match (key, object) {
         ("kubernetes.io/metadata.name", _) => Label::Is(name),
-        (_, Some(object)) => Label::of(object.at_keys(&["metadata", "labels"]), key),
+        (_, Some(object)) => Label::find(object.at_keys(&["metadata", "labels"]), key),
         (_, None) => Label::Unknown,
     })
 }
@@ -107,7 +107,7 @@ pub(super) fn parameters<'a>(
     let is_named = |it: &Object| match &*name {
         "" => {
             let labels = it.node.at_keys(&["metadata", "labels"]);
-            selects(selector, |key| Label::of(labels, key)) == Selects::Always
+            selects(selector, |key| Label::find(labels, key)) == Selects::Always
         }
         name => it.name() == name,
     };

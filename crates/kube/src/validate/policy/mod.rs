@@ -185,12 +185,12 @@ impl<'a> Policies<'a> {
         };
         for parameter in parameters {
             let evaluation = Evaluation::new(spec, created, parameter, &self.programs, budget);
-            for said in evaluation.run() {
-                let outcome = match said.is_unevaluated {
+            for answer in evaluation.run() {
+                let outcome = match answer.is_unevaluated {
                     true => Outcome::Unevaluated,
                     false => outcome,
                 };
-                report(outcome, said.message, said.field, said.span);
+                report(outcome, answer.message, answer.field, answer.span);
             }
         }
     }

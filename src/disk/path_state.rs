@@ -5,14 +5,14 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use super::sealed::Digest;
+use super::checksum::Digest;
 
 /// Written in place of an entry that was removed.
 const REMOVED: u8 = b'x';
 
 /// The entry at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum PathState {
     Nothing,
     /// A file, with the digest of its bytes if it may have changed since.
     File(Stat, Option<Digest>),
@@ -28,16 +28,18 @@ pub(super) struct Stat {
 }
 
 /// The entry at a path; `None` for links and special files, and if it cannot be read.
-pub(super) fn see(path: &Path) -> Option<Seen> {
+pub(super) fn path_state(path: &Path) -> Option<PathState> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Seen::Nothing),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Some(PathState::Nothing);
+        }
         Err(_) => return None,
     };
     let stat = stat(&metadata)?;
     match metadata.file_type() {
-        it if it.is_file() => Some(Seen::File(stat, None)),
-        it if it.is_dir() => Some(Seen::Folder(stat, false)),
+        it if it.is_file() => Some(PathState::File(stat, None)),
+        it if it.is_dir() => Some(PathState::Folder(stat, false)),
         _ => None,
     }
 }
@@ -69,16 +71,16 @@ fn stat(_metadata: &fs::Metadata) -> Option<Stat> {
 
 /// The entries of absolute paths, sorted by the bytes of the paths.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SeenPaths {
+pub(super) struct PathStates {
     /// The paths, one after the other. A separate string for each would take most of the time.
     text: String,
-    read: Vec<(Range<u32>, Seen)>,
+    read: Vec<(Range<u32>, PathState)>,
     /// Entries that were added or removed since.
-    changed: BTreeMap<String, Option<Seen>>,
+    changed: BTreeMap<String, Option<PathState>>,
 }
 
-impl SeenPaths {
-    pub(super) fn get(&self, path: &str) -> Option<&Seen> {
+impl PathStates {
+    pub(super) fn get(&self, path: &str) -> Option<&PathState> {
         match self.changed.get(path) {
             Some(changed) => changed.as_ref(),
             None => {
@@ -89,7 +91,7 @@ impl SeenPaths {
         }
     }
 
-    pub(super) fn insert(&mut self, path: String, seen: Seen) {
+    pub(super) fn insert(&mut self, path: String, seen: PathState) {
         self.changed.insert(path, Some(seen));
     }
 
@@ -97,12 +99,12 @@ impl SeenPaths {
         self.changed.insert(path.to_string(), None);
     }
 
-    pub(super) fn all(&self) -> Vec<(&str, &Seen)> {
+    pub(super) fn all(&self) -> Vec<(&str, &PathState)> {
         self.merged(0, "")
     }
 
     /// The entries below a folder.
-    pub(super) fn below(&self, folder: &str) -> Vec<(&str, &Seen)> {
+    pub(super) fn below(&self, folder: &str) -> Vec<(&str, &PathState)> {
         let prefix = format!("{folder}/");
         self.merged(self.start(&prefix), &prefix)
     }
@@ -113,7 +115,8 @@ impl SeenPaths {
         let changed = self.changed.range(prefix.clone()..);
         let changed = changed.map_while(|(path, seen)| Some((path.strip_prefix(&prefix)?, seen)));
         let own = changed.filter(|(name, _)| !name.contains('/'));
-        let exists = |seen: &&Option<Seen>| seen.as_ref().is_some_and(|it| *it != Seen::Nothing);
+        let exists =
+            |seen: &&Option<PathState>| seen.as_ref().is_some_and(|it| *it != PathState::Nothing);
         let mut count = own.filter(|(_, seen)| exists(seen)).count();
         let mut at = self.start(&prefix);
         while let Some((range, seen)) = self.read.get(at) {
@@ -125,7 +128,7 @@ impl SeenPaths {
                 // `0` is the character after `/`.
                 Some((subfolder, _)) => at = self.start(&format!("{prefix}{subfolder}0")),
                 None => {
-                    let exists = *seen != Seen::Nothing && !self.changed.contains_key(path);
+                    let exists = *seen != PathState::Nothing && !self.changed.contains_key(path);
                     count += usize::from(exists);
                     at += 1;
                 }
@@ -134,7 +137,7 @@ impl SeenPaths {
         count
     }
 
-    fn merged(&self, start: usize, prefix: &str) -> Vec<(&str, &Seen)> {
+    fn merged(&self, start: usize, prefix: &str) -> Vec<(&str, &PathState)> {
         let read = self.read.get(start..).unwrap_or_default().iter();
         let read = read.map(|(range, seen)| (self.path(range), seen));
         let read = read.take_while(|it| it.0.starts_with(prefix));
@@ -191,17 +194,20 @@ impl SeenPaths {
     pub(super) fn is_settled(&self) -> bool {
         let mut read = self.read.iter();
         read.all(|(path, seen)| {
-            let is_new = matches!(seen, Seen::File(_, Some(_)) | Seen::Folder(_, true));
+            let is_new = matches!(
+                seen,
+                PathState::File(_, Some(_)) | PathState::Folder(_, true)
+            );
             !is_new || self.changed.contains_key(self.path(path))
         })
     }
 
     /// Reads entries that [`SeenPaths::write`] has written; `None` for invalid bytes.
-    pub(super) fn read(bytes: &[u8]) -> Option<SeenPaths> {
+    pub(super) fn read(bytes: &[u8]) -> Option<PathStates> {
         let (text, entries) = read_entries(bytes)?;
         let read = entries.into_iter();
         let read: Option<_> = read.map(|(path, seen)| Some((path, seen?))).collect();
-        Some(SeenPaths {
+        Some(PathStates {
             text,
             read: read?,
             changed: BTreeMap::new(),
@@ -222,7 +228,7 @@ impl SeenPaths {
 /// Appends entries to bytes: each path as the length of the prefix that it shares with the one before, and the rest. A removed entry
 /// has no [`Seen`].
 fn write_entries<'a>(
-    entries: impl Iterator<Item = (&'a str, Option<&'a Seen>)>,
+    entries: impl Iterator<Item = (&'a str, Option<&'a PathState>)>,
     bytes: &mut Vec<u8>,
 ) -> Option<()> {
     let mut last = "";
@@ -242,7 +248,7 @@ fn write_entries<'a>(
     Some(())
 }
 
-type Entries = Vec<(Range<u32>, Option<Seen>)>;
+type Entries = Vec<(Range<u32>, Option<PathState>)>;
 
 /// The paths, one after the other, and the entries with the ranges of their paths.
 fn read_entries(bytes: &[u8]) -> Option<(String, Entries)> {
@@ -262,19 +268,19 @@ fn read_entries(bytes: &[u8]) -> Option<(String, Entries)> {
         text.extend_from_slice(own);
         last = start..text.len();
         let range = u32::try_from(last.start).ok()?..u32::try_from(last.end).ok()?;
-        read.push((range, Seen::read(&mut rest)?));
+        read.push((range, PathState::read(&mut rest)?));
     }
     Some((String::from_utf8(text).ok()?, read))
 }
 
-impl Seen {
+impl PathState {
     fn write(&self, bytes: &mut Vec<u8>) {
         let (letter, stat, digest) = match self {
-            Seen::Nothing => (b'-', None, None),
-            Seen::File(stat, None) => (b'f', Some(stat), None),
-            Seen::File(stat, Some(digest)) => (b'b', Some(stat), Some(digest)),
-            Seen::Folder(stat, false) => (b'd', Some(stat), None),
-            Seen::Folder(stat, true) => (b'n', Some(stat), None),
+            PathState::Nothing => (b'-', None, None),
+            PathState::File(stat, None) => (b'f', Some(stat), None),
+            PathState::File(stat, Some(digest)) => (b'b', Some(stat), Some(digest)),
+            PathState::Folder(stat, false) => (b'd', Some(stat), None),
+            PathState::Folder(stat, true) => (b'n', Some(stat), None),
         };
         bytes.push(letter);
         if let Some(stat) = stat {
@@ -285,10 +291,10 @@ impl Seen {
     }
 
     /// The inner `None` is a removed entry.
-    fn read(rest: &mut &[u8]) -> Option<Option<Seen>> {
+    fn read(rest: &mut &[u8]) -> Option<Option<PathState>> {
         let [letter] = take(rest)?;
         match letter {
-            b'-' => return Some(Some(Seen::Nothing)),
+            b'-' => return Some(Some(PathState::Nothing)),
             REMOVED => return Some(None),
             _ => {}
         }
@@ -303,10 +309,10 @@ impl Seen {
             *time = i64::from_le_bytes(take(rest)?);
         }
         Some(Some(match letter {
-            b'f' => Seen::File(stat, None),
-            b'b' => Seen::File(stat, Some(take(rest)?)),
-            b'd' => Seen::Folder(stat, false),
-            b'n' => Seen::Folder(stat, true),
+            b'f' => PathState::File(stat, None),
+            b'b' => PathState::File(stat, Some(take(rest)?)),
+            b'd' => PathState::Folder(stat, false),
+            b'n' => PathState::Folder(stat, true),
             _ => return None,
         }))
     }
@@ -322,27 +328,27 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    fn seen(number: u64) -> Seen {
+    fn seen(number: u64) -> PathState {
         let stat = Stat {
             numbers: [number; 4],
             times: [-1, 1],
         };
-        Seen::File(stat, number.is_multiple_of(2).then_some([7; 32]))
+        PathState::File(stat, number.is_multiple_of(2).then_some([7; 32]))
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let mut paths = SeenPaths::default();
+        let mut paths = PathStates::default();
         for (at, path) in ["/a", "/a/b", "/a-b", "/a/bé", "/a/bè", "/z"]
             .into_iter()
             .enumerate()
         {
             paths.insert(path.to_string(), seen(at as u64));
         }
-        paths.insert("/n".to_string(), Seen::Nothing);
+        paths.insert("/n".to_string(), PathState::Nothing);
         let mut bytes = Vec::new();
         paths.write(&mut bytes).unwrap();
-        let mut again = SeenPaths::read(&bytes).unwrap();
+        let mut again = PathStates::read(&bytes).unwrap();
         assert_eq!(again.all(), paths.all());
         assert_eq!(again.get("/a/bé"), Some(&seen(3)));
         assert_eq!(again.get("/a/b/"), None);
@@ -350,11 +356,11 @@ mod tests {
         again.insert("/a/c".to_string(), seen(9));
         let mut changes = Vec::new();
         again.write_changes(&mut changes).unwrap();
-        let mut changed = SeenPaths::read(&bytes).unwrap();
+        let mut changed = PathStates::read(&bytes).unwrap();
         changed.read_changes(&changes).unwrap();
         assert_eq!(changed.all(), again.all());
         assert_eq!(changed.changed(), 2);
-        assert!(SeenPaths::read(&changes).is_none());
+        assert!(PathStates::read(&changes).is_none());
         for (folder, children) in [("", 3), ("/a", 3), ("/a-b", 0), ("/a/b", 0)] {
             assert_eq!(changed.children(folder), children, "{folder}");
             let below = changed.below(folder).into_iter();
@@ -366,7 +372,7 @@ mod tests {
         assert_eq!(below, ["/a/bè", "/a/bé", "/a/c"]);
         assert_eq!(again.get("/a/b"), None);
         for end in 0..bytes.len() {
-            let part = SeenPaths::read(&bytes[..end]);
+            let part = PathStates::read(&bytes[..end]);
             assert!(part.is_none_or(|it| it.all().len() < paths.all().len()));
         }
     }

@@ -50,7 +50,7 @@ pub(super) struct SourcedObject<'a> {
 
 impl<'a> SourcedObject<'a> {
     /// An object outside of an environment.
-    pub(super) fn alone(
+    pub(super) fn without_environment(
         object: &'a Object,
         folder: TreePath,
         lines: &'a Lines<'a>,
@@ -82,7 +82,7 @@ impl SourcedObject<'_> {
     pub(super) fn is_written(&self, span: &Span) -> bool {
         match self.origin.map(|it| it.value_files) {
             Some(ValueFiles::Inputs) => {
-                let folder = Folder::of(span.path());
+                let folder = Folder::containing(span.path());
                 folder.is_some_and(|it| it.is_of_environments() || it == Folder::Templates)
             }
             _ => !span.path().as_str().starts_with('<') && !span.path().as_str().is_empty(),
@@ -109,7 +109,7 @@ impl SourcedObject<'_> {
     }
 
     /// The line of a field in the input.
-    pub(super) fn place(&self, field: &FieldPath) -> Option<Span> {
+    pub(super) fn location(&self, field: &FieldPath) -> Option<Span> {
         let (origin, id) = (self.origin?, self.object.id());
         // A borrowed object is already the claim's own.
         let own = match &self.object {
@@ -117,9 +117,9 @@ impl SourcedObject<'_> {
             Cow::Owned(_) => origin.objects.iter().find(|it| it.id() == id),
         };
         let (first, _) = first_scalar(self.object.node.nearest_on_path(field), field);
-        let place = origin.location_in(own, &first);
-        if place != origin.claim.span {
-            return place;
+        let location = origin.location_in(own, &first);
+        if location != origin.claim.span {
+            return location;
         }
         let traced = own.and_then(|_| self.traced_line(origin, &id, field));
         traced.or_else(|| origin.location_in(own, &FieldPath::dotted("metadata.name")))
@@ -139,17 +139,17 @@ impl SourcedObject<'_> {
     /// The line of a field in the input, or else in the object itself.
     pub(super) fn line(&self, field: &FieldPath) -> Span {
         let own = || self.object.node.nearest_on_path(field).span().clone();
-        self.place(field).unwrap_or_else(own)
+        self.location(field).unwrap_or_else(own)
     }
 }
 
 /// The objects of each environment: those of claims and overlays, and those of the sync engine that apply them.
-pub(super) fn scenes<'a>(
+pub(super) fn environment_objects<'a>(
     tree: &Tree,
     origins: &'a Origins,
     lines: &'a Lines<'a>,
 ) -> BTreeMap<String, EnvironmentObjects<'a>> {
-    let mut scenes: BTreeMap<String, EnvironmentObjects<'a>> = BTreeMap::new();
+    let mut environments: BTreeMap<String, EnvironmentObjects<'a>> = BTreeMap::new();
     for (folder, origin) in origins.iter() {
         let Some(name) = &origin.environment else {
             continue;
@@ -161,7 +161,7 @@ pub(super) fn scenes<'a>(
             is_alone: false,
             lines,
         });
-        scenes
+        environments
             .entry(name.clone())
             .or_default()
             .objects
@@ -173,22 +173,22 @@ pub(super) fn scenes<'a>(
         if !Output::is_of_cluster(path) || known.contains(&folder) {
             continue;
         }
-        let scene = environment_of(&folder).and_then(|it| scenes.get_mut(it));
-        if let Some(scene) = scene {
-            scene
+        let environment = environment_of(&folder).and_then(|it| environments.get_mut(it));
+        if let Some(environment) = environment {
+            environment
                 .objects
                 .extend(parse_cluster_file(path, bytes, &folder, origins, lines));
         }
     }
-    let projects = scenes.values().flat_map(projects);
+    let projects = environments.values().flat_map(projects);
     let projects: BTreeSet<String> = projects.map(|it| it.name().to_string()).collect();
     let projects = Arc::new(projects);
     let folders = Arc::new(folders(tree));
-    for scene in scenes.values_mut() {
-        scene.projects = projects.clone();
-        scene.folders = folders.clone();
+    for environment in environments.values_mut() {
+        environment.projects = projects.clone();
+        environment.folders = folders.clone();
     }
-    scenes
+    environments
 }
 
 /// All folders with files, at any depth.
@@ -260,8 +260,10 @@ impl<'a> EnvironmentObjects<'a> {
 }
 
 /// All AppProjects of an environment.
-pub(super) fn projects<'a>(scene: &'a EnvironmentObjects<'_>) -> impl Iterator<Item = &'a Object> {
-    let objects = scene.objects.iter().map(|it| &*it.object);
+pub(super) fn projects<'a>(
+    environment: &'a EnvironmentObjects<'_>,
+) -> impl Iterator<Item = &'a Object> {
+    let objects = environment.objects.iter().map(|it| &*it.object);
     objects.filter(|it| it.kind() == "AppProject" && is_of_argo(it))
 }
 

@@ -1,4 +1,4 @@
-//! The places of secrets in objects and kustomizations.
+//! The locations of secrets in objects and kustomizations.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub(super) trait Visitor {
     fn whole(&mut self, node: &Node) -> Node;
     /// A text that may contain secrets; `None` if it has none.
     fn text(&mut self, node: &Node, text: &str) -> Option<Node>;
-    /// A text with one part that is secret because of its place.
+    /// A text with one part that is secret because of its location.
     fn part(&mut self, node: &Node, part: Range<usize>) -> Node;
     /// Whether ambiguous names count.
     fn takes(&self, certainty: Certainty, value: &str) -> bool {

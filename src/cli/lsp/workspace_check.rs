@@ -17,14 +17,14 @@ use pleach::tree::TreePath;
 use pleach::{Options, compile};
 
 /// The diagnostics of a workspace, by file.
-pub(super) type Found = BTreeMap<TreePath, Vec<Diagnostic>>;
+pub(super) type FileDiagnostics = BTreeMap<TreePath, Vec<Diagnostic>>;
 
 /// Starts a check; `report` receives its result.
 pub(super) fn start(
     root: PathBuf,
     workspace: &Workspace,
     global: Arc<Global>,
-    report: impl FnOnce(PathBuf, Found) + Send + 'static,
+    report: impl FnOnce(PathBuf, FileDiagnostics) + Send + 'static,
 ) {
     let (snapshot, cache) = (workspace.files.clone(), workspace.cache.clone());
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
@@ -36,23 +36,28 @@ pub(super) fn start(
     drop(thread.spawn(run));
 }
 
-fn check(root: &Path, snapshot: &Snapshot, cache: Option<Cache>, global: &Global) -> Found {
+fn check(
+    root: &Path,
+    snapshot: &Snapshot,
+    cache: Option<Cache>,
+    global: &Global,
+) -> FileDiagnostics {
     let options = Options {
         cache,
         with_clusters: true,
-        below_top: below_top(root),
+        path_in_repository: path_in_repository(root),
         ..Options::default()
     };
     let compiled = compile(snapshot, &options);
-    let mut found = Found::new();
+    let mut found = FileDiagnostics::new();
     let workspace = TreePath::root().child(WORKSPACE);
     for diagnostic in lint(&compiled, snapshot, Depth::Sync, global) {
         let diagnostic = diagnostic.outermost();
-        let place = diagnostic.span.as_ref().map(|it| it.path().clone());
+        let location = diagnostic.span.as_ref().map(|it| it.path().clone());
         // Built-in content is not a file.
-        let place = place.filter(|it| !it.as_str().starts_with('<'));
+        let location = location.filter(|it| !it.as_str().starts_with('<'));
         found
-            .entry(place.unwrap_or_else(|| workspace.clone()))
+            .entry(location.unwrap_or_else(|| workspace.clone()))
             .or_default()
             .push(diagnostic);
     }
@@ -60,7 +65,7 @@ fn check(root: &Path, snapshot: &Snapshot, cache: Option<Cache>, global: &Global
 }
 
 /// The path of a workspace below the top of its repository.
-pub(super) fn below_top(root: &Path) -> Option<TreePath> {
+pub(super) fn path_in_repository(root: &Path) -> Option<TreePath> {
     let below = root.strip_prefix(repository_top(root)?).ok()?;
     TreePath::new(below.to_str()?)
 }

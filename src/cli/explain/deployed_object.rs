@@ -21,7 +21,7 @@ use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
 
 /// A deployed object, and the unit that deploys it.
-struct Made<'u> {
+struct DeployedObject<'u> {
     unit: &'u NamedUnit,
     object: &'u Object,
 }
@@ -52,10 +52,10 @@ pub(super) fn of_workspace(
         let below = path.below(&folder)?;
         compiled.tree.get(&below).map(|bytes| (below, bytes))
     };
-    let generated = |place: &Span| {
-        let found = in_tree(place.path());
+    let generated = |location: &Span| {
+        let found = in_tree(location.path());
         found.map_or_else(Vec::new, |(path, text)| {
-            claims(&provenance, &path, text, place)
+            claims(&provenance, &path, text, location)
         })
     };
     let display = |path: &TreePath| {
@@ -75,9 +75,14 @@ pub(super) fn of_workspace(
 }
 
 /// The origin of a location in a generated file.
-fn claims(provenance: &Provenance<'_>, path: &TreePath, text: &[u8], place: &Span) -> Vec<Cause> {
+fn claims(
+    provenance: &Provenance<'_>,
+    path: &TreePath,
+    text: &[u8],
+    location: &Span,
+) -> Vec<Cause> {
     let text = String::from_utf8_lossy(text);
-    let line = place.position().line;
+    let line = location.position().line;
     let Ok(target) = provenance.at_line(path, &text, line) else {
         return Vec::new();
     };
@@ -110,7 +115,7 @@ pub(super) fn of_repository(
             "found no workspace, and no Kustomization, HelmRelease or Application; to explain a code, use `pleach explain CODE`"
         );
     }
-    let is_there = units.iter().any(|it| is_of(it, environment));
+    let is_there = units.iter().any(|it| is_in_environment(it, environment));
     if !is_there {
         let near = nearest(environment, units.iter().map(|it| &*it.environment));
         let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
@@ -123,24 +128,26 @@ pub(super) fn of_repository(
     };
     let current = session::directory(global)?;
     let display =
-        |path: &TreePath| session::shown(&session.root.join(path.as_str()), &current, path);
+        |path: &TreePath| session::relative_path(&session.root.join(path.as_str()), &current, path);
     print(&made, object, field, &|_| Vec::new(), &display, form)
 }
 
 /// Whether a unit belongs to an environment, given by its name or by the last part of the folder.
-fn is_of(unit: &NamedUnit, environment: &str) -> bool {
+fn is_in_environment(unit: &NamedUnit, environment: &str) -> bool {
     let own = unit.environment.as_str();
     own == environment || own.rsplit('/').next() == Some(environment)
 }
 
 fn names<'u>(units: &'u [NamedUnit], environment: &'u str) -> impl Iterator<Item = String> + 'u {
-    let own = units.iter().filter(move |it| is_of(it, environment));
+    let own = units
+        .iter()
+        .filter(move |it| is_in_environment(it, environment));
     own.flat_map(|it| &it.unit.objects).map(short_name)
 }
 
 /// The first unit whose objects are unknown, with the reason, because the object may be one of them.
 fn unseen(units: &[NamedUnit], environment: &str) -> String {
-    let mut own = units.iter().filter(|it| is_of(it, environment));
+    let mut own = units.iter().filter(|it| is_in_environment(it, environment));
     let first = own.find_map(|it| match &it.unit.status {
         Status::NotBuilt(fault) | Status::Partial(fault) => Some((&it.unit.id, &fault.message)),
         Status::Built | Status::Suspended => None,
@@ -150,8 +157,12 @@ fn unseen(units: &[NamedUnit], environment: &str) -> String {
 }
 
 /// The object with a name. An error if there are several.
-fn find<'u>(units: &'u [NamedUnit], environment: &str, name: &str) -> Result<Option<Made<'u>>> {
-    let own = units.iter().filter(|it| is_of(it, environment));
+fn find<'u>(
+    units: &'u [NamedUnit],
+    environment: &str,
+    name: &str,
+) -> Result<Option<DeployedObject<'u>>> {
+    let own = units.iter().filter(|it| is_in_environment(it, environment));
     let objects = own.flat_map(|unit| unit.unit.objects.iter().map(move |object| (unit, object)));
     let mut found: Vec<_> = objects.filter(|it| has_name(it.1, name)).collect();
     found.dedup_by(|a, b| a.1.id() == b.1.id());
@@ -159,18 +170,20 @@ fn find<'u>(units: &'u [NamedUnit], environment: &str, name: &str) -> Result<Opt
         let names: Vec<String> = found.iter().map(|it| whole_name(it.1)).collect();
         bail!("several objects are named `{name}`: {}", names.join(", "));
     }
-    Ok(found.pop().map(|(unit, object)| Made { unit, object }))
+    Ok(found
+        .pop()
+        .map(|(unit, object)| DeployedObject { unit, object }))
 }
 
 fn print(
-    made: &Made<'_>,
+    made: &DeployedObject<'_>,
     name: &str,
     field: &str,
     generated: &dyn Fn(&Span) -> Vec<Cause>,
     display: &dyn Fn(&TreePath) -> String,
     form: Form,
 ) -> Result<Outcome> {
-    let Made { unit, object } = made;
+    let DeployedObject { unit, object } = made;
     let field = find_field(&object.node, field).map_err(|it| no_field(name, &it))?;
     let values = explain_deployed(object, &field, &unit.unit, generated);
     let title = match unit.claim.title == unit.unit.id.to_string() {

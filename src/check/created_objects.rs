@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::EnvironmentObjects;
+use super::environment::EnvironmentObjects;
 use crate::object::Object;
 use crate::yaml::Node;
 
 /// Objects that references may name.
-pub(super) struct Made<'a> {
+pub(super) struct CreatedObjects<'a> {
     /// Kind, namespace and name of the objects of the environment.
     existing: BTreeSet<(&'a str, &'a str, &'a str)>,
     /// Namespaces and strings: names that occur in custom resources, and their own names.
@@ -18,17 +18,17 @@ pub(super) struct Made<'a> {
     has_secrets: bool,
 }
 
-impl<'a> Made<'a> {
-    pub(super) fn of(scene: &'a EnvironmentObjects<'_>) -> Made<'a> {
-        let mut made = Made {
+impl<'a> CreatedObjects<'a> {
+    pub(super) fn new(environment: &'a EnvironmentObjects<'_>) -> CreatedObjects<'a> {
+        let mut made = CreatedObjects {
             existing: BTreeSet::new(),
             named: BTreeSet::new(),
-            opaque: scene.opaque(),
+            opaque: environment.opaque(),
             has_secrets: false,
         };
-        for object in scene.objects.iter().map(|it| &*it.object) {
+        for object in environment.objects.iter().map(|it| &*it.object) {
             let (kind, namespace) = (object.kind(), object.namespace());
-            made.has_secrets |= makes_secrets(kind);
+            made.has_secrets |= creates_secrets(kind);
             made.existing.insert((kind, namespace, object.name()));
             let secrets = annotated_secrets(object).into_iter();
             made.existing
@@ -107,7 +107,7 @@ fn annotated_secrets(object: &Object) -> Vec<&str> {
 }
 
 /// Kinds that create Secrets from content in Git or in a secret store.
-fn makes_secrets(kind: &str) -> bool {
+fn creates_secrets(kind: &str) -> bool {
     matches!(
         kind,
         "Secret"

@@ -6,23 +6,23 @@ use super::unit::Unit;
 use crate::object::Object;
 
 /// A unit, and an object of it.
-type Place = (usize, usize);
+type ObjectIndex = (usize, usize);
 
 /// Units and their objects.
 #[derive(Default)]
-pub(super) struct World {
+pub(super) struct ClusterState {
     pub(super) units: Vec<Unit>,
-    /// Places of objects, by kind and name.
-    places: BTreeMap<(Box<str>, Box<str>), Vec<Place>>,
+    /// The indexes of objects, by kind and name.
+    by_name: BTreeMap<(Box<str>, Box<str>), Vec<ObjectIndex>>,
 }
 
-impl World {
+impl ClusterState {
     /// Adds a unit and returns its index.
     pub(super) fn add(&mut self, unit: Unit) -> usize {
         let at = self.units.len();
-        for (place, object) in unit.objects.iter().enumerate() {
+        for (index, object) in unit.objects.iter().enumerate() {
             let key = (object.kind().into(), object.name().into());
-            self.places.entry(key).or_default().push((at, place));
+            self.by_name.entry(key).or_default().push((at, index));
         }
         self.units.push(unit);
         at
@@ -30,9 +30,9 @@ impl World {
 
     /// Finds an object by a reference. Of two with the same name, the one found first.
     pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
-        let places = self.places.get(&(Box::from(kind), Box::from(name)))?;
+        let indexes = self.by_name.get(&(Box::from(kind), Box::from(name)))?;
         let objects = || {
-            let objects = places.iter();
+            let objects = indexes.iter();
             objects.filter_map(|(unit, at)| self.units.get(*unit)?.objects.get(*at))
         };
         let exact = objects().find(|it| it.namespace() == namespace);

@@ -8,7 +8,7 @@ use pleach::diff::{Ignore, Options, Salt};
 use pleach::load::WorkspaceConfig;
 
 #[derive(Clone, Debug, Args)]
-pub(super) struct Comparing {
+pub(super) struct ComparisonFlags {
     /// Ignore a field of all objects, a kind, or a field of a kind (repeatable): `metadata.labels["helm.sh/chart"]`,
     /// `Secret`, `Deployment:spec.replicas`, `**.caBundle`. Also `spec.diff.ignore` in pleach.yaml
     #[arg(long, value_name = "[KIND:]FIELD", value_parser = Ignore::parse)]
@@ -76,7 +76,7 @@ impl ReportFile {
     }
 }
 
-impl Comparing {
+impl ComparisonFlags {
     /// Whether a report shows objects that differ as a whole, and not only their fields.
     fn shows_objects(&self) -> bool {
         let mut reports = self.reports.iter();

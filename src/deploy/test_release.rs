@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 const TRIED_MAX: usize = 50;
 
 /// A chart and the inputs of its rendering.
-pub struct Trial {
+pub struct TestRelease {
     chart: Arc<LoadedChart>,
     values: Values,
     /// The values as written, in ascending order of precedence.
@@ -29,7 +29,7 @@ pub struct Trial {
     capabilities: Capabilities,
 }
 
-impl fmt::Debug for Trial {
+impl fmt::Debug for TestRelease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Trial {{ {} }}", self.name)
     }
@@ -51,17 +51,17 @@ impl ReleaseValue {
     }
 }
 
-impl Trial {
+impl TestRelease {
     /// A chart as installed. Errors: those of Helm for an invalid version of Kubernetes.
     pub(super) fn new(
         chart: &Arc<LoadedChart>,
         install: &Install<'_>,
         facts: &Facts,
         cluster: &Cluster,
-    ) -> Result<Trial, HelmError> {
+    ) -> Result<TestRelease, HelmError> {
         let capabilities =
             capabilities(install.kube_version, &install.api_versions, facts, cluster)?;
-        Ok(Trial {
+        Ok(TestRelease {
             chart: chart.clone(),
             values: install.values.clone(),
             written: install.written.to_vec(),
@@ -87,7 +87,7 @@ impl Trial {
             version: self.version,
             skip_schema_validation: self.skip_schema,
             trace: true,
-            places: true,
+            locations: true,
         };
         let rendered = self.render(&self.values, &options)?;
         let mut all = rendered.objects;
@@ -97,7 +97,7 @@ impl Trial {
 
     fn render(&self, values: &Values, options: &RenderOptions) -> Option<Rendered> {
         let release = Release::install(&self.name, &self.namespace);
-        let mut said = Warnings::default();
+        let mut diagnostics = Warnings::default();
         let capabilities = &self.capabilities;
         render(
             &self.chart,
@@ -105,7 +105,7 @@ impl Trial {
             &release,
             capabilities,
             options,
-            &mut said,
+            &mut diagnostics,
         )
         .ok()
     }
@@ -237,7 +237,7 @@ fn leaves(node: &Node, path: &mut Vec<String>, found: &mut Vec<ReleaseValue>) {
 }
 
 /// Values of the new release that had an effect before, but no longer do with another chart.
-pub fn lost_values(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
+pub fn lost_values(before: &TestRelease, after: &TestRelease) -> Vec<ReleaseValue> {
     let is_same = before.chart.metadata.version == after.chart.metadata.version
         && before.chart.metadata.name == after.chart.metadata.name;
     if is_same {
@@ -257,7 +257,7 @@ pub fn lost_values(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
 }
 
 /// Changed values whose change alone does not affect the output.
-pub fn idle_changes(before: &Trial, after: &Trial) -> Vec<ReleaseValue> {
+pub fn idle_changes(before: &TestRelease, after: &TestRelease) -> Vec<ReleaseValue> {
     let changed = after.leaves().into_iter();
     let changed = changed.filter(|it| before.value(&it.path) != after.value(&it.path));
     let changed: Vec<ReleaseValue> = changed.take(TRIED_MAX).collect();

@@ -15,19 +15,19 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
 }
 
 /// Adds the length and a checksum of the bytes. They detect damage, not intent: every run reads megabytes that are sealed.
-pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let seal = seal(&bytes);
+pub(super) fn add_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    let seal = checksum(&bytes);
     bytes.extend(seal);
     bytes
 }
 
 /// The argument of [`sealed`]; `None` for anything else.
-pub(super) fn opened(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn strip_checksum(bytes: &[u8]) -> Option<&[u8]> {
     let (body, found) = bytes.split_last_chunk()?;
-    (seal(body) == *found).then_some(body)
+    (checksum(body) == *found).then_some(body)
 }
 
-fn seal(bytes: &[u8]) -> [u8; 12] {
+fn checksum(bytes: &[u8]) -> [u8; 12] {
     let mut crc = Crc::new();
     crc.update(bytes);
     let mut seal = [0; 12];
