@@ -263,7 +263,7 @@ impl Reader<'_> {
     fn chart_reference(&self) -> Result<ChartReference, UnknownChart> {
         let node = &self.object.node;
         if let Some(spec) = node.at_keys(&["spec", "chart", "spec"]) {
-            return self.from_chart(spec, self.object.namespace());
+            return self.chart_spec_reference(spec, self.object.namespace());
         }
         let Some(reference) = node.at_keys(&["spec", "chartRef"]) else {
             let message = "the HelmRelease has no chart";
@@ -275,15 +275,15 @@ impl Reader<'_> {
             ("OCIRepository", Some(source)) => Ok(from_repository(source)),
             ("HelmChart", Some(source)) => {
                 let spec = source.node.get("spec").unwrap_or(&source.node);
-                self.from_chart(spec, source.namespace())
+                self.chart_spec_reference(spec, source.namespace())
             }
-            ("ExternalArtifact", _) => self.from_artifact(reference),
+            ("ExternalArtifact", _) => self.artifact_reference(reference),
             (kind, _) => Err(unseen(reference, kind, text(reference, &["name"]))),
         }
     }
 
     /// An ExternalArtifact, if an ArtifactGenerator of the repository copies the chart into it.
-    fn from_artifact(&self, reference: &Node) -> Result<ChartReference, UnknownChart> {
+    fn artifact_reference(&self, reference: &Node) -> Result<ChartReference, UnknownChart> {
         let (top, namespace) = (TreePath::root(), self.object.namespace());
         let located =
             self.own
@@ -310,7 +310,7 @@ impl Reader<'_> {
     }
 
     /// `spec.chart.spec`, or the spec of a HelmChart.
-    fn from_chart(&self, spec: &Node, namespace: &str) -> Result<ChartReference, UnknownChart> {
+    fn chart_spec_reference(&self, spec: &Node, namespace: &str) -> Result<ChartReference, UnknownChart> {
         let (name, version) = (text(spec, &["chart"]), text(spec, &["version"]));
         let version = Some(version).filter(|it| !matches!(*it, "" | "*"));
         let reference = spec.get("sourceRef").unwrap_or(spec);
