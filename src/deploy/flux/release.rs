@@ -310,7 +310,11 @@ impl Reader<'_> {
     }
 
     /// `spec.chart.spec`, or the spec of a HelmChart.
-    fn chart_spec_reference(&self, spec: &Node, namespace: &str) -> Result<ChartReference, UnknownChart> {
+    fn chart_spec_reference(
+        &self,
+        spec: &Node,
+        namespace: &str,
+    ) -> Result<ChartReference, UnknownChart> {
         let (name, version) = (text(spec, &["chart"]), text(spec, &["version"]));
         let version = Some(version).filter(|it| !matches!(*it, "" | "*"));
         let reference = spec.get("sourceRef").unwrap_or(spec);

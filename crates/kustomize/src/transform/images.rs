@@ -132,7 +132,7 @@ impl ImageIndex {
             if !parts.is_empty() {
                 index.all.push(at);
             }
-            index.put(at, parts);
+            index.insert(at, parts);
         }
         Ok(index)
     }
@@ -143,15 +143,15 @@ impl ImageIndex {
         resource: &mut Resource,
         specs: &[FieldSpec],
     ) -> Result<(), Diagnostic> {
-        self.put(at, parts(resource, specs)?);
+        self.insert(at, parts(resource, specs)?);
         Ok(())
     }
 
-    fn put(&mut self, at: usize, parts: BTreeSet<Box<str>>) {
+    fn insert(&mut self, at: usize, parts: BTreeSet<Box<str>>) {
         for part in parts {
-            let index = self.by_part.entry(part).or_default();
-            if index.last() != Some(&at) {
-                index.push(at);
+            let positions = self.by_part.entry(part).or_default();
+            if positions.last() != Some(&at) {
+                positions.push(at);
             }
         }
     }
@@ -159,21 +159,21 @@ impl ImageIndex {
     /// The resources that may use an image, in order. The index can only be used if the last part follows a slash, because a dot in the
     /// name may match any character.
     fn of_name(&self, name: &Name<'_>) -> Vec<usize> {
-        let sure = match name {
+        let exact = match name {
             Name::Plain(name) => {
                 let before = name.strip_suffix(last_part(name));
                 Some(*name).filter(|_| before.is_none_or(|it| !it.ends_with('.')))
             }
             Name::Pattern(_) => None,
         };
-        let Some(name) = sure else {
+        let Some(name) = exact else {
             return self.all.clone();
         };
-        let index = self.by_part.get(last_part(name));
-        let mut index = index.cloned().unwrap_or_default();
-        index.sort_unstable();
-        index.dedup();
-        index
+        let positions = self.by_part.get(last_part(name));
+        let mut positions = positions.cloned().unwrap_or_default();
+        positions.sort_unstable();
+        positions.dedup();
+        positions
     }
 }
 
