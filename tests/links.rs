@@ -470,3 +470,63 @@ fn charts_are_not_copied_through_a_link() {
     run(&root, &["vendor", "--copies", "--cache", cache], &[1, 2]);
     assert_kept(outside.path());
 }
+
+/// A chart whose template prints the content of all its other files.
+fn chart(folder: &Path) {
+    fs::create_dir_all(folder.join("templates")).unwrap();
+    let metadata = "{apiVersion: v2, name: web, version: 1.0.0}";
+    fs::write(folder.join("Chart.yaml"), metadata).unwrap();
+    let template =
+        "{{ range $name, $data := .Files }}{{ $name }}: {{ $data | toString }}\n{{ end }}";
+    fs::write(folder.join("templates/a.yaml"), template).unwrap();
+}
+
+/// As in Helm, unlike links in a workspace.
+#[test]
+fn links_of_a_local_chart_lead_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    chart(&root.join("web"));
+    fs::create_dir_all(root.join("shared/inner")).unwrap();
+    fs::write(root.join("shared/inner/a"), "1").unwrap();
+    fs::create_dir_all(root.join("web/charts")).unwrap();
+    fs::create_dir_all(root.join("library/templates")).unwrap();
+    let metadata = "{apiVersion: v2, name: library, version: 1.0.0, type: library}";
+    fs::write(root.join("library/Chart.yaml"), metadata).unwrap();
+    symlink("../../library", root.join("web/charts/library")).unwrap();
+    symlink("../shared/inner/a", root.join("web/file")).unwrap();
+    symlink("../shared", root.join("web/one")).unwrap();
+    symlink("one/inner", root.join("web/two")).unwrap();
+    let printed = run(root, &["template", "web"], &[0]);
+    let head = "---\n# Source: web/templates/a.yaml\n";
+    let files = "file: 1\none/inner/a: 1\ntwo/a: 1\n";
+    assert_eq!(printed, format!("{head}{files}"));
+}
+
+#[test]
+fn links_that_multiply_the_files_of_a_chart_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("web");
+    chart(&web);
+    for level in 0..24 {
+        let place = web.join(format!("files/l{level}"));
+        fs::create_dir_all(&place).unwrap();
+        for name in ["a", "b"] {
+            symlink(format!("../l{}", level + 1), place.join(name)).unwrap();
+        }
+    }
+    fs::create_dir_all(web.join("files/l24")).unwrap();
+    let printed = run(folder.path(), &["template", "web"], &[1]);
+    assert!(printed.contains("repeat more than 10000"), "{printed}");
+}
+
+#[test]
+fn links_of_a_chart_to_parent_folders_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("web");
+    chart(&web);
+    symlink(".", web.join("loop")).unwrap();
+    let printed = run(folder.path(), &["template", "web"], &[1]);
+    let error = "cannot read `loop`: it links to one of its parent folders";
+    assert!(printed.contains(error), "{printed}");
+}

@@ -24,7 +24,7 @@ use pleach::helm::{HelmError, HelmVersion, Warnings};
 use pleach::inflate::{self, Inflation};
 use pleach::load::{Cluster, cluster};
 use pleach::secret::conceal_with;
-use pleach::tree::TreePath;
+use pleach::tree::{Files, TreePath, Unlisted};
 
 /// The meaning of `--devel`: all versions, including pre-releases.
 const ANY_VERSION: &str = ">0.0.0-0";
@@ -292,12 +292,13 @@ fn find_chart(
 ) -> Result<Result<LoadedChart, HelmError>> {
     let path = current.join(chart);
     if path.is_dir() {
-        let folder = path.canonicalize()?;
-        let files = Folder::open(&folder)?;
-        let location = tree_path(&folder)?;
-        let loaded = pleach::helm::source::folder_files(&files, &TreePath::root())
+        let location = tree_path(&path.canonicalize()?)?;
+        // As in Helm, links of a chart may lead anywhere.
+        let files = Folder::open(Path::new("/"))?;
+        let loaded = pleach::helm::source::folder_files(&files, &location)
             .map_err(HelmError::from)
-            .and_then(|files| load(files, &location, version, warnings));
+            .and_then(|read| check_names(&files, &location).map(|()| read))
+            .and_then(|read| load(read, &location, version, warnings));
         return Ok(loaded);
     }
     if path.is_file() {
@@ -312,6 +313,21 @@ fn find_chart(
         let files = pleach::helm::source::folder_files(&tree, &TreePath::root())?;
         load(files, &location, version, warnings)
     }))
+}
+
+/// Fails if a file of the chart could not be listed: Helm would read it, or fail.
+fn check_names(files: &Folder, chart: &TreePath) -> Result<(), HelmError> {
+    let unlisted = files.unlisted();
+    let Some((path, reason)) = unlisted.first_key_value() else {
+        return Ok(());
+    };
+    let path = path.below(chart).unwrap_or_else(|| path.clone());
+    let reason = match reason {
+        Unlisted::Cycle => "it links to one of its parent folders",
+        Unlisted::NotUtf8 => "its name is not valid UTF-8",
+    };
+    let fault = Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {reason}"));
+    Err(HelmError::from(fault))
 }
 
 fn tree_path(path: &Path) -> Result<TreePath> {

@@ -7,45 +7,68 @@ use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{Node, parse_one};
 
+/// Files and folders that are read again through links. Without a limit, nested links would multiply them.
+const REPEATED_MAX: usize = 10_000;
+
 /// The files of a chart's folder that `.helmignore` does not exclude. Errors: `unreadable-file`.
 pub fn read_source(files: &dyn Files, folder: &TreePath) -> Result<Tree, Diagnostic> {
     let ignore = ignore_rules(files, folder)?;
     let mut tree = Tree::new();
     let mut open = Walk::new(files, folder.clone());
     while let Some(location) = open.next() {
-        let inner = location.below(folder).unwrap_or_else(TreePath::root);
-        let unreadable = |error| {
-            Diagnostic::error(
-                "unreadable-file",
-                format!("cannot read `{location}`: {error}"),
-            )
-            .class(Class::Unreadable)
-        };
-        for entry in files.list(&location).map_err(unreadable)? {
-            let path = inner.child(&entry.name);
-            let is_folder = entry.kind == EntryKind::Folder;
-            if *entry.name == *".git" || ignore.ignores(path.as_str(), is_folder) {
-                continue;
-            }
-            if is_folder {
-                open.add(folder.join(&path));
-            } else {
-                let bytes = files.read(&folder.join(&path)).map_err(|error| {
-                    Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
-                        .class(Class::Unreadable)
-                })?;
-                tree.insert(path, bytes);
-            }
+        for inner in read_folder(files, folder, &location, &ignore, &mut tree)? {
+            open.add(inner);
         }
     }
-    match open.into_repeated().first() {
-        None => Ok(tree),
-        Some(link) => {
-            let message = format!("`{link}` leads to another folder of the chart");
+    let once = tree.len();
+    let mut repeated = open.into_repeated();
+    let mut folders = 0;
+    while let Some(location) = repeated.pop() {
+        repeated.extend(read_folder(files, folder, &location, &ignore, &mut tree)?);
+        folders += 1;
+        if tree.len() - once + folders > REPEATED_MAX {
+            let message = format!(
+                "links to folders in `{folder}` repeat more than {REPEATED_MAX} files and folders"
+            );
             let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);
-            Err(fault.help("remove the link, or replace it with a copy"))
+            return Err(fault.help("remove links to folders that contain further links"));
         }
     }
+    Ok(tree)
+}
+
+/// Reads the files of one folder; returns its subfolders.
+fn read_folder(
+    files: &dyn Files,
+    chart: &TreePath,
+    location: &TreePath,
+    ignore: &Ignore,
+    tree: &mut Tree,
+) -> Result<Vec<TreePath>, Diagnostic> {
+    let inner = location.below(chart).unwrap_or_else(TreePath::root);
+    let unreadable = |path: &TreePath, error| {
+        Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {error}"))
+            .class(Class::Unreadable)
+    };
+    let mut folders = Vec::new();
+    let shown = match inner == TreePath::root() {
+        true => location,
+        false => &inner,
+    };
+    for entry in files.list(location).map_err(|it| unreadable(shown, it))? {
+        let path = inner.child(&entry.name);
+        let is_folder = entry.kind == EntryKind::Folder;
+        if *entry.name == *".git" || ignore.ignores(path.as_str(), is_folder) {
+            continue;
+        }
+        if is_folder {
+            folders.push(chart.join(&path));
+        } else {
+            let bytes = files.read(&chart.join(&path));
+            tree.insert(path.clone(), bytes.map_err(|it| unreadable(&path, it))?);
+        }
+    }
+    Ok(folders)
 }
 
 fn ignore_rules(files: &dyn Files, folder: &TreePath) -> Result<Ignore, Diagnostic> {
