@@ -239,7 +239,9 @@ const SUBCOMMANDS: [(&str, AddFlags); 23] = [
     ("hook", hook::Arguments::augment_args),
     ("build", build::Arguments::augment_args),
     ("template", |it| {
-        template::Arguments::augment_args(it).disable_version_flag(true)
+        let command = template::Arguments::augment_args(it);
+        // As in Helm, the last value of a flag applies.
+        command.disable_version_flag(true).args_override_self(true)
     }),
     ("verify", verify::Arguments::augment_args),
     ("vendor", vendor::Arguments::augment_args),
