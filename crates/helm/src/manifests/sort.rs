@@ -1,5 +1,6 @@
 //! Sorts documents in Helm's order of installation and output.
 
+use pleach_yaml::diag::{Source, Span};
 use pleach_yaml::tree::TreePath;
 
 use super::head::read_head;
@@ -21,6 +22,12 @@ pub(crate) struct Sorted {
     pub(crate) unknown_hooks: Vec<RenderedObject>,
 }
 
+/// The same location in the output of a template. The path of a template would name a file with other lines.
+fn in_output(span: &Span, path: &str) -> Span {
+    let source = Source::internal(&format!("<output of {path}>"), span.source.text.as_str());
+    Span::new(&source, span.range())
+}
+
 /// The objects and hooks of rendered files, sorted by kind; within a kind, in the order of paths.
 ///
 /// Errors: the first document that is not valid YAML or not a map.
@@ -35,7 +42,7 @@ pub(crate) fn sort(
         let path = TreePath::new(&file.path).unwrap_or_else(TreePath::root);
         let failed = |error: YamlError| HelmError {
             message: format!("YAML parse error on {}: {}", file.path, error.message),
-            span: error.span.map(Box::new),
+            span: error.span.map(|it| Box::new(in_output(&it, &file.path))),
         };
         let content = match String::from_utf8(file.content) {
             Ok(content) => content,
