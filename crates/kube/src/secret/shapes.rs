@@ -180,7 +180,13 @@ pub(super) fn merged(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
 /// A compiled pattern. Compiling takes longer than rendering a small chart, so each pattern is compiled when a text first contains the
 /// characters required by all its matches.
 fn compiled(pattern: &'static OnceLock<Regex>, text: &str) -> &'static Regex {
-    pattern.get_or_init(|| Regex::new(text).expect("the pattern is a constant"))
+    pattern.get_or_init(|| Regex::new(&ascii(text)).expect("the pattern is a constant"))
+}
+
+/// A pattern whose word boundaries are those of ASCII: with boundaries of Unicode, a text with other characters is searched much more
+/// slowly. They match wherever those of Unicode do next to a character of ASCII.
+fn ascii(text: &str) -> String {
+    text.replace(r"\b", r"(?-u:\b)")
 }
 
 fn whole_pattern() -> &'static Regex {
@@ -190,7 +196,8 @@ fn whole_pattern() -> &'static Regex {
 
 fn part_pattern() -> &'static Regex {
     static PATTERN: OnceLock<Regex> = OnceLock::new();
-    PATTERN.get_or_init(|| Regex::new(&PART_TEXTS.join("|")).expect("the patterns are constants"))
+    let pattern = || Regex::new(&ascii(&PART_TEXTS.join("|"))).expect("the patterns are constants");
+    PATTERN.get_or_init(pattern)
 }
 
 /// Whether a text, given in lower case, may match `WHOLE_TEXTS`.
