@@ -307,8 +307,34 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
     }
 }
 
-/// The first error of libyaml, with the line as counted by go-yaml v2.
+/// An error of libyaml that go-yaml does not have: in brackets, it reads `a:[` as the scalar `a:` and a list.
+const COLON: &str = "found unexpected ':'";
+
+/// The first error of go-yaml v2, with the line as it counts.
 fn libyaml_words(text: &[u8]) -> Option<String> {
+    match first_error(text) {
+        Some(words) if words.ends_with(COLON) => first_error(&without_colons(text)),
+        words => words,
+    }
+}
+
+/// The text with another character in place of each colon between a scalar and a bracket or comma.
+fn without_colons(text: &[u8]) -> Vec<u8> {
+    let mut changed = text.to_vec();
+    for (at, around) in text.windows(3).enumerate() {
+        let [before, b':', b',' | b'?' | b'[' | b']' | b'{' | b'}'] = around else {
+            continue;
+        };
+        let is_scalar = !before.is_ascii_whitespace() && !b",?[]{}\"'".contains(before);
+        if let (true, Some(colon)) = (is_scalar, changed.get_mut(at + 1)) {
+            *colon = b'_';
+        }
+    }
+    changed
+}
+
+/// The first error of libyaml, with the line as counted by go-yaml v2.
+fn first_error(text: &[u8]) -> Option<String> {
     // The library panics for a block scalar that ends with the file, and for an empty tag before a comma.
     if text.windows(2).any(|it| it == b"!,") {
         return None;

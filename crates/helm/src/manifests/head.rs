@@ -177,6 +177,10 @@ mod tests {
                 format!("{convert} yaml: map merge requires map or sequence of maps as the value"),
             ),
             (
+                "a: [map[b:[c] d:{e}]]",
+                format!("{convert} yaml: did not find expected ',' or ']'"),
+            ),
+            (
                 "a: 'x",
                 format!("{convert} yaml: found unexpected end of stream"),
             ),
