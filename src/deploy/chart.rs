@@ -352,9 +352,18 @@ fn objects_of(content: &str, path: &str) -> Vec<Object> {
     documents.into_iter().map(Object::new).collect()
 }
 
+/// Helm's error, with help for dependencies that an engine would pull.
+pub(super) fn helm_fault(error: HelmError) -> Diagnostic {
+    let fault = crate::inflate::diagnostic(error);
+    match fault.message.contains("missing in charts/ directory") {
+        true => fault.help("run `pleach vendor` to pull and pin the charts that it depends on"),
+        false => fault,
+    }
+}
+
 /// A chart's error as a note on the unit that installs it.
 pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnostic {
-    let fault = crate::inflate::diagnostic(error);
+    let fault = helm_fault(error);
     let mut note = Diagnostic::warning(
         "not-deployed",
         format!(
@@ -363,6 +372,7 @@ pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnosti
         ),
     )
     .at(at);
+    note.help = fault.help;
     note.related
         .extend(fault.span.map(|it| (it, "in the chart".to_string())));
     note

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::chart::{ChartLocation, Charts, Facts, Install, install};
+use super::chart::{ChartLocation, Charts, Facts, Install, helm_fault, install};
 use super::entry::own_source;
 use super::expand::Expansion;
 use super::flux::plain;
@@ -133,6 +133,9 @@ fn render(
             let mut note = Diagnostic::warning("not-deployed", message)
                 .at(beginning(files, &folder.child("Chart.yaml")))
                 .help("add the Application or HelmRelease that installs it to the repository");
+            if !fault.help.is_empty() {
+                note.help = fault.help;
+            }
             note.severity = Severity::Note;
             note.related
                 .extend(fault.span.map(|it| (it, "in the chart".to_string())));
@@ -167,7 +170,7 @@ fn default_objects(
         written: &[],
     };
     let installed =
-        install(&chart, &release, &facts, cluster).map_err(crate::inflate::diagnostic)?;
+        install(&chart, &release, &facts, cluster).map_err(helm_fault)?;
     let mut objects = installed.applied(true, true);
     for object in &mut objects {
         facts.default_namespace(object, NAMESPACE);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::RenderContext;
 use super::source::{Built, Source};
 use crate::chart::Request;
-use crate::deploy::chart::{ChartLocation, Install, install};
+use crate::deploy::chart::{self, ChartLocation, Install, install};
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
 use crate::deploy::sync::{flag, items, text};
@@ -129,7 +129,7 @@ pub(super) fn build(
 }
 
 fn helm_fault(error: HelmError, at: &Node) -> Diagnostic {
-    let fault = crate::inflate::diagnostic(error);
+    let fault = chart::helm_fault(error);
     match fault.span {
         Some(_) => fault,
         None => fault.at(at),
