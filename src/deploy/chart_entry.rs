@@ -169,8 +169,7 @@ fn default_objects(
         api_versions: Vec::new(),
         written: &[],
     };
-    let installed =
-        install(&chart, &release, &facts, cluster).map_err(helm_fault)?;
+    let installed = install(&chart, &release, &facts, cluster).map_err(helm_fault)?;
     let mut objects = installed.applied(true, true);
     for object in &mut objects {
         facts.default_namespace(object, NAMESPACE);

@@ -1,6 +1,7 @@
 //! Finds entries, where engines begin: folders that a Kustomization or FluxInstance of the repository syncs, and folders and charts
 //! that nothing in the repository refers to.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Options;
@@ -45,7 +46,10 @@ pub(super) fn expand_all(
         .iter()
         // The folder that a FluxInstance syncs already is an entry.
         .filter(|it| it.kind != SyncKind::FluxInstance)
-        .filter(|it| !covered.contains(&it.file) && !is_disabled(&it.file, scan, &covered))
+        .filter(|it| {
+            !covered.contains(&it.file)
+                && !is_disabled(&it.file, scan, |file| covered.contains(file))
+        })
         .collect();
     let loose = unapplied_folders(files, scan, options, &charts, &open, diagnostics);
     entries.extend(loose);
@@ -140,7 +144,10 @@ fn unapplied_folders(
     let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
     let rest: Vec<&Declared> = applied
         .into_iter()
-        .filter(|it| !covered.contains(&it.file) && !is_disabled(&it.file, scan, &covered))
+        .filter(|it| {
+            !covered.contains(&it.file)
+                && !is_disabled(&it.file, scan, |file| covered.contains(file))
+        })
         .collect();
     entries.extend(unapplied_folders_of_repository(
         files,
@@ -155,16 +162,21 @@ fn unapplied_folders(
 }
 
 /// Whether a file is below the folder of an applied kustomization that does not list it, so it is disabled.
-fn is_disabled(file: &TreePath, scan: &Scan, covered: &BTreeSet<&TreePath>) -> bool {
-    let mut above = file.parent().and_then(|it| it.parent());
+fn is_disabled(file: &TreePath, scan: &Scan, is_covered: impl Fn(&TreePath) -> bool) -> bool {
+    let folder = file.parent().and_then(|it| kustomization_above(&it, scan));
+    folder.is_some_and(|it| FILE_NAMES.iter().any(|name| is_covered(&it.child(name))))
+}
+
+/// The closest folder above that has a kustomization.
+fn kustomization_above(folder: &TreePath, scan: &Scan) -> Option<TreePath> {
+    let mut above = folder.parent();
     while let Some(folder) = above {
         if scan.kustomizations.contains(&folder) {
-            let mut names = FILE_NAMES.iter().map(|it| folder.child(it));
-            return names.any(|it| covered.contains(&it));
+            return Some(folder);
         }
         above = folder.parent();
     }
-    false
+    None
 }
 
 /// The folders that a sync object obviously refers to.
@@ -207,10 +219,10 @@ fn unapplied_folders_of_repository(
             (folder, expansion, own)
         },
     );
-    // Objects that lead to most others come first.
-    candidates.sort_by(|a, b| {
-        let count = |it: &Expansion<'_>| it.units().len();
-        count(&b.1).cmp(&count(&a.1)).then_with(|| a.0.cmp(&b.0))
+    // Objects that lead to most others come first, but a kustomization comes before the files below it that it does not list.
+    candidates.sort_by_cached_key(|(folder, expansion, _)| {
+        let is_below = kustomization_above(folder, scan).is_some();
+        (is_below, Reverse(expansion.units().len()), folder.clone())
     });
     let mut covered: BTreeSet<TreePath> = BTreeSet::new();
     let mut kept = Vec::new();
@@ -218,7 +230,8 @@ fn unapplied_folders_of_repository(
         let mut own = open
             .iter()
             .filter(|it| scan.outermost(&it.file).contains(&folder));
-        if own.any(|it| !covered.contains(&it.file)) {
+        let is_covered = |it: &TreePath| covered.contains(it);
+        if own.any(|it| !is_covered(&it.file) && !is_disabled(&it.file, scan, is_covered)) {
             let read = expansion.units().iter().map(|it| &it.read_set.files);
             covered.extend(read.flatten().cloned());
             kept.push((folder, expansion, earlier));
