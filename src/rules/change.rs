@@ -1,9 +1,10 @@
 //! Rules about how the objects of an environment change.
 
 use super::Rule;
-use crate::diag::{Diagnostic, Source, Span};
+use crate::diag::{Diagnostic, Span};
 use crate::diff::Pair;
 use crate::object::{Object, ObjectId};
+use crate::secret::conceal_span;
 use crate::yaml::FieldPath;
 
 /// A rule about changes of an environment.
@@ -44,17 +45,10 @@ impl Finding {
             ..Diagnostic::error(self.danger.code, self.message.as_str())
         }
         .at(match location.unwrap_or(&self.span) {
-            span if self.id.kind.eq_ignore_ascii_case("Secret") => concealed(span),
+            span if self.id.kind.eq_ignore_ascii_case("Secret") => conceal_span(span),
             span => span.clone(),
         })
     }
-}
-
-/// The line without its content, for excerpts.
-fn concealed(span: &Span) -> Span {
-    let lines = "\n".repeat(span.position().line.saturating_sub(1));
-    let end = lines.len();
-    Span::new(&Source::new(span.path().clone(), lines), end..end)
 }
 
 /// A change of an environment, as input of rules.

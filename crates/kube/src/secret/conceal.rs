@@ -48,6 +48,16 @@ pub fn conceal_with(diagnostics: Diagnostics, quoted: &[Arc<Source>]) -> Diagnos
     list.collect()
 }
 
+/// The same location in a source whose secrets are masked.
+pub fn conceal_span(span: &Span) -> Span {
+    let span = span.outermost();
+    let mask = Mask::new(&span.source, &[]);
+    match &mask.masked {
+        Some(masked) => moved(&span, masked, &mask.ranges),
+        None => span,
+    }
+}
+
 #[derive(Default)]
 struct Masks {
     /// By the address of the source, which is kept alive so that the address stays unique.
@@ -120,7 +130,11 @@ impl Masks {
 impl Mask {
     /// The secrets in a source, and values masked elsewhere that it contains.
     fn new(source: &Arc<Source>, quoted: &[Arc<Mask>]) -> Mask {
-        let mut ranges = secret_ranges(source);
+        // Asterisks are not valid YAML, in which secrets are found.
+        let mut ranges = match source.is_masked() {
+            true => Vec::new(),
+            false => secret_ranges(source),
+        };
         for value in quoted.iter().flat_map(|it| &it.values) {
             if value.len() >= QUOTED_ONLY {
                 let found = source.text.match_indices(value.as_str());
@@ -138,7 +152,7 @@ impl Mask {
         let values = values.collect();
         let is_clean = ranges.is_empty();
         let text = || masked(&source.text, &ranges);
-        let masked = (!is_clean).then(|| Source::new(source.path.clone(), text()));
+        let masked = (!is_clean).then(|| Source::masked(source.path.clone(), text()));
         Mask {
             masked,
             ranges,

@@ -13,7 +13,7 @@ mod redact;
 mod references;
 mod shapes;
 
-pub use conceal::{conceal, conceal_with, quoted};
+pub use conceal::{conceal, conceal_span, conceal_with, quoted};
 pub use locations::{hide, hide_field, is_open_key, is_secret};
 pub use names::is_secret_name;
 pub use redact::redact;

@@ -15,6 +15,7 @@ pub struct Source {
     pub text: String,
     /// The location of an embedded text, such as an inline patch.
     inside: Option<Inside>,
+    is_masked: bool,
 }
 
 /// The location of an embedded text in its file.
@@ -34,7 +35,23 @@ impl Source {
             path,
             text: text.into(),
             inside: None,
+            is_masked: false,
         })
+    }
+
+    /// A file whose secrets were replaced by other characters, for excerpts.
+    pub fn masked(path: TreePath, text: impl Into<String>) -> Arc<Source> {
+        Arc::new(Source {
+            path,
+            text: text.into(),
+            inside: None,
+            is_masked: true,
+        })
+    }
+
+    /// Whether its secrets were replaced: see [`Source::masked`].
+    pub fn is_masked(&self) -> bool {
+        self.is_masked
     }
 
     /// A text that is itself a value in a file. `lines` contains the byte of the file where each line begins; it is empty if only
@@ -48,6 +65,7 @@ impl Source {
             path: inside.host.path().clone(),
             text: text.into(),
             inside: Some(inside),
+            is_masked: false,
         })
     }
 
