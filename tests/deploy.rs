@@ -245,6 +245,11 @@ fn commands_work_in_a_repository_without_a_workspace() {
         pleach(&["affected", "--depth", "objects"], 0),
         "clusters/prod: HelmRelease shop/web\nclusters/prod: Kustomization flux-system/flux-system\n"
     );
+    // A revision is not a file.
+    assert_eq!(
+        pleach(&["affected", "HEAD"], 0),
+        "`HEAD` is treated as a changed file; to compare revisions, use `--since HEAD`\n"
+    );
     let json = pleach(&["affected", "--depth", "objects", "-o", "json"], 0);
     assert!(
         json.contains(r#"{"environment": "clusters/prod", "kind": "HelmRelease", "namespace": "shop", "name": "web"}"#),

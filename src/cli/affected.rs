@@ -208,6 +208,12 @@ fn inputs(files: &dyn Files, root: &TreePath) -> Vec<TreePath> {
     folders.iter().map(|it| root.join(it)).collect()
 }
 
+/// Whether a name without a path is a branch, tag or commit. A removed file with such a name is rare.
+fn is_revision(repository: &Repository, name: &str) -> bool {
+    let may_be = !name.contains(['/', '.', ' ']);
+    may_be && matches!(repository.revision(name), Ok(Some(_)))
+}
+
 /// Whether a name looks like two revisions: `main..HEAD`.
 fn is_range(name: &str) -> bool {
     name.contains("..") && !name.split('/').any(|it| it == "..")
@@ -237,9 +243,10 @@ fn named_files(
         changes.mention(&path);
     }
     let after: SharedFiles = Arc::new(WorkTree::open(repository)?);
-    for name in names.iter().filter(|it| is_range(it)) {
+    for name in &names {
         let path = above.resolve(name);
-        if path.is_some_and(|it| matches!(after.kind(&it), Ok(None))) {
+        let is_absent = path.is_some_and(|it| matches!(after.kind(&it), Ok(None)));
+        if is_absent && (is_range(name) || is_revision(repository, name)) {
             output::note(&format!(
                 "`{name}` is treated as a changed file; to compare revisions, use `--since {name}`\n"
             ));
