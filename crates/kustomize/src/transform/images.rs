@@ -235,8 +235,12 @@ fn each_container(
     for entry in entries.into_iter().flatten() {
         // Depth first. kustomize visits every map, because custom resources may contain pod templates anywhere.
         each_container(&mut entry.value, set)?;
+        // Most values are no lists, which is quicker to see than the key.
+        let Some(containers) = entry.value.as_sequence_mut() else {
+            continue;
+        };
         if matches!(entry.key.as_str(), Some("containers" | "initContainers")) {
-            for container in entry.value.as_sequence_mut().into_iter().flatten() {
+            for container in containers {
                 set_container(container, set)?;
             }
         }
