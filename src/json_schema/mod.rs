@@ -118,7 +118,7 @@ impl Schemas {
         Some(self.rooted(json!({"$ref": reference})))
     }
 
-    /// All names that [`of`](Schemas::of) accepts.
+    /// All names that [`get`](Schemas::get) accepts.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let kinds = self.kinds.iter().flat_map(|it| it.names());
         kinds.chain(OWN)

@@ -59,7 +59,7 @@ pub(super) fn from_node(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic
 }
 
 /// The text of a string that the round trip does not change and that is printed without quotes. `None` for any other value; faster
-/// than [`of`].
+/// than [`from_node`].
 pub(super) fn plain_word(node: &Node) -> Option<&str> {
     let word = node.as_str().filter(|it| is_plain_word(it))?;
     // A folded block is printed and parsed again.
