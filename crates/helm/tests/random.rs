@@ -95,6 +95,8 @@ fn prints_address(outcome: &Outcome) -> bool {
         Err(error) => error.clone(),
     };
     let text = text.to_lowercase();
+    // `urlquery` escapes the colon and the bracket.
+    let text = text.replace("%3a", ":").replace("%29", ")");
     // The verb `%d` shows the key as a wrong type, and `%x` prints it as digits.
     let keys = [
         "capabilities:0x",
