@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::diff::{Depth, salt};
+use super::repository_files::addresses;
 use super::session::directory;
-use super::tree::addresses;
 use super::{Global, Outcome, cache, output, revision};
 use pleach::affected::{Affected, affected, kustomizations};
 use pleach::chart::{Lock, RemotePin};

@@ -5,8 +5,8 @@ use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
 use super::diff::Depth;
+use super::repository_files::NOTHING_DEPLOYED;
 use super::session::{Session, no_workspace};
-use super::tree::NOTHING_DEPLOYED;
 use super::tree_slices::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, cache, output};
 use pleach::load::WorkspaceConfig;

@@ -26,6 +26,7 @@ mod promote;
 mod publish;
 mod removed;
 mod render;
+mod repository_files;
 mod revision;
 mod schema;
 mod selection;

@@ -1,22 +1,19 @@
 //! `pleach tree`: the deployed units and objects.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::{Global, Outcome, cache, output, revision, session};
+use super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
+use super::{Global, Outcome, cache, output, session};
 use pleach::deploy::Deployment;
 use pleach::diag::nearest;
-use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::load::WorkspaceConfig;
 use pleach::report::{deployment, deployment_json, deployment_yaml};
-use pleach::tree::{Files, TreePath};
+use pleach::tree::TreePath;
 use pleach::workspace_diff::{deployed, deployed_from, sync_folder};
 use pleach::{Options, compile};
-
-pub(super) const NOTHING_DEPLOYED: &str = "found no Kustomization or HelmRelease of Flux, and no Application or ApplicationSet of Argo CD";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -68,31 +65,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         };
         return print(found, arguments, global, &display);
     }
-    let repository = Repository::find(&current).ok().map(Arc::new);
-    let (files, root): (Box<dyn Files>, _) = match (&repository, &arguments.at) {
-        (Some(repository), Some(name)) => {
-            let files = revision::open(repository, name, "revision")?;
-            (Box::new(files), repository.root())
-        }
-        (Some(repository), None) => (Box::new(WorkTree::open(repository)?), repository.root()),
-        (None, Some(_)) => bail!("`--at` requires a Git repository"),
-        (None, None) => (Box::new(Folder::open(&current)?), &*current),
-    };
-    let urls = repository.as_deref().map(addresses).unwrap_or_default();
-    let found = deployed(&*files, &urls, cache::open(global));
-    if let Some(repository) = &repository {
-        repository.failure()?;
-    }
-    let display = |path: &TreePath| shown(root, &current, path);
+    let repository = RepositoryFiles::open(&current, arguments.at.as_deref())?;
+    let found = deployed(&*repository.files, &repository.urls, cache::open(global));
+    repository.failure()?;
+    let display = |path: &TreePath| shown(&repository.root, &current, path);
     print(found, arguments, global, &display)
-}
-
-/// The addresses of the remotes of a repository.
-pub(super) fn addresses(repository: &Repository) -> Vec<String> {
-    let asked = repository.query(&["config", "--get-regexp", r"^remote\..*\.url$"]);
-    let lines = asked.ok().flatten().unwrap_or_default();
-    let urls = lines.lines().filter_map(|it| it.split_once(' '));
-    urls.map(|it| it.1.to_string()).collect()
 }
 
 fn shown(root: &Path, current: &Path, path: &TreePath) -> String {

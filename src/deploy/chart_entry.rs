@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chart::{ChartLocation, Charts, Facts, Install, helm_fault, install};
-use super::entry::own_source;
+use super::entry::own_urls;
 use super::expand::Expansion;
-use super::flux::plain;
+use super::flux::OwnSource;
 use super::scan::{Scan, addresses};
 use super::sync::SyncKind;
 use super::unit::{ChartTitle, Entry, Unit};
@@ -22,6 +22,8 @@ use pleach_helm::values::Values;
 
 /// The namespace of `helm install` without options.
 const NAMESPACE: &str = "default";
+
+const INSTALL: &str = "add the Application or HelmRelease that installs it to the repository";
 
 /// A chart that may be an entry, and what was found when it was followed.
 struct Candidate {
@@ -82,8 +84,14 @@ fn follow(
 ) -> Option<Vec<Unit>> {
     let cluster = options.cluster(folder);
     let (title, objects) = render(files, folder, charts, cluster, diagnostics)?;
-    let mut own = own_source(None, scan, options);
-    own.urls = known_urls(scan, options, &objects);
+    let mut written = scan.urls.clone();
+    for object in &objects {
+        addresses(&object.node, &mut written);
+    }
+    let own = OwnSource {
+        reference: None,
+        urls: own_urls(options, &written),
+    };
     let recorded = Recorded::new(files);
     // Only to record the files that the objects depend on: the chart is already loaded.
     _ = folder_files(&recorded, folder);
@@ -131,11 +139,11 @@ fn render(
                 fault.message
             );
             let mut note = Diagnostic::warning("not-deployed", message)
-                .at(beginning(files, &folder.child("Chart.yaml")))
-                .help("add the Application or HelmRelease that installs it to the repository");
-            if !fault.help.is_empty() {
-                note.help = fault.help;
-            }
+                .at(beginning(files, &folder.child("Chart.yaml")));
+            note.help = match fault.help.is_empty() {
+                true => vec![INSTALL.to_string()],
+                false => fault.help,
+            };
             note.severity = Severity::Note;
             note.related
                 .extend(fault.span.map(|it| (it, "in the chart".to_string())));
@@ -175,14 +183,4 @@ fn default_objects(
         facts.default_namespace(object, NAMESPACE);
     }
     Ok((chart, objects))
-}
-
-/// The addresses of the repository that its files or the objects of a chart contain.
-fn known_urls(scan: &Scan, options: &Options<'_>, objects: &[Object]) -> Vec<String> {
-    let mut found = scan.urls.clone();
-    for object in objects {
-        addresses(&object.node, &mut found);
-    }
-    let urls = options.urls.iter().map(|it| plain(it));
-    urls.filter(|it| found.contains(it)).collect()
 }

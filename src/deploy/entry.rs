@@ -94,13 +94,17 @@ fn is_bootstrapped(object: &Object, folder: &TreePath) -> bool {
     object.name() == "flux-system" || *folder != TreePath::root()
 }
 
-/// The known addresses of the repository: that of the source of an entry, and those from the caller.
-pub(super) fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
+/// The addresses of the repository among some of its files. In a fork or mirror, the files contain a different address.
+pub(super) fn own_urls(options: &Options<'_>, written: &BTreeSet<String>) -> Vec<String> {
     let urls = options.urls.iter().map(|it| plain(it));
+    urls.filter(|it| written.contains(it)).collect()
+}
+
+/// The known addresses of the repository: that of the source of an entry, and those from the caller.
+fn own_source(entry: Option<&Object>, scan: &Scan, options: &Options<'_>) -> OwnSource {
     let mut own = OwnSource {
         reference: None,
-        // In a fork or mirror, the files contain a different address.
-        urls: urls.filter(|it| scan.urls.contains(it)).collect(),
+        urls: own_urls(options, &scan.urls),
     };
     if let Some(reference) = entry.and_then(|it| it.node.at_keys(&["spec", "sourceRef"])) {
         let (kind, name) = (text(reference, &["kind"]), text(reference, &["name"]));

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
+use super::super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
 use super::super::selection::Selection;
 use super::super::session::{self, Session};
-use super::super::tree::{NOTHING_DEPLOYED, addresses};
 use super::super::{Global, Outcome, cache};
 use super::demands;
 use pleach::check;
 use pleach::compare::DeployedOrigins;
 use pleach::diag::{Diagnostics, Source, nearest};
-use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::tree::{Files, TreePath};
 use pleach::workspace_diff::repository_origins;
 
@@ -25,18 +24,10 @@ pub(super) fn check(
     if selection.out.is_some() {
         bail!("`--out` needs a workspace, and there is no `pleach.yaml` here");
     }
-    let repository = Repository::find(&session.root)
-        .ok()
-        .map(std::sync::Arc::new);
-    let urls = repository.as_deref().map(addresses).unwrap_or_default();
-    let files: Box<dyn Files> = match &repository {
-        Some(repository) => Box::new(WorkTree::open(repository)?),
-        None => Box::new(Folder::open(&session.root)?),
-    };
-    let checked = findings(&*files, &urls, &selection.environments, global)?;
-    if let Some(repository) = &repository {
-        repository.failure()?;
-    }
+    let repository = RepositoryFiles::open(&session.root, None)?;
+    let (files, urls) = (&*repository.files, &repository.urls);
+    let checked = findings(files, urls, &selection.environments, global)?;
+    repository.failure()?;
     if checked.entries.is_empty() {
         bail!(
             "{}, and {NOTHING_DEPLOYED}; create a workspace with `pleach init`",

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::super::output;
+use super::super::repository_files::addresses;
 use super::super::revision::{self, or_head};
 use super::super::session::virtual_path;
-use super::super::tree::addresses;
 use pleach::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use pleach::kustomize::FILE_NAMES;
 use pleach::layout::WORKSPACE;

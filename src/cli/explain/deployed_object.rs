@@ -1,23 +1,20 @@
 //! The origins of values in deployed objects that are not in a file: the output of charts and kustomizations.
 
-use std::sync::Arc;
-
 use anyhow::{Result, bail};
 
+use super::super::repository_files::RepositoryFiles;
 use super::super::session::{self, Session};
-use super::super::tree::addresses;
 use super::super::{Global, Outcome, cache};
 use super::Form;
 use super::subject::{no_field, no_object, options, print_subject, short_name, whole_name};
 use crate::cli::diff::salt;
 use pleach::deploy::Status;
 use pleach::diag::{Span, nearest};
-use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::load::WorkspaceConfig;
 use pleach::object::Object;
 use pleach::provenance::{Cause, Provenance, explain_deployed, find_field, has_name};
 use pleach::report::Subject;
-use pleach::tree::{Files, TreePath};
+use pleach::tree::TreePath;
 use pleach::workspace_diff::{NamedUnit, repository_units, sync_folder, workspace_units};
 
 /// A deployed object, and the unit that deploys it.
@@ -103,12 +100,7 @@ pub(super) fn of_repository(
     form: Form,
     global: &Global,
 ) -> Result<Outcome> {
-    let repository = Repository::find(&session.root).ok().map(Arc::new);
-    let urls = repository.as_deref().map(addresses).unwrap_or_default();
-    let files: Box<dyn Files> = match &repository {
-        Some(repository) => Box::new(WorkTree::open(repository)?),
-        None => Box::new(Folder::open(&session.root)?),
-    };
+    let RepositoryFiles { files, urls, .. } = RepositoryFiles::open(&session.root, None)?;
     let units = repository_units(&*files, &urls, cache::open(global));
     if units.is_empty() {
         bail!(

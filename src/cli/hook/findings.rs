@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::cli::check::lint;
 use crate::cli::diff::Depth;
 use crate::cli::{Global, cache};
-use pleach::diag::Diagnostics;
+use pleach::diag::{Diagnostic, Diagnostics};
 use pleach::layout::BASE;
 use pleach::load::{self, Scope, claim_files, environment_folder};
 use pleach::tree::Files;
@@ -64,14 +64,15 @@ pub(super) fn new_findings(
         return found;
     }
     let known = render(before).map(|it| lint(&it, before, depth, global));
-    let known: BTreeSet<_> = known
-        .iter()
-        .flatten()
-        .map(|it| (it.code, &it.message))
-        .collect();
+    let new = without_known(found, &known.unwrap_or_default());
     let reported: Vec<_> = compiled.diagnostics.iter().collect();
-    let is_new = |it: &&pleach::diag::Diagnostic| {
-        !known.contains(&(it.code, &it.message)) && !reported.contains(it)
-    };
-    found.iter().filter(is_new).cloned().collect()
+    let is_reported = |it: &Diagnostic| reported.contains(&it);
+    new.into_iter().filter(|it| !is_reported(it)).collect()
+}
+
+/// The findings that HEAD does not have yet. Their lines may differ.
+pub(super) fn without_known(found: Diagnostics, known: &Diagnostics) -> Diagnostics {
+    let known: BTreeSet<_> = known.iter().map(|it| (it.code, &it.message)).collect();
+    let is_new = |it: &Diagnostic| !known.contains(&(it.code, &it.message));
+    found.into_iter().filter(is_new).collect()
 }

@@ -48,9 +48,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         true => Session::open(global)?,
         false => Session::open_any(global)?,
     };
-    if !session.is_workspace() {
-        return super::repository::run(&session, global);
-    }
     let repository = Repository::find(&session.root)?;
     let root = session.below(repository.root())?;
     let Index {
@@ -63,6 +60,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(session.report(&unmerged));
     }
     let changes = staged(&head, &index, &root)?;
+    if !session.is_workspace() {
+        return match changes.is_empty() {
+            true => Ok(clean("no files are staged")),
+            false => super::repository::run(&session, &repository, [&head, &index], global),
+        };
+    }
     let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
     let kind = after.kind(&TreePath::root().child(WORKSPACE));
     repository.failure()?;
@@ -150,7 +153,7 @@ fn checked(scope: &Scope, number: usize) -> String {
 }
 
 /// Unmerged files of the workspace, from which no tree can be rendered.
-pub(super) fn unmerged_files(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
+fn unmerged_files(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let own = unmerged.iter().filter_map(|it| it.below(root));
     let fault = |path: TreePath| {
         let span = Span::new(&Source::new(path, ""), 0..0);
@@ -163,7 +166,7 @@ pub(super) fn unmerged_files(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> 
 }
 
 /// The staged files, by paths below the workspace.
-pub(super) fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
+fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes> {
     let workspace = WorkspaceConfig::read(&Below::new(index, root.clone())).ok();
     let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
     inputs.extend(input_folders());

@@ -1,0 +1,60 @@
+//! The files of a repository without a workspace, from which Flux and Argo CD deploy.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+
+use super::revision;
+use pleach::disk::{Folder, Repository, WorkTree};
+use pleach::tree::Files;
+
+/// The second part of the error for a repository from which nothing is deployed.
+pub(super) const NOTHING_DEPLOYED: &str = "found no Kustomization or HelmRelease of Flux, and no Application or ApplicationSet of Argo CD";
+
+pub(super) struct RepositoryFiles {
+    repository: Option<Arc<Repository>>,
+    pub(super) files: Box<dyn Files>,
+    /// The top folder of the repository, or the folder itself outside of Git.
+    pub(super) root: PathBuf,
+    /// The addresses of its remotes.
+    pub(super) urls: Vec<String>,
+}
+
+impl RepositoryFiles {
+    /// Opens the work tree or a revision of the repository that contains a folder; outside of Git, the folder.
+    pub(super) fn open(folder: &Path, revision: Option<&str>) -> Result<RepositoryFiles> {
+        let repository = Repository::find(folder).ok().map(Arc::new);
+        let files: Box<dyn Files> = match (&repository, revision) {
+            (Some(repository), Some(name)) => {
+                Box::new(revision::open(repository, name, "revision")?)
+            }
+            (Some(repository), None) => Box::new(WorkTree::open(repository)?),
+            (None, Some(_)) => bail!("`--at` requires a Git repository"),
+            (None, None) => Box::new(Folder::open(folder)?),
+        };
+        let root = repository.as_deref().map_or(folder, Repository::root);
+        Ok(RepositoryFiles {
+            files,
+            root: root.to_path_buf(),
+            urls: repository.as_deref().map(addresses).unwrap_or_default(),
+            repository,
+        })
+    }
+
+    /// Fails if Git could not read a file.
+    pub(super) fn failure(&self) -> Result<()> {
+        match &self.repository {
+            Some(repository) => Ok(repository.failure()?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The addresses of the remotes of a repository.
+pub(super) fn addresses(repository: &Repository) -> Vec<String> {
+    let asked = repository.query(&["config", "--get-regexp", r"^remote\..*\.url$"]);
+    let lines = asked.ok().flatten().unwrap_or_default();
+    let urls = lines.lines().filter_map(|it| it.split_once(' '));
+    urls.map(|it| it.1.to_string()).collect()
+}
