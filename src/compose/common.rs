@@ -3,6 +3,7 @@
 use crate::diag::{Diagnostics, Severity};
 use crate::kustomize::{self, Options};
 use crate::object::Object;
+use crate::patch::set_emitted_form;
 use crate::tree::{Tree, TreePath};
 use crate::yaml::{Mapping, Node, map};
 
@@ -39,13 +40,15 @@ pub(super) fn empty_kustomization() -> Mapping {
 
 /// Adds the labels and annotations to the objects, as a kustomization does.
 pub(crate) fn apply_common_metadata(
-    objects: Vec<Object>,
+    mut objects: Vec<Object>,
     common: &CommonMetadata,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Object> {
     if common.is_empty() {
         return objects;
     }
+    let nodes = objects.iter_mut().map(|it| &mut it.node);
+    nodes.for_each(set_emitted_form);
     let mut fields = empty_kustomization();
     for entry in common.fields() {
         fields.insert(entry.key, entry.value);

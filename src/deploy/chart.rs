@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::locations::Locations;
+use super::installed::{Installed, Parser, objects_of};
 use super::metadata::set_namespace;
 use super::sync::{items, text};
 use super::{Cluster, Options};
 use crate::chart::Request;
-use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::inflate::load_folder;
 use crate::object::Object;
 use crate::schema::Schemas;
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Node, duplicate_key, parse};
-use pleach_helm::manifests::{HookEvent, Rendered, RenderedObject, hook_events};
+use crate::yaml::Node;
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::Values;
 use pleach_helm::{
@@ -207,44 +206,7 @@ pub(super) struct Install<'a> {
     pub(super) api_versions: Vec<String>,
     /// Values as written, for their locations; later ones take precedence.
     pub(super) written: &'a [Node],
-}
-
-/// The result of rendering a chart. Namespaces are only those that the chart sets.
-pub(super) struct Installed {
-    /// The definitions of the chart's `crds/`.
-    pub(super) crds: Vec<Object>,
-    /// The objects in the order in which Helm installs them.
-    pub(super) objects: Vec<Object>,
-    /// Those of tests too.
-    pub(super) hooks: Vec<Object>,
-    /// Hooks for unknown events, which Helm drops.
-    pub(super) unknown_hooks: Vec<Object>,
-}
-
-impl Installed {
-    /// CRDs, objects, and the hooks that run.
-    pub(super) fn applied(self, with_crds: bool, with_hooks: bool) -> Vec<Object> {
-        let hooks = self.hooks.into_iter();
-        let hooks = hooks.filter(|it| with_hooks && is_applied(it));
-        let crds = self.crds.into_iter().filter(|_| with_crds);
-        crds.chain(self.objects).chain(hooks).collect()
-    }
-}
-
-/// Whether an object is one of the release, or a hook that installing or upgrading runs.
-pub(super) fn is_applied(object: &Object) -> bool {
-    match hook(object) {
-        None => true,
-        Some(names) => {
-            hook_events(names).is_some_and(|events| events.iter().any(|it| *it != HookEvent::Test))
-        }
-    }
-}
-
-/// The events of a hook as written; `None` for an object of the release.
-pub(super) fn hook(object: &Object) -> Option<&str> {
-    let path = ["metadata", "annotations", "helm.sh/hook"];
-    object.node.at_keys(&path).and_then(Node::as_str)
+    pub(super) parser: Parser,
 }
 
 /// Renders a chart as for an installation.
@@ -275,7 +237,7 @@ pub(super) fn install(
         &render_options,
         &mut warnings,
     )?;
-    Ok(installed(rendered, install.written))
+    Ok(Installed::new(rendered, install))
 }
 
 /// Whether the files of a chart are files of the repository, so that reports can refer to lines of its templates. Other charts have
@@ -305,51 +267,6 @@ pub(super) fn capabilities(
     let known = &mut capabilities.api_versions;
     known.extend(own.chain(api_versions).cloned());
     Ok(capabilities)
-}
-
-fn installed(rendered: Rendered, written: &[Node]) -> Installed {
-    let crds = rendered.crds.iter();
-    let crds = crds.flat_map(|it| objects_of(&it.text, &it.path));
-    let read = |all: Vec<RenderedObject>| {
-        let nodes = all.into_iter();
-        let nodes = nodes.filter_map(|it| Some((it.node?, it.origins)));
-        // A duplicate key, which Flux rejects, is recognized by locations in one text.
-        let placed = nodes.map(|(node, origins)| {
-            match origins.is_empty() || duplicate_key(&node).is_some() {
-                true => node,
-                false => Locations::new(&node, &origins, written).replace(node),
-            }
-        });
-        placed.flat_map(|it| flattened(Object::new(it))).collect()
-    };
-    Installed {
-        crds: crds
-            .filter(|it| it.kind() == "CustomResourceDefinition")
-            .collect(),
-        objects: read(rendered.objects),
-        hooks: read(rendered.hooks),
-        unknown_hooks: read(rendered.unknown_hooks),
-    }
-}
-
-/// The items of a list, which are applied instead of the list.
-pub(super) fn flattened(object: Object) -> Vec<Object> {
-    let is_list = object.kind().ends_with("List") && object.node.get("items").is_some();
-    if !is_list {
-        return vec![object];
-    }
-    let list = object
-        .node
-        .into_mapping()
-        .and_then(|mut it| it.remove("items"));
-    let list = list.and_then(|it| it.value.into_sequence());
-    list.into_iter().flatten().map(Object::new).collect()
-}
-
-fn objects_of(content: &str, path: &str) -> Vec<Object> {
-    let path = TreePath::new(path).unwrap_or_else(TreePath::root);
-    let documents = parse(&Source::new(path, content)).unwrap_or_default();
-    documents.into_iter().map(Object::new).collect()
 }
 
 /// Helm's error, with help for dependencies that an engine would pull.

@@ -9,6 +9,7 @@ use super::chart::{ChartLocation, Charts, Facts, Install, helm_fault, install};
 use super::entry::own_urls;
 use super::expand::Expansion;
 use super::flux::OwnSource;
+use super::installed::Parser;
 use super::scan::{Scan, addresses};
 use super::sync::SyncKind;
 use super::unit::{ChartTitle, Entry, Unit};
@@ -176,6 +177,7 @@ fn default_objects(
         kube_version: "",
         api_versions: Vec::new(),
         written: &[],
+        parser: Parser::Helm,
     };
     let installed = install(&chart, &release, &facts, cluster).map_err(helm_fault)?;
     let mut objects = installed.applied(true, true);

@@ -31,6 +31,7 @@ impl<'a> Locations<'a> {
 
     pub(super) fn replace(&self, node: Node) -> Node {
         let span = self.in_template(node.span());
+        let style = node.style();
         match node.view() {
             View::Scalar(_) => {
                 let written = self.written(node.span());
@@ -39,7 +40,9 @@ impl<'a> Locations<'a> {
             View::Sequence(_) => {
                 let items = node.into_sequence().unwrap_or_default().into_iter();
                 let items = items.map(|it| self.replace(it));
-                Node::sequence(items.collect::<Vec<_>>()).at(span)
+                Node::sequence(items.collect::<Vec<_>>())
+                    .styled(style)
+                    .at(span)
             }
             View::Mapping(_) => {
                 let entries = node.into_mapping().unwrap_or_default().into_iter();
@@ -50,7 +53,9 @@ impl<'a> Locations<'a> {
                         value: self.replace(it.value),
                     }
                 });
-                Node::mapping(entries.collect::<Mapping>()).at(span)
+                Node::mapping(entries.collect::<Mapping>())
+                    .styled(style)
+                    .at(span)
             }
         }
     }

@@ -17,6 +17,7 @@ mod expand;
 mod flux;
 pub(crate) use flux::envsubst;
 mod glob;
+mod installed;
 mod locations;
 mod metadata;
 mod printed;

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pleach::deploy::{Options, Status, deploy};
+use pleach::object::Object;
 use pleach::tree::{Tree, TreePath};
+use pleach::yaml::json_round_trip;
 use serde_json::{Map, Value as Json, json};
 
 use crate::chance::{Random, number};
@@ -35,6 +37,32 @@ const TEXTS: [&str; 18] = [
     "[1]",
     "a: b",
     "l1\nl2\n",
+];
+
+/// Fields of an object, in forms that parsers read differently.
+const FIELDS: [&str; 22] = [
+    "base: &base {k: '1', b: 2}",
+    "before: {b: 3, <<: *base}",
+    "after: {<<: *base, b: 3}",
+    "several: {<<: [{e: 1}, {e: 2, f: 2}], b: 3}",
+    "same: *base",
+    "flow: {a,b}",
+    "nested: [{a,b: }, [x], {}]",
+    "empty:",
+    "tilde: ~",
+    "word: yes",
+    "on: 'off'",
+    "date: 2020-01-01",
+    "octal: 010",
+    "prefixed: 0o17",
+    "grouped: 1_000",
+    "tagged: !!str 5",
+    "exponent: 1e3",
+    "huge: 12345678901234567890",
+    "literal: |\n  a\n\n  b \n",
+    "folded: >-\n  a b\n  c\n",
+    "spec: {containers: [{image: 'nginx:1', name: a}]}",
+    "list:\n# a comment\n- a\n-\n- 'b'",
 ];
 
 #[test]
@@ -198,9 +226,13 @@ impl Question {
         let mut random = Random(2 * seed + 1);
         let (name, files) = &charts[random.below(charts.len())];
         let paths = paths(files);
+        let mut files = files.clone();
+        if random.chance(3) {
+            files.insert("templates/random-fields.yaml".to_string(), random.objects());
+        }
         Question {
             chart: name.clone(),
-            files: files.clone(),
+            files,
             documents: random.documents(&paths),
         }
     }
@@ -245,7 +277,12 @@ impl Question {
         }
         let spec = &self.documents[0]["spec"];
         let namespace = spec["targetNamespace"].as_str().unwrap_or(NAMESPACE);
-        let mut objects: Vec<Json> = unit.objects.iter().map(|it| to_json(&it.node)).collect();
+        let as_applied = |object: &Object| {
+            let mut node = object.node.clone();
+            json_round_trip(&mut node).unwrap();
+            to_json(&node)
+        };
+        let mut objects: Vec<Json> = unit.objects.iter().map(as_applied).collect();
         // The API server adds the namespace, not Helm.
         let without = |it: &Json| {
             let all = answer["objects"].as_array().into_iter().flatten();
@@ -297,6 +334,23 @@ fn paths(files: &BTreeMap<String, String>) -> Vec<Vec<String>> {
 }
 
 impl Random {
+    /// Two objects with a few fields each.
+    fn objects(&mut self) -> String {
+        let mut text = String::new();
+        for kind in ["ConfigMap", "Other"] {
+            text += &format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: fields}}\n");
+            let mut fields: Vec<&str> = FIELDS.to_vec();
+            fields.retain(|_| self.chance(3));
+            // An alias needs its anchor.
+            if fields.iter().any(|it| it.contains("*base")) {
+                fields.retain(|it| !it.contains("&base"));
+                fields.insert(0, FIELDS[0]);
+            }
+            fields.iter().for_each(|it| text += &format!("{it}\n"));
+        }
+        text
+    }
+
     fn value(&mut self) -> Json {
         match self.below(14) {
             0 => Json::Null,

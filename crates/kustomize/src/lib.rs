@@ -217,9 +217,11 @@ pub fn build_with_charts(
 pub fn build_over(
     files: &dyn Files,
     path: &TreePath,
-    initial: Vec<Object>,
+    mut initial: Vec<Object>,
     options: &Options,
 ) -> Built {
+    let nodes = initial.iter_mut().map(|it| &mut it.node);
+    nodes.for_each(set_emitted_form);
     let input = Input {
         initial,
         ..Input::default()
@@ -229,6 +231,8 @@ pub fn build_over(
 
 /// Builds a kustomization that is given as a node, as if it were the file of the folder `path`, on top of `initial` objects. For
 /// programs that change a kustomization before building it, as Flux and Argo CD do; its spans may be in any file.
+///
+/// The initial objects are those of a parsed text. [`set_emitted_form`] gives computed objects this form.
 pub fn build_given(
     files: &dyn Files,
     path: &TreePath,
@@ -338,7 +342,6 @@ fn build_all(
     context.track = kustomization.fields.build_metadata.span.is_some();
     let mut sum = Accumulated::default();
     for mut object in initial {
-        set_emitted_form(&mut object.node);
         object.node.state_types();
         let added = sum
             .resources

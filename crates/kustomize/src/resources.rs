@@ -1,6 +1,6 @@
 //! All resources of a build in order, with an index by identity.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use pleach_kube::object::Gvk;
 use pleach_kube::schema::Schemas;
@@ -14,6 +14,8 @@ pub(super) struct Resources {
     list: Vec<Resource>,
     /// The index by current identity; dropped when resources are borrowed mutably.
     current: Option<IndexMap<Id, Vec<usize>>>,
+    /// Whether a patch has changed an identity, so that several resources may have the same one.
+    renamed: bool,
 }
 
 /// Positions by every identity that a resource has or had.
@@ -95,6 +97,28 @@ impl Resources {
         })
     }
 
+    /// Records that identities have changed without a check for duplicates.
+    pub(super) fn set_renamed(&mut self) {
+        self.renamed = true;
+    }
+
+    /// Whether several resources may have the same identity.
+    pub(super) fn is_renamed(&self) -> bool {
+        self.renamed
+    }
+
+    /// Adds the positions of resources that have the same identity as one of these.
+    pub(super) fn with_same_id(&self, positions: Vec<usize>, schemas: &Schemas) -> Vec<usize> {
+        if !self.renamed {
+            return positions;
+        }
+        let known = positions.iter().filter_map(|at| self.get(*at));
+        let ids: IndexSet<Id> = known.map(|it| id_of(it, schemas)).collect();
+        let has_id = |it: &Resource| !it.deleted && ids.contains(&id_of(it, schemas));
+        let all = self.list.iter().enumerate();
+        all.filter(|(_, it)| has_id(it)).map(|(at, _)| at).collect()
+    }
+
     /// Positions by all current and former identities.
     pub(super) fn any_index(&self, schemas: &Schemas) -> AnyId {
         let mut index: AnyId = IndexMap::with_capacity(self.list.len());
@@ -112,18 +136,16 @@ impl Resources {
 
     /// An error if two resources have the same identity.
     pub(super) fn check_unique(&mut self, schemas: &Schemas) -> Result<(), Diagnostic> {
-        let clash = self
-            .current_index(schemas)
-            .values()
-            .find(|at| at.len() > 1)
-            .cloned();
-        match clash.as_deref() {
-            Some([first, second, ..]) => match (self.list.get(*first), self.list.get(*second)) {
-                (Some(first), Some(second)) => Err(twice(second, first)),
-                _ => Ok(()),
-            },
-            _ => Ok(()),
+        self.current_index(schemas);
+        let index = self.current.iter().flat_map(IndexMap::values);
+        for positions in index.filter(|it| it.len() > 1) {
+            let same = positions.iter().filter_map(|at| self.list.get(*at));
+            let mut same = same.filter(|it| !it.deleted);
+            if let (Some(first), Some(second)) = (same.next(), same.next()) {
+                return Err(twice(second, first));
+            }
         }
+        Ok(())
     }
 
     /// Removes deleted resources. Returns whether there were any.

@@ -1,8 +1,9 @@
 //! Ordered maps of keys and values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
+use super::read::keys::for_each_duplicate;
 
 /// An ordered map. Keys are unique scalars.
 #[derive(Clone, Debug, Default)]
@@ -124,6 +125,18 @@ impl Mapping {
         self.entries.retain_mut(keep);
     }
 
+    /// Keeps only the last of entries with the same key, as parsers do that accept duplicate keys.
+    pub fn keep_last_of_duplicates(&mut self) {
+        let mut has_duplicates = false;
+        for_each_duplicate(&self.entries, |_, _| has_duplicates = true);
+        if !has_duplicates {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        let mut is_last: Vec<bool> = self.keys().rev().map(|it| seen.insert(it)).collect();
+        self.entries.retain(|_| is_last.pop().unwrap_or(true));
+    }
+
     /// Appends an entry; the caller ensures that the key does not exist yet.
     pub fn push(&mut self, key: Node, value: Node) {
         self.entries.push(Entry { key, value });
@@ -140,7 +153,7 @@ impl Mapping {
     }
 
     /// The keys' texts in order.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.entries.iter().map(|it| it.key.as_str().unwrap_or(""))
     }
 

@@ -10,6 +10,7 @@ use super::source::{Built, Source};
 use crate::deploy::chart::first_error;
 use crate::deploy::flux::read_fields;
 use crate::deploy::glob::{Dialect, is_match};
+use crate::deploy::installed::flattened;
 use crate::deploy::sync::{flag, text};
 use crate::deploy::unit::Origin;
 use crate::diag::{Class, Diagnostic, Diagnostics, Source as Text};
@@ -18,6 +19,7 @@ use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse};
+use pleach_helm::manifests::set_json_types;
 
 /// The objects of a source. Errors: it cannot be rendered by Argo CD, or requires something that is not available.
 pub(super) fn build(
@@ -274,9 +276,12 @@ fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnos
     }
     match parse(&Text::new(path.clone(), &*text)) {
         Ok(documents) => {
-            let objects = documents.into_iter().map(Object::new);
+            let objects = documents.into_iter().map(|mut it| {
+                set_json_types(&mut it);
+                Object::new(it)
+            });
             let objects = objects.filter(|it| !it.kind().is_empty());
-            Ok(objects.flat_map(crate::deploy::chart::flattened).collect())
+            Ok(objects.flat_map(flattened).collect())
         }
         Err(faults) => {
             let is_manifest = ["apiVersion:", "kind:", "metadata:"]

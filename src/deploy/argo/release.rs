@@ -9,6 +9,7 @@ use crate::chart::Request;
 use crate::deploy::chart::{self, ChartLocation, Install, install};
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
+use crate::deploy::installed::Parser;
 use crate::deploy::sync::{flag, items, text};
 use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::{ChartTitle, Origin};
@@ -109,6 +110,7 @@ pub(super) fn build(
             .map(str::to_string)
             .collect(),
         written: &input.written,
+        parser: Parser::Helm,
     };
     let (facts, cluster) = (context.facts, context.cluster);
     let fault = |error| helm_fault(error, source.node);

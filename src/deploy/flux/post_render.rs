@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::chart::{Installed, hook, is_applied};
+use super::super::installed::{Installed, hook, is_applied};
 use super::super::metadata::{entries, set};
 use super::super::sync::{flag, items, text};
 use super::HELM_GROUP;
@@ -10,8 +10,9 @@ use crate::diag::{Class, Diagnostic};
 use crate::kustomize::{LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{Entry, Mapping, Node, duplicate_key, emit_canonical};
+use crate::yaml::{Entry, Mapping, Node, Style, duplicate_key, emit_canonical, json_round_trip};
 use pleach_helm::HelmVersion;
+use pleach_helm::manifests::set_json_types;
 
 /// How post-renderers process hooks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,14 +50,15 @@ pub(super) fn post_render(
     match strategy {
         Strategy::Combined => {
             hooks.append(&mut unknown_hooks);
-            objects = rendered(release, objects, hooks)?;
+            objects = rendered(release, objects, hooks, version)?;
         }
         Strategy::Separate => {
-            objects = rendered(release, objects, Vec::new())?;
-            objects.extend(rendered(release, Vec::new(), hooks)?);
+            objects = rendered(release, objects, Vec::new(), version)?;
+            objects.extend(rendered(release, Vec::new(), hooks, version)?);
         }
         Strategy::NoHooks => {
-            objects = rendered(release, objects, Vec::new())?;
+            objects = rendered(release, objects, Vec::new(), version)?;
+            hooks.iter_mut().for_each(|it| set_json_types(&mut it.node));
             objects.append(&mut hooks);
         }
     }
@@ -78,15 +80,25 @@ fn rendered(
     release: &Object,
     mut objects: Vec<Object>,
     hooks: Vec<Object>,
+    version: HelmVersion,
 ) -> Result<Vec<Object>, Diagnostic> {
     objects.extend(hooks);
     refuse_unreadable(&objects)?;
-    for renderer in items(&release.node, &["spec", "postRenderers"]) {
-        if let Some(kustomize) = renderer.get("kustomize") {
-            objects = patched(kustomize, objects)?;
-            // The next step parses them again.
-            refuse_unreadable(&objects)?;
+    let renderers = items(&release.node, &["spec", "postRenderers"]).iter();
+    let steps = renderers.filter_map(|it| it.get("kustomize")).enumerate();
+    for (step, kustomize) in steps {
+        for object in &mut objects {
+            match step {
+                // Helm 4 prints the chart's text anew for the first step.
+                0 if version == HelmVersion::V4 => print_missing_values(&mut object.node),
+                0 => {}
+                // Each other step parses what kustomize has printed.
+                _ => json_round_trip(&mut object.node)?,
+            }
         }
+        objects = patched(kustomize, objects)?;
+        // The next step parses them again.
+        refuse_unreadable(&objects)?;
     }
     for field in ["labels", "annotations"] {
         let common = entries(release.node.at_keys(&["spec", "commonMetadata", field]));
@@ -95,6 +107,18 @@ fn rendered(
     let origin = origin(release);
     objects.iter_mut().for_each(|it| set(it, "labels", &origin));
     Ok(objects)
+}
+
+/// Replaces values that are missing inside `{…}` by empty strings, as kyaml prints them.
+fn print_missing_values(node: &mut Node) {
+    if let Some(items) = node.as_sequence_mut() {
+        items.iter_mut().for_each(print_missing_values);
+    } else if let Some(entries) = node.as_mapping_mut() {
+        let values = entries.iter_mut().map(|it| &mut it.value);
+        values.for_each(print_missing_values);
+    } else if node.style() == Style::Flow && node.is_null() {
+        *node = Node::string("").at(node.span());
+    }
 }
 
 /// The labels with which helm-controller finds the objects it has applied.

@@ -8,6 +8,7 @@ use super::super::chart::{
     ChartLocation, Charts, Facts, Install, install, not_rendered, not_shown,
 };
 use super::super::cluster_state::ClusterState;
+use super::super::installed::Parser;
 use super::super::sync::{flag, items, text};
 use super::super::test_release::TestRelease;
 use super::super::unit::{ChartTitle, Origin, Retention, Status};
@@ -172,6 +173,7 @@ impl<'a> Release<'a> {
             kube_version: "",
             api_versions: Vec::new(),
             written,
+            parser: Parser::Kustomize,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod head;
 mod hooks;
+mod json_types;
 mod kinds;
 mod print;
 mod sort;
@@ -9,6 +10,7 @@ mod split;
 
 pub use head::Head;
 pub use hooks::{Hook, HookEvent, hook_events};
+pub use json_types::set_json_types;
 pub use print::{PrintOptions, print};
 pub(crate) use sort::sort;
 

@@ -27,7 +27,7 @@ pub fn duplicate_key(node: &Node) -> Option<(&Node, &Node)> {
 }
 
 /// Calls `found` with the first and the later key for each duplicate key.
-pub(super) fn for_each_duplicate<'a>(entries: &'a [Entry], found: impl FnMut(&'a Node, &'a Node)) {
+pub(crate) fn for_each_duplicate<'a>(entries: &'a [Entry], found: impl FnMut(&'a Node, &'a Node)) {
     if entries.len() <= FEW {
         among_few(entries, found)
     } else {

@@ -6,7 +6,7 @@
 mod block;
 mod build;
 mod fault;
-mod keys;
+pub(crate) mod keys;
 mod parse;
 mod property;
 mod scalar;

@@ -151,11 +151,16 @@ fn apply_entry(
             warn_of_directives(stage, patch.node());
             // kustomize copies a patch for each target, which rewrites these maps.
             let patch = with_strings(patch, METADATA);
-            for at in index.selected(stage, target, resources)? {
-                index.invalidate(merge(stage, at, &patch, allow, true, resources)?);
+            let selected = index.selected(stage, target, resources)?;
+            // kustomize looks them up again by their identities.
+            for at in resources.with_same_id(selected, &stage.context.schemas) {
+                if merge(stage, at, &patch, allow, true, resources)? {
+                    index.invalidate(true);
+                    resources.set_renamed();
+                }
                 check_duplicate_keys(stage, resources.get(at), &duplicates, &entry.span)?;
             }
-            if allow.any() {
+            if resources.is_renamed() {
                 resources.check_unique(&stage.context.schemas)?;
             }
             Ok(())
@@ -171,7 +176,10 @@ fn apply_entry(
                 if let Some(resource) = resources.get_mut(at) {
                     // Operations may rename the object, while references still have the old name.
                     record_previous_id(resource, &stage.context.schemas);
-                    index.invalidate(apply_json(resource, &operations)?);
+                    if apply_json(resource, &operations)? {
+                        index.invalidate(true);
+                        resources.set_renamed();
+                    }
                 }
             }
             Ok(())
@@ -231,8 +239,11 @@ fn apply_json_entry(
         return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(patch.span));
     }
     for at in index.selected(stage, target, resources)? {
-        if let Some(resource) = resources.get_mut(at) {
-            index.invalidate(apply_json(resource, &operations)?);
+        if let Some(resource) = resources.get_mut(at)
+            && apply_json(resource, &operations)?
+        {
+            index.invalidate(true);
+            resources.set_renamed();
         }
     }
     Ok(())
