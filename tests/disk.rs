@@ -106,6 +106,26 @@ fn links_to_the_outside_are_refused_and_cycles_end() {
 
 #[cfg(unix)]
 #[test]
+fn a_listed_file_that_becomes_a_link_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "x").unwrap();
+    let root = tempfile::tempdir().unwrap();
+    for name in ["removed", "replaced"] {
+        fs::write(root.path().join(name), "x").unwrap();
+    }
+    let folder = Folder::open(root.path()).unwrap();
+    assert_eq!(folder.list(&TreePath::root()).unwrap().len(), 2);
+    for name in ["removed", "replaced"] {
+        fs::remove_file(root.path().join(name)).unwrap();
+    }
+    symlink(outside.path().join("secret"), root.path().join("replaced")).unwrap();
+    assert_eq!(folder.read(&path("removed")), Err(FilesError::NotFound));
+    assert_eq!(folder.read(&path("replaced")), Err(FilesError::Outside));
+}
+
+#[cfg(unix)]
+#[test]
 fn nothing_is_written_through_a_link() {
     use std::os::unix::fs::symlink;
     let outside = tempfile::tempdir().unwrap();

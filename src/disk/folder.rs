@@ -19,6 +19,8 @@ pub struct Folder {
     root: PathBuf,
     /// The real paths of folders. Links are followed once per folder, not once per file.
     real: RwLock<BTreeMap<TreePath, Result<PathBuf, FilesError>>>,
+    /// The entries of listed folders that are not links, by name. The system already returned their sort with the list.
+    plain: RwLock<BTreeMap<TreePath, Vec<Entry>>>,
     unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
 }
 
@@ -34,6 +36,7 @@ impl Folder {
         Ok(Folder {
             root,
             real: RwLock::default(),
+            plain: RwLock::default(),
             unlisted: Mutex::default(),
         })
     }
@@ -93,6 +96,43 @@ impl Folder {
         Ok((full_path, metadata))
     }
 
+    /// The sort of an entry that was listed and is not a link.
+    fn plain(&self, path: &TreePath) -> Option<EntryKind> {
+        let parent = path.parent()?;
+        let plain = self.plain.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = plain.get(&parent)?;
+        let at = entries.binary_search_by(|it| (*it.name).cmp(path.name()));
+        entries.get(at.ok()?).map(|it| it.kind)
+    }
+
+    /// The real path of an entry that was listed and is not a link.
+    fn plain_path(&self, path: &TreePath) -> Option<PathBuf> {
+        self.plain(path)?;
+        let parent = self.known_folder(&path.parent()?)?.ok()?;
+        Some(parent.join(path.name()))
+    }
+
+    /// Opens a file for reading.
+    fn open_file(&self, path: &TreePath) -> Result<(fs::File, fs::Metadata), FilesError> {
+        if self.plain(path) == Some(EntryKind::File)
+            && let Some(full_path) = self.plain_path(path)
+            && let Some(file) = open_unless_link(&full_path)
+        {
+            let metadata = file.metadata().map_err(refused)?;
+            return Ok((file, metadata));
+        }
+        let (full_path, metadata) = self.entry(path)?;
+        if metadata.is_dir() {
+            return Err(FilesError::NotAFile);
+        }
+        // Opening a pipe would wait forever.
+        if !metadata.is_file() {
+            return Err(FilesError::Other("this is not a regular file".to_string()));
+        }
+        let file = fs::File::open(full_path).map_err(refused)?;
+        Ok((file, metadata))
+    }
+
     /// Whether a link leads to one of its parent folders.
     fn leads_back(&self, folder: &TreePath, link: &Path) -> bool {
         let Ok(target) = fs::canonicalize(link) else {
@@ -140,20 +180,12 @@ impl Folder {
 
 impl Files for Folder {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        let (full_path, metadata) = self.entry(path)?;
-        if metadata.is_dir() {
-            return Err(FilesError::NotAFile);
-        }
-        // Opening a pipe would wait forever.
-        if !metadata.is_file() {
-            return Err(FilesError::Other("this is not a regular file".to_string()));
-        }
+        let (file, metadata) = self.open_file(path)?;
         if metadata.len() > FILE_BYTES_MAX {
             return Err(too_large());
         }
         // A file may grow meanwhile, and some files report a size of 0 although they have content.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-        let file = fs::File::open(full_path).map_err(refused)?;
         let mut limited = file.take(FILE_BYTES_MAX + 1);
         limited.read_to_end(&mut bytes).map_err(refused)?;
         match bytes.len() as u64 > FILE_BYTES_MAX {
@@ -170,7 +202,10 @@ impl Files for Folder {
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let full_path = match self.known_folder(path) {
             Some(Ok(folder)) => folder,
-            _ => self.entry(path)?.0,
+            _ => match self.plain_path(path) {
+                Some(file) => file,
+                None => self.entry(path)?.0,
+            },
         };
         let below = full_path
             .strip_prefix(&self.root)
@@ -180,15 +215,29 @@ impl Files for Folder {
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        let mut entries = Vec::new();
+        let (mut entries, mut plain) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(self.folder(folder)?).map_err(refused)? {
-            entries.extend(self.listed(folder, &entry.map_err(refused)?));
+            let entry = entry.map_err(refused)?;
+            let is_link = entry.file_type().is_ok_and(|it| it.is_symlink());
+            if let Some(found) = self.listed(folder, &entry) {
+                if !is_link {
+                    plain.push(found.clone());
+                }
+                entries.push(found);
+            }
         }
-        entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
+        let by_name = |a: &Entry, b: &Entry| a.name.cmp(&b.name);
+        entries.sort_by(by_name);
+        plain.sort_by(by_name);
+        let mut known = self.plain.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(folder.clone(), plain);
         Ok(entries)
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        if let Some(kind) = self.plain(path) {
+            return Ok(Some(kind));
+        }
         match self.entry(path) {
             Ok((_, metadata)) if metadata.is_dir() => Ok(Some(EntryKind::Folder)),
             Ok(_) => Ok(Some(EntryKind::File)),
@@ -196,6 +245,19 @@ impl Files for Folder {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A file, unless it has been removed or replaced by a link.
+#[cfg(unix)]
+fn open_unless_link(path: &Path) -> Option<fs::File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    open(path, flags, Mode::empty()).ok().map(fs::File::from)
+}
+
+#[cfg(not(unix))]
+fn open_unless_link(_: &Path) -> Option<fs::File> {
+    None
 }
 
 /// Why a link could not be followed.

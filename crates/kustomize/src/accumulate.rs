@@ -108,10 +108,10 @@ impl Accumulated {
     }
 
     fn absorb(&mut self, other: Accumulated, schemas: &Schemas, diagnostics: &mut Diagnostics) {
-        // Most kustomizations have a single base. Its resources were checked against each other
-        // already, and are moved as they are.
+        // Most kustomizations have a single base, whose resources are moved as they are.
         if self.resources.is_empty() {
             self.resources = other.resources;
+            diagnostics.keep(self.resources.check_renamed(schemas));
         } else {
             for resource in other.resources.into_list() {
                 diagnostics.keep(self.resources.append(resource, schemas));
@@ -447,7 +447,10 @@ impl Context<'_> {
         self.below(entry, |it| {
             let kustomization = it.enter(level, entry, &folder, true)?;
             let level = it.deeper(level, &kustomization, entry);
-            it.accumulate(&level, sum)
+            let sum = it.accumulate(&level, sum)?;
+            let unique = sum.resources.check_renamed(&it.schemas);
+            it.keep(unique).ok_or(Failed)?;
+            Ok(sum)
         })
     }
 

@@ -1,6 +1,6 @@
 //! The fields that a transformer changes: kind and path, as in kustomize's configuration.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use pleach_kube::object::Gvk;
 use pleach_yaml::diag::{Diagnostic, Span};
@@ -18,6 +18,8 @@ pub(super) struct FieldSpec {
     pub(super) create: bool,
     /// Split when first walked: most specs are of kinds that a build does not have.
     parts: OnceLock<Box<[Part]>>,
+    /// The path in an object in which it does not lead through a list.
+    keys: OnceLock<Arc<FieldPath>>,
 }
 
 /// The maximum depth, the same as for documents.
@@ -50,6 +52,7 @@ impl FieldSpec {
             path: path.into(),
             create,
             parts: OnceLock::new(),
+            keys: OnceLock::new(),
         }
     }
 
@@ -96,6 +99,14 @@ impl FieldSpec {
         walk(object, self.parts(), leaf, &Trail::Root, set).map_err(|it| self.named(it, object))
     }
 
+    /// The path of a field that [`visit`](FieldSpec::visit) has found.
+    pub(super) fn path_of(&self, trail: &Trail<'_>) -> Arc<FieldPath> {
+        match trail.has_index() {
+            true => Arc::new(trail.path()),
+            false => self.keys.get_or_init(|| Arc::new(trail.path())).clone(),
+        }
+    }
+
     /// Adds the object and path to an error.
     fn named(&self, fault: Diagnostic, object: &Node) -> Diagnostic {
         let text = |keys: &[&str]| object.at_keys(keys).and_then(Node::as_str).unwrap_or("");
@@ -138,6 +149,14 @@ pub(super) enum Trail<'a> {
 }
 
 impl Trail<'_> {
+    fn has_index(&self) -> bool {
+        match self {
+            Trail::Root => false,
+            Trail::Key(parent, _) => parent.has_index(),
+            Trail::Index(..) => true,
+        }
+    }
+
     /// The trail as a path.
     pub(super) fn path(&self) -> FieldPath {
         let mut path = FieldPath::root();

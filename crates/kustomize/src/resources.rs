@@ -14,7 +14,7 @@ pub(super) struct Resources {
     list: Vec<Resource>,
     /// The index by current identity; dropped when resources are borrowed mutably.
     current: Option<IndexMap<Id, Vec<usize>>>,
-    /// Whether a patch has changed an identity, so that several resources may have the same one.
+    /// Whether a patch or replacement may have changed an identity, so that several resources have the same one.
     renamed: bool,
 }
 
@@ -97,26 +97,34 @@ impl Resources {
         })
     }
 
-    /// Records that identities have changed without a check for duplicates.
+    /// Records that a patch or replacement may have changed an identity.
     pub(super) fn set_renamed(&mut self) {
         self.renamed = true;
     }
 
-    /// Whether several resources may have the same identity.
-    pub(super) fn is_renamed(&self) -> bool {
-        self.renamed
-    }
-
-    /// Adds the positions of resources that have the same identity as one of these.
-    pub(super) fn with_same_id(&self, positions: Vec<usize>, schemas: &Schemas) -> Vec<usize> {
+    /// Adds the positions of resources that have the same kind, name and namespace as one of these.
+    pub(super) fn with_same_id(&self, positions: Vec<usize>) -> Vec<usize> {
         if !self.renamed {
             return positions;
         }
+        let id = |it: &Resource| {
+            let object = &it.object;
+            let space: Box<str> = object.namespace().into();
+            (object.gvk(), Box::<str>::from(object.name()), space)
+        };
         let known = positions.iter().filter_map(|at| self.get(*at));
-        let ids: IndexSet<Id> = known.map(|it| id_of(it, schemas)).collect();
-        let has_id = |it: &Resource| !it.deleted && ids.contains(&id_of(it, schemas));
+        let ids: IndexSet<_> = known.map(id).collect();
+        let has_id = |it: &Resource| !it.deleted && ids.contains(&id(it));
         let all = self.list.iter().enumerate();
         all.filter(|(_, it)| has_id(it)).map(|(at, _)| at).collect()
+    }
+
+    /// Like [`check_unique`](Resources::check_unique), if a patch or replacement may have changed an identity.
+    pub(super) fn check_renamed(&self, schemas: &Schemas) -> Result<(), Diagnostic> {
+        match self.renamed {
+            true => self.check_unique(schemas),
+            false => Ok(()),
+        }
     }
 
     /// Positions by all current and former identities.
@@ -135,14 +143,17 @@ impl Resources {
     }
 
     /// An error if two resources have the same identity.
-    pub(super) fn check_unique(&mut self, schemas: &Schemas) -> Result<(), Diagnostic> {
-        self.current_index(schemas);
-        let index = self.current.iter().flat_map(IndexMap::values);
-        for positions in index.filter(|it| it.len() > 1) {
-            let same = positions.iter().filter_map(|at| self.list.get(*at));
-            let mut same = same.filter(|it| !it.deleted);
-            if let (Some(first), Some(second)) = (same.next(), same.next()) {
-                return Err(twice(second, first));
+    pub(super) fn check_unique(&self, schemas: &Schemas) -> Result<(), Diagnostic> {
+        let existing = || self.list.iter().filter(|it| !it.deleted);
+        // Names are compared first, because building identities takes longer.
+        let mut names: IndexSet<(&str, &str)> = IndexSet::with_capacity(self.list.len());
+        if existing().all(|it| names.insert((it.object.kind(), it.object.name()))) {
+            return Ok(());
+        }
+        let mut known: IndexMap<Id, &Resource> = IndexMap::with_capacity(self.list.len());
+        for resource in existing() {
+            if let Some(first) = known.insert(id_of(resource, schemas), resource) {
+                return Err(twice(resource, first));
             }
         }
         Ok(())

@@ -4,7 +4,10 @@
 //! patch, or another label with this name without selectors) changes all. To reproduce this, the paths are recorded, and after each
 //! transformer the last change is copied to the others.
 
-use pleach_yaml::{FieldPath, Node, Step};
+use std::iter::once;
+use std::sync::Arc;
+
+use pleach_yaml::{FieldPath, Mapping, Node, Step};
 
 /// The groups of an object.
 #[derive(Clone, Debug, Default)]
@@ -14,9 +17,28 @@ pub(super) struct Shared {
 
 #[derive(Clone, Debug)]
 struct Group {
-    /// In the order in which a merge visits them.
-    paths: Vec<FieldPath>,
+    /// The paths of the maps, in the order in which a merge visits their entries.
+    maps: Vec<Arc<FieldPath>>,
+    /// The key of the entry in each map.
+    key: Step,
     value: Node,
+}
+
+impl Group {
+    /// The last field with another value.
+    fn changed<'a>(&self, object: &'a Node) -> Option<&'a Node> {
+        let maps = self.maps.iter().rev();
+        let mut fields = maps.filter_map(|map| entry(object.at_path(map)?, &self.key));
+        fields.find(|it| !same(it, &self.value))
+    }
+}
+
+/// A scalar in a map.
+fn entry<'a>(map: &'a Node, key: &Step) -> Option<&'a Node> {
+    let Step::Key(key) = key else {
+        return None;
+    };
+    map.get(key).filter(|it| it.is_scalar())
 }
 
 impl Shared {
@@ -29,43 +51,45 @@ impl Shared {
         self.groups.clear();
     }
 
-    /// Records that several paths share a value.
-    pub(super) fn add(&mut self, mut paths: Vec<FieldPath>, value: &Node) {
-        if paths.len() > 1 {
-            paths.sort();
-            self.groups.push(Group {
-                paths,
-                value: value.clone(),
-            });
+    /// Records that the entries with a key in several maps share a value.
+    pub(super) fn add(&mut self, mut maps: Vec<Arc<FieldPath>>, key: &str, value: &Node) {
+        if maps.len() < 2 {
+            return;
         }
+        let key = Step::Key(key.into());
+        maps.sort_by(|a, b| {
+            let (a, b) = (a.steps().iter(), b.steps().iter());
+            a.chain(once(&key)).cmp(b.chain(once(&key)))
+        });
+        self.groups.push(Group {
+            maps,
+            key,
+            value: value.clone(),
+        });
     }
 
-    /// Copies the last change in each group to the other paths. Paths that no longer exist are removed from the group.
+    /// Copies the last change in each group to the other fields. Fields that no longer exist are removed from the group.
     pub(super) fn settle(&mut self, object: &mut Node) {
         for group in &mut self.groups {
+            let key = &group.key;
+            let exists = |map: &Node| entry(map, key).is_some();
             group
-                .paths
-                .retain(|path| object.at_path(path).is_some_and(Node::is_scalar));
-            let changed = group
-                .paths
-                .iter()
-                .rev()
-                .filter_map(|path| object.at_path(path));
-            let Some(value) = changed
-                .into_iter()
-                .find(|it| !same(it, &group.value))
-                .cloned()
-            else {
+                .maps
+                .retain(|path| object.at_path(path).is_some_and(exists));
+            let Some(value) = group.changed(object).cloned() else {
                 continue;
             };
-            for path in &group.paths {
-                if let Some(location) = at_path_mut(object, path) {
-                    *location = value.clone();
+            for path in &group.maps {
+                let map = at_path_mut(object, path).and_then(Node::as_mapping_mut);
+                if let (Some(map), Step::Key(key)) = (map, &group.key)
+                    && let Some(field) = Mapping::get_mut(map, key)
+                {
+                    *field = value.clone();
                 }
             }
             group.value = value;
         }
-        self.groups.retain(|group| group.paths.len() > 1);
+        self.groups.retain(|group| group.maps.len() > 1);
     }
 }
 

@@ -4,6 +4,7 @@
 //! first slash loses its first part, `copy` of a missing value gives null, and `test` compares numbers as written. The object is
 //! converted to JSON and back, even if the patch only tests: nulls become explicit, and every number is the nearest float.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -322,7 +323,7 @@ fn replace_root(root: &mut Node, value: Option<&Node>) -> Result<(), Diagnostic>
 /// The target of a path: a collection, and a key or index in it.
 struct PathTarget<'a> {
     within: &'a mut Node,
-    key: String,
+    key: Cow<'a, str>,
     path: &'a str,
 }
 
@@ -345,9 +346,12 @@ fn target<'a>(root: &'a mut Node, path: &'a str) -> Result<PathTarget<'a>, Diagn
     Ok(PathTarget { within, key, path })
 }
 
-fn unescape(part: &str) -> String {
-    // In this order, because `~01` is the text `~1`.
-    part.replace("~1", "/").replace("~0", "~")
+fn unescape(part: &str) -> Cow<'_, str> {
+    match part.contains('~') {
+        // In this order, because `~01` is the text `~1`.
+        true => part.replace("~1", "/").replace("~0", "~").into(),
+        false => part.into(),
+    }
 }
 
 fn child<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
@@ -386,7 +390,7 @@ impl<'a> PathTarget<'a> {
     fn add(self, value: Option<Node>) -> Result<(), Diagnostic> {
         let PathTarget { within, key, path } = self;
         let Some(items) = within.as_sequence_mut() else {
-            return set_key(within, key, value);
+            return set_key(within, key.into_owned(), value);
         };
         let len = items.len();
         let at = match &*key {
@@ -402,7 +406,7 @@ impl<'a> PathTarget<'a> {
     fn replace(self, value: Option<Node>) -> Result<(), Diagnostic> {
         let PathTarget { within, key, path } = self;
         let Some(items) = within.as_sequence_mut() else {
-            return set_key(within, key, value);
+            return set_key(within, key.into_owned(), value);
         };
         let len = items.len();
         let found = index(&key, len).and_then(|at| items.get_mut(at));
@@ -512,6 +516,12 @@ fn json_number(node: &Node) -> Option<String> {
     Some(value.to_string())
 }
 
+/// Whether a text is a whole number that Go also prints as a float without an exponent.
+fn is_short_decimal(text: &str) -> bool {
+    let digits = text.as_bytes();
+    matches!(digits, [b'1'..=b'9', rest @ ..] if rest.len() < 6 && rest.iter().all(u8::is_ascii_digit))
+}
+
 /// Converts every number to the nearest float, as in JSON, and every collection to the form of Go's encoder.
 fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
     if !node.is_scalar() {
@@ -542,6 +552,10 @@ fn through_go(node: &mut Node) -> Result<(), Diagnostic> {
                     .at(&*node)
                     .help("use a strategic merge patch"));
             };
+            if is_short_decimal(node.as_str().unwrap_or("")) {
+                node.set_tag(Tag::Int);
+                return Ok(());
+            }
             // After JSON, every number is a float64 with its shortest text.
             let text = float_general(value);
             let tag = match resolve(&text) {

@@ -180,6 +180,14 @@ impl Absorber<'_> {
                 .related(old.object.span(), "here")
                 .help("set `behavior: merge` or `behavior: replace`"));
         }
+        if old.object.gvk() != resource.object.gvk() {
+            let now = old.object.id();
+            let message = format!("cannot merge with or replace {name}: it was changed to {now}");
+            return Err(Diagnostic::error("nothing-to-merge", message)
+                .at(entry)
+                .related(old.object.span(), "here")
+                .help("remove the patch that changes its kind, or remove `behavior`"));
+        }
         let copied = context.added.add_copies(old.node(), 1);
         copied.map_err(|it| it.at(entry))?;
         take_over(&mut resource, old, behavior == Behavior::Merge);

@@ -2,7 +2,7 @@
 
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
-use pleach_yaml::{FieldPath, Node, Step, Tag};
+use pleach_yaml::{Node, Tag};
 
 use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
@@ -95,7 +95,7 @@ fn set_pair(
     NewEntry { pair, key, value }: &NewEntry<'_>,
     specs: &[&FieldSpec],
 ) -> Result<(), Diagnostic> {
-    let mut added: Vec<FieldPath> = Vec::new();
+    let (mut added, mut is_replaced) = (Vec::new(), false);
     for spec in specs {
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
             // If the spec does not create, a null stays, as in kustomize.
@@ -109,21 +109,22 @@ fn set_pair(
             };
             match mapping.get_mut(&pair.key) {
                 Some(field) => {
+                    is_replaced = true;
                     set_tagged(field, &pair.value, Tag::Str);
                     replaced_at(field, &pair.at);
                 }
                 None => {
                     mapping.push(key.clone()?, value.clone());
-                    let mut path = trail.path();
-                    path.push(Step::Key((&*pair.key).into()));
-                    added.push(path);
+                    added.push(spec.path_of(trail));
                 }
             }
             Ok(())
         })?;
     }
-    // Setting one label may change fields that share its value with an earlier one.
-    resource.settle();
-    resource.shared.add(added, value);
+    if is_replaced {
+        // It may share its value with other fields.
+        resource.settle();
+    }
+    resource.shared.add(added, &pair.key, value);
     Ok(())
 }

@@ -405,6 +405,13 @@ fn fill(
         }
         renamed |= *name != *resource.object.name();
     }
+    let is_identity = |it: &Text| {
+        let identity = ["metadata.name", "kind", "apiVersion"];
+        identity.iter().any(|field| it.starts_with(field))
+    };
+    if fields.iter().any(is_identity) {
+        resources.set_renamed();
+    }
     if !matched {
         let warning = Diagnostic::warning(
             "unmatched-replacement",

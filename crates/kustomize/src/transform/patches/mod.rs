@@ -153,17 +153,14 @@ fn apply_entry(
             let patch = with_strings(patch, METADATA);
             let selected = index.selected(stage, target, resources)?;
             // kustomize looks them up again by their identities.
-            for at in resources.with_same_id(selected, &stage.context.schemas) {
+            for at in resources.with_same_id(selected) {
                 if merge(stage, at, &patch, allow, true, resources)? {
                     index.invalidate(true);
                     resources.set_renamed();
                 }
                 check_duplicate_keys(stage, resources.get(at), &duplicates, &entry.span)?;
             }
-            if resources.is_renamed() {
-                resources.check_unique(&stage.context.schemas)?;
-            }
-            Ok(())
+            resources.check_renamed(&stage.context.schemas)
         }
         (Patch::Json(_), None) => Err(Diagnostic::error(
             "patch-target",
