@@ -5,10 +5,12 @@ use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
 
 use super::diff::Depth;
-use super::repository_files::NOTHING_DEPLOYED;
+use super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
 use super::session::{Session, no_workspace};
 use super::tree_slices::{check_claims, owner, rendered, service};
 use super::{Global, Outcome, cache, output};
+use pleach::Compiled;
+use pleach::compare::DeployedOrigins;
 use pleach::load::WorkspaceConfig;
 use pleach::matrix::{Matrix, matrix};
 use pleach::report::{matrix_json, matrix_markdown, matrix_text};
@@ -68,12 +70,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 /// The table of all claims. `None` if there are errors, which have been reported.
 fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
     let session = Session::open_any(global)?;
-    if arguments.depth == Depth::Objects || !session.is_workspace() {
-        return deployed(&session, arguments, global);
+    if !session.is_workspace() {
+        return deployed_from_repository(&session, arguments, global).map(Some);
     }
     let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
         return Ok(None);
     };
+    if arguments.depth == Depth::Objects {
+        return Ok(deployed(&session, &compiled, arguments, global));
+    }
     let claims = compiled.origins.iter().filter_map(|(folder, origin)| {
         let (environment, claim) = owner(folder).or_else(|| service(folder))?;
         Some((environment, claim, &*origin.objects))
@@ -81,31 +86,43 @@ fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
     Ok(Some(in_order(matrix(claims), &session)))
 }
 
-/// The table of all deployed objects.
+/// The table of all objects that are deployed from a workspace. `None` if there are errors, which have been reported.
 fn deployed(
+    session: &Session<'_>,
+    compiled: &Compiled,
+    arguments: &Arguments,
+    global: &Global,
+) -> Option<Matrix> {
+    let found = workspace_origins(compiled, &session.files, cache::open(global));
+    let (found, unseen) = match found {
+        Ok(found) => found,
+        Err(faults) => {
+            session.report(&faults);
+            return None;
+        }
+    };
+    session.report(&unseen);
+    Some(in_order(table_of(&found, arguments), session))
+}
+
+/// The table of all objects that are deployed from a repository without a workspace.
+fn deployed_from_repository(
     session: &Session<'_>,
     arguments: &Arguments,
     global: &Global,
-) -> Result<Option<Matrix>> {
-    let (found, unseen) = match session.is_workspace() {
-        true => {
-            let Some(compiled) = rendered(session, &session.files, &arguments.environments) else {
-                return Ok(None);
-            };
-            match workspace_origins(&compiled, &session.files, cache::open(global)) {
-                Ok(found) => found,
-                Err(faults) => {
-                    session.report(&faults);
-                    return Ok(None);
-                }
-            }
-        }
-        false => repository_origins(&session.files, &[], cache::open(global)),
-    };
-    if !session.is_workspace() && found.origins.iter().next().is_none() {
+) -> Result<Matrix> {
+    let repository = RepositoryFiles::open(&session.root, None)?;
+    let cache = cache::open(global);
+    let (found, unseen) = repository_origins(&*repository.files, &repository.urls, cache);
+    repository.failure()?;
+    if found.origins.iter().next().is_none() {
         bail!("{}, and {NOTHING_DEPLOYED}", no_workspace(global)?);
     }
     session.report(&unseen);
+    Ok(table_of(&found, arguments))
+}
+
+fn table_of(found: &DeployedOrigins, arguments: &Arguments) -> Matrix {
     let wanted = &arguments.environments;
     let claims = found.origins.iter().filter_map(|(_, origin)| {
         let environment = origin.environment.clone()?;
@@ -116,7 +133,7 @@ fn deployed(
         let name = name.map_or(title.as_str(), |it| it.1).to_string();
         is_wanted.then_some((environment, name, &*origin.objects))
     });
-    Ok(Some(in_order(matrix(claims), session)))
+    matrix(claims)
 }
 
 fn in_order(mut matrix: Matrix, session: &Session<'_>) -> Matrix {
