@@ -142,8 +142,7 @@ fn unapplied_folders(
     };
     let (applied, first): (Vec<&Declared>, Vec<&Declared>) =
         open.iter().copied().partition(|it| is_applied(&it.file));
-    let mut entries =
-        unapplied_folders_of_repository(files, scan, options, charts, &own, &first, diagnostics);
+    let mut entries = folder_entries(files, scan, options, charts, &own, &first, diagnostics);
     let covered = entries.iter().flat_map(|it| &it.units);
     let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
     let rest: Vec<&Declared> = applied
@@ -153,7 +152,7 @@ fn unapplied_folders(
                 && !is_disabled(&it.file, scan, |file| covered.contains(file))
         })
         .collect();
-    entries.extend(unapplied_folders_of_repository(
+    entries.extend(folder_entries(
         files,
         scan,
         options,
@@ -196,7 +195,8 @@ fn written_paths(files: &dyn Files, declared: &Declared) -> Vec<TreePath> {
     }
 }
 
-fn unapplied_folders_of_repository(
+/// An entry for each folder that contains one of these sync objects, unless another of these entries applies the object.
+fn folder_entries(
     files: &dyn Files,
     scan: &Scan,
     options: &Options<'_>,

@@ -100,8 +100,9 @@ pub(super) fn of_repository(
     form: Form,
     global: &Global,
 ) -> Result<Outcome> {
-    let RepositoryFiles { files, urls, .. } = RepositoryFiles::open(&session.root, None)?;
-    let units = repository_units(&*files, &urls, cache::open(global));
+    let repository = RepositoryFiles::open(&session.root, None)?;
+    let units = repository_units(&*repository.files, &repository.urls, cache::open(global));
+    repository.failure()?;
     if units.is_empty() {
         bail!(
             "found no workspace, and no Kustomization, HelmRelease or Application; to explain a code, use `pleach explain CODE`"
