@@ -18,6 +18,7 @@ class Identities:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.known = []
+        self.configured = False
 
     def one(self, items):
         return self.random.choice(items)
@@ -146,6 +147,35 @@ class Identities:
                 self.known.append(("ConfigMap" if kind.startswith("c") else "Secret", text.split("name: ")[1].split()[0], ""))
         return text
 
+    def options(self):
+        text = ""
+        if self.chance(0.15):
+            text += f"commonLabels: {{l: {self.one('vw')}}}\n"
+        if self.chance(0.15):
+            pairs = f"pairs: {{{self.one(['l', 'm'])}: {self.one('vw')}}}"
+            text += f"labels: [{{{pairs}, {self.one(['includeSelectors: true', 'includeTemplates: true', 'includeSelectors: false'])}}}]\n"
+        if self.chance(0.1):
+            text += f"commonAnnotations: {{note: {self.one('vw')}}}\n"
+        if self.chance(0.1):
+            text += f"sortOptions: {{order: {self.one(['legacy', 'fifo'])}}}\n"
+        if self.chance(0.1):
+            text += f"buildMetadata: [{self.one(['originAnnotations', 'transformerAnnotations', 'managedByLabel'])}]\n"
+        if self.chance(0.15):
+            self.configured = True
+            text += "configurations: [config.yaml]\n"
+        return text
+
+    def configuration(self):
+        """Fields of the Thing as references and names, and other fields for prefixes and labels."""
+        parts = [
+            "nameReference:\n- {kind: ConfigMap, version: v1, fieldSpecs: [{kind: Thing, path: spec/ref/name}]}\n",
+            f"nameReference:\n- {{kind: {self.one(['ConfigMap', 'Secret', 'Service'])}, fieldSpecs: [{{kind: Thing, path: spec/text}}]}}\n",
+            "namePrefix:\n- {kind: Thing, path: spec/text}\n",
+            "namespace:\n- {kind: Thing, path: spec/space, create: true}\n",
+            "commonLabels:\n- {kind: Thing, path: spec/labels, create: true}\n",
+        ]
+        return self.one(parts)
+
     def replacements(self):
         if not self.chance(0.25):
             return ""
@@ -156,25 +186,45 @@ class Identities:
         return (f"replacements:\n- source: {{{source}, fieldPath: {self.one(['metadata.name', 'kind', 'metadata.namespace'])}}}\n"
                 f"  targets:\n  - select: {{{self.target()}}}{reject}\n    fieldPaths: [{path}]\n    options: {{create: true}}\n")
 
-    def level(self, name, resources):
-        text = f"resources: [{', '.join(resources)}]\n"
+    def level(self, name, resources, component=None):
+        text = f"resources: [{', '.join(resources)}]\n" if resources else ""
         for field, values in [("namePrefix", ["p-", "q-"]), ("nameSuffix", ["-s", "-t"]), ("namespace", SPACES)]:
             if self.chance(0.3):
                 text += f"{field}: {self.one(values)}\n"
-        text += self.generators(name)
+        text += self.generators(name) + self.options()
+        if component:
+            text += f"components: [{component}]\n"
         patches = "".join(self.patch() for _ in range(self.random.randint(0, 3)))
         return text + (f"patches:\n{patches}" if patches else "") + self.replacements()
 
+    def add_level(self, files, name, resources):
+        component = None
+        if self.chance(0.2):
+            component = f"../part-{name}"
+            part = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+            extra = []
+            if self.chance(0.3):
+                files[f"part-{name}/all.yaml"] = self.objects(2) or self.object("Thing", f"of-{name}", "")
+                extra = ["all.yaml"]
+            self.add(files, f"part-{name}", part, extra)
+        self.add(files, name, "", resources, component)
+
+    def add(self, files, name, head, resources, component=None):
+        self.configured = False
+        files[f"{name}/kustomization.yaml"] = head + self.level(name, resources, component)
+        if self.configured:
+            files[f"{name}/config.yaml"] = self.configuration()
+
     def make(self):
         files = {"base/all.yaml": self.objects(self.random.randint(2, 6))}
-        files["base/kustomization.yaml"] = self.level("base", ["all.yaml"])
+        self.add_level(files, "base", ["all.yaml"])
         inner = ["../base"]
         if self.chance(0.4):
-            files["mid/kustomization.yaml"] = self.level("mid", ["../base"])
+            self.add_level(files, "mid", ["../base"])
             inner = ["../mid"]
         if self.chance(0.3):
             files["other/all.yaml"] = self.objects(self.random.randint(1, 3)) or self.object("Thing", "other", "")
-            files["other/kustomization.yaml"] = self.level("other", ["all.yaml"])
+            self.add_level(files, "other", ["all.yaml"])
             inner.append("../other")
-        files["over/kustomization.yaml"] = self.level("over", inner)
+        self.add_level(files, "over", inner)
         return files
