@@ -33,6 +33,12 @@ impl Installed {
     pub(super) fn new(rendered: Rendered, install: &Install<'_>) -> Installed {
         let crds = rendered.crds.iter();
         let crds = crds.flat_map(|it| objects_of(&it.text, &it.path));
+        let crds = crds.map(|mut it| {
+            if install.parser == Parser::Helm {
+                set_json_types(&mut it.node);
+            }
+            it
+        });
         let objects = |all: Vec<RenderedObject>| {
             let nodes = all.into_iter().filter_map(|it| parsed(it, install));
             nodes.flat_map(|it| flattened(Object::new(it))).collect()

@@ -1,6 +1,6 @@
 //! Random ApplicationSets compared with Argo CD's own controller.
 //!
-//! `APPLICATION_SET_ORACLE` is the path of the program of `tools/application-set-oracle`, `RANDOM_SETS` the number of sets, and
+//! `ARGO_ORACLE` is the path of the program of `tools/argo-oracle`, `RANDOM_SETS` the number of sets, and
 //! `RANDOM_SEED` the seed.
 
 use std::collections::BTreeMap;
@@ -85,9 +85,9 @@ struct Question {
 type Outcome = Result<Vec<String>, String>;
 
 #[test]
-#[ignore = "needs APPLICATION_SET_ORACLE: the program of tools/application-set-oracle"]
+#[ignore = "needs ARGO_ORACLE: the program of tools/argo-oracle"]
 fn random_sets_give_the_same_applications_as_argo_cd() {
-    let oracle = std::env::var("APPLICATION_SET_ORACLE").unwrap();
+    let oracle = std::env::var("ARGO_ORACLE").unwrap();
     let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_SETS", 1000));
     let questions: Vec<Question> = (0..count)
         .map(|round| Question::random(seed.wrapping_mul(1_000_003) + round))

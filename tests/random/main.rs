@@ -7,7 +7,9 @@
 )]
 
 mod application_sets;
+mod applications;
 mod chance;
 mod json;
+mod objects;
 mod patterns;
 mod releases;

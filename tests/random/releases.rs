@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pleach::deploy::{Options, Status, deploy};
-use pleach::object::Object;
 use pleach::tree::{Tree, TreePath};
-use pleach::yaml::json_round_trip;
 use serde_json::{Map, Value as Json, json};
 
 use crate::chance::{Random, number};
-use crate::json::{answers, same, to_json};
+use crate::json::answers;
+use crate::objects::{Outcome, as_applied, expected, is_same, remove_defaults, show, sorted};
 
 const NAMESPACE: &str = "shop";
 const KINDS: [&str; 6] = ["ConfigMap", "Deployment", "Service", "Job", "Secret", "Pod"];
@@ -81,15 +80,7 @@ fn random_releases_deploy_like_with_helm_controller() {
         let expected = expected(&answer);
         let found = question.found(&answer);
         failing += usize::from(expected.is_err());
-        let same = match (&expected, &found) {
-            (Ok(expected), Ok(found)) => {
-                expected.len() == found.len()
-                    && expected.iter().zip(found).all(|(a, b)| same(&a.1, &b.1))
-            }
-            (Err(_), Err(_)) => true,
-            _ => false,
-        };
-        if !same {
+        if !is_same(&expected, &found) {
             different += 1;
             println!("--- {}", question.chart);
             println!("{}", json!(question.documents));
@@ -103,26 +94,8 @@ fn random_releases_deploy_like_with_helm_controller() {
     assert_eq!(different, 0);
 }
 
-/// Objects with a key that sorts them, or why there are none.
-type Outcome = Result<Vec<(String, Json)>, String>;
-
-fn show(expected: &Outcome, found: &Outcome) {
-    match (expected, found) {
-        (Ok(expected), Ok(found)) => {
-            for (name, side, other) in [("helm  ", expected, found), ("pleach", found, expected)] {
-                for (_, it) in side {
-                    if !other.iter().any(|(_, other)| same(it, other)) {
-                        println!("  {name} {it}");
-                    }
-                }
-            }
-        }
-        _ => println!("  helm   {expected:?}\n  pleach {found:?}"),
-    }
-}
-
 /// The files of each chart by name.
-fn charts() -> Vec<(String, BTreeMap<String, String>)> {
+pub(crate) fn charts() -> Vec<(String, BTreeMap<String, String>)> {
     let corpus = || {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         root.join("../shared/conformance/helm/charts")
@@ -202,25 +175,6 @@ struct Question {
     documents: Vec<Json>,
 }
 
-fn expected(answer: &Json) -> Outcome {
-    if let Some(error) = answer["error"].as_str() {
-        return Err(error.to_string());
-    }
-    let objects = answer["objects"].as_array().into_iter().flatten();
-    Ok(sorted(objects.cloned().collect()))
-}
-
-fn sorted(objects: Vec<Json>) -> Vec<(String, Json)> {
-    let key = |it: &Json| {
-        let name = &it["metadata"]["name"];
-        let namespace = &it["metadata"]["namespace"];
-        format!("{} {name} {namespace} {}", it["kind"], it["apiVersion"])
-    };
-    let mut keyed: Vec<(String, Json)> = objects.into_iter().map(|it| (key(&it), it)).collect();
-    keyed.sort_by(|a, b| a.0.cmp(&b.0));
-    keyed
-}
-
 impl Question {
     fn random(charts: &[(String, BTreeMap<String, String>)], seed: u64) -> Question {
         let mut random = Random(2 * seed + 1);
@@ -277,31 +231,14 @@ impl Question {
         }
         let spec = &self.documents[0]["spec"];
         let namespace = spec["targetNamespace"].as_str().unwrap_or(NAMESPACE);
-        let as_applied = |object: &Object| {
-            let mut node = object.node.clone();
-            json_round_trip(&mut node).unwrap();
-            to_json(&node)
-        };
         let mut objects: Vec<Json> = unit.objects.iter().map(as_applied).collect();
-        // The API server adds the namespace, not Helm.
-        let without = |it: &Json| {
-            let all = answer["objects"].as_array().into_iter().flatten();
-            all.filter(|other| {
-                other["kind"] == it["kind"] && other["metadata"]["name"] == it["metadata"]["name"]
-            })
-            .any(|other| other["metadata"].get("namespace").is_none())
-        };
-        for it in &mut objects {
-            if it["metadata"]["namespace"] == namespace && without(it) {
-                it["metadata"].as_object_mut().unwrap().remove("namespace");
-            }
-        }
+        remove_defaults(&mut objects, answer, namespace);
         Ok(sorted(objects))
     }
 }
 
 /// The paths of values that the templates of a chart and of its subcharts read.
-fn paths(files: &BTreeMap<String, String>) -> Vec<Vec<String>> {
+pub(crate) fn paths(files: &BTreeMap<String, String>) -> Vec<Vec<String>> {
     let reads = regex::Regex::new(r"\.Values((?:\.[A-Za-z_][A-Za-z0-9_]*)+)").unwrap();
     let conditions =
         regex::Regex::new(r"(?m)^ *(?:- )?(?:condition|alias): *([A-Za-z0-9_.]+)").unwrap();
@@ -335,7 +272,7 @@ fn paths(files: &BTreeMap<String, String>) -> Vec<Vec<String>> {
 
 impl Random {
     /// Two objects with a few fields each.
-    fn objects(&mut self) -> String {
+    pub(crate) fn objects(&mut self) -> String {
         let mut text = String::new();
         for kind in ["ConfigMap", "Other"] {
             text += &format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: fields}}\n");
@@ -347,6 +284,8 @@ impl Random {
                 fields.insert(0, FIELDS[0]);
             }
             fields.iter().for_each(|it| text += &format!("{it}\n"));
+            // `helm template` trims the last line of its output.
+            text += "end: here\n";
         }
         text
     }
@@ -379,7 +318,7 @@ impl Random {
         }
     }
 
-    fn values(&mut self, paths: &[Vec<String>], most: usize) -> Json {
+    pub(crate) fn values(&mut self, paths: &[Vec<String>], most: usize) -> Json {
         let mut values = Json::Object(Map::new());
         for _ in 0..self.below(most + 1) {
             let path = &paths[self.below(paths.len())];

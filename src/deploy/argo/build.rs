@@ -18,7 +18,7 @@ use crate::inflate::ChartInput;
 use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, TreePath};
-use crate::yaml::{Mapping, Node, parse};
+use crate::yaml::{Mapping, Node, parse, parse_within_as_go_yaml_v2};
 use pleach_helm::manifests::set_json_types;
 
 /// The objects of a source. Errors: it cannot be rendered by Argo CD, or requires something that is not available.
@@ -157,7 +157,7 @@ fn build_kustomization(
         return Err(Diagnostic::error("missing-kustomization", message).at(source.node));
     };
     if let Some(options) = source.node.get("kustomize") {
-        edit(&mut fields, options, files, folder, &source.environment);
+        edit(&mut fields, options, files, folder, &source.environment)?;
     }
     // In a cluster, settings of Argo CD can override both, but these need not be in the repository.
     let options = Options {
@@ -264,6 +264,20 @@ fn list(files: &dyn Files, folder: &TreePath, recurses: bool, paths: &mut Vec<Tr
     }
 }
 
+/// A document as Argo CD reads it: a merge key replaces keys before it.
+fn as_json(document: Node) -> Node {
+    let source = &document.span().source;
+    let range = document.span().range();
+    let merges = source
+        .text
+        .get(range.clone())
+        .is_some_and(|it| it.contains("<<"));
+    let again = merges.then(|| parse_within_as_go_yaml_v2(source, range).ok().flatten());
+    let mut node = again.flatten().unwrap_or(document);
+    set_json_types(&mut node);
+    node
+}
+
 /// The objects of a file. Files that are not manifests are skipped, as in Argo CD.
 fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnostic> {
     let bytes = files.read(path).map_err(|error| {
@@ -276,10 +290,7 @@ fn objects_of(files: &dyn Files, path: &TreePath) -> Result<Vec<Object>, Diagnos
     }
     match parse(&Text::new(path.clone(), &*text)) {
         Ok(documents) => {
-            let objects = documents.into_iter().map(|mut it| {
-                set_json_types(&mut it);
-                Object::new(it)
-            });
+            let objects = documents.into_iter().map(|it| Object::new(as_json(it)));
             let objects = objects.filter(|it| !it.kind().is_empty());
             Ok(objects.flat_map(flattened).collect())
         }

@@ -2,17 +2,20 @@
 
 use super::environment::Environment;
 use crate::deploy::sync::{flag, items, text};
+use crate::diag::Diagnostic;
 use crate::tree::{EntryKind, Files, TreePath};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Entry, Mapping, Node};
 
 /// Merges `spec.source.kustomize` into the fields of a kustomization.
+///
+/// Errors: labels and annotations that the kustomization already has, unless the options force them.
 pub(super) fn edit(
     fields: &mut Mapping,
     options: &Node,
     files: &dyn Files,
     folder: &TreePath,
     environment: &Environment,
-) {
+) -> Result<(), Diagnostic> {
     for field in ["namePrefix", "nameSuffix", "namespace"] {
         let given = options
             .get(field)
@@ -27,19 +30,8 @@ pub(super) fn edit(
     for replica in items(options, &["replicas"]) {
         put_named(fields, "replicas", replica.clone());
     }
-    add_labels(fields, options, environment);
-    let annotations = options.get("commonAnnotations").and_then(Node::as_mapping);
-    for entry in annotations.into_iter().flatten() {
-        let value = match flag(options, &["commonAnnotationsEnvsubst"]) {
-            true => Node::string(environment.replace(entry.value.as_str().unwrap_or("")))
-                .at(&entry.value),
-            false => entry.value.clone(),
-        };
-        let all = fields.get_or_insert_with("commonAnnotations", || Node::mapping(Mapping::new()));
-        if let Some(all) = all.as_mapping_mut() {
-            all.insert(entry.key.clone(), value);
-        }
-    }
+    add_labels(fields, options, environment)?;
+    add_annotations(fields, options, environment)?;
     for patch in items(options, &["patches"]) {
         append(fields, "patches", patch.clone());
     }
@@ -52,33 +44,108 @@ pub(super) fn edit(
             append(fields, "components", component.clone());
         }
     }
+    Ok(())
 }
 
 /// `commonLabels`, also in selectors unless the options exclude these.
-fn add_labels(fields: &mut Mapping, options: &Node, environment: &Environment) {
+fn add_labels(
+    fields: &mut Mapping,
+    options: &Node,
+    environment: &Environment,
+) -> Result<(), Diagnostic> {
     let labels = options.get("commonLabels").and_then(Node::as_mapping);
-    let mut pairs = Mapping::new();
-    for entry in labels.into_iter().flatten() {
-        let value = environment.replace(entry.value.as_str().unwrap_or(""));
-        pairs.insert(entry.key.clone(), Node::string(value).at(&entry.value));
-    }
+    let pairs: Vec<Entry> = labels
+        .into_iter()
+        .flatten()
+        .map(|it| with_environment(it, environment))
+        .collect();
     if pairs.is_empty() {
-        return;
+        return Ok(());
     }
-    if flag(options, &["labelWithoutSelector"]) {
-        let mut label = Mapping::from([("pairs", Node::mapping(pairs))]);
-        if flag(options, &["labelIncludeTemplates"]) {
-            label.insert("includeTemplates", Node::bool(true));
+    let in_templates = flag(options, &["labelIncludeTemplates"]);
+    let force = flag(options, &["forceCommonLabels"]);
+    if !flag(options, &["labelWithoutSelector"]) {
+        if in_templates {
+            let message = "`labelIncludeTemplates` has no effect without `labelWithoutSelector`, and Argo CD rejects it";
+            let fault = Diagnostic::error("invalid-value", message).at(options);
+            return Err(fault.help("add `labelWithoutSelector: true`"));
         }
-        append(fields, "labels", Node::mapping(label));
-        return;
+        let all = fields.get_or_insert_with("commonLabels", || Node::mapping(Mapping::new()));
+        return add_pairs(all, pairs, ("label", "forceCommonLabels", force));
     }
-    let all = fields.get_or_insert_with("commonLabels", || Node::mapping(Mapping::new()));
-    if let Some(all) = all.as_mapping_mut() {
-        for entry in pairs {
-            all.insert(entry.key, entry.value);
+    let list = fields.get_mut("labels").and_then(Node::as_sequence_mut);
+    let mut known = list.into_iter().flatten();
+    let known = known.find(|it| {
+        !flag(it, &["includeSelectors"]) && flag(it, &["includeTemplates"]) == in_templates
+    });
+    if let Some(known) = known.and_then(Node::as_mapping_mut) {
+        let all = known.get_or_insert_with("pairs", || Node::mapping(Mapping::new()));
+        return add_pairs(all, pairs, ("label", "forceCommonLabels", force));
+    }
+    let pairs = Node::mapping(pairs.into_iter().collect::<Mapping>());
+    let mut label = Mapping::from([("pairs", pairs)]);
+    if in_templates {
+        label.insert("includeTemplates", Node::bool(true));
+    }
+    append(fields, "labels", Node::mapping(label));
+    Ok(())
+}
+
+fn add_annotations(
+    fields: &mut Mapping,
+    options: &Node,
+    environment: &Environment,
+) -> Result<(), Diagnostic> {
+    let annotations = options.get("commonAnnotations").and_then(Node::as_mapping);
+    let replaces = flag(options, &["commonAnnotationsEnvsubst"]);
+    let pairs = annotations.into_iter().flatten().map(|it| match replaces {
+        true => with_environment(it, environment),
+        false => it.clone(),
+    });
+    let pairs: Vec<Entry> = pairs.collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let force = flag(options, &["forceCommonAnnotations"]);
+    let all = fields.get_or_insert_with("commonAnnotations", || Node::mapping(Mapping::new()));
+    add_pairs(all, pairs, ("annotation", "forceCommonAnnotations", force))
+}
+
+fn with_environment(entry: &Entry, environment: &Environment) -> Entry {
+    let value = environment.replace(entry.value.as_str().unwrap_or(""));
+    Entry {
+        key: entry.key.clone(),
+        value: Node::string(value).at(&entry.value),
+    }
+}
+
+/// Adds pairs like `kustomize edit add`. The last argument is what they are, the option that replaces existing ones, and its value.
+fn add_pairs(
+    all: &mut Node,
+    pairs: Vec<Entry>,
+    (what, option, force): (&str, &str, bool),
+) -> Result<(), Diagnostic> {
+    if all.as_mapping().is_none() {
+        *all = Node::mapping(Mapping::new());
+    }
+    let Some(all) = all.as_mapping_mut() else {
+        return Ok(());
+    };
+    for Entry { key, value } in pairs {
+        let known = all.entry(key.as_str().unwrap_or("")).filter(|_| !force);
+        if let Some(known) = known {
+            let name = key.as_str().unwrap_or("");
+            let message = format!(
+                "the kustomization already has the {what} `{name}`, and Argo CD does not replace it"
+            );
+            return Err(Diagnostic::error("duplicate-key", message)
+                .at(&key)
+                .related(known.key.span(), "here")
+                .help(format!("set `{option}: true`, or remove one of them")));
         }
+        all.insert(key, value);
     }
+    Ok(())
 }
 
 fn append(fields: &mut Mapping, field: &str, item: Node) {

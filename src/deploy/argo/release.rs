@@ -115,9 +115,13 @@ pub(super) fn build(
     let (facts, cluster) = (context.facts, context.cluster);
     let fault = |error| helm_fault(error, source.node);
     let installed = install(chart, &release, facts, cluster).map_err(fault)?;
-    let mut objects = installed.applied(!flag(helm, &["skipCrds"]), true);
-    for object in &mut objects {
-        facts.default_namespace(object, &namespace);
+    let objects = installed.applied(!flag(helm, &["skipCrds"]), true);
+    if let Some(object) = objects.iter().find(|it| it.kind().is_empty()) {
+        let message = format!(
+            "its chart renders an object without `kind`: {}",
+            object.name()
+        );
+        return Err(Diagnostic::error("missing-name", message));
     }
     let title = ChartTitle {
         name: chart.metadata.name.clone(),

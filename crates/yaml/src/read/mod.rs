@@ -75,8 +75,16 @@ pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnos
 ///
 /// Errors: `yaml-syntax` and `yaml-limit`.
 pub fn parse_as_go_yaml_v2(source: &Arc<Source>) -> Result<Option<Node>, Diagnostics> {
-    check_characters(source, 0..source.text.len())?;
-    let scanner = Scanner::new(source, 0..source.text.len(), false);
+    parse_within_as_go_yaml_v2(source, 0..source.text.len())
+}
+
+/// Reads the first document in a part of a file like [`parse_as_go_yaml_v2`].
+pub fn parse_within_as_go_yaml_v2(
+    source: &Arc<Source>,
+    part: Range<usize>,
+) -> Result<Option<Node>, Diagnostics> {
+    check_characters(source, part.clone())?;
+    let scanner = Scanner::new(source, part, false);
     let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let (mut documents, faults) = Parser::new(scanner, anchors, Mode::GoYamlV2).documents();
     match faults.is_empty() {

@@ -1,4 +1,4 @@
-// Command application-set-oracle generates the Applications of ApplicationSets with Argo CD's own controller.
+// Command argo-oracle generates the Applications of ApplicationSets with Argo CD's own controller.
 //
 // Each line of standard input is a JSON object: `set` (an ApplicationSet), `files` (the content of each file of the repository by path)
 // and `secrets` (the cluster Secrets). Each line of standard output is the result for one line: `applications` or `error`.
@@ -32,20 +32,22 @@ import (
 const namespace = "argocd"
 
 type question struct {
-	Set     v1alpha1.ApplicationSet `json:"set"`
-	Files   map[string]string       `json:"files"`
-	Secrets []corev1.Secret         `json:"secrets"`
+	Application *v1alpha1.Application   `json:"application"`
+	Set         v1alpha1.ApplicationSet `json:"set"`
+	Files       map[string]string       `json:"files"`
+	Secrets     []corev1.Secret         `json:"secrets"`
 }
 
 type answer struct {
 	Applications []v1alpha1.Application `json:"applications"`
+	Objects      []json.RawMessage      `json:"objects,omitempty"`
 	Error        string                 `json:"error,omitempty"`
 }
 
 // repository is a Git work tree, read like in the repository server.
-type repository struct{ root string }
+type workTree struct{ root string }
 
-func (r repository) GetFiles(_ context.Context, _, _, _, pattern string, _, _ bool) (map[string][]byte, error) {
+func (r workTree) GetFiles(_ context.Context, _, _, _, pattern string, _, _ bool) (map[string][]byte, error) {
 	list := exec.Command("git", "ls-files", "--full-name", "-z", "--", pattern)
 	list.Dir = r.root
 	out, err := list.Output()
@@ -64,7 +66,7 @@ func (r repository) GetFiles(_ context.Context, _, _, _, pattern string, _, _ bo
 	return found, nil
 }
 
-func (r repository) GetDirectories(_ context.Context, _, _, _ string, _, _ bool) ([]string, error) {
+func (r workTree) GetDirectories(_ context.Context, _, _, _ string, _, _ bool) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(r.root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
@@ -85,18 +87,26 @@ func (r repository) GetDirectories(_ context.Context, _, _, _ string, _, _ bool)
 // repositories contains a work tree for each set of files.
 type repositories struct {
 	folder string
-	known  map[string]repository
+	known  map[string]workTree
+	count  int
 }
 
-func (all *repositories) of(files map[string]string) (repository, error) {
+func (all *repositories) forget(files map[string]string) {
+	if key, err := json.Marshal(files); err == nil {
+		delete(all.known, string(key))
+	}
+}
+
+func (all *repositories) of(files map[string]string) (workTree, error) {
 	key, err := json.Marshal(files)
 	if err != nil {
-		return repository{}, err
+		return workTree{}, err
 	}
 	if known, ok := all.known[string(key)]; ok {
 		return known, nil
 	}
-	made := repository{root: filepath.Join(all.folder, fmt.Sprint(len(all.known)))}
+	all.count++
+	made := workTree{root: filepath.Join(all.folder, fmt.Sprint(all.count))}
 	for name, text := range files {
 		path := filepath.Join(made.root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -134,6 +144,16 @@ func (all *repositories) answer(line []byte) (result answer) {
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
+	if asked.Application != nil {
+		// Rendering changes the files.
+		all.forget(asked.Files)
+		defer os.RemoveAll(files.root)
+		objects, err := files.manifests(asked.Application)
+		if err != nil {
+			return answer{Error: err.Error()}
+		}
+		return answer{Objects: objects}
+	}
 	scheme := runtime.NewScheme()
 	_ = v1alpha1.AddToScheme(scheme)
 	_ = corev1.AddToScheme(scheme)
@@ -162,7 +182,7 @@ func main() {
 		panic(err)
 	}
 	defer os.RemoveAll(folder)
-	all := repositories{folder: folder, known: map[string]repository{}}
+	all := repositories{folder: folder, known: map[string]workTree{}}
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
 	out := bufio.NewWriter(os.Stdout)
