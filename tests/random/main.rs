@@ -10,6 +10,7 @@ mod application_sets;
 mod applications;
 mod chance;
 mod json;
+mod kustomizations;
 mod objects;
 mod patterns;
 mod releases;

@@ -1,6 +1,6 @@
 //! Random HelmReleases compared with helm-controller's own libraries and Helm 4.
 //!
-//! `RELEASE_ORACLE` is the path of the program of `tools/release-oracle`, `RELEASE_CHARTS` a folder with charts at any depth (default:
+//! `FLUX_ORACLE` is the path of the program of `tools/flux-oracle`, `RELEASE_CHARTS` a folder with charts at any depth (default:
 //! those of the conformance corpus), `RANDOM_RELEASES` the number of releases, and `RANDOM_SEED` the seed.
 
 use std::collections::BTreeMap;
@@ -65,9 +65,9 @@ const FIELDS: [&str; 22] = [
 ];
 
 #[test]
-#[ignore = "needs RELEASE_ORACLE: the program of tools/release-oracle"]
+#[ignore = "needs FLUX_ORACLE: the program of tools/flux-oracle"]
 fn random_releases_deploy_like_with_helm_controller() {
-    let oracle = std::env::var("RELEASE_ORACLE").unwrap();
+    let oracle = std::env::var("FLUX_ORACLE").unwrap();
     let charts = charts();
     let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_RELEASES", 1000));
     let questions: Vec<Question> = (0..count)

@@ -11,7 +11,7 @@ use crate::inflate::Inflater;
 use crate::kustomize::{ChartRenderer, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
-use crate::yaml::Node;
+use crate::yaml::{Mapping, Node};
 
 /// The result of building a folder.
 #[derive(Default)]
@@ -124,19 +124,26 @@ fn run(
         variables.report(diagnostics);
     }
     if let Some(object) = object {
-        objects
-            .iter_mut()
-            .for_each(|it| add_owner_labels(it, object));
+        for it in &mut objects {
+            add_owner_labels(it, object, diagnostics);
+        }
     }
     objects.retain(is_applied);
     Some(objects)
 }
 
 /// `commonMetadata`, and the labels with which Flux finds the objects it has applied.
-fn add_owner_labels(applied: &mut Object, owner: &Object) {
+fn add_owner_labels(applied: &mut Object, owner: &Object, diagnostics: &mut Diagnostics) {
+    let common = owner.node.at_keys(&["spec", "commonMetadata"]);
     for field in ["labels", "annotations"] {
-        let common = owner.node.at_keys(&["spec", "commonMetadata", field]);
-        set(applied, field, &entries(common));
+        if field == "labels" || common.is_some() {
+            diagnostics.extend(keep_strings(applied, field));
+        }
+        set(
+            applied,
+            field,
+            &entries(common.and_then(|it| it.get(field))),
+        );
     }
     let label = |key: &str, value: &str| {
         let key = Node::string(format!("{KUSTOMIZE_GROUP}/{key}"));
@@ -149,14 +156,44 @@ fn add_owner_labels(applied: &mut Object, owner: &Object) {
     set(applied, "labels", &owner);
 }
 
+/// Converts a map of the metadata as client-go reads it: nulls are empty strings, and a map with any other value than a string counts
+/// as empty. Returns the warning about that.
+fn keep_strings(applied: &mut Object, field: &str) -> Option<Diagnostic> {
+    let id = applied.id();
+    let metadata = applied.node.get_mut("metadata")?.as_mapping_mut()?;
+    let map = metadata.get_mut(field)?;
+    let values = map.as_mapping_mut()?;
+    for entry in values.iter_mut().filter(|it| it.value.is_null()) {
+        entry.value = Node::string("").at(entry.value.span());
+    }
+    let wrong = values.iter().find(|it| it.value.as_string().is_none())?;
+    let name = wrong.key.as_str().unwrap_or("");
+    let message = format!(
+        "the value of `{name}` in the {field} of {id} is not a string, so Flux drops all {field} of the object"
+    );
+    let warning = Diagnostic::warning("wrong-field-type", message).at(&wrong.value);
+    *map = Node::mapping(Mapping::new()).at(map.span());
+    Some(warning.help("quote the value; if it comes from a variable, write the quotes in the variable, because Flux removes those around it"))
+}
+
 /// Whether Flux may change an object.
 fn is_applied(object: &Object) -> bool {
     let says = |key: &str, word: &str| {
         let key = format!("{KUSTOMIZE_GROUP}/{key}");
         let mut fields = ["labels", "annotations"].iter();
-        fields.any(|it| metadata::value(object, it, &key).eq_ignore_ascii_case(word))
+        fields.any(|it| {
+            metadata::value(object, it, &key).eq_ignore_ascii_case(word)
+                && has_only_strings(object, it)
+        })
     };
     !says("reconcile", "disabled") && !says("ssa", "ignore")
+}
+
+/// Whether client-go can read a map of the metadata.
+fn has_only_strings(object: &Object, field: &str) -> bool {
+    let map = object.node.at_keys(&["metadata", field]);
+    let mut values = map.and_then(Node::as_mapping).into_iter().flatten();
+    values.all(|it| it.value.is_null() || it.value.as_string().is_some())
 }
 
 /// The folder that a Flux Kustomization builds: its path, which cannot leave the source.

@@ -8,7 +8,8 @@ use super::envsubst::{BadExpression, Replaced, replace};
 use super::variables::Variables;
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::object::Object;
-use crate::yaml::{Entry, KeyIndex, Mapping, Node, View, emit_kustomize, parse};
+use crate::yaml::{Entry, KeyIndex, Mapping, Node, View, emit_kustomize, parse_as_go_yaml_v2};
+use pleach_helm::manifests::set_json_types;
 
 /// Replaces the variables in an object. Unchanged values keep their locations, and changed ones have the location of their
 /// expression.
@@ -45,8 +46,8 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
         found
     })?;
     let source = Source::internal("<substituted>", replaced.text.as_str());
-    let parsed = parse(&source).ok().and_then(|it| it.into_iter().next());
-    let Some(parsed) = parsed else {
+    let parsed = parse_as_go_yaml_v2(&source).ok().flatten();
+    let Some(mut parsed) = parsed else {
         let message = "the object is not valid YAML after its variables are replaced";
         let location = first_with(node, "${").unwrap_or(node);
         let fault = Diagnostic::error("bad-substitution", message)
@@ -55,6 +56,8 @@ fn replaced(node: &Node, variables: &Variables) -> Result<(Node, Replaced), Diag
         let help = "quote the value: what a variable contains becomes part of the YAML";
         return Err(fault.help(help).into());
     };
+    // The controller parses the text as YAML 1.1, so `yes` becomes a boolean.
+    set_json_types(&mut parsed);
     Ok((with_spans_of(parsed, node), replaced))
 }
 

@@ -1,7 +1,8 @@
-// Command release-oracle renders HelmReleases like helm-controller, for tests that compare with it.
+// Command flux-oracle renders HelmReleases like helm-controller and Kustomizations like kustomize-controller, for tests that compare
+// with them.
 //
-// It reads one release per line from standard input, and writes the objects or the error of each. The values come from the
-// controller's own library, the rendering from Helm's install action, and the post-renderers from kustomize.
+// It reads one of them per line from standard input, and writes the objects or the error of each. Values, kustomizations and variables
+// come from the controllers' own libraries, the rendering of charts from Helm's install action, and the post-renderers from kustomize.
 package main
 
 import (
@@ -26,12 +27,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// A question is a HelmRelease, the files of its chart, and the ConfigMaps and Secrets of its namespace.
+// A question is a HelmRelease with the files of its chart, or a Kustomization with those of its source, and the ConfigMaps and Secrets
+// of its namespace.
 type question struct {
-	Release    map[string]any     `json:"release"`
-	Files      map[string]string  `json:"files"`
-	ConfigMaps []corev1.ConfigMap `json:"configMaps"`
-	Secrets    []corev1.Secret    `json:"secrets"`
+	Release       map[string]any     `json:"release"`
+	Kustomization map[string]any     `json:"kustomization"`
+	Files         map[string]string  `json:"files"`
+	ConfigMaps    []corev1.ConfigMap `json:"configMaps"`
+	Secrets       []corev1.Secret    `json:"secrets"`
 }
 
 // An answer has the objects as JSON, or the error.
@@ -101,6 +104,9 @@ func (q *question) answer() (made []any, err error) {
 			err = fmt.Errorf("panic: %v", fault)
 		}
 	}()
+	if q.Kustomization != nil {
+		return q.kustomization()
+	}
 	text, err := json.Marshal(q.Release)
 	if err != nil {
 		return nil, err
@@ -220,7 +226,7 @@ func main() {
 		}
 		var q question
 		if err := json.Unmarshal(line, &q); err != nil {
-			fmt.Fprintln(os.Stderr, "release-oracle:", err)
+			fmt.Fprintln(os.Stderr, "flux-oracle:", err)
 			os.Exit(1)
 		}
 		var a answer
@@ -229,7 +235,7 @@ func main() {
 			a = answer{Error: err.Error()}
 		}
 		if err := encoder.Encode(&a); err != nil {
-			fmt.Fprintln(os.Stderr, "release-oracle:", err)
+			fmt.Fprintln(os.Stderr, "flux-oracle:", err)
 			os.Exit(1)
 		}
 	}
