@@ -47,6 +47,26 @@ fn apply(
         return Ok(());
     }
     let specs = &stage.config.images;
+    if let [entry] = &**entries {
+        let image = ImageChange::new(entry);
+        let matched = parallel::try_map(resources.list_mut(), |it| image.apply(it, specs))?;
+        if !matched.contains(&true) {
+            let warning = unmatched(entry, &image.name, &used(resources, specs));
+            stage.context.diagnostics.push(warning);
+        }
+        stage.done(TRANSFORM.plugin, resources);
+        return Ok(());
+    }
+    apply_several(stage, entries, resources)
+}
+
+/// Finds the resources of each image with an index, so that each resource is not searched for each image.
+fn apply_several(
+    stage: &mut TransformContext<'_, '_>,
+    entries: &[Image],
+    resources: &mut Resources,
+) -> Result<(), Diagnostic> {
+    let specs = &stage.config.images;
     let mut index = ImageIndex::new(resources, specs)?;
     let mut known = None;
     for entry in entries {
