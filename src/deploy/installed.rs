@@ -81,17 +81,22 @@ pub(super) fn hook(object: &Object) -> Option<&str> {
 /// A document of the output as the parser reads it, with locations in values and templates.
 fn parsed(rendered: RenderedObject, install: &Install<'_>) -> Option<Node> {
     let mut node = rendered.node?;
-    match install.parser {
-        Parser::Helm => set_json_types(&mut node),
-        // Without a merge key, it would read the same.
-        Parser::Kustomize if rendered.text.contains("<<") => {
-            let documents = parse_as_kustomize(&node.span().source).unwrap_or_default();
-            node = documents.into_iter().next().unwrap_or(node);
+    let has_duplicates = match install.parser {
+        Parser::Helm => {
+            set_json_types(&mut node);
+            false
         }
-        Parser::Kustomize => {}
-    }
+        Parser::Kustomize => {
+            // Without a merge key, it would read the same.
+            if rendered.text.contains("<<") {
+                let documents = parse_as_kustomize(&node.span().source).unwrap_or_default();
+                node = documents.into_iter().next().unwrap_or(node);
+            }
+            duplicate_key(&node).is_some()
+        }
+    };
     // A duplicate key, which kustomize rejects, is recognized by locations in one text.
-    match rendered.origins.is_empty() || duplicate_key(&node).is_some() {
+    match rendered.origins.is_empty() || has_duplicates {
         true => Some(node),
         false => Some(Locations::new(&node, &rendered.origins, install.written).replace(node)),
     }
