@@ -22,6 +22,8 @@ type Files = BTreeMap<String, String>;
 /// An Application, and the files of its repository.
 struct Question {
     source: Json,
+    /// Whether a second source is there for `$values`.
+    values: bool,
     files: Files,
 }
 
@@ -71,15 +73,23 @@ impl Question {
     }
 
     fn application(&self) -> Json {
-        json!({
+        let mut application = json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
             "metadata": {"name": "web", "namespace": "argocd"},
             "spec": {
                 "project": "default",
                 "destination": {"server": "https://kubernetes.default.svc", "namespace": NAMESPACE},
-                "source": self.source,
             },
-        })
+        });
+        let (field, value) = match self.values {
+            true => {
+                let values = json!({"repoURL": "https://example.com/r.git", "ref": "values"});
+                ("sources", json!([self.source, values]))
+            }
+            false => ("source", self.source.clone()),
+        };
+        application["spec"][field] = value;
+        application
     }
 
     fn line(&self) -> String {
@@ -164,6 +174,7 @@ impl Random {
         let path = self.pick(&["apps/web", "apps/web", "apps/web", "./apps/web", "apps"]);
         Question {
             source: json!({"repoURL": "https://example.com/r.git", "path": path, "directory": directory}),
+            values: false,
             files,
         }
     }
@@ -248,6 +259,7 @@ impl Random {
         }
         Question {
             source: json!({"repoURL": "https://example.com/r.git", "path": "apps/web", "kustomize": kustomize}),
+            values: false,
             files,
         }
     }
@@ -300,16 +312,15 @@ impl Random {
         if self.chance(3) {
             helm["values"] = json!(self.values(&paths, 3).to_string());
         }
-        if self.chance(3) {
-            helm["valueFiles"] = json!(self.some(
-                &[
-                    "prod.yaml",
-                    "../values/shared.yaml",
-                    "/apps/values/shared.yaml",
-                    "missing.yaml"
-                ],
-                2
-            ));
+        let values = self.chance(4);
+        if values || self.chance(3) {
+            // Newer versions of Argo CD read each file once, so none is listed by two paths.
+            let shared = if values {
+                "$values/apps/values/shared.yaml"
+            } else {
+                "../values/shared.yaml"
+            };
+            helm["valueFiles"] = json!(self.some(&["prod.yaml", shared, "missing.yaml"], 2));
             helm["ignoreMissingValueFiles"] = json!(!self.chance(4));
         }
         if self.chance(6) {
@@ -332,6 +343,7 @@ impl Random {
         }
         Question {
             source: json!({"repoURL": "https://example.com/r.git", "path": "apps/web", "helm": helm}),
+            values,
             files,
         }
     }

@@ -269,6 +269,7 @@ fn values_files<'a>(
 ) -> Result<ValuesFiles<'a>, Diagnostic> {
     let (mut found, mut seen): (ValuesFiles<'a>, BTreeSet<TreePath>) = Default::default();
     let ignores_missing = flag(helm, &["ignoreMissingValueFiles"]);
+    let explicit = explicit_files(source, helm, folder);
     for entry in items(helm, &["valueFiles"]) {
         let written = entry.as_str().unwrap_or("");
         if written.contains("://") {
@@ -311,10 +312,13 @@ fn values_files<'a>(
             }
         };
         let mut is_there = false;
+        let is_pattern = is_pattern(written);
         for path in paths {
             if let Ok(bytes) = files.read(&path) {
                 is_there = true;
-                if seen.insert(path.clone()) {
+                // A file that is also listed by its name has the position of that entry.
+                let is_elsewhere = is_pattern && explicit.contains(&path);
+                if !is_elsewhere && seen.insert(path.clone()) {
                     found.push((path, bytes, entry));
                 }
             }
@@ -325,6 +329,24 @@ fn values_files<'a>(
         }
     }
     Ok(found)
+}
+
+/// The files that `valueFiles` lists without a pattern.
+fn explicit_files(
+    source: &Source<'_>,
+    helm: &Node,
+    folder: Option<&TreePath>,
+) -> BTreeSet<TreePath> {
+    let path = |entry: &Node| {
+        let written = entry.as_str()?;
+        match reference(source, written, entry).ok()? {
+            Reference::File(path) => Some(path),
+            Reference::Elsewhere(_) => None,
+            Reference::None => resolve(folder?, &source.environment.replace(written)),
+        }
+    };
+    let paths = items(helm, &["valueFiles"]).iter().filter_map(path);
+    paths.filter(|it| !is_pattern(it.as_str())).collect()
 }
 
 enum Reference {
