@@ -106,7 +106,7 @@ impl ReleaseValues<'_> {
         let faults = schema_faults(&input.chart, &input.values, input.version);
         // Values that cannot be merged are reported when the chart is rendered.
         let faults = faults.unwrap_or_default().into_iter();
-        let is_seen = |it: &SchemaFault| !input.is_partial || !it.words.starts_with("missing ");
+        let is_seen = |it: &SchemaFault| !input.is_partial || !it.message.starts_with("missing ");
         let found = faults.filter(is_seen).filter_map(|fault| {
             let written = self.written(&fault.path);
             let node = written.map(|it| &it.value);
@@ -120,7 +120,7 @@ impl ReleaseValues<'_> {
                 self.id,
                 title(&fault.path),
                 self.chart(),
-                fault.words
+                fault.message
             );
             let span = written.map(|it| match it.value.is_scalar() {
                 true => it.value.span(),

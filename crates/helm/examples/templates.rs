@@ -26,11 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ]);
     let data = Value::map([("ports".into(), ports)]);
     let mut renderer = Renderer::new(&templates, HelmVersion::V4, State::default());
-    let (text, pieces) = renderer.render_traced("ports.txt", &data)?;
+    let (text, segments) = renderer.render_traced("ports.txt", &data)?;
     print!("{}", String::from_utf8_lossy(&text));
     println!(
-        "{} pieces, each with its place in the template",
-        pieces.len()
+        "{} segments, each with its location in the template",
+        segments.len()
     );
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::HelmVersion;
 pub struct Capabilities {
     /// The version of Kubernetes.
     pub kube_version: KubeVersion,
-    /// Group versions, and kinds if the user has set them: `apps/v1`, `policy/v1/PodDisruptionBudget`.
+    /// API versions such as `apps/v1`, and with a kind if the user has set them so: `policy/v1/PodDisruptionBudget`.
     pub api_versions: Vec<String>,
 }
 
@@ -45,9 +45,9 @@ impl Capabilities {
 }
 
 impl KubeVersion {
-    /// Parses a version with at least two numbers. Errors: Helm's message.
+    /// Parses a version with at least two numbers (Helm, `ParseKubeVersion`). Errors: Helm's message.
     pub fn parse(text: &str, version: HelmVersion) -> Result<KubeVersion, String> {
-        let failed = |words: String| Err(format!("invalid kube version '{text}': {words}"));
+        let failed = |message: String| Err(format!("invalid kube version '{text}': {message}"));
         let trimmed = text.trim_start();
         let trimmed = trimmed.strip_prefix('v').unwrap_or(trimmed);
         let numbers = leading_numbers(trimmed);
@@ -280,7 +280,7 @@ mod tests {
             read("v1.2.03", HelmVersion::V4),
             texts("v1.2.03", "v1.2.3", "2")
         );
-        for (text, words) in [
+        for (text, message) in [
             ("1", "illegal version string \"1\""),
             ("1.x", "illegal version string \"1.x\""),
             ("x", "could not parse \"x\" as version"),
@@ -289,7 +289,7 @@ mod tests {
                 "illegal zero-prefixed version component \"01\" in \"01.2\"",
             ),
         ] {
-            let expected = Err(format!("invalid kube version '{text}': {words}"));
+            let expected = Err(format!("invalid kube version '{text}': {message}"));
             assert_eq!(read(text, HelmVersion::V4), expected);
         }
     }

@@ -1,7 +1,7 @@
-//! Dependencies: the subcharts to render, their names, and the values that parents import from them.
+//! Dependencies (Helm, `ProcessDependencies`): the subcharts to render, their names, and the values that parents import from them.
 //!
-//! Charts are in a list and refer to each other by index, like pointers in Go: a copy of a chart for an alias shares its subcharts
-//! with the original, which in Helm 3 stays their parent.
+//! Charts are in a list and refer to each other by index, as by pointers in Go. In Helm 3, the copy of a chart for an alias shares
+//! its subcharts with the original, which remains their parent.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -10,20 +10,22 @@ use serde_json::Value as Json;
 
 use crate::HelmVersion;
 use crate::error::{HelmError, Warnings};
+use crate::fmt::format_value;
 use crate::semver::{Range, Version};
 use crate::source::{Dependency, LoadedChart, Metadata};
 use crate::value::{Map, Value};
 use crate::values::coalesce::{Coalescer, Nulls, scalar_at, table};
-use crate::values::{deep_copy, shown, to_map, to_value};
+use crate::values::{deep_copy, to_map, to_value};
 
 /// The index of a chart in [`Charts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ChartId(usize);
 
+/// The index of an entry of `dependencies` of some `Chart.yaml` in [`Charts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RequirementId(usize);
 
-/// A loaded chart, with the effects of values on it.
+/// A loaded chart, as changed by aliases, conditions, tags and imports.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkingChart<'a> {
     pub(crate) loaded: &'a LoadedChart,
@@ -43,8 +45,8 @@ pub(crate) struct WorkingChart<'a> {
 pub(crate) struct Charts<'a> {
     charts: Vec<WorkingChart<'a>>,
     requirements: Vec<Dependency>,
-    /// The dependencies whose imports were processed. Copies of a chart share them, and Helm does not recognize imports that it has
-    /// rewritten, so a second copy imports nothing.
+    /// The dependencies whose imports were processed. Helm replaces each import by a `map[string]string`, which it does not
+    /// recognize later. Copies of a chart for aliases share their dependencies, so a second copy imports nothing.
     imported: BTreeSet<usize>,
     version: HelmVersion,
 }
@@ -95,6 +97,7 @@ impl<'a> Charts<'a> {
         &mut self.charts[id.0]
     }
 
+    /// The path in names of templates (Helm, `ChartFullPath`): `app/charts/kid`.
     pub(crate) fn full_path(&self, id: ChartId) -> String {
         let chart = self.get(id);
         match chart.parent {
@@ -110,19 +113,24 @@ impl<'a> Charts<'a> {
 
     /// The enabled dependencies in `Chart.yaml` of a chart.
     pub(crate) fn requirements_of(&self, id: ChartId) -> Vec<Dependency> {
-        let listed = self.get(id).requirements.iter().flatten();
-        listed.map(|it| self.requirements[it.0].clone()).collect()
+        let enabled = self.get(id).requirements.iter().flatten();
+        enabled.map(|it| self.requirements[it.0].clone()).collect()
     }
 
-    /// Checks that `charts/` contains all dependencies in `Chart.yaml`. Errors: Helm's message.
+    /// Checks that `charts/` contains all dependencies in `Chart.yaml` (Helm, `CheckDependencies`). Errors: Helm's message.
     pub(crate) fn check_complete(&self, root: ChartId) -> Result<(), HelmError> {
         let chart = self.get(root);
         let has = |name: &str| {
             let mut names = chart.dependencies.iter().map(|it| &self.get(*it).name);
             names.any(|it| it == name)
         };
-        let listed = chart.loaded.metadata.dependencies.iter();
-        let missing: Vec<&str> = listed.map(|it| &*it.name).filter(|it| !has(it)).collect();
+        let required = chart
+            .loaded
+            .metadata
+            .dependencies
+            .iter()
+            .map(|it| &*it.name);
+        let missing: Vec<&str> = required.filter(|it| !has(it)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -140,14 +148,14 @@ impl<'a> Charts<'a> {
         )))
     }
 
-    /// Applies aliases, tags, conditions and imports under the values of a user.
+    /// Applies aliases, tags and conditions with the values of a user, then imports.
     pub(crate) fn process(
         &mut self,
         root: ChartId,
         values: &Map,
         warnings: &mut Warnings,
     ) -> Result<(), HelmError> {
-        self.enable(root, values, "", warnings)?;
+        self.process_enabled(root, values, "", warnings)?;
         self.import_values(root, warnings)
     }
 
@@ -167,7 +175,9 @@ impl<'a> Charts<'a> {
         coalescer.run(chart, values)
     }
 
-    fn enable(
+    /// Renames and copies the subcharts of a chart for aliases, and drops the disabled ones (Helm, `processDependencyEnabled`).
+    /// `path` is the path of the chart's values, with a dot at the end.
+    fn process_enabled(
         &mut self,
         chart: ChartId,
         values: &Map,
@@ -177,7 +187,7 @@ impl<'a> Charts<'a> {
         let Some(requirements) = self.get(chart).requirements.clone() else {
             return Ok(());
         };
-        let dependencies = self.named_dependencies(chart, &requirements);
+        let dependencies = self.alias_dependencies(chart, &requirements);
         self.set_dependencies(chart, dependencies);
         for requirement in &requirements {
             self.requirements[requirement.0].enabled = true;
@@ -185,8 +195,8 @@ impl<'a> Charts<'a> {
         let values = self.coalesced(chart, values, Nulls::Remove, warnings)?;
         for requirement in &requirements {
             let requirement = &mut self.requirements[requirement.0];
-            switch_by_tags(requirement, &values, warnings);
-            switch_by_condition(requirement, &values, path, warnings);
+            apply_tags(requirement, &values, warnings);
+            apply_condition(requirement, &values, path, warnings);
         }
         let disabled: BTreeSet<String> = requirements
             .iter()
@@ -201,15 +211,15 @@ impl<'a> Charts<'a> {
             .into_iter()
             .filter(|it| !disabled.contains(&self.get(*it).name))
             .collect();
-        let listed: Vec<RequirementId> = requirements
+        let enabled: Vec<RequirementId> = requirements
             .into_iter()
             .filter(|it| !disabled.contains(&self.requirements[it.0].name))
             .collect();
         for subchart in &kept {
             let path = format!("{path}{}.", self.get(*subchart).name);
-            self.enable(*subchart, &values, &path, warnings)?;
+            self.process_enabled(*subchart, &values, &path, warnings)?;
         }
-        self.get_mut(chart).requirements = Some(listed).filter(|it| !it.is_empty());
+        self.get_mut(chart).requirements = Some(enabled).filter(|it| !it.is_empty());
         self.set_dependencies(chart, kept);
         Ok(())
     }
@@ -222,13 +232,13 @@ impl<'a> Charts<'a> {
     }
 
     /// The subcharts that are not listed as dependencies, then for each dependency a copy with its name or alias.
-    fn named_dependencies(
+    fn alias_dependencies(
         &mut self,
         chart: ChartId,
         requirements: &[RequirementId],
     ) -> Vec<ChartId> {
         let existing = self.get(chart).dependencies.clone();
-        let is_of = |charts: &Charts<'a>, id: ChartId, requirement: &RequirementId| {
+        let satisfies = |charts: &Charts<'a>, id: ChartId, requirement: &RequirementId| {
             let requirement = &charts.requirements[requirement.0];
             let chart = charts.get(id);
             chart.name == requirement.name
@@ -237,11 +247,13 @@ impl<'a> Charts<'a> {
         let mut named: Vec<ChartId> = existing
             .iter()
             .copied()
-            .filter(|id| !requirements.iter().any(|it| is_of(self, *id, it)))
+            .filter(|id| !requirements.iter().any(|it| satisfies(self, *id, it)))
             .collect();
-        // Helm renames dependencies one after the other, which affects the comparison of later ones.
+        // As in Helm, a dependency is renamed to its alias before later ones are looked up.
         for requirement in requirements {
-            let found = existing.iter().find(|id| is_of(self, **id, requirement));
+            let found = existing
+                .iter()
+                .find(|id| satisfies(self, **id, requirement));
             if let Some(found) = found.copied() {
                 let alias = self.requirements[requirement.0].alias.clone();
                 named.push(self.copy(found, &alias));
@@ -254,19 +266,20 @@ impl<'a> Charts<'a> {
         named
     }
 
+    /// Copies a chart for a dependency (Helm, `getAliasDependency`).
     fn copy(&mut self, id: ChartId, alias: &str) -> ChartId {
         let mut copy = self.get(id).clone();
         if !alias.is_empty() {
             copy.name = alias.to_string();
         }
-        let copied = ChartId(self.charts.len());
+        let copy_id = ChartId(self.charts.len());
         if self.version == HelmVersion::V3 {
             self.charts.push(copy);
-            return copied;
+            return copy_id;
         }
         // Helm 4 copies the dependencies of the chart and, one level deep, its subcharts.
-        if let Some(listed) = &mut copy.requirements {
-            for requirement in listed {
+        if let Some(requirements) = &mut copy.requirements {
+            for requirement in requirements {
                 let own = self.requirements[requirement.0].clone();
                 *requirement = RequirementId(self.requirements.len());
                 self.requirements.push(own);
@@ -276,15 +289,15 @@ impl<'a> Charts<'a> {
         self.charts.push(copy);
         for subchart in subcharts {
             let mut subchart = self.get(subchart).clone();
-            subchart.parent = Some(copied);
+            subchart.parent = Some(copy_id);
             let id = ChartId(self.charts.len());
             self.charts.push(subchart);
-            self.get_mut(copied).dependencies.push(id);
+            self.get_mut(copy_id).dependencies.push(id);
         }
-        copied
+        copy_id
     }
 
-    /// Imports values of subcharts into their parents, from the innermost outwards.
+    /// Imports values of subcharts into their parents, innermost charts first (Helm, `processImportValues`).
     fn import_values(&mut self, chart: ChartId, warnings: &mut Warnings) -> Result<(), HelmError> {
         for subchart in self.get(chart).dependencies.clone() {
             self.import_values(subchart, warnings)?;
@@ -310,13 +323,15 @@ impl<'a> Charts<'a> {
                 normalized.push(serde_json::json!({"child": child, "parent": parent}));
                 match table(&values, &format!("{name}.{child}")) {
                     Ok(found) => {
-                        let found = placed(&parent, found);
+                        let found = path_to_map(&parent, found);
                         self.merge_tables(&imported, &found, warnings);
                     }
-                    Err(words) => warnings.push(match import {
-                        Json::String(_) => format!("Warning: ImportValues missing table: {words}"),
+                    Err(message) => warnings.push(match import {
+                        Json::String(_) => {
+                            format!("Warning: ImportValues missing table: {message}")
+                        }
                         _ => format!(
-                            "Warning: ImportValues missing table from chart {name}: {words}"
+                            "Warning: ImportValues missing table from chart {name}: {message}"
                         ),
                     }),
                 }
@@ -336,22 +351,23 @@ impl<'a> Charts<'a> {
             nulls: Nulls::Keep,
             warnings,
         };
-        coalescer.tables(over, under, "", Nulls::Keep);
+        coalescer.coalesce_tables(over, under, "", Nulls::Keep);
     }
 }
 
 /// The paths in child and parent of an entry of `import-values`.
 fn import_paths(import: &Json) -> Option<(String, String)> {
-    let shown = |value: Option<&Json>| shown(&value.map_or(Value::Nil, to_value));
+    // Helm formats both with `%v`, so a missing key becomes `<nil>`.
+    let path = |value: Option<&Json>| format_value(&value.map_or(Value::Nil, to_value));
     match import {
-        Json::Object(map) => Some((shown(map.get("child")), shown(map.get("parent")))),
+        Json::Object(map) => Some((path(map.get("child")), path(map.get("parent")))),
         Json::String(name) => Some((format!("exports.{name}"), ".".to_string())),
         _ => None,
     }
 }
 
-/// A table at a path; `.` is the root.
-fn placed(path: &str, table: Map) -> Map {
+/// A map with a table at a path (Helm, `pathToMap`); `.` is the root.
+fn path_to_map(path: &str, table: Map) -> Map {
     if path == "." {
         return table;
     }
@@ -362,15 +378,16 @@ fn placed(path: &str, table: Map) -> Map {
     })
 }
 
-fn switch_by_tags(requirement: &mut Dependency, values: &Map, warnings: &mut Warnings) {
+/// Enables or disables a dependency by its tags (Helm, `processDependencyTags`): one true tag suffices.
+fn apply_tags(requirement: &mut Dependency, values: &Map, warnings: &mut Warnings) {
     let Ok(tags) = table(values, "tags") else {
         return;
     };
-    let (mut on, mut off) = (false, false);
+    let (mut has_true, mut has_false) = (false, false);
     for tag in &requirement.tags {
         match tags.get(tag.as_bytes()) {
-            Some(Value::Bool(true)) => on = true,
-            Some(Value::Bool(false)) => off = true,
+            Some(Value::Bool(true)) => has_true = true,
+            Some(Value::Bool(false)) => has_false = true,
             Some(_) => warnings.push(format!(
                 "Warning: Tag '{tag}' for chart {} returned non-bool value",
                 requirement.name
@@ -378,10 +395,11 @@ fn switch_by_tags(requirement: &mut Dependency, values: &Map, warnings: &mut War
             None => {}
         }
     }
-    requirement.enabled = on || !off;
+    requirement.enabled = has_true || !has_false;
 }
 
-fn switch_by_condition(
+/// Enables or disables a dependency by the first path of its condition that is a boolean (Helm, `processDependencyConditions`).
+fn apply_condition(
     requirement: &mut Dependency,
     values: &Map,
     prefix: &str,
@@ -403,7 +421,7 @@ fn switch_by_condition(
     }
 }
 
-/// Whether a version is in a range; false if either is invalid.
+/// Whether a version is in a range (Helm, `IsCompatibleRange`); false if either is invalid.
 pub(crate) fn is_compatible(range: &str, version: &str) -> bool {
     match (Range::parse(range), Version::parse(version)) {
         (Ok(range), Ok(version)) => range.admits(&version),

@@ -1,4 +1,4 @@
-//! Executes the templates of a chart in Helm's order, with Helm's error messages.
+//! Executes the templates of a chart in Helm's order, with Helm's error messages (Helm, package `engine`).
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -14,17 +14,19 @@ use crate::manifests::{RenderedFile, TemplateLocation, ValueOrigin};
 use crate::objects;
 use crate::render::is_partial;
 use crate::template::{
-    Cause, ExecError, FunctionError, ParseError, Piece, RenderError, Renderer, Templates,
+    Cause, ExecError, FunctionError, ParseError, RenderError, Renderer, Segment, Templates,
 };
 use crate::value::{Map, Str, Value};
 
-/// A template file with its input.
+/// A template file and its data (Helm, `renderable`).
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
+    /// The name: `app/templates/a.yaml`.
     pub(crate) path: String,
     pub(crate) text: Arc<[u8]>,
     /// The dot of its chart.
     pub(crate) dot: Map,
+    /// `.Template.BasePath`: `app/templates`.
     pub(crate) base_path: String,
     /// Its path, for spans.
     pub(crate) location: TreePath,
@@ -39,8 +41,8 @@ pub(crate) struct Executed {
 
 /// Parses all templates into one set and executes those that are not partials.
 ///
-/// Both are in the order of depth, deepest paths first, then by descending names. So the definitions of a parent replace those of a
-/// child, and a parent sees changes of values by a child.
+/// Both are in Helm's order (`sortTemplates`): deepest paths first, then descending names. So the definitions of a parent replace
+/// those of a subchart, and a parent sees changes of values by a subchart.
 pub(crate) fn execute(
     mut templates: Vec<Template>,
     version: HelmVersion,
@@ -58,14 +60,14 @@ pub(crate) fn execute(
     }
     let mut renderer = Renderer::new(&set, version, State::new(identity));
     let mut files = Vec::new();
-    let mut texts = TemplateTexts::new(&templates);
+    let mut sources = TemplateSources::new(&templates);
     for template in templates.iter().filter(|it| !is_partial(&it.path)) {
-        let own = Map::new(Default::default());
-        let _ = own.insert("Name", Value::string(template.path.as_str()));
-        let _ = own.insert("BasePath", Value::string(template.base_path.as_str()));
+        let template_object = Map::new(Default::default());
+        let _ = template_object.insert("Name", Value::string(template.path.as_str()));
+        let _ = template_object.insert("BasePath", Value::string(template.base_path.as_str()));
         let _ = template
             .dot
-            .insert("Template", objects::as_values(&own, version));
+            .insert("Template", objects::as_values(&template_object, version));
         let dot = Value::Map(template.dot.clone());
         let rendered = match trace {
             None => renderer
@@ -73,8 +75,8 @@ pub(crate) fn execute(
                 .map(|it| (it, Vec::new())),
             Some(trace) => renderer
                 .render_traced(&template.path, &dot)
-                .map(|(out, pieces)| {
-                    let origins = trace.origins(&pieces, out.len(), &mut texts);
+                .map(|(out, segments)| {
+                    let origins = trace.origins(&segments, out.len(), &mut sources);
                     (out, origins)
                 }),
         };
@@ -95,6 +97,7 @@ pub(crate) fn execute(
 /// The keys that lead to each map of the values, by the address of the map.
 pub(crate) type ValuePaths = BTreeMap<usize, Vec<String>>;
 
+/// What to record about the origins of the output.
 pub(crate) struct Trace {
     pub(crate) paths: ValuePaths,
     /// Whether the locations in templates are recorded for all parts.
@@ -102,20 +105,23 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// The parts of an output, in order.
+    /// The origins of the parts of an output, in order.
     fn origins(
         &self,
-        pieces: &[Piece],
+        segments: &[Segment],
         length: usize,
-        texts: &mut TemplateTexts<'_>,
+        sources: &mut TemplateSources<'_>,
     ) -> Vec<ValueOrigin> {
-        let mut sorted: Vec<&Piece> = pieces.iter().collect();
+        let mut sorted: Vec<&Segment> = segments.iter().collect();
         sorted.sort_by_key(|it| it.start);
         let ends = sorted.iter().skip(1).map(|it| it.start).chain([length]);
-        let origin = |(piece, end): (&&Piece, usize)| {
-            let range = piece.start..end;
-            let path = self.path(piece);
-            let location = self.has_locations.then(|| texts.locate(piece)).flatten();
+        let origin = |(segment, end): (&&Segment, usize)| {
+            let range = segment.start..end;
+            let path = self.path(segment);
+            let location = self
+                .has_locations
+                .then(|| sources.locate(segment))
+                .flatten();
             let is_known = path.is_some() || location.is_some();
             (is_known && !range.is_empty()).then(|| ValueOrigin {
                 range,
@@ -126,50 +132,50 @@ impl Trace {
         sorted.iter().zip(ends).filter_map(origin).collect()
     }
 
-    fn path(&self, piece: &Piece) -> Option<Vec<String>> {
-        let entry = piece.entry.as_ref()?;
+    fn path(&self, segment: &Segment) -> Option<Vec<String>> {
+        let entry = segment.entry.as_ref()?;
         let mut path = self.paths.get(&entry.map.address())?.clone();
         path.push(entry.key.to_lossy().into_owned());
         Some(path)
     }
 }
 
-/// The texts of templates, for locations.
-struct TemplateTexts<'t> {
+/// The sources of templates, for spans.
+struct TemplateSources<'t> {
     templates: &'t [Template],
     sources: BTreeMap<Str, Option<Arc<Source>>>,
 }
 
-impl TemplateTexts<'_> {
-    fn new(templates: &[Template]) -> TemplateTexts<'_> {
-        TemplateTexts {
+impl TemplateSources<'_> {
+    fn new(templates: &[Template]) -> TemplateSources<'_> {
+        TemplateSources {
             templates,
             sources: BTreeMap::new(),
         }
     }
 
-    /// `None` for a text of `tpl`, which is not in a file.
-    fn locate(&mut self, piece: &Piece) -> Option<TemplateLocation> {
+    /// The location of a segment; `None` in a text of `tpl`, which is not in a file.
+    fn locate(&mut self, segment: &Segment) -> Option<TemplateLocation> {
         let templates = self.templates;
         let source = self
             .sources
-            .entry(piece.template.clone())
+            .entry(segment.template.clone())
             .or_insert_with(|| {
                 let mut templates = templates.iter();
                 let template =
-                    templates.find(|it| it.path.as_bytes() == piece.template.as_bytes())?;
+                    templates.find(|it| it.path.as_bytes() == segment.template.as_bytes())?;
                 let text = std::str::from_utf8(&template.text).ok()?;
                 Some(Source::new(template.location.clone(), text))
             });
         Some(TemplateLocation {
-            template: piece.template.to_lossy().into_owned(),
-            span: Span::new(source.as_ref()?, piece.at..piece.at),
-            is_copied: piece.value.is_none(),
+            template: segment.template.to_lossy().into_owned(),
+            span: Span::new(source.as_ref()?, segment.at..segment.at),
+            is_copied: segment.value.is_none(),
         })
     }
 }
 
-/// Executes a text without a chart: the template of a release name.
+/// Executes a template without a chart: that of `--name-template`.
 pub(crate) fn execute_text(text: &str, version: HelmVersion) -> Result<Vec<u8>, HelmError> {
     let mut set = Templates::new(&groups());
     let name = "name-template";
@@ -181,7 +187,7 @@ pub(crate) fn execute_text(text: &str, version: HelmVersion) -> Result<Vec<u8>, 
 }
 
 fn parse_error(templates: &[Template], error: &ParseError) -> HelmError {
-    // Helm keeps the location and the last part of the message.
+    // Helm only keeps the location and the last part of the message (`cleanupParseError`).
     let last = error.message.rsplit(": ").next().unwrap_or(&error.message);
     HelmError {
         message: format!("parse error at ({}:{}): {last}", error.template, error.line),
@@ -195,7 +201,7 @@ fn render_error(templates: &[Template], error: &RenderError, version: HelmVersio
         RenderError::Exec(error) => error,
     };
     let message = match (error.author_message(), version) {
-        (Some(words), _) => format!("execution error at ({}): {words}", error.location()),
+        (Some(message), _) => format!("execution error at ({}): {message}", error.location()),
         (None, HelmVersion::V3) => error.to_string(),
         (None, HelmVersion::V4) => reformatted(error),
     };
@@ -207,6 +213,7 @@ fn render_error(templates: &[Template], error: &RenderError, version: HelmVersio
     }
 }
 
+/// The error of the innermost template file, whose location is the most precise.
 fn innermost(error: &ExecError) -> &ExecError {
     let mut cause = match &error.cause {
         Cause::Call(_, cause) => cause,
@@ -222,25 +229,25 @@ fn innermost(error: &ExecError) -> &ExecError {
     }
 }
 
-/// The layout of Helm 4: each level of the error on separate lines, if all levels have Go's format.
+/// The layout of Helm 4 (`reformatExecErrorMsg`): each level of the error on its own lines, if all levels have Go's format.
 fn reformatted(error: &ExecError) -> String {
-    let whole = error.to_string();
+    let unformatted = error.to_string();
     let mut levels: Vec<Level> = Vec::new();
     let mut current = error;
     loop {
         let Some(level) = Level::parse(&current.to_string()) else {
-            return whole;
+            return unformatted;
         };
-        push_new(&mut levels, level);
+        push_distinct(&mut levels, level);
         current = match &current.cause {
             Cause::Message(_) | Cause::Limit(_) => break,
             Cause::Call(_, FunctionError::Template(inner)) => inner,
             Cause::Call(_, other) => match Level::parse(&other.to_string()) {
                 Some(level) => {
-                    push_new(&mut levels, level);
+                    push_distinct(&mut levels, level);
                     break;
                 }
-                None => return whole,
+                None => return unformatted,
             },
         };
     }
@@ -248,17 +255,18 @@ fn reformatted(error: &ExecError) -> String {
     text.trim().to_string()
 }
 
-fn push_new(levels: &mut Vec<Level>, level: Level) {
+/// Adds a level, unless it is equal to the last one.
+fn push_distinct(levels: &mut Vec<Level>, level: Level) {
     if levels.last() != Some(&level) {
         levels.push(level);
     }
 }
 
-/// One level of an error of execution.
+/// One level of an execution error (Helm 4, `TraceableError`).
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Level {
     location: String,
-    executed: String,
+    executed_function: String,
     message: String,
 }
 
@@ -284,8 +292,8 @@ impl Level {
         let (expression, message) = after.strip_prefix(" at <")?.split_once(">: ")?;
         Some(Level {
             location: location.to_string(),
-            executed: format!("executing \"{function}\" at <{expression}>:"),
-            message: without_next(message).to_string(),
+            executed_function: format!("executing \"{function}\" at <{expression}>:"),
+            message: without_wrapped_error(message).to_string(),
         })
     }
 
@@ -293,8 +301,8 @@ impl Level {
         let (location, message) = rest.rsplit_once(": ")?;
         Some(Level {
             location: location.to_string(),
-            executed: String::new(),
-            message: without_next(message).to_string(),
+            executed_function: String::new(),
+            message: without_wrapped_error(message).to_string(),
         })
     }
 
@@ -302,7 +310,7 @@ impl Level {
         let mut text = String::new();
         for (part, end) in [
             (&self.location, "\n  "),
-            (&self.executed, "\n    "),
+            (&self.executed_function, "\n    "),
             (&self.message, "\n"),
         ] {
             if !part.is_empty() {
@@ -315,11 +323,11 @@ impl Level {
 }
 
 /// A message without the error that it wraps.
-fn without_next(message: &str) -> &str {
+fn without_wrapped_error(message: &str) -> &str {
     message.split(" template:").next().unwrap_or(message)
 }
 
-/// The location of a line, or of a byte in it, in a template file.
+/// The span from a column of a line to the end of the line, in a template file.
 fn span(templates: &[Template], path: &str, line: usize, column: Option<usize>) -> Option<Span> {
     let template = templates.iter().find(|it| it.path == path)?;
     let text = std::str::from_utf8(&template.text).ok()?;

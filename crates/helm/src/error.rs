@@ -4,7 +4,7 @@ use std::fmt;
 
 use pleach_yaml::diag::{Diagnostic, Span};
 
-/// A chart cannot be loaded or rendered; with Helm's message.
+/// The reason why a chart cannot be loaded or rendered.
 #[derive(Clone, Debug)]
 pub struct HelmError {
     /// Helm's message, without the `Error: ` before it.
@@ -23,9 +23,9 @@ impl HelmError {
     }
 
     /// The error with a prefix, as Go wraps errors.
-    pub(crate) fn within(self, words: &str) -> HelmError {
+    pub(crate) fn within(self, prefix: &str) -> HelmError {
         HelmError {
-            message: format!("{words}: {}", self.message),
+            message: format!("{prefix}: {}", self.message),
             ..self
         }
     }
@@ -48,7 +48,7 @@ impl From<Diagnostic> for HelmError {
     }
 }
 
-/// Messages that Helm prints to standard error without stopping, without the time and source line.
+/// Messages that Helm prints to standard error and that are not errors, without time and source line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings {
     lines: Vec<String>,

@@ -1,16 +1,16 @@
-//! Chart archives: gzipped tar files with a single top folder, read in memory and within limits.
+//! Chart archives: gzipped tar files with a single top folder, unpacked in memory and within limits.
 
 use std::io::Read;
 
 use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{Tree, TreePath};
 
-// The limits of an archive: those of Helm, and a maximum number of files.
+// The limits of Helm (`MaxDecompressedFileSize`, `MaxDecompressedChartSize`), and a maximum number of files.
 const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: u64 = 5 << 20;
 const BYTES_MAX: u64 = 100 << 20;
 
-/// The maximum length of paths and extended headers, which are checked first, because they are read as a whole.
+/// The maximum length of paths and extended headers. The `tar` crate reads them as a whole, so they are checked first.
 const NAME_BYTES_MAX: u64 = 64 << 10;
 
 /// Reads the files below the top folder of an archive. `name` is its name in messages.
@@ -24,10 +24,10 @@ pub fn unpack(bytes: &[u8], name: &str) -> Result<Tree, Diagnostic> {
     Ok(tree)
 }
 
-/// The same in the order in which the files are packed.
+/// The files like [`unpack`], in the order of the archive.
 pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8>)>, Diagnostic> {
-    let refused = |words: &str| {
-        let fault = Diagnostic::error("invalid-chart", format!("`{name}` {words}"))
+    let refused = |problem: &str| {
+        let fault = Diagnostic::error("invalid-chart", format!("`{name}` {problem}"))
             .class(Class::InvalidChart);
         fault.help("create a chart archive with `helm package` or `pleach publish chart -o`")
     };
@@ -35,7 +35,7 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
     if has_long_names(bytes).map_err(broken)? {
         return Err(refused("contains a path that is too long"));
     }
-    let mut archive = tar::Archive::new(unzipped(bytes));
+    let mut archive = tar::Archive::new(decompressed(bytes));
     let (mut files, mut total) = (Vec::new(), 0);
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
@@ -43,18 +43,18 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
         if kind.is_dir() || kind.is_pax_global_extensions() {
             continue;
         }
-        let written = entry.path_bytes().into_owned();
-        let shown = String::from_utf8_lossy(&written).into_owned();
+        let path_bytes = entry.path_bytes().into_owned();
+        let packed_path = String::from_utf8_lossy(&path_bytes).into_owned();
         if !kind.is_file() {
             return Err(refused(&format!(
-                "contains `{shown}`, which is not a regular file"
+                "contains `{packed_path}`, which is not a regular file"
             )));
         }
-        let path = inner_path(&shown)
-            .filter(|_| std::str::from_utf8(&written).is_ok())
+        let path = inner_path(&packed_path)
+            .filter(|_| std::str::from_utf8(&path_bytes).is_ok())
             .ok_or_else(|| {
                 refused(&format!(
-                    "contains the path `{shown}`, which leads out of its folder"
+                    "contains the path `{packed_path}`, which leads out of its folder"
                 ))
             })?;
         total += entry.size();
@@ -73,35 +73,34 @@ pub fn unpack_in_order(bytes: &[u8], name: &str) -> Result<Vec<(TreePath, Vec<u8
     }
 }
 
-/// The unpacked data, up to one byte more than the limit, to detect archives that are too large.
-fn unzipped(bytes: &[u8]) -> impl Read {
+/// The decompressed data, up to one byte more than the limit, so that larger archives are detected.
+fn decompressed(bytes: &[u8]) -> impl Read {
     flate2::read::MultiGzDecoder::new(bytes).take(BYTES_MAX + 1)
 }
 
 /// Whether a path or an extended header exceeds the limit.
 fn has_long_names(bytes: &[u8]) -> std::io::Result<bool> {
-    let mut archive = tar::Archive::new(unzipped(bytes));
+    let mut archive = tar::Archive::new(decompressed(bytes));
     for entry in archive.entries()?.raw(true) {
         let entry = entry?;
         let kind = entry.header().entry_type();
-        let is_of_next = kind.is_gnu_longname()
+        let describes_next_entry = kind.is_gnu_longname()
             || kind.is_gnu_longlink()
             || kind.is_pax_local_extensions()
             || kind.is_pax_global_extensions();
-        if is_of_next && entry.size() > NAME_BYTES_MAX {
+        if describes_next_entry && entry.size() > NAME_BYTES_MAX {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// The path without the top folder. `None` if it leads out of it.
-fn inner_path(written: &str) -> Option<TreePath> {
-    let written = written.trim_start_matches("./");
-    let is_foreign = written.starts_with('/')
-        || written.contains('\\')
-        || written.split('/').any(|part| part == "..");
-    let (_, inner) = written.split_once('/').filter(|_| !is_foreign)?;
+/// The path within the top folder. `None` if it is outside of it.
+fn inner_path(path: &str) -> Option<TreePath> {
+    let path = path.trim_start_matches("./");
+    let is_outside =
+        path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
+    let (_, inner) = path.split_once('/').filter(|_| !is_outside)?;
     TreePath::new(inner).filter(|path| *path != TreePath::root())
 }
 
@@ -114,8 +113,8 @@ pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
         )
         .class(Class::InvalidChart)
     };
-    let zipped = flate2::GzBuilder::new().mtime(0).operating_system(255);
-    let mut builder = tar::Builder::new(zipped.write(Vec::new(), flate2::Compression::best()));
+    let gzip = flate2::GzBuilder::new().mtime(0).operating_system(255);
+    let mut builder = tar::Builder::new(gzip.write(Vec::new(), flate2::Compression::best()));
     for (path, bytes) in files {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
@@ -128,8 +127,8 @@ pub fn pack(files: &Tree, name: &str) -> Result<Vec<u8>, Diagnostic> {
             .append_data(&mut header, path, &**bytes)
             .map_err(failed)?;
     }
-    let zipped = builder.into_inner().map_err(failed)?;
-    zipped.finish().map_err(failed)
+    let encoder = builder.into_inner().map_err(failed)?;
+    encoder.finish().map_err(failed)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Charts<'_> {
         all
     }
 
-    /// The charts whose sources are in a folder.
+    /// The charts whose source folders are in a folder.
     fn sources(&self, folder: &TreePath) -> Vec<Available> {
         let entries = self.files.list(folder).unwrap_or_default().into_iter();
         let folders = entries.filter(|it| it.kind == EntryKind::Folder);

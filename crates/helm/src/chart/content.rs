@@ -1,4 +1,4 @@
-//! The content of a chart.
+//! The parsed files of a chart.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use pleach_yaml::diag::{Class, Diagnostic, Diagnostics};
 use pleach_yaml::tree::{Files, FilesError, TreePath};
 use pleach_yaml::{Mapping, Node, parse_one};
 
-/// A chart that is available.
+/// The metadata and values of a chart, with spans.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// The parsed `Chart.yaml`, with locations.
@@ -51,14 +51,14 @@ impl Chart {
 
 /// The schema of a chart's values; `None` if it uses keywords that structural schemas do not support.
 fn schema(mut node: Node) -> Option<Arc<Schema>> {
-    open(&mut node);
+    allow_unknown_fields(&mut node);
     Schema::parse(&node).ok().map(Arc::new)
 }
 
 /// Allows unknown fields, which JSON Schema does by default and structural schemas do not.
-fn open(node: &mut Node) {
+fn allow_unknown_fields(node: &mut Node) {
     if let Some(items) = node.as_sequence_mut() {
-        items.iter_mut().for_each(open);
+        items.iter_mut().for_each(allow_unknown_fields);
     }
     let Some(mapping) = node.as_mapping_mut() else {
         return;
@@ -69,22 +69,24 @@ fn open(node: &mut Node) {
     if has_fields && !mapping.contains_key("additionalProperties") {
         mapping.insert("x-kubernetes-preserve-unknown-fields", true);
     }
-    mapping.iter_mut().for_each(|it| open(&mut it.value));
+    mapping
+        .iter_mut()
+        .for_each(|it| allow_unknown_fields(&mut it.value));
 }
 
 /// The name and version in `Chart.yaml`.
 pub(super) fn identity(metadata: &Node) -> Result<(String, Version), Diagnostic> {
-    let text = |key: &str| metadata.get(key).and_then(Node::as_str);
-    let wrong = |words: &str, key: &str| {
+    let field = |key: &str| metadata.get(key).and_then(Node::as_str);
+    let invalid = |message: &str, key: &str| {
         let fault =
-            Diagnostic::error("invalid-chart", words.to_string()).class(Class::InvalidChart);
+            Diagnostic::error("invalid-chart", message.to_string()).class(Class::InvalidChart);
         fault.at(metadata.get(key).unwrap_or(metadata))
     };
-    let name = text("name").filter(|it| !it.is_empty() && !it.contains('/'));
-    let name = name.ok_or_else(|| wrong("the chart has no name", "name"))?;
-    let version = text("version").and_then(|it| Version::parse(it).ok());
+    let name = field("name").filter(|it| !it.is_empty() && !it.contains('/'));
+    let name = name.ok_or_else(|| invalid("the chart has no name", "name"))?;
+    let version = field("version").and_then(|it| Version::parse(it).ok());
     let version =
-        version.ok_or_else(|| wrong("the chart has no version in the form 1.2.3", "version"))?;
+        version.ok_or_else(|| invalid("the chart has no version in the form 1.2.3", "version"))?;
     Ok((name.to_string(), version))
 }
 

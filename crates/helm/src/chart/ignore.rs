@@ -1,8 +1,8 @@
-//! `.helmignore`, with Helm's rules.
+//! `.helmignore` (Helm, package `ignore`).
 
 use crate::go::path_match::{BadPattern, path_match};
 
-/// The rules of a chart's `.helmignore`, and a built-in one.
+/// The rules of a chart's `.helmignore`, and Helm's default rule `templates/.?*`.
 #[derive(Debug, Default)]
 pub(super) struct Ignore {
     rules: Vec<Rule>,
@@ -11,18 +11,18 @@ pub(super) struct Ignore {
 #[derive(Debug)]
 struct Rule {
     pattern: String,
-    /// For a `!`: as in Helm, everything that does *not* match is ignored.
+    /// Whether the line begins with `!`. As in Helm, such a rule ignores everything that does *not* match.
     negates: bool,
     folders_only: bool,
-    /// Whether the whole path is matched, and not only the name.
-    whole: bool,
+    /// Whether the pattern contains a slash, so that it is matched against the path and not only the name.
+    matches_path: bool,
 }
 
 /// An invalid line: its index, and Helm's message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadRule {
     pub(super) line: usize,
-    pub(super) words: &'static str,
+    pub(super) message: &'static str,
 }
 
 impl Ignore {
@@ -30,7 +30,7 @@ impl Ignore {
     pub(super) fn parse(text: &str) -> Result<Ignore, BadRule> {
         let mut rules = Vec::new();
         for (line, text) in text.lines().enumerate() {
-            let rule = Rule::parse(text.trim()).map_err(|words| BadRule { line, words })?;
+            let rule = Rule::parse(text.trim()).map_err(|message| BadRule { line, message })?;
             rules.extend(rule);
         }
         Ok(Ignore { rules })
@@ -38,7 +38,7 @@ impl Ignore {
 
     /// Whether a path, relative to the chart's folder, is ignored.
     pub(super) fn ignores(&self, path: &str, is_folder: bool) -> bool {
-        // Backup files of editors, which Helm would render.
+        // Helm's default rule, for backup files of editors.
         let is_hidden_template = path
             .strip_prefix("templates/.")
             .is_some_and(|it| !it.is_empty() && !it.contains('/'));
@@ -54,25 +54,25 @@ impl Rule {
         if line.contains("**") {
             return Err("double-star (**) syntax is not supported");
         }
-        // Go only checks the pattern with a name that is not empty.
+        // Helm checks the syntax by matching this name. With an empty one, Go would not read the pattern to its end.
         if path_match(line, "abc") == Err(BadPattern) {
             return Err("syntax error in pattern");
         }
-        let (negates, line) = strip(line, |it| it.strip_prefix('!'));
-        let (folders_only, line) = strip(line, |it| it.strip_suffix('/'));
+        let (negates, line) = stripped(line, |it| it.strip_prefix('!'));
+        let (folders_only, line) = stripped(line, |it| it.strip_suffix('/'));
         Ok(Some(Rule {
             negates,
             folders_only,
-            whole: line.contains('/'),
+            matches_path: line.contains('/'),
             pattern: line.strip_prefix('/').unwrap_or(line).to_string(),
         }))
     }
 
     fn ignores(&self, path: &str, is_folder: bool) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let text = if self.whole { path } else { name };
+        let subject = if self.matches_path { path } else { name };
         let applies = !self.folders_only || is_folder;
-        let matches = || path_match(&self.pattern, text) == Ok(true);
+        let matches = || path_match(&self.pattern, subject) == Ok(true);
         match self.negates {
             true => !applies || !matches(),
             false => applies && matches(),
@@ -80,7 +80,8 @@ impl Rule {
     }
 }
 
-fn strip<'a>(line: &'a str, strip: impl Fn(&'a str) -> Option<&'a str>) -> (bool, &'a str) {
+/// Whether something was stripped from a line, and the rest of the line.
+fn stripped<'a>(line: &'a str, strip: impl Fn(&'a str) -> Option<&'a str>) -> (bool, &'a str) {
     match strip(line) {
         Some(rest) => (true, rest),
         None => (false, line),
@@ -122,7 +123,7 @@ mod tests {
     fn patterns_that_helm_refuses_are_refused() {
         let refused = |text: &str| Ignore::parse(text).unwrap_err();
         assert_eq!(refused("a\nb/**/c\n").line, 1);
-        assert_eq!(refused("a[\n").words, "syntax error in pattern");
+        assert_eq!(refused("a[\n").message, "syntax error in pattern");
     }
 
     #[test]

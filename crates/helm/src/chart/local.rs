@@ -9,7 +9,7 @@ use crate::semver::Version;
 use pleach_yaml::diag::{Class, Diagnostic};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath};
 
-/// The location of a chart.
+/// The location of a chart in the workspace.
 pub(super) enum Location {
     Folder(TreePath),
     Archive(TreePath),
@@ -56,12 +56,12 @@ pub(super) fn find(
     find_in(files, &folder, request)?.ok_or_else(|| {
         let message = format!("chart `{}` not found in `{address}`", request.title());
         let fault = Diagnostic::error(MISSING_CHART, message).class(Class::MissingChart);
-        match &*known(files, &folder).join(", ") {
+        match &*chart_titles(files, &folder).join(", ") {
             "" => fault.help(format!(
                 "add the folder `{address}/{}`, or an archive of the chart",
                 request.name
             )),
-            known => fault.help(format!("it contains {known}")),
+            titles => fault.help(format!("it contains {titles}")),
         }
     })
 }
@@ -85,14 +85,15 @@ pub(super) fn find_in(
         }
     }
     let archives = archives(files, folder);
-    let of_chart = archives.iter().filter(|it| it.0 == request.name);
-    let highest = range.highest(of_chart.map(|it| &it.1));
+    let matching = archives.iter().filter(|it| it.0 == request.name);
+    let highest = range.highest(matching.map(|it| &it.1));
     Ok(highest.map(|version| {
         let name = format!("{}-{}.tgz", request.name, version.as_str());
         (Location::Archive(folder.child(&name)), version.clone())
     }))
 }
 
+/// The `Chart.yaml` in a folder, if there is one.
 fn metadata(files: &dyn Files, folder: &TreePath) -> Result<Option<pleach_yaml::Node>, Diagnostic> {
     let path = folder.child("Chart.yaml");
     document(files, &path, &path)
@@ -103,20 +104,21 @@ fn archives(files: &dyn Files, folder: &TreePath) -> Vec<(String, Version)> {
     let entries = files.list(folder).unwrap_or_default().into_iter();
     let archive = |name: &str| {
         let stem = name.strip_suffix(".tgz")?;
-        let cuts = stem.match_indices('-').map(|it| it.0);
-        let mut split = cuts.filter_map(|at| {
+        // A name may contain hyphens: `cert-manager-1.2.3.tgz`.
+        let hyphens = stem.match_indices('-').map(|it| it.0);
+        let mut splits = hyphens.filter_map(|at| {
             let version = stem.get(at + 1..).filter(|it| it.contains('.'))?;
             Some((stem.get(..at)?.to_string(), Version::parse(version).ok()?))
         });
-        split.next()
+        splits.next()
     };
     let files = entries.filter(|it| it.kind == EntryKind::File);
     files.filter_map(|it| archive(&it.name)).collect()
 }
 
-/// The charts in a folder, for a message.
-fn known(files: &dyn Files, folder: &TreePath) -> Vec<String> {
-    let mut known: Vec<String> = archives(files, folder)
+/// Names and versions of the charts in a folder, for a message.
+fn chart_titles(files: &dyn Files, folder: &TreePath) -> Vec<String> {
+    let mut titles: Vec<String> = archives(files, folder)
         .into_iter()
         .map(|(name, version)| format!("`{name} {}`", version.as_str()))
         .collect();
@@ -124,8 +126,8 @@ fn known(files: &dyn Files, folder: &TreePath) -> Vec<String> {
     for entry in folders.filter(|it| it.kind == EntryKind::Folder) {
         let metadata = metadata(files, &folder.child(&entry.name));
         if let Ok(Some((name, version))) = metadata.map(|it| it.and_then(|it| identity(&it).ok())) {
-            known.push(format!("`{name} {}`", version.as_str()));
+            titles.push(format!("`{name} {}`", version.as_str()));
         }
     }
-    known
+    titles
 }

@@ -23,7 +23,7 @@ pub struct Lock {
     pub remotes: Vec<RemotePin>,
 }
 
-/// A repository at a reference, or a file on a server, and the pinned content.
+/// The pin of a Git repository at a reference, or of a file on a server.
 #[derive(Clone, Debug)]
 pub struct RemotePin {
     /// `https://github.com/acme/web?ref=v1.0.0`, or the address of the file.
@@ -45,12 +45,13 @@ impl RemotePin {
 
 impl PartialEq for RemotePin {
     fn eq(&self, other: &RemotePin) -> bool {
-        let found = |it: &RemotePin| (it.address.clone(), it.commit.clone(), it.digest.clone());
-        found(self) == found(other)
+        // The location of the entry does not matter.
+        let key = |it: &RemotePin| (it.address.clone(), it.commit.clone(), it.digest.clone());
+        key(self) == key(other)
     }
 }
 
-/// A request of a chart, and the pinned version.
+/// A request for a chart, and the pinned version.
 #[derive(Clone, Debug)]
 pub struct Pin {
     /// The repository as in the claim, without a final slash.
@@ -71,17 +72,17 @@ pub struct Pin {
 
 impl PartialEq for Pin {
     fn eq(&self, other: &Pin) -> bool {
-        self.key() == other.key() && self.found() == other.found()
+        self.key() == other.key() && self.resolved() == other.resolved()
     }
 }
 
 impl Pin {
-    /// The request of this pin.
+    /// The request that it pins: repository, name and requested version.
     pub fn key(&self) -> (&str, &str, &str) {
         (&self.repository, &self.name, &self.requested)
     }
 
-    fn found(&self) -> (&str, &str, &str) {
+    fn resolved(&self) -> (&str, &str, &str) {
         (&self.version, &self.digest, &self.origin)
     }
 
@@ -95,10 +96,11 @@ impl Pin {
         self.digest.strip_prefix("sha256:").unwrap_or(&self.digest)
     }
 
-    fn is_of(&self, request: &Request) -> bool {
+    fn is_for_chart(&self, request: &Request) -> bool {
         self.repository == request.repository && self.name == request.name
     }
 
+    /// The pinned version, if it is in a range.
     fn admitted(&self, range: &Range) -> Option<Version> {
         Version::parse(&self.version)
             .ok()
@@ -118,11 +120,10 @@ impl Lock {
                 .class(Class::Unreadable)
         })?;
         let source = pleach_yaml::text_source(&path, &bytes)?;
-        let faults = |faults: Diagnostics| {
-            let with_help = |it: Diagnostic| {
-                it.help("remove the file and run `pleach vendor` to write it again")
-            };
-            faults.into_iter().map(with_help).collect::<Diagnostics>()
+        let with_help = |faults: Diagnostics| {
+            let help = "remove the file and run `pleach vendor` to write it again";
+            let faults = faults.into_iter().map(|it| it.help(help));
+            faults.collect::<Diagnostics>()
         };
         if let Some(marker) = conflict_marker(source.text.as_bytes()) {
             let message = format!("`{LOCK}` contains merge conflict markers");
@@ -131,10 +132,10 @@ impl Lock {
                 .at(Span::new(&source, marker));
             return Err(fault.help("take either side completely, then run `pleach vendor` to add missing pins and remove unused ones").into());
         }
-        let node = parse_one(&source).map_err(faults)?;
+        let node = parse_one(&source).map_err(with_help)?;
         let found: Diagnostics = validate(&node, schema(), "Lock").into_iter().collect();
         match found.has_errors() {
-            true => Err(faults(found)),
+            true => Err(with_help(found)),
             false => Ok(Lock::from_node(&node)),
         }
     }
@@ -143,33 +144,33 @@ impl Lock {
         let entries = node
             .at_keys(&["spec", "charts"])
             .and_then(Node::as_sequence);
-        let word = |entry: &Node, key: &str| {
+        let field = |entry: &Node, key: &str| {
             let text = entry.get(key).and_then(Node::as_str);
             text.unwrap_or("").to_string()
         };
         let pin = |entry: &Node| Pin {
-            repository: word(entry, "repository").trim_end_matches('/').to_string(),
-            name: word(entry, "name"),
-            requested: word(entry, "requested"),
-            version: word(entry, "version"),
-            digest: word(entry, "digest"),
-            origin: word(entry, "origin"),
+            repository: field(entry, "repository").trim_end_matches('/').to_string(),
+            name: field(entry, "name"),
+            requested: field(entry, "requested"),
+            version: field(entry, "version"),
+            digest: field(entry, "digest"),
+            origin: field(entry, "origin"),
             span: entry.get("name").map(|it| it.span().clone()),
         };
         let remotes = node
             .at_keys(&["spec", "remotes"])
             .and_then(Node::as_sequence);
         let remote = |entry: &Node| RemotePin {
-            address: word(entry, "address"),
-            commit: Some(word(entry, "commit")).filter(|it| !it.is_empty()),
-            digest: word(entry, "digest"),
+            address: field(entry, "address"),
+            commit: Some(field(entry, "commit")).filter(|it| !it.is_empty()),
+            digest: field(entry, "digest"),
             span: entry.get("address").map(|it| it.span().clone()),
         };
         let lock = Lock::new(entries.unwrap_or_default().iter().map(pin));
         lock.with_remotes(remotes.unwrap_or_default().iter().map(remote))
     }
 
-    /// The same lock with other remote bases and files.
+    /// The lock with these pins of remote bases and files.
     #[must_use]
     pub fn with_remotes(self, remotes: impl IntoIterator<Item = RemotePin>) -> Lock {
         let mut remotes: Vec<RemotePin> = remotes.into_iter().collect();
@@ -178,7 +179,7 @@ impl Lock {
         Lock { remotes, ..self }
     }
 
-    /// The pin of a remote base or file.
+    /// The pin of a remote base or file, by its address.
     pub fn remote(&self, address: &str) -> Option<&RemotePin> {
         let at = self
             .remotes
@@ -191,7 +192,7 @@ impl Lock {
         self.pins.is_empty() && self.remotes.is_empty()
     }
 
-    /// A lock of these pins.
+    /// A lock with these pins of charts; of equal requests, the first is kept.
     pub fn new(pins: impl IntoIterator<Item = Pin>) -> Lock {
         let mut pins: Vec<Pin> = pins.into_iter().collect();
         pins.sort_by(|a, b| a.key().cmp(&b.key()));
@@ -247,7 +248,7 @@ impl Lock {
     /// The pin of a request: the one for exactly this version or range, or else the highest pinned version that it admits.
     pub fn pin(&self, request: &Request) -> Option<&Pin> {
         let range = request.range()?;
-        let of_chart = || self.pins.iter().filter(|it| it.is_of(request));
+        let of_chart = || self.pins.iter().filter(|it| it.is_for_chart(request));
         if let Some(digest) = &request.digest {
             return of_chart().find(|it| it.requested == *digest);
         }
@@ -262,7 +263,7 @@ impl Lock {
 
     /// All pinned versions of a chart.
     pub fn versions(&self, request: &Request) -> Vec<&str> {
-        let pins = self.pins.iter().filter(|it| it.is_of(request));
+        let pins = self.pins.iter().filter(|it| it.is_for_chart(request));
         let mut versions: Vec<&str> = pins.map(|it| it.version.as_str()).collect();
         versions.dedup();
         versions

@@ -1,4 +1,4 @@
-//! Helm charts as input: resolves versions and reads charts.
+//! Helm charts as input: resolves their versions and reads their files.
 //!
 //! A chart is read from a folder or archive in the workspace, or from a copy of a pinned archive in the workspace or the cache, by
 //! digest. The network is not used: a missing chart is reported with the command that pulls it.
@@ -23,11 +23,11 @@ pub use source::{lint, read_source};
 
 pub use crate::semver::{Range, Version, is_exact};
 
-use memory::Memory;
+use memory::MemoryCache;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -52,7 +52,7 @@ pub fn read_archive(bytes: &[u8], title: &str) -> Result<Chart, Diagnostic> {
 #[derive(Clone)]
 pub struct Cache {
     files: Arc<dyn Files + Send + Sync>,
-    memory: Option<Memory>,
+    memory: Option<MemoryCache>,
 }
 
 impl Cache {
@@ -68,7 +68,7 @@ impl Cache {
     #[must_use]
     pub fn with_memory(self) -> Cache {
         Cache {
-            memory: Some(Memory::default()),
+            memory: Some(MemoryCache::default()),
             ..self
         }
     }
@@ -115,28 +115,29 @@ pub struct ChartLocations {
 }
 
 impl ChartLocations {
-    /// The folder for an address, by the longest prefix.
+    /// The folder for an address: that of the longest matching prefix.
     fn folder(&self, repository: &str) -> Option<&TreePath> {
         let is_below = |prefix: &str| {
             let rest = repository.strip_prefix(prefix.trim_end_matches('/'));
             rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
         };
-        let fitting = self.folders.iter().filter(|it| is_below(&it.0));
-        fitting.max_by_key(|it| it.0.len()).map(|it| &it.1)
+        let matching = self.folders.iter().filter(|it| is_below(&it.0));
+        matching.max_by_key(|it| it.0.len()).map(|it| &it.1)
     }
 }
 
-/// The charts of a workspace. Requests are recorded for `pleach vendor`.
+/// The charts of a workspace. It records the requests for charts, which `pleach vendor` pulls.
 pub struct Charts<'a> {
     files: &'a dyn Files,
     cache: Option<Cache>,
     locations: ChartLocations,
     lock: Lock,
-    seen: Mutex<Seen>,
+    state: Mutex<State>,
 }
 
+/// The requests so far, and cached results.
 #[derive(Default)]
-struct Seen {
+struct State {
     /// Requests, and whether the workspace itself contains the chart.
     requests: BTreeMap<Request, bool>,
     opened: BTreeMap<Request, Result<Arc<Chart>, Diagnostic>>,
@@ -170,14 +171,14 @@ impl<'a> Charts<'a> {
             cache,
             locations,
             lock,
-            seen: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
     /// Resolves the version of a request.
     pub fn version(&self, request: &Request) -> Found {
         let in_workspace = self.in_workspace(request);
-        self.note(request, in_workspace.is_some());
+        self.record(request, in_workspace.is_some());
         if let Some(Ok((_, version))) = in_workspace {
             return Found::Version(version.as_str().to_string());
         }
@@ -192,34 +193,34 @@ impl<'a> Charts<'a> {
 
     /// Opens a chart. Errors: `missing-chart` with the command that pulls it, `invalid-chart`, `wrong-digest`.
     pub fn open(&self, request: &Request) -> Result<Arc<Chart>, Diagnostic> {
-        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.opened.get(request) {
-            return known.clone();
+        let state = self.state();
+        if let Some(opened) = state.opened.get(request) {
+            return opened.clone();
         }
-        drop(known);
+        drop(state);
         let in_workspace = self.in_workspace(request);
-        self.note(request, in_workspace.is_some());
+        self.record(request, in_workspace.is_some());
         let opened = match in_workspace {
             Some(found) => found.and_then(|(location, _)| location.read(self.files)),
-            None => self.locked(request),
+            None => self.read_pinned(request),
         };
         let opened = opened.map(Arc::new);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.opened.insert(request.clone(), opened.clone());
+        let mut state = self.state();
+        state.opened.insert(request.clone(), opened.clone());
         opened
     }
 
     /// The names of the CRDs in a chart; `None` if it is not available or they are unknown.
     pub fn crds(&self, request: &Request) -> Option<Arc<BTreeSet<String>>> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let find = || Some(Arc::new(crds::names(&self.content(request).ok()?)?));
-        let known = seen.crds.entry(request.clone());
-        known.or_insert_with(find).clone()
+        let entry = state.crds.entry(request.clone());
+        entry.or_insert_with(find).clone()
     }
 
     /// The files of a chart. Errors: as for [`open`](Charts::open).
     pub fn files(&self, request: &Request) -> Result<Tree, Diagnostic> {
-        self.note(request, self.in_workspace(request).is_some());
+        self.record(request, self.in_workspace(request).is_some());
         self.content(request)
     }
 
@@ -231,25 +232,26 @@ impl<'a> Charts<'a> {
         load: impl FnOnce(&Tree) -> Result<LoadedChart, Diagnostic>,
     ) -> Result<Arc<LoadedChart>, Diagnostic> {
         let in_workspace = self.in_workspace(request).is_some();
-        self.note(request, in_workspace);
+        self.record(request, in_workspace);
         let load = || load(&self.content(request)?);
         match self.memory().filter(|_| !in_workspace) {
             Some(memory) => {
                 let pin = self.pin(request)?;
-                // Its presence and digest may change at any time, so they are always checked.
+                // The archive may disappear or change at any time, so it is always read and verified.
                 self.archive_of(pin)?;
-                memory.chart(&pin.digest, version == HelmVersion::V3, load)
+                memory.chart(&pin.digest, version, load)
             }
             None => load().map(Arc::new),
         }
     }
 
-    /// The CRDs of a chart that are not templates; none if it is not available.
+    /// The files of a chart with CRDs and without template code; none if the chart is not available.
     pub fn definitions(&self, request: &Request) -> Vec<Arc<Source>> {
         let content = self.content(request);
-        content.map_or_else(|_| Vec::new(), |it| crds::texts(&it, &request.title()))
+        content.map_or_else(|_| Vec::new(), |it| crds::sources(&it, &request.title()))
     }
 
+    /// The files of a chart, from the workspace or the archive of its pin.
     fn content(&self, request: &Request) -> Result<Tree, Diagnostic> {
         match self.in_workspace(request) {
             Some(found) => found.and_then(|(location, _)| location.content(self.files)),
@@ -257,11 +259,11 @@ impl<'a> Charts<'a> {
         }
     }
 
-    /// All requests so far for charts that are not in the workspace.
+    /// The requests so far for charts that are not in the workspace.
     pub fn requests(&self) -> Vec<Request> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let elsewhere = seen.requests.iter().filter(|it| !it.1);
-        elsewhere.map(|it| it.0.clone()).collect()
+        let state = self.state();
+        let external = state.requests.iter().filter(|it| !it.1);
+        external.map(|it| it.0.clone()).collect()
     }
 
     /// The repositories of pinned charts with this name.
@@ -282,10 +284,11 @@ impl<'a> Charts<'a> {
         pins.cloned().collect()
     }
 
-    fn note(&self, request: &Request, in_workspace: bool) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen.requests.contains_key(request) {
-            seen.requests.insert(request.clone(), in_workspace);
+    /// Records a request, for [`requests`](Charts::requests).
+    fn record(&self, request: &Request, in_workspace: bool) {
+        let mut state = self.state();
+        if !state.requests.contains_key(request) {
+            state.requests.insert(request.clone(), in_workspace);
         }
     }
 
@@ -304,7 +307,8 @@ impl<'a> Charts<'a> {
         local::find_in(self.files, folder, request).transpose()
     }
 
-    fn locked(&self, request: &Request) -> Result<Chart, Diagnostic> {
+    /// Reads the chart in the archive of the pin of a request.
+    fn read_pinned(&self, request: &Request) -> Result<Chart, Diagnostic> {
         let pin = self.pin(request)?;
         let location = TreePath::root().child(&format!("<chart {}>", pin.title()));
         read_chart(&self.unpacked(pin)?, &location)
@@ -320,10 +324,15 @@ impl<'a> Charts<'a> {
         }
     }
 
-    fn memory(&self) -> Option<&Memory> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memory(&self) -> Option<&MemoryCache> {
         self.cache.as_ref()?.memory.as_ref()
     }
 
+    /// The pin of a request. Errors: `missing-chart`.
     fn pin(&self, request: &Request) -> Result<&Pin, Diagnostic> {
         let title = request.title();
         self.lock.pin(request).ok_or_else(|| {
@@ -338,6 +347,7 @@ impl<'a> Charts<'a> {
         })
     }
 
+    /// The archive of a pin. Errors: `missing-chart` if it was not pulled, and those of [`archive`](Charts::archive).
     fn archive_of(&self, pin: &Pin) -> Result<Arc<[u8]>, Diagnostic> {
         self.archive(pin)?.ok_or_else(|| {
             let message = format!(
@@ -350,14 +360,14 @@ impl<'a> Charts<'a> {
         })
     }
 
-    /// The archive of a pin: the copy in the workspace, or else in the cache.
+    /// The archive of a pin: the copy in the workspace, or else the one in the cache. Errors: `wrong-digest`, `unreadable-file`.
     fn archive(&self, pin: &Pin) -> Result<Option<Arc<[u8]>>, Diagnostic> {
         let copies = copy_names(pin).map(|it| self.locations.copies.child(&it));
-        let mut wrong = None;
+        let mut mismatched = None;
         for path in copies {
             match self.files.read(&path) {
                 Ok(bytes) if digest(&bytes) == pin.digest => return Ok(Some(bytes)),
-                Ok(_) => wrong = wrong.or(Some(path)),
+                Ok(_) => mismatched = mismatched.or(Some(path)),
                 Err(FilesError::NotFound) => {}
                 Err(error) => {
                     let message = format!("cannot read `{path}`: {error}");
@@ -371,7 +381,7 @@ impl<'a> Charts<'a> {
             .cache
             .as_ref()
             .map(|it| it.files.read(&cache_path(&pin.digest)));
-        match (cached.and_then(Result::ok), wrong) {
+        match (cached.and_then(Result::ok), mismatched) {
             (Some(bytes), _) if digest(&bytes) == pin.digest => Ok(Some(bytes)),
             (Some(_), _) => Err(wrong_digest(pin, "the archive in the cache".to_string())),
             (None, Some(path)) => Err(wrong_digest(pin, format!("`{path}`"))),
@@ -380,9 +390,9 @@ impl<'a> Charts<'a> {
     }
 }
 
-fn wrong_digest(pin: &Pin, what: String) -> Diagnostic {
+fn wrong_digest(pin: &Pin, archive: String) -> Diagnostic {
     let message = format!(
-        "{what} is not the chart that `{LOCK}` pins as `{}`",
+        "{archive} is not the chart that `{LOCK}` pins as `{}`",
         pin.title()
     );
     Diagnostic::error("wrong-digest", message)

@@ -1,11 +1,11 @@
-//! Requests of charts by claims and templates.
+//! Requests for charts by claims and templates.
 
 use std::cmp::Ordering;
 
 use crate::semver::Range;
 use pleach_yaml::diag::{Diagnostic, Span};
 
-/// A request of a chart.
+/// A request for a chart.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The address of the repository, without a final slash.
@@ -35,7 +35,7 @@ impl Request {
         }
     }
 
-    /// Rejects a request that would lead out of the repository. Errors: `invalid-value`.
+    /// Rejects values that are invalid in paths and addresses. Errors: `invalid-value`.
     pub fn check(&self) -> Result<(), Diagnostic> {
         match (self.fault(), &self.span) {
             (None, _) => Ok(()),
@@ -47,7 +47,7 @@ impl Request {
     /// The first invalid value and its field. The values become parts of paths and addresses.
     pub fn fault(&self) -> Option<(&'static str, Diagnostic)> {
         let version = self.version.as_deref().unwrap_or("");
-        let is_version = version.len() <= VERSION_BYTES_MAX && version.chars().all(is_of_version);
+        let is_version = version.len() <= VERSION_BYTES_MAX && version.chars().all(is_version_char);
         let (field, what, value, help) = if !is_plain_path(&self.name) {
             let help = "use the name as in Chart.yaml, without `.` or `..` as a segment";
             ("name", "chart name", &*self.name, help)
@@ -64,7 +64,7 @@ impl Request {
                 "use the digest of the chart's manifest: `sha256:` and 64 hexadecimal digits";
             ("digest", "digest", digest, help)
         };
-        let value: String = value.chars().take(SHOWN_MAX).collect();
+        let value: String = value.chars().take(VALUE_CHARS_MAX).collect();
         let message = format!("invalid {what} `{}`", value.escape_debug());
         Some((
             field,
@@ -79,15 +79,15 @@ impl Request {
 
     /// The version or range in the lock.
     pub fn requested(&self) -> &str {
-        let words = self.digest.as_deref().or(self.version.as_deref());
-        words.unwrap_or("*")
+        let requested = self.digest.as_deref().or(self.version.as_deref());
+        requested.unwrap_or("*")
     }
 
-    /// `name version`, as messages say it.
+    /// `name version`, for messages.
     pub fn title(&self) -> String {
         match self.requested() {
             "*" => self.name.clone(),
-            words => format!("{} {words}", self.name),
+            requested => format!("{} {requested}", self.name),
         }
     }
 
@@ -102,8 +102,8 @@ impl Request {
     }
 }
 
-/// The maximum length of a rejected value in a message.
-const SHOWN_MAX: usize = 200;
+/// The maximum number of characters of an invalid value in a message.
+const VALUE_CHARS_MAX: usize = 200;
 const VERSION_BYTES_MAX: usize = 256;
 
 /// Whether a relative path has no `.` or `..` segments and no characters with a special meaning on any system.
@@ -114,23 +114,23 @@ fn is_plain_path(path: &str) -> bool {
 
 /// Whether an address has no segments that lead elsewhere. Paths of the workspace are checked when they are read.
 fn is_address(address: &str) -> bool {
-    let is_plain = |it: char| !it.is_control() && it != '\\';
+    let is_allowed = |it: char| !it.is_control() && it != '\\';
     let Some((_, rest)) = address.split_once("://") else {
-        return address.chars().all(is_plain);
+        return address.chars().all(is_allowed);
     };
     let path = rest.split(['?', '#']).next().unwrap_or("");
-    // For servers, `%2e` is a dot.
+    // A server decodes `%2e` to a dot.
     let path = path.to_ascii_lowercase().replace("%2e", ".");
     let mut parts = path.split(['/', '\\']);
     let is_local = address.starts_with("file://");
     address
         .chars()
-        .all(|it| is_plain(it) && !it.is_whitespace())
+        .all(|it| is_allowed(it) && !it.is_whitespace())
         && (is_local || parts.all(|it| !matches!(it, "." | "..")))
 }
 
 /// Whether a character is allowed in versions and ranges.
-fn is_of_version(it: char) -> bool {
+fn is_version_char(it: char) -> bool {
     it.is_ascii_alphanumeric() || ".-+*^~<>=!,| ".contains(it)
 }
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leads_nowhere_but_below_the_repository() {
+    fn names_with_dot_segments_are_refused() {
         for name in ["web", "group/web", "web.v2"] {
             assert!(!is_refused(OCI, name, ""), "{name}");
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_leads_nowhere_but_where_it_says() {
+    fn repositories_with_dot_segments_are_refused() {
         for repository in [
             OCI,
             "https://example.com:8443/a/b.c/..d?x=../y",
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_one() {
+    fn versions_with_other_characters_are_refused() {
         for version in [
             "",
             "1.2.3",
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_one() {
+    fn digests_of_unknown_form_are_refused() {
         let is_refused = |digest: String| {
             let request = Request {
                 digest: Some(digest),

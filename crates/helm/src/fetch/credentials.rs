@@ -2,7 +2,7 @@
     clippy::disallowed_methods,
     reason = "credentials are outside of workspaces"
 )]
-//! Stored credentials of Docker and Helm; pleach stores none itself.
+//! Reads the stored credentials of Docker and Helm. pleach stores none itself.
 //!
 //! For registries, Helm's `registry/config.json` and then Docker's `config.json` are read, with their credential helpers. For HTTP
 //! repositories, Helm's `repositories.yaml` is read.
@@ -21,7 +21,7 @@ use super::url::Url;
 use pleach_yaml::diag::{Diagnostic, Source};
 use pleach_yaml::{Node, parse_one};
 
-/// The paths of the files.
+/// The paths of the files with credentials.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialFiles {
     /// Helm's `registry/config.json` and Docker's `config.json`; the first one with an entry for a registry is used.
@@ -37,7 +37,7 @@ pub(super) enum Credential {
         password: String,
     },
     /// An identity token, which is exchanged for an access token.
-    Identity(String),
+    IdentityToken(String),
 }
 
 impl Credential {
@@ -48,7 +48,7 @@ impl Credential {
                 "Basic {}",
                 STANDARD.encode(format!("{user}:{password}"))
             )),
-            Credential::Identity(_) => None,
+            Credential::IdentityToken(_) => None,
         }
     }
 }
@@ -56,8 +56,8 @@ impl Credential {
 pub(super) struct Credentials {
     files: CredentialFiles,
     configs: OnceLock<Vec<Value>>,
-    /// The answers of credential helpers by registry, because helpers may prompt the user.
-    helped: Mutex<BTreeMap<String, Option<Credential>>>,
+    /// The results of credential helpers by helper and registry, because a helper may prompt the user.
+    helper_results: Mutex<BTreeMap<String, Option<Credential>>>,
 }
 
 impl Credentials {
@@ -65,7 +65,7 @@ impl Credentials {
         Credentials {
             files,
             configs: OnceLock::new(),
-            helped: Mutex::default(),
+            helper_results: Mutex::default(),
         }
     }
 
@@ -91,38 +91,43 @@ impl Credentials {
         Ok(None)
     }
 
+    /// The credential in a config file: by `credHelpers`, else in `auths`, else by `credsStore`.
     fn in_config(&self, config: &Value, location: &str) -> Result<Option<Credential>, Diagnostic> {
         let host = location.split('/').next().unwrap_or("");
         let helper = config
             .pointer("/credHelpers")
             .and_then(|it| Some(it.get(host)?.as_str()?.to_string()));
         if let Some(helper) = helper {
-            return self.helped(&helper, host);
+            return self.from_helper(&helper, host);
         }
         let auths = config.get("auths").and_then(Value::as_object);
-        let fitting = auths.into_iter().flatten().filter(|(key, _)| {
+        let matching = auths.into_iter().flatten().filter(|(key, _)| {
             let rest = location.strip_prefix(plain_key(key));
             rest.is_some_and(|it| it.is_empty() || it.starts_with('/'))
         });
-        let best = fitting.max_by_key(|(key, _)| plain_key(key).len());
-        if let Some(found) = best.and_then(|(_, entry)| in_entry(entry)) {
+        let longest = matching.max_by_key(|(key, _)| plain_key(key).len());
+        if let Some(found) = longest.and_then(|(_, entry)| credential_in(entry)) {
             return Ok(Some(found));
         }
         match config.get("credsStore").and_then(Value::as_str) {
-            Some(store) if !store.is_empty() => self.helped(store, host),
+            Some(store) if !store.is_empty() => self.from_helper(store, host),
             _ => Ok(None),
         }
     }
 
-    fn helped(&self, helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
+    /// The result of a credential helper, which runs at most once for a registry.
+    fn from_helper(&self, helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
         let key = format!("{helper} {host}");
-        // Locked while the helper runs, so that two pulls from one registry run it once.
-        let mut helped = self.helped.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = helped.get(&key) {
-            return Ok(known.clone());
+        // Locked while the helper runs, so that concurrent pulls from one registry do not run it twice.
+        let mut results = self
+            .helper_results
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(result) = results.get(&key) {
+            return Ok(result.clone());
         }
-        let found = ask_helper(helper, host)?;
-        helped.insert(key, found.clone());
+        let found = run_helper(helper, host)?;
+        results.insert(key, found.clone());
         Ok(found)
     }
 
@@ -131,20 +136,20 @@ impl Credentials {
         let text = std::fs::read_to_string(self.files.repositories.as_ref()?).ok()?;
         let document = parse_one(&Source::internal("repositories.yaml", text)).ok()?;
         let entries = document.get("repositories")?.as_sequence()?;
-        let is_meant = |it: &&Node| {
+        let has_address = |it: &&Node| {
             let url = it.get("url").and_then(Node::as_str).unwrap_or("");
             url.trim_end_matches('/') == address.trim_end_matches('/')
         };
-        let entry = entries.iter().find(is_meant)?;
-        let word = |key: &str| {
+        let entry = entries.iter().find(has_address)?;
+        let field = |key: &str| {
             entry
                 .get(key)
                 .and_then(Node::as_str)
                 .filter(|it| !it.is_empty())
         };
         Some(Credential::Basic {
-            user: word("username")?.to_string(),
-            password: word("password").unwrap_or("").to_string(),
+            user: field("username")?.to_string(),
+            password: field("password").unwrap_or("").to_string(),
         })
     }
 }
@@ -157,7 +162,7 @@ fn server_name(authority: &str) -> &str {
     }
 }
 
-/// `https://index.docker.io/v1/` is the oldest form of a key.
+/// The registry and path of a key in `auths`, whose oldest form is `https://index.docker.io/v1/`.
 fn plain_key(key: &str) -> &str {
     let key = key
         .trim_start_matches("https://")
@@ -174,20 +179,21 @@ fn json(path: &Path) -> Option<Value> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-fn in_entry(entry: &Value) -> Option<Credential> {
-    let word = |key: &str| {
+/// The credential in an entry of `auths`.
+fn credential_in(entry: &Value) -> Option<Credential> {
+    let field = |key: &str| {
         entry
             .get(key)
             .and_then(Value::as_str)
             .filter(|it| !it.is_empty())
     };
-    if let Some(token) = word("identitytoken") {
-        return Some(Credential::Identity(token.to_string()));
+    if let Some(token) = field("identitytoken") {
+        return Some(Credential::IdentityToken(token.to_string()));
     }
-    if let (Some(user), Some(password)) = (word("username"), word("password")) {
+    if let (Some(user), Some(password)) = (field("username"), field("password")) {
         return Some(basic(user, password));
     }
-    let decoded = STANDARD.decode(word("auth")?.trim()).ok()?;
+    let decoded = STANDARD.decode(field("auth")?.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (user, password) = text.split_once(':')?;
     Some(basic(user, password.trim_end_matches('\0')))
@@ -201,16 +207,16 @@ fn basic(user: &str, password: &str) -> Credential {
 }
 
 /// Runs `docker-credential-<helper> get`. `None` if it has no credentials for the registry.
-fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
+fn run_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
     let program = format!("docker-credential-{helper}");
-    let failed = |words: &str| {
+    let failed = |message: &str| {
         let fault = Diagnostic::error(
             "access-denied",
-            format!("`{program}` returned no credentials for `{host}`: {words}"),
+            format!("`{program}` returned no credentials for `{host}`: {message}"),
         );
         fault.help("check the credential helper in the config file of Docker or Helm")
     };
-    let asked = match host {
+    let server_url = match host {
         "index.docker.io" => "https://index.docker.io/v1/",
         host => host,
     };
@@ -222,8 +228,8 @@ fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic
         .spawn();
     let mut child = child.map_err(|error| failed(&error.to_string()))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // If the helper does not read its input, its output has the reason.
-        let _ = stdin.write_all(asked.as_bytes());
+        // A helper that does not read its input prints the reason.
+        let _ = stdin.write_all(server_url.as_bytes());
     }
     let output = child
         .wait_with_output()
@@ -237,12 +243,12 @@ fn ask_helper(helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic
             Err(failed(text.trim()))
         };
     }
-    let answer: Value =
+    let output: Value =
         serde_json::from_str(&text).map_err(|_| failed("its output is not JSON"))?;
-    let word = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or("");
-    Ok(match word("Username") {
+    let field = |key: &str| output.get(key).and_then(Value::as_str).unwrap_or("");
+    Ok(match field("Username") {
         "" => None,
-        "<token>" => Some(Credential::Identity(word("Secret").to_string())),
-        user => Some(basic(user, word("Secret"))),
+        "<token>" => Some(Credential::IdentityToken(field("Secret").to_string())),
+        user => Some(basic(user, field("Secret"))),
     })
 }

@@ -1,11 +1,8 @@
 //! HTTP requests with redirects, retries and limits.
 //!
-//! Credentials are only sent to the server that they are for, and never to another one after a redirect. TLS is initialized for the
+//! Credentials are only sent to the server that they belong to, and not to another one after a redirect. TLS is initialized for the
 //! first `https` request.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a server may take its time, up to a limit"
-)]
+#![allow(clippy::disallowed_methods, reason = "requests have time limits")]
 
 use std::io::Read;
 use std::sync::OnceLock;
@@ -20,13 +17,15 @@ use pleach_yaml::diag::{Class, Diagnostic};
 
 const ATTEMPTS_MAX: u32 = 4;
 const REDIRECTS_MAX: usize = 10;
-/// The maximum wait before a retry. If a server requests a longer one, an error is reported.
+/// The maximum wait before a retry. If the server requests a longer one by `Retry-After`, its response is final.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The maximum time of a request, including redirects and retries, so that a slow server cannot block a job.
-const PATIENCE: Duration = Duration::from_secs(120);
-const BRIEF_PATIENCE: Duration = Duration::from_secs(60);
+/// The maximum duration of a request, including redirects and retries, so that a slow server cannot block a CI job.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+/// The same for optional data.
+const BRIEF_TIME_LIMIT: Duration = Duration::from_secs(60);
 
+/// An HTTP request.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -36,8 +35,8 @@ pub(super) struct Call<'a> {
     pub(super) body: &'a [u8],
     /// The maximum size of the response.
     pub(super) bytes_max: u64,
-    /// The deadline, if it is part of a larger operation.
-    pub(super) until: Option<Instant>,
+    /// The deadline, if the request is part of a larger operation.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Call<'_> {
@@ -49,16 +48,18 @@ impl Call<'_> {
             authorization: None,
             body: &[],
             bytes_max,
-            until: None,
+            deadline: None,
         }
     }
 
-    fn is_repeatable(&self) -> bool {
+    /// Whether it is safe to send the request again.
+    fn is_idempotent(&self) -> bool {
         self.method == Method::GET || self.method == Method::HEAD
     }
 }
 
-pub(super) struct Answer {
+/// A response with any status.
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -66,7 +67,7 @@ pub(super) struct Answer {
     pub(super) url: Url,
 }
 
-impl Answer {
+impl Response {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -77,7 +78,7 @@ impl Answer {
 
     /// The diagnostic for an unexpected response.
     pub(super) fn fault(&self) -> Diagnostic {
-        let (url, status) = (self.url.shown(), self.status);
+        let (url, status) = (self.url.redacted(), self.status);
         let fault = match status {
             401 | 403 => Diagnostic::error(
                 "access-denied",
@@ -101,17 +102,17 @@ impl Answer {
     }
 }
 
-/// The reason why there was no response.
-struct Silence {
-    words: String,
+/// The reason why there is no response.
+struct TransportError {
+    message: String,
     /// Whether a retry may help.
-    is_passing: bool,
+    is_transient: bool,
 }
 
 pub(super) struct Client {
     plain: OnceLock<Agent>,
     secure: OnceLock<Agent>,
-    patience: Duration,
+    time_limit: Duration,
     attempts: u32,
 }
 
@@ -120,7 +121,7 @@ impl Default for Client {
         Client {
             plain: OnceLock::new(),
             secure: OnceLock::new(),
-            patience: PATIENCE,
+            time_limit: TIME_LIMIT,
             attempts: ATTEMPTS_MAX,
         }
     }
@@ -130,74 +131,79 @@ impl Client {
     /// A client for optional data: it retries once, with a shorter time limit.
     pub(super) fn brief() -> Client {
         Client {
-            patience: BRIEF_PATIENCE,
+            time_limit: BRIEF_TIME_LIMIT,
             attempts: 2,
             ..Client::default()
         }
     }
 
     /// The deadline of an operation that starts now.
-    pub(super) fn until(&self) -> Instant {
-        Instant::now() + self.patience
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.time_limit
     }
 
     /// Sends a request, with retries. Errors: `unreachable`; any status is a response.
-    pub(super) fn send(&self, call: &Call<'_>) -> Result<Answer, Diagnostic> {
+    pub(super) fn send(&self, call: &Call<'_>) -> Result<Response, Diagnostic> {
         let mut wait = FIRST_WAIT;
-        let until = call.until.unwrap_or_else(|| self.until());
-        let has_time = |pause: &Duration| Instant::now() + *pause < until;
-        let report = |silence: Silence| unreachable(&call.url, &silence.words);
+        let deadline = call.deadline.unwrap_or_else(|| self.deadline());
+        let has_time = |pause: &Duration| Instant::now() + *pause < deadline;
+        let report = |error: TransportError| unreachable(&call.url, &error.message);
         for _ in 1..self.attempts {
-            let pause = match self.follow(call, until) {
-                Ok(answer) => match pause(&answer, call, wait).filter(has_time) {
+            let pause = match self.follow(call, deadline) {
+                Ok(response) => match pause(&response, call, wait).filter(has_time) {
                     Some(pause) => pause,
-                    None => return Ok(answer),
+                    None => return Ok(response),
                 },
-                Err(silence) if silence.is_passing && call.is_repeatable() && has_time(&wait) => {
-                    wait
-                }
-                Err(silence) => return Err(report(silence)),
+                Err(error) if error.is_transient && call.is_idempotent() && has_time(&wait) => wait,
+                Err(error) => return Err(report(error)),
             };
             std::thread::sleep(pause);
             wait *= 2;
         }
-        self.follow(call, until).map_err(report)
+        self.follow(call, deadline).map_err(report)
     }
 
-    fn follow(&self, call: &Call<'_>, until: Instant) -> Result<Answer, Silence> {
-        let final_words = |words: &str| Silence {
-            words: words.to_string(),
-            is_passing: false,
+    /// Sends a request and follows redirects.
+    fn follow(&self, call: &Call<'_>, deadline: Instant) -> Result<Response, TransportError> {
+        let permanent = |message: &str| TransportError {
+            message: message.to_string(),
+            is_transient: false,
         };
         let mut url = call.url.clone();
         for _ in 0..REDIRECTS_MAX {
-            let answer = self.exchange(call, &url, until)?;
-            let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
-            let Some(location) = answer
+            let response = self.exchange(call, &url, deadline)?;
+            let is_redirect = matches!(response.status, 301 | 302 | 303 | 307 | 308);
+            let Some(location) = response
                 .header("location")
-                .filter(|_| is_redirect && call.is_repeatable())
+                .filter(|_| is_redirect && call.is_idempotent())
             else {
-                return Ok(answer);
+                return Ok(response);
             };
             let next = url
                 .join(location)
-                .map_err(|fault| final_words(&fault.message))?;
+                .map_err(|fault| permanent(&fault.message))?;
             if url.scheme == "https" && next.scheme != "https" {
-                return Err(final_words("it redirects from HTTPS to HTTP"));
+                return Err(permanent("it redirects from HTTPS to HTTP"));
             }
             url = next;
         }
-        Err(final_words("too many redirects"))
+        Err(permanent("too many redirects"))
     }
 
-    fn exchange(&self, call: &Call<'_>, url: &Url, until: Instant) -> Result<Answer, Silence> {
+    /// Sends a single HTTP request, to the address of the call or of a redirect.
+    fn exchange(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        deadline: Instant,
+    ) -> Result<Response, TransportError> {
         let agent = match &*url.scheme {
-            "https" => self.secure.get_or_init(|| agent(Some(trusted()))),
+            "https" => self.secure.get_or_init(|| agent(Some(root_certificates()))),
             "http" => self.plain.get_or_init(|| agent(None)),
             other => {
-                return Err(Silence {
-                    words: format!("unsupported scheme `{other}://`"),
-                    is_passing: false,
+                return Err(TransportError {
+                    message: format!("unsupported scheme `{other}://`"),
+                    is_transient: false,
                 });
             }
         };
@@ -212,15 +218,19 @@ impl Client {
         {
             request = request.header("Authorization", authorization);
         }
-        let answer = match call.method == Method::PUT || call.method == Method::POST {
-            true => request.body(call.body).map(|it| run(agent, it, until)),
-            false => request.body(()).map(|it| run(agent, it, until)),
+        let response = match call.method == Method::PUT || call.method == Method::POST {
+            true => request.body(call.body).map(|it| run(agent, it, deadline)),
+            false => request.body(()).map(|it| run(agent, it, deadline)),
         };
-        let answer = answer.map_err(|error| Silence {
-            words: error.to_string(),
-            is_passing: false,
+        let response = response.map_err(|error| TransportError {
+            message: error.to_string(),
+            is_transient: false,
         })?;
-        read(answer.map_err(|error| silence(&error))?, call, url)
+        read(
+            response.map_err(|error| transport_error(&error))?,
+            call,
+            url,
+        )
     }
 }
 
@@ -228,29 +238,29 @@ impl Client {
 fn run(
     agent: &Agent,
     request: Request<impl AsSendBody>,
-    until: Instant,
+    deadline: Instant,
 ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-    let left = until.saturating_duration_since(Instant::now());
-    // Zero would mean no limit.
-    let left = left.max(Duration::from_millis(1));
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    // For ureq, zero means no limit.
+    let remaining = remaining.max(Duration::from_millis(1));
     let request = agent.configure_request(request);
-    agent.run(request.timeout_global(Some(left)).build())
+    agent.run(request.timeout_global(Some(remaining)).build())
 }
 
 fn read(
-    answer: ureq::http::Response<ureq::Body>,
+    response: ureq::http::Response<ureq::Body>,
     call: &Call<'_>,
     url: &Url,
-) -> Result<Answer, Silence> {
-    let too_large = || Silence {
-        words: format!("the response is larger than {} MiB", call.bytes_max >> 20),
-        is_passing: false,
+) -> Result<Response, TransportError> {
+    let too_large = || TransportError {
+        message: format!("the response is larger than {} MiB", call.bytes_max >> 20),
+        is_transient: false,
     };
-    let broken = |error: std::io::Error| Silence {
-        words: words(&error),
-        is_passing: true,
+    let broken = |error: std::io::Error| TransportError {
+        message: io_message(&error),
+        is_transient: true,
     };
-    let (parts, body) = answer.into_parts();
+    let (parts, body) = response.into_parts();
     let expected = match call.method == Method::HEAD {
         true => None,
         false => body.content_length(),
@@ -271,7 +281,7 @@ fn read(
     if expected.is_some_and(|it| it != bytes.len() as u64) {
         return Err(broken(std::io::ErrorKind::UnexpectedEof.into()));
     }
-    Ok(Answer {
+    Ok(Response {
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: bytes,
@@ -280,43 +290,43 @@ fn read(
 }
 
 /// The wait before a retry; `None` if the response is final.
-fn pause(answer: &Answer, call: &Call<'_>, wait: Duration) -> Option<Duration> {
-    let is_passing = match answer.status {
+fn pause(response: &Response, call: &Call<'_>, wait: Duration) -> Option<Duration> {
+    let is_transient = match response.status {
         429 => true,
-        408 | 500 | 502 | 503 | 504 => call.is_repeatable(),
+        408 | 500 | 502 | 503 | 504 => call.is_idempotent(),
         _ => false,
     };
-    let asked = answer
+    let retry_after = response
         .header("retry-after")
         .and_then(|it| it.trim().parse().ok());
-    let pause = asked.map_or(wait, Duration::from_secs);
-    (is_passing && pause <= WAIT_MAX).then_some(pause)
+    let pause = retry_after.map_or(wait, Duration::from_secs);
+    (is_transient && pause <= WAIT_MAX).then_some(pause)
 }
 
-fn unreachable(url: &Url, words: &str) -> Diagnostic {
-    let url = url.shown();
-    if words.contains("certificate") {
-        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {words}"))
+fn unreachable(url: &Url, message: &str) -> Diagnostic {
+    let url = url.redacted();
+    if message.contains("certificate") {
+        let fault = Diagnostic::error("unreachable", format!("`{url}` is not trusted: {message}"))
             .class(Class::Unreachable);
         return fault.help(
             "set `SSL_CERT_FILE` to a file with the certificates of your certificate authority",
         );
     }
-    let fault = Diagnostic::error("unreachable", format!("cannot reach `{url}`: {words}"))
+    let fault = Diagnostic::error("unreachable", format!("cannot reach `{url}`: {message}"))
         .class(Class::Unreachable);
     fault.help(
         "check the address, the network and `HTTPS_PROXY`; rendering does not need the network",
     )
 }
 
-fn silence(error: &ureq::Error) -> Silence {
-    let words = match error {
-        ureq::Error::HostNotFound => NO_HOST.to_string(),
-        ureq::Error::Timeout(_) => LATE.to_string(),
-        ureq::Error::Io(error) => words(error),
+fn transport_error(error: &ureq::Error) -> TransportError {
+    let message = match error {
+        ureq::Error::HostNotFound => UNKNOWN_HOST.to_string(),
+        ureq::Error::Timeout(_) => TIMED_OUT.to_string(),
+        ureq::Error::Io(error) => io_message(error),
         error => error.to_string(),
     };
-    let is_passing = matches!(
+    let is_transient = matches!(
         error,
         ureq::Error::Timeout(_)
             | ureq::Error::Io(_)
@@ -324,29 +334,30 @@ fn silence(error: &ureq::Error) -> Silence {
             | ureq::Error::ConnectionFailed
     );
     // An unknown host or an untrusted certificate will be the same after a retry.
-    let is_final = words == NO_HOST || words.contains("certificate");
-    Silence {
-        is_passing: is_passing && !is_final,
-        words,
+    let is_permanent = message == UNKNOWN_HOST || message.contains("certificate");
+    TransportError {
+        is_transient: is_transient && !is_permanent,
+        message,
     }
 }
 
-const LATE: &str = "timed out";
-const NO_HOST: &str = "unknown host";
+const TIMED_OUT: &str = "timed out";
+const UNKNOWN_HOST: &str = "unknown host";
 
-fn words(error: &std::io::Error) -> String {
+/// The message for an I/O error, without the details of the operating system in common cases.
+fn io_message(error: &std::io::Error) -> String {
     let text = error.to_string();
     let inner = error.get_ref().and_then(|it| it.downcast_ref());
     if let Some(ureq::Error::Timeout(_)) = inner {
-        return LATE.to_string();
+        return TIMED_OUT.to_string();
     }
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
         std::io::ErrorKind::UnexpectedEof => {
             "connection closed before the end of the response".to_string()
         }
-        std::io::ErrorKind::TimedOut => LATE.to_string(),
-        _ if text.contains("failed to lookup address") => NO_HOST.to_string(),
+        std::io::ErrorKind::TimedOut => TIMED_OUT.to_string(),
+        _ if text.contains("failed to lookup address") => UNKNOWN_HOST.to_string(),
         _ => text,
     }
 }
@@ -367,8 +378,8 @@ fn agent(roots: Option<RootCerts>) -> Agent {
     config.build().new_agent()
 }
 
-/// The certificate authorities of the system, or of `SSL_CERT_FILE`; without any, those of Mozilla.
-fn trusted() -> RootCerts {
+/// The root certificates of the system, or of `SSL_CERT_FILE`; if there are none, those of Mozilla.
+fn root_certificates() -> RootCerts {
     let found = rustls_native_certs::load_native_certs().certs;
     match found.is_empty() {
         true => RootCerts::WebPki,
@@ -388,13 +399,13 @@ mod tests {
 
     use super::*;
 
-    /// Starts a server that answers with `head` and then a byte now and then, until nobody listens. Gives its address and counts the
-    /// requests.
-    fn dripping(head: &'static str) -> (Url, Arc<AtomicUsize>) {
+    /// Starts a server that sends `head` and then a byte every 20 ms, until the client disconnects. Returns its address and a
+    /// counter of requests.
+    fn slow_server(head: &'static str) -> (Url, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = asked.clone();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = requests.clone();
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
                 count.fetch_add(1, Ordering::SeqCst);
@@ -407,35 +418,41 @@ mod tests {
                 }
             }
         });
-        (Url::parse(&format!("http://{address}/x")).unwrap(), asked)
+        (
+            Url::parse(&format!("http://{address}/x")).unwrap(),
+            requests,
+        )
     }
 
-    fn impatient() -> Client {
+    fn client_with_short_limit() -> Client {
         Client {
-            patience: Duration::from_millis(300),
+            time_limit: Duration::from_millis(300),
             ..Client::default()
         }
     }
 
     #[test]
-    fn a_server_that_drips_is_asked_once() {
+    fn a_slow_server_gets_one_request() {
         for head in [
             "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
             "HTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\nX-Long: ",
         ] {
-            let (url, asked) = dripping(head);
-            let fault = impatient().send(&Call::get(url, 1 << 20)).err().unwrap();
+            let (url, requests) = slow_server(head);
+            let fault = client_with_short_limit()
+                .send(&Call::get(url, 1 << 20))
+                .err()
+                .unwrap();
             assert!(fault.message.contains("timed out"), "{}", fault.message);
-            assert_eq!(asked.load(Ordering::SeqCst), 1, "{head}");
+            assert_eq!(requests.load(Ordering::SeqCst), 1, "{head}");
         }
     }
 
     #[test]
-    fn a_call_ends_with_what_it_is_a_part_of() {
-        let (url, _) = dripping("HTTP/1.1 200 OK\r\n\r\n");
+    fn a_request_ends_at_the_deadline_of_its_operation() {
+        let (url, _) = slow_server("HTTP/1.1 200 OK\r\n\r\n");
         let call = Call {
-            until: Some(Instant::now()),
+            deadline: Some(Instant::now()),
             ..Call::get(url, 1 << 20)
         };
         assert!(Client::default().send(&call).is_err());

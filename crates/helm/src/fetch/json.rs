@@ -1,4 +1,4 @@
-//! `Chart.yaml` as JSON, for the config of a chart in a registry.
+//! `Chart.yaml` as JSON: the config of a chart in a registry.
 
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
-//! The network: HTTP chart repositories, OCI registries, and stores of bytes by name. Only used by `pleach vendor`, `pleach
-//! publish` and the shared cache.
+//! Network access: HTTP chart repositories, OCI registries, and stores of bytes by name. Only `pleach vendor`, `pleach publish` and
+//! the shared cache use it.
 //!
-//! The caller decides what to pull and stores the result. Pulled bytes match their digest and contain the requested chart.
+//! The caller decides what to pull and stores the result. A pulled archive matches its digest and contains the requested chart.
 
 mod access;
 mod credentials;
@@ -24,7 +24,7 @@ use credentials::Credentials;
 use http::{Call, Client};
 use pleach_yaml::diag::{Class, Diagnostic};
 use registry::OciRepository;
-use repository::{Indexes, Listed, no_version};
+use repository::{IndexEntry, Indexes, no_version};
 use url::Url;
 
 /// The maximum size of a remote file of a kustomization.
@@ -36,7 +36,7 @@ pub struct Network {
     indexes: Indexes,
 }
 
-/// The location of a chart.
+/// The repository to pull a chart from.
 #[derive(Clone, Debug)]
 pub struct RepositoryAddress {
     /// The address of the repository, after mirrors are applied.
@@ -45,7 +45,7 @@ pub struct RepositoryAddress {
     pub plain: bool,
 }
 
-/// The archive for a request.
+/// The archive that a request resolved to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     /// The exact version that the range selected.
@@ -80,13 +80,13 @@ impl Network {
         }
     }
 
-    /// A remote file of a kustomization. No credentials are sent. `None` if the server has no such file, or returns an HTML page.
-    /// Errors: `unreachable`, `invalid-value`.
+    /// Downloads a remote file of a kustomization, without credentials. `None` if there is no such file, or the server returns an
+    /// HTML page. Errors: `unreachable`, `invalid-value`.
     pub fn file(&self, address: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         let url = Url::parse(address)?;
-        let answer = self.access.client.send(&Call::get(url, FILE_BYTES_MAX))?;
-        let is_page = answer.body.trim_ascii_start().starts_with(b"<");
-        Ok((answer.is_success() && !is_page).then_some(answer.body))
+        let response = self.access.client.send(&Call::get(url, FILE_BYTES_MAX))?;
+        let is_html = response.body.trim_ascii_start().starts_with(b"<");
+        Ok((response.is_success() && !is_html).then_some(response.body))
     }
 
     fn locate_in_index(&self, request: &Request, address: &Url) -> Result<Located, Diagnostic> {
@@ -101,7 +101,7 @@ impl Network {
             &range,
             requested,
         );
-        let Listed {
+        let IndexEntry {
             version,
             url,
             digest,
@@ -123,7 +123,7 @@ impl Network {
         let requested = request.requested();
         if request.digest.is_some() {
             let manifest = repository.manifest(requested)?.ok_or_else(|| {
-                let message = format!("`{}` has no manifest `{requested}`", repository.shown());
+                let message = format!("`{}` has no manifest `{requested}`", repository.address());
                 Diagnostic::error("missing-chart", message).class(Class::MissingChart)
             })?;
             let version = repository.version(&manifest)?.unwrap_or_default();
@@ -142,7 +142,7 @@ impl Network {
             .collect();
         let Some(highest) = range.highest(&versions) else {
             return Err(no_version(
-                &repository.shown(),
+                &repository.address(),
                 &request.name,
                 requested,
                 versions,
@@ -152,7 +152,7 @@ impl Network {
         match repository.manifest(&tag(&version))? {
             Some(manifest) => Ok(located(&repository, version, manifest)),
             None => Err(no_version(
-                &repository.shown(),
+                &repository.address(),
                 &request.name,
                 &version,
                 versions,
@@ -206,10 +206,10 @@ impl Network {
     ) -> Result<Vec<u8>, Diagnostic> {
         let address = Url::parse(&location.address)?.below(&request.name);
         let repository = self.repository(&address, location.plain);
-        let archive = located.digest.as_deref().unwrap_or("");
-        repository.archive(archive)?.ok_or_else(|| {
-            let (location, version) = (repository.shown(), &located.version);
-            let message = format!("`{location}` no longer has the archive of `{version}`");
+        let digest = located.digest.as_deref().unwrap_or("");
+        repository.archive(digest)?.ok_or_else(|| {
+            let (address, version) = (repository.address(), &located.version);
+            let message = format!("`{address}` no longer has the archive of `{version}`");
             Diagnostic::error("missing-chart", message).class(Class::MissingChart)
         })
     }
@@ -222,11 +222,11 @@ impl Network {
         let repository = Url::parse(&location.address)?;
         let credential = self.access.credentials.repository(&repository.to_string());
         let url = Url::parse(&located.origin)?;
-        let answer =
+        let response =
             repository::download(&self.access.client, &url, &repository, credential.as_ref())?;
-        match answer.is_success() {
-            true => Ok(answer.body),
-            false => Err(answer.fault()),
+        match response.is_success() {
+            true => Ok(response.body),
+            false => Err(response.fault()),
         }
     }
 
@@ -285,7 +285,7 @@ pub struct Publication<'a> {
     pub config: &'a [u8],
     /// The chart as a gzipped tar archive: the manifest's only layer.
     pub archive: &'a [u8],
-    /// The layers of the manifest.
+    /// The annotations of the manifest.
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -300,7 +300,7 @@ impl Located {
     }
 }
 
-/// The tag of a version; `+` is not allowed in tags.
+/// The tag of a version. `+` is not allowed in tags, so Helm writes `_`.
 fn tag(version: &str) -> String {
     version.replace('+', "_")
 }
@@ -312,7 +312,7 @@ fn located(
 ) -> Located {
     Located {
         version,
-        origin: format!("{}@{}", repository.shown(), manifest.digest),
+        origin: format!("{}@{}", repository.address(), manifest.digest),
         digest: Some(manifest.archive),
     }
 }

@@ -1,4 +1,4 @@
-//! OCI registries (distribution specification): tokens, tags, manifests, blobs.
+//! OCI registries (OCI distribution specification): tags, manifests and blobs.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,28 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::access::{Access, Scope};
-use super::http::{Answer, Call};
+use super::http::{Call, Response};
 use super::repository::ARCHIVE_BYTES_MAX;
 use super::url::Url;
 use crate::chart::digest;
 use pleach_yaml::diag::{Class, Diagnostic};
 
 const JSON_BYTES_MAX: u64 = 4 << 20;
-/// The maximum number of pages of tags, in case a registry returns them in a cycle.
+/// The maximum number of pages of tags, in case the links of a registry form a cycle.
 const TAG_PAGES_MAX: usize = 100;
 /// The maximum number of tags.
 const TAGS_MAX: usize = 100_000;
 
-pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
-pub(super) const CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+pub(super) const CHART_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+pub(super) const CHART_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The accepted types of manifests.
 const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// A repository in a registry.
 pub(super) struct OciRepository<'a> {
     access: &'a Access,
-    /// The server, and the repository's name for a path.
+    /// The server, with the name of the repository as path.
     location: Url,
 }
 
@@ -34,7 +35,9 @@ pub(super) struct OciRepository<'a> {
 pub(super) struct Manifest {
     /// The digest of the manifest itself.
     pub(super) digest: String,
+    /// The digest of the layer with the archive.
     pub(super) archive: String,
+    /// The digest of the config.
     config: String,
 }
 
@@ -58,6 +61,7 @@ impl<'a> OciRepository<'a> {
         OciRepository { access, location }
     }
 
+    /// The URL of a path of the repository in the registry's API.
     fn url(&self, path: &str) -> Url {
         Url {
             path: format!("/v2{}/{path}", self.location.path),
@@ -65,8 +69,8 @@ impl<'a> OciRepository<'a> {
         }
     }
 
-    /// The name in messages.
-    pub(super) fn shown(&self) -> String {
+    /// `oci://HOST/NAME`, for messages and the lock.
+    pub(super) fn address(&self) -> String {
         format!("oci://{}{}", self.location.authority, self.location.path)
     }
 
@@ -74,20 +78,20 @@ impl<'a> OciRepository<'a> {
     pub(super) fn tags(&self) -> Result<Vec<String>, Diagnostic> {
         let mut tags = Vec::new();
         let mut next = Some(self.url("tags/list?n=1000"));
-        let until = self.access.client.until();
+        let deadline = self.access.client.deadline();
         for _ in 0..TAG_PAGES_MAX {
             let Some(url) = next else {
                 return Ok(tags);
             };
             let call = Call {
-                until: Some(until),
+                deadline: Some(deadline),
                 ..Call::get(url, JSON_BYTES_MAX)
             };
-            let answer = self.send(call, false)?;
-            if answer.status == 404 {
+            let response = self.send(call, false)?;
+            if response.status == 404 {
                 return Ok(Vec::new());
             }
-            let page = object(&answer)?;
+            let page = json_body(&response)?;
             let names = page
                 .get("tags")
                 .and_then(Value::as_array)
@@ -97,10 +101,10 @@ impl<'a> OciRepository<'a> {
             if tags.len() > TAGS_MAX {
                 break;
             }
-            next = answer
+            next = response
                 .header("link")
                 .and_then(next_page)
-                .map(|it| answer.url.join(it))
+                .map(|it| response.url.join(it))
                 .transpose()?;
         }
         let message = format!("{} lists more than {TAGS_MAX} tags", self.location);
@@ -119,29 +123,30 @@ impl<'a> OciRepository<'a> {
     pub(super) fn document(&self, reference: &str) -> Result<Option<(Value, String)>, Diagnostic> {
         let mut call = Call::get(self.url(&format!("manifests/{reference}")), JSON_BYTES_MAX);
         call.headers.push(("Accept", MANIFESTS.to_string()));
-        let answer = self.send(call, false)?;
-        if answer.status == 404 {
+        let response = self.send(call, false)?;
+        if response.status == 404 {
             return Ok(None);
         }
-        let manifest = object(&answer)?;
-        let found = digest(&answer.body);
+        let manifest = json_body(&response)?;
+        let found = digest(&response.body);
         let is_digest = reference.starts_with("sha256:");
         let expected = match is_digest {
             true => Some(reference),
-            false => answer
+            false => response
                 .header("docker-content-digest")
                 .filter(|it| it.starts_with("sha256:")),
         };
         if expected.is_some_and(|it| it != found) {
-            return Err(self.tampered("manifest", expected.unwrap_or(""), &found));
+            return Err(self.digest_mismatch("manifest", expected.unwrap_or(""), &found));
         }
         Ok(Some((manifest, found)))
     }
 
+    /// The parts of a manifest that a chart needs. Errors: `unexpected-answer` if it is not that of a chart.
     fn chart(&self, manifest: &Value, digest: String) -> Result<Manifest, Diagnostic> {
         let is_chart = |layer: &&Value| {
             let kind = layer.get("mediaType").and_then(Value::as_str).unwrap_or("");
-            kind == CONTENT || kind == "application/tar+gzip"
+            kind == CHART_LAYER || kind == "application/tar+gzip"
         };
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         let layers = manifest.get("layers").and_then(Value::as_array);
@@ -153,7 +158,7 @@ impl<'a> OciRepository<'a> {
                 config: config.to_string(),
             }),
             _ => {
-                let message = format!("`{}` is not a Helm chart", self.shown());
+                let message = format!("`{}` is not a Helm chart", self.address());
                 let fault = Diagnostic::error("unexpected-answer", message);
                 Err(fault
                     .help("it may be an image or another artifact; check the address of the chart"))
@@ -175,26 +180,30 @@ impl<'a> OciRepository<'a> {
     }
 
     /// A blob by its digest; `None` if it no longer exists.
-    pub(super) fn blob(&self, wanted: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, Diagnostic> {
-        let url = self.url(&format!("blobs/{wanted}"));
-        let answer = self.send(Call::get(url, bytes_max), false)?;
-        if answer.status == 404 {
+    pub(super) fn blob(
+        &self,
+        expected: &str,
+        bytes_max: u64,
+    ) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let url = self.url(&format!("blobs/{expected}"));
+        let response = self.send(Call::get(url, bytes_max), false)?;
+        if response.status == 404 {
             return Ok(None);
         }
-        if !answer.is_success() {
-            return Err(answer.fault());
+        if !response.is_success() {
+            return Err(response.fault());
         }
-        let found = digest(&answer.body);
-        match found == wanted {
-            true => Ok(Some(answer.body)),
-            false => Err(self.tampered("layer", wanted, &found)),
+        let found = digest(&response.body);
+        match found == expected {
+            true => Ok(Some(response.body)),
+            false => Err(self.digest_mismatch("layer", expected, &found)),
         }
     }
 
-    fn tampered(&self, what: &str, wanted: &str, found: &str) -> Diagnostic {
+    fn digest_mismatch(&self, kind: &str, expected: &str, found: &str) -> Diagnostic {
         let message = format!(
-            "`{}`: digest mismatch of the {what}: found {found}, expected {wanted}",
-            self.shown()
+            "`{}`: digest mismatch of the {kind}: found {found}, expected {expected}",
+            self.address()
         );
         Diagnostic::error("wrong-digest", message)
             .class(Class::WrongDigest)
@@ -205,25 +214,27 @@ impl<'a> OciRepository<'a> {
 
     /// Pushes a blob, unless it already exists.
     pub(super) fn push_blob(&self, bytes: &[u8]) -> Result<(), Diagnostic> {
-        let wanted = digest(bytes);
-        let mut call = Call::get(self.url(&format!("blobs/{wanted}")), JSON_BYTES_MAX);
+        let digest = digest(bytes);
+        let mut call = Call::get(self.url(&format!("blobs/{digest}")), JSON_BYTES_MAX);
         call.method = Method::HEAD;
         if self.send(call, true)?.is_success() {
             return Ok(());
         }
         let mut call = Call::get(self.url("blobs/uploads/"), JSON_BYTES_MAX);
         call.method = Method::POST;
-        let answer = self.send(call, true)?;
-        let location = answer.header("location").filter(|_| answer.status == 202);
-        let location = location.ok_or_else(|| answer.fault())?;
-        let location = answer.url.join(location)?;
+        let response = self.send(call, true)?;
+        let location = response
+            .header("location")
+            .filter(|_| response.status == 202);
+        let location = location.ok_or_else(|| response.fault())?;
+        let location = response.url.join(location)?;
         let separator = if location.path.contains('?') {
             '&'
         } else {
             '?'
         };
         let url = Url {
-            path: format!("{}{separator}digest={wanted}", location.path),
+            path: format!("{}{separator}digest={digest}", location.path),
             ..location
         };
         let mut call = Call::get(url, JSON_BYTES_MAX);
@@ -245,14 +256,14 @@ impl<'a> OciRepository<'a> {
     }
 
     fn expect_created(&self, call: Call<'_>) -> Result<(), Diagnostic> {
-        let answer = self.send(call, true)?;
-        match answer.is_success() {
+        let response = self.send(call, true)?;
+        match response.is_success() {
             true => Ok(()),
-            false => Err(answer.fault()),
+            false => Err(response.fault()),
         }
     }
 
-    fn send(&self, call: Call<'_>, pushes: bool) -> Result<Answer, Diagnostic> {
+    fn send(&self, call: Call<'_>, pushes: bool) -> Result<Response, Diagnostic> {
         let scope = Scope {
             repository: &self.location,
             pushes,
@@ -271,25 +282,27 @@ pub(super) fn manifest(
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": blob(CONFIG, config),
-        "layers": [blob(CONTENT, archive)],
+        "config": blob(CHART_CONFIG, config),
+        "layers": [blob(CHART_LAYER, archive)],
         "annotations": annotations,
     });
     manifest.to_string().into_bytes()
 }
 
-fn object(answer: &Answer) -> Result<Value, Diagnostic> {
-    if !answer.is_success() {
-        return Err(answer.fault());
+/// The JSON body of a successful response.
+fn json_body(response: &Response) -> Result<Value, Diagnostic> {
+    if !response.is_success() {
+        return Err(response.fault());
     }
-    serde_json::from_slice(&answer.body).map_err(|_| {
-        let message = format!("`{}` did not return JSON", answer.url.shown());
+    serde_json::from_slice(&response.body).map_err(|_| {
+        let message = format!("`{}` did not return JSON", response.url.redacted());
         Diagnostic::error("unexpected-answer", message).help(
             "check that this is a registry; the response may come from a proxy or a login page",
         )
     })
 }
 
+/// The address of the next page in a `Link` header.
 fn next_page(link: &str) -> Option<&str> {
     let (address, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
     rest.contains("next").then_some(address)

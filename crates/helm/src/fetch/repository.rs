@@ -1,33 +1,34 @@
-//! HTTP repositories: `index.yaml` and archives.
+//! HTTP chart repositories: `index.yaml` and archives.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::credentials::Credential;
-use super::http::{Answer, Call, Client};
+use super::http::{Call, Client, Response};
 use super::url::Url;
 use crate::chart::{Range, Version};
 use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::{Node, parse_one};
 
-/// The largest known index, that of Bitnami, has 20 MiB.
+/// The maximum size of an index. The largest known one, that of Bitnami, has 20 MiB.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 pub(super) const ARCHIVE_BYTES_MAX: u64 = 100 << 20;
 
-/// An archive in an index.
-pub(super) struct Listed {
+/// A version of a chart in an index.
+pub(super) struct IndexEntry {
     pub(super) version: Version,
     pub(super) url: Url,
     pub(super) digest: Option<String>,
 }
 
-type Known = Arc<OnceLock<Result<Arc<Node>, Diagnostic>>>;
+/// An index that is read at most once, also by concurrent requests.
+type IndexCell = Arc<OnceLock<Result<Arc<Node>, Diagnostic>>>;
 
 /// The cached indexes of a run.
 #[derive(Default)]
 pub(super) struct Indexes {
-    known: Mutex<BTreeMap<String, Known>>,
+    by_repository: Mutex<BTreeMap<String, IndexCell>>,
 }
 
 impl Indexes {
@@ -37,9 +38,12 @@ impl Indexes {
         repository: &Url,
         credential: Option<&Credential>,
     ) -> Result<Arc<Node>, Diagnostic> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = known.entry(repository.to_string()).or_default().clone();
-        drop(known);
+        let mut indexes = self
+            .by_repository
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let cell = indexes.entry(repository.to_string()).or_default().clone();
+        drop(indexes);
         let read = || read(client, repository, credential).map(Arc::new);
         cell.get_or_init(read).clone()
     }
@@ -53,51 +57,53 @@ impl Indexes {
         name: &str,
         range: &Range,
         requested: &str,
-    ) -> Result<Listed, Diagnostic> {
+    ) -> Result<IndexEntry, Diagnostic> {
         let index = self.index(client, repository, credential)?;
         let entries = index.get("entries");
         let Some(entry) = entries.and_then(|it| it.get(name)?.as_sequence()) else {
             let names = entries.and_then(Node::as_mapping);
             let names = names.into_iter().flat_map(|it| it.keys());
-            let message = format!("`{}` has no chart `{name}`", repository.shown());
+            let message = format!("`{}` has no chart `{name}`", repository.redacted());
             return Err(Diagnostic::error("missing-chart", message)
                 .class(Class::MissingChart)
                 .did_you_mean(name, names));
         };
         let version = |it: &Node| Version::parse(it.get("version")?.as_str()?).ok();
-        let listed: Vec<(Version, &Node)> = entry
+        let available: Vec<(Version, &Node)> = entry
             .iter()
             .filter_map(|it| Some((version(it)?, it)))
             .collect();
         // An exact match of the text takes precedence: `1.0.0+a` is not `1.0.0+b`.
-        let same = listed.iter().find(|it| it.0.as_str() == requested);
+        let exact = available.iter().find(|it| it.0.as_str() == requested);
         let highest = || {
-            let highest = range.highest(listed.iter().map(|it| &it.0))?;
-            listed.iter().find(|it| it.0.as_str() == highest.as_str())
+            let highest = range.highest(available.iter().map(|it| &it.0))?;
+            available
+                .iter()
+                .find(|it| it.0.as_str() == highest.as_str())
         };
-        let Some((version, entry)) = same.or_else(highest) else {
+        let Some((version, entry)) = exact.or_else(highest) else {
             return Err(no_version(
-                &repository.shown(),
+                &repository.redacted(),
                 name,
                 requested,
-                listed.into_iter().map(|it| it.0),
+                available.into_iter().map(|it| it.0),
             ));
         };
-        let written = entry
+        let reference = entry
             .get("urls")
             .and_then(Node::as_sequence)
             .and_then(|it| it.first()?.as_str());
-        let written = written.ok_or_else(|| {
+        let reference = reference.ok_or_else(|| {
             let message = format!(
                 "the index of `{}` has no URL for `{name} {}`",
-                repository.shown(),
+                repository.redacted(),
                 version.as_str()
             );
             Diagnostic::error("unexpected-answer", message)
         })?;
-        Ok(Listed {
+        Ok(IndexEntry {
             version: version.clone(),
-            url: repository.chart(written)?,
+            url: repository.chart(reference)?,
             digest: entry
                 .get("digest")
                 .and_then(Node::as_str)
@@ -107,6 +113,7 @@ impl Indexes {
     }
 }
 
+/// A digest with its algorithm; Helm writes SHA-256 without it.
 fn with_algorithm(digest: &str) -> String {
     match digest.contains(':') {
         true => digest.to_string(),
@@ -114,17 +121,21 @@ fn with_algorithm(digest: &str) -> String {
     }
 }
 
-/// The error if no version matches, with the newest versions.
+/// The error if no version is admitted, with the newest versions as help.
 pub(super) fn no_version(
     location: &str,
     name: &str,
     requested: &str,
     versions: impl IntoIterator<Item = Version>,
 ) -> Diagnostic {
-    const SHOWN: usize = 5;
+    const NEWEST_MAX: usize = 5;
     let mut versions: Vec<Version> = versions.into_iter().collect();
     versions.sort_by(|a, b| b.cmp(a));
-    let newest: Vec<&str> = versions.iter().take(SHOWN).map(Version::as_str).collect();
+    let newest: Vec<&str> = versions
+        .iter()
+        .take(NEWEST_MAX)
+        .map(Version::as_str)
+        .collect();
     let fault = Diagnostic::error(
         "missing-chart",
         format!("`{location}` has no version `{requested}` of `{name}`"),
@@ -136,6 +147,7 @@ pub(super) fn no_version(
     }
 }
 
+/// Downloads and parses `index.yaml`.
 fn read(
     client: &Client,
     repository: &Url,
@@ -145,42 +157,43 @@ fn read(
     let mut call = Call::get(url.clone(), INDEX_BYTES_MAX);
     call.headers.push(("Accept-Encoding", "gzip".to_string()));
     call.authorization = credential.and_then(Credential::basic);
-    let answer = client.send(&call)?;
-    if answer.status == 404 {
+    let response = client.send(&call)?;
+    if response.status == 404 {
         let message = format!(
             "`{}` is not a chart repository: it has no `index.yaml`",
-            repository.shown()
+            repository.redacted()
         );
         return Err(Diagnostic::error("missing-chart", message)
             .class(Class::MissingChart)
             .help("begin the address of a registry with `oci://`"));
     }
-    if !answer.is_success() {
-        return Err(answer.fault());
+    if !response.is_success() {
+        return Err(response.fault());
     }
-    let wrong = |words: &str| {
+    let invalid = |message: &str| {
         Diagnostic::error(
             "unexpected-answer",
-            format!("`{}` is not a valid index: {words}", url.shown()),
+            format!("`{}` is not a valid index: {message}", url.redacted()),
         )
     };
-    let text = decoded(answer).ok_or_else(|| wrong("it is not valid text"))?;
+    let text = decoded_body(response).ok_or_else(|| invalid("it is not valid text"))?;
     parse_one(&Source::internal("index.yaml", text)).map_err(|faults| {
         let first = faults.into_iter().next();
-        wrong(&first.map_or(String::new(), |it| it.message))
+        invalid(&first.map_or(String::new(), |it| it.message))
     })
 }
 
-fn decoded(answer: Answer) -> Option<String> {
-    let is_zipped = answer
+/// The text of a response, which may be compressed; `None` if it is not UTF-8.
+fn decoded_body(response: Response) -> Option<String> {
+    let is_compressed = response
         .header("content-encoding")
         .is_some_and(|it| it.eq_ignore_ascii_case("gzip"));
-    if !is_zipped {
-        return String::from_utf8(answer.body).ok();
+    if !is_compressed {
+        return String::from_utf8(response.body).ok();
     }
     let mut text = String::new();
-    let unzipped = flate2::read::MultiGzDecoder::new(&*answer.body);
-    unzipped
+    let decoder = flate2::read::MultiGzDecoder::new(&*response.body);
+    decoder
         .take(INDEX_BYTES_MAX)
         .read_to_string(&mut text)
         .ok()?;
@@ -193,7 +206,7 @@ pub(super) fn download(
     url: &Url,
     repository: &Url,
     credential: Option<&Credential>,
-) -> Result<Answer, Diagnostic> {
+) -> Result<Response, Diagnostic> {
     let mut call = Call::get(url.clone(), ARCHIVE_BYTES_MAX);
     // Some servers declare the archive as gzip-encoded. Decoding it would change the bytes that the digest covers.
     call.headers

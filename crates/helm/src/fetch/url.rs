@@ -1,9 +1,10 @@
-//! URLs of repositories and registries.
+//! URLs of chart repositories and registries.
 
 use std::fmt;
 
 use pleach_yaml::diag::Diagnostic;
 
+/// An address without user name and fragment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Url {
     pub(super) scheme: String,
@@ -13,9 +14,9 @@ pub(super) struct Url {
 }
 
 impl Url {
-    /// Parses an address. Errors: `invalid-value` for invalid addresses and for those with a password.
+    /// Parses an address. Errors: `invalid-value` for invalid addresses, and for those with a user name.
     pub(super) fn parse(text: &str) -> Result<Url, Diagnostic> {
-        let wrong = || {
+        let invalid = || {
             let message = format!(
                 "`{}` is not the address of a chart repository",
                 without_user(text)
@@ -24,7 +25,7 @@ impl Url {
             fault
                 .help("expected `https://…`, `http://…`, `oci://…`, or a folder such as `./charts`")
         };
-        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if authority.contains('@') {
@@ -33,10 +34,11 @@ impl Url {
                 "do not commit secrets to Git: use `docker login`, `helm registry login` or `helm repo add`",
             ));
         }
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
-        let is_clean = |byte: u8| byte.is_ascii_graphic();
-        if authority.is_empty() || !authority.bytes().all(is_plain) || !path.bytes().all(is_clean) {
-            return Err(wrong());
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+        let is_visible = |byte: u8| byte.is_ascii_graphic();
+        if authority.is_empty() || !authority.bytes().all(is_host) || !path.bytes().all(is_visible)
+        {
+            return Err(invalid());
         }
         let path = path.split('#').next().unwrap_or("");
         Ok(Url {
@@ -61,14 +63,14 @@ impl Url {
             Some((path, query)) => (path, format!("?{query}")),
             None => (reference, String::new()),
         };
-        let own = self.path.split('?').next().unwrap_or("");
-        let folder = own.rsplit_once('/').map_or("", |it| it.0);
-        let whole = match path.starts_with('/') {
+        let base = self.path.split('?').next().unwrap_or("");
+        let folder = base.rsplit_once('/').map_or("", |it| it.0);
+        let joined = match path.starts_with('/') {
             true => path.to_string(),
             false => format!("{folder}/{path}"),
         };
         let mut parts: Vec<&str> = Vec::new();
-        for part in whole.split('/').skip(1) {
+        for part in joined.split('/').skip(1) {
             match part {
                 "." => {}
                 ".." => drop(parts.pop()),
@@ -82,29 +84,29 @@ impl Url {
         ))
     }
 
-    /// The address of a file below this one, with the same query, which a repository may need for each file.
+    /// The address of a file below this one, with the same query, because it may contain a token that each file requires.
     pub(super) fn below(&self, path: &str) -> Url {
-        let (own, query) = self.path.split_at(self.query_at());
+        let (own, query) = self.path.split_at(self.query_start());
         Url {
             path: format!("{}/{path}{query}", own.trim_end_matches('/')),
             ..self.clone()
         }
     }
 
-    /// The address of a chart in the index of this repository. As in Helm, the query of the repository is added to a relative path,
-    /// but not to an address on another server, because it may contain a token.
+    /// The address of a chart in the index of this repository (Helm, `ResolveReferenceURL`). The query of the repository is added
+    /// to a relative path, but not to an address on another server, because it may contain a token.
     pub(super) fn chart(&self, reference: &str) -> Result<Url, Diagnostic> {
         let mut url = self.below("index.yaml").join(reference)?;
-        let query = &self.path[self.query_at()..];
+        let query = &self.path[self.query_start()..];
         if !reference.contains("://") && !query.is_empty() && url.is_same_server(self) {
-            url.path.truncate(url.query_at());
+            url.path.truncate(url.query_start());
             url.path.push_str(query);
         }
         Ok(url)
     }
 
-    /// The start of the query, or the end of the path.
-    fn query_at(&self) -> usize {
+    /// The offset of the query, or of the end of the path.
+    fn query_start(&self) -> usize {
         self.path.find('?').unwrap_or(self.path.len())
     }
 
@@ -113,18 +115,19 @@ impl Url {
         self.scheme == other.scheme && self.server() == other.server()
     }
 
+    /// Host and port.
     fn server(&self) -> (&str, &str) {
-        let default = match &*self.scheme {
+        let default_port = match &*self.scheme {
             "http" => "80",
             _ => "443",
         };
         match self.authority.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, port),
-            _ => (&self.authority, default),
+            _ => (&self.authority, default_port),
         }
     }
 
-    /// Whether it is this machine.
+    /// Whether the host is this machine.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self
             .server()
@@ -135,8 +138,8 @@ impl Url {
         host == "localhost" || address.is_ok_and(|it| it.is_loopback())
     }
 
-    /// The address for messages, without the query, which may contain a signature.
-    pub(super) fn shown(&self) -> String {
+    /// The address for messages: without the query, which may contain a token or signature.
+    pub(super) fn redacted(&self) -> String {
         let path = self.path.split('?').next().unwrap_or("");
         format!("{}://{}{path}", self.scheme, self.authority)
     }
@@ -148,6 +151,7 @@ impl fmt::Display for Url {
     }
 }
 
+/// The address without a user name and password, for messages.
 fn without_user(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_string();
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_neither_taken_nor_shown() {
+    fn addresses_with_passwords_are_refused_without_printing_them() {
         let fault = Url::parse("https://me:secret@x.io/a").unwrap_err();
         assert!(!fault.message.contains("secret"), "{}", fault.message);
         assert!(Url::parse("x.io/a").is_err() && Url::parse("https:///a").is_err());

@@ -8,7 +8,7 @@ use crate::go::strconv;
 #[derive(Clone, Copy)]
 pub(super) struct Integer {
     pub(super) negative: bool,
-    pub(super) size: u64,
+    pub(super) magnitude: u64,
     pub(super) signed: bool,
 }
 
@@ -16,17 +16,17 @@ impl From<i64> for Integer {
     fn from(value: i64) -> Integer {
         Integer {
             negative: value < 0,
-            size: value.unsigned_abs(),
+            magnitude: value.unsigned_abs(),
             signed: true,
         }
     }
 }
 
 impl From<u64> for Integer {
-    fn from(size: u64) -> Integer {
+    fn from(magnitude: u64) -> Integer {
         Integer {
             negative: false,
-            size,
+            magnitude,
             signed: false,
         }
     }
@@ -36,9 +36,9 @@ impl Integer {
     /// The 64 bits, as Go converts a signed integer to `uint64`.
     fn bits(self) -> u64 {
         if self.negative {
-            self.size.wrapping_neg()
+            self.magnitude.wrapping_neg()
         } else {
-            self.size
+            self.magnitude
         }
     }
 }
@@ -47,7 +47,7 @@ impl Printer<'_> {
     /// Formats an integer with a verb; false if the verb is invalid for it.
     pub(super) fn integer(&mut self, value: Integer, verb: char) -> bool {
         match verb {
-            'v' if self.flags.sharp_v && !value.signed => self.hexadecimal(value.size, true),
+            'v' if self.flags.sharp_v && !value.signed => self.hexadecimal(value.magnitude, true),
             'v' | 'd' => self.digits(value, 10, verb, LOWER),
             'b' => self.digits(value, 2, verb, LOWER),
             'o' | 'O' => self.digits(value, 8, verb, LOWER),
@@ -79,8 +79,8 @@ impl Printer<'_> {
             () if flags.space => Some(b' '),
             () => None,
         };
-        let least = match (flags.precision, flags.width) {
-            (Some(0), _) if value.size == 0 => return self.pad_with_spaces(b""),
+        let min_digits = match (flags.precision, flags.width) {
+            (Some(0), _) if value.magnitude == 0 => return self.pad_with_spaces(b""),
             (Some(precision), _) => precision,
             (None, Some(width)) if flags.zero && !flags.minus => {
                 width.saturating_sub(usize::from(sign.is_some()))
@@ -88,7 +88,7 @@ impl Printer<'_> {
             _ => 0,
         };
         let mut text = Vec::with_capacity(24);
-        let mut rest = value.size;
+        let mut rest = value.magnitude;
         loop {
             let digit = usize::try_from(rest % base).unwrap_or(0);
             text.push(digits.get(digit).copied().unwrap_or(b'0'));
@@ -97,8 +97,8 @@ impl Printer<'_> {
                 break;
             }
         }
-        if text.len() < least {
-            text.resize(least, b'0');
+        if text.len() < min_digits {
+            text.resize(min_digits, b'0');
         }
         match base {
             2 if flags.sharp => text.extend_from_slice(b"b0"),

@@ -19,6 +19,13 @@ pub fn write_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
+/// A value in the format `%v`, for messages; invalid UTF-8 becomes U+FFFD.
+pub fn format_value(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, value);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// `fmt.Sprint`: values in the format `%v`, with a space between two that are not strings.
 pub fn sprint(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! Formats a value with a verb.
+//! Formats a value with a verb (Go, `fmt/print.go`).
 
 use super::integer::Integer;
 use crate::value::{List, Map, NamedType, Str, Struct, Type, Value};
@@ -129,7 +129,8 @@ impl Printer<'_> {
         }
     }
 
-    /// Formats by the method `String`, `Error` or `GoString` of the type. False if there is none for the verb.
+    /// Formats by the method `String`, `Error` or `GoString` of the type (Go, `handleMethods`). False if there is none for the
+    /// verb.
     fn by_method(&mut self, value: &Value, named: &NamedType, verb: char) -> bool {
         if self.in_error {
             return false;

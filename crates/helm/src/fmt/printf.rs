@@ -1,4 +1,4 @@
-//! `printf`.
+//! Formats with a format string (Go, `doPrintf`).
 
 use super::printer::{Flags, Printer};
 use crate::value::Value;
@@ -199,10 +199,10 @@ impl Formatter<'_> {
         }
     }
 
-    fn complain(&mut self, verb: char, words: &str) {
+    fn complain(&mut self, verb: char, problem: &str) {
         self.printer
             .out
-            .extend_from_slice(format!("%!{verb}{words}").as_bytes());
+            .extend_from_slice(format!("%!{verb}{problem}").as_bytes());
     }
 
     fn extra_values(&mut self) {

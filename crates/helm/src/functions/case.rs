@@ -133,7 +133,7 @@ pub(super) fn connected_case(text: &[u8], connector: char) -> Vec<u8> {
         (kind, word) = words.next_word();
         match previous {
             WordKind::Number => {
-                words.push_glued(&mut out, &mut kind, &mut word, connector);
+                words.push_compound(&mut out, &mut kind, &mut word, connector);
             }
             WordKind::Connector => push_lower(&mut out, previous, last, connector),
             WordKind::Punctuation => {}
@@ -150,7 +150,7 @@ pub(super) fn connected_case(text: &[u8], connector: char) -> Vec<u8> {
                     // Lower-case letters after a number belong to it.
                     out.push(connector);
                     push_lower(&mut out, WordKind::Number, number, connector);
-                    words.push_glued(&mut out, &mut kind, &mut word, connector);
+                    words.push_compound(&mut out, &mut kind, &mut word, connector);
                 } else {
                     push_lower(&mut out, WordKind::Number, number, connector);
                     if !matches!(kind, WordKind::Connector | WordKind::Punctuation) {
@@ -181,8 +181,8 @@ struct Words<'t> {
 }
 
 impl<'t> Words<'t> {
-    /// Writes the following words of letters and numbers, and a connector if another word follows.
-    fn push_glued(
+    /// Writes the following words of letters and digits without connectors, and a connector if another word follows.
+    fn push_compound(
         &mut self,
         out: &mut String,
         kind: &mut WordKind,
@@ -301,7 +301,7 @@ fn is_ideographic(letter: char) -> bool {
     matches!(letter, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
 }
 
-/// Writes a word in lower case; connectors are replaced by the wanted one.
+/// Writes a word in lower case, with the given connector in place of its own.
 fn push_lower(out: &mut String, kind: WordKind, word: &[char], connector: char) {
     match kind {
         WordKind::Upper | WordKind::Connector => {

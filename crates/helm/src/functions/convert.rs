@@ -17,34 +17,34 @@ pub(super) fn to_text(value: &Value) -> Str {
     }
 }
 
-/// The text of a value in the format `%v`.
+/// The bytes of a value in the format `%v`.
 pub(super) fn display(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     write_value(&mut out, value);
     out
 }
 
-/// The items of a list of any type, including bytes. The error is the kind of a value that is not a list, or Go's panic for nil.
-pub(super) fn items(value: &Value) -> Result<Vec<Value>, NoList> {
+/// The items of a list of any type, including bytes.
+pub(super) fn items(value: &Value) -> Result<Vec<Value>, NotAList> {
     match value {
         Value::List(list) => Ok(list.to_vec()),
         Value::Bytes(bytes) => Ok(bytes
             .iter()
             .map(|byte| Value::Uint(UintType::Uint8, u64::from(*byte)))
             .collect()),
-        Value::Nil => Err(NoList(None)),
-        value => Err(NoList(Some(value.kind()))),
+        Value::Nil => Err(NotAList(None)),
+        value => Err(NotAList(Some(value.kind()))),
     }
 }
 
 /// The kind of a value that is not a list; `None` for nil.
-pub(super) struct NoList(pub(super) Option<Kind>);
+pub(super) struct NotAList(pub(super) Option<Kind>);
 
-impl NoList {
-    /// The error of a function: a text and the kind.
-    pub(super) fn error(&self, words: &str) -> FunctionError {
+impl NotAList {
+    /// The error of a function: a prefix and the kind, or Go's panic for nil.
+    pub(super) fn error(&self, prefix: &str) -> FunctionError {
         FunctionError::new(match self.0 {
-            Some(kind) => format!("{words} {}", kind.name()),
+            Some(kind) => format!("{prefix} {}", kind.name()),
             None => NIL_POINTER.to_string(),
         })
     }
@@ -58,7 +58,7 @@ pub(super) fn texts(value: &Value) -> Vec<Str> {
             .filter(|it| !matches!(it, Value::Nil))
             .map(to_text)
             .collect(),
-        Err(NoList(None)) => Vec::new(),
+        Err(NotAList(None)) => Vec::new(),
         Err(_) => vec![to_text(value)],
     }
 }
@@ -106,14 +106,14 @@ pub(super) fn to_float(value: &Value) -> f64 {
         Value::Uint(_, value) => *value as f64,
         Value::Bool(value) => f64::from(u8::from(*value)),
         Value::String(text) => parse_float(text)
-            .filter(|it| it.is_finite() || is_word(text))
+            .filter(|it| it.is_finite() || is_infinity_literal(text))
             .unwrap_or(0.0),
         _ => 0.0,
     }
 }
 
-/// Whether a text is a word for infinity, and not a number that is too large.
-fn is_word(text: &[u8]) -> bool {
+/// Whether an infinite number is written as such (`inf`), and is not too large for a float64.
+fn is_infinity_literal(text: &[u8]) -> bool {
     !text.iter().any(u8::is_ascii_digit)
 }
 

@@ -1,4 +1,4 @@
-//! Dates and durations.
+//! Functions on dates and durations.
 
 use super::{ANY, STRING, fail, text};
 use crate::go::time::{Duration, Time, Zone, parse};
@@ -11,7 +11,7 @@ const INT: Type = Type::Int(IntType::Int);
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("ago", &[ANY], |context, it| {
         let now = now(context);
-        let time = given(it.get(0)).unwrap_or_else(|| now.clone());
+        let time = time_from(it.get(0)).unwrap_or_else(|| now.clone());
         let rounded = now.since(&time).round(Duration(1_000_000_000));
         text(rounded.to_string())
     }),
@@ -81,7 +81,7 @@ fn now(context: &mut Context<'_>) -> Time {
 }
 
 /// A time, or seconds since 1970 as an integer.
-fn given(value: &Value) -> Option<Time> {
+fn time_from(value: &Value) -> Option<Time> {
     match value {
         Value::Int(IntType::Int | IntType::Int32 | IntType::Int64, seconds) => {
             Some(Time::unix(*seconds))
@@ -92,7 +92,7 @@ fn given(value: &Value) -> Option<Time> {
 
 /// A value that is not a time counts as now, an unknown zone as UTC.
 fn formatted(context: &mut Context<'_>, layout: &[u8], value: &Value, zone: &[u8]) -> Returned {
-    let time = given(value).unwrap_or_else(|| now(context));
+    let time = time_from(value).unwrap_or_else(|| now(context));
     let zone = std::str::from_utf8(zone).ok().and_then(Zone::load);
     context.charge(layout.len().saturating_mul(10))?;
     text(time.with_zone(zone.unwrap_or(Zone::Utc)).format(layout))
@@ -151,7 +151,7 @@ fn duration_round(context: &mut Context<'_>, arguments: Arguments<'_>) -> Return
     }
 }
 
-/// The type of a time.
+/// The Go type `time.Time`.
 static TIME: NamedType = NamedType {
     name: "time.Time",
     underlying: Type::Struct(&[]),

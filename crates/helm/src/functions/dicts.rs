@@ -1,4 +1,4 @@
-//! Maps.
+//! Functions on maps.
 
 use super::convert::{to_text, type_name};
 use super::merge::merge;
@@ -86,7 +86,7 @@ fn dict(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     Ok(Value::map(pairs))
 }
 
-/// A value by its path: keys, a default for a missing value, and the map.
+/// The value at a path in a map. The arguments are the keys, the default for a missing value, and the map.
 fn dig(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let [keys @ .., default, map] = arguments.0 else {
         return fail("dig needs at least three arguments");
@@ -94,12 +94,12 @@ fn dig(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     if keys.is_empty() {
         return fail("dig needs at least three arguments");
     }
-    let conversion = |value: &Value, wanted: &str| {
+    let conversion = |value: &Value, expected: &str| {
         let found = match value {
             Value::Nil => "nil".into(),
             value => type_name(value),
         };
-        format!("interface conversion: interface {{}} is {found}, not {wanted}")
+        format!("interface conversion: interface {{}} is {found}, not {expected}")
     };
     let mut found = map.clone();
     let plain = |value: &Value| match value {

@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// For an invalid text, the result is the error message.
+/// As in sprig, the result for an invalid text is the error message.
 fn decoded(result: Result<Vec<u8>, String>) -> Returned {
     match result {
         Ok(bytes) => text(bytes),

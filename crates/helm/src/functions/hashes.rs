@@ -52,8 +52,8 @@ fn adler_32(text: &[u8]) -> u32 {
 fn bcrypt(context: &mut Context<'_>, function: &'static str, password: &[u8]) -> Str {
     // Longer passwords are rejected, as in Go's library.
     if password.len() > 72 {
-        let words = "bcrypt: password length exceeds 72 bytes";
-        return format!("failed to encrypt string with bcrypt: {words}").into();
+        let message = "bcrypt: password length exceeds 72 bytes";
+        return format!("failed to encrypt string with bcrypt: {message}").into();
     }
     let call = [function.as_bytes(), b"\0", password].concat();
     let mut salt = [0; 16];

@@ -1,6 +1,6 @@
-//! Lists.
+//! Functions on lists.
 
-use super::convert::{NoList, deep_equal, is_empty, items, to_int};
+use super::convert::{NotAList, deep_equal, is_empty, items, to_int};
 use super::{ANY, INT, fail};
 use crate::template::{Arguments, Context, Function, FunctionError, Returned};
 use crate::value::{List, Str, Type, Value};
@@ -42,13 +42,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("without", &[ANY, ANY], without),
 ];
 
-/// The items, or the error `Cannot … TYPE`.
-fn list(value: &Value, words: &str) -> Result<Vec<Value>, FunctionError> {
-    items(value).map_err(|it| it.error(words))
+/// The items of a list. Errors: the prefix and the kind of a value that is not a list: `Cannot push on type map`.
+fn list(value: &Value, prefix: &str) -> Result<Vec<Value>, FunctionError> {
+    items(value).map_err(|it| it.error(prefix))
 }
 
-/// A list as a result, charged to the limits of the template.
-fn made(context: &mut Context<'_>, items: Vec<Value>) -> Returned {
+/// A list as a result, charged to the budget of the template.
+fn list_value(context: &mut Context<'_>, items: Vec<Value>) -> Returned {
     context.charge(items.len().saturating_mul(size_of::<Value>()))?;
     Ok(Value::list(items))
 }
@@ -56,13 +56,13 @@ fn made(context: &mut Context<'_>, items: Vec<Value>) -> Returned {
 fn append(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let mut items = list(arguments.get(0), "Cannot push on type")?;
     items.push(arguments.get(1).clone());
-    made(context, items)
+    list_value(context, items)
 }
 
 fn prepend(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let mut items = list(arguments.get(0), "Cannot prepend on type")?;
     items.insert(0, arguments.get(1).clone());
-    made(context, items)
+    list_value(context, items)
 }
 
 fn first(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
@@ -75,11 +75,11 @@ fn last(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     Ok(items.pop().unwrap_or_default())
 }
 
-/// For an empty list, the result is nil.
+/// All items but the first one; nil for an empty list.
 fn rest(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let items = list(arguments.get(0), "Cannot find rest on type")?;
     match items.split_first() {
-        Some((_, rest)) => made(context, rest.to_vec()),
+        Some((_, rest)) => list_value(context, rest.to_vec()),
         None => Ok(Value::List(List::nil(&ANY_LIST))),
     }
 }
@@ -87,7 +87,7 @@ fn rest(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
 fn initial(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let items = list(arguments.get(0), "Cannot find initial on type")?;
     match items.split_last() {
-        Some((_, initial)) => made(context, initial.to_vec()),
+        Some((_, initial)) => list_value(context, initial.to_vec()),
         None => Ok(Value::List(List::nil(&ANY_LIST))),
     }
 }
@@ -95,13 +95,13 @@ fn initial(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
 fn reverse(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let mut items = list(arguments.get(0), "Cannot find reverse on type")?;
     items.reverse();
-    made(context, items)
+    list_value(context, items)
 }
 
 fn compact(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let mut items = list(arguments.get(0), "Cannot compact on type")?;
     items.retain(|it| !is_empty(it));
-    made(context, items)
+    list_value(context, items)
 }
 
 fn uniq(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
@@ -114,7 +114,7 @@ fn uniq(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
             kept.push(item);
         }
     }
-    made(context, kept)
+    list_value(context, kept)
 }
 
 fn without(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
@@ -122,14 +122,14 @@ fn without(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let omitted = arguments.rest(1);
     context.charge(items.len().saturating_mul(omitted.len()))?;
     items.retain(|item| !omitted.iter().any(|it| deep_equal(it, item)));
-    made(context, items)
+    list_value(context, items)
 }
 
 fn has(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let needle = arguments.get(0);
     let found = match items(arguments.get(1)) {
         Ok(items) => items.iter().any(|it| deep_equal(needle, it)),
-        Err(NoList(None)) => false,
+        Err(NotAList(None)) => false,
         Err(kind) => return Err(kind.error("Cannot find has on type")),
     };
     Ok(Value::Bool(found))
@@ -164,8 +164,8 @@ fn concat(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let mut all = Vec::new();
     for value in arguments.0 {
         let items = items(value).map_err(|kind| match kind {
-            NoList(None) => kind.error(""),
-            NoList(Some(kind)) => {
+            NotAList(None) => kind.error(""),
+            NotAList(Some(kind)) => {
                 FunctionError::new(format!("Cannot concat type {} as list", kind.name()))
             }
         })?;
@@ -173,7 +173,7 @@ fn concat(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     }
     match all.is_empty() {
         true => Ok(Value::List(List::nil(&ANY_LIST))),
-        false => made(context, all),
+        false => list_value(context, all),
     }
 }
 

@@ -141,8 +141,8 @@ fn decimal(
 fn to_decimal(value: &Value) -> Result<Decimal, FunctionError> {
     let value = to_float(value);
     Decimal::from_f64(value).ok_or_else(|| {
-        let shown = crate::go::strconv::float_decimal(value);
-        FunctionError::new(format!("Cannot create a Decimal from {shown}"))
+        let number = crate::go::strconv::float_decimal(value);
+        FunctionError::new(format!("Cannot create a Decimal from {number}"))
     })
 }
 

@@ -74,12 +74,12 @@ pub fn groups() -> Vec<&'static [Function]> {
     ]
 }
 
-/// A string as a result.
+/// The result of a function that returns a string.
 fn text(text: impl Into<crate::value::Str>) -> Returned {
     Ok(Value::String(text.into()))
 }
 
-/// Go's message as an error.
-fn fail<T>(words: impl Into<String>) -> Result<T, FunctionError> {
-    Err(FunctionError::new(words))
+/// The error of a function, with Go's message.
+fn fail<T>(message: impl Into<String>) -> Result<T, FunctionError> {
+    Err(FunctionError::new(message))
 }

@@ -1,4 +1,4 @@
-//! Paths.
+//! Functions on paths.
 
 use super::{STRING, text};
 use crate::go::path::{base, clean, dir, ext};

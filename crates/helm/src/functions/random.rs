@@ -37,14 +37,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         recorded(context, "randBytes", encode_64(&bytes))
     }),
     Function::fixed("randInt", &[INT, INT], |context, it| {
-        let (least, most) = (it.int(0), it.int(1));
-        let range = most.wrapping_sub(least);
+        let (min, max) = (it.int(0), it.int(1));
+        let range = max.wrapping_sub(min);
         let Some(range) = u64::try_from(range).ok().filter(|it| *it > 0) else {
             return fail("invalid argument to Intn");
         };
-        let call = format!("randInt\0{least}\0{most}");
+        let call = format!("randInt\0{min}\0{max}");
         let number = context.state.generator(call.as_bytes()).below(range);
-        let number = least.wrapping_add_unsigned(number);
+        let number = min.wrapping_add_unsigned(number);
         context.state.record("randInt", number.to_string().into());
         Ok(Value::int(number))
     }),
@@ -78,7 +78,7 @@ fn recorded(context: &mut Context<'_>, function: &'static str, value: impl Into<
     Ok(Value::String(value))
 }
 
-/// Random letters of an alphabet. As in Helm, an invalid number gives none.
+/// Random letters of an alphabet; none if the count is negative.
 fn letters(
     context: &mut Context<'_>,
     function: &'static str,

@@ -21,9 +21,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("typeIsLike", &[STRING, ANY], |_, it| {
         let name = type_name(it.get(1));
         let plain = name.strip_prefix('*').unwrap_or(&name);
-        let wanted = it.text(0);
+        let expected = it.text(0);
         Ok(Value::Bool(
-            wanted == name.as_bytes() || wanted == plain.as_bytes(),
+            expected == name.as_bytes() || expected == plain.as_bytes(),
         ))
     }),
     Function::fixed("typeOf", &[ANY], |_, it| {

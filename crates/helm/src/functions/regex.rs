@@ -1,4 +1,4 @@
-//! Regular expressions.
+//! Functions on regular expressions, in the syntax of RE2.
 
 use super::{INT, STRING, text};
 use crate::go::strconv::quote;
@@ -14,28 +14,28 @@ const LIMITED: &[Type] = &[STRING, STRING, INT];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("mustRegexFind", TWO, |context, it| {
-        find(checked(context, it)?, it)
+        find(compile(context, it)?, it)
     }),
     Function::fixed("mustRegexFindAll", LIMITED, |context, it| {
-        find_all(checked(context, it)?, it)
+        find_all(compile(context, it)?, it)
     }),
     Function::fixed("mustRegexMatch", TWO, |context, it| {
-        Ok(Value::Bool(checked(context, it)?.is_match(it.text(1))))
+        Ok(Value::Bool(compile(context, it)?.is_match(it.text(1))))
     }),
     Function::fixed("mustRegexReplaceAll", THREE, |context, it| {
-        replace_all(context, it, checked, false)
+        replace_all(context, it, compile, false)
     }),
     Function::fixed("mustRegexReplaceAllLiteral", THREE, |context, it| {
-        replace_all(context, it, checked, true)
+        replace_all(context, it, compile, true)
     }),
     Function::fixed("mustRegexSplit", LIMITED, |context, it| {
-        split(checked(context, it)?, it)
+        split(compile(context, it)?, it)
     }),
     Function::fixed("regexFind", TWO, |context, it| {
-        find(compiled(context, it)?, it)
+        find(must_compile(context, it)?, it)
     }),
     Function::fixed("regexFindAll", LIMITED, |context, it| {
-        find_all(compiled(context, it)?, it)
+        find_all(must_compile(context, it)?, it)
     }),
     // Here, an invalid pattern matches nothing.
     Function::fixed("regexMatch", TWO, |context, it| {
@@ -49,20 +49,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         text(pleach_re2::quote_meta(it.text(0)))
     }),
     Function::fixed("regexReplaceAll", THREE, |context, it| {
-        replace_all(context, it, compiled, false)
+        replace_all(context, it, must_compile, false)
     }),
     Function::fixed("regexReplaceAllLiteral", THREE, |context, it| {
-        replace_all(context, it, compiled, true)
+        replace_all(context, it, must_compile, true)
     }),
     Function::fixed("regexSplit", LIMITED, |context, it| {
-        split(compiled(context, it)?, it)
+        split(must_compile(context, it)?, it)
     }),
 ];
 
-/// The pattern of the first argument.
-///
-/// Errors: as from `regexp.Compile`.
-fn checked<'c>(
+/// Compiles the pattern in the first argument. Errors: those of `regexp.Compile`.
+fn compile<'c>(
     context: &'c mut Context<'_>,
     arguments: Arguments<'_>,
 ) -> Result<&'c Regexp, FunctionError> {
@@ -72,25 +70,23 @@ fn checked<'c>(
         .map_err(|it| FunctionError::new(it.clone()))
 }
 
-/// The pattern of the first argument.
-///
-/// Errors: the panic of `regexp.MustCompile`.
-fn compiled<'c>(
+/// Compiles the pattern in the first argument. Errors: the panics of `regexp.MustCompile`.
+fn must_compile<'c>(
     context: &'c mut Context<'_>,
     arguments: Arguments<'_>,
 ) -> Result<&'c Regexp, FunctionError> {
     let source = arguments.string(0);
     let pattern = context.state.pattern(&source).as_ref();
     pattern.map_err(|error| {
-        let shown = match source.to_str().filter(|it| can_backquote(it)) {
+        let quoted = match source.to_str().filter(|it| can_backquote(it)) {
             Some(source) => format!("`{source}`"),
             None => quote(&source),
         };
-        FunctionError::new(format!("regexp: Compile({shown}): {error}"))
+        FunctionError::new(format!("regexp: Compile({quoted}): {error}"))
     })
 }
 
-/// Whether a text can be quoted with backquotes.
+/// Whether Go quotes a text with backquotes (`strconv.CanBackquote`).
 fn can_backquote(text: &str) -> bool {
     let is_refused =
         |it: char| it == '`' || it == '\u{7f}' || it == '\u{feff}' || it < ' ' && it != '\t';

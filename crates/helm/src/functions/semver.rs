@@ -1,4 +1,4 @@
-//! Versions.
+//! `semver` and `semverCompare`.
 
 use super::{STRING, fail};
 use crate::HelmVersion;
@@ -22,22 +22,22 @@ fn compare(context: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let text = String::from_utf8_lossy(arguments.text(0));
     context.charge(text.len().saturating_mul(text.len()) / 64)?;
     match Range::parse(&text) {
-        Err(error) => fail(in_words_of(context.version(), &error.to_string())),
+        Err(error) => fail(in_version(context.version(), &error.to_string())),
         Ok(range) => Ok(Value::Bool(range.admits(&parse(arguments.text(1))?))),
     }
 }
 
-/// In Helm 4, the message has quotes around the constraint.
-fn in_words_of(version: HelmVersion, words: &str) -> String {
-    match words.strip_prefix("improper constraint: ") {
+/// The message in a version of Helm: Helm 4 quotes the constraint.
+fn in_version(version: HelmVersion, message: &str) -> String {
+    match message.strip_prefix("improper constraint: ") {
         Some(text) if version == HelmVersion::V4 => {
             format!("improper constraint: {}", quote(text.as_bytes()))
         }
-        _ => words.to_string(),
+        _ => message.to_string(),
     }
 }
 
-/// The type of a version.
+/// The Go type `semver.Version`.
 static VERSION: NamedType = NamedType {
     name: "semver.Version",
     underlying: Type::Struct(&[]),
@@ -98,7 +98,7 @@ static METHODS: &[Method] = &[
     }),
     method("Patch", NONE, |_, it, _| Ok(number(it, Version::patch))),
     method("Prerelease", NONE, |_, it, _| {
-        Ok(Value::String(with(it, |it| it.pre_release().into())))
+        Ok(Value::String(with(it, |it| it.prerelease().into())))
     }),
     method("String", NONE, |_, it, _| {
         Ok(Value::String(with(it, |it| it.to_string().into())))
@@ -129,6 +129,7 @@ fn version_of(value: &Value) -> Option<&Version> {
     }
 }
 
+/// A text of the version in a value.
 fn with(value: &Value, text: impl Fn(&Version) -> Str) -> Str {
     version_of(value).map(text).unwrap_or_default()
 }

@@ -84,8 +84,8 @@ impl State {
             .or_insert_with(|| match text.to_str() {
                 Some(pattern) => Regexp::new(pattern).map_err(|it| it.to_string()),
                 None => {
-                    let shown = text.to_lossy();
-                    Err(format!("error parsing regexp: invalid UTF-8: `{shown}`"))
+                    let pattern = text.to_lossy();
+                    Err(format!("error parsing regexp: invalid UTF-8: `{pattern}`"))
                 }
             })
     }

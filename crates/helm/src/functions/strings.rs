@@ -18,9 +18,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         text(abbreviate(it.text(2), it.int(0), it.int(1), true))
     }),
     Function::variadic("cat", &[ANY], |context, it| {
-        let shown = it.0.iter().filter(|it| !matches!(it, Value::Nil));
-        let shown: Vec<Vec<u8>> = shown.map(display).collect();
-        joined(context, &shown, b" ")
+        let texts = it.0.iter().filter(|it| !matches!(it, Value::Nil));
+        let texts: Vec<Vec<u8>> = texts.map(display).collect();
+        joined(context, &texts, b" ")
     }),
     Function::fixed("contains", &[STRING, STRING], |_, it| {
         Ok(Value::Bool(find(it.text(1), it.text(0)).is_some()))
@@ -45,9 +45,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         text(it.string(at))
     }),
     Function::variadic("quote", &[ANY], |context, it| {
-        let shown = it.0.iter().filter(|it| !matches!(it, Value::Nil));
-        let shown: Vec<String> = shown.map(|it| quote(&to_text(it))).collect();
-        joined(context, &shown, b" ")
+        let texts = it.0.iter().filter(|it| !matches!(it, Value::Nil));
+        let texts: Vec<String> = texts.map(|it| quote(&to_text(it))).collect();
+        joined(context, &texts, b" ")
     }),
     Function::fixed("repeat", &[INT, STRING], |context, it| {
         text(repeated(context, it.text(1), it.int(0))?)
@@ -65,10 +65,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(numbered(split(it.text(2), it.text(0), limit)))
     }),
     Function::variadic("squote", &[ANY], |context, it| {
-        let shown = it.0.iter().filter(|it| !matches!(it, Value::Nil));
+        let texts = it.0.iter().filter(|it| !matches!(it, Value::Nil));
         let quoted = |it: &Value| [b"'", &*display(it), b"'"].concat();
-        let shown: Vec<Vec<u8>> = shown.map(quoted).collect();
-        joined(context, &shown, b" ")
+        let texts: Vec<Vec<u8>> = texts.map(quoted).collect();
+        joined(context, &texts, b" ")
     }),
     Function::fixed("substr", &[INT, INT, STRING], substring),
     Function::fixed("toString", &[ANY], |_, it| text(to_text(it.get(0)))),
@@ -131,17 +131,17 @@ fn abbreviate(text: &[u8], offset: i64, width: i64, both: bool) -> Vec<u8> {
     if width < width_at_least || length <= width {
         return text.to_vec();
     }
-    let shown = width - 3;
-    let offset = offset.min(length - shown);
+    let kept = width - 3;
+    let offset = offset.min(length - kept);
     let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
     if offset <= 4 {
-        return [part(0, shown), b"..."].concat();
+        return [part(0, kept), b"..."].concat();
     }
-    if offset + shown < length {
+    if offset + kept < length {
         let rest = part(offset, length);
-        return [b"...", &*abbreviate(rest, 0, shown as i64, false)].concat();
+        return [b"...", &*abbreviate(rest, 0, kept as i64, false)].concat();
     }
-    [b"...", part(length - shown, length)].concat()
+    [b"...", part(length - kept, length)].concat()
 }
 
 fn joined<T: AsRef<[u8]>>(context: &mut Context<'_>, parts: &[T], separator: &[u8]) -> Returned {
@@ -260,8 +260,8 @@ fn first_width(text: &[u8]) -> usize {
 }
 
 /// The position of a text in another one.
-pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, wanted)
+pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    memchr::memmem::find(text, needle)
 }
 
 /// A map of the parts with keys `_0`, `_1` and so on.

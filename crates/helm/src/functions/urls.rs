@@ -1,4 +1,4 @@
-//! URLs.
+//! `urlParse` and `urlJoin`.
 
 use super::{MAP, STRING, fail, text};
 use crate::go::url::{Url, User};

@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("wrapWith", &[INT, STRING, STRING], |context, it| {
         let line_break = match it.text(1) {
             b"" => b"\n",
-            given => given,
+            line_break => line_break,
         };
         text(wrap(context, it.text(2), it.int(0), line_break, true)?)
     }),

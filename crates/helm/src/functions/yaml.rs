@@ -1,4 +1,4 @@
-//! YAML: encoded through JSON as in sigs.k8s.io/yaml, or directly as in go-yaml 3; decoded as YAML 1.1.
+//! Functions on YAML: encoded through JSON as in sigs.k8s.io/yaml, or directly as in go-yaml 3; decoded as YAML 1.1.
 
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Mapping, Node, Style, Tag, emit_go_yaml_v3, emit_sigs_yaml};
@@ -50,7 +50,7 @@ fn without_line_end(context: &mut Context<'_>, written: Option<String>) -> Retur
     text(written)
 }
 
-/// The node of a value after JSON.
+/// The node of a value as `encoding/json` would encode it; `None` if it cannot be encoded.
 fn json_node(value: &Value, depth: usize) -> Option<Node> {
     if depth > MAX_DEPTH {
         return None;
@@ -108,7 +108,7 @@ fn string(text: impl Into<std::sync::Arc<str>>) -> Node {
     Node::scalar(text, Style::DoubleQuoted, Tag::None)
 }
 
-/// The node of a Go value for go-yaml 3.
+/// The node of a value as go-yaml 3 would encode it; `None` if it cannot be encoded.
 fn go_node(value: &Value, depth: usize) -> Option<Node> {
     if depth > MAX_DEPTH {
         return None;
@@ -184,7 +184,7 @@ pub(super) fn from_json(json: Json) -> Value {
 
 /// The first document of a text.
 ///
-/// Errors: Go's text.
+/// Errors: Go's message.
 fn decoded(arguments: Arguments<'_>) -> Result<Value, String> {
     let document = parse(arguments.text(0), &TreePath::root()).map_err(|it| it.message)?;
     match document {
@@ -193,10 +193,10 @@ fn decoded(arguments: Arguments<'_>) -> Result<Value, String> {
     }
 }
 
-fn mismatch(value: &Value, wanted: &str) -> String {
+fn mismatch(value: &Value, go_type: &str) -> String {
     let found = super::json::json_kind(value);
     format!(
-        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type {wanted}"
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type {go_type}"
     )
 }
 

@@ -34,7 +34,7 @@ fn encode(bytes: &[u8], alphabet: &[u8], bits: usize, group: usize) -> String {
 
 /// Decodes base64 with padding; line breaks are ignored.
 ///
-/// Errors: Go's text.
+/// Errors: Go's message.
 pub(crate) fn decode_64(text: &[u8]) -> Result<Vec<u8>, String> {
     let fault = |at: usize| format!("illegal base64 data at input byte {at}");
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
@@ -80,7 +80,7 @@ pub(crate) fn decode_64(text: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Decodes base32 with padding; line breaks are ignored.
 ///
-/// Errors: Go's text.
+/// Errors: Go's message.
 pub(crate) fn decode_32(text: &[u8]) -> Result<Vec<u8>, String> {
     let text: Vec<u8> = text
         .iter()
@@ -113,11 +113,11 @@ pub(crate) fn decode_32(text: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Checks the padding from the first `=` at `at`. The error is a position, `None` for the end.
 fn check_padding(padding: &[u8], digits: usize, at: usize) -> Result<(), Option<usize>> {
-    let wanted = 7 - digits;
-    if padding.len() < wanted {
+    let required = 7 - digits;
+    if padding.len() < required {
         return Err(None);
     }
-    if let Some(wrong) = padding.iter().take(wanted).position(|it| *it != b'=') {
+    if let Some(wrong) = padding.iter().take(required).position(|it| *it != b'=') {
         return Err(Some(at + wrong));
     }
     // These numbers of digits are not whole bytes.

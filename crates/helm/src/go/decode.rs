@@ -1,7 +1,7 @@
 //! Decoding into Go structs, like `sigs.k8s.io/yaml` with `encoding/json`, including error messages.
 //!
-//! A [`Shape`] describes the Go type of a value. For strings, numbers and booleans are converted to text. Any other mismatch is an
-//! error, and the first one in the order of keys is reported.
+//! A [`Shape`] describes the Go type of a value. If it is a string, numbers and booleans are converted to text. Any other mismatch
+//! is an error, and the first one in the order of keys is reported.
 
 use pleach_yaml::{Entry, Node, View};
 use serde_json::{Map, Value as Json};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::scalar::{Scalar, float32_text};
 use super::yaml::{YamlError, check_json, key_text, scalar_of, to_json};
 
+/// The Go type of a value, as far as decoding depends on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     Text,
@@ -20,6 +21,7 @@ pub(crate) enum Shape {
     Struct(&'static Struct),
 }
 
+/// A Go struct.
 #[derive(Debug)]
 pub(crate) struct Struct {
     /// Its name without the package, for error messages.
@@ -53,8 +55,8 @@ pub(crate) fn decode(
     let mut decoder = Decoder::default();
     let decoded = decoder.value(json, Shape::Struct(shape), go_type);
     match decoder.error {
-        Some(words) => Err(YamlError {
-            message: format!("error unmarshaling JSON: while decoding JSON: json: {words}"),
+        Some(message) => Err(YamlError {
+            message: format!("error unmarshaling JSON: while decoding JSON: json: {message}"),
             span: Some(node.span().clone()),
         }),
         None => match decoded {
@@ -174,6 +176,7 @@ impl Decoder {
         Json::Object(decoded)
     }
 
+    /// Records the error for a value of another type (Go, `UnmarshalTypeError`), unless there is an earlier one.
     fn mismatch(&mut self, json: &Json, go_type: &str) {
         let found = match json {
             Json::Object(_) => "object",
@@ -183,13 +186,13 @@ impl Decoder {
             Json::Bool(_) => "bool",
             Json::Null => "null",
         };
-        let words = match self.owner {
+        let message = match self.owner {
             Some(owner) => format!(
                 "cannot unmarshal {found} into Go struct field {owner}.{} of type {go_type}",
                 self.path.join(".")
             ),
             None => format!("cannot unmarshal {found} into Go value of type {go_type}"),
         };
-        self.error.get_or_insert(words);
+        self.error.get_or_insert(message);
     }
 }

@@ -108,7 +108,7 @@ fn match_chunk<'a>(
                 name = name.get(1..).unwrap_or_default();
             }
             c => {
-                let wanted = match c {
+                let expected = match c {
                     '\\' => {
                         let (escaped, rest) = chunk.split_first().ok_or(BadPattern)?;
                         chunk = rest;
@@ -116,7 +116,7 @@ fn match_chunk<'a>(
                     }
                     c => c,
                 };
-                failed |= name.first() != Some(wanted);
+                failed |= name.first() != Some(expected);
                 name = name.get(1..).unwrap_or_default();
             }
         }

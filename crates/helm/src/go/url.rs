@@ -32,15 +32,15 @@ enum Part {
 }
 
 impl Url {
-    /// Parses a URL.
+    /// Parses a URL (Go, `url.Parse`).
     ///
-    /// Errors: Go's text.
+    /// Errors: Go's message.
     pub(crate) fn parse(text: &[u8]) -> Result<Url, String> {
         let (before, fragment) = cut(text, b'#');
-        let fault = |text: &[u8], words: String| format!("parse {}: {words}", quote(text));
-        let mut url = parse_without_fragment(before).map_err(|words| fault(before, words))?;
+        let fault = |text: &[u8], message: String| format!("parse {}: {message}", quote(text));
+        let mut url = parse_without_fragment(before).map_err(|message| fault(before, message))?;
         url.fragment = unescape(fragment.unwrap_or_default(), Part::Fragment)
-            .map_err(|words| fault(text, words))?;
+            .map_err(|message| fault(text, message))?;
         Ok(url)
     }
 
@@ -56,7 +56,7 @@ impl Url {
         inner.unwrap_or(host)
     }
 
-    /// The text of a URL from its parts.
+    /// The text of the URL (Go, `URL.String`).
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut out = self.scheme.clone();
         if !out.is_empty() {
@@ -294,8 +294,8 @@ fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, String> {
         rest = after;
         if *byte != b'%' {
             if is_host && byte.is_ascii() && !is_plain(*byte, part) {
-                let shown = quote(&[*byte]);
-                return Err(format!("invalid character {shown} in host name"));
+                let character = quote(&[*byte]);
+                return Err(format!("invalid character {character} in host name"));
             }
             out.push(*byte);
             continue;
@@ -330,18 +330,18 @@ mod tests {
 
     #[track_caller]
     fn parses(text: &str, expected: &str) {
-        let shown = |it: &[u8]| String::from_utf8_lossy(it).into_owned();
+        let lossy = |it: &[u8]| String::from_utf8_lossy(it).into_owned();
         let parts = match Url::parse(text.as_bytes()) {
             Err(error) => error,
             Ok(url) => [
-                shown(&url.scheme),
-                shown(&url.opaque),
-                shown(&url.user.as_ref().map(User::text).unwrap_or_default()),
-                shown(url.hostname()),
-                shown(&url.host),
-                shown(&url.path),
-                shown(&url.query),
-                shown(&url.fragment),
+                lossy(&url.scheme),
+                lossy(&url.opaque),
+                lossy(&url.user.as_ref().map(User::text).unwrap_or_default()),
+                lossy(url.hostname()),
+                lossy(&url.host),
+                lossy(&url.path),
+                lossy(&url.query),
+                lossy(&url.fragment),
             ]
             .join("|"),
         };

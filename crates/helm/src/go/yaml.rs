@@ -23,9 +23,9 @@ pub(crate) struct YamlError {
 }
 
 impl YamlError {
-    fn new(words: impl std::fmt::Display, span: Option<&Span>) -> YamlError {
+    fn new(message: impl std::fmt::Display, span: Option<&Span>) -> YamlError {
         YamlError {
-            message: format!("error converting YAML to JSON: {words}"),
+            message: format!("error converting YAML to JSON: {message}"),
             span: span.cloned(),
         }
     }
@@ -34,9 +34,9 @@ impl YamlError {
 /// Parses the first document of a text; `None` if there is none. `path` is the file of the text.
 pub(crate) fn parse(bytes: &[u8], path: &TreePath) -> Result<Option<Node>, YamlError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        let words =
-            libyaml_words(bytes).unwrap_or_else(|| "incomplete UTF-8 octet sequence".into());
-        return Err(YamlError::new(format_args!("yaml: {words}"), None));
+        let message =
+            libyaml_message(bytes).unwrap_or_else(|| "incomplete UTF-8 octet sequence".into());
+        return Err(YamlError::new(format_args!("yaml: {message}"), None));
     };
     let source = Source::new(path.clone(), text);
     parse_as_go_yaml_v2(&source).map_err(|faults| syntax_error(text, &faults))
@@ -111,7 +111,7 @@ pub(crate) fn scalar_of(node: &Node, text: &str) -> Result<Scalar, YamlError> {
         Tag::None | Tag::Str | Tag::Binary | Tag::Other => return Ok(Scalar::Text),
         _ => resolve(text),
     };
-    let (wanted, fits) = match node.tag() {
+    let (expected_tag, fits) = match node.tag() {
         Tag::Null => ("!!null", found == Scalar::Null),
         Tag::Bool => ("!!bool", matches!(found, Scalar::Bool(_))),
         Tag::Int => ("!!int", matches!(found, Scalar::Int(_) | Scalar::Uint(_))),
@@ -126,7 +126,7 @@ pub(crate) fn scalar_of(node: &Node, text: &str) -> Result<Scalar, YamlError> {
         true => Ok(found),
         false => Err(YamlError::new(
             format_args!(
-                "yaml: cannot decode {} `{text}` as a {wanted}",
+                "yaml: cannot decode {} `{text}` as a {expected_tag}",
                 found.short_tag()
             ),
             Some(node.span()),
@@ -138,13 +138,13 @@ fn scalar_to_json(node: &Node, text: &str) -> Result<Json, YamlError> {
     let number = |value: f64| match Number::from_f64(value) {
         Some(number) => Ok(Json::Number(number)),
         None => {
-            let shown = match value {
+            let number = match value {
                 value if value.is_nan() => "NaN",
                 value if value > 0.0 => "+Inf",
                 _ => "-Inf",
             };
-            let words = format_args!("json: unsupported value: {shown}");
-            Err(YamlError::new(words, Some(node.span())))
+            let message = format_args!("json: unsupported value: {number}");
+            Err(YamlError::new(message, Some(node.span())))
         }
     };
     #[allow(
@@ -179,7 +179,7 @@ fn binary(node: &Node, text: &str) -> Result<Json, YamlError> {
 
 /// The text of a key in JSON. `value` is only used in the message about an invalid key.
 pub(crate) fn key_text(key: &Node, value: &Node) -> Result<String, YamlError> {
-    let fault = |words: String| YamlError::new(words, Some(key.span()));
+    let fault = |message: String| YamlError::new(message, Some(key.span()));
     let View::Scalar(text) = key.view() else {
         return Err(fault(format!("yaml: invalid map key: {}", go_syntax(key))));
     };
@@ -276,20 +276,20 @@ fn syntax_error(text: &str, faults: &Diagnostics) -> YamlError {
     let span = faults.iter().find_map(|it| it.span.as_ref());
     // libyaml takes quadratic time for nested brackets.
     let is_limit = faults.iter().any(|it| it.class == Class::Limit);
-    let words = (!is_limit)
-        .then(|| libyaml_words(text.as_bytes()))
+    let message = (!is_limit)
+        .then(|| libyaml_message(text.as_bytes()))
         .flatten();
-    let words = words.unwrap_or_else(|| match faults.iter().next() {
-        Some(fault) => composer_words(fault),
+    let message = message.unwrap_or_else(|| match faults.iter().next() {
+        Some(fault) => go_yaml_message(fault),
         None => "unknown problem parsing YAML content".to_string(),
     });
-    YamlError::new(format_args!("yaml: {words}"), span)
+    YamlError::new(format_args!("yaml: {message}"), span)
 }
 
 /// The messages of go-yaml for texts that libyaml accepts.
-fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
-    let shown = fault.span.as_ref().map_or("", Span::text);
-    let name = shown.trim_start_matches('*');
+fn go_yaml_message(fault: &pleach_yaml::diag::Diagnostic) -> String {
+    let alias = fault.span.as_ref().map_or("", Span::text);
+    let name = alias.trim_start_matches('*');
     match fault.message.as_str() {
         it if it.starts_with("undefined anchor") => {
             format!("unknown anchor '{name}' referenced")
@@ -311,10 +311,10 @@ fn composer_words(fault: &pleach_yaml::diag::Diagnostic) -> String {
 const COLON: &str = "found unexpected ':'";
 
 /// The first error of go-yaml v2, with the line as it counts.
-fn libyaml_words(text: &[u8]) -> Option<String> {
+fn libyaml_message(text: &[u8]) -> Option<String> {
     match first_error(text) {
-        Some(words) if words.ends_with(COLON) => first_error(&without_colons(text)),
-        words => words,
+        Some(message) if message.ends_with(COLON) => first_error(&without_colons(text)),
+        message => message,
     }
 }
 

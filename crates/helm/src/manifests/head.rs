@@ -1,4 +1,4 @@
-//! The parts of a document that Helm reads: kind, name and annotations.
+//! The fields of a document that Helm reads (Helm, `SimpleHead`): kind, name and annotations.
 
 use pleach_yaml::Node;
 use pleach_yaml::tree::TreePath;
@@ -8,7 +8,7 @@ use crate::HelmVersion;
 use crate::go::decode::{Field, Shape, Struct, decode};
 use crate::go::yaml::{YamlError, parse};
 
-/// The identity of a document; missing parts are empty.
+/// The identity and annotations of a document; missing fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// `apiVersion`; empty if it is missing.
@@ -66,7 +66,7 @@ const HEAD: Struct = Struct {
     ],
 };
 
-/// Parses a document; there is no node if it only contains comments. `path` is the file of the document.
+/// Parses a document. Its node is `None` if it only contains comments. `path` is its file, for spans.
 ///
 /// Errors: Go's message for invalid YAML, a value that is not a map, or a field with a wrong type.
 pub(crate) fn read_head(
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_have_gos_words() {
+    fn messages_are_those_of_go() {
         let unmarshal = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
         let convert = "error converting YAML to JSON:";
         for (document, expected) in [

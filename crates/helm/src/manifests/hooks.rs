@@ -1,4 +1,4 @@
-//! Hooks: documents that are not part of a release but run at a point of its lifecycle.
+//! Hooks: objects that are not part of a release, but are created at a point of its lifecycle.
 
 use super::head::Head;
 
@@ -6,7 +6,7 @@ const HOOK: &str = "helm.sh/hook";
 const WEIGHT: &str = "helm.sh/hook-weight";
 const DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
 
-/// The event at which a hook runs.
+/// The event at which a hook runs: a value of the annotation `helm.sh/hook`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HookEvent {
     /// Before the first objects are created.
@@ -75,7 +75,7 @@ pub(crate) enum Role {
     /// An object of the release.
     Object,
     Hook(Hook),
-    /// A hook with an unknown event, which Helm drops; with the value of the annotation.
+    /// A hook with an unknown event, which Helm skips. Contains the value of the annotation.
     UnknownHook(String),
 }
 

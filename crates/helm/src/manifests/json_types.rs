@@ -1,12 +1,12 @@
-//! The types of values in a chart's output, as Helm and Argo CD send them to the API server.
+//! The types of values in a chart's output, as Helm and Argo CD send them to the Kubernetes API server.
 
 use pleach_yaml::{Entry, Kind, Node, Style, Tag};
 
 use crate::go::scalar::Scalar;
 use crate::go::yaml::{key_text, scalar_of, to_json};
 
-/// Sets the types that `sigs.k8s.io/yaml` gives the values of an object when it converts it to JSON: by the rules of YAML 1.1, `yes`
-/// is a boolean, also as a key, and a date is a string. Of duplicate keys, the last one is kept.
+/// Gives the values of an object the types that they have after `sigs.k8s.io/yaml` has converted it to JSON. By the rules of YAML
+/// 1.1, `yes` is a boolean, also as a key, and a date is a string. Of duplicate keys, the last one is kept.
 pub fn set_json_types(node: &mut Node) {
     if let Some(items) = node.as_sequence_mut() {
         items.iter_mut().for_each(set_json_types);
@@ -18,12 +18,12 @@ pub fn set_json_types(node: &mut Node) {
             set_json_types(&mut entry.value);
         }
         entries.keep_last_of_duplicates();
-    } else if let Some(value) = replacement(node) {
+    } else if let Some(value) = scalar_replacement(node) {
         *node = value.at(node.span());
     }
 }
 
-/// The string in place of a key that is not one.
+/// The string that replaces a key of another type; `None` if the key is a string.
 fn key_replacement(entry: &Entry) -> Option<Node> {
     let text = entry.key.as_str()?;
     match scalar_of(&entry.key, text) {
@@ -35,8 +35,8 @@ fn key_replacement(entry: &Entry) -> Option<Node> {
     }
 }
 
-/// The scalar in place of one that has another type in JSON.
-fn replacement(node: &Node) -> Option<Node> {
+/// The scalar that replaces one whose type is different in JSON; `None` if the type is the same.
+fn scalar_replacement(node: &Node) -> Option<Node> {
     let text = node.as_str()?;
     let kind = node.kind();
     Some(match scalar_of(node, text).ok()? {

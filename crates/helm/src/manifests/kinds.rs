@@ -1,4 +1,4 @@
-//! Helm's installation order of kinds.
+//! Helm's installation order of kinds (Helm, `InstallOrder`).
 
 use std::cmp::Ordering;
 
@@ -43,13 +43,13 @@ const INSTALL_ORDER: &[&str] = &[
     "APIService",
 ];
 
-/// Additional kinds of Helm 4, at the end.
-const HELM_4: &[&str] = &[
+/// The kinds that Helm 4 adds at the end.
+const HELM_4_KINDS: &[&str] = &[
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
 ];
 
-/// Compares kinds: known ones in their order, then all others by name.
+/// Compares kinds (Helm, `lessByKind`): those of the installation order first, then all others by name.
 pub(crate) fn compare(a: &str, b: &str, version: HelmVersion) -> Ordering {
     match (position(a, version), position(b, version)) {
         (None, None) => a.cmp(b),
@@ -62,7 +62,7 @@ pub(crate) fn compare(a: &str, b: &str, version: HelmVersion) -> Ordering {
 fn position(kind: &str, version: HelmVersion) -> Option<usize> {
     let added = match version {
         HelmVersion::V3 => &[],
-        HelmVersion::V4 => HELM_4,
+        HelmVersion::V4 => HELM_4_KINDS,
     };
     INSTALL_ORDER.iter().chain(added).position(|it| *it == kind)
 }

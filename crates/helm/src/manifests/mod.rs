@@ -1,4 +1,4 @@
-//! Converts rendered files to manifests: splits them into documents, separates hooks, sorts and prints them, as in Helm.
+//! Turns rendered files into manifests as Helm does: splits them into documents, separates hooks, sorts and prints them.
 
 mod head;
 mod hooks;
@@ -22,7 +22,7 @@ use pleach_yaml::diag::Span;
 pub struct RenderedFile {
     /// The template's path: `app/templates/a.yaml`.
     pub path: String,
-    /// The output, as bytes, because a template can cut a character in half.
+    /// The output. It need not be UTF-8, because a template can truncate a string within a character.
     pub content: Vec<u8>,
     /// The parts that are values, if traced.
     pub origins: Vec<ValueOrigin>,
@@ -39,7 +39,7 @@ pub struct ValueOrigin {
     pub location: Option<TemplateLocation>,
 }
 
-/// The part of a template that printed something.
+/// The location in a template of the text or expression that printed a part of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateLocation {
     /// The path of the template: `app/templates/a.yaml`.
@@ -51,8 +51,8 @@ pub struct TemplateLocation {
 }
 
 impl ValueOrigin {
-    /// The location in the template of a range of the rendered text that begins in this part: of the copied text, up to the end of
-    /// its line, or of the expression that printed it. `None` if locations were not traced.
+    /// The location in the template of a range of the rendered text that begins in this part. For copied text, it is the same
+    /// range, up to the end of its line; for other text, the expression that printed it. `None` if locations were not traced.
     pub fn in_template(&self, range: std::ops::Range<usize>) -> Option<Span> {
         let TemplateLocation {
             span, is_copied, ..
@@ -71,16 +71,16 @@ impl ValueOrigin {
         Some(Span::new(&span.source, start..start + length.min(line)))
     }
 
-    /// The part from a byte of the text.
-    pub(crate) fn cut(&self, start: usize) -> ValueOrigin {
+    /// The origin of the part without the text before an offset.
+    pub(crate) fn starting_at(&self, start: usize) -> ValueOrigin {
         let skipped = start.saturating_sub(self.range.start);
-        let mut cut = self.clone();
-        cut.range.start += skipped;
-        if let Some(location) = cut.location.as_mut().filter(|it| it.is_copied) {
+        let mut origin = self.clone();
+        origin.range.start += skipped;
+        if let Some(location) = origin.location.as_mut().filter(|it| it.is_copied) {
             let start = location.span.range().start + skipped;
             location.span = Span::new(&location.span.source, start..start);
         }
-        cut
+        origin
     }
 }
 

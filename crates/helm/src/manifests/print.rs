@@ -47,7 +47,7 @@ pub fn print(
     }
     match &*options.show_only {
         [] => Ok(text),
-        patterns => only(&text, patterns, version),
+        patterns => show_only(&text, patterns, version),
     }
 }
 
@@ -57,7 +57,7 @@ fn write_document(out: &mut String, path: &str, text: &str) {
 }
 
 /// The documents of the files that match the patterns, in the order of the patterns.
-fn only(text: &str, patterns: &[String], version: HelmVersion) -> Result<String, HelmError> {
+fn show_only(text: &str, patterns: &[String], version: HelmVersion) -> Result<String, HelmError> {
     let documents = split(text, version);
     let mut found = String::new();
     for pattern in patterns {
@@ -71,14 +71,14 @@ fn only(text: &str, patterns: &[String], version: HelmVersion) -> Result<String,
             }
         }
         if missing {
-            let words = format!("could not find template {pattern} in chart");
-            return Err(HelmError::new(words));
+            let message = format!("could not find template {pattern} in chart");
+            return Err(HelmError::new(message));
         }
     }
     Ok(found)
 }
 
-/// The path in the chart: `# Source: [^/]+/(.+)`.
+/// The path within the chart in the source comment, which Helm finds by `# Source: [^/]+/(.+)`.
 fn source_path(document: &str) -> Option<&str> {
     document.split("# Source: ").skip(1).find_map(|rest| {
         let line = rest.split('\n').next()?;

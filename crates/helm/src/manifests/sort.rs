@@ -1,4 +1,4 @@
-//! Sorts documents in Helm's order of installation and output.
+//! Sorts documents into objects and hooks, in Helm's order of installation and output (Helm, `SortManifests`).
 
 use pleach_yaml::diag::{Source, Span};
 use pleach_yaml::tree::TreePath;
@@ -13,7 +13,7 @@ use crate::error::{HelmError, Warnings};
 use crate::go::strconv::quote;
 use crate::go::yaml::{YamlError, parse};
 
-/// The documents of rendered files.
+/// The sorted documents of rendered files.
 #[derive(Default)]
 pub(crate) struct Sorted {
     pub(crate) objects: Vec<RenderedObject>,
@@ -22,7 +22,7 @@ pub(crate) struct Sorted {
     pub(crate) unknown_hooks: Vec<RenderedObject>,
 }
 
-/// The same location in the output of a template. The path of a template would name a file with other lines.
+/// The location of an error in the output of a template. Under the path of the template, its line would be wrong.
 fn in_output(span: &Span, path: &str) -> Span {
     let source = Source::internal(&format!("<output of {path}>"), span.source.text.as_str());
     Span::new(&source, span.range())
@@ -47,14 +47,14 @@ pub(crate) fn sort(
         let content = match String::from_utf8(file.content) {
             Ok(content) => content,
             Err(error) => {
-                let words = parse(error.as_bytes(), &path).err();
-                let unknown = || HelmError::new(format!("{} is not valid UTF-8", file.path));
-                return Err(words.map_or_else(unknown, failed));
+                let yaml_error = parse(error.as_bytes(), &path).err();
+                let invalid_utf8 = || HelmError::new(format!("{} is not valid UTF-8", file.path));
+                return Err(yaml_error.map_or_else(invalid_utf8, failed));
             }
         };
         let mut lines = LineCounter::new(&content);
-        for piece in split(&content, version) {
-            let (head, node) = read_head(piece.text, &path, version).map_err(failed)?;
+        for document in split(&content, version) {
+            let (head, node) = read_head(document.text, &path, version).map_err(failed)?;
             let (hook, list) = match role(&head) {
                 Role::Object => (None, &mut sorted.objects),
                 Role::Hook(hook) => (Some(hook), &mut sorted.hooks),
@@ -68,12 +68,12 @@ pub(crate) fn sort(
             };
             list.push(RenderedObject {
                 path: file.path.clone(),
-                text: piece.text.to_string(),
-                first_line: lines.at(piece.start),
+                text: document.text.to_string(),
+                first_line: lines.at(document.start),
                 head,
                 node,
                 hook,
-                origins: origins_in(&file.origins, piece.start, piece.text.len()),
+                origins: origins_in(&file.origins, document.start, document.text.len()),
                 not_deterministic: false,
             });
         }
@@ -85,17 +85,18 @@ pub(crate) fn sort(
     Ok(sorted)
 }
 
-/// The origins in a part of a file, relative to the part.
+/// The origins in a document of a file, with ranges relative to the document.
 fn origins_in(origins: &[ValueOrigin], start: usize, length: usize) -> Vec<ValueOrigin> {
     let first = origins.partition_point(|it| it.range.end <= start);
-    let own = origins.iter().skip(first);
-    let own = own.take_while(|it| it.range.start < start + length);
-    own.map(|it| {
-        let cut = it.cut(start);
-        let range = cut.range.start - start..(cut.range.end - start).min(length);
-        ValueOrigin { range, ..cut }
-    })
-    .collect()
+    let inside = origins.iter().skip(first);
+    let inside = inside.take_while(|it| it.range.start < start + length);
+    inside
+        .map(|it| {
+            let origin = it.starting_at(start);
+            let range = origin.range.start - start..(origin.range.end - start).min(length);
+            ValueOrigin { range, ..origin }
+        })
+        .collect()
 }
 
 /// Computes lines of ascending positions in a single pass.

@@ -1,13 +1,13 @@
-//! Splits a rendered file into documents.
+//! Splits a rendered file into documents (Helm, `SplitManifests`).
 
 use crate::HelmVersion;
 
 /// A document of a rendered file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece<'a> {
+pub(crate) struct Document<'a> {
     /// Its text, trimmed as in Helm.
     pub(crate) text: &'a str,
-    /// Its start in the file.
+    /// The offset in the file at which the text starts.
     pub(crate) start: usize,
 }
 
@@ -15,22 +15,22 @@ pub(crate) struct Piece<'a> {
 ///
 /// Helm splits by regular expressions, not by YAML syntax, so `---x` is a separator, and so is `---` at the start of a line in a
 /// block scalar.
-pub(crate) fn split(text: &str, version: HelmVersion) -> Vec<Piece<'_>> {
+pub(crate) fn split(text: &str, version: HelmVersion) -> Vec<Document<'_>> {
     match version {
         HelmVersion::V3 => split_trimmed(text),
         HelmVersion::V4 => split_lines(text),
     }
 }
 
-/// `(?:^|\s*\n)---\s*` on trimmed text; `^` only matches at the start of the text. White space is consumed by a separator, so of
-/// two consecutive `---` lines, the second begins a document.
-fn split_trimmed(whole: &str) -> Vec<Piece<'_>> {
+/// Helm 3: splits the trimmed text at `(?:^|\s*\n)---\s*`, where `^` only matches at the start of the text. A separator includes
+/// the white space after it, so of two consecutive `---` lines, the second belongs to a document.
+fn split_trimmed(whole: &str) -> Vec<Document<'_>> {
     let text = whole.trim();
-    let mut pieces = Vec::new();
-    let mut push = |piece: &str| {
+    let mut documents = Vec::new();
+    let mut push = |document: &str| {
         // Go drops empty documents before it trims.
-        if !piece.is_empty() {
-            pieces.push(sub_piece(whole, piece.trim()));
+        if !document.is_empty() {
+            documents.push(document_in(whole, document.trim()));
         }
     };
     let mut rest = text;
@@ -44,17 +44,17 @@ fn split_trimmed(whole: &str) -> Vec<Piece<'_>> {
         rest = after.trim_start_matches(is_re2_space);
     }
     push(rest);
-    pieces
+    documents
 }
 
-/// `(?m)^---[ \t]*`; documents keep their last line breaks.
-fn split_lines(whole: &str) -> Vec<Piece<'_>> {
+/// Helm 4: splits at `(?m)^---[ \t]*`; documents keep their last line breaks.
+fn split_lines(whole: &str) -> Vec<Document<'_>> {
     let text = whole.trim_start();
-    let mut pieces = Vec::new();
-    let mut push = |piece: &str| {
-        let piece = piece.trim_start();
-        if !piece.is_empty() {
-            pieces.push(sub_piece(whole, piece));
+    let mut documents = Vec::new();
+    let mut push = |document: &str| {
+        let document = document.trim_start();
+        if !document.is_empty() {
+            documents.push(document_in(whole, document));
         }
     };
     let (mut start, mut from) = (0, 0);
@@ -69,21 +69,23 @@ fn split_lines(whole: &str) -> Vec<Piece<'_>> {
         };
         push(text.get(start..at).unwrap_or(""));
         let after = text.get(at + 3..).unwrap_or("");
-        let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
-        start = at + 3 + blanks;
+        let spaces = after.len() - after.trim_start_matches([' ', '\t']).len();
+        start = at + 3 + spaces;
         from = start;
     }
-    pieces
+    documents
 }
 
+/// Whether a character matches `\s` in Go.
 fn is_re2_space(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ')
 }
 
-fn sub_piece<'a>(whole: &'a str, piece: &str) -> Piece<'a> {
-    let start = piece.as_ptr() as usize - whole.as_ptr() as usize;
-    Piece {
-        text: whole.get(start..start + piece.len()).unwrap_or(""),
+/// The document with a text that is a part of the whole text.
+fn document_in<'a>(whole: &'a str, part: &str) -> Document<'a> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    Document {
+        text: whole.get(start..start + part.len()).unwrap_or(""),
         start,
     }
 }
@@ -94,11 +96,11 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, version: HelmVersion, expected: &[&str]) {
-        let pieces = split(text, version);
-        let texts: Vec<&str> = pieces.iter().map(|it| it.text).collect();
+        let documents = split(text, version);
+        let texts: Vec<&str> = documents.iter().map(|it| it.text).collect();
         assert_eq!(texts, expected, "{text:?}");
-        for piece in pieces {
-            assert!(text[piece.start..].starts_with(piece.text));
+        for document in documents {
+            assert!(text[document.start..].starts_with(document.text));
         }
     }
 

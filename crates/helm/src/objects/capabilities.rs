@@ -1,11 +1,11 @@
-//! `.Capabilities`
+//! `.Capabilities`: a pointer to a struct with methods.
 
 use crate::HelmVersion;
 use crate::capabilities::{Capabilities, build_info};
 use crate::template::{Context, FunctionError, Signature};
 use crate::value::{Display, Field, List, Method, NamedType, Str, Struct, Type, Value};
 
-/// The types of a version of Helm; versions differ in packages and in one field.
+/// The Go types in a version of Helm. The versions differ in the package and in one field.
 struct Types {
     capabilities: &'static NamedType,
     kube_version: &'static NamedType,
@@ -150,11 +150,11 @@ fn kube_version_text(receiver: &Value) -> Str {
 }
 
 fn has(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
-    let wanted = arguments.first().and_then(Value::as_str);
+    let version = arguments.first().and_then(Value::as_str);
     let versions = receiver.as_list().map(List::to_vec).unwrap_or_default();
     let mut versions = versions.iter().filter_map(Value::as_str);
     Ok(Value::Bool(
-        wanted.is_some_and(|wanted| versions.any(|it| it == wanted)),
+        version.is_some_and(|version| versions.any(|it| it == version)),
     ))
 }
 

@@ -8,8 +8,8 @@ use crate::source::{Dependency, Maintainer, Metadata};
 use crate::value::{Field, List, Map, NamedType, Str, Struct, Type, Value};
 use crate::values::to_value;
 
-static TEXTS: Type = Type::Slice(&Type::String);
-static TEXT_MAP: Type = Type::Map(&Type::String);
+static STRING_LIST: Type = Type::Slice(&Type::String);
+static STRING_MAP: Type = Type::Map(&Type::String);
 static ANY_LIST: Type = Type::Slice(&Type::Any);
 
 static MAINTAINER: NamedType = NamedType::new(
@@ -123,8 +123,8 @@ fn fields(metadata: &Metadata, version: HelmVersion) -> [(&'static str, Value); 
     let annotations = metadata.annotations.iter();
     let annotations = annotations.map(|(key, value)| (Str::from(key.as_str()), text(value)));
     let annotations = match metadata.annotations.is_empty() {
-        true => Map::nil(&TEXT_MAP),
-        false => Map::with_type(&TEXT_MAP, annotations.collect()),
+        true => Map::nil(&STRING_MAP),
+        false => Map::with_type(&STRING_MAP, annotations.collect()),
     };
     let maintainers = metadata
         .maintainers
@@ -137,10 +137,10 @@ fn fields(metadata: &Metadata, version: HelmVersion) -> [(&'static str, Value); 
     [
         ("Name", text(&metadata.name)),
         ("Home", text(&metadata.home)),
-        ("Sources", texts(&metadata.sources, version)),
+        ("Sources", strings(&metadata.sources, version)),
         ("Version", text(&metadata.version)),
         ("Description", text(&metadata.description)),
-        ("Keywords", texts(&metadata.keywords, version)),
+        ("Keywords", strings(&metadata.keywords, version)),
         (
             "Maintainers",
             list(&MAINTAINERS, maintainers.collect(), version),
@@ -161,7 +161,7 @@ fn fields(metadata: &Metadata, version: HelmVersion) -> [(&'static str, Value); 
     ]
 }
 
-/// A slice of its own type, nil if it is empty; in Helm 4 a `[]interface {}`.
+/// In Helm 3, a slice of the given type, nil if it is empty. In Helm 4, a `[]interface {}`.
 fn list(ty: &'static Type, items: Vec<Value>, version: HelmVersion) -> Value {
     match version {
         HelmVersion::V4 => Value::list(items),
@@ -170,9 +170,9 @@ fn list(ty: &'static Type, items: Vec<Value>, version: HelmVersion) -> Value {
     }
 }
 
-fn texts(items: &[String], version: HelmVersion) -> Value {
+fn strings(items: &[String], version: HelmVersion) -> Value {
     let items = items.iter().map(|it| Value::string(it.as_str()));
-    list(&TEXTS, items.collect(), version)
+    list(&STRING_LIST, items.collect(), version)
 }
 
 fn maintainer(maintainer: &Maintainer, version: HelmVersion) -> Value {
@@ -191,7 +191,7 @@ fn dependency(dependency: &Dependency, version: HelmVersion) -> Value {
         ("Version", Value::string(dependency.version.as_str())),
         ("Repository", Value::string(dependency.repository.as_str())),
         ("Condition", Value::string(dependency.condition.as_str())),
-        ("Tags", texts(&dependency.tags, version)),
+        ("Tags", strings(&dependency.tags, version)),
         ("Enabled", Value::Bool(dependency.enabled)),
         ("ImportValues", list(&ANY_LIST, imports.collect(), version)),
         ("Alias", Value::string(dependency.alias.as_str())),
@@ -199,11 +199,11 @@ fn dependency(dependency: &Dependency, version: HelmVersion) -> Value {
     object(&DEPENDENCY, fields, version)
 }
 
-/// Helm converts each import that it uses to a `map[string]string`.
+/// An entry of `import-values`. Helm replaces each by a `map[string]string` when it processes it.
 fn import_value(json: &Json) -> Value {
     match to_value(json) {
         Value::Map(map) => Value::Map(Map::with_type(
-            &TEXT_MAP,
+            &STRING_MAP,
             map.snapshot().into_iter().collect(),
         )),
         value => value,

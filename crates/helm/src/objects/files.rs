@@ -19,7 +19,7 @@ static FILES: NamedType = NamedType {
     go_string: None,
 };
 static TYPE: Type = Type::Named(&FILES);
-static TEXTS: Type = Type::Map(&Type::String);
+static STRING_MAP: Type = Type::Map(&Type::String);
 
 type Returned = Result<Value, FunctionError>;
 
@@ -90,7 +90,7 @@ fn lines(context: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Re
     Ok(Value::strings(text.split(|it| *it == b'\n')))
 }
 
-/// An invalid pattern matches all files.
+/// As in Helm, an invalid pattern matches all files.
 fn glob(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
     let pattern = arguments.first().and_then(Value::as_str);
     let pattern = pattern.map_or_else(String::new, |it| it.to_lossy().into_owned());
@@ -105,22 +105,22 @@ fn glob(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned 
 }
 
 fn as_config(_: &mut Context<'_>, receiver: &Value, _: &[Value]) -> Returned {
-    Ok(texts(receiver, |bytes| Value::String(bytes.clone())))
+    Ok(yaml_by_name(receiver, |bytes| Value::String(bytes.clone())))
 }
 
 fn as_secrets(_: &mut Context<'_>, receiver: &Value, _: &[Value]) -> Returned {
-    Ok(texts(receiver, |bytes| {
+    Ok(yaml_by_name(receiver, |bytes| {
         Value::string(STANDARD.encode(bytes))
     }))
 }
 
-/// YAML of the files by base name; if two have the same name, the later path is used.
-fn texts(receiver: &Value, text: impl Fn(&Str) -> Value) -> Value {
+/// A YAML map of the files by base name. Of files with the same base name, the last one in the order of paths is used.
+fn yaml_by_name(receiver: &Value, encode: impl Fn(&Str) -> Value) -> Value {
     let files = receiver.as_map().map(Map::snapshot).unwrap_or_default();
     let entries = files.iter().filter_map(|(path, value)| match value {
-        Value::Bytes(bytes) => Some((Str::from(base(path)), text(bytes))),
+        Value::Bytes(bytes) => Some((Str::from(base(path)), encode(bytes))),
         _ => None,
     });
-    let map = Value::Map(Map::with_type(&TEXTS, entries.collect()));
+    let map = Value::Map(Map::with_type(&STRING_MAP, entries.collect()));
     Value::string(to_yaml(&map))
 }

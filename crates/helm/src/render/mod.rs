@@ -28,11 +28,11 @@ const NOTES: &str = "NOTES.txt";
 pub struct Release {
     /// The name: `.Release.Name` in templates.
     pub name: String,
-    /// The namespace in which it is installed.
+    /// The namespace: `.Release.Namespace` in templates.
     pub namespace: String,
-    /// The revision; 1 for the first installation.
+    /// `.Release.Revision`; 1 for the first installation.
     pub revision: i64,
-    /// Whether it is an upgrade, and not an installation.
+    /// `.Release.IsUpgrade`; if it is false, `.Release.IsInstall` is true.
     pub is_upgrade: bool,
 }
 
@@ -48,7 +48,7 @@ impl Release {
     }
 }
 
-/// What flags of `helm template` set.
+/// The flags of `helm template` that affect rendering.
 #[derive(Clone, Debug, Default)]
 pub struct RenderOptions {
     /// The version of Helm whose behaviour is reproduced.
@@ -88,7 +88,7 @@ pub fn render(
         options,
         warnings,
     )?;
-    finish(&charts, root, executed, version, warnings)
+    assemble(&charts, root, executed, version, warnings)
 }
 
 /// Renders the template files of a chart, without splitting or sorting the output, which need not be YAML.
@@ -146,43 +146,45 @@ fn execute(
         check_schemas(charts, root, &values, warnings)?;
     }
     check_kube_version(chart, capabilities)?;
-    let mut scopes = Scopes {
+    let mut collector = TemplateCollector {
         charts,
         release: objects::release(release),
         capabilities: objects::capabilities(capabilities, version),
         version,
         templates: BTreeMap::new(),
     };
-    scopes.add(root, Some(&values), None);
+    collector.add(root, Some(&values), None);
     let identity = format!(
         "{}/{} {}",
         release.namespace, release.name, chart.metadata.name
     );
-    let trace = options.trace.then(|| {
-        let mut paths = BTreeMap::new();
-        note_paths(&values, &mut Vec::new(), &mut paths);
-        let has_locations = options.locations;
-        engine::Trace {
-            paths,
-            has_locations,
-        }
+    let trace = options.trace.then(|| engine::Trace {
+        paths: value_paths(&values),
+        has_locations: options.locations,
     });
-    let templates = scopes.templates.into_values().collect();
+    let templates = collector.templates.into_values().collect();
     engine::execute(templates, version, &identity, trace.as_ref())
 }
 
-/// Records the path of each map of the values, by its address.
-fn note_paths(map: &Map, path: &mut Vec<String>, paths: &mut ValuePaths) {
+/// The path of each map of the values, by the address of the map.
+fn value_paths(values: &Map) -> ValuePaths {
+    let mut paths = ValuePaths::new();
+    collect_paths(values, &mut Vec::new(), &mut paths);
+    paths
+}
+
+fn collect_paths(map: &Map, path: &mut Vec<String>, paths: &mut ValuePaths) {
     paths.insert(map.address(), path.clone());
     for (key, value) in map.snapshot() {
         if let Value::Map(inner) = &value {
             path.push(key.to_lossy().into_owned());
-            note_paths(inner, path, paths);
+            collect_paths(inner, path, paths);
             path.pop();
         }
     }
 }
 
+/// Rejects library charts (Helm, `checkIfInstallable`), and warns about deprecated ones.
 fn check_installable(chart: &LoadedChart, warnings: &mut Warnings) -> Result<(), HelmError> {
     let chart_type = &chart.metadata.chart_type;
     if !matches!(&**chart_type, "" | "application") {
@@ -196,9 +198,9 @@ fn check_installable(chart: &LoadedChart, warnings: &mut Warnings) -> Result<(),
     Ok(())
 }
 
-/// Checks a release name. Errors: Helm's message for an invalid name.
+/// Checks a release name (Helm, `ValidateReleaseName`). Errors: Helm's message for an invalid name.
 fn check_release_name(name: &str, version: HelmVersion) -> Result<(), HelmError> {
-    let words = if name.is_empty() {
+    let message = if name.is_empty() {
         "no name provided"
     } else if name.len() > 53 || !is_dns_name(name) {
         "invalid release name, must match regex ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53"
@@ -206,7 +208,7 @@ fn check_release_name(name: &str, version: HelmVersion) -> Result<(), HelmError>
         return Ok(());
     };
     let quoted = crate::go::strconv::quote(name.as_bytes());
-    let error = HelmError::new(format!("release name {quoted}: {words}"));
+    let error = HelmError::new(format!("release name {quoted}: {message}"));
     Err(match version {
         HelmVersion::V3 => error,
         HelmVersion::V4 => error.within("release name check failed"),
@@ -214,22 +216,23 @@ fn check_release_name(name: &str, version: HelmVersion) -> Result<(), HelmError>
 }
 
 fn is_dns_name(name: &str) -> bool {
-    let is_end =
+    let is_alphanumeric =
         |it: Option<char>| it.is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
     name.split('.').all(|label| {
         let mut chars = label.chars();
-        is_end(label.chars().next())
-            && is_end(label.chars().next_back())
+        is_alphanumeric(label.chars().next())
+            && is_alphanumeric(label.chars().next_back())
             && chars.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-')
     })
 }
 
-/// The name from a name template. Errors: Go's message.
+/// The release name that `--name-template` gives (Helm, `TemplateName`). Errors: Go's message.
 pub fn name_from_template(template: &str, version: HelmVersion) -> Result<String, HelmError> {
     let name = engine::execute_text(template, version)?;
     Ok(String::from_utf8_lossy(&name).into_owned())
 }
 
+/// Checks `kubeVersion` of the outermost chart (Helm, `renderResources`). Helm does not check those of subcharts.
 fn check_kube_version(chart: &LoadedChart, capabilities: &Capabilities) -> Result<(), HelmError> {
     let range = &chart.metadata.kube_version;
     let kube = &capabilities.kube_version;
@@ -262,11 +265,11 @@ pub fn schema_faults(
     };
     let values = coalescer.run(root, &user)?;
     let mut found = Vec::new();
-    add_schema_faults(&charts, root, &values, &mut Vec::new(), &mut found);
+    collect_schema_faults(&charts, root, &values, &mut Vec::new(), &mut found);
     Ok(found)
 }
 
-fn add_schema_faults(
+fn collect_schema_faults(
     charts: &Charts<'_>,
     id: ChartId,
     values: &Map,
@@ -285,58 +288,59 @@ fn add_schema_faults(
         let name = &charts.get(*subchart).name;
         if let Some(Value::Map(values)) = values.get(name.as_bytes()) {
             path.push(name.clone());
-            add_schema_faults(charts, *subchart, &values, path, found);
+            collect_schema_faults(charts, *subchart, &values, path, found);
             path.pop();
         }
     }
 }
 
+/// Validates the values of a chart and its subcharts (Helm, `ValidateAgainstSchema`).
 fn check_schemas(
     charts: &Charts<'_>,
     root: ChartId,
     values: &Map,
     warnings: &mut Warnings,
 ) -> Result<(), HelmError> {
-    let mut faults = String::new();
-    find_schema_faults(charts, root, values, &mut faults, warnings);
-    match faults.is_empty() {
+    let mut report = String::new();
+    write_schema_report(charts, root, values, &mut report, warnings);
+    match report.is_empty() {
         true => Ok(()),
         false => Err(HelmError::new(format!(
-            "values don't meet the specifications of the schema(s) in the following chart(s):\n{faults}"
+            "values don't meet the specifications of the schema(s) in the following chart(s):\n{report}"
         ))),
     }
 }
 
-fn find_schema_faults(
+fn write_schema_report(
     charts: &Charts<'_>,
     id: ChartId,
     values: &Map,
-    faults: &mut String,
+    report: &mut String,
     warnings: &mut Warnings,
 ) {
     let chart = charts.get(id);
     if let Some(text) = &chart.loaded.schema {
-        let verdict = schema::validate(&to_json(&Value::Map(values.clone())), text);
-        for url in verdict.unread {
+        let validation = schema::validate(&to_json(&Value::Map(values.clone())), text);
+        for url in validation.external_schemas {
             warnings.push(format!(
                 "the schema of {} refers to {url}, which is not fetched; the values are not checked against it",
                 chart.name
             ));
         }
-        if let Some(fault) = verdict.fault {
-            faults.push_str(&format!("{}:\n{fault}", chart.name));
+        if let Some(message) = validation.message {
+            report.push_str(&format!("{}:\n{message}", chart.name));
         }
     }
     for subchart in &chart.dependencies {
         let name = &charts.get(*subchart).name;
         if let Some(Value::Map(values)) = values.get(name.as_bytes()) {
-            find_schema_faults(charts, *subchart, &values, faults, warnings);
+            write_schema_report(charts, *subchart, &values, report, warnings);
         }
     }
 }
 
-/// The templates of all charts, with their dots.
-struct Scopes<'a> {
+/// Collects the templates of all charts, each with its dot (Helm, `recAllTpls`).
+struct TemplateCollector<'a> {
     charts: &'a Charts<'a>,
     release: Value,
     capabilities: Value,
@@ -345,14 +349,14 @@ struct Scopes<'a> {
     templates: BTreeMap<String, Template>,
 }
 
-impl Scopes<'_> {
+impl TemplateCollector<'_> {
     /// Adds a chart and its subcharts, and returns the dot of the chart. `values` is set for the outermost chart, `parent` for all
     /// others.
     fn add(&mut self, id: ChartId, values: Option<&Map>, parent: Option<&Map>) -> Map {
         let chart = self.charts.get(id);
-        let own_values = match (values, parent) {
+        let chart_values = match (values, parent) {
             (Some(values), _) => values.clone(),
-            // A dot in the name of a chart is treated as a path, so nothing is found.
+            // Helm looks up `Values.NAME` as a path, so a chart whose name contains a dot gets no values.
             (None, Some(parent)) => table(parent, &format!("Values.{}", chart.name))
                 .unwrap_or_else(|_| Map::new(Default::default())),
             (None, None) => Map::new(Default::default()),
@@ -365,7 +369,7 @@ impl Scopes<'_> {
             ("Files", objects::files(&chart.loaded.files)),
             ("Release", self.release.clone()),
             ("Capabilities", self.capabilities.clone()),
-            ("Values", objects::as_values(&own_values, self.version)),
+            ("Values", objects::as_values(&chart_values, self.version)),
             ("Subcharts", Value::Map(subcharts.clone())),
         ];
         let dot = Map::new(
@@ -406,33 +410,32 @@ fn clean(text: &str) -> String {
     String::from_utf8_lossy(&path::clean(text.as_bytes())).into_owned()
 }
 
-/// Whether a file only contains definitions.
+/// Whether a file is a partial, such as `_helpers.tpl`, whose output Helm does not use.
 pub(crate) fn is_partial(name: &str) -> bool {
     path::base(name.as_bytes()).starts_with(b"_")
 }
 
-fn finish(
+/// Turns the output of the templates into the objects, hooks, CRDs and notes of the release (Helm, `renderResources`).
+fn assemble(
     charts: &Charts<'_>,
     root: ChartId,
     executed: Executed,
     version: HelmVersion,
     warnings: &mut Warnings,
 ) -> Result<Rendered, HelmError> {
-    let own_notes = format!("{}/templates/{NOTES}", charts.get(root).name);
+    let root_notes = format!("{}/templates/{NOTES}", charts.get(root).name);
     let (notes, files): (Vec<RenderedFile>, Vec<RenderedFile>) = executed
         .files
         .into_iter()
         .partition(|it| it.path.ends_with(NOTES));
-    let notes = notes.into_iter().find(|it| it.path == own_notes);
+    let notes = notes.into_iter().find(|it| it.path == root_notes);
     let mut sorted = sort(files, version, warnings)?;
-    let made_anew = |object: &RenderedObject| {
-        let mut values = executed.not_deterministic.iter();
-        values.any(|it| it.value.to_str().is_some_and(|it| object.text.contains(it)))
+    let has_generated_value = |object: &RenderedObject| {
+        let mut generated = executed.not_deterministic.iter();
+        generated.any(|it| it.value.to_str().is_some_and(|it| object.text.contains(it)))
     };
-    if !executed.not_deterministic.is_empty() {
-        for object in sorted.objects.iter_mut().chain(&mut sorted.hooks) {
-            object.not_deterministic = made_anew(object);
-        }
+    for object in sorted.objects.iter_mut().chain(&mut sorted.hooks) {
+        object.not_deterministic = has_generated_value(object);
     }
     let mut crds = Vec::new();
     collect_crds(charts, root, &mut crds);

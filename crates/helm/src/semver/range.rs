@@ -1,28 +1,28 @@
 //! Version ranges, as in Masterminds/semver.
 //!
-//! `||` separates alternatives; commas or spaces separate conditions that must all hold. `~` keeps the minor version, `^` the first
-//! number that is not zero, `x` and missing numbers match any number. A pre-release is only admitted if the alternative contains
-//! one.
+//! `||` separates alternatives; commas or spaces separate constraints that must all be met. `~` keeps the minor version, `^` the
+//! first number that is not zero, `x` and missing numbers match any number. A pre-release is only admitted if the alternative
+//! contains one.
 
 use std::cmp::Ordering;
 
-use super::version::{Error, Version, compare_pre_releases};
+use super::version::{Error, Version, compare_prereleases};
 
 /// A range of versions.
 #[derive(Clone, Debug)]
 pub struct Range {
-    /// At least one of these must hold.
-    alternatives: Vec<Vec<Bound>>,
+    /// A version is in the range if it meets all constraints of at least one alternative.
+    alternatives: Vec<Vec<Constraint>>,
 }
 
 #[derive(Clone, Debug)]
-struct Bound {
-    relation: Relation,
+struct Constraint {
+    operator: Operator,
     version: Version,
     precision: Precision,
 }
 
-/// The numbers of a bound that are set.
+/// Which numbers of a constraint are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Precision {
     Any,
@@ -32,7 +32,7 @@ enum Precision {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
+enum Operator {
     Equal,
     Unequal,
     Greater,
@@ -43,26 +43,26 @@ enum Relation {
     Caret,
 }
 
-const RELATIONS: &[(&str, Relation)] = &[
-    ("!=", Relation::Unequal),
-    (">=", Relation::AtLeast),
-    ("=>", Relation::AtLeast),
-    ("<=", Relation::AtMost),
-    ("=<", Relation::AtMost),
-    ("~>", Relation::Tilde),
-    ("=", Relation::Equal),
-    (">", Relation::Greater),
-    ("<", Relation::Less),
-    ("~", Relation::Tilde),
-    ("^", Relation::Caret),
-    ("", Relation::Equal),
+const OPERATORS: &[(&str, Operator)] = &[
+    ("!=", Operator::Unequal),
+    (">=", Operator::AtLeast),
+    ("=>", Operator::AtLeast),
+    ("<=", Operator::AtMost),
+    ("=<", Operator::AtMost),
+    ("~>", Operator::Tilde),
+    ("=", Operator::Equal),
+    (">", Operator::Greater),
+    ("<", Operator::Less),
+    ("~", Operator::Tilde),
+    ("^", Operator::Caret),
+    ("", Operator::Equal),
 ];
 
 impl Range {
     /// Parses a range or version. An empty text is invalid.
     pub fn parse(text: &str) -> Result<Range, Error> {
         let rewritten = rewrite_hyphens(text);
-        let alternatives = rewritten.split("||").map(alternative);
+        let alternatives = rewritten.split("||").map(parse_alternative);
         Ok(Range {
             alternatives: alternatives.collect::<Result<_, _>>()?,
         })
@@ -70,9 +70,10 @@ impl Range {
 
     /// Whether a version is in the range.
     pub fn admits(&self, version: &Version) -> bool {
-        self.alternatives.iter().any(|bounds| {
-            let names_one = bounds.iter().any(|it| it.version.is_pre_release());
-            (names_one || !version.is_pre_release()) && bounds.iter().all(|it| it.holds(version))
+        self.alternatives.iter().any(|constraints| {
+            let has_prerelease = constraints.iter().any(|it| it.version.is_prerelease());
+            (has_prerelease || !version.is_prerelease())
+                && constraints.iter().all(|it| it.is_met_by(version))
         })
     }
 
@@ -106,6 +107,7 @@ fn rewrite_hyphens(text: &str) -> String {
     out + rest
 }
 
+/// Parses `a - b`: both versions, and the rest of the text.
 fn hyphen_range(text: &str) -> Option<(&str, &str, &str)> {
     let (low, rest) = partial_version(skip_space(text))?;
     let rest = skip_space(at_least_one_space(rest)?).strip_prefix('-')?;
@@ -126,12 +128,12 @@ fn at_least_one_space(text: &str) -> Option<&str> {
     text.strip_prefix(is_space)
 }
 
-/// A version in a range, where letters and stars may replace numbers.
+/// A version in a range, in which numbers may be missing, or replaced by `x` or `*`.
 struct PartialVersion<'t> {
     text: &'t str,
     numbers: Vec<&'t str>,
-    /// With its leading `-`.
-    pre_release: &'t str,
+    /// The pre-release with its `-`; empty if there is none.
+    prerelease: &'t str,
 }
 
 /// The longest partial version at the beginning of a text, and the rest.
@@ -155,24 +157,24 @@ fn partial_version(text: &str) -> Option<(PartialVersion<'_>, &str)> {
     if numbers.is_empty() {
         return None;
     }
-    let (pre_release, rest) = suffix(rest, '-');
+    let (prerelease, rest) = suffix(rest, '-');
     let (_, rest) = suffix(rest, '+');
     let text = text.get(..text.len() - rest.len())?;
     let version = PartialVersion {
         text,
         numbers,
-        pre_release,
+        prerelease,
     };
     Some((version, rest))
 }
 
 /// A sign and the dotted identifiers after it; empty if there are none.
 fn suffix(text: &str, sign: char) -> (&str, &str) {
-    let is_word = |it: char| it.is_ascii_alphanumeric() || it == '-';
+    let is_identifier = |it: char| it.is_ascii_alphanumeric() || it == '-';
     let mut end = 0;
     let mut rest = text.strip_prefix(sign);
     while let Some(from) = rest {
-        let length = from.find(|it| !is_word(it)).unwrap_or(from.len());
+        let length = from.find(|it| !is_identifier(it)).unwrap_or(from.len());
         if length == 0 {
             break;
         }
@@ -183,16 +185,17 @@ fn suffix(text: &str, sign: char) -> (&str, &str) {
     text.split_at(end)
 }
 
-fn alternative(text: &str) -> Result<Vec<Bound>, Error> {
+/// Parses constraints that must all be met.
+fn parse_alternative(text: &str) -> Result<Vec<Constraint>, Error> {
     let improper = || Error::new(format!("improper constraint: {text}"));
-    let mut bounds = Vec::new();
+    let mut constraints = Vec::new();
     let mut rest = skip_space(text);
     loop {
-        let sign = RELATIONS.iter().find(|it| rest.starts_with(it.0));
-        let (sign, relation) = *sign.ok_or_else(improper)?;
+        let found = OPERATORS.iter().find(|it| rest.starts_with(it.0));
+        let (sign, operator) = *found.ok_or_else(improper)?;
         let after = skip_space(rest.strip_prefix(sign).unwrap_or(rest));
         let (version, after) = partial_version(after).ok_or_else(improper)?;
-        bounds.push((relation, version));
+        constraints.push((operator, version));
         rest = skip_space(after);
         if rest.is_empty() {
             break;
@@ -203,52 +206,52 @@ fn alternative(text: &str) -> Result<Vec<Bound>, Error> {
             None => return Err(improper()),
         };
     }
-    let bounds = bounds.into_iter();
-    bounds
-        .map(|(relation, version)| Bound::new(relation, &version))
+    let constraints = constraints.into_iter();
+    constraints
+        .map(|(operator, version)| Constraint::new(operator, &version))
         .collect()
 }
 
-impl Bound {
-    fn new(relation: Relation, partial: &PartialVersion<'_>) -> Result<Bound, Error> {
-        let is_given = |at: usize| {
+impl Constraint {
+    fn new(operator: Operator, partial: &PartialVersion<'_>) -> Result<Constraint, Error> {
+        let number = |at: usize| {
             let number = partial.numbers.get(at);
             number.filter(|it| !matches!(**it, "x" | "X" | "*"))
         };
-        let pre_release = partial.pre_release;
-        let (text, precision) = match (is_given(0), is_given(1), is_given(2)) {
-            (None, _, _) => (format!("0.0.0{pre_release}"), Precision::Any),
-            (Some(major), None, _) => (format!("{major}.0.0{pre_release}"), Precision::Major),
+        let prerelease = partial.prerelease;
+        let (text, precision) = match (number(0), number(1), number(2)) {
+            (None, _, _) => (format!("0.0.0{prerelease}"), Precision::Any),
+            (Some(major), None, _) => (format!("{major}.0.0{prerelease}"), Precision::Major),
             (Some(major), Some(minor), None) => {
-                (format!("{major}.{minor}.0{pre_release}"), Precision::Minor)
+                (format!("{major}.{minor}.0{prerelease}"), Precision::Minor)
             }
             _ => (partial.text.to_string(), Precision::Full),
         };
-        Ok(Bound {
-            relation,
+        Ok(Constraint {
+            operator,
             version: Version::parse(&text).map_err(|_| Error::new("constraint parser error"))?,
             precision,
         })
     }
 
-    fn holds(&self, version: &Version) -> bool {
+    fn is_met_by(&self, version: &Version) -> bool {
         let bound = &self.version;
         let is_full = self.precision == Precision::Full;
-        match self.relation {
-            Relation::Equal if is_full => version == bound,
-            Relation::Equal | Relation::Tilde => self.tilde(version),
-            Relation::Unequal => self.is_unequal(version),
-            Relation::Greater => self.is_below(version),
-            Relation::Less => version < bound,
-            Relation::AtLeast => version >= bound,
-            Relation::AtMost if is_full => version <= bound,
-            Relation::AtMost => {
+        match self.operator {
+            Operator::Equal if is_full => version == bound,
+            Operator::Equal | Operator::Tilde => self.tilde(version),
+            Operator::Unequal => self.is_unequal(version),
+            Operator::Greater => self.is_exceeded_by(version),
+            Operator::Less => version < bound,
+            Operator::AtLeast => version >= bound,
+            Operator::AtMost if is_full => version <= bound,
+            Operator::AtMost => {
                 let minor_counts = self.precision != Precision::Major;
                 version.major() < bound.major()
                     || version.major() == bound.major()
                         && (version.minor() <= bound.minor() || !minor_counts)
             }
-            Relation::Caret => self.caret(version),
+            Operator::Caret => self.caret(version),
         }
     }
 
@@ -261,14 +264,14 @@ impl Bound {
             _ if version.minor() != bound.minor() => true,
             // For `!=1.2.x`, only a pre-release is compared further.
             Precision::Minor => {
-                compare_pre_releases(version.pre_release(), bound.pre_release()) != Ordering::Equal
+                compare_prereleases(version.prerelease(), bound.prerelease()) != Ordering::Equal
             }
             Precision::Any => version.patch() != bound.patch() || version != bound,
         }
     }
 
-    /// Whether the bound, with all numbers that it leaves open, is below the version.
-    fn is_below(&self, version: &Version) -> bool {
+    /// Whether the version is greater than every version that the constraint names: `1.3.0` for `>1.2`, but not `1.2.9`.
+    fn is_exceeded_by(&self, version: &Version) -> bool {
         let bound = &self.version;
         match version.major().cmp(&bound.major()) {
             _ if self.precision == Precision::Full => version > bound,
@@ -281,7 +284,7 @@ impl Bound {
         }
     }
 
-    /// The same major and, if set, minor version. `~0.0.0` admits any version.
+    /// The same major version and, if it is set, the same minor version. `~0.0.0` admits any version.
     fn tilde(&self, version: &Version) -> bool {
         let bound = &self.version;
         if version < bound {

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Version {
     /// Major, minor and patch.
     pub(super) numbers: [u64; 3],
-    pre_release: String,
+    prerelease: String,
     metadata: String,
     original: String,
 }
@@ -38,7 +38,7 @@ impl Version {
         let plain = text.strip_prefix('v').unwrap_or(text);
         let core_end = plain.find(['-', '+']).unwrap_or(plain.len());
         let (core, suffix) = plain.split_at(core_end);
-        let (pre_release, metadata) = split_suffix(suffix).ok_or_else(invalid)?;
+        let (prerelease, metadata) = split_suffix(suffix).ok_or_else(invalid)?;
         let parts: Vec<&str> = core.split('.').collect();
         let is_number =
             |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -54,12 +54,12 @@ impl Version {
             })?;
         }
         let is_padded = |part: &str| part.len() > 1 && part.starts_with('0') && is_number(&part);
-        if pre_release.split('.').any(is_padded) {
+        if prerelease.split('.').any(is_padded) {
             return Err(Error::new("version segment starts with 0"));
         }
         Ok(Version {
             numbers,
-            pre_release: pre_release.to_string(),
+            prerelease: prerelease.to_string(),
             metadata: metadata.to_string(),
             original: text.to_string(),
         })
@@ -86,8 +86,8 @@ impl Version {
     }
 
     /// The pre-release after `-`; empty for a release.
-    pub fn pre_release(&self) -> &str {
-        &self.pre_release
+    pub fn prerelease(&self) -> &str {
+        &self.prerelease
     }
 
     /// The metadata after `+`.
@@ -96,14 +96,14 @@ impl Version {
     }
 
     /// Whether it is a pre-release.
-    pub fn is_pre_release(&self) -> bool {
-        !self.pre_release.is_empty()
+    pub fn is_prerelease(&self) -> bool {
+        !self.prerelease.is_empty()
     }
 
     /// The next patch version, or the release if this is a pre-release.
     pub fn next_patch(&self) -> Version {
         let [major, minor, patch] = self.numbers;
-        let step = u64::from(!self.is_pre_release());
+        let step = u64::from(!self.is_prerelease());
         self.release([major, minor, patch.wrapping_add(step)])
     }
 
@@ -126,7 +126,7 @@ impl Version {
         };
         Version {
             numbers,
-            pre_release: String::new(),
+            prerelease: String::new(),
             metadata: String::new(),
             original: format!("{prefix}{major}.{minor}.{patch}"),
         }
@@ -138,7 +138,7 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [major, minor, patch] = self.numbers;
         write!(f, "{major}.{minor}.{patch}")?;
-        for (sign, part) in [('-', &self.pre_release), ('+', &self.metadata)] {
+        for (sign, part) in [('-', &self.prerelease), ('+', &self.metadata)] {
             if !part.is_empty() {
                 write!(f, "{sign}{part}")?;
             }
@@ -150,8 +150,8 @@ impl fmt::Display for Version {
 impl Ord for Version {
     fn cmp(&self, other: &Version) -> Ordering {
         let numbers = self.numbers.cmp(&other.numbers);
-        numbers.then_with(|| match (self.is_pre_release(), other.is_pre_release()) {
-            (true, true) => compare_pre_releases(&self.pre_release, &other.pre_release),
+        numbers.then_with(|| match (self.is_prerelease(), other.is_prerelease()) {
+            (true, true) => compare_prereleases(&self.prerelease, &other.prerelease),
             (ours, theirs) => theirs.cmp(&ours),
         })
     }
@@ -179,19 +179,19 @@ pub fn is_exact(text: &str) -> bool {
 
 /// Splits the suffix into pre-release and metadata; `None` if it is invalid.
 fn split_suffix(suffix: &str) -> Option<(&str, &str)> {
-    let (pre_release, metadata) = match suffix.split_once('+') {
+    let (prerelease, metadata) = match suffix.split_once('+') {
         Some((before, metadata)) => (before, Some(metadata)),
         None => (suffix, None),
     };
-    let pre_release = match pre_release {
+    let prerelease = match prerelease {
         "" => None,
         text => Some(text.strip_prefix('-')?),
     };
-    let is_sound = [pre_release, metadata]
+    let is_valid = [prerelease, metadata]
         .into_iter()
         .flatten()
         .all(are_identifiers);
-    is_sound.then_some((pre_release.unwrap_or(""), metadata.unwrap_or("")))
+    is_valid.then_some((prerelease.unwrap_or(""), metadata.unwrap_or("")))
 }
 
 fn are_identifiers(text: &str) -> bool {
@@ -200,13 +200,13 @@ fn are_identifiers(text: &str) -> bool {
         .all(|part| !part.is_empty() && part.bytes().all(is_allowed))
 }
 
-/// Compares part by part: a missing part comes first, numbers come before words.
-pub(super) fn compare_pre_releases(ours: &str, theirs: &str) -> Ordering {
+/// Compares identifier by identifier: a missing one comes first, numbers come before other identifiers (SemVer 2.0, item 11).
+pub(super) fn compare_prereleases(ours: &str, theirs: &str) -> Ordering {
     let (mut ours, mut theirs) = (ours.split('.'), theirs.split('.'));
     loop {
         let order = match (ours.next(), theirs.next()) {
             (None, None) => return Ordering::Equal,
-            (a, b) => compare_parts(a.unwrap_or(""), b.unwrap_or("")),
+            (a, b) => compare_identifiers(a.unwrap_or(""), b.unwrap_or("")),
         };
         if order != Ordering::Equal {
             return order;
@@ -214,14 +214,15 @@ pub(super) fn compare_pre_releases(ours: &str, theirs: &str) -> Ordering {
     }
 }
 
-fn compare_parts(ours: &str, theirs: &str) -> Ordering {
+/// Compares identifiers of pre-releases.
+fn compare_identifiers(ours: &str, theirs: &str) -> Ordering {
     if ours == theirs {
         return Ordering::Equal;
     }
     if ours.is_empty() || theirs.is_empty() {
         return ours.len().cmp(&theirs.len());
     }
-    // A number that exceeds 64 bits counts as a word.
+    // A number that exceeds 64 bits counts as text.
     match (ours.parse::<u64>(), theirs.parse::<u64>()) {
         (Err(_), Err(_)) => ours.cmp(theirs),
         (Ok(_), Err(_)) => Ordering::Less,

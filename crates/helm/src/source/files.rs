@@ -1,4 +1,4 @@
-//! The files of a chart in Helm's order: that of a walk for a folder, and the packed order for an archive.
+//! The files of a chart in Helm's order: for a folder that of `filepath.Walk`, for an archive that of its entries.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub fn folder_files(files: &dyn Files, folder: &TreePath) -> Result<Vec<ChartFil
         .iter()
         .map(|(path, bytes)| chart_file(path.as_str(), bytes.clone()))
         .collect();
-    // A walk sorts by names in a folder, so `a/x` comes before `a-b`.
+    // `filepath.Walk` sorts the names within a folder, so `a/x` comes before `a-b`.
     found.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
     Ok(found)
 }

@@ -11,12 +11,12 @@ use crate::HelmVersion;
 use crate::error::{HelmError, Warnings};
 use crate::go::yaml::{YamlError, parse};
 
-/// The maximum depth of nested charts, because each level of archives needs memory.
+/// The maximum depth of nested charts. Each level of archives is unpacked in memory.
 const DEPTH_MAX: usize = 32;
 
-/// Loads a chart from its files. `location` is its path, for spans.
+/// Loads a chart from its files (Helm, `LoadFiles`). `location` is its path, for spans.
 ///
-/// Errors: Helm's error for a chart that it cannot load; too deeply nested charts.
+/// Errors: Helm's message for a chart that it cannot load; charts that are nested too deeply.
 pub fn load(
     files: Vec<ChartFile>,
     location: &TreePath,
@@ -30,7 +30,7 @@ pub fn load(
     loader.chart(files, location, 0)
 }
 
-/// Helm 4 checks `apiVersion` first.
+/// Rejects an unknown `apiVersion` before the chart is loaded, as Helm 4 does in `LoadDir`.
 fn detect_version(files: &[ChartFile], location: &TreePath) -> Result<(), HelmError> {
     let Some(file) = files.iter().find(|it| it.name == "Chart.yaml") else {
         return Err(HelmError::new(format!(
@@ -61,10 +61,10 @@ impl Loader<'_> {
         depth: usize,
     ) -> Result<LoadedChart, HelmError> {
         if depth > DEPTH_MAX {
-            let words = format!("charts are nested deeper than {DEPTH_MAX} levels");
-            return Err(HelmError::new(words));
+            let message = format!("charts are nested deeper than {DEPTH_MAX} levels");
+            return Err(HelmError::new(message));
         }
-        let mut chart = LoadedChart::at(location);
+        let mut chart = LoadedChart::empty(location);
         let mut has_metadata = self.read_metadata(&files, location, &mut chart)?;
         let mut subcharts: BTreeMap<String, Vec<ChartFile>> = BTreeMap::new();
         for file in files {
@@ -88,10 +88,10 @@ impl Loader<'_> {
                 name if name.starts_with("templates/") => chart.templates.push(file),
                 name if name.starts_with("charts/") && !name.ends_with(".prov") => {
                     let name = name.strip_prefix("charts/").unwrap_or(name).to_string();
-                    let first = name.split('/').next().unwrap_or("").to_string();
+                    let subchart = name.split('/').next().unwrap_or("").to_string();
                     let data = file.data;
                     subcharts
-                        .entry(first)
+                        .entry(subchart)
                         .or_default()
                         .push(ChartFile { name, data });
                 }
@@ -105,22 +105,12 @@ impl Loader<'_> {
             .metadata
             .validate(self.version)
             .map_err(HelmError::new)?;
-        for (name, files) in subcharts {
-            if name.starts_with(['_', '.']) {
-                continue;
-            }
-            let subchart = self.subchart(&name, files, &chart.metadata.name, location, depth);
-            let unpacking = |error: HelmError| {
-                error.within(&format!(
-                    "error unpacking subchart {name} in {}",
-                    chart.metadata.name
-                ))
-            };
-            chart.dependencies.push(subchart.map_err(unpacking)?);
-        }
+        let parent = &chart.metadata.name;
+        chart.dependencies = self.subcharts(subcharts, parent, location, depth)?;
         Ok(chart)
     }
 
+    /// Reads `Chart.yaml`; returns whether there is one.
     fn read_metadata(
         &self,
         files: &[ChartFile],
@@ -140,21 +130,22 @@ impl Loader<'_> {
         Ok(found)
     }
 
+    /// Reads `requirements.yaml`, or checks `requirements.lock`: the files of a chart with `apiVersion: v1`.
     fn read_requirements(
         &mut self,
         file: &ChartFile,
         location: &TreePath,
         metadata: &mut Metadata,
     ) -> Result<(), HelmError> {
-        let is_old = metadata.api_version == "v1";
+        let is_v1 = metadata.api_version == "v1";
         if file.name == "requirements.lock" {
             self.check_lock(file, location)?;
-            if !is_old {
+            if !is_v1 {
                 self.warnings.push("Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend migrating to Chart.lock.".to_string());
             }
             return Ok(());
         }
-        if !is_old {
+        if !is_v1 {
             self.warnings.push("Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating dependencies to Chart.yaml.".to_string());
         }
         let read = parse(&file.data, &location.child(&file.name))
@@ -162,13 +153,33 @@ impl Loader<'_> {
         read.map_err(|error| cannot_load(&file.name, error))
     }
 
-    /// Checks a lock. Its content is not used, but Helm rejects a chart with an invalid one.
+    /// Checks a lock. Its content is not used, but Helm rejects a chart whose lock it cannot decode.
     fn check_lock(&self, file: &ChartFile, location: &TreePath) -> Result<(), HelmError> {
         let checked = parse(&file.data, &location.child(&file.name))
             .and_then(|node| super::metadata::check_lock(node.as_ref(), self.version));
         checked.map_err(|error| cannot_load(&file.name, error))
     }
 
+    /// Loads the subcharts of a chart, in the order of their names in `charts/`.
+    fn subcharts(
+        &mut self,
+        files: BTreeMap<String, Vec<ChartFile>>,
+        parent: &str,
+        location: &TreePath,
+        depth: usize,
+    ) -> Result<Vec<LoadedChart>, HelmError> {
+        let is_chart = |name: &str| !name.starts_with(['_', '.']);
+        let files = files.into_iter().filter(|it| is_chart(&it.0));
+        let subcharts = files.map(|(name, files)| {
+            let subchart = self.subchart(&name, files, parent, location, depth);
+            subchart.map_err(|error| {
+                error.within(&format!("error unpacking subchart {name} in {parent}"))
+            })
+        });
+        subcharts.collect()
+    }
+
+    /// Loads a subchart from its files below `charts/`: a folder, or an archive as a single file.
     fn subchart(
         &mut self,
         name: &str,
@@ -188,14 +199,14 @@ impl Loader<'_> {
             let files = archive_files(&file.data, location.as_str())?;
             return self.chart(files, &location, depth + 1);
         }
-        let inner = files.into_iter().filter_map(|file| {
-            let (_, inner) = file.name.split_once('/')?;
+        let files = files.into_iter().filter_map(|file| {
+            let (_, name) = file.name.split_once('/')?;
             Some(ChartFile {
-                name: inner.to_string(),
+                name: name.to_string(),
                 data: Arc::clone(&file.data),
             })
         });
-        self.chart(inner.collect(), &location, depth + 1)
+        self.chart(files.collect(), &location, depth + 1)
     }
 }
 

@@ -5,7 +5,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::HelmVersion;
 use crate::go::decode::{Field, Shape, Struct, decode};
+use crate::go::path;
 use crate::go::strconv;
+use crate::go::unicode::is_space;
 use crate::go::yaml::YamlError;
 
 /// The fields of `Chart.yaml`. Missing fields are empty.
@@ -29,26 +31,26 @@ pub struct Metadata {
     pub icon: String,
     /// `apiVersion` of `Chart.yaml`: `v1` or `v2`.
     pub api_version: String,
-    /// Not used; kept for templates that print it.
+    /// Helm does not use this field, but templates can print it.
     pub condition: String,
-    /// Not used; kept for templates that print it.
+    /// Helm does not use this field, but templates can print it.
     pub tags: String,
     /// The version of the application that the chart installs.
     pub app_version: String,
     /// Whether the chart is deprecated.
     pub deprecated: bool,
-    /// Free text for other programs.
+    /// Keys and values for other programs, sorted by key.
     pub annotations: Vec<(String, String)>,
     /// The supported versions of Kubernetes.
     pub kube_version: String,
-    /// The charts that it depends on.
+    /// The required subcharts, in the order of the file.
     pub dependencies: Vec<Dependency>,
     /// `application`, `library`, or empty.
     pub chart_type: String,
-    /// The index of a null in the lists of maintainers or dependencies.
+    /// The index of the first null in `maintainers` or `dependencies`, which is an error only in validation.
     null_maintainer: Option<usize>,
     null_dependency: Option<usize>,
-    /// Whether the field exists, possibly as an empty list.
+    /// Whether `dependencies` exists, possibly as an empty list.
     lists_dependencies: bool,
 }
 
@@ -76,7 +78,7 @@ pub struct Dependency {
     pub condition: String,
     /// Names under `tags` in the values that enable or disable it.
     pub tags: Vec<String>,
-    /// The value in the file; Helm computes it.
+    /// The value in the file. Helm overwrites it by the result of condition and tags.
     pub enabled: bool,
     /// Values of the child that are imported into the parent.
     pub import_values: Vec<Json>,
@@ -187,10 +189,10 @@ const LOCK: Struct = Struct {
 /// Checks that a lock can be decoded. Errors: Go's message.
 pub(crate) fn check_lock(node: Option<&Node>, version: HelmVersion) -> Result<(), YamlError> {
     let decoded = decode(node, &LOCK, "chart.Lock").map(|_| ());
-    decoded.map_err(|error| in_version(error, version))
+    decoded.map_err(|error| with_go_types(error, version))
 }
 
-fn in_version(error: YamlError, version: HelmVersion) -> YamlError {
+fn with_go_types(error: YamlError, version: HelmVersion) -> YamlError {
     YamlError {
         message: version.go_types(&error.message),
         ..error
@@ -207,7 +209,7 @@ impl Metadata {
         version: HelmVersion,
     ) -> Result<(), YamlError> {
         let decoded = decode(node, &METADATA, "chart.Metadata");
-        let decoded = decoded.map_err(|error| in_version(error, version))?;
+        let decoded = decoded.map_err(|error| with_go_types(error, version))?;
         for (key, value) in decoded {
             self.set(&key, value);
         }
@@ -237,6 +239,7 @@ impl Metadata {
         *field = into_text(value);
     }
 
+    /// Sets a field that is not a string.
     fn set_other(&mut self, key: &str, value: Json) {
         match (key, value) {
             ("sources", value) => self.sources = into_texts(value),
@@ -262,10 +265,10 @@ impl Metadata {
 }
 
 impl Metadata {
-    /// Removes unprintable characters, and validates required fields. Errors: Helm's message.
+    /// Removes unprintable characters, and validates the fields (Helm, `Metadata.Validate`). Errors: Helm's message.
     pub(crate) fn validate(&mut self, version: HelmVersion) -> Result<(), String> {
         self.sanitize();
-        let invalid = |words: String| Err(format!("validation: chart.metadata.{words}"));
+        let invalid = |message: String| Err(format!("validation: chart.metadata.{message}"));
         if self.api_version.is_empty() {
             return invalid("apiVersion is required".to_string());
         }
@@ -275,7 +278,7 @@ impl Metadata {
         if version == HelmVersion::V4 && matches!(&*self.name, "." | "..") {
             return invalid(format!("name {} is not allowed", quoted(&self.name)));
         }
-        if self.name != base_name(&self.name) {
+        if self.name.as_bytes() != path::base(self.name.as_bytes()) {
             return invalid(format!("name {} is invalid", quoted(&self.name)));
         }
         if self.version.is_empty() {
@@ -288,8 +291,8 @@ impl Metadata {
             return invalid("type must be application or library".to_string());
         }
         if self.null_maintainer.is_some() {
-            let words = "validation: maintainers must not contain empty or null nodes";
-            return Err(words.to_string());
+            let message = "validation: maintainers must not contain empty or null nodes";
+            return Err(message.to_string());
         }
         self.validate_dependencies()
     }
@@ -298,11 +301,11 @@ impl Metadata {
         let mut names = std::collections::BTreeSet::new();
         for (at, dependency) in self.dependencies.iter().enumerate() {
             if self.null_dependency == Some(at) {
-                let words = "validation: dependencies must not contain empty or null nodes";
-                return Err(words.to_string());
+                let message = "validation: dependencies must not contain empty or null nodes";
+                return Err(message.to_string());
             }
-            let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
-            if !dependency.alias.chars().all(is_plain) {
+            let is_allowed = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
+            if !dependency.alias.chars().all(is_allowed) {
                 return Err(format!(
                     "validation: dependency {} has disallowed characters in the alias",
                     quoted(&dependency.name)
@@ -353,38 +356,26 @@ impl Metadata {
     }
 }
 
-/// Replaces white space by blanks, and removes unprintable characters.
+/// Replaces white space by spaces, and removes unprintable characters (Helm, `sanitizeString`).
 fn sanitize(text: &mut String) {
-    let is_plain = |it: u8| matches!(it, b' '..=b'~');
-    if text.bytes().all(is_plain) {
+    let is_unchanged = |it: u8| matches!(it, b' '..=b'~');
+    if text.bytes().all(is_unchanged) {
         return;
     }
-    let kept = text.chars().filter_map(|c| match c {
-        c if is_go_space(c) => Some(' '),
+    let sanitized = text.chars().filter_map(|c| match c {
+        c if is_space(c) => Some(' '),
         c if strconv::is_print(c) => Some(c),
         _ => None,
     });
-    *text = kept.collect();
+    *text = sanitized.collect();
 }
 
-fn is_go_space(c: char) -> bool {
-    c.is_whitespace()
-}
-
-fn base_name(path: &str) -> &str {
-    match path.trim_end_matches('/') {
-        "" if path.is_empty() => ".",
-        "" => "/",
-        path => path.rsplit('/').next().unwrap_or(path),
-    }
-}
-
-/// Go's `%q`, for printable texts.
+/// A text in the format `%q`.
 fn quoted(text: &str) -> String {
     strconv::quote(text.as_bytes())
 }
 
-/// Whether it is a version for Masterminds/semver: one to three numbers, with an optional `v`.
+/// Whether Masterminds/semver accepts it as a version: one to three numbers, with an optional `v`.
 fn is_version(text: &str) -> bool {
     crate::chart::Version::parse(text).is_ok()
 }

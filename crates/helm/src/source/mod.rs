@@ -1,4 +1,4 @@
-//! Charts as loaded by Helm: metadata, values, templates and subcharts from the files of a folder or archive.
+//! Loads charts as Helm does: metadata, values, templates and subcharts from the files of a folder or archive.
 
 mod files;
 mod load;
@@ -22,7 +22,7 @@ pub struct LoadedChart {
     pub metadata: Metadata,
     /// `values.yaml`; numbers are float64.
     pub values: Map<String, Json>,
-    /// The bytes of `values.yaml`, if the chart has one, for the lines of values.
+    /// The bytes of `values.yaml`, if the chart has one, to locate values in it.
     pub values_source: Option<Arc<[u8]>>,
     /// The bytes of `values.schema.json`, if the chart has one.
     pub schema: Option<Arc<[u8]>>,
@@ -46,7 +46,7 @@ pub struct ChartFile {
 }
 
 impl LoadedChart {
-    fn at(location: &TreePath) -> LoadedChart {
+    fn empty(location: &TreePath) -> LoadedChart {
         LoadedChart {
             metadata: Metadata::default(),
             values: Map::new(),
@@ -59,7 +59,7 @@ impl LoadedChart {
         }
     }
 
-    /// The chart's own values as JSON, for error messages and oracles.
+    /// The defaults of the chart as JSON, for messages, and for tests that compare them with Helm.
     pub fn values_text(&self) -> String {
         serde_json::to_string(&self.values).unwrap_or_default()
     }

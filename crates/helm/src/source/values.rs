@@ -1,4 +1,4 @@
-//! Values files.
+//! Parsing and merging of values files.
 
 use pleach_yaml::tree::TreePath;
 use serde_json::{Map, Value as Json};
@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json};
 use crate::HelmVersion;
 use crate::go::yaml::{YamlError, parse_map};
 
-/// Parses a values file. Helm 3 reads its first document, Helm 4 merges all.
+/// Parses a values file (Helm, `LoadValues`). Helm 3 reads its first document, Helm 4 merges all.
 ///
-/// Errors: Helm's words.
+/// Errors: Helm's message.
 pub(crate) fn parse_values(
     bytes: &[u8],
     path: &TreePath,
@@ -37,7 +37,7 @@ pub(crate) fn parse_values(
     Ok(values)
 }
 
-/// Splits a text at `---` lines, like the `YAMLReader` of Kubernetes. A `---` before the first document belongs to it.
+/// Splits a text at `---` lines, like `YAMLReader` of `k8s.io/apimachinery`. A `---` before the first document belongs to it.
 fn split_documents(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     let (mut documents, mut start, mut at) = (Vec::new(), 0, 0);
     for line in bytes.split_inclusive(|it| *it == b'\n') {
@@ -45,8 +45,8 @@ fn split_documents(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
         if let Some(rest) = line.strip_prefix(b"---") {
             let rest = rest.trim_ascii();
             if !rest.is_empty() && !rest.starts_with(b"#") {
-                let shown = String::from_utf8_lossy(rest);
-                return Err(format!("invalid Yaml document separator: {shown}"));
+                let rest = String::from_utf8_lossy(rest);
+                return Err(format!("invalid Yaml document separator: {rest}"));
             }
             if at > start {
                 documents.push(bytes.get(start..at).unwrap_or_default());
@@ -61,7 +61,7 @@ fn split_documents(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     Ok(documents)
 }
 
-/// Merges one map over another: maps in both are merged, everything else is replaced, including nulls.
+/// Merges one map over another (Helm, `MergeMaps`): maps in both are merged, everything else is replaced, including nulls.
 pub(crate) fn merge_maps(base: &mut Map<String, Json>, over: Map<String, Json>) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_map_has_gos_words() {
-        let words = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}";
-        assert_eq!(parsed("- a\n", HelmVersion::V3), words);
+    fn a_document_that_is_not_a_map_has_the_message_of_go() {
+        let message = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}";
+        assert_eq!(parsed("- a\n", HelmVersion::V3), message);
         assert_eq!(
             parsed("- a\n", HelmVersion::V4),
-            format!("cannot unmarshal yaml document: {words}")
+            format!("cannot unmarshal yaml document: {message}")
         );
         assert_eq!(
             parsed("a: {b: c\n", HelmVersion::V3),

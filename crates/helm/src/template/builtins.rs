@@ -29,6 +29,7 @@ const ONE: Signature = Signature::fixed(&[Type::Reflected]);
 const TWO: Signature = Signature::fixed(&[Type::Reflected, Type::Reflected]);
 const SOME: Signature = Signature::variadic(&[Type::Reflected, Type::Reflected]);
 
+/// The functions of Go's `text/template`.
 pub(super) const GO: &[Function] = &[
     special("and", SOME, Callable::And),
     special("call", SOME, Callable::Call),
@@ -140,7 +141,8 @@ fn out_of_range(kind: &str) -> FunctionError {
     format!("reflect: {kind} index out of range").into()
 }
 
-fn index_within(index: &Value, most: usize) -> Result<usize, FunctionError> {
+/// An index from 0 to `max`, inclusive (Go, `indexArg`).
+fn index_within(index: &Value, max: usize) -> Result<usize, FunctionError> {
     let number = match index {
         Value::Int(_, number) => *number,
         Value::Uint(_, number) => number.cast_signed(),
@@ -150,10 +152,11 @@ fn index_within(index: &Value, most: usize) -> Result<usize, FunctionError> {
             return Err(format!("cannot index slice/array with type {ty}").into());
         }
     };
-    let at = usize::try_from(number).ok().filter(|it| *it <= most);
+    let at = usize::try_from(number).ok().filter(|it| *it <= max);
     at.ok_or_else(|| format!("index out of range: {number}").into())
 }
 
+/// The value of a map's key, or the zero value.
 fn key(map: &Map, index: &Value) -> Returned {
     let ty = match map.ty().underlying() {
         Type::Map(ty) => *ty,
@@ -209,7 +212,7 @@ fn slice(values: &[Value], _: &[bool]) -> Returned {
     })
 }
 
-/// The arguments as text, as printed by templates.
+/// The arguments as text, as printed by templates (Go, `evalArgs`).
 fn joined(arguments: Arguments<'_>) -> Vec<u8> {
     match arguments.0 {
         [Value::String(text)] => text.to_vec(),

@@ -4,37 +4,37 @@ use std::cmp::Ordering;
 
 use super::FunctionError;
 use super::function::Returned;
-use super::program::shown;
-use crate::fmt::sprintf;
+use crate::fmt::{format_value, sprintf};
 use crate::value::Value;
 
+/// The kinds that Go can compare (`basicKind`).
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Basic {
+enum BasicKind {
     Bool,
     Complex,
     Int,
     Uint,
     Float,
-    Text,
+    String,
     /// Maps, lists, structs, nil.
     Other,
 }
 
-fn basic(value: &Value) -> Basic {
+fn basic_kind(value: &Value) -> BasicKind {
     match value {
-        Value::Bool(_) => Basic::Bool,
-        Value::Complex(..) => Basic::Complex,
-        Value::Int(..) => Basic::Int,
-        Value::Uint(..) => Basic::Uint,
-        Value::Float(_) => Basic::Float,
-        Value::String(_) => Basic::Text,
-        _ => Basic::Other,
+        Value::Bool(_) => BasicKind::Bool,
+        Value::Complex(..) => BasicKind::Complex,
+        Value::Int(..) => BasicKind::Int,
+        Value::Uint(..) => BasicKind::Uint,
+        Value::Float(_) => BasicKind::Float,
+        Value::String(_) => BasicKind::String,
+        _ => BasicKind::Other,
     }
 }
 
 const BAD_TYPE: &str = "invalid type for comparison";
 
-fn incompatible(a: &Value, b: &Value) -> FunctionError {
+fn incompatible_types(a: &Value, b: &Value) -> FunctionError {
     let (a, b) = (a.type_name(), b.type_name());
     format!("incompatible types for comparison: {a} and {b}").into()
 }
@@ -63,15 +63,15 @@ fn equal(a: &Value, b: &Value) -> Result<bool, FunctionError> {
         (Value::Int(_, a), Value::Uint(_, b)) | (Value::Uint(_, b), Value::Int(_, a)) => {
             u64::try_from(*a) == Ok(*b)
         }
-        _ if basic(a) != basic(b) => match (a, b) {
+        _ if basic_kind(a) != basic_kind(b) => match (a, b) {
             (Value::Nil, _) | (_, Value::Nil) => false,
-            _ => return Err(incompatible(a, b)),
+            _ => return Err(incompatible_types(a, b)),
         },
         _ => return equal_others(a, b),
     })
 }
 
-/// Equality of values other than basic types: nil, pointers and structs.
+/// Equality of values without a basic kind: nil, pointers and structs.
 fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     let text = |value: &Value| {
         let text = sprintf(b"%s", std::slice::from_ref(value));
@@ -80,12 +80,12 @@ fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     let is_plain_nil = |value: &Value| matches!(value, Value::Nil);
     if a.kind() != b.kind() && !is_plain_nil(a) && !is_plain_nil(b) {
         let (a_type, b_type) = (a.type_name(), b.type_name());
-        let words = format!(
+        let message = format!(
             "non-comparable types {}: {a_type}, {b_type}: {}",
             text(a),
-            shown(b)
+            format_value(b)
         );
-        return Err(words.into());
+        return Err(message.into());
     }
     if a.is_nil() || b.is_nil() {
         return Ok(a.is_nil() == b.is_nil());
@@ -123,8 +123,10 @@ fn order(values: &[Value]) -> Result<Option<Ordering>, FunctionError> {
         (Value::Float(a), Value::Float(b)) => return Ok(a.partial_cmp(b)),
         (Value::Int(_, a), Value::Uint(_, b)) => i128::from(*a).cmp(&i128::from(*b)),
         (Value::Uint(_, a), Value::Int(_, b)) => i128::from(*a).cmp(&i128::from(*b)),
-        _ if basic(a) == Basic::Other || basic(b) == Basic::Other => return Err(BAD_TYPE.into()),
-        _ if basic(a) != basic(b) => return Err(incompatible(a, b)),
+        _ if basic_kind(a) == BasicKind::Other || basic_kind(b) == BasicKind::Other => {
+            return Err(BAD_TYPE.into());
+        }
+        _ if basic_kind(a) != basic_kind(b) => return Err(incompatible_types(a, b)),
         _ => return Err(BAD_TYPE.into()),
     };
     Ok(Some(ordering))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::function::{Callable, Function, Signature};
 use super::literal::Literal;
 use super::program::{Location, LocationId, Op, Source, Target, Template};
-use super::syntax::{Command, Operand, Pipe, Term};
+use super::syntax::{Command, Operand, Pipeline, Term};
 use crate::value::{Str, Type};
 
-/// A template that is being compiled.
+/// The compilation unit of a template: its code so far, and the open blocks and scopes.
 pub(super) struct Unit {
     pub(super) name: Str,
     /// Its name in parse errors; `None` for the text itself.
@@ -20,12 +20,12 @@ pub(super) struct Unit {
     pub(super) action_line: Option<usize>,
     pub(super) blocks: Vec<Block>,
     pub(super) range_depth: usize,
-    /// The variables that are defined for Go's parser, including those of earlier branches.
-    pub(super) known: Vec<String>,
-    /// The variables at run time, and their slots.
+    /// The variables that are defined for Go's parser (`Tree.vars`), including those of earlier branches.
+    pub(super) declared: Vec<String>,
+    /// The variables in scope at run time, and their slots.
     scope: Vec<(String, u32)>,
     slots: u32,
-    most_slots: u32,
+    max_slots: u32,
     code: Vec<Op>,
 }
 
@@ -39,9 +39,9 @@ pub(super) enum BlockKind {
 /// An open `if`, `with` or `range`.
 pub(super) struct Block {
     pub(super) kind: BlockKind,
-    /// The jump over the body.
+    /// The instruction that jumps over the body.
     pub(super) to_else: Target,
-    /// The head of the loop.
+    /// The first instruction of each iteration of a `range`.
     pub(super) head: Target,
     /// The slot of the saved dot.
     pub(super) saved_dot: u32,
@@ -50,20 +50,20 @@ pub(super) struct Block {
     pub(super) is_chained: bool,
     /// The number of variables before the body.
     pub(super) body_scope: usize,
-    /// The jumps to the end.
+    /// The instructions that jump to the end.
     to_end: Vec<Target>,
     scope: usize,
-    known: usize,
+    declared: usize,
     slots: u32,
 }
 
-/// The parameter that an argument is checked against.
+/// What an argument is checked against.
 #[derive(Clone, Copy)]
 enum Parameter {
     Typed(&'static Type),
-    /// The argument with an index of a method that is looked up at run time.
-    OfMethod(u32),
-    /// The value whose fields are accessed.
+    /// The parameter with an index, of a method that is looked up at run time.
+    Method(u32),
+    /// Nothing: the value is a receiver, whose fields are accessed.
     Receiver,
 }
 
@@ -77,10 +77,10 @@ impl Unit {
             action_line: None,
             blocks: Vec::new(),
             range_depth: 0,
-            known: vec!["$".to_string()],
+            declared: vec!["$".to_string()],
             scope: vec![("$".to_string(), 0)],
             slots: 1,
-            most_slots: 1,
+            max_slots: 1,
             code: Vec::new(),
         }
     }
@@ -90,7 +90,7 @@ impl Unit {
             name: self.name,
             source: source.clone(),
             code: self.code,
-            variables: self.most_slots as usize,
+            variables: self.max_slots as usize,
             is_blank: self.is_blank,
         }
     }
@@ -104,8 +104,8 @@ impl Unit {
         index(self.code.len())
     }
 
-    /// Sets the target of a jump to the next instruction.
-    fn land(&mut self, jump: Target) {
+    /// Sets the target of a jump to the next instruction that is emitted.
+    fn patch(&mut self, jump: Target) {
         let here = self.here();
         if let Some(
             Op::Jump(target)
@@ -124,7 +124,7 @@ impl Unit {
     pub(super) fn new_slot(&mut self) -> u32 {
         let slot = self.slots;
         self.slots += 1;
-        self.most_slots = self.most_slots.max(self.slots);
+        self.max_slots = self.max_slots.max(self.slots);
         slot
     }
 
@@ -143,7 +143,7 @@ impl Unit {
             body_scope: 0,
             to_end: Vec::new(),
             scope: self.scope.len(),
-            known: self.known.len(),
+            declared: self.declared.len(),
             slots: self.slots,
         }
     }
@@ -171,7 +171,7 @@ impl Unit {
             let jump = self.emit(Op::Jump(0));
             block.to_end.push(jump);
         }
-        self.land(block.to_else);
+        self.patch(block.to_else);
         self.scope.truncate(block.body_scope);
         block.in_else = true;
         self.blocks.push(block);
@@ -184,24 +184,24 @@ impl Unit {
         };
         if !block.in_else {
             self.end_body(&mut block);
-            self.land(block.to_else);
+            self.patch(block.to_else);
         }
         for jump in block.to_end {
-            self.land(jump);
+            self.patch(jump);
         }
         self.scope.truncate(block.scope);
-        self.known.truncate(block.known);
+        self.declared.truncate(block.declared);
         self.slots = block.slots;
         block.is_chained
     }
 
     /// `break` or `continue` of the innermost loop.
     pub(super) fn leave_loop(&mut self, breaks: bool) {
-        let around = self
+        let enclosing = self
             .blocks
             .iter()
             .rposition(|it| it.is_range() && !it.in_else);
-        let head = around
+        let head = enclosing
             .and_then(|it| self.blocks.get(it))
             .map_or(0, |it| it.head);
         if !breaks {
@@ -210,7 +210,7 @@ impl Unit {
         }
         self.emit(Op::Leave);
         let jump = self.emit(Op::Jump(0));
-        if let Some(block) = around.and_then(|it| self.blocks.get_mut(it)) {
+        if let Some(block) = enclosing.and_then(|it| self.blocks.get_mut(it)) {
             block.to_end.push(jump);
         }
     }
@@ -220,38 +220,38 @@ impl Unit {
         source: &mut Source,
         at: u32,
         name: Str,
-        pipe: Option<&Pipe>,
+        pipeline: Option<&Pipeline>,
     ) {
         self.is_blank = false;
         let location = source.location(at, |out| {
             out.push_str("{{template ");
             out.push_str(&super::program::quoted(&name));
-            if let Some(pipe) = pipe {
+            if let Some(pipeline) = pipeline {
                 out.push(' ');
-                pipe.write(out);
+                pipeline.write(out);
             }
             out.push_str("}}");
         });
         let name = source.path(&[name]);
         self.emit(Op::FindTemplate { name, location });
-        match pipe {
-            Some(pipe) => _ = self.pipe(source, pipe),
-            None => _ = self.emit(Op::Nothing),
+        match pipeline {
+            Some(pipeline) => _ = self.pipeline(source, pipeline),
+            None => _ = self.emit(Op::Nil),
         }
         self.emit(Op::Template { name });
     }
 
     /// Compiles a pipeline, which leaves its value on the stack. Returns the slots of its variables.
-    pub(super) fn pipe(&mut self, source: &mut Source, pipe: &Pipe) -> Vec<u32> {
-        let location = source.pipe_location(pipe);
+    pub(super) fn pipeline(&mut self, source: &mut Source, pipeline: &Pipeline) -> Vec<u32> {
+        let location = source.pipeline_location(pipeline);
         self.emit(Op::At(location));
-        for (index, command) in pipe.commands.iter().enumerate() {
+        for (index, command) in pipeline.commands.iter().enumerate() {
             self.command(source, command, index > 0);
             self.emit(Op::Unbox);
         }
         let mut slots = Vec::new();
-        for name in &pipe.variables {
-            let slot = match pipe.assigns {
+        for name in &pipeline.variables {
+            let slot = match pipeline.assigns {
                 true => self.resolve(name),
                 false => {
                     let slot = self.new_slot();
@@ -261,7 +261,7 @@ impl Unit {
             };
             match slot {
                 Some(slot) => {
-                    self.emit(match pipe.assigns {
+                    self.emit(match pipeline.assigns {
                         true => Op::Assign(slot),
                         false => Op::Declare(slot),
                     });
@@ -279,13 +279,14 @@ impl Unit {
     }
 
     fn undefined(&mut self, source: &mut Source, name: &str) {
-        let words = source.path(&[format!("undefined variable: {name}").into()]);
-        self.emit(Op::Fail(words));
+        let message = source.path(&[format!("undefined variable: {name}").into()]);
+        self.emit(Op::Fail(message));
     }
 
-    fn fail(&mut self, source: &mut Source, words: String) {
-        let words = source.path(&[words.into()]);
-        self.emit(Op::Fail(words));
+    /// Emits a failure with a message, because Go reports such errors when it executes the template.
+    fn fail(&mut self, source: &mut Source, message: String) {
+        let message = source.path(&[message.into()]);
+        self.emit(Op::Fail(message));
     }
 
     fn command(&mut self, source: &mut Source, command: &Command, piped: bool) {
@@ -310,11 +311,11 @@ impl Unit {
                 let node = source.command_location(command);
                 self.function(source, first, *function, arguments, piped, node);
             }
-            Term::Pipe(pipe) => {
+            Term::Pipeline(pipeline) => {
                 if is_call {
                     self.not_a_function(source, first);
                 }
-                self.pipe(source, pipe);
+                self.pipeline(source, pipeline);
             }
             Term::Dot | Term::Literal(..) => {
                 let location = source.operand_location(first);
@@ -330,10 +331,11 @@ impl Unit {
         }
     }
 
+    /// Emits the failure of a value that is called like a function.
     fn not_a_function(&mut self, source: &mut Source, operand: &Operand) {
-        let mut words = "can't give argument to non-function ".to_string();
-        operand.write(&mut words);
-        self.fail(source, words);
+        let mut message = "can't give argument to non-function ".to_string();
+        operand.write(&mut message);
+        self.fail(source, message);
     }
 
     fn literal(&mut self, source: &mut Source, literal: &Literal) {
@@ -342,7 +344,7 @@ impl Unit {
                 let literal = source.literal(literal);
                 self.emit(Op::Literal(literal));
             }
-            Err(words) => self.fail(source, words),
+            Err(message) => self.fail(source, message),
         }
     }
 
@@ -371,11 +373,11 @@ impl Unit {
         let Some((name, receiver)) = path.split_last() else {
             return;
         };
-        let walked = if is_call { receiver } else { path };
+        let fields = if is_call { receiver } else { path };
         match &operand.term {
             Term::Variable(variable, _) => match self.resolve(variable) {
-                Some(variable) if !walked.is_empty() => {
-                    let path = source.path(walked);
+                Some(variable) if !fields.is_empty() => {
+                    let path = source.path(fields);
                     self.emit(Op::VariableFields {
                         variable,
                         path,
@@ -386,14 +388,14 @@ impl Unit {
             },
             Term::Chain(inner, _) => {
                 self.receiver(source, operand, inner);
-                if !walked.is_empty() {
-                    let path = source.path(walked);
+                if !fields.is_empty() {
+                    let path = source.path(fields);
                     self.emit(Op::Fields { path, location });
                 }
             }
-            _ if walked.is_empty() => _ = self.emit(Op::Dot),
+            _ if fields.is_empty() => _ = self.emit(Op::Dot),
             _ => {
-                let path = source.path(walked);
+                let path = source.path(fields);
                 self.emit(Op::DotFields { path, location });
             }
         }
@@ -405,9 +407,9 @@ impl Unit {
 
     fn receiver(&mut self, source: &mut Source, chain: &Operand, inner: &Operand) {
         if let Term::Literal(Literal::Nil, _) = inner.term {
-            let mut words = "indirection through explicit nil in ".to_string();
-            chain.write(&mut words);
-            return self.fail(source, words);
+            let mut message = "indirection through explicit nil in ".to_string();
+            chain.write(&mut message);
+            return self.fail(source, message);
         }
         self.argument(source, inner, Parameter::Receiver);
     }
@@ -428,14 +430,14 @@ impl Unit {
             past: 0,
         });
         for (argument, at) in arguments.iter().zip(0..) {
-            self.argument(source, argument, Parameter::OfMethod(at));
+            self.argument(source, argument, Parameter::Method(at));
         }
         self.emit(Op::CallMethod {
             arguments: count,
             piped,
             location,
         });
-        self.land(lookup);
+        self.patch(lookup);
     }
 
     fn function(
@@ -449,9 +451,10 @@ impl Unit {
     ) {
         let location = source.operand_location(operand);
         self.emit(Op::At(location));
-        if let Some(words) = wrong_count(function.name, &function.signature, arguments.len(), piped)
+        if let Some(message) =
+            argument_count_error(function.name, &function.signature, arguments.len(), piped)
         {
-            return self.fail(source, words);
+            return self.fail(source, message);
         }
         if let Callable::And | Callable::Or = function.call {
             return self.short_circuit(source, function, arguments, piped);
@@ -485,7 +488,7 @@ impl Unit {
         });
     }
 
-    /// Compiles `and` and `or`, which only evaluate the required arguments.
+    /// Compiles `and` and `or`, which do not evaluate the arguments after the decisive one.
     fn short_circuit(
         &mut self,
         source: &mut Source,
@@ -505,25 +508,26 @@ impl Unit {
         }
         if !piped {
             for jump in jumps {
-                self.land(jump);
+                self.patch(jump);
             }
             return;
         }
-        // The value of the pipeline is on top if no argument was decisive, otherwise below the argument.
+        // Without a jump, the value of the pipeline is on top and is the result. After a jump, it is below the result and is
+        // dropped.
         let end = self.emit(Op::Jump(0));
         for jump in jumps {
-            self.land(jump);
+            self.patch(jump);
         }
         self.emit(Op::Nip);
-        self.land(end);
+        self.patch(end);
     }
 
     fn argument(&mut self, source: &mut Source, operand: &Operand, parameter: Parameter) {
         match &operand.term {
-            Term::Literal(literal, shown) => {
+            Term::Literal(literal, text) => {
                 let location = source.operand_location(operand);
                 self.emit(Op::At(location));
-                return self.literal_argument(source, literal, shown, parameter);
+                return self.literal_argument(source, literal, text, parameter);
             }
             Term::Field(_) | Term::Chain(..) => self.fields(source, operand, &[], false),
             Term::Variable(_, path) if !path.is_empty() => {
@@ -537,7 +541,7 @@ impl Unit {
                     Term::Function(function) => {
                         self.function(source, operand, *function, &[], false, location);
                     }
-                    Term::Pipe(pipe) => _ = self.pipe(source, pipe),
+                    Term::Pipeline(pipeline) => _ = self.pipeline(source, pipeline),
                     _ => _ = self.emit(Op::Dot),
                 }
             }
@@ -545,7 +549,7 @@ impl Unit {
         match parameter {
             Parameter::Typed(Type::Any | Type::Reflected) | Parameter::Receiver => {}
             Parameter::Typed(ty) => _ = self.emit(Op::Check(ty)),
-            Parameter::OfMethod(at) => _ = self.emit(Op::MethodCheck(at)),
+            Parameter::Method(at) => _ = self.emit(Op::MethodCheck(at)),
         }
     }
 
@@ -553,30 +557,30 @@ impl Unit {
         &mut self,
         source: &mut Source,
         literal: &Literal,
-        shown: &str,
+        text: &str,
         parameter: Parameter,
     ) {
         let ty = match parameter {
             Parameter::Typed(ty) => ty,
-            Parameter::OfMethod(at) => {
+            Parameter::Method(at) => {
                 let literal = source.literal(literal);
                 self.emit(Op::MethodLiteral(literal, at));
                 return;
             }
             Parameter::Receiver => &Type::Any,
         };
-        match literal.for_type(ty, shown) {
+        match literal.for_type(ty, text) {
             Ok(_) => {
                 let literal = source.literal(literal);
                 self.emit(Op::TypedLiteral(literal, ty));
             }
-            Err(words) => self.fail(source, words),
+            Err(message) => self.fail(source, message),
         }
     }
 }
 
-/// Go's message for a wrong number of arguments.
-pub(super) fn wrong_count(
+/// Go's message for a wrong number of arguments; `None` if the number is right.
+pub(super) fn argument_count_error(
     name: &str,
     signature: &Signature,
     arguments: usize,
@@ -622,8 +626,8 @@ impl Source {
         index(self.locations.len() - 1)
     }
 
-    pub(super) fn pipe_location(&mut self, pipe: &Pipe) -> LocationId {
-        self.location(pipe.at, |out| pipe.write(out))
+    pub(super) fn pipeline_location(&mut self, pipeline: &Pipeline) -> LocationId {
+        self.location(pipeline.at, |out| pipeline.write(out))
     }
 
     fn command_location(&mut self, command: &Command) -> LocationId {

@@ -7,12 +7,12 @@ use crate::value::Value;
 const VALUE_BYTES_MAX: usize = 16 << 20;
 /// The maximum depth of such a value.
 const DEPTH_MAX: usize = 1_000;
-/// The size of a part when a text is split.
+/// The charged size of each part when a text is split.
 const PART_BYTES: usize = 64;
-/// The size of a value in addition to its text.
+/// The charged size of a value in addition to its text.
 const VALUE_BYTES: usize = 16;
 
-/// Functions that read all levels of a value.
+/// Functions that read a value with everything in it.
 const READS_ALL: [&str; 30] = [
     "toJson",
     "mustToJson",
@@ -46,13 +46,13 @@ const READS_ALL: [&str; 30] = [
     "without",
 ];
 
-/// Charges a call. An error if the budget is exhausted, or a value is too large or too deep for a function that reads all levels.
+/// Charges a call. Errors: the budget is exhausted, or a value is too large or too deep for a function that reads it completely.
 pub(super) fn charge(budget: &mut Budget, name: &str, arguments: &[Value]) -> Result<(), String> {
-    budget.charge(time(name, arguments))?;
+    budget.charge(time_cost(name, arguments))?;
     for value in arguments {
         let bytes = match READS_ALL.contains(&name) {
-            true => weight(value)?,
-            false => shallow(value),
+            true => deep_size(value)?,
+            false => shallow_size(value),
         };
         budget.charge(bytes)?;
     }
@@ -60,7 +60,7 @@ pub(super) fn charge(budget: &mut Budget, name: &str, arguments: &[Value]) -> Re
 }
 
 /// The additional cost of slow functions.
-fn time(name: &str, arguments: &[Value]) -> usize {
+fn time_cost(name: &str, arguments: &[Value]) -> usize {
     let items = || match arguments.first() {
         Some(Value::List(list)) => list.len(),
         _ => 0,
@@ -79,14 +79,14 @@ fn time(name: &str, arguments: &[Value]) -> usize {
         | "genSignedCert"
         | "genSignedCertWithKey" => 512 << 10,
         "uniq" | "mustUniq" => items().saturating_mul(items()) / VALUE_BYTES,
-        _ if name.contains("egex") => pattern(arguments),
-        "splitList" => parts(arguments).saturating_mul(PART_BYTES),
+        _ if name.contains("egex") => pattern_cost(arguments),
+        "splitList" => part_count(arguments).saturating_mul(PART_BYTES),
         _ => 0,
     }
 }
 
 /// The cost of a pattern, which repetitions multiply.
-fn pattern(arguments: &[Value]) -> usize {
+fn pattern_cost(arguments: &[Value]) -> usize {
     let Some(Value::String(text)) = arguments.first() else {
         return 0;
     };
@@ -99,7 +99,7 @@ fn pattern(arguments: &[Value]) -> usize {
 }
 
 /// The number of parts that a text is split into.
-fn parts(arguments: &[Value]) -> usize {
+fn part_count(arguments: &[Value]) -> usize {
     match arguments {
         [Value::String(separator), Value::String(text), ..] if !separator.is_empty() => {
             let occurrences = text.windows(separator.len());
@@ -110,7 +110,8 @@ fn parts(arguments: &[Value]) -> usize {
     }
 }
 
-fn shallow(value: &Value) -> usize {
+/// The size of a value without the content of its items.
+fn shallow_size(value: &Value) -> usize {
     match value {
         Value::String(text) | Value::Bytes(text) => text.len(),
         Value::List(list) => list.len().saturating_mul(VALUE_BYTES),
@@ -118,12 +119,12 @@ fn shallow(value: &Value) -> usize {
     }
 }
 
-/// The size of a value, where shared parts count each time.
-fn weight(value: &Value) -> Result<usize, String> {
+/// The size of a value with everything in it. Shared values count each time. Errors: the value is too large or too deep.
+fn deep_size(value: &Value) -> Result<usize, String> {
     let mut open = vec![(value.clone(), 0)];
     let mut bytes = 0_usize;
     while let Some((value, depth)) = open.pop() {
-        bytes = bytes.saturating_add(shallow(&value).max(VALUE_BYTES));
+        bytes = bytes.saturating_add(shallow_size(&value).max(VALUE_BYTES));
         // The queue is not longer than the number of counted values, so its memory is limited, too.
         if bytes.saturating_add(open.len().saturating_mul(VALUE_BYTES)) > VALUE_BYTES_MAX {
             return Err(format!(
@@ -155,7 +156,7 @@ fn weight(value: &Value) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use super::time_cost;
     use crate::template::limits::Limits;
 
     #[test]
@@ -168,7 +169,7 @@ mod tests {
             ("genSignedCert", 100),
             ("regexReplaceAll", 5_000),
         ] {
-            assert!(time(function, &[]) * calls < limit, "{function}");
+            assert!(time_cost(function, &[]) * calls < limit, "{function}");
         }
     }
 }

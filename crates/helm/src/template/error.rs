@@ -107,7 +107,7 @@ impl fmt::Display for FunctionError {
                 f.write_str(message)
             }
             FunctionError::Template(error) => error.fmt(f),
-            FunctionError::Wrapped(words, error) => write!(f, "{words}: {error}"),
+            FunctionError::Wrapped(prefix, error) => write!(f, "{prefix}: {error}"),
         }
     }
 }

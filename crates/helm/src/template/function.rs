@@ -204,8 +204,8 @@ impl FunctionError {
 
     /// The error with a prefix.
     #[must_use]
-    pub fn within(self, words: impl Into<String>) -> FunctionError {
-        FunctionError::Wrapped(words.into(), Box::new(self))
+    pub fn within(self, prefix: impl Into<String>) -> FunctionError {
+        FunctionError::Wrapped(prefix.into(), Box::new(self))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `range`: iteration over values.
 
-use super::exec::describe;
 use super::slot::Slot;
+use crate::fmt::format_value;
 use crate::value::{IntType, List, Str, Type, UintType, Value};
 
 /// A loop and its state.
@@ -21,14 +21,14 @@ enum Items {
 }
 
 impl Loop {
-    /// A loop over a value; `None` if it is empty. With two variables, iterating over a number is an error.
+    /// A loop over a value; `None` if it is empty. With two variables (`two`), iterating over a number is an error.
     ///
-    /// Errors: Go's words.
+    /// Errors: Go's message.
     pub(super) fn new(value: Value, dot: Slot, two: bool) -> Result<Option<Loop>, String> {
         let number = |count: Option<usize>| match two {
             true => Err(format!(
                 "can't use {} to iterate over more than one variable",
-                describe(&value)
+                format_value(&value)
             )),
             false => Ok(count.unwrap_or(0)),
         };
@@ -45,7 +45,7 @@ impl Loop {
                 Items::Map(map.snapshot().into_iter(), ty)
             }
             Value::Nil => return Ok(None),
-            _ => return Err(format!("range can't iterate over {}", describe(&value))),
+            _ => return Err(format!("range can't iterate over {}", format_value(&value))),
         };
         let is_empty = match &items {
             Items::List(_, count) | Items::Int(_, count) | Items::Uint(_, count) => *count == 0,

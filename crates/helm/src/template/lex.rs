@@ -1,4 +1,4 @@
-//! The lexer of templates.
+//! The lexer of templates (Go, `parse/lex.go`).
 
 use crate::go::strconv;
 use crate::go::unicode::{is_digit, is_letter};
@@ -186,7 +186,7 @@ impl<'t> Lexer<'t> {
         self.start = self.position;
     }
 
-    /// Counts lines up to a position.
+    /// Advances the current line to that of a position.
     fn count_lines(&mut self, position: usize) {
         let passed = self.text.get(self.counted..position).unwrap_or(&[]);
         self.line += memchr::memchr_iter(b'\n', passed).count();
@@ -343,8 +343,8 @@ impl<'t> Lexer<'t> {
             },
             '!'..='~' => self.token(Kind::Char),
             letter => {
-                let shown = code_point(letter);
-                self.fail(format!("unrecognized character in action: {shown}"))
+                let code_point = code_point(letter);
+                self.fail(format!("unrecognized character in action: {code_point}"))
             }
         }
     }
@@ -370,11 +370,11 @@ impl<'t> Lexer<'t> {
         Some(letter)
     }
 
-    /// Reads space, after the first blank.
+    /// Reads white space, after the first character.
     fn space(&mut self) -> Option<Token> {
-        let blanks = self.rest();
-        self.position += blanks.iter().take_while(|it| is_space(**it)).count();
-        // The last blank may be part of a right delimiter with a trim marker.
+        let rest = self.rest();
+        self.position += rest.iter().take_while(|it| is_space(**it)).count();
+        // The last space may belong to a right delimiter with a trim marker: ` -}}`.
         self.position -= 1;
         if let Some(true) = self.right_delimiter_here() {
             return match self.position > self.start {
@@ -465,14 +465,14 @@ impl<'t> Lexer<'t> {
     }
 
     fn number(&mut self) -> Option<Token> {
-        let mut good = self.scan_number();
+        let mut is_valid = self.scan_number();
         let mut kind = Kind::Number;
-        if good && matches!(self.rest().first(), Some(b'+' | b'-')) {
+        if is_valid && matches!(self.rest().first(), Some(b'+' | b'-')) {
             kind = Kind::Complex;
-            let read = self.scan_number();
-            good = read && self.text.get(self.position - 1) == Some(&b'i');
+            let is_number = self.scan_number();
+            is_valid = is_number && self.text.get(self.position - 1) == Some(&b'i');
         }
-        if good {
+        if is_valid {
             return self.token(kind);
         }
         let text = self.text.get(self.start..self.position).unwrap_or(&[]);
@@ -489,6 +489,7 @@ impl<'t> Lexer<'t> {
         while self.accept(valid) {}
     }
 
+    /// Consumes a number; false if a letter or digit follows it.
     fn scan_number(&mut self) -> bool {
         const DECIMAL: &[u8] = b"0123456789_";
         const HEXADECIMAL: &[u8] = b"0123456789abcdefABCDEF_";

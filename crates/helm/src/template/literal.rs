@@ -1,4 +1,4 @@
-//! Constants: numbers, characters and quoted texts.
+//! Constants in templates: numbers, characters and quoted strings.
 
 use crate::go::strconv;
 use crate::value::{IntType, Str, Type, UintType, Value};
@@ -26,14 +26,14 @@ pub(super) struct Number {
 impl Number {
     pub(super) fn from_char(text: &[u8]) -> Result<Number, String> {
         let inner = text.get(1..).unwrap_or(&[]);
-        let (unit, rest) = unquote_unit(inner, b'\'').ok_or("invalid syntax")?;
+        let (unit, rest) = unquote_char(inner, b'\'').ok_or("invalid syntax")?;
         let text = String::from_utf8_lossy(text).into_owned();
         if rest != b"'" {
             return Err(format!("malformed character constant: {text}"));
         }
         let code = match unit {
-            Unit::Byte(byte) => u32::from(byte),
-            Unit::Char(letter) => u32::from(letter),
+            Unquoted::Byte(byte) => u32::from(byte),
+            Unquoted::Char(letter) => u32::from(letter),
         };
         Ok(Number {
             text,
@@ -140,8 +140,8 @@ fn exact_uint(float: f64) -> Option<u64> {
 }
 
 impl Literal {
-    /// The value for a parameter of a type, or Go's message. `shown` is the constant as written.
-    pub(super) fn for_type(&self, ty: &'static Type, shown: &str) -> Result<Value, String> {
+    /// The value for a parameter of a type, or Go's message. `text` is the constant as written.
+    pub(super) fn for_type(&self, ty: &'static Type, text: &str) -> Result<Value, String> {
         if let Literal::Nil = self {
             return match ty.accepts_nil() {
                 true => Ok(Value::zero(ty)),
@@ -151,27 +151,27 @@ impl Literal {
         match (ty.underlying(), self) {
             (Type::Any | Type::Reflected, _) => self.ideal(),
             (Type::Bool, Literal::Bool(value)) => Ok(Value::Bool(*value)),
-            (Type::Bool, _) => Err(format!("expected bool; found {shown}")),
+            (Type::Bool, _) => Err(format!("expected bool; found {text}")),
             (Type::String, Literal::Text(text)) => Ok(Value::String(text.clone())),
-            (Type::String, _) => Err(format!("expected string; found {shown}")),
+            (Type::String, _) => Err(format!("expected string; found {text}")),
             (Type::Int(kind), Literal::Number(Number { int: Some(int), .. })) => {
                 Ok(Value::Int(as_kind(*kind, ty), *int))
             }
-            (Type::Int(_), _) => Err(format!("expected integer; found {shown}")),
+            (Type::Int(_), _) => Err(format!("expected integer; found {text}")),
             (
                 Type::Uint(kind),
                 Literal::Number(Number {
                     uint: Some(uint), ..
                 }),
-            ) => Ok(Value::Uint(*kind, cut(*kind, *uint))),
-            (Type::Uint(_), _) => Err(format!("expected unsigned integer; found {shown}")),
+            ) => Ok(Value::Uint(*kind, truncate(*kind, *uint))),
+            (Type::Uint(_), _) => Err(format!("expected unsigned integer; found {text}")),
             (
                 Type::Float64,
                 Literal::Number(Number {
                     float: Some(float), ..
                 }),
             ) => Ok(Value::Float(*float)),
-            (Type::Float64, _) => Err(format!("expected float; found {shown}")),
+            (Type::Float64, _) => Err(format!("expected float; found {text}")),
             (
                 Type::Complex128,
                 Literal::Number(Number {
@@ -179,8 +179,8 @@ impl Literal {
                     ..
                 }),
             ) => Ok(Value::Complex(*real, *imaginary)),
-            (Type::Complex128, _) => Err(format!("expected complex; found {shown}")),
-            _ => Err(format!("can't handle {shown} for arg of type {ty}")),
+            (Type::Complex128, _) => Err(format!("expected complex; found {text}")),
+            _ => Err(format!("can't handle {text} for arg of type {ty}")),
         }
     }
 
@@ -195,6 +195,7 @@ impl Literal {
     }
 }
 
+/// The integer type, with its name if it has one.
 fn as_kind(kind: IntType, ty: &'static Type) -> IntType {
     match ty.named() {
         Some(named) => IntType::Named(named),
@@ -203,7 +204,7 @@ fn as_kind(kind: IntType, ty: &'static Type) -> IntType {
 }
 
 /// An integer truncated to the bits of its type.
-fn cut(kind: UintType, value: u64) -> u64 {
+fn truncate(kind: UintType, value: u64) -> u64 {
     match kind {
         UintType::Uint8 => value & 0xff,
         UintType::Uint16 => value & 0xffff,
@@ -226,10 +227,10 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(inner.len());
     let mut rest = inner;
     while !rest.is_empty() {
-        let (unit, after) = unquote_unit(rest, b'"')?;
+        let (unit, after) = unquote_char(rest, b'"')?;
         match unit {
-            Unit::Byte(byte) => out.push(byte),
-            Unit::Char(letter) => {
+            Unquoted::Byte(byte) => out.push(byte),
+            Unquoted::Char(letter) => {
                 out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
@@ -238,13 +239,13 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The character that one character or escape represents.
-enum Unit {
+/// What one character or escape in quotes represents.
+enum Unquoted {
     Byte(u8),
     Char(char),
 }
 
-fn unquote_unit(text: &[u8], quote: u8) -> Option<(Unit, &[u8])> {
+fn unquote_char(text: &[u8], quote: u8) -> Option<(Unquoted, &[u8])> {
     let (first, rest) = text.split_first()?;
     if *first == quote {
         return None;
@@ -256,10 +257,10 @@ fn unquote_unit(text: &[u8], quote: u8) -> Option<(Unit, &[u8])> {
             .next()
             .and_then(|it| it.valid().chars().next());
         let letter = letter.map_or((char::REPLACEMENT_CHARACTER, 1), |it| (it, it.len_utf8()));
-        return Some((Unit::Char(letter.0), text.get(letter.1..)?));
+        return Some((Unquoted::Char(letter.0), text.get(letter.1..)?));
     }
     if *first != b'\\' {
-        return Some((Unit::Byte(*first), rest));
+        return Some((Unquoted::Byte(*first), rest));
     }
     let (escape, rest) = rest.split_first()?;
     let byte = match escape {
@@ -274,23 +275,23 @@ fn unquote_unit(text: &[u8], quote: u8) -> Option<(Unit, &[u8])> {
         b'\'' | b'"' if *escape == quote => quote,
         b'x' => {
             let (code, rest) = digits(rest, 2, 16)?;
-            return Some((Unit::Byte(u8::try_from(code).ok()?), rest));
+            return Some((Unquoted::Byte(u8::try_from(code).ok()?), rest));
         }
         b'u' => {
             let (code, rest) = digits(rest, 4, 16)?;
-            return Some((Unit::Char(char::from_u32(code)?), rest));
+            return Some((Unquoted::Char(char::from_u32(code)?), rest));
         }
         b'U' => {
             let (code, rest) = digits(rest, 8, 16)?;
-            return Some((Unit::Char(char::from_u32(code)?), rest));
+            return Some((Unquoted::Char(char::from_u32(code)?), rest));
         }
         b'0'..=b'7' => {
             let (code, rest) = digits(text.get(1..)?, 3, 8)?;
-            return Some((Unit::Byte(u8::try_from(code).ok()?), rest));
+            return Some((Unquoted::Byte(u8::try_from(code).ok()?), rest));
         }
         _ => return None,
     };
-    Some((Unit::Byte(byte), rest))
+    Some((Unquoted::Byte(byte), rest))
 }
 
 fn digits(text: &[u8], count: usize, radix: u32) -> Option<(u32, &[u8])> {

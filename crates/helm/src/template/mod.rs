@@ -30,7 +30,7 @@ pub use limits::{Limits, MAX_INCLUDES, MAX_TEMPLATE_DEPTH};
 pub use parse::MAX_PARENTHESES;
 pub(crate) use reads::{GLOBAL, Path, ReadInput, reads};
 pub use render::{MissingKey, RenderError, Renderer, Templates};
-pub use trace::{Entry, Piece};
+pub use trace::{Entry, Segment};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-//! The parser: compiles tokens to code. Control structures are in a list of open blocks; only parentheses are parsed recursively,
-//! up to a limit.
+//! The parser: compiles tokens to code. Control structures are kept in a list of open blocks; only parentheses are parsed
+//! recursively, up to a limit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use super::compile::{Block, BlockKind, Unit};
 use super::lex::{Kind, Lexer, Token};
 use super::literal::{Literal, Number, unquote};
 use super::program::{Op, Source, Template, quoted};
-use super::syntax::{Command, Operand, Pipe, Term};
+use super::syntax::{Command, Operand, Pipeline, Term};
 use super::{Functions, ParseError};
 use crate::value::Str;
 
 /// The maximum depth of parentheses. Go allows 10,000.
 pub const MAX_PARENTHESES: usize = 100;
 
-/// Parses a text into the templates that it defines, and last its own under `name`.
+/// Parses a text into the templates that it defines, followed by its own with the given name.
 ///
 /// Errors: the first one, with Go's message.
 pub(super) fn parse(
@@ -119,20 +119,20 @@ impl Parser<'_> {
     }
 
     fn unexpected<T>(&self, token: Token, context: &str) -> Parsed<T> {
-        let shown = self.lexer.describe(token);
+        let description = self.lexer.describe(token);
         if token.kind != Kind::Error {
-            return Err(self.error(format!("unexpected {shown} in {context}")));
+            return Err(self.error(format!("unexpected {description} in {context}")));
         }
         let started = self.unit.action_line.filter(|it| *it != token.line);
         let extra = started.map_or(String::new(), |line| {
-            let words = if shown.ends_with(" action") {
+            let in_action = if description.ends_with(" action") {
                 ""
             } else {
                 " in action"
             };
-            format!("{words} started at {}:{line}", self.source.name)
+            format!("{in_action} started at {}:{line}", self.source.name)
         });
-        Err(self.error(format!("{shown}{extra}")))
+        Err(self.error(format!("{description}{extra}")))
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
@@ -184,7 +184,7 @@ impl Parser<'_> {
             Kind::With => return self.branch(BlockKind::With),
             Kind::Range => return self.range(),
             Kind::Block => return self.block(),
-            Kind::Else => self.otherwise()?,
+            Kind::Else => self.else_action()?,
             Kind::End => self.end()?,
             Kind::Break => self.leave_loop("{{break}}", true)?,
             Kind::Continue => self.leave_loop("{{continue}}", false)?,
@@ -199,11 +199,11 @@ impl Parser<'_> {
     }
 
     fn print(&mut self) -> Parsed<()> {
-        let pipe = self.pipeline("command", Kind::RightDelimiter)?;
+        let pipeline = self.pipeline("command", Kind::RightDelimiter)?;
         self.unit.is_blank = false;
-        self.unit.pipe(&mut self.source, &pipe);
-        if pipe.variables.is_empty() {
-            let location = self.source.pipe_location(&pipe);
+        self.unit.pipeline(&mut self.source, &pipeline);
+        if pipeline.variables.is_empty() {
+            let location = self.source.pipeline_location(&pipeline);
             self.unit.emit(Op::Print(location));
         } else {
             self.unit.emit(Op::Pop);
@@ -219,8 +219,8 @@ impl Parser<'_> {
         };
         self.unit.is_blank = false;
         let mut block = self.unit.open(kind);
-        let pipe = self.pipeline(context, Kind::RightDelimiter)?;
-        self.unit.pipe(&mut self.source, &pipe);
+        let pipeline = self.pipeline(context, Kind::RightDelimiter)?;
+        self.unit.pipeline(&mut self.source, &pipeline);
         if kind == BlockKind::With {
             block.saved_dot = self.unit.new_slot();
             block.to_else = self.unit.emit(Op::With {
@@ -238,8 +238,8 @@ impl Parser<'_> {
     fn range(&mut self) -> Parsed<()> {
         self.unit.is_blank = false;
         let mut block = self.unit.open(BlockKind::Range);
-        let pipe = self.pipeline("range", Kind::RightDelimiter)?;
-        let slots = self.unit.pipe(&mut self.source, &pipe);
+        let pipeline = self.pipeline("range", Kind::RightDelimiter)?;
+        let slots = self.unit.pipeline(&mut self.source, &pipeline);
         let two = slots.len() > 1;
         block.to_else = self.unit.emit(Op::Range { target: 0, two });
         let (key, value) = match slots.as_slice() {
@@ -254,7 +254,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn otherwise(&mut self) -> Parsed<()> {
+    /// Parses `else`, `else if` and `else with`.
+    fn else_action(&mut self) -> Parsed<()> {
         let token = self.peek_non_space();
         let follows = match token.kind {
             Kind::If => Some(BlockKind::If),
@@ -312,13 +313,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn leave_loop(&mut self, shown: &str, breaks: bool) -> Parsed<()> {
+    fn leave_loop(&mut self, action: &str, breaks: bool) -> Parsed<()> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelimiter {
-            return self.unexpected(token, shown);
+            return self.unexpected(token, action);
         }
         if self.unit.range_depth == 0 {
-            return Err(self.error(format!("{shown} outside {{{{range}}}}")));
+            return Err(self.error(format!("{action} outside {{{{range}}}}")));
         }
         self.unit.is_blank = false;
         self.unit.leave_loop(breaks);
@@ -329,15 +330,19 @@ impl Parser<'_> {
         const CONTEXT: &str = "template clause";
         let token = self.next_non_space();
         let name = self.template_name(token, CONTEXT)?;
-        let pipe = match self.next_non_space().kind {
+        let pipeline = match self.next_non_space().kind {
             Kind::RightDelimiter => None,
             _ => {
                 self.back_up();
                 Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?)
             }
         };
-        self.unit
-            .call_template(&mut self.source, position(token.start), name, pipe.as_ref());
+        self.unit.call_template(
+            &mut self.source,
+            position(token.start),
+            name,
+            pipeline.as_ref(),
+        );
         Ok(())
     }
 
@@ -351,7 +356,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Begins another template within the current one, with its own tokens and line for errors.
+    /// Begins a template within the current one.
     fn open_unit(&mut self, name: Str, context: &'static str) {
         let mut unit = Unit::new(name);
         unit.context = Some(context);
@@ -371,10 +376,10 @@ impl Parser<'_> {
     fn block(&mut self) -> Parsed<()> {
         let token = self.next_non_space();
         let name = self.template_name(token, BLOCK)?;
-        let pipe = self.pipeline(BLOCK, Kind::RightDelimiter)?;
+        let pipeline = self.pipeline(BLOCK, Kind::RightDelimiter)?;
         let at = position(token.start);
         self.unit
-            .call_template(&mut self.source, at, name.clone(), Some(&pipe));
+            .call_template(&mut self.source, at, name.clone(), Some(&pipeline));
         self.unit.action_line = None;
         self.open_unit(name, BLOCK);
         Ok(())
@@ -400,15 +405,15 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
+    fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipeline> {
         let first = self.peek_non_space();
-        let mut pipe = Pipe {
+        let mut pipeline = Pipeline {
             at: position(first.start),
             assigns: false,
             variables: Vec::new(),
             commands: Vec::new(),
         };
-        self.declarations(context, &mut pipe)?;
+        self.declarations(context, &mut pipeline)?;
         loop {
             let token = self.next_non_space();
             match token.kind {
@@ -427,16 +432,17 @@ impl Parser<'_> {
                 | Kind::LeftParen => {
                     self.back_up();
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    pipeline.commands.push(command);
                 }
                 _ => return self.unexpected(token, context),
             }
         }
-        self.check_pipeline(&pipe, context)?;
-        Ok(pipe)
+        self.check_pipeline(&pipeline, context)?;
+        Ok(pipeline)
     }
 
-    fn declarations(&mut self, context: &str, pipe: &mut Pipe) -> Parsed<()> {
+    /// Parses the variables at the beginning of a pipeline, up to `=` or `:=`. Without such an operator, backs up.
+    fn declarations(&mut self, context: &str, pipeline: &mut Pipeline) -> Parsed<()> {
         loop {
             let variable = self.peek_non_space();
             if variable.kind != Kind::Variable {
@@ -460,13 +466,13 @@ impl Parser<'_> {
                 return Ok(());
             }
             self.next_non_space();
-            self.unit.known.push(name.clone());
-            pipe.variables.push(name);
+            self.unit.declared.push(name.clone());
+            pipeline.variables.push(name);
             if !is_comma {
-                pipe.assigns = next.kind == Kind::Assign;
+                pipeline.assigns = next.kind == Kind::Assign;
                 return Ok(());
             }
-            if context != "range" || pipe.variables.len() >= 2 {
+            if context != "range" || pipeline.variables.len() >= 2 {
                 return Err(self.error(format!("too many declarations in {context}")));
             }
             let follows = self.peek_non_space().kind;
@@ -479,16 +485,16 @@ impl Parser<'_> {
         }
     }
 
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parsed<()> {
-        if pipe.commands.is_empty() {
+    fn check_pipeline(&self, pipeline: &Pipeline, context: &str) -> Parsed<()> {
+        if pipeline.commands.is_empty() {
             return Err(self.error(format!("missing value for {context}")));
         }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (index, command) in pipeline.commands.iter().enumerate().skip(1) {
             if let Some(Term::Dot | Term::Literal(..)) = command.operands.first().map(|it| &it.term)
             {
                 let stage = index + 1;
-                let words = format!("non executable command in pipeline stage {stage}");
-                return Err(self.error(words));
+                let message = format!("non executable command in pipeline stage {stage}");
+                return Err(self.error(message));
             }
         }
         Ok(())
@@ -520,6 +526,7 @@ impl Parser<'_> {
         })
     }
 
+    /// Parses a term with the fields after it.
     fn operand(&mut self) -> Parsed<Option<Operand>> {
         let Some(operand) = self.term()? else {
             return Ok(None);
@@ -543,12 +550,12 @@ impl Parser<'_> {
                 Term::Variable(name, path)
             }
             Term::Dot | Term::Literal(..) => {
-                let mut shown = String::new();
-                operand.write(&mut shown);
-                let shown = quoted(shown.as_bytes());
-                return Err(self.error(format!("unexpected . after term {shown}")));
+                let mut term = String::new();
+                operand.write(&mut term);
+                let term = quoted(term.as_bytes());
+                return Err(self.error(format!("unexpected . after term {term}")));
             }
-            Term::Function(_) | Term::Chain(..) | Term::Pipe(_) => {
+            Term::Function(_) | Term::Chain(..) | Term::Pipeline(_) => {
                 Term::Chain(Box::new(operand), fields)
             }
         };
@@ -561,10 +568,11 @@ impl Parser<'_> {
         Str::from(text.get(1..).unwrap_or(&[]))
     }
 
+    /// Parses a single term; `None` if the token begins none.
     fn term(&mut self) -> Parsed<Option<Operand>> {
         let token = self.next_non_space();
         let text = self.lexer.slice(token);
-        let shown = || String::from_utf8_lossy(text).into_owned();
+        let text_owned = || String::from_utf8_lossy(text).into_owned();
         let term = match token.kind {
             Kind::Identifier => match std::str::from_utf8(text)
                 .ok()
@@ -577,11 +585,11 @@ impl Parser<'_> {
                 }
             },
             Kind::Dot => Term::Dot,
-            Kind::Nil => Term::Literal(Literal::Nil, shown()),
-            Kind::Bool => Term::Literal(Literal::Bool(text == b"true"), shown()),
+            Kind::Nil => Term::Literal(Literal::Nil, text_owned()),
+            Kind::Bool => Term::Literal(Literal::Bool(text == b"true"), text_owned()),
             Kind::Variable => {
-                let name = shown();
-                if !self.unit.known.contains(&name) {
+                let name = text_owned();
+                if !self.unit.declared.contains(&name) {
                     let name = quoted(text);
                     return Err(self.error(format!("undefined variable {name}")));
                 }
@@ -595,23 +603,23 @@ impl Parser<'_> {
                     _ => Number::parse(text),
                 };
                 let number = number.map_err(|it| self.error(it))?;
-                Term::Literal(Literal::Number(number), shown())
+                Term::Literal(Literal::Number(number), text_owned())
             }
             Kind::LeftParen => {
                 if self.parentheses >= MAX_PARENTHESES {
                     return Err(self.error("max expression depth exceeded"));
                 }
                 self.parentheses += 1;
-                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+                let pipeline = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.parentheses -= 1;
-                let at = pipe.at;
+                let at = pipeline.at;
                 return Ok(Some(Operand {
                     at,
-                    term: Term::Pipe(pipe),
+                    term: Term::Pipeline(pipeline),
                 }));
             }
             Kind::String | Kind::RawString => match unquote(text) {
-                Some(value) => Term::Literal(Literal::Text(value.into()), shown()),
+                Some(value) => Term::Literal(Literal::Text(value.into()), text_owned()),
                 None => return Err(self.error("invalid syntax")),
             },
             _ => {

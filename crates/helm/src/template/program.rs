@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::Function;
 use super::literal::Literal;
-use crate::fmt::sprintf;
-use crate::value::{Str, Type, Value};
+use crate::value::{Str, Type};
 
 #[derive(Debug)]
 pub(super) struct Template {
@@ -14,7 +13,7 @@ pub(super) struct Template {
     pub(super) code: Vec<Op>,
     /// The number of variables, including `$`.
     pub(super) variables: usize,
-    /// Whether it only prints blanks.
+    /// Whether it only prints white space (Go, `IsEmptyTree`).
     pub(super) is_blank: bool,
 }
 
@@ -61,8 +60,9 @@ pub(super) enum Op {
     Print(LocationId),
     /// Drops the value on top.
     Pop,
-    /// Drops the value below the one on top.
+    /// Drops the value below the one on top (the `nip` of Forth).
     Nip,
+    /// Sets the current location, for errors.
     At(LocationId),
     /// A constant for any type.
     Literal(u32),
@@ -70,8 +70,8 @@ pub(super) enum Op {
     TypedLiteral(u32, &'static Type),
     /// A constant as an argument of the next method call: its number, and the index of the argument.
     MethodLiteral(u32, u32),
-    /// The nil argument of a template without a pipeline.
-    Nothing,
+    /// Pushes nil, the dot of a `template` action without a pipeline.
+    Nil,
     Dot,
     Variable(u32),
     /// Fields of the value on top.
@@ -195,10 +195,4 @@ impl Source {
 /// A text in the format `%q`.
 pub(super) fn quoted(text: &[u8]) -> String {
     crate::go::strconv::quote(text)
-}
-
-/// A value in the format `%v`.
-pub(super) fn shown(value: &Value) -> String {
-    let text = sprintf(b"%v", std::slice::from_ref(value));
-    String::from_utf8_lossy(&text).into_owned()
 }

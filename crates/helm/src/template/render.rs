@@ -8,7 +8,7 @@ use super::exec::Machine;
 use super::limits::Budget;
 use super::parse::parse;
 use super::program::{Template, quoted};
-use super::trace::{Piece, Tracer};
+use super::trace::{Segment, Tracer};
 use super::{ExecError, Function, Functions, Limits, ParseError, builtins};
 use crate::HelmVersion;
 use crate::functions::State;
@@ -221,13 +221,13 @@ impl<'t> Renderer<'t> {
         &mut self,
         name: &str,
         data: &Value,
-    ) -> Result<(Vec<u8>, Vec<Piece>), RenderError> {
+    ) -> Result<(Vec<u8>, Vec<Segment>), RenderError> {
         let (out, tracer) = self.execute(name, data, Some(Tracer::default()))?;
         let positions: Vec<usize> = memchr::memmem::find_iter(&out, NO_VALUE).collect();
-        let pieces = tracer
+        let segments = tracer
             .unwrap_or_default()
-            .into_pieces(&positions, NO_VALUE.len());
-        Ok((without_no_value(out), pieces))
+            .into_segments(&positions, NO_VALUE.len());
+        Ok((without_no_value(out), segments))
     }
 
     fn execute(

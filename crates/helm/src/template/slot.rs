@@ -1,8 +1,8 @@
-//! Values during evaluation, with the information that Go's reflection has about them.
+//! Values during evaluation, with what Go's `reflect.Value` knows about them.
 
 use super::MissingKey;
 use super::program::quoted;
-use crate::value::{Method, Type, Value};
+use crate::value::{Map, Method, Struct, Type, Value};
 
 /// A value and its origin.
 #[derive(Clone, Debug)]
@@ -14,13 +14,13 @@ pub(super) struct Slot {
 /// The origin of a value, for Go's reflection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A value with its own type. Nil means that there is no value.
+    /// A value of its own type. Nil is the zero `reflect.Value`: there is no value.
     Own,
-    /// In an `interface {}`: an item of a list or map with any items. Nil is an interface without a value.
+    /// A value in an `interface {}`: an item of a list or map with items of any type. Nil is a nil interface.
     Boxed,
     /// A field of a struct behind a pointer, so that methods of the pointer type can be called.
     Addressable,
-    /// The variable was never declared.
+    /// Not a value: the variable is not declared yet.
     Undeclared,
 }
 
@@ -61,7 +61,7 @@ impl Slot {
         }
     }
 
-    /// A method that templates can call on the value.
+    /// The method of the value with a name, if templates can call it.
     pub(super) fn method(&self, name: &[u8]) -> Option<&'static Method> {
         let named = self.value.type_of()?.named()?;
         let by_pointer = match self.value {
@@ -72,15 +72,15 @@ impl Slot {
         methods.find(|it| it.name.as_bytes() == name && (by_pointer || !it.on_pointer))
     }
 
-    /// A field of a struct or the value of a map's key, or Go's message.
+    /// The field of a struct, or the value of a map's key (Go, `evalField`). Errors: Go's message.
     pub(super) fn field(
         &self,
         name: &[u8],
         has_arguments: bool,
         missing: MissingKey,
     ) -> Result<Slot, String> {
-        let shown = || String::from_utf8_lossy(name).into_owned();
-        match &self.value {
+        let name_text = || String::from_utf8_lossy(name);
+        let found = match &self.value {
             Value::Nil if !self.is_boxed() => {
                 return match missing {
                     MissingKey::Error => {
@@ -89,64 +89,63 @@ impl Slot {
                     _ => Ok(Slot::own(Value::Nil)),
                 };
             }
-            Value::Nil => return Err(format!("nil pointer evaluating interface {{}}.{}", shown())),
-            Value::Map(map) => {
-                if has_arguments {
-                    return Err(format!("{} is not a method but has arguments", shown()));
-                }
-                let ty = match map.ty().underlying() {
-                    Type::Map(ty) => ty,
-                    _ => &Type::Any,
-                };
-                return match (map.get(name), missing) {
-                    (Some(value), _) => Ok(Slot::of_type(value, ty)),
-                    (None, MissingKey::Zero) => Ok(Slot::of_type(Value::zero(ty), ty)),
-                    (None, MissingKey::Invalid) => Ok(Slot::own(Value::Nil)),
-                    (None, MissingKey::Error) => {
-                        Err(format!("map has no entry for key {}", quoted(name)))
-                    }
-                };
+            Value::Nil => {
+                return Err(format!(
+                    "nil pointer evaluating interface {{}}.{}",
+                    name_text()
+                ));
             }
+            Value::Map(_) if has_arguments => {
+                return Err(format!("{} is not a method but has arguments", name_text()));
+            }
+            Value::Map(map) => return map_entry(map, name, missing),
             Value::Struct(object) | Value::Pointer(object) => {
-                let found = object.ty().field(&shown());
-                if object.is_nil() {
-                    if found.is_some() {
-                        let ty = self.value.type_name();
-                        return Err(format!("nil pointer evaluating {ty}.{}", shown()));
-                    }
-                } else if let Some(field) = found {
-                    if !field.name.starts_with(char::is_uppercase) {
-                        let ty = self.type_name();
-                        let name = field.name;
-                        return Err(format!("{name} is an unexported field of struct type {ty}"));
-                    }
-                    if has_arguments {
-                        return Err(format!(
-                            "{} has arguments but cannot be invoked as function",
-                            shown()
-                        ));
-                    }
-                    let value = object.field(field.name).unwrap_or_default();
-                    let mut slot = Slot::of_type(value, &field.ty);
-                    let by_pointer = matches!(self.value, Value::Pointer(_));
-                    if slot.origin == Origin::Own
-                        && (by_pointer || self.origin == Origin::Addressable)
-                    {
-                        slot.origin = Origin::Addressable;
-                    }
-                    return Ok(slot);
-                }
+                self.struct_field(object, &name_text(), has_arguments)?
             }
-            _ => {}
-        }
-        Err(format!(
-            "can't evaluate field {} in type {}",
-            shown(),
-            self.type_name()
-        ))
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            let (name, ty) = (name_text(), self.type_name());
+            format!("can't evaluate field {name} in type {ty}")
+        })
     }
 
-    /// The value as an argument for a parameter of a type, or Go's message.
+    /// The field of a struct; `None` if it has no such field. Errors: Go's message.
+    fn struct_field(
+        &self,
+        object: &Struct,
+        name: &str,
+        has_arguments: bool,
+    ) -> Result<Option<Slot>, String> {
+        let Some(field) = object.ty().field(name) else {
+            return Ok(None);
+        };
+        if object.is_nil() {
+            let ty = self.value.type_name();
+            return Err(format!("nil pointer evaluating {ty}.{name}"));
+        }
+        if !field.name.starts_with(char::is_uppercase) {
+            let ty = self.type_name();
+            return Err(format!(
+                "{} is an unexported field of struct type {ty}",
+                field.name
+            ));
+        }
+        if has_arguments {
+            return Err(format!(
+                "{name} has arguments but cannot be invoked as function"
+            ));
+        }
+        let value = object.field(field.name).unwrap_or_default();
+        let mut slot = Slot::of_type(value, &field.ty);
+        let by_pointer = matches!(self.value, Value::Pointer(_));
+        if slot.origin == Origin::Own && (by_pointer || self.origin == Origin::Addressable) {
+            slot.origin = Origin::Addressable;
+        }
+        Ok(Some(slot))
+    }
+
+    /// The value as an argument for a parameter of a type (Go, `validateType`). Errors: Go's message.
     pub(super) fn check(&self, ty: &'static Type) -> Result<Value, String> {
         if self.is_invalid() {
             return match ty.accepts_nil() {
@@ -176,5 +175,19 @@ impl Slot {
             value => value.type_name(),
         };
         Err(format!("wrong type for value; expected {ty}; got {own}"))
+    }
+}
+
+/// The value of a map's key. Errors: Go's message for a missing key.
+fn map_entry(map: &Map, key: &[u8], missing: MissingKey) -> Result<Slot, String> {
+    let ty = match map.ty().underlying() {
+        Type::Map(ty) => ty,
+        _ => &Type::Any,
+    };
+    match (map.get(key), missing) {
+        (Some(value), _) => Ok(Slot::of_type(value, ty)),
+        (None, MissingKey::Zero) => Ok(Slot::of_type(Value::zero(ty), ty)),
+        (None, MissingKey::Invalid) => Ok(Slot::own(Value::Nil)),
+        (None, MissingKey::Error) => Err(format!("map has no entry for key {}", quoted(key))),
     }
 }

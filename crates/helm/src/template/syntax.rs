@@ -1,34 +1,36 @@
-//! The syntax tree of expressions.
+//! The syntax tree of expressions (Go, `parse.Node`).
 
 use super::Function;
 use super::literal::Literal;
 use crate::value::Str;
 
-/// `$x := a | b c`
+/// A pipeline: `$x := a | b c`.
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub(super) struct Pipeline {
+    /// The offset in the text.
     pub(super) at: u32,
-    /// Whether it is an assignment to existing variables.
+    /// Whether existing variables are assigned (`=`), and not declared (`:=`).
     pub(super) assigns: bool,
     /// The names of the variables, with the dollar sign.
     pub(super) variables: Vec<String>,
     pub(super) commands: Vec<Command>,
 }
 
-/// A function or value with arguments.
+/// A command of a pipeline: a function or value with arguments.
 #[derive(Debug)]
 pub(super) struct Command {
     pub(super) at: u32,
     pub(super) operands: Vec<Operand>,
 }
 
-/// A part of a command.
+/// An operand of a command, with its offset in the text.
 #[derive(Debug)]
 pub(super) struct Operand {
     pub(super) at: u32,
     pub(super) term: Term,
 }
 
+/// The kind of an operand.
 #[derive(Debug)]
 pub(super) enum Term {
     Dot,
@@ -37,12 +39,14 @@ pub(super) enum Term {
     Field(Vec<Str>),
     Variable(String, Vec<Str>),
     Function(Function),
+    /// Fields of another operand: `(a).b.c`.
     Chain(Box<Operand>, Vec<Str>),
-    Pipe(Pipe),
+    /// A pipeline in parentheses.
+    Pipeline(Pipeline),
 }
 
-impl Pipe {
-    /// Writes it for errors.
+impl Pipeline {
+    /// Writes the node as Go prints it in errors.
     pub(super) fn write(&self, out: &mut String) {
         if !self.variables.is_empty() {
             out.push_str(&self.variables.join(", "));
@@ -58,19 +62,19 @@ impl Pipe {
 }
 
 impl Command {
-    /// Writes it for errors.
+    /// Writes the node as Go prints it in errors.
     pub(super) fn write(&self, out: &mut String) {
         for (index, operand) in self.operands.iter().enumerate() {
             if index > 0 {
                 out.push(' ');
             }
-            operand.write_within(out);
+            operand.write_nested(out);
         }
     }
 }
 
 impl Operand {
-    /// Writes it for errors: a pipeline without its parentheses.
+    /// Writes the node as Go prints it in errors. A pipeline has no parentheses.
     pub(super) fn write(&self, out: &mut String) {
         match &self.term {
             Term::Dot => out.push('.'),
@@ -82,18 +86,19 @@ impl Operand {
             }
             Term::Function(function) => out.push_str(function.name),
             Term::Chain(inner, path) => {
-                inner.write_within(out);
+                inner.write_nested(out);
                 write_path(path, out);
             }
-            Term::Pipe(pipe) => pipe.write(out),
+            Term::Pipeline(pipeline) => pipeline.write(out),
         }
     }
 
-    fn write_within(&self, out: &mut String) {
+    /// Writes the node as a part of another one. A pipeline has parentheses.
+    fn write_nested(&self, out: &mut String) {
         match &self.term {
-            Term::Pipe(pipe) => {
+            Term::Pipeline(pipeline) => {
                 out.push('(');
-                pipe.write(out);
+                pipeline.write(out);
                 out.push(')');
             }
             _ => self.write(out),

@@ -36,9 +36,9 @@ fn branches_see_only_variables_that_were_declared_on_their_way() {
         render("{{ $x := 1 }}{{ if 0 }}{{ $x := 2 }}{{ else }}{{ $x }}{{ end }}"),
         "1"
     );
-    let words = error("{{ if 0 }}{{ $x := 2 }}{{ else }}{{ $x }}{{ end }}");
+    let message = error("{{ if 0 }}{{ $x := 2 }}{{ else }}{{ $x }}{{ end }}");
     assert_eq!(
-        words,
+        message,
         "template: t:1:36: executing \"t\" at <$x>: undefined variable: $x"
     );
 }
@@ -78,12 +78,12 @@ fn endless_work_stops_at_its_location() {
         ..Limits::default()
     };
     let mut renderer = Renderer::with_limits(&set, HelmVersion::V4, State::default(), limits);
-    let words = renderer.render("t", &Value::Nil).unwrap_err().to_string();
+    let message = renderer.render("t", &Value::Nil).unwrap_err().to_string();
     assert!(
-        words.ends_with("the templates take more than 10000 steps"),
-        "{words}"
+        message.ends_with("the templates take more than 10000 steps"),
+        "{message}"
     );
-    assert!(words.starts_with("template: t:2:"), "{words}");
+    assert!(message.starts_with("template: t:2:"), "{message}");
 }
 
 #[test]
@@ -94,10 +94,10 @@ fn output_is_limited() {
         ..Limits::default()
     };
     let mut renderer = Renderer::with_limits(&set, HelmVersion::V4, State::default(), limits);
-    let words = renderer.render("t", &Value::Nil).unwrap_err().to_string();
+    let message = renderer.render("t", &Value::Nil).unwrap_err().to_string();
     assert!(
-        words.ends_with("the output is larger than 1000 bytes"),
-        "{words}"
+        message.ends_with("the output is larger than 1000 bytes"),
+        "{message}"
     );
 }
 

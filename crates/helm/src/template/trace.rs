@@ -6,20 +6,20 @@ use super::program::{LocationId, Source};
 use crate::fmt::write_value;
 use crate::value::{Map, Str, Value};
 
-/// A part of an output, up to the start of the next one.
+/// A part of an output, up to the start of the next segment.
 #[derive(Clone, Debug)]
-pub struct Piece {
+pub struct Segment {
     /// Its start in the output.
     pub start: usize,
     /// The name of the text: a template file, or `gotpl` for a text of `tpl`.
     pub template: Str,
-    /// The byte in that text: of the copied text, or of the expression whose value was printed.
+    /// The offset in that text of the copied text, or of the expression whose value was printed.
     pub at: usize,
     /// The printed value, if any. A string, map or list that functions returned unchanged still has the same identity: see
     /// [`Str::same_as`] and [`Map::same_as`].
     pub value: Option<Value>,
-    /// The map entry that the expression read and whose value it printed completely, possibly in quotes, or serialized for a map or
-    /// list. This traces numbers and booleans, which have no identity.
+    /// The map entry that the expression read, if it printed exactly its value, possibly in quotes, or a map or list as YAML or
+    /// JSON. So numbers and booleans can be traced, which have no identity.
     pub entry: Option<Entry>,
 }
 
@@ -32,19 +32,21 @@ pub struct Entry {
     pub key: Str,
 }
 
-/// Records the pieces while a template is executed.
+/// Records the segments while a template is executed.
 #[derive(Debug, Default)]
 pub(super) struct Tracer {
-    pieces: Vec<Piece>,
-    /// The pieces from `include` and `tpl` since the last print, with their text: the next print may contain it, indented or cut.
-    nested: Vec<(Piece, Vec<u8>)>,
-    /// The last entry that was read since then, and its value.
-    read: Option<(Entry, Value)>,
+    segments: Vec<Segment>,
+    /// The segments from `include` and `tpl` since the last print, with their text, which the next print may contain, indented or
+    /// truncated.
+    nested: Vec<(Segment, Vec<u8>)>,
+    /// The last entry that was read since the last print, and its value.
+    last_read: Option<(Entry, Value)>,
 }
 
 impl Tracer {
+    /// Records that text of the template was copied, from `start` of the output.
     pub(super) fn text(&mut self, start: usize, source: &Arc<Source>, at: usize) {
-        self.pieces.push(Piece {
+        self.segments.push(Segment {
             start,
             template: source.name.as_str().into(),
             at,
@@ -60,7 +62,7 @@ impl Tracer {
                 map: map.clone(),
                 key: key.clone(),
             };
-            self.read = Some((entry, value.clone()));
+            self.last_read = Some((entry, value.clone()));
         }
     }
 
@@ -77,10 +79,10 @@ impl Tracer {
             .locations
             .get(location as usize)
             .map_or(0, |it| it.at as usize);
-        let read = self.read.take();
-        let entry = read.filter(|it| is_whole(&it.1, printed) || is_written_out(&it.1, printed));
+        let read = self.last_read.take();
+        let entry = read.filter(|it| is_exactly(&it.1, printed) || is_serialized(&it.1, printed));
         let entry = entry.map(|it| it.0);
-        self.pieces.push(Piece {
+        self.segments.push(Segment {
             start,
             template: source.name.as_str().into(),
             at,
@@ -88,24 +90,24 @@ impl Tracer {
             entry,
         });
         let mut cursor = 0;
-        for (piece, text) in std::mem::take(&mut self.nested) {
+        for (segment, text) in std::mem::take(&mut self.nested) {
             let mut offset = 0;
             for line in text.split_inclusive(|it| *it == b'\n') {
-                let lead = line
+                let indent = line
                     .iter()
                     .take_while(|it| it.is_ascii_whitespace())
                     .count();
-                let words = line.trim_ascii();
+                let content = line.trim_ascii();
                 let rest = printed.get(cursor..).unwrap_or(&[]);
-                let found = memchr::memmem::find(rest, words).filter(|_| !words.is_empty());
+                let found = memchr::memmem::find(rest, content).filter(|_| !content.is_empty());
                 if let Some(found) = found {
-                    let is_text = piece.value.is_none();
-                    self.pieces.push(Piece {
+                    let is_text = segment.value.is_none();
+                    self.segments.push(Segment {
                         start: start + cursor + found,
-                        at: piece.at + if is_text { offset + lead } else { 0 },
-                        ..piece.clone()
+                        at: segment.at + if is_text { offset + indent } else { 0 },
+                        ..segment.clone()
                     });
-                    cursor += found + words.len();
+                    cursor += found + content.len();
                 }
                 offset += line.len();
             }
@@ -114,29 +116,29 @@ impl Tracer {
 
     /// Records that the output from `start` becomes the value of an `include` or `tpl`.
     pub(super) fn nest(&mut self, start: usize, out: &[u8]) {
-        let first = self.pieces.partition_point(|it| it.start < start);
-        let pieces = self.pieces.split_off(first);
-        let ends = pieces.iter().skip(1).map(|it| it.start);
+        let first = self.segments.partition_point(|it| it.start < start);
+        let segments = self.segments.split_off(first);
+        let ends = segments.iter().skip(1).map(|it| it.start);
         let ends: Vec<usize> = ends.chain([out.len()]).collect();
-        for (piece, end) in pieces.into_iter().zip(ends) {
-            let text = out.get(piece.start..end).unwrap_or(&[]).to_vec();
-            self.nested.push((piece, text));
+        for (segment, end) in segments.into_iter().zip(ends) {
+            let text = out.get(segment.start..end).unwrap_or(&[]).to_vec();
+            self.nested.push((segment, text));
         }
-        self.read = None;
+        self.last_read = None;
     }
 
-    /// The pieces, after `removed` bytes were removed from the output at each of the positions.
-    pub(super) fn into_pieces(mut self, positions: &[usize], removed: usize) -> Vec<Piece> {
-        for piece in &mut self.pieces {
-            let before = positions.partition_point(|it| *it < piece.start);
-            piece.start = piece.start.saturating_sub(before * removed);
+    /// The segments, after `removed` bytes were removed from the output at each of the positions.
+    pub(super) fn into_segments(mut self, positions: &[usize], removed: usize) -> Vec<Segment> {
+        for segment in &mut self.segments {
+            let before = positions.partition_point(|it| *it < segment.start);
+            segment.start = segment.start.saturating_sub(before * removed);
         }
-        self.pieces
+        self.segments
     }
 }
 
-/// Whether a map or list was printed as YAML or JSON, determined by its beginning.
-fn is_written_out(value: &Value, printed: &[u8]) -> bool {
+/// Whether a map or list was printed as YAML or JSON. Only the beginning is compared.
+fn is_serialized(value: &Value, printed: &[u8]) -> bool {
     match value {
         Value::Map(map) => {
             let entries = map.entries();
@@ -149,19 +151,19 @@ fn is_written_out(value: &Value, printed: &[u8]) -> bool {
 }
 
 /// Whether the printed text is exactly the value, possibly in quotes.
-fn is_whole(value: &Value, printed: &[u8]) -> bool {
+fn is_exactly(value: &Value, printed: &[u8]) -> bool {
     let inner = match printed {
         [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
         other => other,
     };
     // A map such as `.Files` may be large and is almost never printed.
-    let begin: &[u8] = match value {
+    let prefix: &[u8] = match value {
         Value::Map(_) => b"map[",
         Value::List(_) | Value::Bytes(_) => b"[",
         Value::Struct(_) | Value::Pointer(_) => return false,
         _ => b"",
     };
-    if !inner.starts_with(begin) {
+    if !inner.starts_with(prefix) {
         return false;
     }
     let mut text = Vec::new();

@@ -1,12 +1,13 @@
-//! Coalesces values: those of the user over those of a chart, those of a parent over those of a child.
+//! Coalesces values (Helm, `coalesce.go`): those of the user over those of a chart, those of a parent over those of a subchart.
 //!
-//! Maps are shared as in Go, and changed in place as in Helm: additions of a child to a nested map of its globals are visible in
-//! its parent, because both refer to the same map.
+//! Maps are shared as in Go, and changed in place as in Helm. So if a subchart adds a key to a nested map of its globals, its
+//! parent sees it too.
 
-use super::{deep_copy, is_table, shown};
+use super::{deep_copy, is_table};
 use crate::HelmVersion;
 use crate::dependencies::{ChartId, Charts};
 use crate::error::{HelmError, Warnings};
+use crate::fmt::{format_value, sprintf};
 use crate::go::strconv;
 use crate::value::{Map, Str, Value};
 
@@ -15,9 +16,9 @@ const GLOBAL: &str = "global";
 /// The treatment of nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nulls {
-    /// A null removes the value that it overrides.
+    /// A null removes the value that it overrides (Helm, `CoalesceValues`).
     Remove,
-    /// A null is kept for a later step.
+    /// A null is kept for a later step (Helm, `MergeValues`).
     Keep,
 }
 
@@ -30,73 +31,79 @@ pub(crate) struct Coalescer<'a> {
 }
 
 impl Coalescer<'_> {
-    /// Coalesces the given values, which are not changed, with those of a chart and its subcharts.
+    /// Coalesces a copy of the given values with those of a chart and its subcharts.
     ///
-    /// Errors: a value that is not a map where a subchart has its values.
+    /// Errors: the value under the name of a subchart is not a map.
     pub(crate) fn run(&mut self, chart: ChartId, values: &Map) -> Result<Map, HelmError> {
         let values = deep_copy(values);
-        self.chart(chart, &values, "")?;
+        self.coalesce(chart, &values, "")?;
         Ok(values)
     }
 
-    fn chart(&mut self, chart: ChartId, values: &Map, prefix: &str) -> Result<(), HelmError> {
-        self.own_values(chart, values, prefix);
-        self.subcharts(chart, values, prefix)
+    fn coalesce(&mut self, chart: ChartId, values: &Map, prefix: &str) -> Result<(), HelmError> {
+        self.coalesce_values(chart, values, prefix);
+        self.coalesce_dependencies(chart, values, prefix)
     }
 
-    fn subcharts(&mut self, chart: ChartId, values: &Map, prefix: &str) -> Result<(), HelmError> {
-        let prefix = joined(prefix, &self.charts.get(chart).name);
+    fn coalesce_dependencies(
+        &mut self,
+        chart: ChartId,
+        values: &Map,
+        prefix: &str,
+    ) -> Result<(), HelmError> {
+        let prefix = concat_prefix(prefix, &self.charts.get(chart).name);
         for subchart in self.charts.get(chart).dependencies.clone() {
             let name = self.charts.get(subchart).name.clone();
-            let inner = match values.get(name.as_bytes()) {
-                Some(Value::Map(inner)) => inner,
+            let subchart_values = match values.get(name.as_bytes()) {
+                Some(Value::Map(map)) => map,
                 None => {
-                    let inner = Map::new(Default::default());
-                    let _ = values.insert(name.as_str(), Value::Map(inner.clone()));
-                    inner
+                    let map = Map::new(Default::default());
+                    let _ = values.insert(name.as_str(), Value::Map(map.clone()));
+                    map
                 }
                 Some(other) => {
-                    let words = format!("type mismatch on {name}: {}", bool_verb(&other));
-                    return Err(HelmError::new(words));
+                    let message = format!("type mismatch on {name}: {}", format_bool(&other));
+                    return Err(HelmError::new(message));
                 }
             };
-            self.globals(&inner, values, &prefix);
-            self.chart(subchart, &inner, &prefix)?;
+            self.coalesce_globals(&subchart_values, values, &prefix);
+            self.coalesce(subchart, &subchart_values, &prefix)?;
         }
         Ok(())
     }
 
-    /// Copies the globals of a parent (`from`) to a child (`into`).
-    fn globals(&mut self, into: &Map, from: &Map, prefix: &str) {
-        let into_globals = match into.get(GLOBAL.as_bytes()) {
+    /// Copies the globals of a parent (`src`) to a subchart (`dst`).
+    fn coalesce_globals(&mut self, dst: &Map, src: &Map, prefix: &str) {
+        let dst_globals = match dst.get(GLOBAL.as_bytes()) {
             None => Map::new(Default::default()),
             Some(Value::Map(globals)) => globals,
             Some(_) => {
-                let words = "warning: skipping globals because destination global is not a table.";
-                return self.warnings.push(words.to_string());
+                let message =
+                    "warning: skipping globals because destination global is not a table.";
+                return self.warnings.push(message.to_string());
             }
         };
-        let from_globals = match from.get(GLOBAL.as_bytes()) {
+        let src_globals = match src.get(GLOBAL.as_bytes()) {
             None => Map::new(Default::default()),
             Some(Value::Map(globals)) => globals,
             Some(_) => {
-                let words = "warning: skipping globals because source global is not a table.";
-                return self.warnings.push(words.to_string());
+                let message = "warning: skipping globals because source global is not a table.";
+                return self.warnings.push(message.to_string());
             }
         };
-        for (key, value) in from_globals.snapshot() {
-            self.global(&into_globals, &key, value, prefix);
+        for (key, value) in src_globals.snapshot() {
+            self.coalesce_global(&dst_globals, &key, value, prefix);
         }
-        let _ = into.insert(GLOBAL, Value::Map(into_globals));
+        let _ = dst.insert(GLOBAL, Value::Map(dst_globals));
     }
 
-    fn global(&mut self, globals: &Map, key: &Str, value: Value, prefix: &str) {
+    fn coalesce_global(&mut self, globals: &Map, key: &Str, value: Value, prefix: &str) {
         let own = globals.get(key);
         let Value::Map(table) = &value else {
             match own {
                 Some(Value::Map(_)) => {
-                    let words = format!("key {} is table. Skipping", key.to_lossy());
-                    self.warnings.push(words);
+                    let message = format!("key {} is table. Skipping", key.to_lossy());
+                    self.warnings.push(message);
                 }
                 _ => _ = globals.insert(key.clone(), value),
             }
@@ -107,29 +114,30 @@ impl Coalescer<'_> {
         match own {
             None => {}
             Some(Value::Map(own)) => {
-                let prefix = joined(prefix, &key.to_lossy());
-                self.tables(&copy, &own, &prefix, Nulls::Keep);
+                let prefix = concat_prefix(prefix, &key.to_lossy());
+                self.coalesce_tables(&copy, &own, &prefix, Nulls::Keep);
             }
             Some(_) => {
                 let key = strconv::quote(key);
-                let words = format!("Conflict: cannot merge map onto non-map for {key}. Skipping.");
-                return self.warnings.push(words);
+                let message =
+                    format!("Conflict: cannot merge map onto non-map for {key}. Skipping.");
+                return self.warnings.push(message);
             }
         }
         let _ = globals.insert(key.clone(), Value::Map(copy));
     }
 
-    /// Adds the chart's own values under the given ones.
-    fn own_values(&mut self, chart: ChartId, values: &Map, prefix: &str) {
-        let prefix = joined(prefix, &self.charts.get(chart).name);
-        let own = deep_copy(&self.charts.get(chart).values);
+    /// Adds the defaults of a chart under the given values.
+    fn coalesce_values(&mut self, chart: ChartId, values: &Map, prefix: &str) {
+        let prefix = concat_prefix(prefix, &self.charts.get(chart).name);
+        let defaults = deep_copy(&self.charts.get(chart).values);
         let removes = self.nulls == Nulls::Remove;
-        for (key, default) in own.snapshot() {
+        for (key, default) in defaults.snapshot() {
             match values.get(&key) {
                 Some(Value::Nil) if removes => _ = values.remove(&key),
                 Some(Value::Map(table)) => {
-                    let full_key = joined(&prefix, &key.to_lossy());
-                    self.own_table(chart, &key, &table, &default, &full_key);
+                    let full_key = concat_prefix(&prefix, &key.to_lossy());
+                    self.coalesce_default_table(chart, &key, &table, &default, &full_key);
                 }
                 Some(_) => {}
                 None => {
@@ -146,7 +154,7 @@ impl Coalescer<'_> {
         }
     }
 
-    fn own_table(
+    fn coalesce_default_table(
         &mut self,
         chart: ChartId,
         key: &Str,
@@ -156,53 +164,50 @@ impl Coalescer<'_> {
     ) {
         let Value::Map(default) = default else {
             if !default.is_nil() {
-                let words = format!("warning: skipped value for {full_key}: Not a table.");
-                self.warnings.push(words);
+                let message = format!("warning: skipped value for {full_key}: Not a table.");
+                self.warnings.push(message);
             }
             return;
         };
         let is_subchart = |id: &ChartId| *self.charts.get(*id).name.as_bytes() == **key;
         let nulls = match self.charts.get(chart).dependencies.iter().any(is_subchart) {
-            // The defaults of the child are added later, so a null must be kept.
+            // The defaults of the subchart are added later, so a null must be kept.
             true => Nulls::Keep,
             false => self.nulls,
         };
         if nulls == Nulls::Remove && self.version == HelmVersion::V4 {
             remove_nulls(default);
         }
-        self.tables(table, default, full_key, nulls);
+        self.coalesce_tables(table, default, full_key, nulls);
     }
 
-    /// Adds the entries of one table under those of another.
-    pub(crate) fn tables(&mut self, over: &Map, under: &Map, prefix: &str, nulls: Nulls) {
-        let removed = match self.version {
+    /// Adds the entries of `src` to `dst`, whose entries take precedence (Helm, `coalesceTablesFullKey`).
+    pub(crate) fn coalesce_tables(&mut self, dst: &Map, src: &Map, prefix: &str, nulls: Nulls) {
+        let removable = match self.version {
             HelmVersion::V3 => None,
-            HelmVersion::V4 => Some(mark_nulls(over, under)),
+            HelmVersion::V4 => Some(copy_nulls(dst, src)),
         };
-        for (key, default) in under.snapshot() {
-            let own = over.get(&key);
-            let may_remove = removed.as_ref().is_none_or(|it| it.contains(&key));
-            match (own, default) {
+        for (key, src_value) in src.snapshot() {
+            let full_key = || concat_prefix(prefix, &key.to_lossy());
+            let may_remove = removable.as_ref().is_none_or(|it| it.contains(&key));
+            match (dst.get(&key), src_value) {
                 (Some(Value::Nil), _) if nulls == Nulls::Remove && may_remove => {
-                    let _ = over.remove(&key);
+                    let _ = dst.remove(&key);
                 }
-                (None, default) => _ = over.insert(key, default),
-                (Some(Value::Map(own)), Value::Map(default)) => {
-                    let full_key = joined(prefix, &key.to_lossy());
-                    self.tables(&own, &default, &full_key, nulls);
+                (None, src_value) => _ = dst.insert(key, src_value),
+                (Some(Value::Map(dst_table)), Value::Map(src_table)) => {
+                    self.coalesce_tables(&dst_table, &src_table, &full_key(), nulls);
                 }
-                (Some(_), default @ Value::Map(_)) => {
-                    let full_key = joined(prefix, &key.to_lossy());
-                    let shown = shown(&default);
+                (Some(_), src_table @ Value::Map(_)) => {
+                    let (key, value) = (full_key(), format_value(&src_table));
                     self.warnings.push(format!(
-                        "warning: cannot overwrite table with non table for {full_key} ({shown})"
+                        "warning: cannot overwrite table with non table for {key} ({value})"
                     ));
                 }
-                (Some(Value::Map(_)), default) if !default.is_nil() => {
-                    let full_key = joined(prefix, &key.to_lossy());
-                    let shown = shown(&default);
+                (Some(Value::Map(_)), src_value) if !src_value.is_nil() => {
+                    let (key, value) = (full_key(), format_value(&src_value));
                     self.warnings.push(format!(
-                        "warning: destination for {full_key} is a table. Ignoring non-table value ({shown})"
+                        "warning: destination for {key} is a table. Ignoring non-table value ({value})"
                     ));
                 }
                 _ => {}
@@ -211,21 +216,22 @@ impl Coalescer<'_> {
     }
 }
 
-/// Helm 4: sets a null in `under` for each null in `over`; returns the keys that had a value before.
-fn mark_nulls(over: &Map, under: &Map) -> Vec<Str> {
+/// Helm 4: sets a null in `src` for each null in `dst`. Returns the keys of those nulls that had a value in `src`: only they remove
+/// a default.
+fn copy_nulls(dst: &Map, src: &Map) -> Vec<Str> {
     let mut had_value = Vec::new();
-    for (key, value) in over.snapshot() {
-        if value.is_nil() && matches!(value, Value::Nil) {
-            if under.get(&key).is_some_and(|it| !matches!(it, Value::Nil)) {
+    for (key, value) in dst.snapshot() {
+        if matches!(value, Value::Nil) {
+            if src.get(&key).is_some_and(|it| !matches!(it, Value::Nil)) {
                 had_value.push(key.clone());
             }
-            let _ = under.insert(key, Value::Nil);
+            let _ = src.insert(key, Value::Nil);
         }
     }
     had_value
 }
 
-/// Helm 4: nulls in defaults count as absent.
+/// Helm 4: removes the nulls of defaults at all levels (`cleanNilValues`).
 fn remove_nulls(table: &Map) {
     for (key, value) in table.snapshot() {
         match value {
@@ -236,37 +242,35 @@ fn remove_nulls(table: &Map) {
     }
 }
 
-fn joined(prefix: &str, key: &str) -> String {
+/// A key with the path before it, for warnings.
+fn concat_prefix(prefix: &str, key: &str) -> String {
     match prefix {
         "" => key.to_string(),
         prefix => format!("{prefix}.{key}"),
     }
 }
 
-/// Go's `%t`, which Helm uses to show values that are not maps.
-fn bool_verb(value: &Value) -> String {
-    let text = crate::fmt::sprintf(b"%t", std::slice::from_ref(value));
+/// A value in the format `%t`, which Helm by mistake uses for values that are not booleans: `%!t(string=x)`.
+fn format_bool(value: &Value) -> String {
+    let text = sprintf(b"%t", std::slice::from_ref(value));
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The map at a path. Errors: Helm's message for a part that is not a map.
+/// The map at a path (Helm, `Values.Table`). Errors: Helm's message for a key whose value is not a map.
 pub(crate) fn table(values: &Map, path: &str) -> Result<Map, String> {
     let mut table = values.clone();
-    for part in path.split('.') {
-        match table.get(part.as_bytes()) {
+    for key in path.split('.') {
+        match table.get(key.as_bytes()) {
             Some(Value::Map(inner)) => table = inner,
             _ => {
-                return Err(format!(
-                    "{} is not a table",
-                    strconv::quote(part.as_bytes())
-                ));
+                return Err(format!("{} is not a table", strconv::quote(key.as_bytes())));
             }
         }
     }
     Ok(table)
 }
 
-/// The value at a path, if it is not a map.
+/// The value at a path, if it is not a map (Helm, `Values.PathValue`).
 pub(crate) fn scalar_at(values: &Map, path: &str) -> Option<Value> {
     let found = match path.rsplit_once('.') {
         Some((before, key)) => table(values, before).ok()?.get(key.as_bytes()),

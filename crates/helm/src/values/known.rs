@@ -1,4 +1,4 @@
-//! The known values of a chart: those of its `values.yaml` and schema, and those that its templates can read.
+//! The known values of a chart: those in its `values.yaml` and schema, and those that its templates can read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,23 +13,23 @@ use crate::source::{ChartFile, Dependency, LoadedChart};
 use crate::template::{GLOBAL, Path, ReadInput, Templates, reads};
 use crate::value::Str;
 
-/// Texts of this size and more are not analysed as templates.
-const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Larger files and strings are not analysed as templates.
+const TEMPLATE_BYTES_MAX: usize = 1 << 20;
 
 /// The known values of a chart and its subcharts.
 #[derive(Clone, Debug)]
 pub struct KnownValues {
-    root: Known,
-    /// The paths of the chart and its subcharts.
+    root: KnownKeys,
+    /// The paths of the values of the chart and its subcharts.
     charts: BTreeSet<Path>,
 }
 
 /// The known keys at a path.
 #[derive(Clone, Debug, Default)]
-struct Known {
-    /// Whether any key may have an effect, or a schema decides which.
-    is_free: bool,
-    fields: BTreeMap<String, Known>,
+struct KnownKeys {
+    /// Whether any key is accepted here, because it may have an effect, or because a schema validates the keys.
+    is_open: bool,
+    fields: BTreeMap<String, KnownKeys>,
 }
 
 /// A value that no template of the chart reads.
@@ -49,7 +49,7 @@ impl KnownValues {
         let mut instances = Vec::new();
         add_instances(chart, Vec::new(), &mut instances);
         let mut known = KnownValues {
-            root: Known::default(),
+            root: KnownKeys::default(),
             charts: instances.iter().map(|it| it.0.clone()).collect(),
         };
         let mut texts = Vec::new();
@@ -57,8 +57,8 @@ impl KnownValues {
             known.add_defaults(path, &chart.values);
             let schema = chart.schema.as_deref().map(serde_json::from_slice);
             if let Some(Ok(schema)) = schema {
-                let at = known.at(path);
-                add_schema(at, &schema, &schema, &mut Vec::new());
+                let keys = known.at(path);
+                add_schema(keys, &schema, &schema, &mut Vec::new());
             }
             known.add_dependencies(path, chart);
             add_texts(path, &chart.values, &mut texts);
@@ -72,18 +72,18 @@ impl KnownValues {
     /// The unknown values. Values below an unknown one are not reported.
     pub fn unknown<'n>(&self, values: &'n Node) -> Vec<UnknownValue<'n>> {
         let mut found = Vec::new();
-        self.look(&self.root, values, &mut Vec::new(), &mut found);
+        self.collect_unknown(&self.root, values, &mut Vec::new(), &mut found);
         found
     }
 
-    fn look<'n>(
+    fn collect_unknown<'n>(
         &self,
-        known: &Known,
+        known: &KnownKeys,
         values: &'n Node,
         path: &mut Path,
         found: &mut Vec<UnknownValue<'n>>,
     ) {
-        let is_closed = !known.is_free && !known.fields.is_empty();
+        let is_closed = !known.is_open && !known.fields.is_empty();
         for entry in values
             .as_mapping()
             .filter(|_| is_closed)
@@ -100,7 +100,7 @@ impl KnownValues {
             };
             path.push(key.into());
             match known_below {
-                Some(below) => self.look(below, &entry.value, path, found),
+                Some(below) => self.collect_unknown(below, &entry.value, path, found),
                 None => found.push(UnknownValue {
                     path: path.iter().map(|it| it.to_lossy().into_owned()).collect(),
                     entry,
@@ -111,8 +111,8 @@ impl KnownValues {
         }
     }
 
-    /// The known keys at a path. Globals of subcharts are shared.
-    fn at(&mut self, path: &[Str]) -> &mut Known {
+    /// The known keys at a path. The globals of a subchart are those of the outermost chart.
+    fn at(&mut self, path: &[Str]) -> &mut KnownKeys {
         let global = (0..path.len()).find(|at| {
             let (above, below) = path.split_at(*at);
             below.first().is_some_and(|it| *it == GLOBAL) && self.charts.contains(above)
@@ -132,7 +132,7 @@ impl KnownValues {
         }
     }
 
-    /// Adds conditions, tags and imports in `Chart.yaml`. The values of missing subcharts are unknown.
+    /// Adds the values that conditions, tags and imports in `Chart.yaml` refer to. For a missing subchart, any value is accepted.
     fn add_dependencies(&mut self, path: &Path, chart: &LoadedChart) {
         let below = |keys: &str| {
             let keys = keys.split('.').filter(|it| !it.is_empty()).map(Str::from);
@@ -150,8 +150,8 @@ impl KnownValues {
             let mut loaded = chart.dependencies.iter();
             let loaded = loaded.find(|it| it.metadata.name == dependency.name);
             let Some(loaded) = loaded else {
-                self.at(&below(name)).is_free = true;
-                self.at(&[GLOBAL.into()]).is_free = true;
+                self.at(&below(name)).is_open = true;
+                self.at(&[GLOBAL.into()]).is_open = true;
                 continue;
             };
             for import in &dependency.import_values {
@@ -159,7 +159,7 @@ impl KnownValues {
                     Json::String(key) => (format!("exports.{key}"), ""),
                     import => (text(import, "child").to_string(), text(import, "parent")),
                 };
-                self.at(&below(&format!("{name}.{child}"))).is_free = true;
+                self.at(&below(&format!("{name}.{child}"))).is_open = true;
                 let table = child.split('.').try_fold(&loaded.values, |map, key| {
                     map.get(key).and_then(Json::as_object)
                 });
@@ -193,7 +193,7 @@ impl KnownValues {
             }
             if templates.parse(&name, &Str::from(&*file.data)).is_err() {
                 // The chart cannot be rendered.
-                self.root.is_free = true;
+                self.root.is_open = true;
                 return;
             }
             if !is_partial(&name) {
@@ -202,24 +202,24 @@ impl KnownValues {
         }
         let charts = self.charts.clone();
         let files = instances.iter().flat_map(|it| files_of_templates(it.1));
-        let mut own = BTreeMap::new();
-        add_keys(&self.root, &mut Vec::new(), &mut own);
+        let mut default_keys = BTreeMap::new();
+        add_keys(&self.root, &mut Vec::new(), &mut default_keys);
         let reads = reads(&ReadInput {
             templates: &templates,
             executed,
             charts: &charts,
             texts,
             files: files.map(|it| Str::from(&*it.data)).collect(),
-            own,
+            default_keys,
         });
-        self.root.is_free |= reads.is_cut;
-        for (path, is_free) in reads.values {
+        self.root.is_open |= reads.is_incomplete;
+        for (path, is_open) in reads.values {
             let known = self.at(&path);
-            known.is_free |= is_free;
+            known.is_open |= is_open;
         }
     }
 
-    /// Strings of the user with template code, with the chart whose values contain them.
+    /// Collects strings with template code in the values of the user, each with the chart whose values contain it.
     fn add_texts_of_user(&self, user: &Values, path: &mut Path, texts: &mut Vec<(Str, Path)>) {
         for (key, value) in user {
             path.push(key.as_str().into());
@@ -270,19 +270,19 @@ fn text<'j>(json: &'j Json, key: &str) -> &'j str {
     json.get(key).and_then(Json::as_str).unwrap_or("")
 }
 
-/// Adds a value of the chart. In an empty map, any key is known.
-fn add_value(known: &mut Known, value: &Json) {
+/// Adds a default value. If it is an empty map, any key is accepted in it.
+fn add_value(known: &mut KnownKeys, value: &Json) {
     let Json::Object(map) = value else {
         return;
     };
-    known.is_free |= map.is_empty();
+    known.is_open |= map.is_empty();
     for (key, value) in map {
         add_value(known.fields.entry(key.clone()).or_default(), value);
     }
 }
 
 /// The known keys so far, by path.
-fn add_keys(known: &Known, path: &mut Path, found: &mut BTreeMap<Path, Vec<Str>>) {
+fn add_keys(known: &KnownKeys, path: &mut Path, found: &mut BTreeMap<Path, Vec<Str>>) {
     if known.fields.is_empty() {
         return;
     }
@@ -308,7 +308,7 @@ fn files_of_templates(chart: &LoadedChart) -> impl Iterator<Item = &ChartFile> {
 }
 
 fn is_template(data: &[u8]) -> bool {
-    data.len() < TEXT_BYTES_MAX && data.windows(2).any(|it| it == b"{{")
+    data.len() < TEMPLATE_BYTES_MAX && data.windows(2).any(|it| it == b"{{")
 }
 
 fn add_texts(chart: &Path, values: &JsonMap<String, Json>, texts: &mut Vec<(Str, Path)>) {
@@ -328,45 +328,50 @@ fn add_texts_of(chart: &Path, value: &Json, texts: &mut Vec<(Str, Path)>) {
     }
 }
 
-/// Adds the keys of a schema. If it restricts additional keys, the schema itself validates them. `open` are the followed
-/// references.
-fn add_schema<'s>(known: &mut Known, schema: &'s Json, root: &'s Json, open: &mut Vec<&'s str>) {
-    let Some(words) = schema.as_object() else {
+/// Adds the keys of a schema. If it has rules for additional keys, it validates them itself, so any key is accepted. `active` are
+/// the references that are being followed.
+fn add_schema<'s>(
+    known: &mut KnownKeys,
+    schema: &'s Json,
+    root: &'s Json,
+    active: &mut Vec<&'s str>,
+) {
+    let Some(keywords) = schema.as_object() else {
         return;
     };
-    let others = [
+    let open_keywords = [
         "additionalProperties",
         "patternProperties",
         "unevaluatedProperties",
     ];
-    known.is_free |= others.iter().any(|it| words.contains_key(*it));
-    let properties = words.get("properties").and_then(Json::as_object);
+    known.is_open |= open_keywords.iter().any(|it| keywords.contains_key(*it));
+    let properties = keywords.get("properties").and_then(Json::as_object);
     for (key, schema) in properties.into_iter().flatten() {
         let field = known.fields.entry(key.clone()).or_default();
-        add_schema(field, schema, root, open);
+        add_schema(field, schema, root, active);
     }
-    if let Some(reference) = words.get("$ref").and_then(Json::as_str) {
+    if let Some(reference) = keywords.get("$ref").and_then(Json::as_str) {
         let target = reference.strip_prefix('#').and_then(|it| root.pointer(it));
-        match target.filter(|_| !open.contains(&reference)) {
+        match target.filter(|_| !active.contains(&reference)) {
             Some(target) => {
-                open.push(reference);
-                add_schema(known, target, root, open);
-                open.pop();
+                active.push(reference);
+                add_schema(known, target, root, active);
+                active.pop();
             }
-            None => known.is_free = true,
+            None => known.is_open = true,
         }
     }
-    for word in ["allOf", "anyOf", "oneOf"] {
-        let branches = words.get(word).and_then(Json::as_array);
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        let branches = keywords.get(keyword).and_then(Json::as_array);
         for branch in branches.into_iter().flatten() {
-            add_schema(known, branch, root, open);
+            add_schema(known, branch, root, active);
         }
     }
     for branch in ["if", "then", "else"]
         .iter()
-        .filter_map(|it| words.get(*it))
+        .filter_map(|it| keywords.get(*it))
     {
-        add_schema(known, branch, root, open);
+        add_schema(known, branch, root, active);
     }
 }
 
@@ -380,11 +385,11 @@ mod tests {
     use crate::source::{folder_files, load};
     use crate::{HelmVersion, Warnings};
 
-    /// The values that a chart with this template and these values does not know, as paths.
-    fn unknown(template: &str, own: &str, values: &str) -> Vec<String> {
+    /// The paths of `values` that are unknown in a chart with this template and these defaults.
+    fn unknown(template: &str, defaults: &str, values: &str) -> Vec<String> {
         let files = Tree::from_text(&format!(
             "-- Chart.yaml --\n{{apiVersion: v2, name: web, version: 1.0.0}}\n\
-             -- values.yaml --\n{own}\n-- templates/a.yaml --\n{template}\n\
+             -- values.yaml --\n{defaults}\n-- templates/a.yaml --\n{template}\n\
              -- templates/_helpers.tpl --\n{{{{ define \"all\" }}}}{{{{ toYaml .it }}}}{{{{ end }}}}\
              {{{{ define \"name\" }}}}{{{{ .it.name }}}}{{{{ .root.Values.suffix }}}}{{{{ end }}}}\n"
         ));
@@ -398,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_mention_values() {
+    fn values_that_templates_read_are_known() {
         let own = "a: {b: 1}";
         for (template, values, expected) in [
             ("{{ .Values.a.c }}", "a: {b: 1, c: 1, d: 1}", "a.d"),
@@ -520,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn own_values_and_texts_mention_values() {
+    fn defaults_and_templates_in_them_are_known() {
         for (own, values, expected) in [
             ("a: {}", "a: {any: 1}", ""),
             ("a: null", "{a: {any: 1}, b: 1}", "b"),

@@ -1,4 +1,4 @@
-//! Values of users and charts, and their merging.
+//! The values of users and charts, and how they are merged.
 
 pub(crate) mod coalesce;
 mod known;
@@ -20,7 +20,7 @@ use crate::version::HelmVersion;
 /// Values from files and flags. Numbers are float64, except whole numbers of `--set`.
 pub type Values = JsonMap<String, Json>;
 
-/// Parses values, like [`UserValues`] parses files. `path` is their path, for spans. Errors: Helm's message.
+/// Parses a values file, like [`UserValues`]. `path` is its path, for spans. Errors: Helm's message.
 pub fn parse(bytes: &[u8], path: &TreePath, version: HelmVersion) -> Result<Values, HelmError> {
     crate::source::parse_values(bytes, path, version).map_err(|error| HelmError {
         message: error.message,
@@ -33,18 +33,18 @@ pub fn merge(base: &mut Values, over: Values) {
     crate::source::merge_maps(base, over);
 }
 
-/// Applies an argument of `--set`, or of `--set-string` if `is_text`. Errors: Helm's message.
+/// Applies an argument of `--set`, or of `--set-string` if `is_string`. Errors: Helm's message.
 pub fn set(
     values: &mut Values,
     argument: &str,
-    is_text: bool,
+    is_string: bool,
     version: HelmVersion,
 ) -> Result<(), HelmError> {
-    let form = match is_text {
-        true => strvals::Form::Text,
-        false => strvals::Form::Typed,
+    let flag = match is_string {
+        true => strvals::Flag::String,
+        false => strvals::Flag::Set,
     };
-    strvals::set(argument, form, version, values).map_err(HelmError::new)
+    strvals::set(argument, flag, version, values).map_err(HelmError::new)
 }
 
 /// JSON as a value for templates. Floats become float64, whole numbers int64.
@@ -70,7 +70,7 @@ pub(crate) fn to_map(map: &JsonMap<String, Json>) -> Map {
     Map::new(entries.collect())
 }
 
-/// Values as JSON, for the schema.
+/// Values as JSON, for validation by a schema.
 pub(crate) fn to_json(value: &Value) -> Json {
     match value {
         Value::Bool(value) => Json::Bool(*value),
@@ -105,13 +105,7 @@ fn deep_copy_value(value: Value) -> Value {
     }
 }
 
+/// Whether a value is a map, which Helm's source calls a table (`istable`).
 pub(crate) fn is_table(value: &Value) -> bool {
     matches!(value, Value::Map(_))
-}
-
-/// A value in the format `%v`.
-pub(crate) fn shown(value: &Value) -> String {
-    let mut text = Vec::new();
-    crate::fmt::write_value(&mut text, value);
-    String::from_utf8_lossy(&text).into_owned()
 }

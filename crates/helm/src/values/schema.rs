@@ -20,35 +20,39 @@ use crate::go::strconv;
 const URL: &str = "file:///values.schema.json";
 
 /// The result of validating values.
-pub(crate) struct Verdict {
-    /// Helm's message about violations.
-    pub(crate) fault: Option<String>,
-    /// External schemas that the schema refers to, which are not read or checked.
-    pub(crate) unread: Vec<String>,
+pub(crate) struct Validation {
+    /// Helm's message about violations; `None` if there are none.
+    pub(crate) message: Option<String>,
+    /// The URLs of external schemas that the schema refers to. They are not loaded, so values are not checked against them.
+    pub(crate) external_schemas: Vec<String>,
 }
 
-/// Validates values against a schema.
-pub(crate) fn validate(values: &Json, schema: &[u8]) -> Verdict {
-    let unread = Rc::new(RefCell::new(Vec::new()));
-    let fault = check(values, schema, &unread).err();
-    let unread: Vec<String> = unread.take();
-    // A reference to a schema that was not read cannot be resolved, which is not an error of the values.
-    let fault = match fault {
-        Some(Fault::Schema(_)) if !unread.is_empty() => None,
-        Some(Fault::Schema(text) | Fault::Values(text)) => Some(text),
-        None => None,
+/// Validates values against a schema (Helm, `ValidateAgainstSingleSchema`).
+pub(crate) fn validate(values: &Json, schema: &[u8]) -> Validation {
+    let loader = RecordingLoader::default();
+    let result = check(values, schema, &loader);
+    let external_schemas: Vec<String> = loader.0.take();
+    let message = match result {
+        Ok(()) => None,
+        // A fragment of an external schema cannot be resolved. That is not an error of the values.
+        Err(Fault::Schema(_)) if !external_schemas.is_empty() => None,
+        Err(Fault::Schema(text) | Fault::Values(text)) => Some(text),
     };
-    Verdict { fault, unread }
+    Validation {
+        message,
+        external_schemas,
+    }
 }
 
 enum Fault {
     /// The schema itself is invalid.
     Schema(String),
+    /// The values violate the schema.
     Values(String),
 }
 
-fn check(values: &Json, schema: &[u8], unread: &Rc<RefCell<Vec<String>>>) -> Result<(), Fault> {
-    let (schemas, index) = compile(schema, unread)?;
+fn check(values: &Json, schema: &[u8], loader: &RecordingLoader) -> Result<(), Fault> {
+    let (schemas, index) = compile(schema, loader)?;
     schemas.validate(values, index).map_err(|error| {
         let text = error_text(&error);
         let head = format!("jsonschema validation failed with '{URL}#'\n");
@@ -57,10 +61,7 @@ fn check(values: &Json, schema: &[u8], unread: &Rc<RefCell<Vec<String>>>) -> Res
     })
 }
 
-fn compile(
-    schema: &[u8],
-    unread: &Rc<RefCell<Vec<String>>>,
-) -> Result<(Schemas, SchemaIndex), Fault> {
+fn compile(schema: &[u8], loader: &RecordingLoader) -> Result<(Schemas, SchemaIndex), Fault> {
     let schema: Json = serde_json::from_slice(schema).map_err(|error| {
         Fault::Schema(match error.classify() {
             serde_json::error::Category::Eof => "unexpected EOF".to_string(),
@@ -71,11 +72,11 @@ fn compile(
         })
     })?;
     let mut compiler = Compiler::new();
-    compiler.use_loader(Box::new(Elsewhere(Rc::clone(unread))));
-    let compiling = |error: CompileError| Fault::Schema(compile_text(&error));
-    compiler.add_resource(URL, schema).map_err(compiling)?;
+    compiler.use_loader(Box::new(loader.clone()));
+    let compile_fault = |error: CompileError| Fault::Schema(compile_error_text(&error));
+    compiler.add_resource(URL, schema).map_err(compile_fault)?;
     let mut schemas = Schemas::new();
-    let index = compiler.compile(URL, &mut schemas).map_err(compiling)?;
+    let index = compiler.compile(URL, &mut schemas).map_err(compile_fault)?;
     Ok((schemas, index))
 }
 
@@ -85,12 +86,12 @@ pub struct SchemaFault {
     /// The path of the value: keys and indexes.
     pub path: Vec<String>,
     /// The message in terms of JSON Schema: `got string, want integer`.
-    pub words: String,
+    pub message: String,
 }
 
 /// All violations of a schema. References to external schemas are not checked, and an invalid schema has no violations.
 pub(crate) fn faults(values: &Json, schema: &[u8]) -> Vec<SchemaFault> {
-    let Ok((schemas, index)) = compile(schema, &Rc::default()) else {
+    let Ok((schemas, index)) = compile(schema, &RecordingLoader::default()) else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -119,13 +120,13 @@ fn add_faults(error: &ValidationError<'_, '_>, found: &mut Vec<SchemaFault>) {
                 for key in got {
                     let mut path = path.clone();
                     path.push(key.to_string());
-                    let words = format!("additional property {} not allowed", quote(key));
-                    found.push(SchemaFault { path, words });
+                    let message = format!("additional property {} not allowed", quote(key));
+                    found.push(SchemaFault { path, message });
                 }
             }
             kind => found.push(SchemaFault {
                 path,
-                words: words(kind),
+                message: message(kind),
             }),
         };
     }
@@ -136,11 +137,11 @@ fn add_faults(error: &ValidationError<'_, '_>, found: &mut Vec<SchemaFault>) {
         true => deepest,
         false => path,
     };
-    let mut all: Vec<String> = branches.into_iter().map(|it| it.words).collect();
-    all.dedup();
+    let mut messages: Vec<String> = branches.into_iter().map(|it| it.message).collect();
+    messages.dedup();
     found.push(SchemaFault {
         path,
-        words: all.join(", or "),
+        message: messages.join(", or "),
     });
 }
 
@@ -153,17 +154,18 @@ fn path_of(error: &ValidationError<'_, '_>) -> Vec<String> {
     tokens.map(token).collect()
 }
 
-/// A loader that reads nothing, because a chart must not access the network or the file system.
-struct Elsewhere(Rc<RefCell<Vec<String>>>);
+/// A loader that loads nothing and records the requested URLs, because a chart must not access the network or the file system.
+#[derive(Clone, Default)]
+struct RecordingLoader(Rc<RefCell<Vec<String>>>);
 
-impl UrlLoader for Elsewhere {
+impl UrlLoader for RecordingLoader {
     fn load(&self, url: &str) -> Result<Json, Box<dyn Error>> {
         self.0.borrow_mut().push(url.to_string());
         Ok(Json::Bool(true))
     }
 }
 
-fn compile_text(error: &CompileError) -> String {
+fn compile_error_text(error: &CompileError) -> String {
     match error {
         CompileError::ValidationError { url, src } => {
             format!(
@@ -182,22 +184,23 @@ fn error_text(error: &ValidationError<'_, '_>) -> String {
     text
 }
 
-/// `inside_name`: below a property name, which has no location.
+/// Writes an error and its causes as an indented list (Go, `ValidationError.display`). Below a property name (`inside_name`),
+/// errors have no location.
 fn write_error(out: &mut String, error: &ValidationError<'_, '_>, depth: usize, inside_name: bool) {
-    let is_only_a_link =
+    let is_plain_reference =
         error.causes.len() == 1 && matches!(error.kind, ErrorKind::Reference { .. });
     let inside_name = inside_name || matches!(error.kind, ErrorKind::PropertyName { .. });
-    let inner = match is_only_a_link {
+    let inner = match is_plain_reference {
         true => depth,
         false => {
-            write_line(out, error, depth, inside_name, &words(&error.kind));
+            write_line(out, error, depth, inside_name, &message(&error.kind));
             depth + 1
         }
     };
     for cause in &error.causes {
-        match left_out(error, cause) {
-            Some(words) => {
-                write_line(out, cause, inner, inside_name, words);
+        match omitted_keyword(error, cause) {
+            Some(message) => {
+                write_line(out, cause, inner, inside_name, message);
                 write_error(out, cause, inner + 1, inside_name);
             }
             None => write_error(out, cause, inner, inside_name),
@@ -210,24 +213,24 @@ fn write_line(
     error: &ValidationError<'_, '_>,
     depth: usize,
     inside_name: bool,
-    words: &str,
+    message: &str,
 ) {
     if depth > 0 {
         let _ = write!(out, "\n{}- ", "  ".repeat(depth - 1));
     }
     if matches!(error.kind, ErrorKind::Schema { .. }) {
-        out.push_str(words);
+        out.push_str(message);
         return;
     }
     let index = match inside_name {
         true => String::new(),
         false => error.instance_location.to_string(),
     };
-    let _ = write!(out, "at {}: {words}", quote(&index));
+    let _ = write!(out, "at {}: {message}", quote(&index));
 }
 
-/// The level of an `allOf` or similar keyword that boon omits if only one of its schemas failed; the Go library always has it.
-fn left_out(
+/// The message of an `allOf`, `anyOf` or `oneOf` that boon omits if only one of its schemas failed; the Go library always has it.
+fn omitted_keyword(
     parent: &ValidationError<'_, '_>,
     cause: &ValidationError<'_, '_>,
 ) -> Option<&'static str> {
@@ -249,7 +252,8 @@ fn left_out(
     }
 }
 
-fn words(kind: &ErrorKind<'_, '_>) -> String {
+/// The message of the Go library (`kind.*.LocalizedString`).
+fn message(kind: &ErrorKind<'_, '_>) -> String {
     match kind {
         ErrorKind::Schema { url } => format!("jsonschema validation failed with {}", quote(url)),
         ErrorKind::Group | ErrorKind::Reference { .. } => "validation failed".to_string(),
@@ -266,8 +270,8 @@ fn words(kind: &ErrorKind<'_, '_>) -> String {
             format!("got {got}, want {}", want.join(" or "))
         }
         ErrorKind::Enum { want } if want.iter().all(is_primitive) => {
-            let shown: Vec<String> = want.iter().map(display).collect();
-            match &*shown {
+            let allowed: Vec<String> = want.iter().map(display).collect();
+            match &*allowed {
                 [one] => format!("value must be {one}"),
                 all => format!("value must be one of {}", all.join(", ")),
             }
@@ -297,18 +301,18 @@ fn words(kind: &ErrorKind<'_, '_>) -> String {
         } => {
             format!("both {kw_loc1} and {kw_loc2} resolve to {url:?} causing reference cycle")
         }
-        kind => words_of_collections(kind),
+        kind => collection_message(kind),
     }
 }
 
-fn words_of_collections(kind: &ErrorKind<'_, '_>) -> String {
+fn collection_message(kind: &ErrorKind<'_, '_>) -> String {
     let counts = |name: &str, got: usize, want: usize| {
         format!("{name}: got {}, want {}", grouped(got), grouped(want))
     };
     let required = |missing: &[&str], prop: &str| {
         format!(
             "properties {} required, if {} exists",
-            joined(missing),
+            join_quoted(missing),
             quote(prop)
         )
     };
@@ -324,13 +328,13 @@ fn words_of_collections(kind: &ErrorKind<'_, '_>) -> String {
         }
         ErrorKind::Required { want } => match &**want {
             [one] => format!("missing property {}", quote(one)),
-            all => format!("missing properties {}", joined(all)),
+            all => format!("missing properties {}", join_quoted(all)),
         },
         ErrorKind::Dependency { prop, missing }
         | ErrorKind::DependentRequired { prop, missing } => required(missing, prop),
         ErrorKind::AdditionalProperties { got } => {
             let got: Vec<&str> = got.iter().map(|it| &**it).collect();
-            format!("additional properties {} not allowed", joined(&got))
+            format!("additional properties {} not allowed", join_quoted(&got))
         }
         ErrorKind::PropertyName { prop } => format!("invalid propertyName {}", quote(prop)),
         ErrorKind::UniqueItems { got: [a, b] } => {
@@ -342,7 +346,7 @@ fn words_of_collections(kind: &ErrorKind<'_, '_>) -> String {
         }
         ErrorKind::MinContains { got, want } => contains("min", got, *want),
         ErrorKind::MaxContains { got, want } => contains("max", got, *want),
-        kind => words_of_numbers(kind),
+        kind => number_message(kind),
     }
 }
 
@@ -355,7 +359,7 @@ fn contains(name: &str, got: &[usize], want: usize) -> String {
     )
 }
 
-fn words_of_numbers(kind: &ErrorKind<'_, '_>) -> String {
+fn number_message(kind: &ErrorKind<'_, '_>) -> String {
     let numbers = |name: &str, got: &Number, want: &Number| {
         format!("{name}: got {}, want {}", localized(got), localized(want))
     };
@@ -389,12 +393,12 @@ fn quote(text: &str) -> String {
     format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
 }
 
-fn joined(texts: &[&str]) -> String {
+fn join_quoted(texts: &[&str]) -> String {
     let quoted: Vec<String> = texts.iter().map(|it| quote(it)).collect();
     quoted.join(", ")
 }
 
-/// A whole number with commas between thousands.
+/// A count with a comma between thousands.
 fn grouped(number: usize) -> String {
     group_digits(&number.to_string())
 }
@@ -410,7 +414,7 @@ fn group_digits(digits: &str) -> String {
     text
 }
 
-/// A number in the format of Go's English printer: `65,535`, `1.5×10⁰⁶`.
+/// A number as printed by `golang.org/x/text/message` in English: `65,535`, `1.5×10⁰⁶`.
 fn localized(number: &Number) -> String {
     let value = number.as_f64().unwrap_or(0.0);
     let text = format!("{value:e}");
@@ -426,8 +430,8 @@ fn localized(number: &Number) -> String {
         };
         let sign = if exponent < 0 { "⁻" } else { "" };
         let digits = format!("{:02}", exponent.abs());
-        let raised: String = digits.chars().map(superscript).collect();
-        return format!("{mantissa}×10{sign}{raised}");
+        let power: String = digits.chars().map(superscript).collect();
+        return format!("{mantissa}×10{sign}{power}");
     }
     let plain = format!("{}", value.abs());
     let (whole, rest) = plain
@@ -445,13 +449,13 @@ mod tests {
     fn fault(schema: &str, values: &str) -> String {
         let values: Json = serde_json::from_str(values).unwrap();
         validate(&values, schema.as_bytes())
-            .fault
+            .message
             .unwrap_or_default()
     }
 
     /// Each text was printed by Helm 3.19.
     #[test]
-    fn faults_have_helms_words() {
+    fn messages_are_those_of_helm() {
         for (schema, value, expected) in [
             (
                 r#"{"maximum":65535}"#,
@@ -550,11 +554,11 @@ mod tests {
     }
 
     #[test]
-    fn schemas_elsewhere_are_not_read() {
+    fn external_schemas_are_not_loaded() {
         let values = serde_json::json!({});
         let schema = br#"{"$ref":"https://example.com/s.json#/definitions/x"}"#;
-        let verdict = validate(&values, schema);
-        assert_eq!(verdict.fault, None);
-        assert_eq!(verdict.unread, ["https://example.com/s.json"]);
+        let validation = validate(&values, schema);
+        assert_eq!(validation.message, None);
+        assert_eq!(validation.external_schemas, ["https://example.com/s.json"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The syntax of `--set` and similar flags: `a.b[1]=x,c={d,e}`.
+//! The syntax of `--set` and similar flags: `a.b[1]=x,c={d,e}` (Helm, package `strvals`).
 //!
 //! The syntax of keys is the same for all flags. They differ in the type of values, and `--set-literal` supports neither escapes
 //! nor several pairs.
@@ -8,42 +8,45 @@ use serde_json::{Map, Number, Value as Json};
 use crate::HelmVersion;
 use crate::go::strconv::quote;
 
-/// The largest index of a list.
+/// The largest index of a list (Helm, `MaxIndex`).
 const INDEX_MAX: usize = 65_536;
-/// The maximum number of dots in a key.
+/// The maximum number of dots in a key (Helm, `MaxNestedNameLevel`).
 const LEVELS_MAX: usize = 30;
 
+/// The flag, which determines the type of values.
 #[derive(Clone, Copy)]
-pub(crate) enum Form<'a> {
+pub(crate) enum Flag<'a> {
     /// `--set`: whole numbers, booleans and null are recognized.
-    Typed,
-    Text,
-    /// `--set-json`: numbers are float64.
+    Set,
+    /// `--set-string`: all values are strings.
+    String,
+    /// `--set-json`: values are JSON; numbers are float64.
     Json,
-    /// `--set-file`: the content of the file with that name. Errors: the message of the system.
+    /// `--set-file`: a value is the content of the file with that name. Errors: the message of the operating system.
     File(&'a dyn Fn(&str) -> Result<String, String>),
+    /// `--set-literal`: everything after the first `=` is one string.
     Literal,
 }
 
 /// Applies an argument to a map. Errors: Helm's message.
 pub(crate) fn set(
     argument: &str,
-    form: Form<'_>,
+    flag: Flag<'_>,
     version: HelmVersion,
     values: &mut Map<String, Json>,
 ) -> Result<(), String> {
     let mut parser = Parser {
         rest: argument,
-        form,
+        flag,
     };
     loop {
-        match parser.key(values, 0) {
+        match parser.pair(values, 0) {
             Ok(()) => {}
             Err(Stop::End) => return Ok(()),
             // In Helm 4, any end of the text is the end of the argument.
             Err(Stop::EndInIndex) if version == HelmVersion::V4 => return Ok(()),
             Err(Stop::EndInIndex) => return Err("error parsing index: EOF".to_string()),
-            Err(Stop::Fault(words)) => return Err(words),
+            Err(Stop::Fault(message)) => return Err(message),
         }
     }
 }
@@ -59,20 +62,20 @@ enum Stop {
 
 type Parsed<T> = Result<T, Stop>;
 
-fn fault<T>(words: String) -> Parsed<T> {
-    Err(Stop::Fault(words))
+fn fault<T>(message: String) -> Parsed<T> {
+    Err(Stop::Fault(message))
 }
 
 struct Parser<'a> {
     rest: &'a str,
-    form: Form<'a>,
+    flag: Flag<'a>,
 }
 
 impl Parser<'_> {
-    /// Reads a key and its value into a map.
-    fn key(&mut self, map: &mut Map<String, Json>, level: usize) -> Parsed<()> {
-        let stops: &[char] = match self.form {
-            Form::Literal => &['=', '[', '.'],
+    /// Reads a key and its value into a map. `level` is the number of dots before the key.
+    fn pair(&mut self, map: &mut Map<String, Json>, level: usize) -> Parsed<()> {
+        let stops: &[char] = match self.flag {
+            Flag::Literal => &['=', '[', '.'],
             _ => &['=', '[', ',', '.'],
         };
         let (key, stop) = self.until(stops);
@@ -89,6 +92,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Reads the rest of a key after a dot.
     fn nested(&mut self, map: &mut Map<String, Json>, key: String, level: usize) -> Parsed<()> {
         if level > LEVELS_MAX {
             return fault(format!(
@@ -100,7 +104,7 @@ impl Parser<'_> {
             Some(Json::Object(inner)) => std::mem::take(inner),
             Some(other) => return fault(wrong_type(other, "map[string]interface {}")),
         };
-        let result = self.key(&mut inner, level);
+        let result = self.pair(&mut inner, level);
         if result.is_ok() && inner.is_empty() {
             return fault(format!("key map {} has no value", quote(key.as_bytes())));
         }
@@ -110,6 +114,7 @@ impl Parser<'_> {
         result
     }
 
+    /// Reads the rest of a key after a `[`.
     fn list(&mut self, map: &mut Map<String, Json>, key: String, level: usize) -> Parsed<()> {
         let index = self.index()?;
         let mut list = match map.get_mut(&key) {
@@ -122,6 +127,7 @@ impl Parser<'_> {
         result
     }
 
+    /// Reads an index, up to and including its `]`.
     fn index(&mut self) -> Parsed<i64> {
         let (text, stop) = self.until(&[']']);
         if stop.is_none() {
@@ -130,27 +136,28 @@ impl Parser<'_> {
         let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
         let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
         text.parse().or_else(|_| {
-            let words = match is_number {
+            let message = match is_number {
                 true => "value out of range",
                 false => "invalid syntax",
             };
             fault(format!(
-                "error parsing index: strconv.Atoi: parsing {}: {words}",
+                "error parsing index: strconv.Atoi: parsing {}: {message}",
                 quote(text.as_bytes())
             ))
         })
     }
 
+    /// Reads the rest of a key after `[index]`, and the value (Helm, `listItem`).
     fn item(&mut self, list: &mut Vec<Json>, index: i64, level: usize) -> Parsed<()> {
         if index < 0 {
             return fault(format!("negative {index} index not allowed"));
         }
         let at = usize::try_from(index).unwrap_or(usize::MAX);
-        let (key, stop) = self.until(&['[', '.', '=']);
-        if !key.is_empty() {
+        let (unexpected, stop) = self.until(&['[', '.', '=']);
+        if !unexpected.is_empty() {
             return fault(format!(
                 "unexpected data at end of array index: {}",
-                quote(key.as_bytes())
+                quote(unexpected.as_bytes())
             ));
         }
         let value = match stop {
@@ -165,10 +172,10 @@ impl Parser<'_> {
                 };
                 let length = inner.len();
                 if let Err(stop) = self.item(&mut inner, next, level) {
-                    // Changes in place are kept, also at the end of the text.
+                    // In Go, changes of existing items remain, but not items that `append` added to a copy of the slice.
                     inner.truncate(length);
-                    if let Some(known) = list.get_mut(at).filter(|_| length > 0) {
-                        *known = Json::Array(inner);
+                    if let Some(slot) = list.get_mut(at).filter(|_| length > 0) {
+                        *slot = Json::Array(inner);
                     }
                     return Err(stop);
                 }
@@ -179,9 +186,9 @@ impl Parser<'_> {
                     Some(Json::Object(inner)) => std::mem::take(inner),
                     _ => Map::new(),
                 };
-                if let Err(stop) = self.key(&mut inner, level) {
-                    if let Some(known) = list.get_mut(at) {
-                        *known = Json::Object(inner);
+                if let Err(stop) = self.pair(&mut inner, level) {
+                    if let Some(slot) = list.get_mut(at) {
+                        *slot = Json::Object(inner);
                     }
                     return Err(stop);
                 }
@@ -193,8 +200,8 @@ impl Parser<'_> {
 
     /// The value of a key, up to the next comma.
     fn value(&mut self, map: &mut Map<String, Json>, key: String) -> Parsed<()> {
-        match self.form {
-            Form::Literal => {
+        match self.flag {
+            Flag::Literal => {
                 insert(
                     map,
                     key,
@@ -202,7 +209,7 @@ impl Parser<'_> {
                 );
                 Ok(())
             }
-            Form::Json => {
+            Flag::Json => {
                 let value = self.json()?;
                 insert(map, key, value);
                 Ok(())
@@ -212,9 +219,9 @@ impl Parser<'_> {
                 Err(Stop::End)
             }
             _ => {
-                let value = match self.braces()? {
+                let value = match self.list_value()? {
                     Some(list) => list,
-                    None => self.single()?,
+                    None => self.scalar_value()?,
                 };
                 insert(map, key, value);
                 Ok(())
@@ -223,23 +230,24 @@ impl Parser<'_> {
     }
 
     fn item_value(&mut self) -> Parsed<Json> {
-        match self.form {
-            Form::Literal => Ok(Json::String(std::mem::take(&mut self.rest).into())),
-            Form::Json => self.json(),
+        match self.flag {
+            Flag::Literal => Ok(Json::String(std::mem::take(&mut self.rest).into())),
+            Flag::Json => self.json(),
             _ if self.rest.is_empty() => Ok(Json::String(String::new())),
-            _ => match self.braces()? {
+            _ => match self.list_value()? {
                 Some(list) => Ok(list),
-                None => self.single(),
+                None => self.scalar_value(),
             },
         }
     }
 
-    fn single(&mut self) -> Parsed<Json> {
+    fn scalar_value(&mut self) -> Parsed<Json> {
         let (text, _) = self.until(&[',']);
-        self.converted(text)
+        self.convert(text)
     }
 
-    fn braces(&mut self) -> Parsed<Option<Json>> {
+    /// Reads a list such as `{a,b}`; `None` if there is no brace (Helm, `valList`).
+    fn list_value(&mut self) -> Parsed<Option<Json>> {
         let Some(rest) = self.rest.strip_prefix('{') else {
             return Ok(None);
         };
@@ -250,7 +258,7 @@ impl Parser<'_> {
             if stop.is_none() {
                 return fault("list must terminate with '}'".to_string());
             }
-            list.push(self.converted(text)?);
+            list.push(self.convert(text)?);
             if stop == Some('}') {
                 self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
                 return Ok(Some(Json::Array(list)));
@@ -259,7 +267,7 @@ impl Parser<'_> {
     }
 
     fn json(&mut self) -> Parsed<Json> {
-        if self.skip_blanks() {
+        if self.skip_space() {
             return Ok(Json::Null);
         }
         let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Json>();
@@ -270,12 +278,12 @@ impl Parser<'_> {
         };
         let end = values.byte_offset();
         self.rest = self.rest.get(end..).unwrap_or("");
-        self.skip_blanks();
+        self.skip_space();
         Ok(with_floats(value))
     }
 
-    /// Skips white space and a following comma; returns whether there is nothing else before the comma or the end.
-    fn skip_blanks(&mut self) -> bool {
+    /// Skips white space and a following comma; returns whether the value is empty (Helm, `emptyVal`).
+    fn skip_space(&mut self) -> bool {
         self.rest = self.rest.trim_start();
         match self.rest.strip_prefix(',') {
             Some(rest) => {
@@ -286,19 +294,21 @@ impl Parser<'_> {
         }
     }
 
-    fn converted(&self, text: String) -> Parsed<Json> {
-        match self.form {
-            Form::Typed => Ok(typed(text)),
-            Form::File(read) => read(&text).map(Json::String).map_err(Stop::Fault),
+    /// Converts the text of a value to the type that the flag determines.
+    fn convert(&self, text: String) -> Parsed<Json> {
+        match self.flag {
+            Flag::Set => Ok(typed_value(text)),
+            Flag::File(read) => read(&text).map(Json::String).map_err(Stop::Fault),
             _ => Ok(Json::String(text)),
         }
     }
 
-    /// The text up to a character, which is also consumed, with escapes decoded; without a character at the end of the argument.
+    /// Reads text with escapes up to one of the characters, which is consumed and returned; `None` at the end of the argument
+    /// (Helm, `runesUntil`).
     fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
         let mut text = String::new();
         let mut chars = self.rest.chars();
-        let is_literal = matches!(self.form, Form::Literal);
+        let is_literal = matches!(self.flag, Flag::Literal);
         let stop = loop {
             match chars.next() {
                 None => break None,
@@ -331,13 +341,14 @@ fn set_index(list: &mut Vec<Json>, at: usize, value: Json) -> Parsed<()> {
     if list.len() <= at {
         list.resize(at + 1, Json::Null);
     }
-    if let Some(location) = list.get_mut(at) {
-        *location = value;
+    if let Some(slot) = list.get_mut(at) {
+        *slot = value;
     }
     Ok(())
 }
 
-fn typed(text: String) -> Json {
+/// A boolean, null, an integer without leading zeros, or a string (Helm, `typedVal`).
+fn typed_value(text: String) -> Json {
     match text.as_str() {
         it if it.eq_ignore_ascii_case("true") => Json::Bool(true),
         it if it.eq_ignore_ascii_case("false") => Json::Bool(false),
@@ -368,8 +379,8 @@ pub(crate) fn with_floats(json: Json) -> Json {
     }
 }
 
-/// Go's panic if a value has a type other than the key requires.
-fn wrong_type(found: &Json, wanted: &str) -> String {
+/// The message of Go's panic if an existing value is not a map or list, as the key requires.
+fn wrong_type(found: &Json, expected: &str) -> String {
     let found = match found {
         Json::Null => "nil",
         Json::Bool(_) => "bool",
@@ -379,24 +390,24 @@ fn wrong_type(found: &Json, wanted: &str) -> String {
         Json::Array(_) => "[]interface {}",
         Json::Object(_) => "map[string]interface {}",
     };
-    format!("unable to parse key: interface conversion: interface {{}} is {found}, not {wanted}")
+    format!("unable to parse key: interface conversion: interface {{}} is {found}, not {expected}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(argument: &str, form: Form<'_>) -> String {
+    fn parsed(argument: &str, flag: Flag<'_>) -> String {
         let mut values = Map::new();
-        match set(argument, form, HelmVersion::V3, &mut values) {
+        match set(argument, flag, HelmVersion::V3, &mut values) {
             Ok(()) => Json::Object(values).to_string(),
-            Err(words) => words,
+            Err(message) => message,
         }
     }
 
     #[track_caller]
     fn typed_is(argument: &str, expected: &str) {
-        assert_eq!(parsed(argument, Form::Typed), expected, "{argument}");
+        assert_eq!(parsed(argument, Flag::Set), expected, "{argument}");
     }
 
     #[test]
@@ -405,7 +416,10 @@ mod tests {
             "i=1,n=-5,f=1.5,t=TRUE,z=null,e=,o=007,big=12345678901234567890,zero=0,plus=+3",
             r#"{"big":"12345678901234567890","e":"","f":"1.5","i":1,"n":-5,"o":"007","plus":3,"t":true,"z":null,"zero":0}"#,
         );
-        assert_eq!(parsed("a=1,b=true", Form::Text), r#"{"a":"1","b":"true"}"#);
+        assert_eq!(
+            parsed("a=1,b=true", Flag::String),
+            r#"{"a":"1","b":"true"}"#
+        );
     }
 
     #[test]
@@ -422,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_have_helms_words() {
+    fn messages_are_those_of_helm() {
         typed_is("a", "key \"a\" has no value");
         typed_is("a=1,b,c=2", "key \"b\" has no value (cannot end with ,)");
         typed_is("a={b", "list must terminate with '}'");
@@ -448,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_argument_changes_before_its_end_stays() {
+    fn changes_before_a_missing_value_remain() {
         typed_is("a={x,y},a[1].k=", r#"{"a":["x",{"k":""}]}"#);
         typed_is("a[0].b=1,a[0].c=", r#"{"a":[{"b":1,"c":""}]}"#);
         typed_is("a[0][0].b=1,a[0][0].c=", r#"{"a":[[{"b":1,"c":""}]]}"#);
@@ -457,11 +471,11 @@ mod tests {
     #[test]
     fn json_and_literals_are_taken_as_they_are() {
         assert_eq!(
-            parsed(r#"a={"b":[1,2.5,null]} ,c="x,y",d=,e[0]=3"#, Form::Json),
+            parsed(r#"a={"b":[1,2.5,null]} ,c="x,y",d=,e[0]=3"#, Flag::Json),
             r#"{"a":{"b":[1.0,2.5,null]},"c":"x,y","d":null,"e":[3.0]}"#
         );
         assert_eq!(
-            parsed(r"a.b=c,d={\e}", Form::Literal),
+            parsed(r"a.b=c,d={\e}", Flag::Literal),
             r#"{"a":{"b":"c,d={\\e}"}}"#
         );
     }
@@ -472,9 +486,9 @@ mod tests {
             "x" => Ok("content\n".to_string()),
             name => Err(format!("open {name}: no such file or directory")),
         };
-        assert_eq!(parsed("a=x", Form::File(&read)), r#"{"a":"content\n"}"#);
+        assert_eq!(parsed("a=x", Flag::File(&read)), r#"{"a":"content\n"}"#);
         assert_eq!(
-            parsed("a=y", Form::File(&read)),
+            parsed("a=y", Flag::File(&read)),
             "open y: no such file or directory"
         );
     }

@@ -1,9 +1,9 @@
-//! The values of a user: files and flags, in Helm's order.
+//! The values of a user from files and flags, merged in Helm's order.
 
 use pleach_yaml::tree::TreePath;
 use serde_json::{Map, Value as Json};
 
-use super::strvals::{Form, set, with_floats};
+use super::strvals::{Flag, set, with_floats};
 use crate::error::HelmError;
 use crate::source::{merge_maps, parse_values};
 use crate::{HelmVersion, go::yaml::YamlError};
@@ -35,8 +35,9 @@ pub struct ValuesFile {
 }
 
 impl UserValues {
-    /// All values as one map: files in order, then `--set-json`, `--set`, `--set-string`, `--set-file` and `--set-literal`,
-    /// independent of their order on the command line. Nulls are kept, because they remove defaults of charts later.
+    /// All values as one map (Helm, `Options.MergeValues`): files in order, then `--set-json`, `--set`, `--set-string`,
+    /// `--set-file` and `--set-literal`, independent of their order on the command line. Nulls are kept, because they remove
+    /// defaults of charts later.
     ///
     /// `read` returns the content of a file of `--set-file`. Errors: Helm's message.
     pub fn merged(
@@ -56,15 +57,15 @@ impl UserValues {
             set_json(argument, version, &mut values)?;
         }
         let flags = [
-            ("set", Form::Typed, &self.set),
-            ("set-string", Form::Text, &self.set_string),
-            ("set-file", Form::File(read), &self.set_file),
-            ("set-literal", Form::Literal, &self.set_literal),
+            ("set", Flag::Set, &self.set),
+            ("set-string", Flag::String, &self.set_string),
+            ("set-file", Flag::File(read), &self.set_file),
+            ("set-literal", Flag::Literal, &self.set_literal),
         ];
-        for (flag, form, arguments) in flags {
+        for (name, flag, arguments) in flags {
             for argument in arguments {
-                set(argument, form, version, &mut values).map_err(|words| {
-                    HelmError::new(format!("failed parsing --{flag} data: {words}"))
+                set(argument, flag, version, &mut values).map_err(|message| {
+                    HelmError::new(format!("failed parsing --{name} data: {message}"))
                 })?;
             }
         }
@@ -72,7 +73,7 @@ impl UserValues {
     }
 }
 
-/// Helm 4 also accepts a whole object.
+/// Applies an argument of `--set-json`: `key=JSON`, and in Helm 4 also a JSON object, which is merged.
 fn set_json(
     argument: &str,
     version: HelmVersion,
@@ -90,7 +91,7 @@ fn set_json(
             ))),
         };
     }
-    set(argument, Form::Json, version, values)
+    set(argument, Flag::Json, version, values)
         .map_err(|_| HelmError::new(format!("failed parsing --set-json data {argument}")))
 }
 

@@ -15,7 +15,7 @@ use super::http::Client;
 use super::url::Url;
 use pleach_yaml::diag::Diagnostic;
 
-/// The maximum size of the bytes of a name.
+/// The maximum size of the value of a name.
 const BYTES_MAX: u64 = 128 << 20;
 
 /// The address of a store: `oci://host/repository` or `s3://bucket/folder`.
@@ -66,7 +66,7 @@ impl fmt::Display for StoreAddress {
     }
 }
 
-/// Whether a path is a valid name (distribution specification): lower case, digits, and separators between them.
+/// Whether a path is a valid repository name (OCI distribution specification): lower case, digits, and separators between them.
 fn is_repository(path: &str) -> bool {
     let is_part = |part: &str| {
         let is_inner = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
@@ -82,7 +82,7 @@ fn is_bucket(name: &str) -> bool {
     (3..=63).contains(&name.len()) && name.bytes().all(is_inner) && !name.starts_with('.')
 }
 
-/// Whether a path is a folder in a bucket, without segments of dots.
+/// Whether a path is a folder in a bucket, without `.` and `..` as segments.
 fn is_folder(path: &str) -> bool {
     let is_inner = |it: u8| it.is_ascii_alphanumeric() || b"!_.*'()-@=+".contains(&it);
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(is_inner);
@@ -128,12 +128,13 @@ impl Store {
         }
     }
 
-    /// The address that the flag gave.
+    /// The address as given to the flag.
     pub fn address(&self) -> &StoreAddress {
         &self.address
     }
 
-    /// The bytes of a name; `None` if it does not exist. Errors: `unreachable`, `access-denied`, `unexpected-answer`, `wrong-digest`.
+    /// The bytes of a name; `None` if it does not exist. Errors: `unreachable`, `access-denied`, `unexpected-answer`,
+    /// `wrong-digest`.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         match &self.address.kind {
             Kind::Registry(address) => oci::get(&self.access, address, name),

@@ -9,10 +9,10 @@ use super::BYTES_MAX;
 use crate::chart::digest;
 use pleach_yaml::diag::Diagnostic;
 
-/// The type of the artifact and its layer.
+/// The types of the artifact and of its layer.
 const ARTIFACT: &str = "application/vnd.pleach.run.v1";
 const LAYER: &str = "application/vnd.pleach.run.layer.v1";
-/// The type of an empty configuration in the image specification.
+/// The media type of an empty config (OCI image specification).
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY_BYTES: &[u8] = b"{}";
 
@@ -32,7 +32,7 @@ pub(super) fn get(
     match layer.and_then(|it| text(it, "digest")) {
         Some(digest) => repository.blob(&digest, BYTES_MAX),
         None => {
-            let message = format!("`{}:{name}` is another artifact", repository.shown());
+            let message = format!("`{}:{name}` is another artifact", repository.address());
             Err(Diagnostic::error("unexpected-answer", message))
         }
     }

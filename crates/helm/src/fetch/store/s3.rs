@@ -6,7 +6,7 @@ use rusty_s3::actions::{GetObject, PutObject};
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use ureq::http::Method;
 
-use super::super::http::{Answer, Call, Client};
+use super::super::http::{Call, Client, Response};
 use super::super::url::Url;
 use super::{BYTES_MAX, S3Access};
 use pleach_yaml::diag::Diagnostic;
@@ -15,10 +15,10 @@ use pleach_yaml::diag::Diagnostic;
 const REGION: &str = "us-east-1";
 
 /// The validity of a signature, with a margin for slow requests and clock differences.
-const SIGNED_FOR: Duration = Duration::from_secs(600);
+const SIGNATURE_VALIDITY: Duration = Duration::from_secs(600);
 
 /// The maximum size of a response to a write.
-const WORDS_BYTES_MAX: u64 = 1 << 20;
+const PUT_RESPONSE_BYTES_MAX: u64 = 1 << 20;
 
 /// A folder of a bucket.
 pub(super) struct Folder<'a> {
@@ -36,21 +36,23 @@ impl<'a> Folder<'a> {
         folder: &'a str,
     ) -> Result<Folder<'a>, Diagnostic> {
         let region = access.region.as_deref().unwrap_or(REGION);
-        // A bucket name with a dot has no valid certificate as host name, and other servers may not support host names for buckets.
+        // The wildcard certificate of AWS does not cover a bucket name with a dot as host name, and other servers may not support
+        // buckets as host names.
         let style = match access.endpoint.is_some() || bucket.contains('.') {
             true => UrlStyle::Path,
             false => UrlStyle::VirtualHost,
         };
-        let amazon = format!("https://s3.{region}.amazonaws.com");
-        let endpoint = access.endpoint.as_ref().unwrap_or(&amazon);
-        let wrong = || {
+        let aws_endpoint = format!("https://s3.{region}.amazonaws.com");
+        let endpoint = access.endpoint.as_ref().unwrap_or(&aws_endpoint);
+        let invalid_endpoint = || {
             let message = format!("`{endpoint}` is not the address of an S3 server");
             let fault = Diagnostic::error("invalid-value", message);
             fault.help("set `AWS_ENDPOINT_URL` to an address such as `https://minio.example.com`, and `AWS_REGION` to a region")
         };
-        let address = url::Url::parse(endpoint).map_err(|_| wrong())?;
+        let address = url::Url::parse(endpoint).map_err(|_| invalid_endpoint())?;
         let name = bucket.to_string();
-        let bucket = Bucket::new(address, style, name, region.to_string()).map_err(|_| wrong())?;
+        let bucket = Bucket::new(address, style, name, region.to_string())
+            .map_err(|_| invalid_endpoint())?;
         let keys = access.keys.as_ref().map(|it| match &it.token {
             Some(token) => Credentials::new_with_token(&*it.id, &*it.secret, &**token),
             None => Credentials::new(&*it.id, &*it.secret),
@@ -63,6 +65,7 @@ impl<'a> Folder<'a> {
         })
     }
 
+    /// The key of the object for a name.
     fn object(&self, name: &str) -> String {
         match self.folder {
             "" => name.to_string(),
@@ -72,32 +75,34 @@ impl<'a> Folder<'a> {
 
     pub(super) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         let object = self.object(name);
-        let signed = GetObject::new(&self.bucket, self.keys.as_ref(), &object).sign(SIGNED_FOR);
+        let signed =
+            GetObject::new(&self.bucket, self.keys.as_ref(), &object).sign(SIGNATURE_VALIDITY);
         let call = Call::get(Url::parse(signed.as_str())?, BYTES_MAX);
-        let answer = self.client.send(&call)?;
-        match answer.status {
-            404 if code(&answer.body) != Some("NoSuchBucket") => Ok(None),
-            _ if answer.is_success() => Ok(Some(answer.body)),
-            _ => Err(self.fault(&answer)),
+        let response = self.client.send(&call)?;
+        match response.status {
+            404 if error_code(&response.body) != Some("NoSuchBucket") => Ok(None),
+            _ if response.is_success() => Ok(Some(response.body)),
+            _ => Err(self.fault(&response)),
         }
     }
 
     pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
         let object = self.object(name);
-        let signed = PutObject::new(&self.bucket, self.keys.as_ref(), &object).sign(SIGNED_FOR);
-        let mut call = Call::get(Url::parse(signed.as_str())?, WORDS_BYTES_MAX);
+        let signed =
+            PutObject::new(&self.bucket, self.keys.as_ref(), &object).sign(SIGNATURE_VALIDITY);
+        let mut call = Call::get(Url::parse(signed.as_str())?, PUT_RESPONSE_BYTES_MAX);
         call.method = Method::PUT;
         call.body = bytes;
-        let answer = self.client.send(&call)?;
-        match answer.is_success() {
+        let response = self.client.send(&call)?;
+        match response.is_success() {
             true => Ok(()),
-            false => Err(self.fault(&answer)),
+            false => Err(self.fault(&response)),
         }
     }
 
-    fn fault(&self, answer: &Answer) -> Diagnostic {
-        let (url, status) = (answer.url.shown(), answer.status);
-        let code = code(&answer.body).map_or(String::new(), |it| format!(", {it}"));
+    fn fault(&self, response: &Response) -> Diagnostic {
+        let (url, status) = (response.url.redacted(), response.status);
+        let code = error_code(&response.body).map_or(String::new(), |it| format!(", {it}"));
         let (name, help) = match status {
             401 | 403 => (
                 "access-denied",
@@ -119,7 +124,7 @@ impl<'a> Folder<'a> {
 }
 
 /// The error code of S3: the text of `<Code>`.
-fn code(body: &[u8]) -> Option<&str> {
+fn error_code(body: &[u8]) -> Option<&str> {
     let (_, rest) = str::from_utf8(body).ok()?.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;
     let is_plain = code.bytes().all(|it| it.is_ascii_alphanumeric());
@@ -161,8 +166,8 @@ mod tests {
     #[test]
     fn the_code_of_an_error_is_found() {
         let body = b"<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code></Error>";
-        assert_eq!(code(body), Some("NoSuchBucket"));
-        assert_eq!(code(b"<Code>\x1b[31m</Code>"), None);
-        assert_eq!(code(b"no"), None);
+        assert_eq!(error_code(body), Some("NoSuchBucket"));
+        assert_eq!(error_code(b"<Code>\x1b[31m</Code>"), None);
+        assert_eq!(error_code(b"no"), None);
     }
 }

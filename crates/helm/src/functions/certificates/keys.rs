@@ -132,7 +132,7 @@ impl PrivateKey {
 
     /// Reads a key in PEM.
     ///
-    /// Errors: sprig's text.
+    /// Errors: sprig's message.
     pub(super) fn from_pem(text: &[u8]) -> Result<PrivateKey, String> {
         let (kind, bytes) = pem::decode(text).ok_or("no PEM data in input")?;
         let malformed = "asn1: structure error: malformed key";
@@ -153,7 +153,7 @@ impl PrivateKey {
 
     /// The public key as in a certificate, and only its bits.
     ///
-    /// Errors: Go's text, for a key that no certificate can have.
+    /// Errors: Go's message, for a key that no certificate can have.
     pub(super) fn public(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
         let (algorithm, key) = match self {
             PrivateKey::Rsa(key) => {

@@ -87,7 +87,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// The source of a certificate's key, and the requesting function.
 #[derive(Clone, Copy)]
 enum Key<'a> {
+    /// A generated key.
     New(&'static str),
+    /// A key in PEM from the arguments.
     Given(&'static str, &'a [u8]),
 }
 
@@ -101,12 +103,13 @@ impl Key<'_> {
     fn check(&self) -> Result<(), FunctionError> {
         match self {
             Key::New(_) => Ok(()),
-            Key::Given(_, pem) => given(pem).map(|_| ()),
+            Key::Given(_, pem) => parse_key(pem).map(|_| ()),
         }
     }
 }
 
-fn given(pem: &[u8]) -> Result<PrivateKey, FunctionError> {
+/// Parses the key that a template passes.
+fn parse_key(pem: &[u8]) -> Result<PrivateKey, FunctionError> {
     PrivateKey::from_pem(pem)
         .map_err(|error| FunctionError::new(format!("parsing private key: {error}")))
 }
@@ -130,17 +133,17 @@ fn generate(
     key: Key<'_>,
     request: Request,
 ) -> Returned {
-    let shown = crate::fmt::sprintln(arguments.0);
-    let call = [key.function().as_bytes(), b"\0", &shown].concat();
+    let printed = crate::fmt::sprintln(arguments.0);
+    let call = [key.function().as_bytes(), b"\0", &printed].concat();
     let mut generator = context.state.generator(&call);
     let private = match key {
         Key::New(_) => keys::new_rsa(&mut generator, 2048),
-        Key::Given(_, pem) => given(pem)?,
+        Key::Given(_, pem) => parse_key(pem)?,
     };
     let now = context.state.time();
-    let made = x509::make(&request, &private, &mut generator, now);
-    let certificate =
-        made.map_err(|error| FunctionError::new(format!("error creating certificate: {error}")))?;
+    let created = x509::create(&request, &private, &mut generator, now);
+    let certificate = created
+        .map_err(|error| FunctionError::new(format!("error creating certificate: {error}")))?;
     let certificate = Str::from(pem::encode("CERTIFICATE", &certificate));
     let private = Str::from(private.to_pem());
     context.state.record(key.function(), certificate.clone());
@@ -155,18 +158,18 @@ fn certificate_value(certificate: Str, key: Str) -> Value {
 
 /// A request for a server and client certificate: name, addresses, further names, days.
 fn request(arguments: Arguments<'_>) -> Result<Request, FunctionError> {
-    let shown = |value: &Value| runes(&super::convert::display(value)).collect::<String>();
+    let display = |value: &Value| runes(&super::convert::display(value)).collect::<String>();
     let mut addresses = Vec::new();
     for value in arguments.list(1).to_vec() {
         let Some(address) = value.as_str() else {
             return fail(format!(
                 "error parsing ip: {} is not a string",
-                shown(&value)
+                display(&value)
             ));
         };
         let parsed = address.to_str().and_then(|it| it.parse().ok());
         let Some(address) = parsed else {
-            return fail(format!("error parsing ip: {}", shown(&value)));
+            return fail(format!("error parsing ip: {}", display(&value)));
         };
         addresses.push(address);
     }
@@ -177,7 +180,7 @@ fn request(arguments: Arguments<'_>) -> Result<Request, FunctionError> {
             None => {
                 return fail(format!(
                     "error processing alternate dns name: {} is not a string",
-                    shown(&value)
+                    display(&value)
                 ));
             }
         }

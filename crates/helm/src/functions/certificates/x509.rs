@@ -102,7 +102,7 @@ fn key_identifier(mut extensions: Reader<'_>) -> Option<&[u8]> {
 /// Creates a certificate that is valid from `now`, in seconds since 1970.
 ///
 /// Errors: Go's message for keys that cannot sign or do not belong to the signer.
-pub(super) fn make(
+pub(super) fn create(
     request: &Request,
     key: &PrivateKey,
     generator: &mut Generator,

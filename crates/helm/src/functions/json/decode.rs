@@ -86,9 +86,9 @@ impl Decoder<'_> {
     /// The error for an unexpected byte within a literal, a number or an escape, where Go treats the end as a blank.
     fn unexpected_inside(&self, context: &str) -> String {
         let byte = self.rest.first().unwrap_or(&b' ');
-        let mut shown = String::new();
-        push_escaped(&mut shown, char::from(*byte), '\'');
-        format!("invalid character '{shown}' {context}")
+        let mut escaped = String::new();
+        push_escaped(&mut escaped, char::from(*byte), '\'');
+        format!("invalid character '{escaped}' {context}")
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, String> {

@@ -92,8 +92,8 @@ impl Encoder {
             Value::Uint(_, value) => self.push(&value.to_string()),
             Value::Float(value) if value.is_finite() => self.push(&float_json(*value)),
             Value::Float(value) => {
-                let shown = crate::go::strconv::float_decimal(*value);
-                return Err(format!("json: unsupported value: {shown}"));
+                let value = crate::go::strconv::float_decimal(*value);
+                return Err(format!("json: unsupported value: {value}"));
             }
             Value::String(text) => self.string(text),
             Value::Bytes(bytes) => {
@@ -197,25 +197,25 @@ impl Encoder {
     }
 }
 
-/// The fields in JSON by their JSON names, including those of embedded structs.
+/// The fields that JSON contains, by their JSON names, including those of embedded structs.
 pub(in crate::functions) fn json_fields(object: &Struct) -> Vec<(&'static str, Value)> {
     let Type::Struct(fields) = &object.ty().underlying else {
         return Vec::new();
     };
-    let mut shown = Vec::new();
+    let mut encoded = Vec::new();
     for (field, value) in fields.iter().zip(object.fields()) {
         let (name, options) = field.json.split_once(',').unwrap_or((field.json, ""));
         match value {
             _ if name == "-" => {}
             Value::Struct(inner) | Value::Pointer(inner) if field.embedded && name.is_empty() => {
-                shown.extend(json_fields(inner));
+                encoded.extend(json_fields(inner));
             }
             _ if options.contains("omitempty") && !value.is_true() => {}
-            _ => shown.push((
+            _ => encoded.push((
                 if name.is_empty() { field.name } else { name },
                 value.clone(),
             )),
         }
     }
-    shown
+    encoded
 }

@@ -1,4 +1,4 @@
-//! JSON.
+//! Functions on JSON.
 
 mod decode;
 mod encode;
@@ -81,7 +81,7 @@ fn from_json_array(arguments: Arguments<'_>) -> Value {
     Value::list(vec![Value::from(error)])
 }
 
-fn mismatch(found: &Value, wanted: &str) -> String {
+fn mismatch(found: &Value, go_type: &str) -> String {
     let found = decode::json_kind(found);
-    format!("json: cannot unmarshal {found} into Go value of type {wanted}")
+    format!("json: cannot unmarshal {found} into Go value of type {go_type}")
 }

@@ -1,4 +1,4 @@
-//! Decoding.
+//! Decodes TOML.
 
 use super::document::{Document, item};
 use super::lexer::{Fault, Lexer, quoted};
@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 200;
 
 /// Decodes a document.
 ///
-/// Errors: the library's text.
+/// Errors: the library's message.
 pub(super) fn decode(bytes: &[u8]) -> Result<Entries, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = match std::str::from_utf8(bytes) {
@@ -258,8 +258,8 @@ impl Decoder<'_> {
                     "true" => Ok(Value::Bool(true)),
                     "false" => Ok(Value::Bool(false)),
                     word => {
-                        let words = format!("expected value but found {word:?} instead");
-                        Err(self.lexer.fault(words))
+                        let message = format!("expected value but found {word:?} instead");
+                        Err(self.lexer.fault(message))
                     }
                 }
             }
@@ -303,9 +303,9 @@ impl Decoder<'_> {
                 Some(',') => {}
                 Some(']') => return Ok(Value::list(items)),
                 letter => {
-                    let shown = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
+                    let found = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
                     return Err(self.lexer.fault(format!(
-                        "expected a comma (',') or array terminator (']'), but got {shown}"
+                        "expected a comma (',') or array terminator (']'), but got {found}"
                     )));
                 }
             }
@@ -335,8 +335,8 @@ impl Decoder<'_> {
                     return Ok(());
                 }
                 Some('}') => {
-                    let words = "trailing comma not allowed in inline tables";
-                    return Err(self.lexer.fault(words));
+                    let message = "trailing comma not allowed in inline tables";
+                    return Err(self.lexer.fault(message));
                 }
                 Some('\n' | '\r') => return Err(self.lexer.fault(LINE_BREAK)),
                 Some(',') => return Err(self.lexer.fault("unexpected comma")),
@@ -354,9 +354,9 @@ impl Decoder<'_> {
                     return Err(Fault { line, message });
                 }
                 letter => {
-                    let shown = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
+                    let found = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
                     return Err(self.lexer.fault(format!(
-                        "expected a comma or an inline table terminator '}}', but got {shown} instead"
+                        "expected a comma or an inline table terminator '}}', but got {found} instead"
                     )));
                 }
             }
@@ -430,8 +430,8 @@ impl Decoder<'_> {
                 Err(NumberError::Range(_)) => Err(format!("{text} is out of range for int64")),
                 Err(NumberError::Syntax) => {
                     let letter = plain.chars().find(|it| !it.is_ascii_digit());
-                    let shown = quoted(letter.unwrap_or('\0'));
-                    Err(format!("expected a digit but got {shown}"))
+                    let found = quoted(letter.unwrap_or('\0'));
+                    Err(format!("expected a digit but got {found}"))
                 }
             };
         }
@@ -466,7 +466,7 @@ fn date(text: &str) -> Option<Value> {
         .bytes()
         .zip(text.bytes())
         .take_while(|it| !matches!(it.0, b'.' | b'Z'))
-        .all(|(wanted, found)| wanted.is_ascii_digit() || wanted == found);
+        .all(|(expected, found)| expected.is_ascii_digit() || expected == found);
     is_padded.then(|| {
         time_value(match *zone {
             "" => time,

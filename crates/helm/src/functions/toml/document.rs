@@ -33,14 +33,15 @@ impl Document {
         }
     }
 
-    fn shown(&self, path: &[Str]) -> String {
+    /// The full path of a key in the document, for messages.
+    fn key_text(&self, path: &[Str]) -> String {
         let path = [&*self.path, path].concat();
         String::from_utf8_lossy(&path_text(&path)).into_owned()
     }
 
     /// Creates the missing parent tables of a path.
     ///
-    /// Errors: the library's text.
+    /// Errors: the library's message.
     pub(super) fn open_parents(&mut self, path: &[Str]) -> Result<(), String> {
         for length in 1..path.len() {
             let parent = path.get(..length).unwrap_or_default();
@@ -53,7 +54,7 @@ impl Document {
 
     /// Begins a table, or the next one of an array of tables. Its parents must exist.
     ///
-    /// Errors: the library's text.
+    /// Errors: the library's message.
     pub(super) fn open(&mut self, path: &[Str], is_array: bool) -> Result<(), String> {
         let Some((last, parents)) = path.split_last() else {
             return Ok(());
@@ -69,7 +70,7 @@ impl Document {
             tables.push(BTreeMap::new());
             return Ok(());
         }
-        let key = self.shown(path);
+        let key = self.key_text(path);
         Err(format!(
             "Key '{key}' was already created and cannot be used as an array."
         ))
@@ -93,7 +94,7 @@ impl Document {
             }
             return Err(format!(
                 "Key '{}' has already been defined.",
-                self.shown(&path)
+                self.key_text(&path)
             ));
         }
         self.table(table)?.insert(key.clone(), item);
@@ -112,7 +113,7 @@ impl Document {
                 Ok(true)
             }
             Some(Item::Value(_)) => {
-                let key = self.shown(path);
+                let key = self.key_text(path);
                 Err(format!("Key '{key}' was already created as a hash."))
             }
             Some(_) => Ok(false),
@@ -123,7 +124,7 @@ impl Document {
     fn table(&mut self, path: &[Str]) -> Result<&mut BTreeMap<Str, Item>, String> {
         let defined = |at: usize| {
             let path = path.get(..=at).unwrap_or(path);
-            defined(&[&*self.path, path].concat())
+            already_defined(&[&*self.path, path].concat())
         };
         let mut table = &mut self.root;
         for (at, key) in path.iter().enumerate() {
@@ -145,7 +146,7 @@ impl Document {
     }
 }
 
-fn defined(path: &[Str]) -> String {
+fn already_defined(path: &[Str]) -> String {
     let key = String::from_utf8_lossy(&path_text(path)).into_owned();
     format!("Key '{key}' has already been defined.")
 }

@@ -1,4 +1,4 @@
-//! Encoding.
+//! Encodes TOML.
 
 use super::super::dates::time_of;
 use super::decode::DATES;
@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 1000;
 
 /// Encodes a value.
 ///
-/// Errors: the library's text.
+/// Errors: the library's message.
 pub(super) fn encode(value: &Value, version: HelmVersion) -> Result<Vec<u8>, String> {
     let out = Vec::new();
     let mut encoder = Encoder { out, version };
@@ -20,14 +20,15 @@ pub(super) fn encode(value: &Value, version: HelmVersion) -> Result<Vec<u8>, Str
     Ok(encoder.out)
 }
 
-/// The form of a value in TOML.
+/// How TOML represents a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum TomlKind {
     Table,
     TableArray,
-    Simple,
-    /// A nil list or map in a list.
-    Nothing,
+    /// A value on a single line.
+    Inline,
+    /// Nil, which is omitted.
+    Nil,
 }
 
 struct Encoder {
@@ -59,7 +60,7 @@ impl Encoder {
         match value {
             _ if is_text(value) => self.line(path, value),
             _ if value.is_nil() && !matches!(value, Value::List(_)) => Ok(()),
-            Value::List(list) if form(value)? == Form::TableArray => {
+            Value::List(list) if kind(value)? == TomlKind::TableArray => {
                 if path.is_empty() {
                     return Err("toml: top-level values must be Go maps or structs".to_string());
                 }
@@ -112,7 +113,7 @@ impl Encoder {
 
     /// Writes the entries of a table: first lines, then tables.
     fn table(&mut self, path: &[Str], value: &Value) -> Result<(), String> {
-        let (lines, tables) = parted(value)?;
+        let (lines, tables) = partition(value)?;
         for (key, value) in lines.into_iter().chain(tables) {
             let path = [path, &[key]].concat();
             self.entry(&path, &value)?;
@@ -181,7 +182,7 @@ impl Encoder {
     /// Writes an inline table. A comma follows each entry except the last one of its kind, even if the following entries are
     /// omitted.
     fn inline_table(&mut self, value: &Value, depth: usize) -> Result<(), String> {
-        let (lines, tables) = parted(value)?;
+        let (lines, tables) = partition(value)?;
         self.push("{");
         let (count, more) = (lines.len(), !tables.is_empty());
         for (at, (key, value)) in lines.iter().enumerate() {
@@ -232,7 +233,7 @@ fn is_text(value: &Value) -> bool {
 type Entries = Vec<(Str, Value)>;
 
 /// The entries of a map or struct, separated into lines and tables.
-fn parted(value: &Value) -> Result<(Entries, Entries), String> {
+fn partition(value: &Value) -> Result<(Entries, Entries), String> {
     let entries = match value {
         Value::Map(map) => map.snapshot(),
         Value::Struct(object) | Value::Pointer(object) => fields(object),
@@ -240,9 +241,9 @@ fn parted(value: &Value) -> Result<(Entries, Entries), String> {
     };
     let (mut lines, mut tables) = (Vec::new(), Vec::new());
     for entry in entries {
-        match form(&entry.1)? {
-            Form::Table | Form::TableArray => tables.push(entry),
-            Form::Simple | Form::Nothing => lines.push(entry),
+        match kind(&entry.1)? {
+            TomlKind::Table | TomlKind::TableArray => tables.push(entry),
+            TomlKind::Inline | TomlKind::Nil => lines.push(entry),
         }
     }
     Ok((lines, tables))
@@ -265,36 +266,36 @@ fn fields(object: &Struct) -> Entries {
     entries
 }
 
-fn form(value: &Value) -> Result<Form, String> {
-    form_at(value, 0)
+fn kind(value: &Value) -> Result<TomlKind, String> {
+    kind_at(value, 0)
 }
 
-fn form_at(value: &Value, depth: usize) -> Result<Form, String> {
+fn kind_at(value: &Value, depth: usize) -> Result<TomlKind, String> {
     if depth > MAX_DEPTH {
         return Err("toml: the value contains itself".to_string());
     }
     Ok(match value {
-        _ if value.is_nil() => Form::Nothing,
-        _ if is_text(value) => Form::Simple,
-        Value::Map(_) | Value::Struct(_) | Value::Pointer(_) => Form::Table,
+        _ if value.is_nil() => TomlKind::Nil,
+        _ if is_text(value) => TomlKind::Inline,
+        Value::Map(_) | Value::Struct(_) | Value::Pointer(_) => TomlKind::Table,
         Value::List(list) if !list.is_empty() => {
             let mut all_tables = true;
             for item in list.to_vec() {
-                match form_at(&item, depth + 1)? {
-                    Form::Nothing => {
+                match kind_at(&item, depth + 1)? {
+                    TomlKind::Nil => {
                         return Err("toml: cannot encode array with nil element".to_string());
                     }
-                    form => all_tables &= form == Form::Table,
+                    kind => all_tables &= kind == TomlKind::Table,
                 }
             }
             if all_tables {
-                Form::TableArray
+                TomlKind::TableArray
             } else {
-                Form::Simple
+                TomlKind::Inline
             }
         }
         Value::Complex(..) => return Err("unsupported type: complex128".to_string()),
-        _ => Form::Simple,
+        _ => TomlKind::Inline,
     })
 }
 

@@ -116,8 +116,8 @@ impl<'t> Lexer<'t> {
         loop {
             match self.next()? {
                 None => {
-                    let shown = if quote == '"' { "'\"'" } else { "\"'\"" };
-                    return Err(self.fault(format!("unexpected EOF; expected {shown}")));
+                    let expected = if quote == '"' { "'\"'" } else { "\"'\"" };
+                    return Err(self.fault(format!("unexpected EOF; expected {expected}")));
                 }
                 Some('\n') => {
                     return Err(Fault {
@@ -192,21 +192,21 @@ impl<'t> Lexer<'t> {
                 return Err(self.fault(format!("invalid escape: '\\{letter}'")));
             }
             letter => {
-                let shown = letter.unwrap_or('\0');
-                return Err(self.fault(format!("invalid escape in string '\\{shown}'")));
+                let letter = letter.unwrap_or('\0');
+                return Err(self.fault(format!("invalid escape in string '\\{letter}'")));
             }
         });
         Ok(())
     }
 
-    fn code(&mut self, count: usize, words: &str, sign: char) -> Result<char, Fault> {
+    fn code(&mut self, count: usize, count_name: &str, sign: char) -> Result<char, Fault> {
         let digits = self.rest.get(..count).unwrap_or(self.rest);
         if digits.len() < count || !digits.bytes().all(|it| it.is_ascii_hexdigit()) {
             let wrong = digits.find(|it: char| !it.is_ascii_hexdigit());
-            let shown: String = digits.chars().take(wrong.unwrap_or(count) + 1).collect();
+            let found: String = digits.chars().take(wrong.unwrap_or(count) + 1).collect();
             return Err(self.fault(format!(
-                "expected {words} hexadecimal digits after '\\{sign}', but got {:?} instead",
-                format!("\\{sign}{shown}")
+                "expected {count_name} hexadecimal digits after '\\{sign}', but got {:?} instead",
+                format!("\\{sign}{found}")
             )));
         }
         self.rest = self.rest.get(count..).unwrap_or("");

@@ -22,7 +22,7 @@ const LIMIT: u64 = 1 << 63;
 impl Duration {
     /// Parses a duration such as `-1h30m`.
     ///
-    /// Errors: Go's text.
+    /// Errors: Go's message.
     pub(crate) fn parse(text: &[u8]) -> Result<Duration, String> {
         let invalid = || format!("time: invalid duration {}", quote(text));
         let (negative, mut rest) = match text {

@@ -30,16 +30,16 @@ struct Parsed {
 
 /// Parses a time; without a zone, it is in UTC.
 ///
-/// Errors: Go's text.
+/// Errors: Go's message.
 pub(crate) fn parse(layout: &[u8], value: &[u8]) -> Result<Time, String> {
     let mut parsed = Parsed::default();
     let fault = |message: String| format!("parsing time {}{message}", quote(value));
-    let mismatch = |found: &[u8], wanted: &[u8]| {
+    let mismatch = |value_element: &[u8], layout_element: &[u8]| {
         fault(format!(
             " as {}: cannot parse {} as {}",
             quote(layout),
-            quote(found),
-            quote(wanted)
+            quote(value_element),
+            quote(layout_element)
         ))
     };
     let (mut layout_rest, mut rest) = (layout, value);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Frame, FrameKind, Machine, Step, fault, name_of, receiver};
-use crate::template::compile::wrong_count;
+use crate::template::compile::argument_count_error;
 use crate::template::function::{Arguments, Callable, Returned};
 use crate::template::limits::MAX_INCLUDES;
 use crate::template::program::{LocationId, Template, quoted};
@@ -13,6 +13,7 @@ use crate::template::{Cause, Context, Function, FunctionError, cost};
 use crate::value::{Method, Str, Value};
 
 impl Machine<'_, '_> {
+    /// Calls a method with arguments that match its signature.
     pub(super) fn invoke(
         &mut self,
         method: &'static Method,
@@ -52,6 +53,7 @@ impl Machine<'_, '_> {
         Err(Box::new(Cause::Call(name.to_string(), error)))
     }
 
+    /// Looks up a method. If there is none, pushes the field and skips the arguments.
     pub(super) fn find_method(
         &mut self,
         template: &Template,
@@ -63,7 +65,7 @@ impl Machine<'_, '_> {
         let slot = self.pop();
         let name = name_of(template, name);
         let Some(method) = slot.method(&name) else {
-            // Without a value, this is not an error, and the arguments are not evaluated.
+            // As in Go, a field without a value is not an error, and the arguments are not evaluated.
             let field = slot.field(&name, true, self.renderer.missing_key);
             let field = field.map_err(|it| Box::new(Cause::Message(it)))?;
             if piped {
@@ -73,8 +75,10 @@ impl Machine<'_, '_> {
             self.frame.next = past;
             return Ok(false);
         };
-        if let Some(words) = wrong_count(method.name, &method.signature, arguments, piped) {
-            return fault(words);
+        if let Some(message) =
+            argument_count_error(method.name, &method.signature, arguments, piped)
+        {
+            return fault(message);
         }
         self.methods.push((method, receiver(method, slot.value)));
         Ok(false)
@@ -92,7 +96,7 @@ impl Machine<'_, '_> {
         let last = method.signature.parameter(arguments);
         let (values, _) = self.take_arguments(arguments, piped, |slot| slot.check(last))?;
         let slot = self.invoke(method, &receiver, &values, location)?;
-        self.give_back(values);
+        self.recycle(values);
         self.push(slot);
         Ok(())
     }
@@ -121,7 +125,8 @@ impl Machine<'_, '_> {
         Ok((values, boxed))
     }
 
-    fn give_back(&mut self, mut values: Vec<Value>) {
+    /// Keeps the allocation of an argument list for the next call.
+    fn recycle(&mut self, mut values: Vec<Value>) {
         values.clear();
         self.arguments = values;
     }
@@ -137,7 +142,7 @@ impl Machine<'_, '_> {
         let (values, boxed) = self.take_arguments(arguments, piped, |slot| slot.check(last))?;
         if matches!(function.call, Callable::Plain(_) | Callable::Reflected(_)) {
             let charged = cost::charge(&mut self.renderer.budget, function.name, &values);
-            charged.map_err(|words| Box::new(Cause::Limit(words)))?;
+            charged.map_err(|message| Box::new(Cause::Limit(message)))?;
         }
         let returned = match function.call {
             Callable::Plain(call) => {
@@ -153,13 +158,13 @@ impl Machine<'_, '_> {
             Callable::Tpl => return self.tpl(&values, location),
             Callable::And | Callable::Or | Callable::Call => Ok(Value::Nil),
         };
-        self.give_back(values);
+        self.recycle(values);
         let slot = self.returned(function.name, returned, location)?;
         self.push(slot);
         Ok(false)
     }
 
-    /// `call`: charts have no function values.
+    /// Calls `call`, which always fails, because templates of charts have no function values.
     pub(super) fn call_value(
         &mut self,
         template: &Template,
@@ -177,11 +182,11 @@ impl Machine<'_, '_> {
                 value => format!("<{} Value>", value.type_name()),
             };
         }
-        let words = match callee {
+        let message = match callee {
             Value::Nil => "call of nil".to_string(),
             value => format!("non-function {name} of type {}", value.type_name()),
         };
-        self.failed("call", FunctionError::new(words), location)
+        self.failed("call", FunctionError::new(message), location)
     }
 
     fn include(&mut self, values: &[Value], location: LocationId) -> Step<bool> {
@@ -190,8 +195,8 @@ impl Machine<'_, '_> {
         let count = self.renderer.open.get(&name).copied().unwrap_or(0);
         if count > MAX_INCLUDES {
             let name = name.to_lossy();
-            let words = format!("rendering template has a nested reference name: {name}");
-            let error = FunctionError::from("unable to execute template").within(words);
+            let prefix = format!("rendering template has a nested reference name: {name}");
+            let error = FunctionError::from("unable to execute template").within(prefix);
             return self.failed("include", error, location);
         }
         let Some(found) = self.find(&name).cloned() else {
@@ -224,8 +229,8 @@ impl Machine<'_, '_> {
                 let nested = match Nested::parse(&text, self.renderer.templates.functions()) {
                     Ok(nested) => nested,
                     Err(error) => {
-                        let words = format!("cannot parse template {}", quoted(&text));
-                        let error = FunctionError::new(error.to_string()).within(words);
+                        let prefix = format!("cannot parse template {}", quoted(&text));
+                        let error = FunctionError::new(error.to_string()).within(prefix);
                         return self.failed("tpl", error, location);
                     }
                 };

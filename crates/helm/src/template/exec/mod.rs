@@ -1,4 +1,4 @@
-//! The machine that executes templates. It has its own stacks, so templates cannot overflow that of the program.
+//! The stack machine that executes templates. Calls of templates use its own stacks, so they cannot overflow that of the thread.
 
 mod call;
 mod step;
@@ -6,9 +6,9 @@ mod step;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::compile::wrong_count;
+use super::compile::argument_count_error;
 use super::iterate::Loop;
-use super::program::{LocationId, Template, quoted, shown};
+use super::program::{LocationId, Template, quoted};
 use super::render::{Renderer, Scope, without_no_value};
 use super::slot::{Origin, Slot};
 use super::trace::Tracer;
@@ -51,21 +51,21 @@ struct Frame {
 enum FrameKind {
     /// By `template`, or as the file itself.
     Template,
-    /// By `include`: the name, where the output begins, and the call.
+    /// By `include`: the name, the offset at which the output begins, and the call.
     Include(Str, usize, LocationId),
-    /// By `tpl`: the text, where its output begins, and the call.
+    /// By `tpl`: the text, the offset at which the output begins, and the call.
     Tpl(Str, usize, LocationId),
 }
 
 /// The result of an instruction; the error is boxed because it is rare.
 type Step<T = ()> = Result<T, Box<Cause>>;
 
-fn fault<T>(words: impl Into<String>) -> Step<T> {
-    Err(Box::new(Cause::Message(words.into())))
+fn fault<T>(message: impl Into<String>) -> Step<T> {
+    Err(Box::new(Cause::Message(message.into())))
 }
 
-fn limit<T>(words: impl Into<String>) -> Step<T> {
-    Err(Box::new(Cause::Limit(words.into())))
+fn limit<T>(message: impl Into<String>) -> Step<T> {
+    Err(Box::new(Cause::Limit(message.into())))
 }
 
 impl<'r, 't> Machine<'r, 't> {
@@ -177,13 +177,14 @@ impl<'r, 't> Machine<'r, 't> {
         Ok(true)
     }
 
+    /// Marks the output from `start` as nested, if origins are traced.
     fn nest(&mut self, start: usize) {
         if let Some(tracer) = &mut self.tracer {
             tracer.nest(start, &self.out);
         }
     }
 
-    /// The error for the current expression, wrapped for all calls.
+    /// The error of the current expression, wrapped for each `include` and `tpl` around it.
     fn unwind(mut self, cause: Cause) -> Box<ExecError> {
         let mut error = Box::new(self.error(cause));
         while let Some(caller) = self.callers.pop() {
@@ -199,9 +200,9 @@ impl<'r, 't> Machine<'r, 't> {
                 }
                 FrameKind::Tpl(text, _, location) => {
                     self.frame.location = location;
-                    let words =
+                    let prefix =
                         format!("error during tpl function execution for {}", quoted(&text));
-                    let error = FunctionError::Template(error).within(words);
+                    let error = FunctionError::Template(error).within(prefix);
                     Cause::Call("tpl".to_string(), error)
                 }
             };
@@ -235,13 +236,13 @@ impl<'r, 't> Machine<'r, 't> {
 
     fn charge(&mut self, bytes: usize) -> Step {
         let charged = self.renderer.budget.charge(bytes);
-        charged.map_err(|words| Box::new(Cause::Limit(words)))
+        charged.map_err(|message| Box::new(Cause::Limit(message)))
     }
 
     fn check_output(&mut self, before: usize) -> Step {
-        let most = self.renderer.budget.limits.output;
-        if self.out.len() > most {
-            return limit(format!("the output is larger than {most} bytes"));
+        let bytes_max = self.renderer.budget.limits.output;
+        if self.out.len() > bytes_max {
+            return limit(format!("the output is larger than {bytes_max} bytes"));
         }
         self.charge(self.out.len() - before)
     }
@@ -251,6 +252,7 @@ impl<'r, 't> Machine<'r, 't> {
         self.callers.push(caller);
     }
 
+    /// The template with a name: of the current `tpl` scope, or of the set.
     fn find(&self, name: &[u8]) -> Option<&Arc<Template>> {
         let nested = self.frame.scope.as_ref().and_then(|it| it.get(name));
         nested.or_else(|| self.renderer.templates.get(name))
@@ -280,8 +282,8 @@ impl<'r, 't> Machine<'r, 't> {
         self.check_output(before)
     }
 
-    /// Accesses fields of a value one after the other, and pushes the last one.
-    fn walk(
+    /// Evaluates a chain of fields and methods without arguments, and pushes its value (Go, `evalFieldChain`).
+    fn field_chain(
         &mut self,
         template: &Template,
         mut slot: Slot,
@@ -292,8 +294,10 @@ impl<'r, 't> Machine<'r, 't> {
         for name in path.into_iter().flatten() {
             slot = match slot.method(name) {
                 Some(method) => {
-                    if let Some(words) = wrong_count(method.name, &method.signature, 0, false) {
-                        return fault(words);
+                    if let Some(message) =
+                        argument_count_error(method.name, &method.signature, 0, false)
+                    {
+                        return fault(message);
                     }
                     let receiver = receiver(method, slot.value);
                     self.invoke(method, &receiver, &[], location)?
@@ -305,7 +309,7 @@ impl<'r, 't> Machine<'r, 't> {
                         }
                         field
                     }
-                    Err(words) => return fault(words),
+                    Err(message) => return fault(message),
                 },
             };
         }
@@ -313,9 +317,9 @@ impl<'r, 't> Machine<'r, 't> {
         Ok(())
     }
 
-    fn next_round(&mut self, key: Option<u32>, value: Option<u32>, end: usize) {
-        let round = self.loops.last_mut().and_then(Loop::next);
-        let Some((index, item)) = round else {
+    fn next_iteration(&mut self, key: Option<u32>, value: Option<u32>, end: usize) {
+        let iteration = self.loops.last_mut().and_then(Loop::next);
+        let Some((index, item)) = iteration else {
             self.leave_loop();
             self.frame.next = end;
             return;
@@ -366,9 +370,4 @@ pub(super) fn write_printable(out: &mut Vec<u8>, slot: &Slot) {
         }
         value => write_value(out, value),
     }
-}
-
-/// A value in error messages.
-pub(super) fn describe(value: &Value) -> String {
-    shown(value)
 }

@@ -38,7 +38,7 @@ impl Machine<'_, '_> {
                 self.push(Slot::own(value.unwrap_or_default()));
             }
             Op::MethodLiteral(literal, index) => self.method_literal(source, literal, index)?,
-            Op::Nothing => self.push(Slot::own(Value::Nil)),
+            Op::Nil => self.push(Slot::own(Value::Nil)),
             Op::Dot => self.push(self.frame.dot.clone()),
             Op::Variable(slot) => {
                 let value = self.variable(template, slot)?.clone();
@@ -47,7 +47,7 @@ impl Machine<'_, '_> {
             Op::DotFields { path, location } => {
                 self.frame.location = location;
                 let dot = self.frame.dot.clone();
-                self.walk(template, dot, path, location)?;
+                self.field_chain(template, dot, path, location)?;
             }
             Op::VariableFields {
                 variable,
@@ -56,11 +56,11 @@ impl Machine<'_, '_> {
             } => {
                 self.frame.location = location;
                 let value = self.variable(template, variable)?.clone();
-                self.walk(template, value, path, location)?;
+                self.field_chain(template, value, path, location)?;
             }
             Op::Fields { path, location } => {
                 let value = self.pop();
-                self.walk(template, value, path, location)?;
+                self.field_chain(template, value, path, location)?;
             }
             Op::Unbox => self.unbox(),
             Op::Declare(slot) | Op::Assign(slot) => {
@@ -74,7 +74,7 @@ impl Machine<'_, '_> {
             }
             Op::FindTemplate { name, location } => self.check_template(template, name, location)?,
             Op::Template { name } => return Ok(self.enter_template(template, name)),
-            Op::Fail(words) => return fault(name_of(template, words).to_lossy()),
+            Op::Fail(message) => return fault(name_of(template, message).to_lossy()),
             Op::ShortCircuit { .. }
             | Op::Jump(_)
             | Op::JumpIfFalse(_)
@@ -162,10 +162,10 @@ impl Machine<'_, '_> {
                 match Loop::new(value.value, dot, two) {
                     Ok(Some(range)) => self.loops.push(range),
                     Ok(None) => self.frame.next = target as usize,
-                    Err(words) => return fault(words),
+                    Err(message) => return fault(message),
                 }
             }
-            Op::Next { key, value, end } => self.next_round(key, value, end as usize),
+            Op::Next { key, value, end } => self.next_iteration(key, value, end as usize),
             Op::Leave => self.leave_loop(),
             _ => {}
         }

@@ -1,14 +1,14 @@
 //! The values that functions read of their arguments, and the origins of their results.
 
-use super::{Abstract, DEPTH_MAX, Location, Reading};
+use super::{AbstractValue, Analyzer, DEPTH_MAX, Location};
 use crate::value::Str;
 
 /// The maximum number of dots with which texts in values are analysed.
 const DOTS_MAX: usize = 64;
 
-impl Reading<'_> {
+impl Analyzer<'_> {
     /// Analyses a call. Functions that are not listed read their arguments completely.
-    pub(super) fn call(&mut self, name: &str, arguments: Vec<Abstract>) -> Abstract {
+    pub(super) fn call(&mut self, name: &str, arguments: Vec<AbstractValue>) -> AbstractValue {
         let name = name.strip_prefix("must").unwrap_or(name);
         match name {
             "include" => self.include(&arguments),
@@ -19,13 +19,13 @@ impl Reading<'_> {
             | "compact" | "Compact" | "reverse" | "Reverse" | "rest" | "Rest" | "initial"
             | "Initial" | "slice" | "Slice" | "without" | "Without" => {
                 let is_list = name.to_lowercase().ends_with("append") || name.ends_with("repend");
-                let mut all = Abstract::union(arguments);
+                let mut all = AbstractValue::union(arguments);
                 // The indexes of items may change.
                 if all.element.is_some() {
                     all.fields.clear();
                 }
                 if is_list {
-                    let element = Abstract {
+                    let element = AbstractValue {
                         element: None,
                         ..all.clone()
                     };
@@ -37,8 +37,11 @@ impl Reading<'_> {
             "dict" => self.dict(arguments),
             "merge" | "Merge" | "mergeOverwrite" | "MergeOverwrite" => {
                 // The values of the other maps are merged into the first one.
-                arguments.iter().skip(1).for_each(|it| self.free_values(it));
-                Abstract::union(arguments)
+                arguments
+                    .iter()
+                    .skip(1)
+                    .for_each(|it| self.read_all_values(it));
+                AbstractValue::union(arguments)
             }
             "index" | "get" => {
                 let (value, keys) = split_first(&arguments);
@@ -49,7 +52,7 @@ impl Reading<'_> {
             "hasKey" => {
                 let (value, keys) = split_first(&arguments);
                 keys.iter().for_each(|it| _ = self.indexed(&value, it));
-                Abstract::result(&arguments)
+                AbstractValue::result(&arguments)
             }
             "pluck" => {
                 let (key, maps) = split_first(&arguments);
@@ -61,65 +64,65 @@ impl Reading<'_> {
                 let (value, rest) = split_first(&arguments);
                 if let [key, new] = rest {
                     self.indexed(&value, key);
-                    self.free(new);
+                    self.read_all(new);
                 }
                 value
             }
             "first" | "First" | "last" | "Last" => {
                 let (value, _) = split_first(&arguments);
-                self.free_locations(&value);
+                self.read_all_locations(&value);
                 value.elements()
             }
             "values" => {
                 let (value, _) = split_first(&arguments);
-                self.free_locations(&value);
+                self.read_all_locations(&value);
                 list([value.elements()])
             }
             // These only read the value itself, not its content.
             "not" | "empty" | "kindIs" | "kindOf" | "typeIs" | "typeOf" | "typeIsLike" | "eq"
-            | "ne" => Abstract::result(&arguments),
+            | "ne" => AbstractValue::result(&arguments),
             "keys" => {
-                arguments.iter().for_each(|it| self.free_values(it));
-                Abstract::result(&arguments)
+                arguments.iter().for_each(|it| self.read_all_values(it));
+                AbstractValue::result(&arguments)
             }
             _ => {
-                arguments.iter().for_each(|it| self.free(it));
-                Abstract::result(&arguments)
+                arguments.iter().for_each(|it| self.read_all(it));
+                AbstractValue::result(&arguments)
             }
         }
     }
 
     /// Marks everything below the locations of a value as read.
-    fn free_locations(&mut self, value: &Abstract) {
-        self.free(&Abstract {
+    fn read_all_locations(&mut self, value: &AbstractValue) {
+        self.read_all(&AbstractValue {
             locations: value.locations.clone(),
-            ..Abstract::default()
+            ..AbstractValue::default()
         });
     }
 
-    /// Marks everything below its values as read; fields of a chart's dot are still distinguished.
-    fn free_values(&mut self, value: &Abstract) {
+    /// Marks everything in `.Values` of a value as read. The fields of a chart's dot are still distinguished.
+    fn read_all_values(&mut self, value: &AbstractValue) {
         let is_values = |it: &&Location| matches!(it, Location::Values(_));
-        self.free(&Abstract {
+        self.read_all(&AbstractValue {
             locations: value.locations.iter().filter(is_values).cloned().collect(),
-            ..Abstract::default()
+            ..AbstractValue::default()
         });
         let inner = value.fields.values().chain(value.element.as_deref());
-        inner.for_each(|it| self.free_values(it));
+        inner.for_each(|it| self.read_all_values(it));
     }
 
-    /// A value, limited to the maximum depth.
-    fn bounded(&mut self, value: Abstract) -> Abstract {
+    /// The value, if it is not too deep. Otherwise everything in it counts as read.
+    fn bounded(&mut self, value: AbstractValue) -> AbstractValue {
         if value.depth() <= DEPTH_MAX {
             return value;
         }
-        self.free(&value);
-        Abstract::other()
+        self.read_all(&value);
+        AbstractValue::unknown()
     }
 
-    fn include(&mut self, arguments: &[Abstract]) -> Abstract {
+    fn include(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
         let [name, dot] = arguments else {
-            return Abstract::other();
+            return AbstractValue::unknown();
         };
         match name.constants() {
             Some(names) => names
@@ -127,14 +130,14 @@ impl Reading<'_> {
                 .for_each(|it| self.enter_named(it, dot.clone())),
             None => self.enter_any(dot),
         }
-        Abstract::result(arguments)
+        AbstractValue::result(arguments)
     }
 
-    fn tpl(&mut self, arguments: &[Abstract]) -> Abstract {
+    fn tpl(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
         let [text, dot] = arguments else {
-            return Abstract::other();
+            return AbstractValue::unknown();
         };
-        self.free(text);
+        self.read_all(text);
         for text in &text.texts {
             let parsed = super::parsed([text], self.templates.functions());
             for template in parsed.into_iter().flatten() {
@@ -144,41 +147,41 @@ impl Reading<'_> {
             }
         }
         if !self.dots.contains(dot) && self.dots.len() >= DOTS_MAX {
-            self.free(dot);
-            return Abstract::other();
+            self.read_all(dot);
+            return AbstractValue::unknown();
         }
         self.dots.insert(dot.clone());
-        let files = self.files.iter().filter(|_| text.is_other);
+        let files = self.files.iter().filter(|_| text.may_be_unknown);
         let all: Vec<_> = self.texts.iter().chain(files).flatten().cloned().collect();
         all.into_iter().for_each(|it| self.enter(it, dot.clone()));
-        Abstract::result(arguments)
+        AbstractValue::result(arguments)
     }
 
-    fn dict(&mut self, arguments: Vec<Abstract>) -> Abstract {
-        let mut made = Abstract::default();
+    fn dict(&mut self, arguments: Vec<AbstractValue>) -> AbstractValue {
+        let mut result = AbstractValue::default();
         let mut arguments = arguments.into_iter();
         while let Some(key) = arguments.next() {
             let value = arguments.next().unwrap_or_default();
             match key.constants() {
                 Some(keys) => {
                     for key in keys {
-                        let field = made.fields.entry(key.clone()).or_default();
+                        let field = result.fields.entry(key.clone()).or_default();
                         field.join(value.clone());
                     }
                 }
                 None => {
-                    self.free(&value);
-                    made.is_other = true;
+                    self.read_all(&value);
+                    result.may_be_unknown = true;
                 }
             }
         }
-        self.bounded(made)
+        self.bounded(result)
     }
 
     /// `dig "a" "b" DEFAULT MAP`
-    fn dig(&mut self, arguments: &[Abstract]) -> Abstract {
+    fn dig(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
         let [keys @ .., default, map] = arguments else {
-            return Abstract::other();
+            return AbstractValue::unknown();
         };
         let mut found = keys
             .iter()
@@ -188,7 +191,7 @@ impl Reading<'_> {
     }
 
     /// `pick MAP "a" "b"`
-    fn pick(&mut self, arguments: &[Abstract]) -> Abstract {
+    fn pick(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
         let (value, keys) = split_first(arguments);
         let names: Option<Vec<&Str>> = keys
             .iter()
@@ -198,28 +201,28 @@ impl Reading<'_> {
         let Some(names) = names else {
             return value;
         };
-        let mut made = Abstract::default();
+        let mut result = AbstractValue::default();
         for name in names {
             let field = self.field(&value, name);
-            made.fields.insert(name.clone(), field);
+            result.fields.insert(name.clone(), field);
         }
-        made
+        result
     }
 }
 
-fn split_first(arguments: &[Abstract]) -> (Abstract, &[Abstract]) {
+fn split_first(arguments: &[AbstractValue]) -> (AbstractValue, &[AbstractValue]) {
     match arguments.split_first() {
         Some((first, rest)) => (first.clone(), rest),
-        None => (Abstract::other(), &[]),
+        None => (AbstractValue::unknown(), &[]),
     }
 }
 
-fn list(elements: impl IntoIterator<Item = Abstract>) -> Abstract {
-    let elements: Vec<Abstract> = elements.into_iter().collect();
+fn list(elements: impl IntoIterator<Item = AbstractValue>) -> AbstractValue {
+    let elements: Vec<AbstractValue> = elements.into_iter().collect();
     let numbers = (0..).map(|it: usize| Str::from(it.to_string()));
-    Abstract {
+    AbstractValue {
         fields: numbers.zip(elements.iter().cloned()).collect(),
-        element: Some(Box::new(Abstract::union(elements))),
-        ..Abstract::default()
+        element: Some(Box::new(AbstractValue::union(elements))),
+        ..AbstractValue::default()
     }
 }

@@ -1,48 +1,48 @@
-//! Analyses the instructions of a template.
+//! Interprets the instructions of a template with abstract values.
 
 use std::collections::BTreeMap;
 
-use super::{Abstract, Reading};
+use super::{AbstractValue, Analyzer};
 use crate::template::literal::Literal;
 use crate::template::program::{Op, Target, Template};
 use crate::value::Str;
 
 /// The maximum number of passes over a template, for variables that loops change.
-const ROUNDS_MAX: usize = 4;
+const PASSES_MAX: usize = 4;
 
-/// A template and the state at one of its instructions.
-struct Scan<'r, 'a, 't> {
-    reading: &'r mut Reading<'a>,
+/// The state of the interpretation of a template at one of its instructions.
+struct Interpreter<'r, 'a, 't> {
+    analyzer: &'r mut Analyzer<'a>,
     template: &'t Template,
     /// The index of the instruction.
     at: usize,
-    stack: Vec<Abstract>,
-    dot: Abstract,
-    variables: BTreeMap<u32, Abstract>,
+    stack: Vec<AbstractValue>,
+    dot: AbstractValue,
+    variables: BTreeMap<u32, AbstractValue>,
     /// The instruction that last declared each variable.
     declared: BTreeMap<u32, usize>,
-    /// The values assigned to variables, by the declaring instruction.
-    assigned: BTreeMap<usize, Abstract>,
+    /// The values assigned to each variable, by the instruction that declares it.
+    assigned: BTreeMap<usize, AbstractValue>,
     /// The dots outside of `with`, by the variable in which they are saved.
-    saved: BTreeMap<u32, Abstract>,
+    saved: BTreeMap<u32, AbstractValue>,
     /// The ends of loops, and the dots outside of them.
-    loops: Vec<(Target, Abstract)>,
-    /// The value that the next loop iterates over.
-    looped: Abstract,
-    /// The ends of `and` and `or`, the height of the stack there, and their possible values.
-    decided: Vec<(Target, usize, Abstract)>,
+    loops: Vec<(Target, AbstractValue)>,
+    /// The value that the next `range` iterates over.
+    range_value: AbstractValue,
+    /// The end of each open `and` and `or`, the height of the stack there, and a possible result.
+    short_circuits: Vec<(Target, usize, AbstractValue)>,
     /// The names of the methods that are being called.
     methods: Vec<Str>,
 }
 
-impl Reading<'_> {
+impl Analyzer<'_> {
     /// Analyses a template until its variables no longer change.
-    pub(super) fn scan(&mut self, template: &Template, dot: &Abstract) {
+    pub(super) fn interpret(&mut self, template: &Template, dot: &AbstractValue) {
         let mut assigned = BTreeMap::new();
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..PASSES_MAX {
             self.steps += template.code.len();
-            let mut scan = Scan {
-                reading: self,
+            let mut interpreter = Interpreter {
+                analyzer: self,
                 template,
                 at: 0,
                 stack: Vec::new(),
@@ -52,12 +52,12 @@ impl Reading<'_> {
                 assigned: assigned.clone(),
                 saved: BTreeMap::new(),
                 loops: Vec::new(),
-                looped: Abstract::default(),
-                decided: Vec::new(),
+                range_value: AbstractValue::default(),
+                short_circuits: Vec::new(),
                 methods: Vec::new(),
             };
-            scan.run();
-            let after = scan.assigned;
+            interpreter.run();
+            let after = interpreter.assigned;
             if after == assigned {
                 break;
             }
@@ -66,23 +66,23 @@ impl Reading<'_> {
     }
 }
 
-impl Scan<'_, '_, '_> {
+impl Interpreter<'_, '_, '_> {
     fn run(&mut self) {
         let template = self.template;
         for (at, op) in template.code.iter().enumerate() {
             self.at = at;
-            self.land();
+            self.end_blocks();
             self.step(*op);
         }
     }
 
-    /// Handles loops and operators that end before this instruction.
-    fn land(&mut self) {
+    /// Ends the loops and the `and` and `or` operators whose end is this instruction.
+    fn end_blocks(&mut self) {
         let is_here = |target: Target| target as usize == self.at;
         while let Some((_, dot)) = self.loops.pop_if(|it| is_here(it.0)) {
             self.dot = dot;
         }
-        let here = self.decided.extract_if(.., |it| is_here(it.0));
+        let here = self.short_circuits.extract_if(.., |it| is_here(it.0));
         for (_, height, value) in here.collect::<Vec<_>>() {
             let is_there = self.stack.len() >= height;
             match self.stack.last_mut().filter(|_| is_there) {
@@ -92,7 +92,7 @@ impl Scan<'_, '_, '_> {
         }
     }
 
-    fn pop(&mut self) -> Abstract {
+    fn pop(&mut self) -> AbstractValue {
         self.stack.pop().unwrap_or_default()
     }
 
@@ -105,12 +105,12 @@ impl Scan<'_, '_, '_> {
         self.keys(path).into_iter().next().unwrap_or_default()
     }
 
-    fn variable(&self, slot: u32) -> Abstract {
+    fn variable(&self, slot: u32) -> AbstractValue {
         self.variables.get(&slot).cloned().unwrap_or_default()
     }
 
-    fn arguments(&mut self, count: u16, piped: bool) -> Vec<Abstract> {
-        let mut arguments: Vec<Abstract> = (0..count).map(|_| self.pop()).collect();
+    fn arguments(&mut self, count: u16, piped: bool) -> Vec<AbstractValue> {
+        let mut arguments: Vec<AbstractValue> = (0..count).map(|_| self.pop()).collect();
         arguments.reverse();
         if piped {
             arguments.push(self.pop());
@@ -122,7 +122,7 @@ impl Scan<'_, '_, '_> {
         match op {
             Op::Print(_) => {
                 let value = self.pop();
-                self.reading.free(&value);
+                self.analyzer.read_all(&value);
             }
             Op::Pop | Op::JumpIfFalse(_) => _ = self.pop(),
             Op::Nip => {
@@ -133,12 +133,12 @@ impl Scan<'_, '_, '_> {
             Op::Literal(at) | Op::TypedLiteral(at, _) | Op::MethodLiteral(at, _) => {
                 let literal = self.template.source.literals.get(at as usize);
                 self.stack.push(match literal {
-                    Some(Literal::Text(text)) => Abstract::text(text.clone()),
-                    Some(Literal::Number(number)) => Abstract::text((*number.text).into()),
-                    _ => Abstract::other(),
+                    Some(Literal::Text(text)) => AbstractValue::text(text.clone()),
+                    Some(Literal::Number(number)) => AbstractValue::text((*number.text).into()),
+                    _ => AbstractValue::unknown(),
                 });
             }
-            Op::Nothing => self.stack.push(Abstract::other()),
+            Op::Nil => self.stack.push(AbstractValue::unknown()),
             Op::Dot => self.stack.push(self.dot.clone()),
             Op::Variable(slot) => self.stack.push(self.variable(slot)),
             Op::Fields { path, .. } => {
@@ -154,7 +154,7 @@ impl Scan<'_, '_, '_> {
             Op::Template { name } => {
                 let dot = self.pop();
                 let name = self.name(name);
-                self.reading.enter_named(&name, dot);
+                self.analyzer.enter_named(&name, dot);
             }
             op => self.call_or_branch(op),
         }
@@ -171,25 +171,25 @@ impl Scan<'_, '_, '_> {
                 let arguments = self.arguments(arguments, piped);
                 let function = self.template.source.functions.get(function as usize);
                 let name = function.map_or("", |it| it.name);
-                let result = self.reading.call(name, arguments);
+                let result = self.analyzer.call(name, arguments);
                 self.stack.push(result);
             }
             Op::CallValue {
                 arguments, piped, ..
             } => {
                 let arguments = self.arguments(arguments, piped);
-                arguments.iter().for_each(|it| self.reading.free(it));
-                self.stack.push(Abstract::result(&arguments));
+                arguments.iter().for_each(|it| self.analyzer.read_all(it));
+                self.stack.push(AbstractValue::result(&arguments));
             }
             Op::Method { name, .. } => self.methods.push(self.name(name)),
             Op::CallMethod {
                 arguments, piped, ..
             } => self.call_method(arguments, piped),
-            // The value is either the result or dropped.
+            // The value may be the result.
             Op::ShortCircuit { target, .. } => {
                 let height = self.stack.len();
                 let value = self.pop();
-                self.decided.push((target, height, value));
+                self.short_circuits.push((target, height, value));
             }
             Op::With { saved, .. } => {
                 let value = self.pop();
@@ -202,21 +202,21 @@ impl Scan<'_, '_, '_> {
                 }
             }
             Op::Range { target, .. } => {
-                self.looped = self.pop();
+                self.range_value = self.pop();
                 self.loops.push((target, self.dot.clone()));
             }
-            Op::Next { key, value, .. } => self.next_round(key, value),
+            Op::Next { key, value, .. } => self.next_iteration(key, value),
             _ => {}
         }
     }
 
-    fn push_fields(&mut self, value: Abstract, path: u32) {
+    fn push_fields(&mut self, value: AbstractValue, path: u32) {
         let keys = self.keys(path);
-        let found = self.reading.fields(value, &keys);
+        let found = self.analyzer.fields(value, &keys);
         self.stack.push(found);
     }
 
-    fn declare(&mut self, slot: u32, value: Option<Abstract>) {
+    fn declare(&mut self, slot: u32, value: Option<AbstractValue>) {
         let mut value = value.unwrap_or_default();
         if let Some(assigned) = self.assigned.get(&self.at) {
             value.join(assigned.clone());
@@ -232,27 +232,29 @@ impl Scan<'_, '_, '_> {
             known.join(value.clone());
             // A variable that grows with each pass would never become stable.
             if known.depth() > super::DEPTH_MAX {
-                let deep = std::mem::replace(known, Abstract::other());
-                self.reading.free(&deep);
+                let deep = std::mem::replace(known, AbstractValue::unknown());
+                self.analyzer.read_all(&deep);
             }
         }
         self.variables.entry(slot).or_default().join(value);
     }
 
-    fn next_round(&mut self, key: Option<u32>, value: Option<u32>) {
-        let looped = std::mem::take(&mut self.looped);
-        let mut element = looped.elements();
-        element.is_given |= !looped.locations.is_empty();
-        let names = Abstract {
-            texts: looped.fields.keys().cloned().collect(),
-            is_other: looped.is_other || looped.fields.is_empty() || !looped.locations.is_empty(),
-            is_given: looped.is_given || !looped.locations.is_empty(),
-            ..Abstract::default()
+    fn next_iteration(&mut self, key: Option<u32>, value: Option<u32>) {
+        let range_value = std::mem::take(&mut self.range_value);
+        let mut element = range_value.elements();
+        element.is_dynamic |= !range_value.locations.is_empty();
+        let names = AbstractValue {
+            texts: range_value.fields.keys().cloned().collect(),
+            may_be_unknown: range_value.may_be_unknown
+                || range_value.fields.is_empty()
+                || !range_value.locations.is_empty(),
+            is_dynamic: range_value.is_dynamic || !range_value.locations.is_empty(),
+            ..AbstractValue::default()
         };
         // The loop reads all keys or items.
-        self.reading.free(&Abstract {
-            locations: looped.locations,
-            ..Abstract::default()
+        self.analyzer.read_all(&AbstractValue {
+            locations: range_value.locations,
+            ..AbstractValue::default()
         });
         if let Some(slot) = key {
             self.declare(slot, Some(names));
@@ -266,31 +268,31 @@ impl Scan<'_, '_, '_> {
     /// `.Values.PathValue "a.b"`, or a field that is not a method, whose arguments are skipped.
     fn call_method(&mut self, arguments: u16, piped: bool) {
         let name = self.methods.pop().unwrap_or_default();
-        let mut given = self.arguments(arguments, false);
+        let mut values = self.arguments(arguments, false);
         let receiver = self.pop();
         if piped {
-            given.push(self.pop());
+            values.push(self.pop());
         }
-        given.iter().for_each(|it| self.reading.free(it));
+        values.iter().for_each(|it| self.analyzer.read_all(it));
         let result = match name.to_str() {
             Some("PathValue" | "Table") => {
-                let paths = given.first().and_then(Abstract::constants).cloned();
+                let paths = values.first().and_then(AbstractValue::constants).cloned();
                 let Some(paths) = paths else {
-                    self.reading.free(&receiver);
-                    return self.stack.push(Abstract::other());
+                    self.analyzer.read_all(&receiver);
+                    return self.stack.push(AbstractValue::unknown());
                 };
                 let found = paths.iter().map(|path| {
                     let keys = path.split(|it| *it == b'.').map(Str::from);
                     let keys: Vec<Str> = keys.collect();
-                    self.reading.fields(receiver.clone(), &keys)
+                    self.analyzer.fields(receiver.clone(), &keys)
                 });
-                Abstract::union(found.collect::<Vec<_>>())
+                AbstractValue::union(found.collect::<Vec<_>>())
             }
             Some("Encode" | "YAML") => {
-                self.reading.free(&receiver);
-                Abstract::other()
+                self.analyzer.read_all(&receiver);
+                AbstractValue::unknown()
             }
-            _ => self.reading.field(&receiver, &name),
+            _ => self.analyzer.field(&receiver, &name),
         };
         self.stack.push(result);
     }

@@ -1,8 +1,9 @@
 //! Static analysis of the values that templates can read.
 //!
-//! The code of each template is analysed from start to end with abstract values: locations in the data of charts, and the results of
-//! `dict` and `list`. Both branches of a condition count. If a value cannot be followed, such as a printed map, everything below
-//! its location counts as read. The result may contain too much, but never too little.
+//! This is an abstract interpretation: the code of each template is interpreted from start to end with abstract values, which are
+//! locations in the data of charts, and the results of `dict` and `list`. Both branches of a condition count. If a value cannot be
+//! followed, such as a printed map, everything below its location counts as read. The result may contain too much, but never too
+//! little.
 
 mod functions;
 mod machine;
@@ -40,26 +41,26 @@ pub(crate) struct ReadInput<'a> {
     pub(crate) texts: Vec<(Str, Path)>,
     /// Texts of files that may be passed to `tpl`.
     pub(crate) files: Vec<Str>,
-    /// The keys of the charts' own values, by path.
-    pub(crate) own: BTreeMap<Path, Vec<Str>>,
+    /// The keys of the defaults of the charts, by path.
+    pub(crate) default_keys: BTreeMap<Path, Vec<Str>>,
 }
 
 /// The values that templates read.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
-    /// Paths of values, and whether everything below is also read.
+    /// The paths of values that are read, and whether everything below is read, too.
     pub(crate) values: BTreeMap<Path, bool>,
-    /// Whether the analysis was stopped at the limit, so that anything may be read.
-    pub(crate) is_cut: bool,
+    /// Whether the analysis stopped at its limit, so that any value may be read.
+    pub(crate) is_incomplete: bool,
 }
 
 /// Finds the values that the templates of charts can read.
 pub(crate) fn reads(input: &ReadInput<'_>) -> Reads {
     let functions = input.templates.functions();
-    let mut reading = Reading {
+    let mut analyzer = Analyzer {
         templates: input.templates,
         charts: input.charts,
-        own: &input.own,
+        default_keys: &input.default_keys,
         texts: parsed(input.texts.iter().map(|it| &it.0), functions),
         files: parsed(&input.files, functions),
         defined: BTreeMap::new(),
@@ -69,29 +70,29 @@ pub(crate) fn reads(input: &ReadInput<'_>) -> Reads {
         dots: BTreeSet::new(),
         steps: 0,
     };
-    for template in reading.texts.iter().chain(&reading.files).flatten() {
+    for template in analyzer.texts.iter().chain(&analyzer.files).flatten() {
         let name = template.name.clone();
-        reading.defined.entry(name).or_insert(template.clone());
+        analyzer.defined.entry(name).or_insert(template.clone());
     }
     for (name, chart) in &input.executed {
         if let Some(template) = input.templates.get(name.as_bytes()).cloned() {
-            reading.enter(
+            analyzer.enter(
                 template,
-                Abstract::from_location(Location::Dot(chart.clone())),
+                AbstractValue::from_location(Location::Dot(chart.clone())),
             );
         }
     }
-    let texts = reading.texts.clone();
+    let texts = analyzer.texts.clone();
     for (templates, (_, chart)) in texts.iter().zip(&input.texts) {
         for template in templates {
-            reading.enter(
+            analyzer.enter(
                 template.clone(),
-                Abstract::from_location(Location::Dot(chart.clone())),
+                AbstractValue::from_location(Location::Dot(chart.clone())),
             );
         }
     }
-    reading.run();
-    reading.found
+    analyzer.run();
+    analyzer.found
 }
 
 /// The templates of each text; none for a text that does not parse, because `tpl` would fail.
@@ -116,64 +117,65 @@ enum Location {
 
 /// An abstract value: it may be any of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Abstract {
+struct AbstractValue {
     locations: BTreeSet<Location>,
-    /// The constant texts that it may be.
+    /// The constant strings that it may be.
     texts: BTreeSet<Str>,
     /// Fields of maps that templates create; for lists, by index.
-    fields: BTreeMap<Str, Abstract>,
+    fields: BTreeMap<Str, AbstractValue>,
     /// An element of a list that templates create.
-    element: Option<Box<Abstract>>,
-    /// Whether it may be something else, which is not followed.
-    is_other: bool,
-    /// Whether the part that is not followed may depend on values or on the release.
-    is_given: bool,
+    element: Option<Box<AbstractValue>>,
+    /// Whether it may also be something that is not followed.
+    may_be_unknown: bool,
+    /// Whether what is not followed may depend on values or on the release.
+    is_dynamic: bool,
 }
 
-impl Abstract {
-    fn from_location(location: Location) -> Abstract {
-        Abstract {
+impl AbstractValue {
+    fn from_location(location: Location) -> AbstractValue {
+        AbstractValue {
             locations: BTreeSet::from([location]),
-            ..Abstract::default()
+            ..AbstractValue::default()
         }
     }
 
-    fn text(text: Str) -> Abstract {
-        Abstract {
+    fn text(text: Str) -> AbstractValue {
+        AbstractValue {
             texts: BTreeSet::from([text]),
-            ..Abstract::default()
+            ..AbstractValue::default()
         }
     }
 
-    /// A value through which no chart value is reachable.
-    fn other() -> Abstract {
-        Abstract {
-            is_other: true,
-            ..Abstract::default()
+    /// A value that is not followed, and from which no value of a chart is reachable.
+    fn unknown() -> AbstractValue {
+        AbstractValue {
+            may_be_unknown: true,
+            ..AbstractValue::default()
         }
     }
 
     /// The result of a function that is not followed.
-    fn result(arguments: &[Abstract]) -> Abstract {
-        Abstract {
-            is_other: true,
-            is_given: arguments.iter().any(Abstract::depends_on_values),
-            ..Abstract::default()
+    fn result(arguments: &[AbstractValue]) -> AbstractValue {
+        AbstractValue {
+            may_be_unknown: true,
+            is_dynamic: arguments.iter().any(AbstractValue::depends_on_values),
+            ..AbstractValue::default()
         }
     }
 
     fn depends_on_values(&self) -> bool {
-        self.is_given
+        self.is_dynamic
             || !self.locations.is_empty()
-            || self.fields.values().any(Abstract::depends_on_values)
+            || self.fields.values().any(AbstractValue::depends_on_values)
             || self.element.iter().any(|it| it.depends_on_values())
     }
 
-    fn join(&mut self, other: Abstract) {
+    /// Adds the possibilities of another value.
+    fn join(&mut self, other: AbstractValue) {
         self.locations.extend(other.locations);
         self.texts.extend(other.texts);
-        self.is_other |= other.is_other;
-        self.is_given |= other.is_given;
+        self.may_be_unknown |= other.may_be_unknown;
+        self.is_dynamic |= other.is_dynamic;
         for (key, value) in other.fields {
             self.fields.entry(key).or_default().join(value);
         }
@@ -184,8 +186,9 @@ impl Abstract {
         }
     }
 
-    fn union(all: impl IntoIterator<Item = Abstract>) -> Abstract {
-        let mut union = Abstract::default();
+    /// A value that may be any of several.
+    fn union(all: impl IntoIterator<Item = AbstractValue>) -> AbstractValue {
+        let mut union = AbstractValue::default();
         all.into_iter().for_each(|it| union.join(it));
         union
     }
@@ -193,7 +196,7 @@ impl Abstract {
     /// The possible texts, if it can only be a constant text.
     fn constants(&self) -> Option<&BTreeSet<Str>> {
         let is_text = !self.texts.is_empty()
-            && !self.is_other
+            && !self.may_be_unknown
             && self.locations.is_empty()
             && self.fields.is_empty()
             && self.element.is_none();
@@ -201,78 +204,79 @@ impl Abstract {
     }
 
     /// An element, if it is a list or map that a template creates.
-    fn elements(&self) -> Abstract {
-        let mut all = Abstract::union(self.fields.values().cloned());
+    fn elements(&self) -> AbstractValue {
+        let mut all = AbstractValue::union(self.fields.values().cloned());
         match &self.element {
             Some(element) => all.join((**element).clone()),
-            None => all.is_other = true,
+            None => all.may_be_unknown = true,
         }
-        all.is_given |= self.is_given;
+        all.is_dynamic |= self.is_dynamic;
         all
     }
 
     fn depth(&self) -> usize {
-        let fields = self.fields.values().map(Abstract::depth).max();
+        let fields = self.fields.values().map(AbstractValue::depth).max();
         let element = self.element.as_ref().map(|it| it.depth());
         fields.max(element).map_or(0, |it| it + 1)
     }
 }
 
 /// The state of the analysis.
-struct Reading<'a> {
+struct Analyzer<'a> {
     templates: &'a Templates,
     charts: &'a BTreeSet<Path>,
-    own: &'a BTreeMap<Path, Vec<Str>>,
+    default_keys: &'a BTreeMap<Path, Vec<Str>>,
     /// The templates of each text in values, and of each file.
     texts: Vec<Vec<Arc<Template>>>,
     files: Vec<Vec<Arc<Template>>>,
     /// The templates that the texts and files define, by name.
     defined: BTreeMap<Str, Arc<Template>>,
     found: Reads,
-    /// Analysed templates by address, with their dots.
-    seen: BTreeSet<(usize, Abstract)>,
-    open: Vec<(Arc<Template>, Abstract)>,
+    /// The templates that are or will be analysed, by address, and their dots.
+    seen: BTreeSet<(usize, AbstractValue)>,
+    /// The templates to analyse, and their dots.
+    open: Vec<(Arc<Template>, AbstractValue)>,
     /// The dots that are passed to `tpl`.
-    dots: BTreeSet<Abstract>,
+    dots: BTreeSet<AbstractValue>,
     steps: usize,
 }
 
-impl Reading<'_> {
+impl Analyzer<'_> {
     fn run(&mut self) {
         while let Some((template, dot)) = self.open.pop() {
-            self.scan(&template, &dot);
+            self.interpret(&template, &dot);
             if self.steps > STEPS_MAX {
-                self.found.is_cut = true;
+                self.found.is_incomplete = true;
                 return;
             }
         }
     }
 
-    /// Analyses a template with a dot, unless already done.
-    fn enter(&mut self, template: Arc<Template>, dot: Abstract) {
+    /// Schedules the analysis of a template with a dot, unless it already was.
+    fn enter(&mut self, template: Arc<Template>, dot: AbstractValue) {
         let key = (Arc::as_ptr(&template).addr(), dot.clone());
         if self.seen.insert(key) {
             self.open.push((template, dot));
         }
     }
 
-    /// Analyses a template by name.
-    fn enter_named(&mut self, name: &Str, dot: Abstract) {
+    /// Schedules the analysis of the template with a name.
+    fn enter_named(&mut self, name: &Str, dot: AbstractValue) {
         let known = self.templates.get(name).or_else(|| self.defined.get(name));
         if let Some(template) = known.cloned() {
             self.enter(template, dot);
         }
     }
 
-    /// Analyses all templates, because any of them may be executed.
-    fn enter_any(&mut self, dot: &Abstract) {
+    /// Schedules the analysis of all templates, because any of them may be executed.
+    fn enter_any(&mut self, dot: &AbstractValue) {
         let all = self.templates.all().chain(self.defined.values());
         let all: Vec<Arc<Template>> = all.cloned().collect();
         all.into_iter().for_each(|it| self.enter(it, dot.clone()));
     }
 
-    /// The path of values for users: globals belong to the outermost chart.
-    fn normal(&self, path: &Path) -> Path {
+    /// The path in the values of the outermost chart, to which the globals of all charts belong.
+    fn normalized(&self, path: &Path) -> Path {
         let is_global = |at: &usize| {
             path[*at] == *GLOBAL && self.charts.contains(path.get(..*at).unwrap_or(&[]))
         };
@@ -282,38 +286,40 @@ impl Reading<'_> {
         }
     }
 
-    fn mention(&mut self, path: &Path) {
-        let path = self.normal(path);
+    /// Marks the value at a path as read.
+    fn read_path(&mut self, path: &Path) {
+        let path = self.normalized(path);
         self.found.values.entry(path).or_insert(false);
     }
 
-    fn free_path(&mut self, path: &Path) {
-        let path = self.normal(path);
+    /// Marks the value at a path and everything below it as read.
+    fn read_all_below(&mut self, path: &Path) {
+        let path = self.normalized(path);
         if self.charts.contains(&path) {
             self.found.values.insert(vec![GLOBAL.into()], true);
         }
         self.found.values.insert(path, true);
     }
 
-    /// Marks everything below as read.
-    fn free(&mut self, value: &Abstract) {
+    /// Marks everything in a value as read.
+    fn read_all(&mut self, value: &AbstractValue) {
         for location in &value.locations {
             match location {
                 Location::Dot(path) | Location::Subcharts(path) | Location::Values(path) => {
-                    self.free_path(path);
+                    self.read_all_below(path);
                 }
             }
         }
-        value.fields.values().for_each(|it| self.free(it));
-        value.element.iter().for_each(|it| self.free(it));
+        value.fields.values().for_each(|it| self.read_all(it));
+        value.element.iter().for_each(|it| self.read_all(it));
     }
 
     /// A field of a value.
-    fn field(&mut self, value: &Abstract, key: &Str) -> Abstract {
+    fn field(&mut self, value: &AbstractValue, key: &Str) -> AbstractValue {
         let own = value.fields.get(key).or(value.element.as_deref());
         let mut found = own.cloned().unwrap_or_default();
-        found.is_other |= value.is_other;
-        found.is_given |= value.is_given;
+        found.may_be_unknown |= value.may_be_unknown;
+        found.is_dynamic |= value.is_dynamic;
         for location in &value.locations {
             match (location, key.to_str()) {
                 (Location::Dot(path), Some("Values")) => {
@@ -323,8 +329,8 @@ impl Reading<'_> {
                     found.locations.insert(Location::Subcharts(path.clone()));
                 }
                 (Location::Dot(_), _) => {
-                    found.is_other = true;
-                    found.is_given = true;
+                    found.may_be_unknown = true;
+                    found.is_dynamic = true;
                 }
                 (Location::Subcharts(path), _) => {
                     let mut path = path.clone();
@@ -334,11 +340,11 @@ impl Reading<'_> {
                 (Location::Values(path), Some("AsMap")) if self.charts.contains(path) => {
                     found.locations.insert(location.clone());
                 }
-                (Location::Values(path), _) if path.len() >= PATH_MAX => self.free_path(path),
+                (Location::Values(path), _) if path.len() >= PATH_MAX => self.read_all_below(path),
                 (Location::Values(path), _) => {
                     let mut path = path.clone();
                     path.push(key.clone());
-                    self.mention(&path);
+                    self.read_path(&path);
                     found.locations.insert(Location::Values(path));
                 }
             }
@@ -347,29 +353,33 @@ impl Reading<'_> {
     }
 
     /// The value at a path of keys.
-    fn fields<'k>(&mut self, value: Abstract, keys: impl IntoIterator<Item = &'k Str>) -> Abstract {
+    fn fields<'k>(
+        &mut self,
+        value: AbstractValue,
+        keys: impl IntoIterator<Item = &'k Str>,
+    ) -> AbstractValue {
         keys.into_iter()
             .fold(value, |value, key| self.field(&value, key))
     }
 
-    /// The value of a computed key. If it only depends on the template, it is a key of the chart's own values.
-    fn indexed(&mut self, value: &Abstract, key: &Abstract) -> Abstract {
+    /// The value of a computed key. A key that only depends on the template is assumed to be in the defaults of the chart.
+    fn indexed(&mut self, value: &AbstractValue, key: &AbstractValue) -> AbstractValue {
         if let Some(keys) = key.constants() {
             let found = keys.iter().map(|it| self.field(value, it));
-            return Abstract::union(found.collect::<Vec<_>>());
+            return AbstractValue::union(found.collect::<Vec<_>>());
         }
         let mut found = value.elements();
         for location in &value.locations {
-            let own = match location {
-                Location::Values(path) if !key.depends_on_values() => self.own_keys(path),
+            let keys = match location {
+                Location::Values(path) if !key.depends_on_values() => self.default_keys_at(path),
                 _ => Vec::new(),
             };
-            let location = Abstract::from_location(location.clone());
-            if own.is_empty() {
-                self.free(&location);
-                found.is_given = true;
+            let location = AbstractValue::from_location(location.clone());
+            if keys.is_empty() {
+                self.read_all(&location);
+                found.is_dynamic = true;
             }
-            for key in own {
+            for key in keys {
                 let field = self.field(&location, &key);
                 found.join(field);
             }
@@ -377,9 +387,9 @@ impl Reading<'_> {
         found
     }
 
-    /// The keys of the charts' own values at a path.
-    fn own_keys(&self, path: &Path) -> Vec<Str> {
-        let path = self.normal(path);
-        self.own.get(&path).cloned().unwrap_or_default()
+    /// The keys of the defaults at a path.
+    fn default_keys_at(&self, path: &Path) -> Vec<Str> {
+        let path = self.normalized(path);
+        self.default_keys.get(&path).cloned().unwrap_or_default()
     }
 }
