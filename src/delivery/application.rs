@@ -167,7 +167,7 @@ impl<'a> ChartApplication<'a> {
             (Some(trace), Some(production), Some(field)) => {
                 let file = production.span().path().clone();
                 let is_production_value = |it: &Span| *it.path() == file;
-                trace.under(values, &[field.span().clone()], &is_production_value)
+                trace.with_conditions(values, &[field.span().clone()], &is_production_value)
             }
             _ => values,
         }

@@ -97,9 +97,13 @@ pub struct ChartSource {
 
 impl WorkspaceConfig {
     /// Records in a traced run that a value is computed from other values outside of templates.
-    pub fn made_of<'n>(&self, value: Node, sources: impl IntoIterator<Item = &'n Node>) -> Node {
+    pub fn composed_of<'n>(
+        &self,
+        value: Node,
+        sources: impl IntoIterator<Item = &'n Node>,
+    ) -> Node {
         match &self.trace {
-            Some(trace) => value.at(trace.add(TraceStep::made_of(sources))),
+            Some(trace) => value.at(trace.add(TraceStep::composed_of(sources))),
             None => value,
         }
     }

@@ -1,4 +1,4 @@
-//! Code actions: the fixes of diagnostics, from each `help` that is a replacement.
+//! Code actions: the fixes of diagnostics.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,8 +25,8 @@ pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> 
         return Vec::new();
     };
     let is_here = |it: &&Diagnostic| {
-        let own = it.span.as_ref().map(|it| span_in(&text, it));
-        own.is_some_and(|it| it.start <= range.end && range.start <= it.end)
+        let location = it.span.as_ref().map(|it| span_in(&text, it));
+        location.is_some_and(|it| it.start <= range.end && range.start <= it.end)
     };
     let found = workspace.diagnostics(path).iter().filter(is_here);
     let actions = found.flat_map(|diagnostic| {
@@ -41,7 +41,7 @@ pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> 
                     .push((range, edit.text.clone()));
             }
             Some(Action {
-                title: titled(&fix.help, fix.edits.first().map(|it| &*it.text)),
+                title: title(&fix.help, fix.edits.first().map(|it| &*it.text)),
                 diagnostic: diagnostic.clone(),
                 edits,
             })
@@ -50,8 +50,8 @@ pub fn actions(workspace: &Workspace, path: &TreePath, range: &Range<usize>) -> 
     actions.collect()
 }
 
-/// A help text that is a question contains the replacement if the answer is yes.
-fn titled(help: &str, text: Option<&str>) -> String {
+/// The title of a fix: its help text. A question is replaced by the answer, because a title is a command.
+fn title(help: &str, text: Option<&str>) -> String {
     match (help.strip_prefix("did you mean"), text) {
         (Some(_), Some(text)) if !text.is_empty() => format!("write `{text}`"),
         _ => help.to_string(),

@@ -1,13 +1,13 @@
-//! Completion: fields, kinds, values, names of claims, values and versions of charts.
+//! Completion of fields, kinds, values, names of claims, and values and versions of charts.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::cursor::{Cursor, CursorTarget};
 use super::index::environment_of;
-use super::reference::naming_fields;
+use super::reference::reference_fields;
 use super::state::{DocumentKind, Workspace, dotted, field_path, schema_at};
-use super::values::{ChartLocation, Shape, chart_location, document_node};
+use super::values::{ChartLocation, ChartSchema, chart_location, document_node};
 use crate::chart::Lock;
 use crate::layout::BASE;
 use crate::load::ClaimKind;
@@ -20,13 +20,13 @@ use crate::yaml::{Node, Step};
 pub struct Item {
     /// The label, which is compared with the typed text.
     pub label: String,
-    /// The sort of item, which editors show as an icon.
+    /// The kind of item, which editors show as an icon.
     pub kind: ItemKind,
     /// The bytes that it replaces.
     pub range: Range<usize>,
     /// The text to insert in place of the range.
     pub text: String,
-    /// Its type and default.
+    /// A short description, such as its type and default.
     pub detail: String,
     /// The description that the editor shows beside it.
     pub documentation: String,
@@ -34,7 +34,7 @@ pub struct Item {
     pub is_first: bool,
 }
 
-/// The sort of a completion item.
+/// The kind of a completion item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemKind {
     /// A field of a claim, an environment or `pleach.yaml`.
@@ -52,20 +52,20 @@ pub fn completion(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Item
     let Some((text, cursor)) = workspace.cursor(path, at) else {
         return Vec::new();
     };
-    let mut found = Completions {
+    let mut completions = Completions {
         workspace,
         path,
         text: &text,
         cursor: &cursor,
         items: Vec::new(),
     };
-    found.kinds();
+    completions.kinds();
     if let Some(document) = workspace.document_kind(path, &text, &cursor) {
-        found.of_document(&document);
+        completions.document(&document);
     } else {
-        found.envelope();
+        completions.root_fields();
     }
-    found.items
+    completions.items
 }
 
 struct Completions<'a> {
@@ -99,7 +99,7 @@ impl Completions<'_> {
         });
     }
 
-    /// The kinds, and the versions of the kind that the document has.
+    /// The values of `kind` and `apiVersion`.
     fn kinds(&mut self) {
         let [Step::Key(key)] = self.cursor.path.as_slice() else {
             return;
@@ -124,9 +124,9 @@ impl Completions<'_> {
                 }
             }
             "apiVersion" => {
-                let own = super::state::root_value(document, "kind")
+                let kind = super::state::root_value(document, "kind")
                     .and_then(|it| self.workspace.kind(it));
-                let kinds = match own {
+                let kinds = match kind {
                     Some(kind) => std::slice::from_ref(kind),
                     None => &self.workspace.kinds,
                 };
@@ -144,8 +144,8 @@ impl Completions<'_> {
         }
     }
 
-    /// The first fields of every document, if its kind is not yet known.
-    fn envelope(&mut self) {
+    /// The fields at the root of every claim, for a document whose kind is not yet known.
+    fn root_fields(&mut self) {
         let is_root =
             self.cursor.path.is_empty() && matches!(self.cursor.target, CursorTarget::Key { .. });
         if !is_root || environment_of(self.path).is_none() {
@@ -162,7 +162,7 @@ impl Completions<'_> {
         }
     }
 
-    fn of_document(&mut self, document: &DocumentKind) {
+    fn document(&mut self, document: &DocumentKind) {
         let schema = document.schema();
         let cursor = self.cursor;
         let node = document_node(self.workspace, self.path, self.text, cursor);
@@ -172,40 +172,38 @@ impl Completions<'_> {
         if let Some(location) = values {
             return self.chart_values(&location);
         }
-        let Some(here) = schema_at(schema, &cursor.path) else {
+        let Some(schema) = schema_at(schema, &cursor.path) else {
             return;
         };
         let is_key = matches!(cursor.target, CursorTarget::Key { .. });
-        let is_in_map = here.properties().next().is_some();
+        let is_in_map = schema.properties().next().is_some();
         if is_key && is_in_map {
-            return self.fields(here, node.as_ref());
+            return self.fields(schema, node.as_ref());
         }
         if is_key && !matches!(cursor.path.last(), Some(Step::Index(_))) {
             return;
         }
         self.names(document, node.as_ref());
-        self.allowed(here);
+        self.allowed(schema);
     }
 
-    /// The fields of a map that do not exist yet.
+    /// The fields of a map that the document does not have yet.
     fn fields(&mut self, schema: &Schema, document: Option<&Node>) {
-        let there = self.existing_keys(document);
-        let mut names: Vec<&str> = Vec::new();
+        let existing = self.existing_keys(document);
         for (name, field) in schema.properties() {
             let is_without_effect = field.effective_when().is_some_and(|it| {
                 it.when.as_str() == Some("false") || it.when.as_bool() == Some(false)
             });
-            if there.contains(name) || is_without_effect {
+            if existing.contains(name) || is_without_effect {
                 continue;
             }
-            names.push(name);
-            let is_map = matches!(field.type_name(), "object" | "array");
-            let text = self.with_colon(name, is_map, field.type_name() == "array");
+            let is_collection = matches!(field.type_name(), "object" | "array");
+            let text = self.with_colon(name, is_collection, field.type_name() == "array");
             self.add(
                 name,
                 ItemKind::Field,
                 text,
-                facts(schema, name, field),
+                field_summary(schema, name, field),
                 field.sentences(),
             );
         }
@@ -218,13 +216,16 @@ impl Completions<'_> {
     /// The keys of the map around the cursor, except the one under it.
     fn existing_keys(&self, document: Option<&Node>) -> BTreeSet<String> {
         let map = document.and_then(|it| it.at_path(&field_path(&self.cursor.path)));
-        let own = self.text.get(self.cursor.word()).unwrap_or("");
+        let current = self.text.get(self.cursor.word()).unwrap_or("");
         let keys = map.and_then(Node::as_mapping).into_iter().flatten();
         let keys = keys.filter_map(|it| it.key.as_str());
-        keys.filter(|it| *it != own).map(str::to_string).collect()
+        keys.filter(|it| *it != current)
+            .map(str::to_string)
+            .collect()
     }
 
-    /// A key as written, if its value begins on the next line.
+    /// The text to insert for a key: with its colon, and for a collection in block style with the beginning of the next line. A key
+    /// that has a value is inserted without a colon.
     fn with_colon(&self, name: &str, is_collection: bool, is_list: bool) -> String {
         let CursorTarget::Key {
             indent, has_value, ..
@@ -242,9 +243,10 @@ impl Completions<'_> {
         }
     }
 
+    /// The values that a field allows, and its default.
     fn allowed(&mut self, schema: &Schema) {
         for value in schema.allowed_values() {
-            let text = written(value);
+            let text = scalar_text(value);
             let detail = match schema.default() {
                 Some(default) if default.same_data(value) => "default".to_string(),
                 _ => String::new(),
@@ -265,7 +267,7 @@ impl Completions<'_> {
         if schema.allowed_values().is_empty()
             && let Some(default) = schema.default().filter(|it| it.is_scalar())
         {
-            let text = written(default);
+            let text = scalar_text(default);
             self.add(
                 &text.clone(),
                 ItemKind::Value,
@@ -276,19 +278,20 @@ impl Completions<'_> {
         }
     }
 
-    /// The names of what a field refers to.
+    /// The names that a field can refer to.
     fn names(&mut self, document: &DocumentKind, node: Option<&Node>) {
         let location = dotted(&self.cursor.path);
         match document {
-            DocumentKind::Own(_) => self.own_names(&location),
+            DocumentKind::Config(_) => self.config_names(&location),
             DocumentKind::Claim(kind) => {
                 self.claim_names(kind, &location, node);
-                self.chart_facts(node);
+                self.pinned_charts(node);
             }
         }
     }
 
-    fn own_names(&mut self, location: &str) {
+    /// The names that a field of `environment.yaml` or `pleach.yaml` can refer to.
+    fn config_names(&mut self, location: &str) {
         match location {
             "spec.exclude" => {
                 let base = self.workspace.index.of_environment(BASE);
@@ -307,44 +310,35 @@ impl Completions<'_> {
                 names.iter().for_each(|it| self.name(it, ""));
             }
             "metadata.name" => {
-                let own = environment_of(self.path).map(str::to_string);
-                own.iter().for_each(|it| self.name(it, "the folder's name"));
+                let folder = environment_of(self.path).map(str::to_string);
+                folder
+                    .iter()
+                    .for_each(|it| self.name(it, "the folder's name"));
             }
             _ => {}
         }
     }
 
+    /// The value of a key in the map that contains the field under the cursor.
+    fn sibling<'n>(&self, node: Option<&'n Node>, key: &str) -> Option<&'n str> {
+        let (_, parent) = self.cursor.path.split_last()?;
+        node?.at_path(&field_path(parent))?.get(key)?.as_str()
+    }
+
+    /// The names that a field of a claim can refer to.
     fn claim_names(&mut self, kind: &ClaimKind, location: &str, node: Option<&Node>) {
         let Some(environment) = environment_of(self.path) else {
             return;
         };
-        let field = naming_fields(self.workspace, kind).into_iter();
-        let mut field = field.filter(|it| dotted(it.path.steps()) == location);
-        let claims = self.workspace.claims_of(environment);
-        if let Some(field) = field.next() {
-            let mut above = self.cursor.path.clone();
-            above.pop();
-            let given = node.and_then(|it| {
-                it.at_path(&field_path(&above))?
-                    .get("kind")?
-                    .as_str()
-                    .map(str::to_string)
-            });
-            let wanted = given.or(field.kind);
-            let is_wanted = |it: &str| {
-                wanted
-                    .as_deref()
-                    .and_then(|it| self.workspace.kind(it))
-                    .is_none_or(|kind| kind.has_name(it))
-            };
-            let fitting: Vec<(&str, &str)> = claims
-                .iter()
-                .copied()
-                .filter(|it| is_wanted(it.1))
-                .collect();
-            fitting
-                .into_iter()
-                .for_each(|(name, kind)| self.name(name, kind));
+        let mut fields = reference_fields(self.workspace, kind).into_iter();
+        if let Some(field) = fields.find(|it| dotted(it.path.steps()) == location) {
+            let kind = self.sibling(node, "kind").or(field.kind.as_deref());
+            let kind = kind.and_then(|it| self.workspace.kind(it));
+            for (name, kind_name) in self.workspace.claims_of(environment) {
+                if kind.is_none_or(|it| it.has_name(kind_name)) {
+                    self.name(name, kind_name);
+                }
+            }
         }
         if location == "metadata.name" && environment != BASE {
             let base: BTreeSet<(String, String)> = self
@@ -360,33 +354,36 @@ impl Completions<'_> {
         if location == "metadata.env" {
             self.name(environment, "the environment");
         }
+        self.value_from(kind, location, node);
+    }
+
+    /// The values of `kind` and `fieldPath` in `valueFrom`.
+    fn value_from(&mut self, kind: &ClaimKind, location: &str, node: Option<&Node>) {
+        let Some(environment) = environment_of(self.path) else {
+            return;
+        };
         for reference in &kind.references {
-            let below = location
+            let field = location
                 .strip_prefix(&*reference.at)
                 .and_then(|it| it.strip_prefix(".valueFrom."));
-            match below {
+            match field {
                 Some("kind") => {
+                    let claims = self.workspace.claims_of(environment);
                     let kinds: BTreeSet<&str> = claims.iter().map(|it| it.1).collect();
                     kinds.into_iter().for_each(|it| self.name(it, ""));
                 }
                 Some("fieldPath") => {
-                    let mut above = self.cursor.path.clone();
-                    above.pop();
-                    let named = node.and_then(|it| {
-                        it.at_path(&field_path(&above))?
-                            .get("name")?
-                            .as_str()
-                            .map(str::to_string)
-                    });
-                    self.outputs(environment, named.as_deref());
+                    if let Some(name) = self.sibling(node, "name") {
+                        self.outputs(environment, name);
+                    }
                 }
                 _ => {}
             }
         }
     }
 
-    fn outputs(&mut self, environment: &str, name: Option<&str>) {
-        let Some(name) = name else { return };
+    /// The outputs of a claim.
+    fn outputs(&mut self, environment: &str, name: &str) {
         let kind = self
             .workspace
             .documents(environment, name)
@@ -397,27 +394,26 @@ impl Completions<'_> {
     }
 
     /// The charts, repositories and versions in the lock, for a map that refers to a chart.
-    fn chart_facts(&mut self, node: Option<&Node>) {
-        let Some((Step::Key(last), above)) = self.cursor.path.split_last() else {
+    fn pinned_charts(&mut self, node: Option<&Node>) {
+        let Some((Step::Key(field), parent)) = self.cursor.path.split_last() else {
             return;
         };
-        let Ok(lock) = Lock::read(&self.workspace.files) else {
-            return;
-        };
-        let map = node.and_then(|it| it.at_path(&field_path(above)));
-        let given = |key: &str| map.and_then(|it| it.get(key)).and_then(Node::as_str);
-        let is_chart = matches!(above.last(), Some(Step::Key(key)) if &**key == "chart");
+        let is_chart = matches!(parent.last(), Some(Step::Key(key)) if &**key == "chart");
         if !is_chart {
             return;
         }
+        let Ok(lock) = Lock::read(&self.workspace.files) else {
+            return;
+        };
+        let (name, repository) = (self.sibling(node, "name"), self.sibling(node, "repository"));
         for pin in &lock.pins {
-            let fits = |key: &str, value: &str| {
-                given(key).is_none_or(|it| it.trim_end_matches('/') == value)
+            let is_same = |written: Option<&str>, value: &str| {
+                written.is_none_or(|it| it.trim_end_matches('/') == value)
             };
-            match &**last {
+            match &**field {
                 "name" => self.name(&pin.name, &format!("{} of {}", pin.version, pin.repository)),
                 "repository" => self.name(&pin.repository, "in pleach.lock"),
-                "version" if fits("name", &pin.name) && fits("repository", &pin.repository) => {
+                "version" if is_same(name, &pin.name) && is_same(repository, &pin.repository) => {
                     let detail = format!("pinned as {}", pin.version);
                     self.name(&pin.version, &detail);
                 }
@@ -426,6 +422,7 @@ impl Completions<'_> {
         }
     }
 
+    /// Adds a name.
     fn name(&mut self, name: &str, detail: &str) {
         self.add(
             name,
@@ -436,34 +433,35 @@ impl Completions<'_> {
         );
     }
 
+    /// The fields or values at a location in the values of a chart.
     fn chart_values(&mut self, location: &ChartLocation<'_>) {
-        let detail = |shape: &Shape<'_>| match shape.default() {
-            Some(default) => format!("{}: {}", location.chart, shortened(&default.to_string())),
+        let detail = |schema: &ChartSchema<'_>| match schema.default() {
+            Some(default) => format!("{}: {}", location.chart, truncated(&default.to_string())),
             None => location.chart.clone(),
         };
         if matches!(self.cursor.target, CursorTarget::Key { .. }) {
             let node = document_node(self.workspace, self.path, self.text, self.cursor);
-            let there = self.existing_keys(node.as_ref());
-            for (name, shape) in location.shape.fields() {
-                if !there.contains(name) {
-                    let text = self.with_colon(name, shape.is_map(), false);
-                    let words = shape.description().unwrap_or("").to_string();
-                    self.add(name, ItemKind::Field, text, detail(&shape), words);
+            let existing = self.existing_keys(node.as_ref());
+            for (name, schema) in location.schema.fields() {
+                if !existing.contains(name) {
+                    let text = self.with_colon(name, schema.is_map(), false);
+                    let description = schema.description().unwrap_or("").to_string();
+                    self.add(name, ItemKind::Field, text, detail(&schema), description);
                 }
             }
             return;
         }
-        let shape = &location.shape;
-        let booleans = match shape.type_name() == Some("boolean")
-            || shape.default().is_some_and(|it| it.is_boolean())
+        let schema = &location.schema;
+        let booleans = match schema.type_name() == Some("boolean")
+            || schema.default().is_some_and(|it| it.is_boolean())
         {
             true => vec!["true".to_string(), "false".to_string()],
             false => Vec::new(),
         };
         let text =
             |it: &serde_json::Value| it.as_str().map_or_else(|| it.to_string(), str::to_string);
-        let allowed = shape.allowed().into_iter().map(text);
-        let default = shape
+        let allowed = schema.allowed().into_iter().map(text);
+        let default = schema
             .default()
             .filter(|it| !it.is_array() && !it.is_object())
             .map(text);
@@ -481,19 +479,19 @@ impl Completions<'_> {
 }
 
 /// The type of a field, whether it is required, and its default.
-pub(super) fn facts(parent: &Schema, name: &str, field: &Schema) -> String {
-    let mut words: Vec<String> = Vec::new();
-    words.extend(Some(field.type_name().to_string()).filter(|it| !it.is_empty()));
+pub(super) fn field_summary(parent: &Schema, name: &str, field: &Schema) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(Some(field.type_name().to_string()).filter(|it| !it.is_empty()));
     if parent.required().any(|it| it == name) && field.default().is_none() {
-        words.push("required".to_string());
+        parts.push("required".to_string());
     }
     let default = field.default().filter(|it| !it.is_empty_collection());
-    words.extend(default.map(|it| format!("default {}", shortened(&as_json(it).to_string()))));
-    words.join(", ")
+    parts.extend(default.map(|it| format!("default {}", truncated(&as_json(it).to_string()))));
+    parts.join(", ")
 }
 
-/// A value that fits on a line.
-pub(super) fn shortened(text: &str) -> String {
+/// The beginning of a text, with `…` if it does not fit on a line.
+fn truncated(text: &str) -> String {
     const WIDTH: usize = 60;
     match text.char_indices().nth(WIDTH) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or("")),
@@ -502,7 +500,7 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 /// A scalar as written, with quotes if it would otherwise have another type.
-fn written(value: &Node) -> String {
+fn scalar_text(value: &Node) -> String {
     match value.as_string() {
         Some(text) if !crate::yaml::is_plain(text) => as_json(value).to_string(),
         _ => value.as_str().unwrap_or("").to_string(),

@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use crate::yaml::Step;
 
-/// A location in a document.
+/// What is at a byte of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The bytes of the document.
     pub document: Range<usize>,
-    /// The map or list that contains the location; for a value, the value itself.
+    /// For a key, the map or list that contains it; for a value, the value itself.
     pub path: Vec<Step>,
     /// What the cursor is on.
     pub target: CursorTarget,
@@ -66,67 +66,67 @@ fn key_step(text: &str) -> Step {
 /// Finds what is at a byte of a text; `None` in a comment and in a multi-line scalar.
 pub(super) fn cursor(text: &str, at: usize) -> Option<Cursor> {
     let document = document(text, at);
-    let mut walk = Walk::default();
+    let mut scanner = Scanner::default();
     let mut start = document.start;
     for line in text.get(document.clone())?.split_inclusive('\n') {
         let end = start + line.len();
         let is_last = at < end || end == document.end && at == end && !line.ends_with('\n');
         if is_last {
-            return walk.finish(text, start, at).map(|(path, location)| Cursor {
-                document,
-                path,
-                target: location,
-            });
+            break;
         }
-        walk.line(text, start, line.trim_end_matches(['\n', '\r']));
+        scanner.line(text, start, line.trim_end_matches(['\n', '\r']));
         start = end;
     }
-    let found = walk.finish(text, start, at);
-    found.map(|(path, location)| Cursor {
+    let (path, target) = scanner.finish(text, start, at)?;
+    Some(Cursor {
         document,
         path,
-        target: location,
+        target,
     })
 }
 
 /// The document around a byte: between two lines `---`.
 fn document(text: &str, at: usize) -> Range<usize> {
-    let (mut start, mut begin) = (0, 0);
+    let (mut start, mut document_start) = (0, 0);
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
         if line.starts_with("---") && line[3..].trim_end().is_empty() {
             if start > at {
-                return begin..start;
+                return document_start..start;
             }
-            begin = end;
+            document_start = end;
         }
         start = end;
     }
-    begin..text.len()
+    document_start..text.len()
 }
 
-/// A key or item whose value is open.
+/// A key or list item of block style whose value may continue on the next line.
 #[derive(Clone, Debug)]
 struct Frame {
     indent: usize,
     step: Step,
 }
 
+/// A flow collection that is not closed yet. `word` is the offset at which the current key, value or item begins.
 #[derive(Clone, Debug)]
 enum Flow {
     Map { key: Option<String>, word: usize },
     List { index: usize, word: usize },
 }
 
+/// Reads a document line by line up to the cursor.
 #[derive(Default)]
-struct Walk {
+struct Scanner {
+    /// The keys and items around the current line, the outermost first.
     frames: Vec<Frame>,
+    /// The flow collections around the current position, the outermost first.
     flow: Vec<Flow>,
     /// In a block scalar: the indentation of its parent.
     block: Option<usize>,
 }
 
-impl Walk {
+impl Scanner {
     /// Processes a whole line.
     fn line(&mut self, text: &str, start: usize, line: &str) {
         if !self.flow.is_empty() {
@@ -157,7 +157,8 @@ impl Walk {
         self.value(text, value_at, value, column);
     }
 
-    /// Closes the collections that a line ends and opens the items that it begins. Returns the column of the rest, and the rest.
+    /// Closes the collections that a line ends, and opens the list items that it begins. Returns the column and the text after the
+    /// dashes.
     fn enter<'t>(&mut self, mut indent: usize, mut rest: &'t str) -> (usize, &'t str) {
         while let Some(after) = dash(rest) {
             let mut index = 0;
@@ -199,7 +200,7 @@ impl Walk {
         }
     }
 
-    /// Follows the brackets of a part of a line.
+    /// Processes the brackets, commas and colons of a part of a line in flow style.
     fn flow_text(&mut self, text: &str, from: usize, to: usize) {
         let Some(part) = text.get(from..to) else {
             return;
@@ -287,14 +288,15 @@ impl Walk {
         }
         let word = word_at(text, start + column, at, &[':']);
         let has_value = text.get(word.end..).is_some_and(|it| it.starts_with(':'));
-        let location = CursorTarget::Key {
+        let target = CursorTarget::Key {
             word,
             indent: Some(column),
             has_value,
         };
-        Some((self.path(), location))
+        Some((self.path(), target))
     }
 
+    /// Finds what is at a byte inside a flow collection.
     fn finish_flow(self, text: &str, at: usize) -> Option<(Vec<Step>, CursorTarget)> {
         let mut path = self.path();
         let (last, above) = self.flow.split_last()?;
@@ -349,13 +351,13 @@ impl Walk {
     }
 }
 
-/// What follows a dash that begins an item.
+/// The text after a dash that begins a list item.
 fn dash(text: &str) -> Option<&str> {
     let rest = text.strip_prefix('-')?;
     (rest.is_empty() || rest.starts_with(' ')).then_some(rest)
 }
 
-/// A key and what follows its colon.
+/// A key, and the text after its colon.
 fn split_key(line: &str) -> Option<(&str, &str)> {
     let open = line.chars().next()?;
     if matches!(open, '{' | '[' | '|' | '>' | '#') {

@@ -1,5 +1,5 @@
-//! Go to definition: of a kind, a claim, the template that reads a field, the claim that installs a CRD; and the rendered form of a
-//! value.
+//! Go to definition (of a kind, a claim, the template that reads a field, the claim that installs a CRD), go to implementation (the
+//! rendered form of a value), and find references.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,13 +8,15 @@ use std::sync::Arc;
 use super::cursor::{Cursor, CursorTarget};
 use super::diagnostics::{check_environments, check_file};
 use super::index::{ClaimDocument, environment_of};
-use super::reference::{Site, environment_sites, named_at, range_of, sites, template_texts};
-use super::state::{DocumentKind, Workspace};
+use super::reference::{
+    ClaimReference, claim_references, environment_references, files_with, range_of, reference_at,
+    template_texts,
+};
+use super::state::{DocumentKind, Workspace, dotted};
 use crate::diag::{Source, Span};
 use crate::layout::BASE;
 use crate::load::{ClaimKind, WorkspaceConfig};
 use crate::object::{Object, ObjectId};
-use crate::template::{BUILTIN, builtin};
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{FieldPath, Node, Step, View, parse};
 
@@ -44,13 +46,13 @@ impl Target {
     }
 }
 
-/// The definitions of the item at a byte of a file.
+/// The definitions of the item at a byte of a file. Empty if there are none.
 pub fn definition(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
-    if let Some(site) = named_at(workspace, path, at) {
-        let documents = workspace.documents(&site.environment, &site.name);
+    if let Some(reference) = reference_at(workspace, path, at) {
+        let documents = workspace.documents(&reference.environment, &reference.name);
         let targets = documents.map(Target::of_document);
         return targets
-            .filter(|it| it.path != *path || it.range != site.range)
+            .filter(|it| it.path != *path || it.range != reference.range)
             .collect();
     }
     let Some((text, cursor)) = workspace.cursor(path, at) else {
@@ -62,15 +64,18 @@ pub fn definition(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Targ
         .trim()
         .trim_matches(['"', '\'']);
     match workspace.document_kind(path, &text, &cursor) {
-        Some(DocumentKind::Claim(kind)) => of_claim(workspace, path, &kind, &text, &cursor),
-        Some(DocumentKind::Own(_)) if is_crd(word) => {
+        Some(DocumentKind::Claim(kind)) => {
+            definition_in_claim(workspace, path, &kind, &text, &cursor)
+        }
+        Some(DocumentKind::Config(_)) if is_crd(word) => {
             providers(workspace, path, &BTreeSet::from([word]))
         }
         _ => Vec::new(),
     }
 }
 
-fn of_claim(
+/// The definitions of the item under the cursor in a document of a claim, except of the names of claims.
+fn definition_in_claim(
     workspace: &Workspace,
     path: &TreePath,
     kind: &ClaimKind,
@@ -82,9 +87,9 @@ fn of_claim(
     if matches!(field.as_slice(), [Step::Key(key)] if ["kind", "apiVersion"].contains(&&**key)) {
         let mut targets = vec![Target::from_span(&kind.span.start())];
         let mut documents = workspace.index.of_file(path).iter();
-        let own = documents.rfind(|it| it.range().start <= cursor.word().start);
-        if let Some(own) = own.filter(|_| is_value && !kind.requires.is_empty()) {
-            targets.extend(required(workspace, path, own));
+        let document = documents.rfind(|it| it.range().start <= cursor.word().start);
+        if let Some(document) = document.filter(|_| is_value && !kind.requires.is_empty()) {
+            targets.extend(providers_for(workspace, path, document));
         }
         return targets;
     }
@@ -106,17 +111,17 @@ fn is_crd(word: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
 }
 
-/// The claims that install the CRDs of a claim.
-fn required(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) -> Vec<Target> {
+/// The claims that install the CRDs that a claim requires.
+fn providers_for(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) -> Vec<Target> {
     let names = BTreeSet::from([&*document.name]);
     let Some(found) = check_file(workspace, path, &names) else {
         return Vec::new();
     };
-    let own = found
+    let capabilities = found
         .capabilities
         .iter()
         .filter(|it| it.claim == document.name);
-    let crds: BTreeSet<&str> = own
+    let crds: BTreeSet<&str> = capabilities
         .flat_map(|it| &it.requires)
         .map(String::as_str)
         .collect();
@@ -125,14 +130,14 @@ fn required(workspace: &Workspace, path: &TreePath, document: &ClaimDocument) ->
 
 /// The claims of the file's environments that install one of some CRDs.
 fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> Vec<Target> {
-    let brings = |it: &&ClaimDocument| {
+    let may_provide = |it: &&ClaimDocument| {
         workspace
             .kind(&it.kind)
             .is_some_and(|it| !it.provides.is_empty())
     };
     let mut targets: Vec<Target> = Vec::new();
-    let own = environment_of(path).filter(|it| *it != BASE);
-    let environments: Vec<String> = match own {
+    let environment = environment_of(path).filter(|it| *it != BASE);
+    let environments: Vec<String> = match environment {
         Some(environment) => vec![environment.to_string()],
         None => workspace
             .environments
@@ -146,18 +151,18 @@ fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> V
             .index
             .of_environment(environment)
             .chain(workspace.index.of_environment(BASE));
-        let names: BTreeSet<&str> = all.filter(brings).map(|it| &*it.name).collect();
+        let names: BTreeSet<&str> = all.filter(may_provide).map(|it| &*it.name).collect();
         if names.is_empty() {
             continue;
         }
         let found = check_environments(workspace, std::slice::from_ref(environment), &names, []);
-        let mut bringing: Vec<String> = Vec::new();
+        let mut providers: Vec<String> = Vec::new();
         for it in &found.capabilities {
             if it.provides.iter().any(|it| crds.contains(it.as_str())) {
-                bringing.push(it.claim.clone());
+                providers.push(it.claim.clone());
             }
         }
-        for name in &bringing {
+        for name in &providers {
             targets.extend(
                 workspace
                     .documents(environment, name)
@@ -169,20 +174,19 @@ fn providers(workspace: &Workspace, path: &TreePath, crds: &BTreeSet<&str>) -> V
     targets
 }
 
-/// The lines of a kind's templates and expressions that read a field, or the nearest map above it that is read.
+/// The places in a kind's templates and expressions that read a field, or otherwise its nearest parent that is read.
 fn readers(workspace: &Workspace, kind: &ClaimKind, field: &[Step]) -> Vec<Target> {
     let mut texts = template_texts(workspace, kind);
     texts.extend(kind_text(workspace, kind));
     let mut field = field.to_vec();
     while !field.is_empty() {
         let mut found = Vec::new();
-        for name in names_of(&field) {
-            for source in &texts {
-                found.extend(occurrences(source, &name));
-            }
-            if !found.is_empty() {
-                return found;
-            }
+        let name = expression_name(&field);
+        for source in &texts {
+            found.extend(occurrences(source, &name));
+        }
+        if !found.is_empty() {
+            return found;
         }
         field.pop();
         if matches!(field.as_slice(), [Step::Key(_)]) {
@@ -192,41 +196,30 @@ fn readers(workspace: &Workspace, kind: &ClaimKind, field: &[Step]) -> Vec<Targe
     vec![Target::from_span(&kind.span.start())]
 }
 
+/// The file that defines a kind.
 fn kind_text(workspace: &Workspace, kind: &ClaimKind) -> Option<Arc<Source>> {
     let path = kind.span.path();
-    let bytes = match path.parts().next() {
-        Some(BUILTIN) => builtin().read(path).ok()?,
-        _ => workspace.files.read(path).ok()?,
-    };
+    let bytes = files_with(workspace, path).read(path).ok()?;
     Some(Source::new(
         path.clone(),
         String::from_utf8(bytes.to_vec()).ok()?,
     ))
 }
 
-/// The name of a field in expressions: from `spec` on, or within a list from `item` on.
-fn names_of(field: &[Step]) -> Vec<String> {
-    let keys = |steps: &[Step]| {
-        let keys = steps.iter().filter_map(|it| match it {
-            Step::Key(key) => Some(&**key),
-            Step::Index(_) => None,
-        });
-        keys.collect::<Vec<_>>().join(".")
+/// How expressions name a field: by its path from `spec` on, or below a list by its path from `item` on.
+fn expression_name(field: &[Step]) -> String {
+    let last_index = field.iter().rposition(|it| matches!(it, Step::Index(_)));
+    let Some(at) = last_index else {
+        return dotted(field);
     };
-    let last = field.iter().rposition(|it| matches!(it, Step::Index(_)));
-    match last {
-        None => vec![keys(field)],
-        Some(at) => {
-            let within = keys(field.get(at + 1..).unwrap_or(&[]));
-            let above = keys(field.get(..at).unwrap_or(&[]));
-            match within.is_empty() {
-                true => vec![above],
-                false => vec![format!("item.{within}")],
-            }
-        }
+    let below = dotted(field.get(at + 1..).unwrap_or(&[]));
+    match below.is_empty() {
+        true => dotted(field.get(..at).unwrap_or(&[])),
+        false => format!("item.{below}"),
     }
 }
 
+/// The places where a text contains a name that is not part of a longer name.
 fn occurrences(source: &Arc<Source>, name: &str) -> Vec<Target> {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
     let text = &source.text;
@@ -242,7 +235,7 @@ fn occurrences(source: &Arc<Source>, name: &str) -> Vec<Target> {
     found.map(target).collect()
 }
 
-/// The locations in the rendered tree of a value of a claim; for a claim's name, its objects.
+/// The locations of a claim's value in the rendered tree; for the name of a claim, the locations of its objects.
 pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
     let Some(document) = workspace
         .index
@@ -267,7 +260,7 @@ pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<
         if !origin.claim.title.ends_with(&title) {
             continue;
         }
-        let mut tree = ClaimFiles::new(workspace, config.output.join(folder));
+        let mut files = ClaimFiles::new(workspace, config.output.join(folder));
         for object in &origin.objects {
             let mut fields = Vec::new();
             match is_name {
@@ -281,7 +274,7 @@ pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<
                 ),
             }
             for field in fields {
-                targets.extend(tree.location(&object.id(), &field));
+                targets.extend(files.location(&object.id(), &field));
             }
         }
     }
@@ -291,16 +284,18 @@ pub fn implementation(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<
 
 /// The smallest value around a byte.
 fn innermost(node: &Node, at: usize) -> &Node {
-    let holds = |it: &Node| {
+    let contains = |it: &Node| {
         let range = it.span().range();
         range.start <= at && at <= range.end
     };
     let inner = match node.view() {
         View::Mapping(mapping) => {
-            let entry = mapping.iter().find(|it| holds(&it.value) || holds(&it.key));
+            let entry = mapping
+                .iter()
+                .find(|it| contains(&it.value) || contains(&it.key));
             entry.map(|it| &it.value)
         }
-        View::Sequence(items) => items.iter().find(|it| holds(it)),
+        View::Sequence(items) => items.iter().find(|it| contains(it)),
         View::Scalar(_) => None,
     };
     inner.map_or(node, |it| innermost(it, at))
@@ -331,8 +326,8 @@ fn fields_from(
         }
         View::Scalar(_) => {
             let span = node.span();
-            let own = span.range();
-            let is_within = range.start <= own.start && own.end <= range.end && own.start < own.end;
+            let Range { start, end } = span.range();
+            let is_within = range.start <= start && end <= range.end && start < end;
             if node.has_origin() && span.path() == path && is_within {
                 found.push(here.clone());
             }
@@ -340,10 +335,12 @@ fn fields_from(
     }
 }
 
-/// The files of a claim in the tree as written, and those of base that they build on.
+/// The files of a claim in the output folder, and those of base that they build on.
 struct ClaimFiles<'a> {
     workspace: &'a Workspace,
+    /// The folder in the environment, and the folder in base.
     folders: [TreePath; 2],
+    /// Read on first use.
     objects: Option<Vec<(TreePath, Object)>>,
 }
 
@@ -361,17 +358,17 @@ impl<'a> ClaimFiles<'a> {
         }
     }
 
-    /// The location of a field, in the folder of the environment or otherwise of base.
+    /// The location of a field of an object, or of its nearest existing parent.
     fn location(&mut self, id: &ObjectId, field: &FieldPath) -> Option<Target> {
         let (workspace, folders) = (self.workspace, &self.folders);
         let objects = self.objects.get_or_insert_with(|| {
             let read = folders.iter().flat_map(|it| objects_of(workspace, it));
             read.collect()
         });
-        let own = || objects.iter().filter(|it| it.1.id() == *id);
-        let exact = own().find_map(|(path, it)| Some((path, it.node.at_path(field)?)));
+        let same_id = || objects.iter().filter(|it| it.1.id() == *id);
+        let exact = same_id().find_map(|(path, it)| Some((path, it.node.at_path(field)?)));
         let near = || {
-            own()
+            same_id()
                 .map(|(path, it)| (path, it.node.nearest_on_path(field)))
                 .next()
         };
@@ -383,6 +380,7 @@ impl<'a> ClaimFiles<'a> {
     }
 }
 
+/// The objects in the YAML files of a folder, each with its file.
 fn objects_of(workspace: &Workspace, folder: &TreePath) -> Vec<(TreePath, Object)> {
     let entries = workspace.files.list(folder).unwrap_or_default().into_iter();
     let files = entries.filter(|it| it.kind == EntryKind::File && it.name.ends_with(".yaml"));
@@ -404,15 +402,15 @@ fn objects_of(workspace: &Workspace, folder: &TreePath) -> Vec<(TreePath, Object
 
 /// All locations that refer to the claim at a byte of a file, including its own documents.
 pub fn references(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Target> {
-    let Some(site) = named_at(workspace, path, at) else {
+    let Some(reference) = reference_at(workspace, path, at) else {
         return Vec::new();
     };
     let mut targets: Vec<Target> = Vec::new();
-    for document in claim_documents(workspace, &site) {
+    for document in claim_documents(workspace, &reference) {
         targets.push(Target::of_document(document));
     }
-    let sites = all_sites(workspace, &site);
-    targets.extend(sites.into_iter().map(|it| Target {
+    let references = references_to(workspace, &reference);
+    targets.extend(references.into_iter().map(|it| Target {
         path: it.path,
         range: it.range,
     }));
@@ -421,21 +419,24 @@ pub fn references(workspace: &Workspace, path: &TreePath, at: usize) -> Vec<Targ
     targets
 }
 
-/// The environments in which a name refers to the same claim: for a claim of base, base and all environments that do not replace
+/// The environments in which a reference means the same claim. For a claim of base: base, and all environments that do not replace
 /// it.
-pub(super) fn environments_of_site(workspace: &Workspace, site: &Site) -> BTreeSet<String> {
+pub(super) fn environments_of_reference(
+    workspace: &Workspace,
+    reference: &ClaimReference,
+) -> BTreeSet<String> {
     let index = &workspace.index;
-    let is_shared = index.has(BASE, &site.name)
-        && !replaces_base_claim(workspace, &site.environment, &site.name);
+    let is_shared = index.has(BASE, &reference.name)
+        && !replaces_base_claim(workspace, &reference.environment, &reference.name);
     if !is_shared {
-        return BTreeSet::from([site.environment.clone()]);
+        return BTreeSet::from([reference.environment.clone()]);
     }
     let all = workspace.environments.iter();
-    let meant = all.filter(|it| !replaces_base_claim(workspace, it, &site.name));
-    meant.cloned().chain([BASE.to_string()]).collect()
+    let sharing = all.filter(|it| !replaces_base_claim(workspace, it, &reference.name));
+    sharing.cloned().chain([BASE.to_string()]).collect()
 }
 
-/// Whether an environment replaces a claim of base by one of the same name and another kind.
+/// Whether an environment replaces a claim of base by a claim with the same name and another kind.
 fn replaces_base_claim(workspace: &Workspace, environment: &str, name: &str) -> bool {
     let kind = |environment: &str| {
         let documents = workspace.index.find(environment, name);
@@ -448,33 +449,37 @@ fn replaces_base_claim(workspace: &Workspace, environment: &str, name: &str) -> 
         && kind(environment).is_some_and(|own| kind(BASE).is_some_and(|base| base != own))
 }
 
-/// The documents of the claim that a location refers to.
+/// The documents of the claim that a reference refers to.
 pub(super) fn claim_documents<'a>(
     workspace: &'a Workspace,
-    site: &'a Site,
+    reference: &'a ClaimReference,
 ) -> impl Iterator<Item = &'a ClaimDocument> {
-    let environments = environments_of_site(workspace, site);
+    let environments = environments_of_reference(workspace, reference);
     let all = workspace.index.all();
-    all.filter(move |it| it.name == site.name && environments.contains(&it.environment))
+    all.filter(move |it| it.name == reference.name && environments.contains(&it.environment))
 }
 
-/// The references to the claim that a location refers to.
-pub(super) fn all_sites(workspace: &Workspace, site: &Site) -> Vec<Site> {
-    let environments = environments_of_site(workspace, site);
-    let is_meant = |it: &Site| it.name == site.name && environments.contains(&it.environment);
+/// All references to the claim that a reference refers to.
+pub(super) fn references_to(
+    workspace: &Workspace,
+    reference: &ClaimReference,
+) -> Vec<ClaimReference> {
+    let environments = environments_of_reference(workspace, reference);
+    let is_same =
+        |it: &ClaimReference| it.name == reference.name && environments.contains(&it.environment);
     let of_claims = workspace
         .index
         .all()
         .filter(|it| environments.contains(&it.environment));
-    let mut found: Vec<Site> = of_claims
-        .flat_map(|it| sites(workspace, it))
-        .filter(is_meant)
+    let mut found: Vec<ClaimReference> = of_claims
+        .flat_map(|it| claim_references(workspace, it))
+        .filter(is_same)
         .collect();
     for environment in &workspace.environments {
         found.extend(
-            environment_sites(workspace, environment)
+            environment_references(workspace, environment)
                 .into_iter()
-                .filter(is_meant),
+                .filter(is_same),
         );
     }
     found

@@ -1,10 +1,11 @@
-//! Diagnostics while typing. Only the claims of the file are checked, with those they refer to; the rest is left to a check of the
-//! whole workspace.
+//! Diagnostics while typing. Only the claims of the file, and the claims that they refer to, are checked. Everything else is left
+//! to a check of the whole workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::SelectedFiles;
-use super::index::{ClaimDocument, environment_of, is_claim_file, words};
+use super::index::{ClaimDocument, environment_of, is_claim_file};
+use super::reference::collect_scalars;
 use super::state::Workspace;
 use crate::check;
 use crate::diag::{Diagnostic, Diagnostics, Source};
@@ -47,14 +48,14 @@ pub fn diagnostics(workspace: &Workspace, path: &TreePath) -> Option<Vec<Diagnos
         return None;
     };
     let found = crate::secret::conceal(found);
-    let own = found.into_iter().map(Diagnostic::outermost);
-    let own: Diagnostics = own
+    let outermost = found.into_iter().map(Diagnostic::outermost);
+    let in_file: Diagnostics = outermost
         .filter(|it| it.span.as_ref().is_some_and(|it| it.path() == path))
         .collect();
     let source = workspace.text(path).map(|it| Source::new(path.clone(), it));
     let sources: Vec<_> = source.into_iter().collect();
     Some(
-        check::allow(own, &sources, &|_| false)
+        check::allow(in_file, &sources, &|_| false)
             .into_iter()
             .collect(),
     )
@@ -76,7 +77,7 @@ pub(super) fn check_file(
             let others = workspace.environments.iter().filter(|it| *it != BASE);
             others.take(ENVIRONMENTS_MAX).cloned().collect()
         }
-        own => vec![own.to_string()],
+        environment => vec![environment.to_string()],
     };
     Some(check_environments(
         workspace,
@@ -86,52 +87,52 @@ pub(super) fn check_file(
     ))
 }
 
-/// Checks claims in some environments, with all that they may refer to. `files` are always read.
+/// Checks claims in some environments, with all claims that they may refer to. `files` are always read.
 pub(super) fn check_environments(
     workspace: &Workspace,
     environments: &[String],
     names: &BTreeSet<&str>,
     files: impl IntoIterator<Item = TreePath>,
 ) -> CheckedClaims {
-    let mut kept = BTreeSet::from_iter(files);
+    let mut selected = BTreeSet::from_iter(files);
     let mut scope = Scope {
         environments: environments.to_vec(),
         claims: BTreeMap::new(),
         is_closed: true,
     };
     for environment in environments {
-        let all = closure(workspace, environment, names);
+        let all = with_referenced_claims(workspace, environment, names);
         for name in &all {
             let files = workspace
                 .documents(environment, name)
                 .map(|it| it.path.clone());
-            kept.extend(files);
+            selected.extend(files);
         }
         let all = all.into_iter().map(str::to_string).collect();
         scope.claims.insert(environment.clone(), all);
     }
-    let narrowed = SelectedFiles::new(&workspace.files, &kept);
+    let files = SelectedFiles::new(&workspace.files, &selected);
     let options = Options {
         scope,
         cache: workspace.cache.clone(),
         with_clusters: true,
         ..Options::default()
     };
-    check_claims(&narrowed as &dyn Files, &options)
+    check_claims(&files as &dyn Files, &options)
 }
 
-/// The names of claims and of all that they may refer to: claims whose names they contain, and those of kinds that their kinds look
-/// for.
-fn closure<'a>(
+/// The names of claims and of all claims that they may refer to, transitively: those whose names they contain, and those of the
+/// kinds that their kinds look up.
+fn with_referenced_claims<'a>(
     workspace: &'a Workspace,
     environment: &str,
     names: &BTreeSet<&'a str>,
 ) -> BTreeSet<&'a str> {
     let index = &workspace.index;
     let mut found = names.clone();
-    let mut open: Vec<&str> = names.iter().copied().collect();
-    let mut looked_for: BTreeSet<&str> = BTreeSet::new();
-    while let Some(name) = open.pop() {
+    let mut pending: Vec<&str> = names.iter().copied().collect();
+    let mut looked_up: BTreeSet<&str> = BTreeSet::new();
+    while let Some(name) = pending.pop() {
         if found.len() > CLAIMS_MAX {
             break;
         }
@@ -139,22 +140,22 @@ fn closure<'a>(
             .find(environment, name)
             .chain(index.find(BASE, name))
             .collect();
-        let mut mentioned = BTreeSet::new();
+        let mut scalars: BTreeSet<&str> = BTreeSet::new();
         documents
             .iter()
-            .for_each(|it| words(&it.node, &mut mentioned));
+            .for_each(|it| collect_scalars(&it.node, &mut scalars));
         let is_claim = |it: &&str| index.has(environment, it) || index.has(BASE, it);
-        let mut next: Vec<&'a str> = mentioned.into_iter().filter(is_claim).collect();
+        let mut next: Vec<&'a str> = scalars.into_iter().filter(is_claim).collect();
         for kind in documents.iter().filter_map(|it| workspace.kind(&it.kind)) {
-            for lookup in kind.lookups.iter().filter(|it| looked_for.insert(&it.kind)) {
-                let own = index
+            for lookup in kind.lookups.iter().filter(|it| looked_up.insert(&it.kind)) {
+                let visible = index
                     .all()
                     .filter(|it| it.environment == environment || it.environment == BASE);
-                let of_kind = own.filter(|it| it.kind == lookup.kind);
+                let of_kind = visible.filter(|it| it.kind == lookup.kind);
                 next.extend(of_kind.map(|it| &*it.name));
             }
         }
-        open.extend(next.into_iter().filter(|it| found.insert(it)));
+        pending.extend(next.into_iter().filter(|it| found.insert(it)));
     }
     found
 }

@@ -7,15 +7,16 @@ use crate::layout::{BASE, ENVIRONMENT};
 use crate::load::environment_folder;
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
 
-type Known<T> = Mutex<BTreeMap<TreePath, Result<T, FilesError>>>;
+/// The results of reading, by path.
+type Results<T> = Mutex<BTreeMap<TreePath, Result<T, FilesError>>>;
 
 /// Files that are cached until they are reported as changed.
 pub struct CachedFiles {
     files: Arc<dyn Files + Send + Sync>,
-    bytes: Known<Arc<[u8]>>,
-    lists: Known<Vec<Entry>>,
-    kinds: Known<Option<EntryKind>>,
-    real: Known<TreePath>,
+    bytes: Results<Arc<[u8]>>,
+    lists: Results<Vec<Entry>>,
+    kinds: Results<Option<EntryKind>>,
+    real: Results<TreePath>,
 }
 
 impl CachedFiles {
@@ -39,55 +40,56 @@ impl CachedFiles {
     pub fn invalidate(&self, path: &TreePath) {
         let mut location = Some(path.clone());
         while let Some(path) = location {
-            take(&self.bytes, &path);
-            take(&self.lists, &path);
-            take(&self.kinds, &path);
-            take(&self.real, &path);
+            forget(&self.bytes, &path);
+            forget(&self.lists, &path);
+            forget(&self.kinds, &path);
+            forget(&self.real, &path);
             location = path.parent();
         }
     }
 }
 
-fn take<T>(known: &Known<T>, path: &TreePath) {
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    known.remove(path);
+fn forget<T>(cache: &Results<T>, path: &TreePath) {
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.remove(path);
 }
 
-fn known<T: Clone>(
-    known: &Known<T>,
+/// The cached result for a path, or otherwise that of `read`, which is then cached. `read` runs without the lock.
+fn cached<T: Clone>(
+    cache: &Results<T>,
     path: &TreePath,
-    find: impl FnOnce() -> Result<T, FilesError>,
+    read: impl FnOnce() -> Result<T, FilesError>,
 ) -> Result<T, FilesError> {
-    let lock = known.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(found) = lock.get(path) {
-        return found.clone();
+    let results = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(result) = results.get(path) {
+        return result.clone();
     }
-    drop(lock);
-    let found = find();
-    let mut lock = known.lock().unwrap_or_else(PoisonError::into_inner);
-    lock.insert(path.clone(), found.clone());
-    found
+    drop(results);
+    let result = read();
+    let mut results = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    results.insert(path.clone(), result.clone());
+    result
 }
 
 impl Files for CachedFiles {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        known(&self.bytes, path, || self.files.read(path))
+        cached(&self.bytes, path, || self.files.read(path))
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        known(&self.lists, folder, || self.files.list(folder))
+        cached(&self.lists, folder, || self.files.list(folder))
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        known(&self.real, path, || self.files.real(path))
+        cached(&self.real, path, || self.files.real(path))
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
-        known(&self.kinds, path, || self.files.kind(path))
+        cached(&self.kinds, path, || self.files.kind(path))
     }
 }
 
-/// A snapshot of the files: those on disk with the unsaved texts on top.
+/// The files on disk, with the unsaved texts on top.
 #[derive(Clone)]
 pub struct Snapshot {
     /// The files on disk.
@@ -105,12 +107,11 @@ impl Files for Snapshot {
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
-        let (below, own) = (self.disk.list(folder), self.open.list(folder));
-        match (below, own) {
-            (below, Err(_)) => below,
-            (Err(_), own) => own,
-            (Ok(mut entries), Ok(own)) => {
-                for entry in own {
+        match (self.disk.list(folder), self.open.list(folder)) {
+            (on_disk, Err(_)) => on_disk,
+            (Err(_), open) => open,
+            (Ok(mut entries), Ok(open)) => {
+                for entry in open {
                     if let Err(at) = entries.binary_search_by(|it| it.name.cmp(&entry.name)) {
                         entries.insert(at, entry);
                     }
@@ -135,32 +136,34 @@ impl Files for Snapshot {
     }
 }
 
-/// Files with only some of the claim files, so that the time of a run does not depend on the others.
+/// Files with only some of the claim files, so that the time of a check does not depend on the others.
 pub(super) struct SelectedFiles<'a> {
     files: &'a dyn Files,
     folder: TreePath,
-    kept: &'a BTreeSet<TreePath>,
+    selected: &'a BTreeSet<TreePath>,
 }
 
 impl<'a> SelectedFiles<'a> {
-    /// Only these claim files are visible.
-    pub(super) fn new(files: &'a dyn Files, kept: &'a BTreeSet<TreePath>) -> SelectedFiles<'a> {
+    /// Files in which only the selected claim files are visible.
+    pub(super) fn new(files: &'a dyn Files, selected: &'a BTreeSet<TreePath>) -> SelectedFiles<'a> {
         let (base, _) = environment_folder(BASE);
         let folder = base.parent().unwrap_or(base);
         SelectedFiles {
             files,
             folder,
-            kept,
+            selected,
         }
     }
 
-    fn is_kept(&self, path: &TreePath) -> bool {
+    fn is_visible(&self, path: &TreePath) -> bool {
         let Some(below) = path.below(&self.folder) else {
             return true;
         };
         let parts: Vec<&str> = below.parts().collect();
-        // The environment's own file is in its folder.
-        parts.len() < 2 || parts.len() == 2 && parts[1] == ENVIRONMENT || self.kept.contains(path)
+        // `environment.yaml` is always visible.
+        parts.len() < 2
+            || parts.len() == 2 && parts[1] == ENVIRONMENT
+            || self.selected.contains(path)
     }
 }
 
@@ -175,10 +178,10 @@ impl Files for SelectedFiles<'_> {
             entries.retain(|it| {
                 let path = folder.child(&it.name);
                 match it.kind {
-                    EntryKind::File => self.is_kept(&path),
+                    EntryKind::File => self.is_visible(&path),
                     EntryKind::Folder => {
                         let is_environment = path.parent().as_ref() == Some(&self.folder);
-                        is_environment || self.kept.iter().any(|it| it.below(&path).is_some())
+                        is_environment || self.selected.iter().any(|it| it.below(&path).is_some())
                     }
                 }
             });

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use super::completion::facts;
+use super::completion::field_summary;
 use super::cursor::CursorTarget;
-use super::reference::{Site, named_at};
+use super::reference::{ClaimReference, reference_at};
 use super::state::{DocumentKind, Workspace, schema_at};
 use super::values::{chart_location, document_node};
 use crate::layout::BASE;
@@ -33,8 +33,8 @@ pub fn hover(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Hover>
             range: range.clone(),
         })
     };
-    if let Some(site) = named_at(workspace, path, at) {
-        return hover(of_claim(workspace, &site)?);
+    if let Some(reference) = reference_at(workspace, path, at) {
+        return hover(claim_text(workspace, &reference)?);
     }
     let field = cursor.field(&text);
     let is_value = matches!(cursor.target, CursorTarget::Value { .. });
@@ -43,56 +43,58 @@ pub fn hover(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Hover>
         (&document, field.as_slice(), is_value)
         && &**key == "kind"
     {
-        return hover(of_kind(kind));
+        return hover(kind_text(kind));
     }
     let schema = document.schema();
     if let Some(node) = document_node(workspace, path, &text, &cursor)
         && let Some(location) = chart_location(workspace, schema, &node, &field)
         && let Some((Step::Key(name), _)) = field.split_last()
-        && location.shape.is_known()
+        && location.schema.is_known()
         && schema_at(schema, &field).is_none_or(|it| it.values_of().is_none())
     {
-        let mut words = format!("`{name}` of chart {}", location.chart);
-        if let Some(default) = location.shape.default() {
-            let _ = write!(words, ", default `{default}`");
+        let mut text = format!("`{name}` of chart {}", location.chart);
+        if let Some(default) = location.schema.default() {
+            let _ = write!(text, ", default `{default}`");
         }
-        words.extend(location.shape.description().map(|it| format!("\n\n{it}")));
-        return hover(words);
+        text.extend(location.schema.description().map(|it| format!("\n\n{it}")));
+        return hover(text);
     }
     let (Step::Key(name), above) = field.split_last()? else {
         return None;
     };
     let parent = schema_at(schema, above)?;
-    hover(of_field(parent, name, schema_at(schema, &field)?))
+    hover(field_text(parent, name, schema_at(schema, &field)?))
 }
 
-fn of_field(parent: &Schema, name: &str, field: &Schema) -> String {
-    let mut words = format!("`{name}`");
-    let facts = facts(parent, name, field);
-    if !facts.is_empty() {
-        let _ = write!(words, ": {facts}");
+/// Describes a field of a claim or configuration file.
+fn field_text(parent: &Schema, name: &str, field: &Schema) -> String {
+    let mut text = format!("`{name}`");
+    let summary = field_summary(parent, name, field);
+    if !summary.is_empty() {
+        let _ = write!(text, ": {summary}");
     }
     let allowed = field.allowed_values().iter().filter_map(|it| it.as_str());
     let allowed: Vec<String> = allowed.map(|it| format!("`{it}`")).collect();
     if !allowed.is_empty() {
-        let _ = write!(words, "\n\nOne of {}.", allowed.join(", "));
+        let _ = write!(text, "\n\nOne of {}.", allowed.join(", "));
     }
     let sentences = field.sentences();
     if !sentences.is_empty() {
-        let _ = write!(words, "\n\n{sentences}");
+        let _ = write!(text, "\n\n{sentences}");
     }
-    words
+    text
 }
 
-fn of_kind(kind: &ClaimKind) -> String {
+/// Describes a claim kind.
+fn kind_text(kind: &ClaimKind) -> String {
     let versions = kind.api_versions.join("`, `");
-    let mut words = format!(
+    let mut text = format!(
         "`{}`: claims of `{versions}`, in {}",
         kind.name,
         kind.group.folder()
     );
     if !kind.description.is_empty() {
-        let _ = write!(words, "\n\n{}", kind.description);
+        let _ = write!(text, "\n\n{}", kind.description);
     }
     let outputs: Vec<String> = kind
         .outputs
@@ -101,35 +103,37 @@ fn of_kind(kind: &ClaimKind) -> String {
         .collect();
     if !outputs.is_empty() {
         let _ = write!(
-            words,
+            text,
             "\n\nOther claims can refer to {}.",
             outputs.join(", ")
         );
     }
-    words
+    text
 }
 
-/// The location of a claim, and its outputs.
-fn of_claim(workspace: &Workspace, site: &Site) -> Option<String> {
-    let documents: Vec<_> = workspace.documents(&site.environment, &site.name).collect();
+/// Describes a claim: its files, its environments, and the description of its kind.
+fn claim_text(workspace: &Workspace, reference: &ClaimReference) -> Option<String> {
+    let documents: Vec<_> = workspace
+        .documents(&reference.environment, &reference.name)
+        .collect();
     let first = documents.first()?;
-    let mut words = format!("`{}/{}`", first.kind, first.name);
+    let mut text = format!("`{}/{}`", first.kind, first.name);
     let mut locations: Vec<String> = documents
         .iter()
         .map(|it| format!("`{}`", it.path))
         .collect();
     locations.dedup();
-    let _ = write!(words, " in {}", locations.join(" over "));
-    if site.environment == BASE {
-        let environments = workspace.environments_of(&first.path, &site.name);
+    let _ = write!(text, " in {}", locations.join(" over "));
+    if reference.environment == BASE {
+        let environments = workspace.environments_of(&first.path, &reference.name);
         if !environments.is_empty() {
-            let _ = write!(words, "\n\nIn environments {}.", environments.join(", "));
+            let _ = write!(text, "\n\nIn environments {}.", environments.join(", "));
         }
     }
     let kind = workspace.kind(&first.kind);
-    words.extend(
+    text.extend(
         kind.map(|it| format!("\n\n{}", it.description))
             .filter(|it| it.len() > 2),
     );
-    Some(words)
+    Some(text)
 }

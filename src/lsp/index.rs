@@ -8,18 +8,18 @@ use crate::diag::{Diagnostics, Source, Span};
 use crate::layout::Input;
 use crate::load::{self, environment_folder};
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Node, View, parse};
+use crate::yaml::{Node, parse};
 
 /// A document that has a kind and a name.
 #[derive(Clone, Debug)]
 pub struct ClaimDocument {
-    /// The environment, or base.
+    /// The environment of its file, or base.
     pub environment: String,
     /// The kind as written, which may be an alias.
     pub kind: String,
-    /// The name in `metadata.name` of the claim.
+    /// The name in `metadata.name`.
     pub name: String,
-    /// The file that the claim is in.
+    /// The file that contains the document.
     pub path: TreePath,
     /// The document as written.
     pub node: Node,
@@ -83,14 +83,14 @@ impl Index {
         index
     }
 
-    /// Reads a file again. If the text is not valid YAML, its previous claims are kept, because it is being typed.
+    /// Reads a file again. If its text is not valid YAML, it is probably being edited, and its previous claims are kept.
     pub fn update(&mut self, files: &dyn Files, path: &TreePath) {
         if !is_claim_file(path) {
             return;
         }
         let bytes = files.read(path).ok();
-        let text = bytes.map(|it| String::from_utf8_lossy(&it).into_owned());
-        let documents = match text.map(|it| parse(&Source::new(path.clone(), it))) {
+        let content = bytes.map(|it| String::from_utf8_lossy(&it).into_owned());
+        let documents = match content.map(|it| parse(&Source::new(path.clone(), it))) {
             None => Vec::new(),
             Some(Err(_)) => return,
             Some(Ok(documents)) => documents,
@@ -99,11 +99,11 @@ impl Index {
         let environment = environment_of(path).unwrap_or("").to_string();
         let documents = documents.into_iter().filter_map(|mut node| {
             node.settle_as_data();
-            let word = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str);
+            let text = |keys: &[&str]| node.at_keys(keys).and_then(Node::as_str);
             Some(ClaimDocument {
                 environment: environment.clone(),
-                kind: word(&["kind"])?.to_string(),
-                name: word(&["metadata", "name"])?.to_string(),
+                kind: text(&["kind"])?.to_string(),
+                name: text(&["metadata", "name"])?.to_string(),
                 path: path.clone(),
                 node,
             })
@@ -153,8 +153,8 @@ impl Index {
     ) -> impl Iterator<Item = &'a ClaimDocument> {
         let first = (environment.to_string(), String::new());
         let names = self.names.range(first..);
-        let own = names.take_while(move |it| it.0.0 == environment);
-        own.flat_map(move |((_, name), files)| {
+        let names = names.take_while(move |it| it.0.0 == environment);
+        names.flat_map(move |((_, name), files)| {
             let documents = files.iter().flat_map(|it| self.of_file(it));
             documents.filter(move |it| it.name == *name)
         })
@@ -165,18 +165,9 @@ impl Index {
         self.files.values().flat_map(|it| it.iter())
     }
 
-    /// Whether an environment has a document of a claim of that name itself.
+    /// Whether an environment itself, without base, has a document of a claim with a name.
     pub fn has(&self, environment: &str, name: &str) -> bool {
         self.names
             .contains_key(&(environment.to_string(), name.to_string()))
-    }
-}
-
-/// The scalars of a node that may be names of claims.
-pub(super) fn words<'a>(node: &'a Node, found: &mut BTreeSet<&'a str>) {
-    match node.view() {
-        View::Mapping(mapping) => mapping.iter().for_each(|it| words(&it.value, found)),
-        View::Sequence(items) => items.iter().for_each(|it| words(it, found)),
-        View::Scalar(text) => _ = found.insert(text),
     }
 }

@@ -12,7 +12,7 @@ const ENVIRONMENTS_MAX: usize = 4;
 /// A lens: a command for a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lens {
-    /// The bytes above which it is shown.
+    /// The bytes of the claim's name; the editor shows the lens above their line.
     pub range: Range<usize>,
     /// The name of the claim.
     pub claim: String,
@@ -20,7 +20,7 @@ pub struct Lens {
     pub environment: String,
 }
 
-/// The claims of a file, each in the environments that have it.
+/// The lenses of a file: for each claim, one for each environment that it is rendered in.
 pub fn lenses(workspace: &Workspace, path: &TreePath) -> Vec<Lens> {
     let mut lenses = Vec::new();
     for document in workspace.index.of_file(path) {

@@ -27,7 +27,6 @@ pub use files::{CachedFiles, Snapshot};
 pub use hover::{Hover, hover};
 pub use index::{environment_of, is_claim_file};
 pub use lens::{Lens, lenses};
-pub use reference::Site;
-pub use rename::{Change, prepare_rename, rename};
+pub use rename::{RenameEdits, prepare_rename, rename};
 pub use rendered::{ClaimAt, SCHEME, claim_at, content, difference, rendered};
 pub use state::Workspace;

@@ -17,16 +17,16 @@ use crate::{CheckedClaims, Options, Scope, check_claims};
 /// The URI scheme of virtual documents.
 pub const SCHEME: &str = "pleach";
 
-/// The claim under a cursor.
+/// A claim, and where it is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimAt {
-    /// The name of the claim under the cursor.
+    /// The name of the claim.
     pub name: String,
-    /// The environments that have it.
+    /// The environments that it is rendered in.
     pub environments: Vec<String>,
 }
 
-/// The claim whose document contains a byte of a file.
+/// The claim whose document contains a byte of a file, or the last one before it; otherwise the first one of the file.
 pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<ClaimAt> {
     let mut documents = workspace.index.of_file(path).iter();
     let document = documents.rfind(|it| it.range().start <= at || it.range().contains(&at));
@@ -37,16 +37,16 @@ pub fn claim_at(workspace: &Workspace, path: &TreePath, at: usize) -> Option<Cla
     })
 }
 
-/// The objects of a claim in an environment, before overlays; errors are comments.
+/// The objects of a claim in an environment as YAML, before overlays. Errors are comments at the beginning.
 pub fn rendered(workspace: &Workspace, environment: &str, claim: &str) -> String {
     let environments = [environment.to_string()];
-    let found = check_environments(workspace, &environments, &BTreeSet::from([claim]), []);
-    text(&found, claim)
+    let checked = check_environments(workspace, &environments, &BTreeSet::from([claim]), []);
+    to_yaml(&checked, claim)
 }
 
-fn text(found: &CheckedClaims, claim: &str) -> String {
+fn to_yaml(checked: &CheckedClaims, claim: &str) -> String {
     let mut text = String::new();
-    let errors = found
+    let errors = checked
         .diagnostics
         .iter()
         .filter(|it| it.severity == Severity::Error);
@@ -58,11 +58,11 @@ fn text(found: &CheckedClaims, claim: &str) -> String {
             location.unwrap_or_default()
         ));
     }
-    let own = format!("/{claim}");
-    let origins = found
+    let title_end = format!("/{claim}");
+    let origins = checked
         .origins
         .iter()
-        .filter(|it| it.1.claim.title.ends_with(&own));
+        .filter(|it| it.1.claim.title.ends_with(&title_end));
     let objects = origins.flat_map(|it| &it.1.objects);
     let objects: Vec<String> = objects.map(|it| emit_canonical(&it.node)).collect();
     text + &objects.join("---\n")
@@ -89,7 +89,7 @@ pub fn difference(
         .iter()
         .any(|it| it == environment)
     {
-        true => text(&check_claims(before, &options), claim),
+        true => to_yaml(&check_claims(before, &options), claim),
         false => String::new(),
     };
     let new = rendered(workspace, environment, claim);

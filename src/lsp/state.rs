@@ -22,7 +22,7 @@ use crate::yaml::{FieldPath, Node, Step};
 pub struct Workspace {
     /// Its files, with the unsaved texts on top.
     pub files: Snapshot,
-    /// Archives of charts, by digest, kept in memory because they do not change between two keystrokes.
+    /// Archives of charts, by digest. Kept in memory, because they do not change between two keystrokes.
     pub cache: Option<Cache>,
     /// The claims of the workspace, by name and by file.
     pub index: Index,
@@ -31,9 +31,9 @@ pub struct Workspace {
     /// The names of its environments, including base.
     pub environments: Vec<String>,
     /// The diagnostics of the last check of the whole workspace, by file.
-    pub checked: BTreeMap<TreePath, Vec<Diagnostic>>,
-    /// The diagnostics of files that were changed since.
-    pub typed: BTreeMap<TreePath, Vec<Diagnostic>>,
+    pub workspace_diagnostics: BTreeMap<TreePath, Vec<Diagnostic>>,
+    /// The diagnostics of files that have changed since that check.
+    pub edited_diagnostics: BTreeMap<TreePath, Vec<Diagnostic>>,
     schemas: OnceLock<Schemas>,
     charts: OnceLock<BTreeMap<String, Json>>,
 }
@@ -42,8 +42,8 @@ pub struct Workspace {
 pub enum DocumentKind {
     /// A claim of this kind.
     Claim(Arc<ClaimKind>),
-    /// One of pleach's own files.
-    Own(&'static Schema),
+    /// An `environment.yaml`, a `kind.yaml` or `pleach.yaml`.
+    Config(&'static Schema),
 }
 
 impl DocumentKind {
@@ -51,7 +51,7 @@ impl DocumentKind {
     pub fn schema(&self) -> &Schema {
         match self {
             DocumentKind::Claim(kind) => &kind.schema,
-            DocumentKind::Own(schema) => schema,
+            DocumentKind::Config(schema) => schema,
         }
     }
 }
@@ -74,14 +74,14 @@ impl Workspace {
                     .unwrap_or_else(|| Cache::new(Arc::new(Tree::new())))
                     .with_memory(),
             ),
-            checked: BTreeMap::new(),
-            typed: BTreeMap::new(),
+            workspace_diagnostics: BTreeMap::new(),
+            edited_diagnostics: BTreeMap::new(),
             schemas: OnceLock::new(),
             charts: OnceLock::new(),
         }
     }
 
-    /// A snapshot of the workspace, for background work.
+    /// A snapshot of the workspace for background work, without diagnostics.
     pub fn fork(&self) -> Workspace {
         Workspace {
             files: self.files.clone(),
@@ -89,8 +89,8 @@ impl Workspace {
             index: self.index.clone(),
             kinds: self.kinds.clone(),
             environments: self.environments.clone(),
-            checked: BTreeMap::new(),
-            typed: BTreeMap::new(),
+            workspace_diagnostics: BTreeMap::new(),
+            edited_diagnostics: BTreeMap::new(),
             schemas: OnceLock::new(),
             charts: OnceLock::new(),
         }
@@ -116,18 +116,19 @@ impl Workspace {
                         .filter(|it| it.0 != path)
                         .map(|(path, bytes)| (path.clone(), bytes.clone())),
                 );
-                self.typed.remove(path);
+                self.edited_diagnostics.remove(path);
             }
         }
         self.refresh(path);
     }
 
-    /// A file on disk has changed.
+    /// Reads a file again that has changed on disk.
     pub fn file_changed(&mut self, path: &TreePath) {
         self.files.disk.invalidate(path);
         self.refresh(path);
     }
 
+    /// Updates everything that was derived from a file.
     fn refresh(&mut self, path: &TreePath) {
         if is_claim_file(path) {
             self.index.update(&self.files, path);
@@ -142,11 +143,11 @@ impl Workspace {
         }
     }
 
-    /// The diagnostics of a file: since its last change, otherwise of the last check of the whole workspace.
+    /// The diagnostics of a file: those since its last change, or otherwise those of the last check of the whole workspace.
     pub fn diagnostics(&self, path: &TreePath) -> &[Diagnostic] {
-        let typed = self.typed.get(path);
-        typed
-            .or_else(|| self.checked.get(path))
+        let edited = self.edited_diagnostics.get(path);
+        edited
+            .or_else(|| self.workspace_diagnostics.get(path))
             .map_or(&[], |it| it)
     }
 
@@ -156,12 +157,12 @@ impl Workspace {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
-    /// The kind that has a name.
+    /// The claim kind with a name or an alias.
     pub fn kind(&self, name: &str) -> Option<&Arc<ClaimKind>> {
         self.kinds.iter().find(|it| it.has_name(name))
     }
 
-    /// The environments that a claim of a file is rendered in: its own or, for base, all that do not exclude it.
+    /// The environments that a claim of a file is rendered in: that of the file or, for base, all that do not exclude the claim.
     pub fn environments_of(&self, path: &TreePath, claim: &str) -> Vec<String> {
         match environment_of(path) {
             Some(BASE) => {
@@ -181,7 +182,7 @@ impl Workspace {
         let Some(text) = self.text(&file) else {
             return false;
         };
-        // The file is short, and read again only when it is requested.
+        // Not cached, because the file is short and this is called rarely.
         let node = crate::yaml::parse_one(&crate::diag::Source::new(file, text));
         let Ok(node) = node else { return false };
         let list = node
@@ -198,25 +199,25 @@ impl Workspace {
         name: &'a str,
     ) -> impl Iterator<Item = &'a ClaimDocument> {
         let is_base = environment == BASE;
-        let own = self.index.find(environment, name);
-        own.chain(self.index.find(BASE, name).filter(move |_| !is_base))
+        let documents = self.index.find(environment, name);
+        documents.chain(self.index.find(BASE, name).filter(move |_| !is_base))
     }
 
-    /// What is under the cursor in a file.
+    /// The text of a file, and what is at a byte of it.
     pub fn cursor(&self, path: &TreePath, at: usize) -> Option<(String, Cursor)> {
         let text = self.text(path)?;
         let cursor = cursor(&text, at)?;
         Some((text, cursor))
     }
 
-    /// The sort of the document around the cursor, by its kind or file.
+    /// What the document around the cursor is validated against, determined by its file or its field `kind`.
     pub fn document_kind(
         &self,
         path: &TreePath,
         text: &str,
         cursor: &Cursor,
     ) -> Option<DocumentKind> {
-        let own = match path.name() {
+        let schema = match path.name() {
             WORKSPACE if path.parent() == Some(TreePath::root()) => Some(load::workspace_schema()),
             KIND => Some(load::claim_kind_schema()),
             ENVIRONMENT if environment_of(path).is_some() || is_case(path) => {
@@ -224,8 +225,8 @@ impl Workspace {
             }
             _ => None,
         };
-        if let Some(schema) = own {
-            return Some(DocumentKind::Own(schema));
+        if let Some(schema) = schema {
+            return Some(DocumentKind::Config(schema));
         }
         if !is_claim_file(path) && !is_case(path) {
             return None;
@@ -234,16 +235,16 @@ impl Workspace {
         self.kind(name).cloned().map(DocumentKind::Claim)
     }
 
-    /// The values of each chart that is available, as JSON Schema, by the chart's name.
+    /// The JSON Schema for the values of a chart, if the chart is available.
     pub fn chart_values(&self, chart: &str) -> Option<&Json> {
         let schemas = self.schemas();
-        let made = || {
+        let read = || {
             let names = schemas.chart_names();
             names
                 .filter_map(|it| Some((it.to_string(), schemas.of_chart(it)?)))
                 .collect()
         };
-        self.charts.get_or_init(made).get(chart)
+        self.charts.get_or_init(read).get(chart)
     }
 
     /// The charts with known values.
@@ -252,21 +253,23 @@ impl Workspace {
     }
 
     fn schemas(&self) -> &Schemas {
-        let made = || Schemas::read(&self.files, self.cache.clone(), &mut Diagnostics::default());
-        self.schemas.get_or_init(made)
+        let read = || Schemas::read(&self.files, self.cache.clone(), &mut Diagnostics::default());
+        self.schemas.get_or_init(read)
     }
 
-    /// The names of all claims of an environment, including those of base.
+    /// The names and kinds of all claims of an environment, including those of base.
     pub fn claims_of(&self, environment: &str) -> BTreeSet<(&str, &str)> {
-        let own = self
+        let claims = self
             .index
             .all()
             .filter(|it| it.environment == environment || it.environment == BASE);
-        own.map(|it| (it.name.as_str(), it.kind.as_str())).collect()
+        claims
+            .map(|it| (it.name.as_str(), it.kind.as_str()))
+            .collect()
     }
 }
 
-/// Whether a file belongs to a case of a kind.
+/// Whether a file is the claim or the environment of a test case of a kind.
 fn is_case(path: &TreePath) -> bool {
     let parts: Vec<&str> = path.parts().collect();
     let above = parts.len().checked_sub(3).and_then(|at| parts.get(at));
@@ -290,7 +293,7 @@ pub(super) fn schema_at<'s>(schema: &'s Schema, path: &[Step]) -> Option<&'s Sch
     })
 }
 
-/// The schema of a key: the field of that name, of another name of it, or of snake_case.
+/// The schema of the field with a name, an alias, or a name in snake_case.
 fn field<'s>(schema: &'s Schema, key: &str) -> Option<&'s Schema> {
     let camel = || {
         let mut parts = key.split('_');
@@ -312,14 +315,14 @@ fn field<'s>(schema: &'s Schema, key: &str) -> Option<&'s Schema> {
         .or_else(|| schema.additional())
 }
 
-/// The path of steps as a field path.
+/// Steps as a field path.
 pub(super) fn field_path(steps: &[Step]) -> FieldPath {
     let mut path = FieldPath::root();
     steps.iter().for_each(|it| path.push(it.clone()));
     path
 }
 
-/// The keys of a path with dots, without list indexes, as kinds write the paths of their references.
+/// The keys of a path joined by dots, without list indexes: the form in which kinds write the paths of their references.
 pub(super) fn dotted(steps: &[Step]) -> String {
     let keys = steps.iter().filter_map(|it| match it {
         Step::Key(key) => Some(&**key),

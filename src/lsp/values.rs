@@ -1,4 +1,4 @@
-//! The values of charts within claims: the chart of a location, and its schema there.
+//! The values of charts within claims: the chart at a location, and the schema of its values there.
 
 use serde_json::Value as Json;
 
@@ -13,11 +13,12 @@ use crate::yaml::{Node, Step, parse_one};
 pub(super) struct ChartLocation<'a> {
     /// The name of the chart.
     pub(super) chart: String,
-    /// The schema of this location.
-    pub(super) shape: Shape<'a>,
+    /// The schema at this location.
+    pub(super) schema: ChartSchema<'a>,
 }
 
-/// The chart of a path within values, and the location in them; `None` if there is no available chart.
+/// The chart whose values a path leads into, and its schema there. `None` if the path is outside of values, or if the chart is not
+/// available.
 pub(super) fn chart_location<'a>(
     workspace: &'a Workspace,
     schema: &Schema,
@@ -37,13 +38,13 @@ pub(super) fn chart_location<'a>(
         .chart(parent, schema_at(schema, above)?)?
         .to_string();
     let root = workspace.chart_values(&chart)?;
-    let shape = below
+    let schema = below
         .iter()
-        .fold(Shape::new(root), |shape, step| shape.step(step));
-    Some(ChartLocation { chart, shape })
+        .fold(ChartSchema::new(root), |schema, step| schema.step(step));
+    Some(ChartLocation { chart, schema })
 }
 
-/// The document around the cursor, if it can be parsed: as it is, without the line that is being typed, or its previous state.
+/// The parsed document around the cursor. If it is not valid: without the line that is being edited, or in its last valid state.
 pub(super) fn document_node(
     workspace: &Workspace,
     path: &TreePath,
@@ -65,32 +66,32 @@ pub(super) fn document_node(
             .map_or(document.len(), |it| word + it);
         Some([document.get(..start)?, document.get(end..)?].concat())
     };
-    let known = || {
+    let last_valid = || {
         let documents = workspace.index.of_file(path).iter();
         let at = cursor.word().start;
-        let mut near = documents.filter(|it| it.range().start <= at);
-        near.next_back().map(|it| it.node.clone())
+        let mut before = documents.filter(|it| it.range().start <= at);
+        before.next_back().map(|it| it.node.clone())
     };
     read(document.to_string())
         .or_else(|| without_line().and_then(read))
-        .or_else(known)
+        .or_else(last_valid)
 }
 
-/// All JSON Schemas that apply to one location.
+/// The schema at a location in a chart's values: all JSON Schemas that apply to it.
 #[derive(Clone, Debug)]
-pub(super) struct Shape<'a> {
+pub(super) struct ChartSchema<'a> {
     root: &'a Json,
     schemas: Vec<&'a Json>,
 }
 
-impl<'a> Shape<'a> {
-    fn new(root: &'a Json) -> Shape<'a> {
-        let mut shape = Shape {
+impl<'a> ChartSchema<'a> {
+    fn new(root: &'a Json) -> ChartSchema<'a> {
+        let mut schema = ChartSchema {
             root,
             schemas: Vec::new(),
         };
-        shape.add(root, 0);
-        shape
+        schema.add(root, 0);
+        schema
     }
 
     /// Adds a schema and the schemas it refers to. Definitions can be recursive.
@@ -107,8 +108,8 @@ impl<'a> Shape<'a> {
         if let Some(target) = pointer.and_then(|it| self.root.pointer(&it)) {
             self.add(target, depth + 1);
         }
-        for word in ["allOf", "anyOf", "oneOf"] {
-            let branches = schema.get(word).and_then(Json::as_array);
+        for keyword in ["allOf", "anyOf", "oneOf"] {
+            let branches = schema.get(keyword).and_then(Json::as_array);
             branches
                 .into_iter()
                 .flatten()
@@ -116,8 +117,9 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn step(&self, step: &Step) -> Shape<'a> {
-        let mut below = Shape {
+    /// The schema of a field or an item.
+    fn step(&self, step: &Step) -> ChartSchema<'a> {
+        let mut below = ChartSchema {
             root: self.root,
             schemas: Vec::new(),
         };
@@ -144,7 +146,7 @@ impl<'a> Shape<'a> {
     }
 
     /// The fields, each with its schemas.
-    pub(super) fn fields(&self) -> Vec<(&'a str, Shape<'a>)> {
+    pub(super) fn fields(&self) -> Vec<(&'a str, ChartSchema<'a>)> {
         let mut names: Vec<&'a str> = Vec::new();
         for schema in &self.schemas {
             let fields = schema.get("properties").and_then(Json::as_object);
@@ -154,37 +156,38 @@ impl<'a> Shape<'a> {
                 }
             }
         }
-        let shape = |name: &'a str| (name, self.step(&Step::Key(name.into())));
-        names.into_iter().map(shape).collect()
+        let field = |name: &'a str| (name, self.step(&Step::Key(name.into())));
+        names.into_iter().map(field).collect()
     }
 
-    fn word(&self, word: &str) -> Option<&'a Json> {
-        self.schemas.iter().find_map(|it| it.get(word))
+    /// The value of a keyword in the first schema that has it.
+    fn keyword(&self, keyword: &str) -> Option<&'a Json> {
+        self.schemas.iter().find_map(|it| it.get(keyword))
     }
 
-    /// What the field is for.
+    /// The description of the field.
     pub(super) fn description(&self) -> Option<&'a str> {
-        self.word("description").and_then(Json::as_str)
+        self.keyword("description").and_then(Json::as_str)
     }
 
-    /// The chart's own value.
+    /// The default value of the chart.
     pub(super) fn default(&self) -> Option<&'a Json> {
-        self.word("default")
+        self.keyword("default")
     }
 
     /// The values that are allowed.
     pub(super) fn allowed(&self) -> Vec<&'a Json> {
-        let list = self.word("enum").and_then(Json::as_array);
+        let list = self.keyword("enum").and_then(Json::as_array);
         list.into_iter().flatten().collect()
     }
 
-    /// The type, as in the schema.
+    /// The type in JSON Schema, such as `object`.
     pub(super) fn type_name(&self) -> Option<&'a str> {
-        self.word("type").and_then(Json::as_str)
+        self.keyword("type").and_then(Json::as_str)
     }
 
     /// Whether the value is a map.
     pub(super) fn is_map(&self) -> bool {
-        self.type_name() == Some("object") || self.word("properties").is_some()
+        self.type_name() == Some("object") || self.keyword("properties").is_some()
     }
 }

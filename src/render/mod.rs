@@ -228,7 +228,7 @@ fn render_file(
         }
         if let Some(node) = documents.pop() {
             check_object(&node, &file.template)?;
-            let node = templates.under(node, &conditions);
+            let node = templates.with_conditions(node, &conditions);
             files.push(File { name, node });
         }
     }

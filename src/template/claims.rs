@@ -1,8 +1,8 @@
 //! `claim(kind, name)`: another claim of the environment, with its `metadata`, `spec` and `outputs`.
 //!
 //! Which claims an expression looks up is only known when it is evaluated. A lookup of a claim that is not resolved is recorded in
-//! the context and stops the rendering; the caller resolves the claim and renders again. This way, looked-up claims are always
-//! complete, and the caller learns the dependencies.
+//! the context and stops the rendering; the caller resolves the claim and renders again. So looked-up claims are always complete,
+//! and the caller learns the dependencies.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,8 +20,8 @@ pub struct Claims(Arc<Mutex<State>>);
 struct State {
     resolved: Vec<(ClaimLookup, Value)>,
     pending: Option<PendingLookup>,
-    missing: Option<MissingOutput>,
-    /// Errors of a rendering after the first one.
+    missing_output: Option<MissingOutput>,
+    /// The errors of each rendering after its first one.
     rest: Vec<Diagnostic>,
 }
 
@@ -46,8 +46,11 @@ pub struct PendingLookup {
 /// An output that was requested and that the kind does not have.
 #[derive(Clone, Debug)]
 pub(super) struct MissingOutput {
+    /// `<kind>/<name>` of the claim.
     pub(super) title: String,
+    /// The requested output.
     pub(super) name: String,
+    /// The outputs of the kind.
     pub(super) known: Vec<String>,
 }
 
@@ -61,6 +64,7 @@ impl Claims {
         self.with_state(|it| it.pending.take())
     }
 
+    /// Sets the value of a claim in later renderings.
     pub(super) fn provide(&self, claim: ClaimLookup, value: Value) {
         self.with_state(|it| it.resolved.push((claim, value)));
     }
@@ -87,8 +91,9 @@ impl Claims {
         self.with_state(|it| std::mem::take(&mut it.rest))
     }
 
-    pub(super) fn take_missing(&self) -> Option<MissingOutput> {
-        self.with_state(|it| it.missing.take())
+    /// Removes and returns the first unknown output that a rendering has read, if any.
+    pub(super) fn take_missing_output(&self) -> Option<MissingOutput> {
+        self.with_state(|it| it.missing_output.take())
     }
 }
 
@@ -110,8 +115,8 @@ pub(super) fn register(environment: &mut Environment<'static>) {
             })
         });
         value.ok_or_else(|| {
-            let words = "`claim` can be called in `let`, `rules`, `outputs`, `provides`, `requires`, `files` and templates";
-            Error::new(ErrorKind::InvalidOperation, words)
+            let message = "`claim` can be called in `let`, `rules`, `outputs`, `provides`, `requires`, `files` and templates";
+            Error::new(ErrorKind::InvalidOperation, message)
         })
     });
 }
@@ -137,7 +142,7 @@ impl Object for Outputs {
                 name: key.to_string(),
                 known: known.map(|it| it.to_string()).collect(),
             };
-            claims.with_state(|it| _ = it.missing.get_or_insert(missing));
+            claims.with_state(|it| _ = it.missing_output.get_or_insert(missing));
         }
         found
     }
@@ -150,15 +155,15 @@ impl Object for Outputs {
     }
 }
 
-/// The value of a claim in other expressions.
+/// The result of `claim(kind, name)`.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ClaimValue {
     pub(super) metadata: Value,
     pub(super) spec: Value,
     pub(super) outputs: Value,
 }
 
-impl Object for Found {
+impl Object for ClaimValue {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
             "metadata" => Some(self.metadata.clone()),

@@ -1,16 +1,16 @@
 //! Filters for configuration files: rendering nested maps, and finding conflicts between two sources.
 
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Error, Value};
 
 use super::meter::charge;
-use super::value::{from_node, to_node};
+use super::value::{argument_node as node, from_node};
 use crate::diag::Source;
 use crate::yaml::{Entry, Mapping, Node, View, parse_one};
 
-/// The maximum depth of elements that are read.
+/// The maximum depth of XML elements; deeper elements are not read.
 const DEPTH_MAX: usize = 64;
 
-/// `map | xml("clickhouse")`: the map as XML elements within one of this name. A key that begins with `@` is an attribute, and a
+/// `map | xml("clickhouse")`: the map as XML, in a root element of this name. A key that begins with `@` is an attribute, and a
 /// list repeats its element.
 pub(super) fn xml(map: &Value, root: &str) -> Result<String, Error> {
     let mut text = String::new();
@@ -58,8 +58,8 @@ fn escaped(text: &str) -> String {
     text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// `files | config_paths("/")`: the settings in XML and YAML files, by their paths below the root element. The keys are names of
-/// files; files that cannot be parsed are left out.
+/// `files | config_paths("/")`: the settings in XML and YAML files, by their paths below the root element. `files` maps file names
+/// to contents; files that cannot be parsed are left out.
 pub(super) fn config_paths(files: &Value, separator: &str) -> Result<Value, Error> {
     let mut found = Mapping::new();
     let files = node(files)?;
@@ -101,9 +101,10 @@ fn leaves(node: &Node, path: &str, separator: &str, into: &mut Vec<(String, Stri
     }
 }
 
-/// The elements without children, and those that replace or remove settings of other files.
+/// The paths and texts of the elements without children, and the paths of those that replace or remove settings of other files.
 fn xml_paths(text: &str, separator: &str) -> Vec<(String, String)> {
     let mut paths = Vec::new();
+    // The name of each open element, and whether it has children.
     let mut open: Vec<(&str, bool)> = Vec::new();
     let mut rest = text;
     while let Some((before, tag)) = rest.split_once('<') {
@@ -133,9 +134,9 @@ fn xml_paths(text: &str, separator: &str) -> Vec<(String, String)> {
             parent.1 = true;
         }
         let is_closed = tag.ends_with('/');
-        let mut words = tag.trim_end_matches('/').split_whitespace();
-        open.push((words.next().unwrap_or(""), false));
-        let replaces = words.any(|it| it.starts_with("replace") || it.starts_with("remove"));
+        let mut attributes = tag.trim_end_matches('/').split_whitespace();
+        open.push((attributes.next().unwrap_or(""), false));
+        let replaces = attributes.any(|it| it.starts_with("replace") || it.starts_with("remove"));
         if (is_closed || replaces) && open.len() > 1 {
             paths.push((path(&open), String::new()));
         }
@@ -177,10 +178,6 @@ pub(super) fn conflicts(map: &Value, other: &Value, separator: &str) -> Result<V
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }
 
-fn node(value: &Value) -> Result<Node, Error> {
-    to_node(value, None).map_err(|words| Error::new(ErrorKind::InvalidOperation, words))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,9 +213,9 @@ mod tests {
 
     #[test]
     fn settings_of_two_sources() {
-        let own = value("{a/b: 1, c: 2, d/e/f: 3}");
+        let defaults = value("{a/b: 1, c: 2, d/e/f: 3}");
         let given = value("{a/b: 1, c: 3, d: 1, a/b/c: 1, dd: 1}");
-        let found = conflicts(&given, &own, "/").unwrap();
+        let found = conflicts(&given, &defaults, "/").unwrap();
         assert_eq!(found.to_string(), "['c', 'd', 'a/b/c']");
     }
 }

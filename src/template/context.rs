@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
-use super::claims::{ClaimLookup, Claims, Found, Outputs};
+use super::claims::{ClaimLookup, ClaimValue, Claims, Outputs};
 use super::input::{INPUT_MISSING, InputData};
 use super::placeholder::with_record;
-use super::value::{Collection, Last, LastRead, Root, child, to_value, with_last_location};
+use super::value::{Collection, LastRead, ReadScalar, Root, child, to_value, with_last_location};
 use crate::yaml::Node;
 
 /// The names that a template can use.
@@ -26,13 +26,14 @@ pub struct Context {
 /// Names and their values. A list is enough, because there are many expressions and each of them looks up few names.
 #[derive(Clone, Debug, Default)]
 struct Names {
-    own: Vec<Named>,
+    bindings: Vec<Binding>,
     /// The names of the parent context.
-    outer: Option<Arc<Names>>,
+    parent: Option<Arc<Names>>,
 }
 
+/// A name and its value.
 #[derive(Clone, Debug)]
-struct Named {
+struct Binding {
     name: Box<str>,
     value: Value,
     /// The origin of the value if it is a scalar; a collection has its own.
@@ -40,29 +41,32 @@ struct Named {
 }
 
 impl Names {
-    fn get(&self, name: &str) -> Option<&Named> {
-        let all = std::iter::successors(Some(self), |it| it.outer.as_deref());
-        let mut all = all.flat_map(|it| &it.own);
+    fn get(&self, name: &str) -> Option<&Binding> {
+        let all = std::iter::successors(Some(self), |it| it.parent.as_deref());
+        let mut all = all.flat_map(|it| &it.bindings);
         all.find(|it| *it.name == *name)
     }
 }
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let named = self.get(key.as_str()?)?;
+        let binding = self.get(key.as_str()?)?;
         with_record(|record| {
-            let collection = named.value.downcast_object_ref::<Collection>();
+            let collection = binding.value.downcast_object_ref::<Collection>();
             let node = collection.and_then(Collection::node);
-            if let Some(node) = node.or(named.scalar.as_ref()) {
+            if let Some(node) = node.or(binding.scalar.as_ref()) {
                 record.read(None, node);
             }
         });
-        Some(named.value.clone())
+        Some(binding.value.clone())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let all = std::iter::successors(Some(&**self), |it| it.outer.as_deref());
-        let names: BTreeSet<&str> = all.flat_map(|it| &it.own).map(|it| &*it.name).collect();
+        let all = std::iter::successors(Some(&**self), |it| it.parent.as_deref());
+        let names: BTreeSet<&str> = all
+            .flat_map(|it| &it.bindings)
+            .map(|it| &*it.name)
+            .collect();
         Enumerator::Values(names.into_iter().map(Value::from).collect())
     }
 }
@@ -74,10 +78,10 @@ pub(super) enum LastReadPath {
     Nowhere,
     /// It was read before the beginning of the expression.
     Before,
-    /// Below a name, by keys and positions.
+    /// It is below a name, at a path of keys and positions.
     Below(Box<str>, Box<[Step]>),
-    /// The value is printed unchanged and has no location.
-    Own,
+    /// The value was printed unchanged, and has no location.
+    Unlocated,
 }
 
 #[derive(Clone, Debug)]
@@ -96,10 +100,10 @@ impl Context {
     pub fn set(&mut self, name: &str, node: &Node) {
         let value = self.wrap(node);
         let scalar = node.is_scalar().then(|| node.clone());
-        let names = &mut Arc::make_mut(&mut self.names).own;
-        names.retain(|it| *it.name != *name);
+        let bindings = &mut Arc::make_mut(&mut self.names).bindings;
+        bindings.retain(|it| *it.name != *name);
         let name = name.into();
-        names.push(Named {
+        bindings.push(Binding {
             name,
             value,
             scalar,
@@ -110,8 +114,8 @@ impl Context {
     #[must_use]
     pub fn child(&self) -> Context {
         let names = Names {
-            own: Vec::new(),
-            outer: Some(self.names.clone()),
+            bindings: Vec::new(),
+            parent: Some(self.names.clone()),
         };
         Context {
             names: Arc::new(names),
@@ -125,8 +129,8 @@ impl Context {
         &self.claims
     }
 
-    /// Sets the result of `claim(kind, name)` in expressions. `outputs` has all outputs of its kind, null if the claim does not
-    /// have them.
+    /// Sets the result of `claim(kind, name)` in expressions. `outputs` has an entry for each output of the kind; its value is null
+    /// if the claim does not have this output.
     pub fn provide_claim(&self, claim: ClaimLookup, node: &Node, outputs: &Node) {
         let part = |key: &str| {
             node.get(key)
@@ -136,12 +140,12 @@ impl Context {
             title: format!("{}/{}", claim.kind, claim.name),
             entries: self.wrap(outputs),
         };
-        let found = Found {
+        let value = ClaimValue {
             metadata: part("metadata"),
             spec: part("spec"),
             outputs: Value::from_object(outputs),
         };
-        self.claims.provide(claim, Value::from_object(found));
+        self.claims.provide(claim, Value::from_object(value));
     }
 
     fn wrap(&self, node: &Node) -> Value {
@@ -165,7 +169,7 @@ impl Context {
         self.take_last();
     }
 
-    fn take_last(&self) -> Option<Last> {
+    fn take_last(&self) -> Option<ReadScalar> {
         let last = self.last.lock();
         last.unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -181,7 +185,7 @@ impl Context {
     /// The path of the scalar that an expression read last, below one of these names. `None` if it is elsewhere.
     pub(super) fn last_read_path<'a>(
         &self,
-        last: Option<&Last>,
+        last: Option<&ReadScalar>,
         names: impl Iterator<Item = &'a str>,
     ) -> Option<LastReadPath> {
         let Some(last) = last else {
@@ -190,7 +194,7 @@ impl Context {
         if !last.is_new {
             return Some(LastReadPath::Before);
         }
-        let (root, path) = last.read.as_ref()?;
+        let (root, path) = last.source.as_ref()?;
         let has_root = |name: &&str| {
             let value = self.names.get(name).map(|it| &it.value);
             let collection = value.and_then(Value::downcast_object_ref::<Collection>);
@@ -200,7 +204,7 @@ impl Context {
         Some(LastReadPath::Below(name.into(), steps(&root.node, path)?))
     }
 
-    /// A value that an expression creates, with the location of its last read, as in printing.
+    /// A cached value of an expression, with the location that printing the expression would give it.
     pub(super) fn at_last_read(&self, node: &Node, path: &LastReadPath) -> Option<Node> {
         let below = match path {
             LastReadPath::Below(name, steps) => {
@@ -208,7 +212,7 @@ impl Context {
                 let root = value.downcast_object_ref::<Collection>()?.node()?;
                 Some(steps.iter().try_fold(root, Step::follow)?)
             }
-            LastReadPath::Nowhere | LastReadPath::Before | LastReadPath::Own => None,
+            LastReadPath::Nowhere | LastReadPath::Before | LastReadPath::Unlocated => None,
         };
         let before = self.take_last();
         let last = match path {
@@ -226,7 +230,7 @@ impl Context {
         let Some((name, fields)) = path.split_first() else {
             return;
         };
-        let Some(Named { value, .. }) = self.names.get(name) else {
+        let Some(Binding { value, .. }) = self.names.get(name) else {
             return to.bytes.push(INPUT_MISSING);
         };
         match value
@@ -248,7 +252,7 @@ impl Step {
     }
 }
 
-/// The path of keys and indexes to a node. Not possible if a map has a key twice.
+/// The keys and positions on a path to a node. `None` if a map on it has a key twice.
 fn steps(root: &Node, path: &[u32]) -> Option<Box<[Step]>> {
     let (mut node, mut steps) = (root, Vec::with_capacity(path.len()));
     for at in path {

@@ -32,7 +32,7 @@ impl Templates<'_> {
             .help(help)
     }
 
-    /// Reported where the template defines the output's name.
+    /// The error for an unknown output of a claim, at the first place where the template has its name.
     pub(super) fn missing_output(&self, name: &str, missing: &MissingOutput) -> Diagnostic {
         let MissingOutput {
             title,
@@ -44,13 +44,13 @@ impl Templates<'_> {
             format!("{title} has no output `{output}`"),
         )
         .class(Class::UnknownReference);
-        let advised = |fault: Diagnostic| {
+        let with_help = |fault: Diagnostic| {
             fault
                 .did_you_mean(output, known.iter().map(String::as_str))
                 .help(format!("its outputs: {}", known.join(", ")))
         };
         let Some(origin) = self.origin(name) else {
-            return advised(fault);
+            return with_help(fault);
         };
         let text = format!(".{output}");
         let at = origin
@@ -58,12 +58,13 @@ impl Templates<'_> {
             .text()
             .find(&text)
             .map(|at| origin.span.start as usize + at + 1);
-        advised(match at {
+        with_help(match at {
             Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
             None => fault.at(&origin.span),
         })
     }
 
+    /// The diagnostic for an error of minijinja, at the innermost template that caused it.
     pub(super) fn diagnostic(&self, code: &'static str, name: &str, error: &Error) -> Diagnostic {
         let innermost = std::iter::successors(Some(error), |error| {
             std::error::Error::source(*error).and_then(|source| source.downcast_ref::<Error>())
@@ -120,14 +121,14 @@ impl Templates<'_> {
                     .at(placeholder::likely_line(&source, rendered))
                     .help(format!(
                         "line {line} of the output is `{}`",
-                        placeholder::shown(rendered)
+                        placeholder::for_message(rendered)
                     )),
             );
         }
         found
     }
 
-    pub(super) fn at_template(&self, name: &str, fault: placeholder::Misplaced) -> Diagnostic {
+    pub(super) fn at_template(&self, name: &str, fault: placeholder::MisplacedValue) -> Diagnostic {
         let source = self.source_of(name);
         Diagnostic::error("template-output", fault.message)
             .at(placeholder::likely_line(&source, &fault.line))

@@ -1,4 +1,4 @@
-//! Our filters, in addition to those of minijinja.
+//! The filters that pleach adds to those of minijinja.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use sha2::{Digest, Sha256};
 
 use super::config;
 use super::meter::{add_filter, charge};
-use super::value::{from_node, to_node};
+use super::value::{argument_node as node, from_node};
 use crate::diag::nearest;
 use crate::object::{has_unit, is_binary, quantity, quantity_text};
 use crate::secret::find_secret_field;
 use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node, View, hex};
 
-/// Name and function of each.
+/// Adds the filters, the function `labels` and the test `quantity_with_unit`.
 pub(super) fn register(environment: &mut Environment<'static>) {
     for (name, filter) in [
         ("merge", Value::from_function(merge)),
@@ -40,22 +40,22 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_test("quantity_with_unit", |value: &Value| {
         value.as_str().is_some_and(has_unit)
     });
-    // Everything must be inserted as a value.
+    // No text may be inserted without a placeholder, so these filters have no effect.
     for name in ["safe", "escape", "e"] {
         environment.add_filter(name, |value: Value| value);
     }
 }
 
-/// `a | merge(b)`: maps are merged by key, everything else is replaced by `b`'s, and nulls of `b` are kept.
+/// `a | merge(b)`: maps are merged by key; all other values are replaced by those of `b`, also by null.
 fn merge(base: &Value, over: &Value) -> Result<Value, Error> {
     let (mut base, over) = (node(base)?, node(over)?);
     base.merge(over);
     Ok(from_node(&base))
 }
 
-/// `a | without_empty`: a map without the entries that have no value, or are null, `{}` or `[]`.
+/// `a | without_empty`: a map without the entries whose value is undefined, null, `{}` or `[]`.
 fn without_empty(map: &Value) -> Result<Value, Error> {
-    let (mut kept, mut index) = (Mapping::new(), KeyIndex::default());
+    let (mut result, mut index) = (Mapping::new(), KeyIndex::default());
     for key in map.try_iter()? {
         let value = map.get_item(&key)?;
         if value.is_undefined() || value.is_none() {
@@ -63,14 +63,14 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
         }
         let (key, value) = (node(&key)?, node(&value)?);
         if !value.is_empty_collection() {
-            index.insert(&mut kept, key, value);
+            index.insert(&mut result, key, value);
         }
     }
-    Ok(from_node(&Node::mapping(kept)))
+    Ok(from_node(&Node::mapping(result)))
 }
 
-/// `a | flat("/")`: maps within a map become entries of the outer one, `{a: {b: 1}}` the entry `a/b`. One with a `valueFrom`
-/// represents a value and is kept.
+/// `a | flat("/")`: nested maps become entries of the outer map, such as `{a: {b: 1}}` the entry `a/b`. A map with a `valueFrom` is
+/// a value, and is kept.
 fn flat(map: &Value, separator: &str) -> Result<Value, Error> {
     let mut flat = (Mapping::new(), KeyIndex::default());
     flatten(&node(map)?, "", separator, &mut flat)?;
@@ -84,7 +84,7 @@ fn flatten(
     into: &mut (Mapping, KeyIndex),
 ) -> Result<(), Error> {
     for Entry { key, value } in node.as_mapping().into_iter().flatten() {
-        let path = joined(prefix, key.as_str().unwrap_or(""), separator);
+        let path = join_path(prefix, key.as_str().unwrap_or(""), separator);
         charge(path.len())?;
         if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
             flatten(value, &format!("{path}{separator}"), separator, into)?;
@@ -97,7 +97,7 @@ fn flatten(
 }
 
 /// A path with a key below it. Altinity's operator ignores separators at the ends of a path and repeated ones.
-fn joined(prefix: &str, key: &str, separator: &str) -> String {
+fn join_path(prefix: &str, key: &str, separator: &str) -> String {
     let parts = key.split(separator).filter(|it| !it.is_empty());
     let parts: Vec<&str> = parts.collect();
     match parts.is_empty() || separator.is_empty() {
@@ -106,12 +106,12 @@ fn joined(prefix: &str, key: &str, separator: &str) -> String {
     }
 }
 
-/// `map | repeated("/")`: the paths that occur more than once in `flat`, each with its last location: only one of their values is
-/// kept.
+/// `map | repeated("/")`: the paths that occur more than once in `flat`, which keeps only one of their values. Each has its last
+/// location.
 fn repeated(map: &Value, separator: &str) -> Result<Value, Error> {
     fn collect(node: &Node, prefix: &str, separator: &str, into: &mut Vec<Node>) {
         for Entry { key, value } in node.as_mapping().into_iter().flatten() {
-            let path = joined(prefix, key.as_str().unwrap_or(""), separator);
+            let path = join_path(prefix, key.as_str().unwrap_or(""), separator);
             if value.as_mapping().is_some() && value.get("valueFrom").is_none() {
                 collect(value, &format!("{path}{separator}"), separator, into);
             } else {
@@ -139,16 +139,16 @@ fn secrets(map: &Value) -> Result<Value, Error> {
     Ok(from_node(&Node::sequence(found.collect::<Vec<_>>())))
 }
 
-/// `word | nearest(["redis", "kafka"])`: the most similar name for a typo, if any.
+/// `word | nearest(["redis", "kafka"])`: the most similar name for a typo or an abbreviation, if any.
 fn nearest_name(word: &str, known: Vec<String>) -> Option<String> {
-    let starts = |it: &&String| word.len() > 2 && it.starts_with(word);
+    let is_completion = |it: &&String| word.len() > 2 && it.starts_with(word);
     let near = nearest(word, known.iter().map(String::as_str));
     let near = near.map(str::to_string);
-    near.or_else(|| known.iter().find(starts).cloned())
+    near.or_else(|| known.iter().find(is_completion).cloned())
 }
 
-/// `image | retag("7.2")`: the image at another version. A tag keeps its `v` and what follows a dash, as in `3.12-management`;
-/// one that is a release of the version already stays.
+/// `image | retag("7.2")`: the image with the tag of another version. The new tag keeps the prefix `v` and a suffix after a dash,
+/// as in `3.12-management`. A tag that is already a release of the version is not changed.
 fn retag(image: &str, version: &str) -> String {
     let (name, tag) = match image.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
@@ -183,7 +183,7 @@ fn to_quantity(value: &Value) -> Result<f64, Error> {
     })
 }
 
-/// `"1Gi" | plus_quantity("512Mi")`: `1536Mi`, with the sort of unit of the first quantity.
+/// `"1Gi" | plus_quantity("512Mi")`: `1536Mi`, with binary or decimal units like the first quantity.
 fn plus_quantity(value: &Value, other: &Value) -> Result<String, Error> {
     let sum = to_quantity(value)? + to_quantity(other)?;
     Ok(quantity_text(sum, is_binary(&value.to_string())))
@@ -219,17 +219,17 @@ fn label_value(value: &Value) -> String {
 }
 
 /// `labels(name="web", instance=metadata.name, part_of="shop")`: Kubernetes' recommended labels, `app.kubernetes.io/name` and so on.
-fn labels(given: Kwargs) -> Result<Value, Error> {
+fn labels(arguments: Kwargs) -> Result<Value, Error> {
     let mut labels = Mapping::new();
-    for name in given.args() {
-        let value: Value = super::meter::used(given.get(name)?)?;
+    for name in arguments.args() {
+        let value: Value = super::meter::charge_operand(arguments.get(name)?)?;
         let key = format!("app.kubernetes.io/{}", name.replace('_', "-"));
         labels.insert(Node::string(key), Node::string(value.to_string()));
     }
     Ok(from_node(&Node::mapping(labels)))
 }
 
-/// `a | tojson`: the value as JSON text, keys in their order.
+/// `a | tojson`: the value as JSON text, with the keys in their original order.
 fn to_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&node(value)?, &mut text);
@@ -284,17 +284,13 @@ fn json_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-fn node(value: &Value) -> Result<Node, Error> {
-    to_node(value, None).map_err(|words| Error::new(ErrorKind::InvalidOperation, words))
-}
-
 #[cfg(test)]
 mod tests {
     use super::retag;
 
     #[test]
-    fn an_image_at_another_version() {
-        for (image, version, wanted) in [
+    fn an_image_with_another_version() {
+        for (image, version, expected) in [
             (
                 "ghcr.io/cloudnative-pg/postgresql:16",
                 "15",
@@ -329,7 +325,7 @@ mod tests {
             ("redis:7.0", "7", "redis:7.0"),
             ("redis:70", "7", "redis:7"),
         ] {
-            assert_eq!(retag(image, version), wanted);
+            assert_eq!(retag(image, version), expected);
         }
     }
 }

@@ -1,19 +1,20 @@
 //! Adds resource limits to the text of a template before it is compiled.
 //!
-//! minijinja counts the steps of a rendering. It has no hook for what a step makes: `x ~ x`, `x * 1000`, `x[1:]`, `[x, x]` and the
-//! text of a captured block. So the text of a template gets three filters of [`super::meter`] wherever a step can make or read more
-//! than a constant amount:
+//! minijinja counts the steps of a rendering, but not the size of the values that a step creates: `x ~ x`, `x * 1000`, `x[1:]`,
+//! `[x, x]` and the text of a captured block. So filters of [`super::meter`] are inserted into the text of a template wherever a
+//! step can create or read more than a constant amount:
 //!
-//! - `(x ~ y)` becomes `(((x)|USED ~ (y)|USED)|MADE)`: operands are charged before the step, what it makes after it. One step makes
-//!   at most the sum of its operands, or the 100 MB at which minijinja ends a repetition itself, so nothing grows unseen.
+//! - `(x ~ y)` becomes `(((x)|OPERAND ~ (y)|OPERAND)|RESULT)`: operands are charged before the step, and its result after it. One
+//!   step creates at most the sum of its operands, or the 100 MB at which minijinja itself ends a repetition, so all growth is
+//!   charged.
 //! - A tag that is followed by text charges the text: `{% for … %}text` becomes `{% for … %}{% if 4|TEXT %}{% endif %}text`. A loop,
 //!   a macro, a block or an included file begins with a tag or at the top of a file, so text is charged as often as it is printed.
 //!
-//! Only additions are made, and [`verify`] reads the result again: a template in which a step is left without its bound is refused.
-//! Filters cannot be redefined by a template, and a template that names one of these is refused.
+//! Text is only inserted, and [`verify`] checks the result: a template in which a step has no limit is rejected. Templates cannot
+//! redefine filters, and a template that names one of these filters is rejected.
 //!
-//! Before that, the tokens of an expression are counted: minijinja's parser builds one level of its tree for each operator in a row,
-//! and compiles and drops that tree by recursion.
+//! Before that, the tokens of an expression are counted: minijinja's parser adds a level to its tree for each chained operator, and
+//! it compiles and drops the tree recursively.
 
 use std::ops::Range;
 
@@ -25,15 +26,15 @@ use ast::{BinOpKind, CallArg, Expr, Stmt};
 /// The prefix of the names of these filters.
 pub(super) const PREFIX: &str = "pleach_bound";
 /// Charges for an operand.
-pub(super) const USED: &str = "pleach_bound_used";
-/// Charges for the left operand of `*`, and remembers its size.
+pub(super) const OPERAND: &str = "pleach_bound_operand";
+/// Charges for the left operand of `*`, and stores its size.
 pub(super) const LEFT: &str = "pleach_bound_left";
-/// Charges for the right operand of `*`, and for the product before it is made.
+/// Charges for the right operand of `*`, and for the product before it is computed.
 pub(super) const RIGHT: &str = "pleach_bound_right";
-/// Charges for a text of which one character is taken.
-pub(super) const ITEM: &str = "pleach_bound_item";
+/// Charges for a value whose item or character is accessed by a subscript.
+pub(super) const SUBSCRIPTED: &str = "pleach_bound_subscripted";
 /// Charges for the result of a step.
-pub(super) const MADE: &str = "pleach_bound_made";
+pub(super) const RESULT: &str = "pleach_bound_result";
 /// Charges for text that is printed next.
 pub(super) const TEXT: &str = "pleach_bound_text";
 
@@ -44,23 +45,23 @@ const NESTING_MAX: usize = 200;
 #[derive(Debug)]
 pub(super) struct Guarded {
     pub(super) text: String,
-    pub(super) insertions: Insertions,
+    pub(super) insertions: OffsetMap,
 }
 
-/// Where text was inserted: the byte in the original, and how many bytes.
+/// Where text was inserted: the offset in the original text, and the number of bytes. Sorted.
 #[derive(Debug, Default)]
-pub(super) struct Insertions(Vec<(usize, usize)>);
+pub(super) struct OffsetMap(Vec<(usize, usize)>);
 
 /// Why a template is rejected, and where.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct Rejection {
     pub(super) message: &'static str,
     pub(super) help: &'static str,
     pub(super) range: Range<usize>,
 }
 
-impl Insertions {
-    /// The byte of the original text for a byte of the guarded text.
+impl OffsetMap {
+    /// The offset in the original text for an offset in the text with insertions.
     pub(super) fn original(&self, at: usize) -> usize {
         let mut inserted = 0;
         for (original, len) in &self.0 {
@@ -77,11 +78,11 @@ impl Insertions {
     }
 }
 
-/// Adds the limits. `None` if the text has a syntax error, which minijinja reports.
-pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>, Refused> {
+/// Adds the limits to a text. `None` if the text has a syntax error, which minijinja reports later.
+pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>, Rejection> {
     check_nesting(text, syntax)?;
     if let Some(at) = text.find(PREFIX) {
-        return Err(Refused {
+        return Err(Rejection {
             message: "names that begin with `pleach_bound` are reserved",
             help: "choose another name",
             range: at..at + PREFIX.len(),
@@ -92,19 +93,19 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
     };
     let guarded = Guard::new(text, &tree, syntax).finish();
     let whole = 0..text.len();
-    let refused = |range| Refused {
-        message: "an expression cannot be limited in this form",
+    let rejection = |range| Rejection {
+        message: "the cost of this expression cannot be limited",
         help: "move its parts to variables with `{% set %}`",
         range,
     };
-    let again = parse(&guarded.text, "template", syntax.clone()).map_err(|_| refused(whole))?;
+    let again = parse(&guarded.text, "template", syntax.clone()).map_err(|_| rejection(whole))?;
     let mut unbounded = None;
     each_expression(&again, &mut |it| verify(it, None, &mut unbounded));
     match unbounded {
         None => Ok(Some(guarded)),
         Some(span) => {
             let location = |at: u32| guarded.insertions.original(at as usize);
-            Err(refused(
+            Err(rejection(
                 location(span.start_offset)..location(span.end_offset),
             ))
         }
@@ -112,7 +113,7 @@ pub(super) fn guard(text: &str, syntax: &SyntaxConfig) -> Result<Option<Guarded>
 }
 
 /// Adds the limits to a built-in text, which is always accepted.
-pub(super) fn guard_own(text: &str, syntax: &SyntaxConfig) -> Option<Guarded> {
+pub(super) fn guard_builtin(text: &str, syntax: &SyntaxConfig) -> Option<Guarded> {
     let tree = parse(text, "template", syntax.clone()).ok()?;
     Some(Guard::new(text, &tree, syntax).finish())
 }
@@ -137,8 +138,8 @@ pub(super) fn included(text: &str, syntax: &SyntaxConfig) -> Vec<Option<String>>
 }
 
 /// Rejects expressions that are nested too deeply for a recursive parser.
-fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Refused> {
-    // For each open bracket, the operators since the last comma, and for each open `if`, its branches.
+fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Rejection> {
+    // For each open bracket, the number of operators since the last comma; for each open `if`, the number of its branches.
     let (mut operators, mut branches) = (vec![0_usize], Vec::new());
     let (mut nesting, mut begins_tag) = (0_usize, false);
     for token in tokenize(text, false, syntax.clone()) {
@@ -176,7 +177,7 @@ fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Refused> {
             _ => {}
         }
         if nesting > NESTING_MAX {
-            return Err(Refused {
+            return Err(Rejection {
                 message: "the expression has more than 200 nested operators or brackets",
                 help: "move parts of it to variables with `{% set %}` or `let`",
                 range: range(span),
@@ -219,32 +220,55 @@ fn range(span: Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
 
-struct Guard<'a> {
-    text: &'a str,
-    added: Vec<Added>,
+/// A text to insert at an offset.
+pub(super) struct Insertion {
+    pub(super) at: usize,
+    /// The order at one offset: closing brackets (0), opening brackets (1), then tags.
+    pub(super) order: u8,
+    pub(super) text: String,
 }
 
-struct Added {
-    at: usize,
-    /// At one position, ends come before beginnings, and text comes last.
-    order: u8,
-    text: String,
+/// The text with the insertions.
+pub(super) fn insert(text: &str, mut insertions: Vec<Insertion>) -> Guarded {
+    // The sort is stable: of two insertions of the same order, that of the inner expression was added first.
+    insertions.sort_by_key(|it| (it.at, it.order));
+    let mut out = String::with_capacity(text.len() + insertions.len() * 24);
+    let (mut offsets, mut done) = (Vec::with_capacity(insertions.len()), 0);
+    for Insertion {
+        at, text: inserted, ..
+    } in insertions
+    {
+        out.push_str(text.get(done..at).unwrap_or(""));
+        out.push_str(&inserted);
+        offsets.push((at, inserted.len()));
+        done = at.max(done);
+    }
+    out.push_str(text.get(done..).unwrap_or(""));
+    Guarded {
+        text: out,
+        insertions: OffsetMap(offsets),
+    }
+}
+
+struct Guard<'a> {
+    text: &'a str,
+    insertions: Vec<Insertion>,
 }
 
 impl<'a> Guard<'a> {
-    /// The insertions into a text.
+    /// Collects the insertions into a text.
     fn new(text: &'a str, tree: &Stmt<'_>, syntax: &SyntaxConfig) -> Guard<'a> {
         let mut guard = Guard {
             text,
-            added: Vec::new(),
+            insertions: Vec::new(),
         };
-        guard.printed_text(syntax);
+        guard.charge_texts(syntax);
         each_expression(tree, &mut |it| guard.expression(it));
         guard
     }
 
-    /// Lets each tag, and the beginning of the file, charge for the text up to the next tag.
-    fn printed_text(&mut self, syntax: &SyntaxConfig) {
+    /// Makes each tag, and the beginning of the file, charge for the text up to the next tag.
+    fn charge_texts(&mut self, syntax: &SyntaxConfig) {
         let (mut tag, mut bytes) = (None, 0);
         for token in tokenize(self.text, false, syntax.clone()) {
             match token {
@@ -267,7 +291,7 @@ impl<'a> Guard<'a> {
             (_, Some(_)) => format!(" %}}{{% if {bytes}|{TEXT} %}}{{% endif "),
             (_, None) => format!("{{% if {bytes}|{TEXT} %}}{{% endif +%}}"),
         };
-        self.added.push(Added {
+        self.insertions.push(Insertion {
             at: tag.unwrap_or(0),
             order: 2,
             text,
@@ -279,13 +303,13 @@ impl<'a> Guard<'a> {
         for (operand, filter) in operands(expression) {
             self.wrap(operand, filter);
         }
-        if makes(expression) {
-            self.wrap(expression, MADE);
+        if creates_value(expression) {
+            self.wrap(expression, RESULT);
         }
     }
 
     fn wrap(&mut self, expression: &Expr, filter: &str) {
-        let mut add = |at, order, text: String| self.added.push(Added { at, order, text });
+        let mut add = |at, order, text| self.insertions.push(Insertion { at, order, text });
         add(start(expression), 1, "((".to_string());
         add(
             expression.span().end_offset as usize,
@@ -294,27 +318,13 @@ impl<'a> Guard<'a> {
         );
     }
 
-    fn finish(mut self) -> Guarded {
-        // Stable, because of two that end at one position, the inner one was added first.
-        self.added.sort_by_key(|it| (it.at, it.order));
-        let mut guarded = String::with_capacity(self.text.len() + self.added.len() * 24);
-        let (mut insertions, mut done) = (Vec::with_capacity(self.added.len()), 0);
-        for Added { at, text, .. } in self.added {
-            guarded.push_str(self.text.get(done..at).unwrap_or(""));
-            guarded.push_str(&text);
-            insertions.push((at, text.len()));
-            done = at.max(done);
-        }
-        guarded.push_str(self.text.get(done..).unwrap_or(""));
-        Guarded {
-            text: guarded,
-            insertions: Insertions(insertions),
-        }
+    fn finish(self) -> Guarded {
+        insert(self.text, self.insertions)
     }
 }
 
-/// The beginning of an expression, which spans of later operators do not include. Brackets around its first part may be excluded: a
-/// bracket that is inserted after them closes where theirs would.
+/// The beginning of an expression: the span of an operator in minijinja does not include its left operand. Brackets around the
+/// first operand may be excluded; inserted brackets still match, because they are inserted after these.
 pub(super) fn start(expression: &Expr) -> usize {
     match expression {
         Expr::Slice(it) => start(&it.expr),
@@ -337,7 +347,7 @@ pub(super) fn start(expression: &Expr) -> usize {
 }
 
 /// Whether a step creates a new text or collection.
-fn makes(expression: &Expr) -> bool {
+fn creates_value(expression: &Expr) -> bool {
     let all_constant = |items: &[Expr]| items.iter().all(|it| matches!(it, Expr::Const(_)));
     match expression {
         Expr::BinOp(it) => matches!(it.op, BinOpKind::Add | BinOpKind::Mul | BinOpKind::Concat),
@@ -349,34 +359,34 @@ fn makes(expression: &Expr) -> bool {
     }
 }
 
-/// The operands of a step whose time depends on their size.
+/// The operands whose size determines the cost of a step, each with the filter that charges for it.
 fn operands<'e, 'a>(expression: &'e Expr<'a>) -> Vec<(&'e Expr<'a>, &'static str)> {
     use BinOpKind::*;
     match expression {
         Expr::BinOp(it) => match it.op {
             Mul => vec![(&it.left, LEFT), (&it.right, RIGHT)],
             Add | Concat | Eq | Ne | Lt | Lte | Gt | Gte | In => {
-                vec![(&it.left, USED), (&it.right, USED)]
+                vec![(&it.left, OPERAND), (&it.right, OPERAND)]
             }
             ScAnd | ScOr | Sub | Div | FloorDiv | Rem | Pow => Vec::new(),
         },
         Expr::Compare(it) => {
-            let others = it.ops.iter().map(|it| (&it.expr, USED));
-            std::iter::once((&it.expr, USED)).chain(others).collect()
+            let others = it.ops.iter().map(|it| (&it.expr, OPERAND));
+            std::iter::once((&it.expr, OPERAND)).chain(others).collect()
         }
-        Expr::Slice(it) => vec![(&it.expr, USED)],
-        Expr::GetItem(it) => vec![(&it.expr, ITEM)],
+        Expr::Slice(it) => vec![(&it.expr, OPERAND)],
+        Expr::GetItem(it) => vec![(&it.expr, SUBSCRIPTED)],
         _ => Vec::new(),
     }
 }
 
-/// Finds a step without a limit. `filter` is the one that is applied to the expression itself.
+/// Finds a step without a limit. `filter` is the filter that is applied to the expression itself.
 fn verify(expression: &Expr, filter: Option<&str>, unbounded: &mut Option<Span>) {
     let is_wrapped = |operand: &Expr, filter: &str| matches!(operand, Expr::Filter(it) if it.name == filter && it.args.is_empty());
-    let bounded = operands(expression)
+    let is_bounded = operands(expression)
         .iter()
         .all(|(operand, filter)| is_wrapped(operand, filter));
-    if !bounded || makes(expression) && filter != Some(MADE) {
+    if !is_bounded || creates_value(expression) && filter != Some(RESULT) {
         *unbounded = Some(expression.span());
     }
     if let Expr::Filter(it) = expression

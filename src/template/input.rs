@@ -1,4 +1,4 @@
-//! The data that an expression reads, as bytes: its value is cached by them.
+//! The data that an expression reads, as bytes: the key under which its value is cached.
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
@@ -6,7 +6,7 @@ use minijinja::value::ValueKind;
 use super::value::has_location;
 use crate::yaml::{Node, View};
 
-/// Tags at the beginning of an input; the kinds of nodes have higher numbers.
+/// Tags at the beginning of an input. The tags of nodes are `INPUT_KIND` plus the kind.
 pub(super) const INPUT_MISSING: u8 = 0;
 const INPUT_VALUE: u8 = 1;
 const INPUT_KIND: u8 = 2;
@@ -16,11 +16,11 @@ const INPUT_KIND: u8 = 2;
 pub(super) struct InputData {
     pub(super) bytes: Vec<u8>,
     /// Whether it contains a collection with locations: the same data can have other locations in another claim.
-    pub(super) is_placed: bool,
+    pub(super) has_locations: bool,
 }
 
 impl InputData {
-    /// The node at a path below another one; if it does not exist, the length of the existing part and the node there.
+    /// Writes the node at a path below another one. If it does not exist, writes the kind of the last existing node and its depth.
     pub(super) fn write_field(&mut self, node: &Node, fields: &[Box<str>]) {
         let mut node = node;
         for (at, field) in fields.iter().enumerate() {
@@ -33,7 +33,7 @@ impl InputData {
                 }
             }
         }
-        self.is_placed |= !node.is_scalar() && has_location(node);
+        self.has_locations |= !node.is_scalar() && has_location(node);
         self.write_node(node);
     }
 
@@ -55,10 +55,10 @@ impl InputData {
         }
     }
 
-    /// A value that is not a collection of a claim, and the number of fields that are read of it.
+    /// Writes a value that is not a collection of a claim, and the number of fields that are read from it.
     pub(super) fn write_value(&mut self, value: &Value, fields: usize) {
         let kind = value.kind();
-        self.is_placed |= matches!(kind, ValueKind::Map | ValueKind::Seq | ValueKind::Iterable);
+        self.has_locations |= matches!(kind, ValueKind::Map | ValueKind::Seq | ValueKind::Iterable);
         self.bytes.extend([INPUT_VALUE, kind as u8]);
         self.write_length(fields);
         match value.as_str() {

@@ -2,7 +2,7 @@
 //! steps.
 //!
 //! Every value in a template is either part of its input or was charged when it was created, so all values together have at most
-//! [`BYTES_MAX`], and each one at most [`VALUE_BYTES_MAX`]. Steps are charged by the filters that [`super::guard`] inserts;
+//! [`BYTES_MAX`], and each value at most [`VALUE_BYTES_MAX`]. Steps are charged by the filters that [`super::guard`] inserts;
 //! minijinja's own filters, tests and functions are wrapped, and those whose result can be much larger than their input are charged
 //! in advance.
 
@@ -39,15 +39,16 @@ const VALUE_BYTES: usize = 64;
 /// The remaining budget of a rendering.
 #[derive(Debug)]
 struct Meter {
-    left: usize,
-    /// Left operands of products that are not yet computed.
+    /// In bytes.
+    remaining: usize,
+    /// The left operands of products that are not yet computed.
     factors: Vec<Factor>,
 }
 
 impl Default for Meter {
     fn default() -> Meter {
         Meter {
-            left: BYTES_MAX,
+            remaining: BYTES_MAX,
             factors: Vec::new(),
         }
     }
@@ -55,14 +56,14 @@ impl Default for Meter {
 
 impl Meter {
     fn charge(&mut self, bytes: usize) -> Result<(), Error> {
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
+        match self.remaining.checked_sub(bytes) {
+            Some(remaining) => {
+                self.remaining = remaining;
                 Ok(())
             }
             None => {
-                self.left = 0;
-                Err(limit(format!(
+                self.remaining = 0;
+                Err(limit_error(format!(
                     "the template reads and produces more than {} MiB of text and values",
                     BYTES_MAX >> 20
                 )))
@@ -71,12 +72,12 @@ impl Meter {
     }
 }
 
-fn limit(message: String) -> Error {
+fn limit_error(message: String) -> Error {
     Error::new(ErrorKind::OutOfFuel, message)
 }
 
 fn too_large() -> Error {
-    limit(format!(
+    limit_error(format!(
         "a value of the template is larger than {} MiB",
         VALUE_BYTES_MAX >> 20
     ))
@@ -99,13 +100,14 @@ pub(super) fn charge(bytes: usize) -> Result<(), Error> {
 
 /// The cost in steps of the rendering on this thread: its own steps and its bytes.
 pub(super) fn run_steps(steps: u64) -> usize {
-    let bytes = METER.with_borrow(|it| BYTES_MAX - it.left);
+    let bytes = METER.with_borrow(|it| BYTES_MAX - it.remaining);
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
     steps
         .saturating_add(bytes / STEP_BYTES)
         .saturating_sub(FREE_STEPS)
 }
 
+/// Charges for a value of this size. Errors: it is too large, or the budget is used up.
 fn charge_value(bytes: usize) -> Result<(), Error> {
     if bytes > VALUE_BYTES_MAX {
         return Err(too_large());
@@ -113,8 +115,9 @@ fn charge_value(bytes: usize) -> Result<(), Error> {
     charge(bytes)
 }
 
-fn take(left: &mut usize, bytes: usize) -> Result<(), Error> {
-    *left = left
+/// Subtracts a part of a value from the remaining size.
+fn subtract(remaining: &mut usize, bytes: usize) -> Result<(), Error> {
+    *remaining = remaining
         .checked_sub(bytes.saturating_add(VALUE_BYTES))
         .ok_or_else(too_large)?;
     Ok(())
@@ -122,72 +125,75 @@ fn take(left: &mut usize, bytes: usize) -> Result<(), Error> {
 
 fn check_depth(depth: usize) -> Result<(), Error> {
     match depth > DEPTH_MAX {
-        true => Err(limit(format!(
+        true => Err(limit_error(format!(
             "a value of the template is deeper than {DEPTH_MAX} levels"
         ))),
         false => Ok(()),
     }
 }
 
-/// Charges the size of a value, each part as often as it occurs. Stops when the budget is used up.
-fn weigh(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
+/// Subtracts the size of a value, each part as often as it occurs. Errors: it is larger than the remaining size, or too deep.
+fn measure(value: &Value, depth: usize, remaining: &mut usize) -> Result<(), Error> {
     check_depth(depth)?;
     if let Some(node) = value
         .downcast_object_ref::<Collection>()
         .and_then(Collection::node)
     {
-        return weigh_node(node, depth, left);
+        return measure_node(node, depth, remaining);
     }
     match value.kind() {
-        ValueKind::String => take(left, value.as_str().map_or(0, str::len)),
-        ValueKind::Bytes => take(left, value.as_bytes().map_or(0, <[u8]>::len)),
+        ValueKind::String => subtract(remaining, value.as_str().map_or(0, str::len)),
+        ValueKind::Bytes => subtract(remaining, value.as_bytes().map_or(0, <[u8]>::len)),
         ValueKind::Seq => {
-            take(left, 0)?;
+            subtract(remaining, 0)?;
             value
                 .try_iter()?
-                .try_for_each(|it| weigh(&it, depth + 1, left))
+                .try_for_each(|it| measure(&it, depth + 1, remaining))
         }
         ValueKind::Map => {
-            take(left, 0)?;
+            subtract(remaining, 0)?;
             for key in value.try_iter()? {
-                weigh(&key, depth + 1, left)?;
-                weigh(&value.get_item(&key)?, depth + 1, left)?;
+                measure(&key, depth + 1, remaining)?;
+                measure(&value.get_item(&key)?, depth + 1, remaining)?;
             }
             Ok(())
         }
-        ValueKind::Iterable => take(left, value.len().unwrap_or(0).saturating_mul(VALUE_BYTES)),
-        _ => take(left, 0),
+        ValueKind::Iterable => subtract(
+            remaining,
+            value.len().unwrap_or(0).saturating_mul(VALUE_BYTES),
+        ),
+        _ => subtract(remaining, 0),
     }
 }
 
-fn weigh_node(node: &Node, depth: usize, left: &mut usize) -> Result<(), Error> {
+fn measure_node(node: &Node, depth: usize, remaining: &mut usize) -> Result<(), Error> {
     check_depth(depth)?;
     match node.view() {
-        View::Scalar(text) => take(left, text.len()),
+        View::Scalar(text) => subtract(remaining, text.len()),
         View::Sequence(items) => {
-            take(left, 0)?;
+            subtract(remaining, 0)?;
             items
                 .iter()
-                .try_for_each(|it| weigh_node(it, depth + 1, left))
+                .try_for_each(|it| measure_node(it, depth + 1, remaining))
         }
         View::Mapping(entries) => {
-            take(left, 0)?;
+            subtract(remaining, 0)?;
             entries.iter().try_for_each(|it| {
-                take(left, it.key.as_str().map_or(0, str::len))?;
-                weigh_node(&it.value, depth + 1, left)
+                subtract(remaining, it.key.as_str().map_or(0, str::len))?;
+                measure_node(&it.value, depth + 1, remaining)
             })
         }
     }
 }
 
-/// The size of a value. Errors: it is too large or too deep.
-pub(super) fn weight(value: &Value) -> Result<usize, Error> {
-    let mut left = VALUE_BYTES_MAX;
-    weigh(value, 0, &mut left)?;
-    Ok(VALUE_BYTES_MAX - left)
+/// The size of a value in bytes. Errors: it is too large or too deep.
+pub(super) fn size(value: &Value) -> Result<usize, Error> {
+    let mut remaining = VALUE_BYTES_MAX;
+    measure(value, 0, &mut remaining)?;
+    Ok(VALUE_BYTES_MAX - remaining)
 }
 
-/// The memory that a rendering keeps: the long texts of its values, and the excess of its own text.
+/// The bytes of a rendering that count for the limit of the run: those of its text and of its values above the free sizes.
 pub(super) fn kept_bytes(output: &str, values: &[Node]) -> usize {
     let values = values.iter().map(long_texts);
     let output = output.len().saturating_sub(PLAIN_OUTPUT_BYTES);
@@ -202,16 +208,17 @@ fn long_texts(node: &Node) -> usize {
     }
 }
 
-/// The cost of a filter that only inspects the value itself.
-fn shallow_weight(value: &Value) -> usize {
+/// The size of a value without its items.
+fn shallow_size(value: &Value) -> usize {
     match value.kind() {
         ValueKind::String => value.as_str().map_or(0, str::len),
         _ => VALUE_BYTES,
     }
 }
 
-pub(super) fn used(value: Value) -> Result<Value, Error> {
-    charge(weight(&value)?)?;
+/// Charges for an operand, and returns it.
+pub(super) fn charge_operand(value: Value) -> Result<Value, Error> {
+    charge(size(&value)?)?;
     Ok(value)
 }
 
@@ -231,14 +238,14 @@ fn factor(value: &Value) -> Factor {
     }
 }
 
-fn left(value: Value) -> Result<Value, Error> {
-    let value = used(value)?;
+fn charge_left_operand(value: Value) -> Result<Value, Error> {
+    let value = charge_operand(value)?;
     METER.with_borrow_mut(|it| it.factors.push(factor(&value)));
     Ok(as_list(value))
 }
 
-fn right(value: Value) -> Result<Value, Error> {
-    let value = used(value)?;
+fn charge_right_operand(value: Value) -> Result<Value, Error> {
+    let value = charge_operand(value)?;
     let left = METER.with_borrow_mut(|it| it.factors.pop());
     match (left.unwrap_or(Factor::Other), factor(&value)) {
         (Factor::Bytes(bytes), Factor::Number(times))
@@ -250,7 +257,7 @@ fn right(value: Value) -> Result<Value, Error> {
     Ok(as_list(value))
 }
 
-/// A tuple is repeated at once; a list is repeated item by item.
+/// Converts a tuple to a list, because minijinja repeats a tuple at once, but a list item by item.
 fn as_list(value: Value) -> Value {
     match value.downcast_object_ref::<Tuple>() {
         Some(tuple) => Value::from(tuple.to_vec()),
@@ -258,13 +265,13 @@ fn as_list(value: Value) -> Value {
     }
 }
 
-fn item(value: Value) -> Result<Value, Error> {
-    charge(shallow_weight(&value))?;
+fn charge_subscripted(value: Value) -> Result<Value, Error> {
+    charge(shallow_size(&value))?;
     Ok(value)
 }
 
-/// Charges the result of a step. Lazy values are evaluated now, up to the limit.
-fn made(value: Value) -> Result<Value, Error> {
+/// Charges for the result of a step, and returns it. Lazy values are evaluated now, up to the limit.
+fn charge_result(value: Value) -> Result<Value, Error> {
     let value = match value.kind() {
         ValueKind::Iterable => {
             let mut items = Vec::new();
@@ -279,30 +286,30 @@ fn made(value: Value) -> Result<Value, Error> {
         }
         _ => value,
     };
-    charge(weight(&value)?)?;
+    charge(size(&value)?)?;
     Ok(value)
 }
 
-/// Charges text that is printed next, each time it is printed.
-fn text(bytes: usize) -> Result<bool, Error> {
+/// Charges for text that is printed next, each time it is printed.
+fn charge_text(bytes: usize) -> Result<bool, Error> {
     charge(bytes)?;
     Ok(true)
 }
 
-/// Filters that inspect a value and return a part of it or a number.
-const PICKING: [&str; 12] = [
+/// Filters that only inspect a value, and return a part of it or a number.
+const INSPECTING_FILTERS: [&str; 12] = [
     "length", "count", "first", "last", "default", "d", "attr", "bool", "abs", "int", "float",
     "round",
 ];
 
-/// Adds the filters of [`guard`], and wraps minijinja's own filters, tests and functions. Filters of ours come after.
+/// Adds the filters of [`guard`], and wraps minijinja's own filters, tests and functions. Our own filters are added later.
 pub(super) fn register(environment: &mut Environment<'static>) {
-    environment.add_filter(guard::USED, used);
-    environment.add_filter(guard::LEFT, left);
-    environment.add_filter(guard::RIGHT, right);
-    environment.add_filter(guard::ITEM, item);
-    environment.add_filter(guard::MADE, made);
-    environment.add_filter(guard::TEXT, text);
+    environment.add_filter(guard::OPERAND, charge_operand);
+    environment.add_filter(guard::LEFT, charge_left_operand);
+    environment.add_filter(guard::RIGHT, charge_right_operand);
+    environment.add_filter(guard::SUBSCRIPTED, charge_subscripted);
+    environment.add_filter(guard::RESULT, charge_result);
+    environment.add_filter(guard::TEXT, charge_text);
     for (name, filter) in builtin_filters() {
         add_filter(environment, name, filter);
     }
@@ -311,7 +318,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
             name,
             move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
                 let arguments = arguments.into_values();
-                read(&arguments)?;
+                charge_arguments(&arguments)?;
                 test.call(state, &arguments)
             },
         );
@@ -324,12 +331,12 @@ pub(super) fn register(environment: &mut Environment<'static>) {
             name,
             move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
                 let arguments = arguments.into_values();
-                read(&arguments)?;
+                charge_arguments(&arguments)?;
                 function.call(state, &arguments)
             },
         );
     }
-    // It prints all variables, which no template needs.
+    // `debug()` prints all variables, whose size is not charged.
     environment.remove_global("debug");
 }
 
@@ -339,39 +346,39 @@ pub(super) fn add_filter(
     name: &'static str,
     filter: Value,
 ) {
-    let picks = PICKING.contains(&name);
+    let only_inspects = INSPECTING_FILTERS.contains(&name);
     environment.add_filter(
         name,
         move |state: &mut State, arguments: Rest<ValueOrKwargs>| {
             let arguments = arguments.into_values();
-            if picks {
+            if only_inspects {
                 arguments
                     .iter()
-                    .try_for_each(|it| charge(shallow_weight(it)))?;
+                    .try_for_each(|it| charge(shallow_size(it)))?;
                 return filter.call(state, &arguments);
             }
-            read(&arguments)?;
+            charge_arguments(&arguments)?;
             if name == "map"
                 && arguments
                     .iter()
                     .any(|it| it.as_str().is_some_and(|it| it.starts_with(guard::PREFIX)))
             {
-                return Err(limit(format!(
+                return Err(limit_error(format!(
                     "names that begin with `{}` are reserved",
                     guard::PREFIX
                 )));
             }
             charge_value(size_of_result(name, &arguments))?;
-            made(filter.call(state, &arguments)?)
+            charge_result(filter.call(state, &arguments)?)
         },
     );
 }
 
-fn read(arguments: &[Value]) -> Result<(), Error> {
-    arguments.iter().try_for_each(|it| charge(weight(it)?))
+fn charge_arguments(arguments: &[Value]) -> Result<(), Error> {
+    arguments.iter().try_for_each(|it| charge(size(it)?))
 }
 
-/// A lower bound for the size of a filter's result, if that can be several times the size of its input.
+/// The estimated size of a filter's result, if that can be many times the size of its input; otherwise 0.
 fn size_of_result(name: &str, arguments: &[Value]) -> usize {
     let text = |at: usize| arguments.get(at).and_then(Value::as_str).unwrap_or("");
     let len = arguments.first().and_then(Value::len).unwrap_or(0);
@@ -382,10 +389,10 @@ fn size_of_result(name: &str, arguments: &[Value]) -> usize {
             .saturating_mul(text(2).len()),
         "indent" => {
             let lines = text(0).split('\n').count();
-            lines.saturating_mul(number(arguments, "width"))
+            lines.saturating_mul(second_number(arguments, "width"))
         }
-        "format" => widths(text(0)).saturating_add(stars(arguments)),
-        "batch" | "slice" => number(arguments, "count").saturating_mul(VALUE_BYTES),
+        "format" => widths(text(0)).saturating_add(star_widths(arguments)),
+        "batch" | "slice" => second_number(arguments, "count").saturating_mul(VALUE_BYTES),
         "join" => len.saturating_mul(text(1).len().max(separator(arguments))),
         "split" => text(0).len().saturating_mul(VALUE_BYTES) / text(1).len().max(1),
         "lines" => text(0).split('\n').count().saturating_mul(VALUE_BYTES),
@@ -395,16 +402,17 @@ fn size_of_result(name: &str, arguments: &[Value]) -> usize {
     }
 }
 
-/// The second argument, by position or by name.
-fn number(arguments: &[Value], name: &str) -> usize {
+/// The second argument as a number, given by position or by name; 0 if there is none.
+fn second_number(arguments: &[Value], name: &str) -> usize {
     let named = || {
         let kwargs = Kwargs::try_from(arguments.last()?.clone()).ok()?;
         kwargs.get::<usize>(name).ok()
     };
-    let placed = arguments.get(1).and_then(Value::as_usize);
-    placed.or_else(named).unwrap_or(0)
+    let positional = arguments.get(1).and_then(Value::as_usize);
+    positional.or_else(named).unwrap_or(0)
 }
 
+/// The length of the argument `d` of `join`, if it is given by name.
 fn separator(arguments: &[Value]) -> usize {
     let named = || {
         let kwargs = Kwargs::try_from(arguments.last()?.clone()).ok()?;
@@ -415,7 +423,7 @@ fn separator(arguments: &[Value]) -> usize {
         .unwrap_or(0)
 }
 
-/// The sum of all numbers in a format: each is at most a width and a precision.
+/// The sum of all numbers in a format: an upper bound for its widths and precisions.
 fn widths(format: &str) -> usize {
     let numbers = format
         .split(|it: char| !it.is_ascii_digit())
@@ -424,8 +432,8 @@ fn widths(format: &str) -> usize {
     widths.fold(0, usize::saturating_add)
 }
 
-/// The maximum contribution of format widths that are arguments.
-fn stars(arguments: &[Value]) -> usize {
+/// An upper bound for the widths that a format takes from arguments (`*`).
+fn star_widths(arguments: &[Value]) -> usize {
     let format = arguments.first().and_then(Value::as_str).unwrap_or("");
     let stars = format.matches('*').count();
     let largest = arguments

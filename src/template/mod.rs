@@ -41,7 +41,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::yaml::{Kind, Node};
-use memo::{Condition, Memo};
+use memo::{CachedExpression, Memo};
 use run::{FUEL, Output};
 use texts::{Origin, Text};
 use trace::Traced;
@@ -53,11 +53,11 @@ pub struct Templates<'a> {
     shared: Shared,
     readers: reader::Readers<'a>,
     /// The number of bytes of long texts from all renderings so far.
-    made: AtomicUsize,
+    bytes: AtomicUsize,
     /// The number of steps of long renderings so far.
     steps: AtomicUsize,
     memo: Arc<Memo>,
-    /// Of a traced run.
+    /// Only in a traced run.
     trace: Option<Trace>,
 }
 
@@ -84,8 +84,8 @@ impl<'a> Templates<'a> {
     pub fn new(trace: Option<&Trace>) -> Templates<'a> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        // With any escaping, text captured by a macro or block is marked as safe, which distinguishes captured placeholders from
-        // values.
+        // With any kind of escaping, minijinja marks text captured by a macro or block as safe. This distinguishes text with
+        // placeholders from values.
         environment.set_auto_escape_callback(|_| AutoEscape::Custom("placeholder".into()));
         environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
@@ -96,9 +96,9 @@ impl<'a> Templates<'a> {
         let (syntax, loading) = (whole_line_blocks(), trace.clone());
         environment.set_loader(move |name| {
             let text = find(&texts, name);
-            let guarded = text.map(|it| it.guarded_own(name, loading.as_ref(), &syntax));
-            let refused = |it: guard::Refused| Error::new(ErrorKind::SyntaxError, it.message);
-            guarded.transpose().map_err(refused)
+            let guarded = text.map(|it| it.guarded_builtin(name, loading.as_ref(), &syntax));
+            let error = |it: guard::Rejection| Error::new(ErrorKind::SyntaxError, it.message);
+            guarded.transpose().map_err(error)
         });
         meter::register(&mut environment);
         filters::register(&mut environment);
@@ -110,7 +110,7 @@ impl<'a> Templates<'a> {
             origins: BTreeMap::new(),
             shared,
             readers: reader::Readers::default(),
-            made: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
             steps: AtomicUsize::new(0),
             memo: Arc::default(),
             trace,
@@ -131,9 +131,10 @@ impl<'a> Templates<'a> {
             let Text { origin, .. } = text;
             let text = match guarded {
                 Ok(text) => text,
-                Err(refused) => {
-                    let fault = Diagnostic::error("template-syntax", refused.message);
-                    faults.push(fault.at(origin.location(refused.range)).help(refused.help));
+                Err(rejection) => {
+                    let fault = Diagnostic::error("template-syntax", rejection.message);
+                    let location = origin.location(rejection.range);
+                    faults.push(fault.at(location).help(rejection.help));
                     continue;
                 }
             };
@@ -163,11 +164,11 @@ impl<'a> Templates<'a> {
             return;
         }
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = cache.get(&shared);
+        let compiled = cache.get(&shared);
         drop(shared);
-        if let Some(kept) = kept {
-            self.environment = kept.environment;
-            self.memo = kept.memo;
+        if let Some(compiled) = compiled {
+            self.environment = compiled.environment;
+            self.memo = compiled.memo;
             self.readers.register_all(&mut self.environment);
         }
     }
@@ -223,8 +224,8 @@ impl<'a> Templates<'a> {
         self.environment.globals().map(|it| it.0)
     }
 
-    /// The free variables of a template or expression, with the fields that it reads: `spec.version`. Variables that it sets itself
-    /// are not included.
+    /// The free variables of a template or expression, with the fields that it reads, such as `spec.version`. Variables that it
+    /// sets itself are not included.
     pub fn names(&self, name: &str) -> Vec<Name> {
         let (Ok(template), Some(origin)) = (self.environment.get_template(name), self.origin(name))
         else {
@@ -239,7 +240,7 @@ impl<'a> Templates<'a> {
         names.collect()
     }
 
-    /// Renders a template to the documents it makes. Values keep their spans; fixed text of the template gets `origin`.
+    /// Renders a template to YAML documents. Values keep their spans; fixed text of the template gets `origin`.
     ///
     /// Errors: `template-error` at the template's line; `template-output` if the result is not valid YAML.
     pub fn render(
@@ -250,20 +251,20 @@ impl<'a> Templates<'a> {
     ) -> Result<Vec<Node>, Diagnostics> {
         let Output {
             mut text,
-            mut slots,
+            mut values,
             record,
             ..
         } = self.run(name, context, false)?;
         let traced =
-            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.location(tag)));
-        // The engine drops a template's last line break, and a block text at the end would lose its own with it.
+            record.map(|it| Traced::new(it, &mut text, &mut values, &|tag| self.location(tag)));
+        // minijinja drops a template's last line break, and a block scalar at the end would lose its last line break with it.
         text.push('\n');
         let source = Source::new(self.source_of(name).path.clone(), text);
         let mut documents = crate::yaml::parse(&source)
             .map_err(|faults| self.output_faults(name, &source, faults))?;
         documents.iter_mut().for_each(Node::settle_as_data);
         let mut fill = placeholder::Fill {
-            slots: &slots,
+            values: &values,
             origin,
             traced: traced.as_ref(),
         };
@@ -279,28 +280,29 @@ impl<'a> Templates<'a> {
     /// The value of an expression. Errors: `template-error`.
     pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
         let input = self.input(name, context);
-        if let Some((known, cost)) = input.as_ref().and_then(|it| it.value(context)) {
-            return self.charge(name, cost).map(|()| known);
+        if let Some((value, cost)) = input.as_ref().and_then(|it| it.value(context)) {
+            return self.charge(name, cost).map(|()| value);
         }
-        self.evaluate_anew(name, context, input)
+        self.evaluate_uncached(name, context, input)
     }
 
     /// The inputs of an expression, if its value may be cached.
     fn input(&self, name: &str, context: &Context) -> Option<memo::Input> {
-        let read = || {
+        let parse = || {
             let is_function = |name: &str| self.functions().any(|it| it == name);
             match self.environment.get_template(name) {
-                Ok(template) => Condition::from_template(&template, is_function),
-                Err(_) => Condition::unknown(),
+                Ok(template) => CachedExpression::from_template(&template, is_function),
+                Err(_) => CachedExpression::uncached(),
             }
         };
         match self.trace {
             Some(_) => None,
-            None => self.memo.input(name, context, read),
+            None => self.memo.input(name, context, parse),
         }
     }
 
-    fn evaluate_anew(
+    /// Evaluates an expression, and stores the result in the cache if there are inputs.
+    fn evaluate_uncached(
         &self,
         name: &str,
         context: &Context,
@@ -309,36 +311,37 @@ impl<'a> Templates<'a> {
         context.begin_expression();
         let Output {
             mut text,
-            mut slots,
+            mut values,
             record,
-            made,
+            cacheable,
             cost,
         } = self.run(name, context, input.is_some())?;
         let traced =
-            record.map(|it| Traced::new(it, &mut text, &mut slots, &|tag| self.location(tag)));
-        if let Some(value) = placeholder::whole(&text, &slots) {
+            record.map(|it| Traced::new(it, &mut text, &mut values, &|tag| self.location(tag)));
+        if let Some(value) = placeholder::whole(&text, &values) {
             if let Some(input) = input {
-                self.memo.keep(input, is_true(value), made, cost, context);
+                self.memo
+                    .store(input, is_true(value), cacheable, cost, context);
             }
             return Ok(value.clone());
         }
-        let node = Node::string(placeholder::text(&text, &slots));
+        let node = Node::string(placeholder::text(&text, &values));
         Ok(match traced {
             Some(traced) => {
-                let values = placeholder::numbers(&text).filter_map(|it| slots.get(it));
-                let location = traced.text(node.span(), values);
+                let printed = placeholder::numbers(&text).filter_map(|it| values.get(it));
+                let location = traced.text(node.span(), printed);
                 node.at(location)
             }
             None => node,
         })
     }
 
-    /// In a traced run: the same object, whose existence depends on values at some locations.
-    pub fn under(&self, node: Node, conditions: &[Span]) -> Node {
+    /// In a traced run, records that the existence of a node depends on the values at some locations.
+    pub fn with_conditions(&self, node: Node, conditions: &[Span]) -> Node {
         let Some(trace) = self.trace.as_ref().filter(|_| !conditions.is_empty()) else {
             return node;
         };
-        trace.under(node, conditions, &|_| true)
+        trace.with_conditions(node, conditions, &|_| true)
     }
 
     /// Whether the origins of values are recorded.
@@ -363,25 +366,25 @@ impl<'a> Templates<'a> {
     /// Whether the value of an expression is true in templates. Errors: `template-error`.
     pub fn holds(&self, name: &str, context: &Context) -> Result<bool, Diagnostic> {
         let input = self.input(name, context);
-        if let Some((known, cost)) = input.as_ref().and_then(memo::Input::truth) {
+        if let Some((is_true, cost)) = input.as_ref().and_then(memo::Input::truth) {
             context.forget_last_read();
-            return self.charge(name, cost).map(|()| known);
+            return self.charge(name, cost).map(|()| is_true);
         }
-        Ok(is_true(&self.evaluate_anew(name, context, input)?))
+        Ok(is_true(&self.evaluate_uncached(name, context, input)?))
     }
 
     /// A text with its expressions filled in. Errors: `template-error`.
     pub fn text(&self, name: &str, context: &Context) -> Result<String, Diagnostic> {
         let Output {
             mut text,
-            mut slots,
+            mut values,
             record,
             ..
         } = self.run(name, context, false)?;
         if let Some(record) = record {
-            Traced::new(record, &mut text, &mut slots, &|_| None);
+            Traced::new(record, &mut text, &mut values, &|_| None);
         }
-        Ok(placeholder::text(&text, &slots))
+        Ok(placeholder::text(&text, &values))
     }
 }
 
@@ -485,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_value_has_the_location_that_each_claim_gives_it() {
+    fn a_cached_value_has_its_location_in_each_claim() {
         let mut texts = Texts::default();
         let expression = source("(spec.m or {}) | merge({'k': 1})");
         texts.add_expression("e", &Node::string(expression.text.as_ref()));

@@ -7,10 +7,10 @@ use minijinja::{Environment, Error, ErrorKind, Output, Value};
 
 use super::claims::Claims;
 use super::context::Context;
-use super::meter::{self, weight};
+use super::meter;
 use super::reader::LookupRequest;
 use super::trace::{Record, Trace, Traced};
-use super::value::{Last, LastRead, to_new_node, to_node, to_unplaced_node};
+use super::value::{LastRead, ReadScalar, to_new_node, to_node, to_node_without_location};
 use crate::diag::{Source, Span};
 use crate::yaml::{
     Entry, KeyIndex, Kind, Mapping, Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN,
@@ -18,82 +18,86 @@ use crate::yaml::{
 };
 
 thread_local! {
-    /// The rendering on this thread. In minijinja, formatters have no access to the state of a rendering, and an environment for
-    /// each rendering would cost more than the rendering.
+    /// The rendering on this thread. In minijinja, formatters have no access to the state of a rendering, and a separate
+    /// environment for each rendering would take longer than the rendering.
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 struct Current {
+    /// The values printed so far.
     values: Vec<Node>,
     last: LastRead,
-    question: Option<LookupRequest>,
+    /// The request that stopped the rendering.
+    request: Option<LookupRequest>,
     /// Requests of earlier renderings that failed.
     failed: Vec<LookupRequest>,
     claims: Claims,
     /// Only in a traced rendering.
     record: Option<Record>,
-    /// Only for an expression whose value may be cached.
-    made: Option<Produced>,
-    is_kept: bool,
+    /// The value that was printed last, if `keeps_value`.
+    cacheable: Option<CacheableValue>,
+    keeps_value: bool,
 }
 
 /// A value of an expression that may be cached.
-pub(super) enum Produced {
+pub(super) enum CacheableValue {
     /// Created by the expression, without its location, and the last scalar that was read before.
-    New(Node, Option<Last>),
+    New(Node, Option<ReadScalar>),
     /// Printed unchanged, and without any location.
-    Unplaced(Node),
+    WithoutLocation(Node),
 }
 
 /// The result of a rendering.
-pub(super) struct Collected<T> {
+pub(super) struct Rendering<T> {
     pub(super) result: T,
     /// The values that it printed, by number.
     pub(super) values: Vec<Node>,
-    pub(super) question: Option<LookupRequest>,
+    /// The request that stopped it.
+    pub(super) request: Option<LookupRequest>,
     /// The records of a traced rendering.
     pub(super) record: Option<Record>,
-    /// The value that it printed last, if requested.
-    pub(super) made: Option<Produced>,
+    /// The value that it printed last, if requested and cacheable.
+    pub(super) cacheable: Option<CacheableValue>,
 }
 
-/// Collects the output of a rendering; with `is_kept`, also the value itself.
+/// Runs a rendering and collects what it prints and requests. With `keeps_value`, it also returns the last printed value for a
+/// cache. `failed` has the requests that failed in earlier renderings of the same text.
 pub(super) fn collect<T>(
     context: &Context,
     trace: Option<&Trace>,
-    is_kept: bool,
+    keeps_value: bool,
     failed: &[LookupRequest],
     render: impl FnOnce() -> T,
-) -> Collected<T> {
+) -> Rendering<T> {
     let current = Current {
         values: Vec::new(),
         last: context.last_read(),
-        question: None,
+        request: None,
         failed: failed.to_vec(),
         claims: context.claims().clone(),
         record: trace.map(Record::new),
-        made: None,
-        is_kept,
+        cacheable: None,
+        keeps_value,
     };
     CURRENT.set(Some(current));
     meter::begin();
     let result = render();
     let current = CURRENT.take();
-    let (values, question, record, made) = match current {
-        Some(it) => (it.values, it.question, it.record, it.made),
+    let (values, request, record, cacheable) = match current {
+        Some(it) => (it.values, it.request, it.record, it.cacheable),
         None => (Vec::new(), None, None, None),
     };
-    Collected {
+    Rendering {
         result,
         values,
-        question,
+        request,
         record,
-        made,
+        cacheable,
     }
 }
 
-/// Accesses the records of the traced rendering on this thread. Printing a value also reads values, but its own reads are already
-/// recorded by then.
+/// Changes the records of the traced rendering on this thread. Has no effect while a value is printed: printing also reads values,
+/// but these reads were already recorded.
 pub(super) fn with_record<T>(act: impl FnOnce(&mut Record) -> T) -> Option<T> {
     CURRENT.with(|current| {
         let mut current = current.try_borrow_mut().ok()?;
@@ -101,7 +105,7 @@ pub(super) fn with_record<T>(act: impl FnOnce(&mut Record) -> T) -> Option<T> {
     })
 }
 
-/// Whether an earlier rendering of the same text has requested this in vain.
+/// Whether a request failed in an earlier rendering of the same text.
 pub(super) fn has_failed(function: &str, arguments: &[String]) -> bool {
     CURRENT.with_borrow(|current| {
         let failed = current.as_ref().map_or(&[][..], |it| &it.failed);
@@ -109,12 +113,13 @@ pub(super) fn has_failed(function: &str, arguments: &[String]) -> bool {
     })
 }
 
-/// Records a request of the rendering on this thread, which then stops. `make` receives the scalar that was read last.
-pub(super) fn request_lookup(make: impl FnOnce(Option<&Node>) -> LookupRequest) {
+/// Records a request of the rendering on this thread. The caller must then stop the rendering. `request` receives the scalar that
+/// was read last.
+pub(super) fn request_lookup(request: impl FnOnce(Option<&Node>) -> LookupRequest) {
     CURRENT.with_borrow_mut(|current| {
         if let Some(current) = current {
             let last = current.last.lock().unwrap_or_else(PoisonError::into_inner);
-            current.question = Some(make(last.as_ref().map(|it| &it.node)));
+            current.request = Some(request(last.as_ref().map(|it| &it.node)));
         }
     });
 }
@@ -141,20 +146,20 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
         .unwrap_or_else(PoisonError::into_inner)
         .take();
     if value.is_safe() {
-        // The text of a macro or block, whose values already are placeholders.
+        // The captured text of a macro or block, in which values are already placeholders.
         meter::charge(value.as_str().map_or(0, str::len))?;
         return out
             .write_str(value.as_str().unwrap_or(""))
             .map_err(Error::from);
     }
-    meter::charge(weight(value)?)?;
+    meter::charge(meter::size(value)?)?;
     let node = to_node(value, last.as_ref().map(|it| &it.node))
-        .map_err(|words| Error::new(ErrorKind::UndefinedError, words))?;
+        .map_err(|message| Error::new(ErrorKind::UndefinedError, message))?;
     current.values.push(node);
-    if current.is_kept {
-        let unplaced = || to_unplaced_node(value).map(Produced::Unplaced);
-        let new = to_new_node(value).map(|node| Produced::New(node, last));
-        current.made = new.or_else(unplaced);
+    if current.keeps_value {
+        let unchanged = || to_node_without_location(value).map(CacheableValue::WithoutLocation);
+        let new = to_new_node(value).map(|node| CacheableValue::New(node, last));
+        current.cacheable = new.or_else(unchanged);
     }
     if let Some(record) = &mut current.record {
         record.print();
@@ -163,18 +168,21 @@ fn print(out: &mut Output<'_>, value: &Value, current: &mut Current) -> Result<(
 }
 
 /// The value of a text that is just one placeholder.
-pub(super) fn whole<'a>(text: &str, slots: &'a [Node]) -> Option<&'a Node> {
+pub(super) fn whole<'a>(text: &str, values: &'a [Node]) -> Option<&'a Node> {
     let number = text.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
-    slots.get(number.parse::<usize>().ok()?)
+    values.get(number.parse::<usize>().ok()?)
 }
 
 /// The text with every placeholder replaced by the text of its value; collections are printed as empty.
-pub(super) fn text(text: &str, slots: &[Node]) -> String {
-    replace(text, slots, |node| Ok::<_, ()>(node.as_str().unwrap_or(""))).unwrap_or_default()
+pub(super) fn text(text: &str, values: &[Node]) -> String {
+    replace(text, values, |node| {
+        Ok::<_, ()>(node.as_str().unwrap_or(""))
+    })
+    .unwrap_or_default()
 }
 
-/// An output line for messages.
-pub(super) fn shown(line: &str) -> String {
+/// An output line for messages: each placeholder is replaced by `…`.
+pub(super) fn for_message(line: &str) -> String {
     let mut inside = false;
     let mut text = String::new();
     for c in line.trim().chars() {
@@ -191,15 +199,15 @@ pub(super) fn shown(line: &str) -> String {
     text
 }
 
-/// The template line that most likely printed a line of output: the one with the same fixed text up to the first value.
+/// The template line that most likely printed a line of output: the line with the same fixed text up to the first value.
 pub(super) fn likely_line(template: &Arc<Source>, output_line: &str) -> Span {
     let fixed = output_line.trim().split(OPEN).next().unwrap_or("");
     let mut start = 0;
     for line in template.text.split_inclusive('\n') {
         let content = line.trim();
-        let own = content.split("{{").next().unwrap_or("");
+        let line_fixed = content.split("{{").next().unwrap_or("");
         if !content.is_empty()
-            && (!fixed.is_empty() && own.trim_end() == fixed.trim_end()
+            && (!fixed.is_empty() && line_fixed.trim_end() == fixed.trim_end()
                 || content == output_line.trim())
         {
             let indent = line.len() - line.trim_start().len();
@@ -214,22 +222,24 @@ pub(super) fn likely_line(template: &Arc<Source>, output_line: &str) -> Span {
 }
 
 /// A value at a position where it is not allowed.
-pub(super) struct Misplaced {
+pub(super) struct MisplacedValue {
     pub(super) message: String,
     /// The output's text around it.
     pub(super) line: String,
 }
 
+/// Replaces the placeholders in parsed output.
 pub(super) struct Fill<'a> {
-    pub(super) slots: &'a [Node],
+    /// The values of the placeholders, by number.
+    pub(super) values: &'a [Node],
     /// The location for fixed text of the template.
     pub(super) origin: &'a Span,
-    /// In a traced rendering, the slots already have their steps.
+    /// In a traced rendering, for the locations of fixed text. The values already have their steps.
     pub(super) traced: Option<&'a Traced>,
 }
 
 impl Fill<'_> {
-    pub(super) fn node(&mut self, node: Node) -> Result<Node, Misplaced> {
+    pub(super) fn node(&mut self, node: Node) -> Result<Node, MisplacedValue> {
         let style = node.style();
         match node.view() {
             View::Scalar(text) => self.scalar(&node, text),
@@ -246,9 +256,9 @@ impl Fill<'_> {
             View::Mapping(_) => {
                 let (mut mapping, mut index) = (Mapping::new(), KeyIndex::default());
                 for Entry { key, value } in node.into_mapping().unwrap_or_default() {
-                    let text = self.in_text(key.as_str().unwrap_or(""))?;
+                    let text = self.interpolate(key.as_str().unwrap_or(""))?;
                     if index.position(&mapping, &text).is_some() {
-                        return Err(Misplaced {
+                        return Err(MisplacedValue {
                             message: format!("duplicate key `{text}`"),
                             line: key.span().text().to_string(),
                         });
@@ -260,33 +270,34 @@ impl Fill<'_> {
         }
     }
 
-    fn scalar(&self, node: &Node, text: &str) -> Result<Node, Misplaced> {
+    fn scalar(&self, node: &Node, text: &str) -> Result<Node, MisplacedValue> {
         if !text.contains(OPEN) {
             let line = self.traced.map(|it| it.fixed(node.span()));
             return Ok(node.clone().at(line.as_ref().unwrap_or(self.origin)));
         }
         if node.style() == Style::Plain
-            && let Some(value) = whole(text, self.slots)
+            && let Some(value) = whole(text, self.values)
         {
             return Ok(value.clone());
         }
-        let filled = self.in_text(text)?;
+        let filled = self.interpolate(text)?;
         if let Some(traced) = self.traced {
-            let values = numbers(text).filter_map(|it| self.slots.get(it));
+            let values = numbers(text).filter_map(|it| self.values.get(it));
             return Ok(Node::string(filled).at(traced.text(node.span(), values)));
         }
         let first = numbers(text).next();
         let span = first
-            .and_then(|number| self.slots.get(number))
+            .and_then(|number| self.values.get(number))
             .filter(|it| it.has_origin());
         Ok(Node::string(filled).at(span.map_or(self.origin, Node::span)))
     }
 
-    fn in_text(&self, text: &str) -> Result<String, Misplaced> {
-        replace(text, self.slots, |node| match node.kind() {
+    /// The text with each placeholder replaced by the text of its value. Errors: the value is a collection or null.
+    fn interpolate(&self, text: &str) -> Result<String, MisplacedValue> {
+        replace(text, self.values, |node| match node.kind() {
             Kind::Mapping | Kind::Sequence | Kind::Null => {
                 let message = format!("cannot interpolate {} into a string", node.kind().words());
-                Err(Misplaced {
+                Err(MisplacedValue {
                     message,
                     line: text.to_string(),
                 })
@@ -304,8 +315,8 @@ pub(super) fn numbers(text: &str) -> impl Iterator<Item = usize> {
 
 fn replace<'a, E>(
     text: &str,
-    slots: &'a [Node],
-    put: impl Fn(&'a Node) -> Result<&'a str, E>,
+    values: &'a [Node],
+    text_of: impl Fn(&'a Node) -> Result<&'a str, E>,
 ) -> Result<String, E> {
     let mut parts = text.split(OPEN);
     let mut filled = parts.next().unwrap_or("").to_string();
@@ -314,9 +325,9 @@ fn replace<'a, E>(
         if let Some(node) = number
             .parse::<usize>()
             .ok()
-            .and_then(|number| slots.get(number))
+            .and_then(|number| values.get(number))
         {
-            filled.push_str(put(node)?);
+            filled.push_str(text_of(node)?);
         }
         filled.push_str(rest);
     }

@@ -1,4 +1,4 @@
-//! Functions that read: `chart(repository, name, version)`.
+//! Functions that read data outside of the claim, such as `chart(repository, name, version)`.
 //!
 //! Functions in minijinja cannot borrow, but the data to read is borrowed. So a call whose result is unknown records a request and
 //! stops the rendering; the request is answered and the rendering starts again. Each request is answered once. If the answer is an
@@ -16,14 +16,14 @@ use super::value::from_node;
 use crate::diag::{Diagnostic, Span};
 use crate::yaml::Node;
 
-/// Returns the value of a call.
+/// Computes the result of a call.
 pub type Reader<'a> = Box<dyn Fn(&LookupRequest) -> Result<Node, Diagnostic> + Send + Sync + 'a>;
 
 /// A call of a reader.
 #[derive(Clone, Debug)]
 pub struct LookupRequest {
     function: &'static str,
-    /// The arguments as texts; empty for none.
+    /// The arguments as texts; an argument without a value is empty.
     pub arguments: Vec<String>,
     /// The location of the last argument, if it is in a file.
     pub location: Option<Span>,
@@ -78,11 +78,11 @@ impl<'a> Readers<'a> {
                 return Ok(value.clone());
             }
             drop(answers);
-            // The rest of the text may have further failing requests, which are all reported at once.
+            // The rendering continues after a failed request, to report further failing requests with it.
             if has_failed(name, &arguments) {
-                return Ok(Value::from_object(Unread));
+                return Ok(Value::from_object(UnreadableValue));
             }
-            if arguments.iter().any(|it| it.contains(UNREAD)) {
+            if arguments.iter().any(|it| it.contains(UNREADABLE)) {
                 return Err(Error::new(ErrorKind::InvalidOperation, "not read"));
             }
             request_lookup(|last| LookupRequest {
@@ -94,35 +94,38 @@ impl<'a> Readers<'a> {
         });
     }
 
-    /// Finds the first missing argument of a call.
-    pub(super) fn answer(&self, question: &LookupRequest) -> Result<(), Diagnostic> {
-        let unknown = || Diagnostic::error("template-error", "there is nothing to read here");
-        let reader = self.readers.get(question.function).ok_or_else(unknown)?;
-        let value = from_node(&reader(question)?);
+    /// Calls the reader of a request, and stores its result for the next rendering.
+    pub(super) fn answer(&self, request: &LookupRequest) -> Result<(), Diagnostic> {
+        let unknown = || {
+            let message = format!("`{}` cannot be called here", request.function);
+            Diagnostic::error("template-error", message)
+        };
+        let reader = self.readers.get(request.function).ok_or_else(unknown)?;
+        let value = from_node(&reader(request)?);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.insert((question.function, question.arguments.clone()), value);
+        answers.insert((request.function, request.arguments.clone()), value);
         Ok(())
     }
 }
 
-/// The text of a value that cannot be read, to recognize it in arguments. It never appears in output, because the rendering fails.
-const UNREAD: &str = "\u{f0000}unread\u{f0000}";
+/// The text of an unreadable value, to recognize it in arguments. It never appears in output, because the rendering fails.
+const UNREADABLE: &str = "\u{f0000}unread\u{f0000}";
 
-/// Replaces a value that cannot be read, and each of its fields.
+/// The value of a failed request, and of each of its fields.
 #[derive(Debug)]
-struct Unread;
+struct UnreadableValue;
 
-impl Object for Unread {
+impl Object for UnreadableValue {
     fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
         Some(Value::from_dyn_object(self.clone()))
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(UNREAD)
+        f.write_str(UNREADABLE)
     }
 }
 
-/// The scalar that was read last is an argument, if it has the same text.
+/// The location of the scalar that was read last, if its text is that of an argument.
 fn location(last: Option<&Node>, arguments: &[String]) -> Option<Span> {
     let last = last.filter(|it| it.has_origin())?;
     let is_argument = arguments

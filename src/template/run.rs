@@ -1,12 +1,12 @@
-//! One rendering of a text, repeated until all that it asks for is known, within the limits of the run.
+//! The rendering of a text, repeated until all requested data is available, within the limits of the run.
 
 use std::sync::atomic::Ordering;
 
 use minijinja::{Error, ErrorKind, Template};
 
 use super::memo::Cost;
-use super::{Context, Templates, meter, placeholder, trace};
-use crate::diag::Diagnostic;
+use super::{Context, LookupRequest, Templates, meter, placeholder, trace};
+use crate::diag::{Diagnostic, Span};
 use crate::yaml::Node;
 
 /// The maximum number of steps of one template.
@@ -16,24 +16,25 @@ pub(super) const FUEL: u64 = 1_000_000;
 pub(super) struct Output {
     pub(super) text: String,
     /// The values of the placeholders.
-    pub(super) slots: Vec<Node>,
+    pub(super) values: Vec<Node>,
     /// The records of a traced rendering.
     pub(super) record: Option<trace::Record>,
-    /// The value of an expression, if requested.
-    pub(super) made: Option<placeholder::Produced>,
+    /// The value of an expression, if requested and cacheable.
+    pub(super) cacheable: Option<placeholder::CacheableValue>,
     pub(super) cost: Cost,
 }
 
 impl Templates<'_> {
+    /// Renders a text. With `keeps_value`, also returns the value that it printed last.
     pub(super) fn run(
         &self,
         name: &str,
         context: &Context,
-        is_kept: bool,
+        keeps_value: bool,
     ) -> Result<Output, Diagnostic> {
         let report = |error: Error| self.diagnostic("template-error", name, &error);
         let template = self.environment.get_template(name).map_err(report)?;
-        // Rendering after the limit was reached would cost time without effect.
+        // If a limit was reached, all further results are discarded.
         if self.is_over_limit() {
             return Err(self.run_limit(self.source_of(name)));
         }
@@ -41,32 +42,32 @@ impl Templates<'_> {
         let mut cost = Cost { steps: 0, bytes: 0 };
         loop {
             let (trace, render) = (self.trace.as_ref(), || render(&template, context));
-            let rendered = placeholder::collect(context, trace, is_kept, &failed, render);
+            let rendered = placeholder::collect(context, trace, keeps_value, &failed, render);
             let (result, steps) = rendered.result;
             let steps = meter::run_steps(steps);
             cost.steps += steps;
             self.charge(name, Cost { steps, bytes: 0 })?;
-            let missing = context.claims().take_missing();
-            let is_finished = rendered.question.is_none();
+            let missing = context.claims().take_missing_output();
+            let is_finished = rendered.request.is_none();
             if is_finished
                 && let Some(first) = context.claims().store_rest(std::mem::take(&mut faults))
             {
-                // Later errors may be consequences of this one.
+                // The pending lookup of a claim may be a consequence of the error.
                 context.claims().take_pending();
                 return Err(first);
             }
             if let Some(missing) = missing {
                 return Err(self.missing_output(name, &missing));
             }
-            match (result, rendered.question) {
+            match (result, rendered.request) {
                 (Ok(text), _) => {
                     cost.bytes = meter::kept_bytes(&text, &rendered.values);
                     self.charge(name, Cost { steps: 0, ..cost })?;
                     return Ok(Output {
                         text,
-                        slots: rendered.values,
+                        values: rendered.values,
                         record: rendered.record,
-                        made: rendered.made,
+                        cacheable: rendered.cacheable,
                         cost,
                     });
                 }
@@ -75,35 +76,47 @@ impl Templates<'_> {
                     context.claims().set_span(fault.span.clone());
                     return Err(fault);
                 }
-                (Err(error), Some(question)) => {
-                    if let Err(fault) = self.readers.answer(&question) {
-                        let location = || question.location.clone().or_else(|| report(error).span);
-                        let span = fault.span.clone().or_else(location);
-                        faults.push(Diagnostic { span, ..fault });
-                        failed.push(question);
+                (Err(error), Some(request)) => {
+                    if let Err(fault) = self.answer(&request, || report(error).span) {
+                        faults.push(fault);
+                        failed.push(request);
                     }
                 }
             }
         }
     }
 
+    /// Answers a request. Errors: those of the reader, at the location of the request, or otherwise at `location`.
+    fn answer(
+        &self,
+        request: &LookupRequest,
+        location: impl FnOnce() -> Option<Span>,
+    ) -> Result<(), Diagnostic> {
+        self.readers.answer(request).map_err(|fault| {
+            let span = fault.span.clone().or_else(|| request.location.clone());
+            let span = span.or_else(location);
+            Diagnostic { span, ..fault }
+        })
+    }
+
     /// Counts an evaluation for the limits of the run. Errors: a limit is reached.
     pub(super) fn charge(&self, name: &str, cost: Cost) -> Result<(), Diagnostic> {
         self.steps.fetch_add(cost.steps, Ordering::Relaxed);
-        self.made.fetch_add(cost.bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(cost.bytes, Ordering::Relaxed);
         match self.is_over_limit() {
             true => Err(self.run_limit(self.source_of(name))),
             false => Ok(()),
         }
     }
 
-    /// Whether all templates together have exceeded a limit. The order of rendering is not fixed, so there is one report for all.
+    /// Whether all templates together have exceeded a limit. Templates are rendered in no fixed order, so this is reported once and
+    /// not at the template that reached the limit.
     pub fn is_over_limit(&self) -> bool {
         self.is_too_large() || self.steps.load(Ordering::Relaxed) > meter::RUN_STEPS_MAX
     }
 
     pub(super) fn is_too_large(&self) -> bool {
-        self.made.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
+        self.bytes.load(Ordering::Relaxed) > meter::RUN_BYTES_MAX
     }
 }
 

@@ -8,8 +8,8 @@ use minijinja::Environment;
 use super::memo::Memo;
 use super::texts::Texts;
 
-/// Keeps compiled templates for the next run. Two states of a workspace are rendered one after the other, and the second one can
-/// reuse most of the work.
+/// Keeps compiled templates for the next run. To compare two states of a workspace, both are rendered one after the other, and the
+/// second run can reuse most of the work.
 #[derive(Clone, Default)]
 pub struct TemplateCache(Arc<Mutex<Option<CompiledTemplates>>>);
 
@@ -22,18 +22,19 @@ pub(super) struct CompiledTemplates {
 }
 
 impl TemplateCache {
-    pub(super) fn store(&self, kept: CompiledTemplates) {
+    pub(super) fn store(&self, compiled: CompiledTemplates) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *cache = Some(kept);
+        *cache = Some(compiled);
     }
 
     /// The templates that were compiled from exactly these texts.
     pub(super) fn get(&self, texts: &[&'static Texts]) -> Option<CompiledTemplates> {
         let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = cache.as_ref()?;
-        let mut pairs = kept.texts.iter().zip(texts);
-        let is_same = kept.texts.len() == texts.len() && pairs.all(|(a, b)| std::ptr::eq(*a, *b));
-        is_same.then(|| kept.clone())
+        let compiled = cache.as_ref()?;
+        let mut pairs = compiled.texts.iter().zip(texts);
+        let is_same =
+            compiled.texts.len() == texts.len() && pairs.all(|(a, b)| std::ptr::eq(*a, *b));
+        is_same.then(|| compiled.clone())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
 
-use super::guard::{Insertions, Refused, guard, guard_own};
+use super::guard::{OffsetMap, Rejection, guard, guard_builtin};
 use super::trace::Trace;
 use crate::diag::{Source, Span};
 use crate::yaml::{Node, View};
@@ -19,8 +19,8 @@ pub struct Texts(BTreeMap<String, Text>);
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) origin: Origin,
-    /// For a built-in text: its text with limits, shared by all runs of a process.
-    own: OnceLock<String>,
+    /// For a built-in text: the text with limits, shared by all runs of a process.
+    guarded: OnceLock<String>,
 }
 
 /// The origin of a template's text: the byte at `offset` of the text is the first of the span.
@@ -28,8 +28,8 @@ pub(super) struct Text {
 pub(super) struct Origin {
     pub(super) span: Span,
     pub(super) offset: usize,
-    /// The insertions of [`super::guard`].
-    pub(super) insertions: OnceLock<Insertions>,
+    /// Where [`super::guard`] has inserted text.
+    pub(super) insertions: OnceLock<OffsetMap>,
 }
 
 impl Texts {
@@ -55,8 +55,12 @@ impl Texts {
     }
 
     fn insert(&mut self, name: &str, text: String, origin: Origin) {
-        let own = OnceLock::new();
-        self.0.insert(name.to_string(), Text { text, origin, own });
+        let text = Text {
+            text,
+            origin,
+            guarded: OnceLock::new(),
+        };
+        self.0.insert(name.to_string(), text);
     }
 
     /// Whether a text with this name exists.
@@ -64,9 +68,9 @@ impl Texts {
         self.0.contains_key(name)
     }
 
-    /// Whether a text contains a word.
-    pub fn say(&self, word: &str) -> bool {
-        let finder = memchr::memmem::Finder::new(word);
+    /// Whether any of the texts contains a substring.
+    pub fn any_contains(&self, substring: &str) -> bool {
+        let finder = memchr::memmem::Finder::new(substring);
         let mut texts = self.0.values();
         texts.any(|it| finder.find(it.text.as_bytes()).is_some())
     }
@@ -87,7 +91,7 @@ impl Text {
         name: &str,
         trace: Option<&Trace>,
         syntax: &SyntaxConfig,
-    ) -> Result<String, Refused> {
+    ) -> Result<String, Rejection> {
         let traced = trace.and_then(|it| it.instrument(name, &self.text, syntax));
         let Some(guarded) = guard(traced.as_ref().unwrap_or(&self.text), syntax)? else {
             return Ok(self.text.clone());
@@ -96,24 +100,24 @@ impl Text {
         Ok(guarded.text)
     }
 
-    /// The same for a built-in text; a test checks that all of these are accepted.
-    pub(super) fn guarded_own(
+    /// The text of a built-in template with limits. It is not checked, because a test checks all built-in templates.
+    pub(super) fn guarded_builtin(
         &self,
         name: &str,
         trace: Option<&Trace>,
         syntax: &SyntaxConfig,
-    ) -> Result<String, Refused> {
+    ) -> Result<String, Rejection> {
         if trace.is_some() {
             return self.guarded(name, trace, syntax);
         }
-        let add = || match guard_own(&self.text, syntax) {
+        let compute = || match guard_builtin(&self.text, syntax) {
             Some(guarded) => {
                 let _ = self.origin.insertions.set(guarded.insertions);
                 guarded.text
             }
             None => self.text.clone(),
         };
-        Ok(self.own.get_or_init(add).clone())
+        Ok(self.guarded.get_or_init(compute).clone())
     }
 }
 
@@ -165,9 +169,9 @@ fn text_span(node: &Node) -> Span {
     let (View::Scalar(text), covered) = (node.view(), span.text()) else {
         return span.clone();
     };
-    let is_there = |at: &usize| covered.get(*at..).is_some_and(|it| it.starts_with(text));
+    let is_at = |at: &usize| covered.get(*at..).is_some_and(|it| it.starts_with(text));
     // Plain text begins immediately, and quoted text after its quote.
-    let found = [0, 1].into_iter().find(is_there);
+    let found = [0, 1].into_iter().find(is_at);
     match found.or_else(|| covered.find(text)) {
         Some(at) => Span::new(
             &span.source,

@@ -2,39 +2,42 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::Value;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectExt, ObjectRepr, ValueKind};
+use minijinja::{Error, ErrorKind, Value};
 
 use super::meter::charge;
 use super::placeholder::with_record;
 use crate::yaml::{KeyIndex, Kind, Mapping, Node, Style, Tag, View};
 
-/// The scalar that was read last.
-pub(super) type LastRead = Arc<Mutex<Option<Last>>>;
+/// The scalar that was read last, if any.
+pub(super) type LastRead = Arc<Mutex<Option<ReadScalar>>>;
 
 /// A scalar that was read.
 #[derive(Debug)]
-pub(super) struct Last {
+pub(super) struct ReadScalar {
     pub(super) node: Node,
-    /// The collection it was read from; `None` if it is the value of a name.
-    pub(super) read: Option<(Arc<Root>, Box<[u32]>)>,
+    /// The root that it was read from, and its path there; `None` if it is the value of a name itself.
+    pub(super) source: Option<(Arc<Root>, Box<[u32]>)>,
     /// Whether it was read after the beginning of the expression.
     pub(super) is_new: bool,
 }
 
+/// A node that is given to templates, and where reads from it are recorded.
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) node: Node,
     pub(super) last: LastRead,
 }
 
-/// A collection inside a root, by the indices that lead to it.
+/// A collection inside a root.
 #[derive(Debug)]
 pub(super) struct Collection {
     pub(super) root: Arc<Root>,
+    /// The positions of its parents and of itself in their parents.
     pub(super) path: Box<[u32]>,
 }
 
+/// The value of the node at a path of a root. If it is a scalar, it is recorded as read.
 pub(super) fn to_value(root: &Arc<Root>, path: Box<[u32]>, node: &Node) -> Value {
     let View::Scalar(text) = node.view() else {
         return Value::from_object(Collection {
@@ -42,9 +45,9 @@ pub(super) fn to_value(root: &Arc<Root>, path: Box<[u32]>, node: &Node) -> Value
             path,
         });
     };
-    let last = Last {
+    let last = ReadScalar {
         node: node.clone(),
-        read: (!path.is_empty()).then(|| (root.clone(), path)),
+        source: (!path.is_empty()).then(|| (root.clone(), path)),
         is_new: true,
     };
     *root.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
@@ -70,6 +73,7 @@ impl Collection {
             .try_fold(&self.root.node, |node, at| child(node, *at as usize))
     }
 
+    /// The value of the child at a position; records the read.
     fn value(&self, at: usize, node: &Node) -> Value {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         let path = self.path.iter().copied().chain([at]).collect();
@@ -101,7 +105,7 @@ impl Object for Collection {
                 Some(self.value(at, items.get(at)?))
             }
             View::Mapping(mapping) => {
-                // A large map is searched from its beginning.
+                // Charged, because a large map is searched from its beginning.
                 if let Err(error) = charge(mapping.len() / 8) {
                     return Some(Value::from(error));
                 }
@@ -147,7 +151,8 @@ impl Object for Collection {
     }
 }
 
-/// The node of a value: the original one if it is unchanged, otherwise a new one.
+/// The node of a value: the original node if it is unchanged, otherwise a new one with the location of `last`. Errors: a value that
+/// cannot be written as YAML.
 pub(super) fn to_node(value: &Value, last: Option<&Node>) -> Result<Node, String> {
     if let Some(node) = value
         .downcast_object_ref::<Collection>()
@@ -202,7 +207,12 @@ fn node_with_last_location(node: Node, last: &Node) -> Node {
     }
 }
 
-/// The same for all nodes in it.
+/// The node of a filter's argument.
+pub(super) fn argument_node(value: &Value) -> Result<Node, Error> {
+    to_node(value, None).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// The node, in which it and all nodes below it have the location of the scalar that was read last.
 pub(super) fn with_last_location(mut node: Node, last: &Node) -> Node {
     let location =
         |it: &mut Node| *it = with_last_location(std::mem::replace(it, Node::null()), last);
@@ -220,7 +230,7 @@ pub(super) fn to_new_node(value: &Value) -> Option<Node> {
 }
 
 /// The node of a value that passed through unchanged, if no part of it has a location.
-pub(super) fn to_unplaced_node(value: &Value) -> Option<Node> {
+pub(super) fn to_node_without_location(value: &Value) -> Option<Node> {
     let node = value.downcast_object_ref::<Collection>()?.node()?;
     (!has_location(node)).then(|| node.clone())
 }
@@ -251,7 +261,7 @@ fn is_same_scalar(node: &Node, last: &Node) -> bool {
     }
 }
 
-/// A node as a value without a span, for results of filters.
+/// A node as a value whose reads are not recorded, for results of filters.
 pub(super) fn from_node(node: &Node) -> Value {
     let root = Arc::new(Root {
         node: node.clone(),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use pleach::disk::{Repository, Revision, Staged, apply, refuse_links};
+use pleach::disk::{Repository, Revision, StagedFile, apply, refuse_links};
 use pleach::emit::{Plan, Step};
 use pleach::tree::{Files, TreePath};
 
@@ -21,7 +21,7 @@ pub(super) fn stage(
         let path = output.join(&step.path);
         work_tree.read(&path).ok() == index.read(&path).ok()
     };
-    let staged = plan.steps.iter().map(|it| Staged {
+    let staged = plan.steps.iter().map(|it| StagedFile {
         path: output.join(&it.path),
         bytes: it.after.clone(),
     });

@@ -304,10 +304,11 @@ impl Server {
             return;
         };
         opened.is_checking = false;
-        opened.workspace.checked = found;
+        opened.workspace.workspace_diagnostics = found;
         // Diagnostics of texts that have not changed since are replaced by those of the check.
         let changed = &opened.changed;
-        opened.workspace.typed.retain(|it, _| changed.contains(it));
+        let edited = &mut opened.workspace.edited_diagnostics;
+        edited.retain(|it, _| changed.contains(it));
         if std::mem::take(&mut opened.is_stale) {
             self.check(root);
         }
@@ -519,8 +520,8 @@ impl Server {
             };
             let workspace = &mut opened.workspace;
             match self.workers.install(|| diagnostics(workspace, &path)) {
-                Some(found) => drop(workspace.typed.insert(path, found)),
-                None => drop(workspace.typed.remove(&path)),
+                Some(found) => drop(workspace.edited_diagnostics.insert(path, found)),
+                None => drop(workspace.edited_diagnostics.remove(&path)),
             }
             roots.insert(root);
         }
@@ -534,7 +535,8 @@ impl Server {
         };
         let workspace = &opened.workspace;
         let converter = Converter { workspace, root };
-        let known = workspace.checked.keys().chain(workspace.typed.keys());
+        let checked = workspace.workspace_diagnostics.keys();
+        let known = checked.chain(workspace.edited_diagnostics.keys());
         let paths: BTreeSet<TreePath> = known.chain(opened.published.keys()).cloned().collect();
         let mut messages = Vec::new();
         for path in paths {

@@ -1,10 +1,10 @@
-//! `pleach vendor --check`
+//! `pleach vendor --check`: checks the lock without network access.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::session::{self, Session};
 use super::super::{Outcome, cache};
-use super::{at_request, copy};
+use super::{at_request, read_copy};
 use pleach::chart::{LOCK, Lock, Request};
 use pleach::diag::{Class, Diagnostic, Diagnostics};
 use pleach::disk::Folder;
@@ -15,7 +15,7 @@ use pleach::tree::TreePath;
 use pleach::workspace_diff::chart_requests;
 use pleach::{Options, charts};
 
-/// Whether the lock pins exactly the charts that claims need, and required copies exist.
+/// Checks that the lock pins all required charts, remote bases and files, and that required copies exist.
 pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &Lock) -> Outcome {
     let options = Options {
         cache: cache::open(session.global),
@@ -28,17 +28,17 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
             (requests, Diagnostics::default())
         }
     };
-    // Missing charts in the lock are all reported below, for ranges and for exact versions.
+    // All charts that are not in the lock are reported below.
     let is_reported = |it: &Diagnostic| it.class == Class::Pin;
     let diagnosed = diagnosed.into_iter().filter(|it| !is_reported(it));
     let mut diagnostics: Diagnostics = diagnosed.map(session::warning_as_error).collect();
-    // An error of a chart is reported at the claim; the location of a kind's default would be in the kind.
+    // If a claim has already reported its chart, the request is not reported again: its location could be the default in the kind.
     let reported: BTreeSet<String> = diagnostics.iter().map(|it| it.message.clone()).collect();
-    let unlocked = |it: &&Request| {
+    let is_unpinned = |it: &&Request| {
         let pin = lock.pin(it);
         pin.is_none_or(|pin| pin.requested != it.requested())
     };
-    for request in requests.iter().filter(unlocked) {
+    for request in requests.iter().filter(is_unpinned) {
         let message = format!("chart `{}` is not in `{LOCK}`", request.title());
         if reported.contains(&message) {
             continue;
@@ -49,8 +49,8 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     diagnostics.extend(remotes(session, lock));
     let copies = Folder::open(&session.files.locate(&workspace.chart_copies));
     for pin in lock.pins.iter().filter(|_| workspace.copies_charts) {
-        let is_there = |files: &Folder| copy(files, &TreePath::root(), pin).is_some();
-        if !copies.as_ref().is_ok_and(is_there) {
+        let has_copy = |files: &Folder| read_copy(files, &TreePath::root(), pin).is_some();
+        if !copies.as_ref().is_ok_and(has_copy) {
             let (folder, title) = (&workspace.chart_copies, pin.title());
             let message = format!("`{folder}` has no copy of `{title}`");
             let mut fault = Diagnostic::error("missing-chart", message).class(Class::MissingChart);
@@ -62,7 +62,7 @@ pub(super) fn check(session: &Session<'_>, workspace: &WorkspaceConfig, lock: &L
     session.report(&diagnostics)
 }
 
-/// Findings about remote bases and files that the lock does not pin, or that have not been fetched.
+/// The diagnostics for remote bases and files that the lock does not pin, or that have not been fetched.
 fn remotes(session: &Session<'_>, lock: &Lock) -> Diagnostics {
     let cache = cache::open(session.global);
     let files = WithRemotes::new(&session.files, TreePath::root(), cache);
@@ -70,18 +70,18 @@ fn remotes(session: &Session<'_>, lock: &Lock) -> Diagnostics {
     let missing = remote_references(&files)
         .remotes
         .into_iter()
-        .filter_map(|(text, named)| {
-            if named.found(&text, &files).is_some() {
+        .filter_map(|(text, reference)| {
+            if reference.found(&text, &files).is_some() {
                 return None;
             }
-            let base = named.base.as_ref().map(RemoteBase::address);
-            let pin = [Some(text.clone()), base].into_iter().flatten();
-            let is_pinned = pin.filter_map(|it| lock.remote(&it)).next().is_some();
+            let base = reference.base.as_ref().map(RemoteBase::address);
+            let mut addresses = [Some(text.clone()), base].into_iter().flatten();
+            let is_pinned = addresses.any(|it| lock.remote(&it).is_some());
             let message = match is_pinned {
                 true => format!("`{text}` is pinned, but its required files have not been fetched"),
                 false => format!("`{text}` is not in `{LOCK}`"),
             };
-            let fault = Diagnostic::error("missing-remote", message).at(&named.span);
+            let fault = Diagnostic::error("missing-remote", message).at(&reference.span);
             Some(fault.help("run `pleach vendor` to fetch and pin it"))
         });
     missing.collect()

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -17,17 +18,19 @@ const SUBMODULES_MAX: usize = 32;
 pub(super) struct Checkout {
     pub(super) commit: String,
     has_submodules: bool,
-    patience: Option<std::time::Duration>,
-    /// The repository itself, and the submodules that were fetched.
+    timeout: Option<Duration>,
+    /// The repository itself, and the submodules fetched so far.
     modules: Mutex<Vec<Arc<Module>>>,
 }
 
+/// A fetched repository: that of the checkout, or a submodule.
 struct Module {
-    /// Its folder in the repository.
-    at: TreePath,
+    /// Its folder in the checkout.
+    path: TreePath,
     address: String,
     commit: String,
     files: Revision,
+    /// Where it was fetched to.
     folder: TempDir,
 }
 
@@ -37,18 +40,19 @@ impl Checkout {
         let root = TreePath::root();
         let module = match pinned {
             None => Module::fetch(root, &base.repository, &base.reference, base.timeout),
-            Some(commit) => Checkout::fetch_again(base, commit),
+            Some(commit) => Checkout::fetch_pinned(base, commit),
         }?;
         Ok(Checkout {
             commit: module.commit.clone(),
             has_submodules: base.submodules,
-            patience: base.timeout,
+            timeout: base.timeout,
             modules: Mutex::new(vec![Arc::new(module)]),
         })
     }
 
-    /// Fetches by reference, for servers that do not serve commits by ID. The reference must still point to the pinned commit.
-    fn fetch_again(base: &RemoteBase, commit: &str) -> Result<Module, Diagnostic> {
+    /// Fetches a pinned commit. If the server does not serve commits by ID, fetches the reference, which must still point to the
+    /// commit.
+    fn fetch_pinned(base: &RemoteBase, commit: &str) -> Result<Module, Diagnostic> {
         let fetch =
             |reference| Module::fetch(TreePath::root(), &base.repository, reference, base.timeout);
         let fault = match fetch(commit) {
@@ -71,15 +75,15 @@ impl Checkout {
 
     /// The innermost module that contains a path, and the path in it.
     fn module(&self, path: &TreePath) -> Option<(Arc<Module>, TreePath)> {
-        let below = |it: Arc<Module>| match *path == it.at {
+        let with_path = |it: Arc<Module>| match *path == it.path {
             true => Some((it, TreePath::root())),
-            false => path.below(&it.at).map(|below| (it, below)),
+            false => path.below(&it.path).map(|below| (it, below)),
         };
-        let holding = self.modules().into_iter().filter_map(below);
-        holding.max_by_key(|it| it.0.at.as_str().len())
+        let containing = self.modules().into_iter().filter_map(with_path);
+        containing.max_by_key(|it| it.0.path.as_str().len())
     }
 
-    /// The submodule of a path that was not fetched yet: its path in its module, and its commit.
+    /// The submodule that contains a path and was not fetched yet: its parent module, its path in the parent, and its commit.
     fn next_submodule(
         &self,
         path: &TreePath,
@@ -100,8 +104,8 @@ impl Checkout {
         Ok(None)
     }
 
-    /// Whether a folder may be in a submodule that was not fetched.
-    pub(super) fn may_have(&self, folder: &str) -> bool {
+    /// Whether a folder may be in a submodule that was not fetched yet.
+    pub(super) fn may_be_in_submodule(&self, folder: &str) -> bool {
         let path = TreePath::new(folder.trim_start_matches('/'));
         path.is_some_and(|it| matches!(self.next_submodule(&it), Ok(Some(_))))
     }
@@ -129,7 +133,7 @@ impl Checkout {
             );
             Diagnostic::error("missing-remote", message)
         })?;
-        let module = Module::fetch(module.at.join(&at), &url, &commit, self.patience)?;
+        let module = Module::fetch(module.path.join(&at), &url, &commit, self.timeout)?;
         let modules = self.modules.lock();
         let mut modules = modules.unwrap_or_else(PoisonError::into_inner);
         modules.push(Arc::new(module));
@@ -139,10 +143,10 @@ impl Checkout {
 
 impl Module {
     fn fetch(
-        at: TreePath,
+        path: TreePath,
         address: &str,
         reference: &str,
-        patience: Option<std::time::Duration>,
+        timeout: Option<Duration>,
     ) -> Result<Module, Diagnostic> {
         let folder = tempfile::tempdir().map_err(|error| {
             Diagnostic::error(
@@ -151,13 +155,13 @@ impl Module {
             )
             .class(Class::Unreachable)
         })?;
-        let commit = fetch(folder.path(), address, reference, patience).map_err(fault)?;
+        let commit = fetch(folder.path(), address, reference, timeout).map_err(fault)?;
         let files = revision(folder.path(), &commit).map_err(fault)?;
         let files = files.ok_or_else(|| {
             Diagnostic::error("missing-remote", format!("commit not found in `{address}`"))
         })?;
         Ok(Module {
-            at,
+            path,
             address: address.to_string(),
             commit,
             files,
@@ -179,28 +183,28 @@ fn fault(error: DiskError) -> Diagnostic {
     }
 }
 
-/// The address of a submodule, which may be relative to that of the repository. `None` for a path on this machine, which is not part
+/// The address of a submodule. `url` may be relative to the address of the repository. `None` for a local path, which is not part
 /// of the fetched content.
 fn submodule_address(repository: &str, url: &str) -> Option<String> {
     if !url.starts_with("./") && !url.starts_with("../") {
         let base = RemoteBase::parse(url).filter(|it| !it.is_local());
         return base.map(|_| url.to_string());
     }
-    let (mut above, mut rest) = (repository.trim_end_matches('/'), url);
-    let mut mark = "/";
+    let (mut parent, mut rest) = (repository.trim_end_matches('/'), url);
+    let mut separator = "/";
     loop {
         if let Some(next) = rest.strip_prefix("./") {
             rest = next;
         } else if let Some(next) = rest.strip_prefix("../") {
-            let end = above.rfind(['/', ':'])?;
-            mark = above.get(end..=end)?;
-            above = above.get(..end)?;
+            let end = parent.rfind(['/', ':'])?;
+            separator = parent.get(end..=end)?;
+            parent = parent.get(..end)?;
             rest = next;
         } else {
             break;
         }
     }
-    let address = format!("{above}{mark}{rest}");
+    let address = format!("{parent}{separator}{rest}");
     RemoteBase::parse(&address).map(|_| address)
 }
 
@@ -217,7 +221,7 @@ impl Files for Checkout {
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let (module, below) = self.module(path).ok_or(FilesError::NotFound)?;
-        Ok(module.at.join(&module.files.real(&below)?))
+        Ok(module.path.join(&module.files.real(&below)?))
     }
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {

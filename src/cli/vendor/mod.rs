@@ -1,5 +1,5 @@
-//! `pleach vendor`: pulls the charts that claims use, or that Flux and Argo CD install from a repository without `pleach.yaml`, and
-//! the remote bases and files of kustomizations, and pins them in `pleach.lock`.
+//! `pleach vendor`: pulls charts, and the remote bases and files of kustomizations, and pins them in `pleach.lock`. The charts are
+//! those that claims use, or, without a `pleach.yaml`, those that the Flux and Argo CD objects of the repository install.
 
 mod check;
 mod checkout;
@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::{Global, Outcome, cache, output};
 use pleach::chart::{LOCK, Lock, Pin, RemotePin, Request, cache_path, copy_names, digest};
-use pleach::diag::{Class, Diagnostic, Diagnostics};
+use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
 use pleach::disk::{self, Folder, refuse_links};
 use pleach::fetch::Network;
 use pleach::load::WorkspaceConfig;
@@ -55,13 +55,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if arguments.check {
         return Ok(check::check(&session, &workspace, &old));
     }
-    known_names(arguments, &old)?;
+    check_names(arguments, &old)?;
     let folder =
         cache::folder(global).context("no cache folder found; set one with `--cache DIR`")?;
-    // Checked before anything is pulled, because an unusable cache is not an error of a claim.
+    // Created before anything is pulled, so that an unusable cache is not reported as an error of a claim.
     disk::make_folder(&folder.join("charts"))?;
     disk::make_folder(&folder.join("remotes"))?;
-    let _shared = disk::Lock::share(&folder.join("charts"));
+    let _cache_lock = disk::Lock::share(&folder.join("charts"));
     disk::remove_leftovers(&session.root);
     let vendor = Vendor {
         network: Network::new(cache::credentials()),
@@ -75,14 +75,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         old,
     };
     let mut diagnostics = Diagnostics::default();
-    // Remote bases may also require charts.
+    // Remote bases come first, because they may require further charts.
     let lock = match vendor.remotes(&mut diagnostics)? {
         Some((remotes, charts)) => vendor.lock(&remotes, &charts, &mut diagnostics)?,
         None => None,
     };
-    let found = session.report(&diagnostics);
+    let outcome = session.report(&diagnostics);
     match lock {
-        Some(lock) if found == Outcome::Clean => vendor.finish(&lock),
+        Some(lock) if outcome == Outcome::Clean => vendor.finish(&lock),
         // Another run may reach a server that this one could not.
         _ if diagnostics.iter().any(|it| it.class == Class::Unreachable) => {
             bail!("nothing was pinned")
@@ -94,8 +94,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
 }
 
-/// An error for an unknown name after `--update`, which would otherwise look like an update without changes.
-fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
+/// Rejects unknown names after `--update`, which would otherwise look like an update without changes.
+fn check_names(arguments: &Arguments, old: &Lock) -> Result<()> {
     let charts = || old.pins.iter().map(|it| it.name.as_str());
     let remotes = || old.remotes.iter().map(|it| it.address.as_str());
     for name in arguments.update.iter().flatten() {
@@ -109,8 +109,8 @@ fn known_names(arguments: &Arguments, old: &Lock) -> Result<()> {
     Ok(())
 }
 
-/// The copy of an archive in a folder, if its digest matches.
-fn copy(files: &dyn Files, folder: &TreePath, pin: &Pin) -> Option<Arc<[u8]>> {
+/// The copy of a pinned archive in a folder, if its digest matches.
+fn read_copy(files: &dyn Files, folder: &TreePath, pin: &Pin) -> Option<Arc<[u8]>> {
     let mut copies = copy_names(pin).into_iter();
     copies.find_map(|it| {
         files
@@ -120,6 +120,7 @@ fn copy(files: &dyn Files, folder: &TreePath, pin: &Pin) -> Option<Arc<[u8]>> {
     })
 }
 
+/// The diagnostic, at the location of the request unless it has its own.
 fn at_request(request: &Request, fault: Diagnostic) -> Diagnostic {
     match (&request.span, &fault.span) {
         (Some(span), None) => fault.at(span),
@@ -131,18 +132,21 @@ struct Vendor<'a> {
     progress: Progress,
     session: &'a Session<'a>,
     workspace: WorkspaceConfig,
+    /// The lock before this run.
     old: Lock,
     network: Network,
+    /// The folder of the cache.
     folder: PathBuf,
+    /// Whether archives are copied into the workspace.
     copies: bool,
-    /// `None` keeps all pins; an empty list updates all.
+    /// The names whose pins are updated. `None` keeps all pins; an empty list updates all.
     update: Option<&'a [String]>,
-    /// The number of pulled archives.
+    /// The number of archives, repositories and files that were pulled.
     pulled: AtomicUsize,
 }
 
 impl Vendor<'_> {
-    /// The lock with these remote bases and files, and with the required charts.
+    /// The lock with these remote bases and files, and with all required charts. `None` if there were errors.
     fn lock(
         &self,
         remotes: &[RemotePin],
@@ -156,8 +160,8 @@ impl Vendor<'_> {
     /// Writes the lock and the copies, and prints the changes.
     fn finish(&self, new: &Lock) -> Result<Outcome> {
         let text = new.to_text();
-        let is_first = self.old.is_empty() && new.is_empty();
-        if !is_first && text != self.old_text() {
+        let is_unneeded = self.old.is_empty() && new.is_empty();
+        if !is_unneeded && text != self.old_text() {
             disk::store(&self.session.root.join(LOCK), text.as_bytes())?;
         }
         if self.copies {
@@ -186,6 +190,24 @@ impl Vendor<'_> {
         Ok(Outcome::Clean)
     }
 
+    /// Outside of a workspace, errors become warnings: a repository may refer to addresses that this user cannot access. Everything
+    /// else is pinned.
+    fn as_warning_outside_workspace(&self, fault: Diagnostic) -> Diagnostic {
+        match self.session.is_workspace() {
+            true => fault,
+            false => Diagnostic {
+                severity: Severity::Warning,
+                ..fault
+            },
+        }
+    }
+
+    /// Whether `--update` applies to a pin. `is_name` tells whether a given name means this pin.
+    fn is_updated(&self, is_name: impl Fn(&str) -> bool) -> bool {
+        self.update
+            .is_some_and(|names| names.is_empty() || names.iter().any(|it| is_name(it)))
+    }
+
     fn old_text(&self) -> String {
         let bytes = self.session.files.read(&TreePath::root().child(LOCK));
         bytes.map_or(String::new(), |it| {
@@ -193,6 +215,7 @@ impl Vendor<'_> {
         })
     }
 
+    /// The changes of the lock, one per line.
     fn changes(&self, new: &Lock) -> String {
         let mut lines = String::new();
         for pin in &new.pins {
@@ -211,8 +234,8 @@ impl Vendor<'_> {
                 Some(_) => {}
             }
         }
-        let is_gone = |it: &&Pin| !new.pins.iter().any(|pin| pin.key() == it.key());
-        for pin in self.old.pins.iter().filter(is_gone) {
+        let is_removed = |it: &&Pin| !new.pins.iter().any(|pin| pin.key() == it.key());
+        for pin in self.old.pins.iter().filter(is_removed) {
             lines.push_str(&format!(
                 "removed {} {} ({})\n",
                 pin.name, pin.version, pin.requested
@@ -242,23 +265,23 @@ impl Vendor<'_> {
                 Some(_) => {}
             }
         }
-        let is_gone = |it: &&RemotePin| new.remote(&it.address).is_none();
-        for pin in self.old.remotes.iter().filter(is_gone) {
+        let is_removed = |it: &&RemotePin| new.remote(&it.address).is_none();
+        for pin in self.old.remotes.iter().filter(is_removed) {
             lines.push_str(&format!("removed {}\n", pin.address));
         }
         lines
     }
 
-    /// The same for remote bases and files.
+    /// Copies the stored remote bases and files into the workspace, and removes copies without a pin.
     fn write_remote_copies(&self, new: &Lock) -> Result<()> {
-        let copies = TreePath::new(COPIES).context("a path of copies")?;
+        let copies = TreePath::new(COPIES).context("invalid path of copies")?;
         refuse_links(&self.session.root, &copies)?;
         let folder = self.session.files.locate(&copies);
         let mut names = BTreeSet::new();
         for pin in &new.remotes {
             let name = copy_name(pin);
-            let is_there = self.session.files.read(&copies.child(&name));
-            if !is_there.is_ok_and(|it| matches_pin(pin, &it)) {
+            let existing = self.session.files.read(&copies.child(&name));
+            if !existing.is_ok_and(|it| matches_pin(pin, &it)) {
                 let cache = Folder::open(&self.folder).ok();
                 let bytes = cache.and_then(|it| it.read(&stored_path(pin)).ok());
                 let bytes = bytes.with_context(|| {
@@ -283,14 +306,15 @@ impl Vendor<'_> {
         refuse_links(&self.session.root, &self.workspace.chart_copies)?;
         let folder = self.session.files.locate(&self.workspace.chart_copies);
         disk::remove_leftovers(&folder);
-        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        // The digest of each copy, by file name: two repositories may have charts of the same name and version.
+        let mut digests: BTreeMap<String, &str> = BTreeMap::new();
         for pin in &new.pins {
-            let [plain, long] = copy_names(pin);
-            let name = match taken.get(&plain) {
+            let [short, long] = copy_names(pin);
+            let name = match digests.get(&short) {
                 Some(other) if *other != pin.digest => long,
-                _ => plain,
+                _ => short,
             };
-            taken.insert(name.clone(), &pin.digest);
+            digests.insert(name.clone(), &pin.digest);
             let existing = self
                 .session
                 .files
@@ -302,7 +326,7 @@ impl Vendor<'_> {
                 .ok()
                 .and_then(|it| it.read(&cache_path(&pin.digest)).ok());
             let bytes =
-                cache.or_else(|| copy(&self.session.files, &self.workspace.chart_copies, pin));
+                cache.or_else(|| read_copy(&self.session.files, &self.workspace.chart_copies, pin));
             let bytes = bytes.with_context(|| {
                 format!("the archive of `{}` is no longer in the cache", pin.title())
             })?;
@@ -315,12 +339,12 @@ impl Vendor<'_> {
             .flat_map(|pin| copy_names(pin).map(|it| (it, pin)))
         {
             let path = self.workspace.chart_copies.child(&name);
-            let is_ours = self
+            let is_copy = self
                 .session
                 .files
                 .read(&path)
                 .is_ok_and(|it| digest(&it) == pin.digest);
-            if is_ours && !taken.contains_key(&name) {
+            if is_copy && !digests.contains_key(&name) {
                 disk::remove(&folder.join(&name))?;
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
 
-use super::{Vendor, at_request, copy};
+use super::{Vendor, at_request, read_copy};
 use pleach::chart::{Cache, LOCK, Lock, Pin, RemotePin, Request, cache_path, digest};
 use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
 use pleach::disk::{self, Folder};
@@ -21,6 +21,7 @@ const ROUNDS_MAX: usize = 16;
 /// The maximum number of concurrent pulls, which mostly wait for servers.
 const PULLS_MAX: usize = 8;
 
+/// The repository, the name and the requested version.
 type Key = (String, String, String);
 
 fn key((repository, name, requested): (&str, &str, &str)) -> Key {
@@ -43,7 +44,7 @@ impl Vendor<'_> {
         let workers = rayon::ThreadPoolBuilder::new()
             .num_threads(PULLS_MAX)
             .build()?;
-        let mut lost: BTreeSet<Key> = BTreeSet::new();
+        let mut failed: BTreeSet<Key> = BTreeSet::new();
         for _ in 0..ROUNDS_MAX {
             let (mut requests, faults) = self.requests(&found, remotes)?;
             requests.extend(charts.iter().cloned());
@@ -51,7 +52,9 @@ impl Vendor<'_> {
             requests.dedup_by(|a, b| a.key() == b.key());
             let missing: Vec<&Request> = requests
                 .iter()
-                .filter(|it| !found.contains_key(&key(it.key())) && !lost.contains(&key(it.key())))
+                .filter(|it| {
+                    !found.contains_key(&key(it.key())) && !failed.contains(&key(it.key()))
+                })
                 .collect();
             if missing.is_empty() {
                 let is_error = faults.has_errors();
@@ -60,53 +63,43 @@ impl Vendor<'_> {
                         .into_iter()
                         .filter(|it| it.severity == Severity::Error),
                 );
-                let asked =
+                let is_required =
                     |it: &(Key, Pin)| requests.iter().any(|request| key(request.key()) == it.0);
-                let pins = found.into_iter().filter(asked).map(|it| it.1);
+                let pins = found.into_iter().filter(is_required).map(|it| it.1);
                 return Ok((!is_error).then(|| pins.collect()));
             }
-            let is_workspace = self.session.is_workspace();
             let pins = workers.install(|| {
                 each(missing.clone(), diagnostics, |request, diagnostics| {
-                    let pinned = self
-                        .pin(request)
-                        .map_err(|fault| at_request(request, fault));
-                    match pinned {
-                        Ok(pin) => Some(pin),
-                        // A repository may refer to charts on servers that this user cannot access; all others are pinned.
-                        Err(fault) if !is_workspace => {
-                            diagnostics.push(Diagnostic {
-                                severity: Severity::Warning,
-                                ..fault
-                            });
-                            None
-                        }
-                        Err(fault) => diagnostics.keep(Err(fault)),
-                    }
+                    let pin = self.pin(request).map_err(|fault| {
+                        self.as_warning_outside_workspace(at_request(request, fault))
+                    });
+                    diagnostics.keep(pin)
                 })
             });
             if diagnostics.has_errors() {
                 return Ok(None);
             }
-            let failed = missing.iter().zip(&pins).filter(|it| it.1.is_none());
-            lost.extend(failed.map(|it| key(it.0.key())));
+            let without_pin = missing.iter().zip(&pins).filter(|it| it.1.is_none());
+            failed.extend(without_pin.map(|it| key(it.0.key())));
             found.extend(pins.into_iter().flatten().map(|it| (key(it.key()), it)));
         }
-        bail!("chart resolution did not converge");
+        bail!(
+            "the required charts still change after {ROUNDS_MAX} rounds; set exact chart versions in the claims"
+        );
     }
 
-    /// The charts that are required, given those pinned so far.
+    /// The charts that are required, given the charts pinned so far.
     fn requests(
         &self,
         found: &BTreeMap<Key, Pin>,
         remotes: &[RemotePin],
     ) -> Result<(Vec<Request>, Diagnostics)> {
-        let kept = self
+        let old = self
             .old
             .pins
             .iter()
             .filter(|it| !found.contains_key(&key(it.key())));
-        let lock = Lock::new(found.values().chain(kept).cloned());
+        let lock = Lock::new(found.values().chain(old).cloned());
         let lock = lock.with_remotes(remotes.iter().cloned());
         let files = WithLock {
             files: &self.session.files,
@@ -124,15 +117,11 @@ impl Vendor<'_> {
         Ok(charts(&files, &options))
     }
 
-    fn is_moved(&self, request: &Request) -> bool {
-        self.update
-            .is_some_and(|names| names.is_empty() || names.contains(&request.name))
-    }
-
-    /// The pin of a request, with its archive available.
+    /// The pin of a request. Ensures that its archive is available.
     fn pin(&self, request: &Request) -> Result<Pin, Diagnostic> {
         let location = self.location(request);
-        if let Some(pin) = self.old.pin(request).filter(|_| !self.is_moved(request)) {
+        let is_updated = self.is_updated(|it| it == request.name);
+        if let Some(pin) = self.old.pin(request).filter(|_| !is_updated) {
             self.ensure_pinned(request, &location, pin)?;
             return Ok(Pin {
                 requested: request.requested().to_string(),
@@ -147,12 +136,13 @@ impl Vendor<'_> {
             requested: request.requested().to_string(),
             version: located.version,
             digest,
-            // A query may contain a signature, which is only valid for one pull and must not be shared.
+            // A query may contain a signature, which must not be shared and is only valid for one pull.
             origin: located.origin.split('?').next().unwrap_or("").to_string(),
             span: None,
         })
     }
 
+    /// The address to pull from: a mirror if there is one.
     fn location(&self, request: &Request) -> RepositoryAddress {
         let address = self.workspace.mirrored(&request.repository);
         let source = self.workspace.source(&address);
@@ -163,20 +153,21 @@ impl Vendor<'_> {
         }
     }
 
-    /// Ensures that the archive of a pin is available. Its location may have changed, but not its content.
+    /// Ensures that the archive of a pin is available. If the archive has moved on the server, it is located again; its digest must
+    /// be the same.
     fn ensure_pinned(
         &self,
         request: &Request,
         location: &RepositoryAddress,
         pin: &Pin,
     ) -> Result<(), Diagnostic> {
-        if copy(&self.session.files, &self.workspace.chart_copies, pin).is_some() {
+        if read_copy(&self.session.files, &self.workspace.chart_copies, pin).is_some() {
             return Ok(());
         }
         match self.ensure_cached(request, location, &Located::from_pin(pin)) {
-            // A different archive is reported because of its digest; any other error may be specific to this mirror.
+            // With any error except a wrong digest, the archive may still be found at another location.
             Err(fault) if fault.class != Class::WrongDigest => {}
-            had => return had.map(drop),
+            result => return result.map(drop),
         }
         let exact = Request {
             version: Some(pin.version.clone()),
@@ -202,10 +193,10 @@ impl Vendor<'_> {
         location: &RepositoryAddress,
         located: &Located,
     ) -> Result<String, Diagnostic> {
-        let cached = |wanted: &String| {
+        let cached = |expected: &String| {
             let cache = Folder::open(&self.folder).ok()?;
-            let bytes = cache.read(&cache_path(wanted)).ok()?;
-            (digest(&bytes) == *wanted).then(|| wanted.clone())
+            let bytes = cache.read(&cache_path(expected)).ok()?;
+            (digest(&bytes) == *expected).then(|| expected.clone())
         };
         if let Some(digest) = located.digest.as_ref().and_then(cached) {
             return Ok(digest);
@@ -222,7 +213,7 @@ impl Vendor<'_> {
     }
 }
 
-/// The workspace with another lock.
+/// The files of the workspace, with another lock.
 struct WithLock<'a> {
     files: &'a Folder,
     text: Arc<[u8]>,

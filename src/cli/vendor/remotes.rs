@@ -1,4 +1,5 @@
-//! Finds the remote bases and files of kustomizations, in rounds until there are no new ones, and keeps the files that builds read.
+//! Finds the remote bases and files of kustomizations, in rounds until there are no new ones, and stores the files that builds
+//! read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use anyhow::{Result, bail};
 use super::Vendor;
 use super::checkout::Checkout;
 use pleach::chart::{Cache, Lock, RemotePin, Request};
-use pleach::diag::{Class, Diagnostic, Diagnostics, Severity};
+use pleach::diag::{Class, Diagnostic, Diagnostics};
 use pleach::disk::{self, Folder};
 use pleach::kustomize::remote::RemoteBase;
 use pleach::remote::{
@@ -33,7 +34,7 @@ enum Fetched {
 impl Fetched {
     fn remote(&self) -> Remote {
         match self {
-            Fetched::Repository(clone) => Remote::Folder(clone.clone()),
+            Fetched::Repository(checkout) => Remote::Folder(checkout.clone()),
             Fetched::File(bytes) => Remote::File(bytes.clone()),
         }
     }
@@ -43,23 +44,24 @@ impl Fetched {
 struct Round {
     references: RemoteReferences,
     record: Record,
-    /// The addresses that are available, and the texts of those that are missing.
-    there: BTreeSet<String>,
-    open: Vec<(String, RemoteReference)>,
+    /// The addresses that are available.
+    available: BTreeSet<String>,
+    /// The references to addresses that are not available yet, with their texts.
+    missing: Vec<(String, RemoteReference)>,
 }
 
 /// Everything that was fetched in this run.
 #[derive(Default)]
 struct Fetches {
     fetched: BTreeMap<String, Fetched>,
-    /// Texts and addresses that were not found, which was reported.
-    lost: BTreeSet<String>,
+    /// Texts and addresses that could not be fetched. This was reported, and is not tried again.
+    failed: BTreeSet<String>,
 }
 
 impl Fetches {
-    fn is_lost(&self, text: &str, named: &RemoteReference) -> bool {
-        let address = named.base.as_ref().map(RemoteBase::address);
-        self.lost.contains(text) || address.is_some_and(|it| self.lost.contains(&it))
+    fn has_failed(&self, text: &str, reference: &RemoteReference) -> bool {
+        let address = reference.base.as_ref().map(RemoteBase::address);
+        self.failed.contains(text) || address.is_some_and(|it| self.failed.contains(&it))
     }
 }
 
@@ -78,22 +80,21 @@ impl Vendor<'_> {
             let files = workers.install(|| self.fetch_files(&round, diagnostics));
             let is_new = !files.is_empty();
             fetches.fetched.extend(files);
-            let references = self.repositories(&round, &mut fetches, diagnostics);
-            let cloned = workers.install(|| self.fetch_repositories(references, diagnostics));
-            let is_new = is_new || !cloned.is_empty();
-            for (address, fetched) in cloned {
+            let references = self.missing_repositories(&round, &mut fetches, diagnostics);
+            let repositories = workers.install(|| self.fetch_repositories(references, diagnostics));
+            let is_new = is_new || !repositories.is_empty();
+            for (address, fetched) in repositories {
                 match fetched {
                     Some(fetched) => drop(fetches.fetched.insert(address, fetched)),
-                    // A failed fetch is not repeated.
-                    None => drop(fetches.lost.insert(address)),
+                    None => drop(fetches.failed.insert(address)),
                 }
             }
-            let has_more = self.fetch_submodules(&round, &fetches, diagnostics);
+            let has_new_submodules = self.fetch_submodules(&round, &fetches, diagnostics);
             if diagnostics.has_errors() {
                 return Ok(None);
             }
-            if !(is_new || has_more) {
-                let pins = self.keep(&round, &fetches, diagnostics)?;
+            if !(is_new || has_new_submodules) {
+                let pins = self.store_remotes(&round, &fetches, diagnostics)?;
                 return Ok(pins.map(|pins| (pins, round.references.charts)));
             }
         }
@@ -106,15 +107,21 @@ impl Vendor<'_> {
             .old
             .remotes
             .iter()
-            .filter(|it| !self.moves(&it.address));
+            .filter(|it| !self.is_address_updated(&it.address));
         Lock::default().with_remotes(kept.cloned())
     }
 
-    fn moves(&self, address: &str) -> bool {
-        self.update
-            .is_some_and(|names| names.is_empty() || names.iter().any(|it| is_name(it, address)))
+    fn is_address_updated(&self, address: &str) -> bool {
+        self.is_updated(|it| is_name(it, address))
     }
 
+    /// The pin of an address, unless it is to be updated.
+    fn kept_pin(&self, address: &str) -> Option<&RemotePin> {
+        let pin = self.old.remote(address);
+        pin.filter(|_| !self.is_address_updated(address))
+    }
+
+    /// Finds all remote references, given what was fetched so far.
     fn round(&self, fetches: &Fetches) -> Round {
         let cache = Folder::open(&self.folder).ok();
         let cache = cache.map(|it| Cache::new(Arc::new(it)));
@@ -123,45 +130,45 @@ impl Vendor<'_> {
         let files = WithRemotes::new(&self.session.files, TreePath::root(), cache)
             .with_fetched(self.kept_remotes(), fetched.collect());
         let references = remote_references(&files);
-        let (mut there, mut open) = (BTreeSet::new(), Vec::new());
-        for (text, named) in &references.remotes {
-            match named.found(text, &files) {
-                Some(address) => drop(there.insert(address)),
-                None if fetches.is_lost(text, named) => {}
-                None => open.push((text.clone(), named.clone())),
+        let (mut available, mut missing) = (BTreeSet::new(), Vec::new());
+        for (text, reference) in &references.remotes {
+            match reference.found(text, &files) {
+                Some(address) => drop(available.insert(address)),
+                None if fetches.has_failed(text, reference) => {}
+                None => missing.push((text.clone(), reference.clone())),
             }
         }
         Round {
             record: files.record(),
             references,
-            there,
-            open,
+            available,
+            missing,
         }
     }
 
-    /// Fetches the addresses that may be files.
+    /// Fetches the missing addresses that may be files.
     fn fetch_files(&self, round: &Round, diagnostics: &mut Diagnostics) -> Vec<(String, Fetched)> {
-        let may_be_files = round.open.iter().filter(|it| it.1.may_be_file);
-        let files: Vec<&(String, RemoteReference)> = may_be_files.collect();
-        let found = each(files, diagnostics, |(text, named), diagnostics| {
+        let may_be_files = round.missing.iter().filter(|it| it.1.may_be_file);
+        let references: Vec<&(String, RemoteReference)> = may_be_files.collect();
+        let found = each(references, diagnostics, |(text, reference), diagnostics| {
             self.progress.set(format!("fetching {text}"));
-            let pin = self.old.remote(text).filter(|_| !self.moves(text));
             let bytes = match self.network.file(text) {
                 Ok(bytes) => bytes?,
                 // If the server has no such file, the address may be a repository.
-                Err(_) if named.base.is_some() => return None,
+                Err(_) if reference.base.is_some() => return None,
                 Err(fault) => {
-                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&named.span)));
+                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&reference.span)));
                     return None;
                 }
             };
-            let kept = StoredRemote::File(bytes.clone().into());
-            if pin.is_some_and(|it| it.commit.is_none() && it.digest != kept.digest()) {
+            let digest = StoredRemote::File(bytes.clone().into()).digest();
+            let pin = self.kept_pin(text);
+            if pin.is_some_and(|it| it.commit.is_none() && it.digest != digest) {
                 let message = format!("`{text}` is not the file that was pinned");
                 diagnostics.push(
                     Diagnostic::error("wrong-digest", message)
                         .class(Class::WrongDigest)
-                        .at(&named.span)
+                        .at(&reference.span)
                         .help("if the change is intended, pin the new content with `pleach vendor --update`"),
                 );
             }
@@ -171,69 +178,83 @@ impl Vendor<'_> {
         found.into_iter().flatten().collect()
     }
 
-    /// The repositories to fetch, each with the location that refers to it. A folder that does not exist in a fetched repository is
-    /// reported.
-    fn repositories(
+    /// The repositories to fetch, by address, each with a reference to it. Reports references to folders that do not exist in a
+    /// fetched repository.
+    fn missing_repositories(
         &self,
         round: &Round,
         fetches: &mut Fetches,
         diagnostics: &mut Diagnostics,
     ) -> BTreeMap<String, RemoteReference> {
         let mut found: BTreeMap<String, RemoteReference> = BTreeMap::new();
-        for (text, named) in &round.open {
+        for (text, reference) in &round.missing {
             if fetches.fetched.contains_key(text) {
                 continue;
             }
-            let Some(base) = &named.base else {
-                if fetches.lost.insert(text.clone()) {
-                    let fault = missing(format!("`{text}`: not found"));
-                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&named.span)));
+            let Some(base) = &reference.base else {
+                if fetches.failed.insert(text.clone()) {
+                    let fault = missing_remote(format!("`{text}`: not found"));
+                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&reference.span)));
                 }
                 continue;
             };
             match fetches.fetched.get(&base.address()) {
-                None => drop(found.entry(base.address()).or_insert_with(|| named.clone())),
+                None => {
+                    found
+                        .entry(base.address())
+                        .or_insert_with(|| reference.clone());
+                }
                 // The folder may be in a submodule that is fetched later.
-                Some(Fetched::Repository(clone)) if clone.may_have(&base.folder) => {}
+                Some(Fetched::Repository(checkout))
+                    if checkout.may_be_in_submodule(&base.folder) => {}
                 Some(_) => {
-                    fetches.lost.insert(text.clone());
+                    fetches.failed.insert(text.clone());
                     let message =
                         format!("folder `{}` not found in `{}`", base.folder, base.address());
-                    diagnostics
-                        .push(self.as_warning_outside_workspace(missing(message).at(&named.span)));
+                    let fault = missing_remote(message).at(&reference.span);
+                    diagnostics.push(self.as_warning_outside_workspace(fault));
                 }
             }
         }
-        // Only files that builds read are stored of pinned content. If other files are needed, it is fetched again.
-        for address in round.record.lacking.keys().chain(&round.record.missing) {
-            let pinned = self.old.remote(address).filter(|_| !self.moves(address));
-            let named = round.references.remotes.values().find(|it| {
-                let base = it.base.as_ref();
-                base.is_some_and(|it| it.address() == *address)
-            });
-            if let (Some(_), Some(named)) = (pinned.filter(|it| it.commit.is_some()), named)
-                && !fetches.fetched.contains_key(address)
-                && !fetches.lost.contains(address)
-            {
-                found
-                    .entry(address.clone())
-                    .or_insert_with(|| named.clone());
-            }
-        }
+        self.add_incomplete_repositories(round, fetches, &mut found);
         found
     }
 
+    /// Adds the pinned repositories of which a build reads a file that is not stored: only the files that builds read are stored.
+    fn add_incomplete_repositories(
+        &self,
+        round: &Round,
+        fetches: &Fetches,
+        found: &mut BTreeMap<String, RemoteReference>,
+    ) {
+        for address in round.record.lacking.keys().chain(&round.record.missing) {
+            let pin = self.kept_pin(address).filter(|it| it.commit.is_some());
+            let reference = round.references.remotes.values().find(|it| {
+                let base = it.base.as_ref();
+                base.is_some_and(|it| it.address() == *address)
+            });
+            if let (Some(_), Some(reference)) = (pin, reference)
+                && !fetches.fetched.contains_key(address)
+                && !fetches.failed.contains(address)
+            {
+                found
+                    .entry(address.clone())
+                    .or_insert_with(|| reference.clone());
+            }
+        }
+    }
+
+    /// Fetches repositories. The result is `None` for an address that could not be fetched, which is reported.
     fn fetch_repositories(
         &self,
         references: BTreeMap<String, RemoteReference>,
         diagnostics: &mut Diagnostics,
     ) -> Vec<(String, Option<Fetched>)> {
-        let references: Vec<(String, RemoteReference)> = references.into_iter().collect();
-        each(references, diagnostics, |(address, named), diagnostics| {
+        let missing: Vec<(String, RemoteReference)> = references.into_iter().collect();
+        each(missing, diagnostics, |(address, reference), diagnostics| {
             self.progress.set(format!("fetching {address}"));
-            let pin = self.old.remote(&address).filter(|_| !self.moves(&address));
-            let commit = pin.and_then(|it| it.commit.as_deref());
-            let base = named.base.as_ref();
+            let commit = self.kept_pin(&address).and_then(|it| it.commit.as_deref());
+            let base = reference.base.as_ref();
             let checkout = base.map(|it| Checkout::fetch(it, commit));
             let fetched = match checkout {
                 Some(Ok(checkout)) => {
@@ -241,7 +262,7 @@ impl Vendor<'_> {
                     Some(Fetched::Repository(Arc::new(checkout)))
                 }
                 Some(Err(fault)) => {
-                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&named.span)));
+                    diagnostics.push(self.as_warning_outside_workspace(fault.at(&reference.span)));
                     None
                 }
                 None => None,
@@ -250,37 +271,37 @@ impl Vendor<'_> {
         })
     }
 
-    /// Fetches the submodules that may contain missing paths.
+    /// Fetches the submodules that may contain missing paths. Returns whether there were any.
     fn fetch_submodules(
         &self,
         round: &Round,
         fetches: &Fetches,
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        let mut has_more = false;
+        let mut has_new = false;
         for (address, paths) in &round.record.lacking {
-            let Some(Fetched::Repository(clone)) = fetches.fetched.get(address) else {
+            let Some(Fetched::Repository(checkout)) = fetches.fetched.get(address) else {
                 continue;
             };
             for path in paths {
-                match clone.add_submodule(path) {
-                    Ok(added) => has_more |= added,
+                match checkout.add_submodule(path) {
+                    Ok(is_added) => has_new |= is_added,
                     Err(fault) => diagnostics.push(self.as_warning_outside_workspace(fault)),
                 }
             }
         }
-        has_more
+        has_new
     }
 
-    /// Stores the files that are read, and returns the pins.
-    fn keep(
+    /// Stores the files that builds read in the cache, and returns the pins. `None` if there were errors.
+    fn store_remotes(
         &self,
         round: &Round,
         fetches: &Fetches,
         diagnostics: &mut Diagnostics,
     ) -> Result<Option<Vec<RemotePin>>> {
         let mut pins = Vec::new();
-        for address in &round.there {
+        for address in &round.available {
             let fetched = match (fetches.fetched.get(address), self.old.remote(address)) {
                 (Some(fetched), _) => fetched,
                 (None, Some(pin)) => {
@@ -289,59 +310,52 @@ impl Vendor<'_> {
                 }
                 (None, None) => continue,
             };
-            let (kept, commit) = match fetched {
+            let (stored, commit) = match fetched {
                 Fetched::File(bytes) => (StoredRemote::File(bytes.clone()), None),
-                Fetched::Repository(clone) => {
+                Fetched::Repository(checkout) => {
                     let read = round.record.read.get(address).into_iter().flatten();
-                    let files = read.filter_map(|it| Some((it.clone(), clone.read(it).ok()?)));
+                    let files = read.filter_map(|it| Some((it.clone(), checkout.read(it).ok()?)));
                     (
                         StoredRemote::Folder(files.collect::<Tree>()),
-                        Some(clone.commit.clone()),
+                        Some(checkout.commit.clone()),
                     )
                 }
             };
             let pin = RemotePin {
                 address: address.clone(),
                 commit,
-                digest: kept.digest(),
+                digest: stored.digest(),
                 span: None,
             };
-            match kept.to_bytes(address) {
+            match stored.to_bytes(address) {
                 Ok(bytes) => self.store_remote(&pin, &bytes)?,
                 Err(fault) => diagnostics.push(fault),
             }
             pins.push(pin);
         }
-        // Pins of content that could not be fetched now are kept.
-        for (text, named) in &round.references.remotes {
-            let address = named.base.as_ref().map(RemoteBase::address);
+        // Pins of content that could not be fetched in this run are kept.
+        for (text, reference) in &round.references.remotes {
+            let address = reference.base.as_ref().map(RemoteBase::address);
             let old = [Some(text.clone()), address].into_iter().flatten();
             let old = old.filter_map(|it| self.old.remote(&it));
-            pins.extend(old.filter(|it| !round.there.contains(&it.address)).cloned());
+            pins.extend(
+                old.filter(|it| !round.available.contains(&it.address))
+                    .cloned(),
+            );
         }
         Ok((!diagnostics.has_errors()).then_some(pins))
     }
 
+    /// Stores content in the cache by its digest, and the digest and commit by the address.
     fn store_remote(&self, pin: &RemotePin, bytes: &[u8]) -> Result<()> {
         disk::store(&self.folder.join(stored_path(pin).as_str()), bytes)?;
-        let note = format!("{} {}\n", pin.digest, pin.commit.as_deref().unwrap_or(""));
+        let line = format!("{} {}\n", pin.digest, pin.commit.as_deref().unwrap_or(""));
         let file = self.folder.join(floating_path(&pin.address).as_str());
-        Ok(disk::store(&file, note.as_bytes())?)
-    }
-
-    /// Outside of a workspace, errors become warnings: a repository may refer to addresses that this user cannot access.
-    fn as_warning_outside_workspace(&self, fault: Diagnostic) -> Diagnostic {
-        match self.session.is_workspace() {
-            true => fault,
-            false => Diagnostic {
-                severity: Severity::Warning,
-                ..fault
-            },
-        }
+        Ok(disk::store(&file, line.as_bytes())?)
     }
 }
 
-fn missing(message: String) -> Diagnostic {
+fn missing_remote(message: String) -> Diagnostic {
     Diagnostic::error("missing-remote", message).help("check the address")
 }
 

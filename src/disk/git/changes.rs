@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::id::Id;
 use super::revision::Revision;
 use super::tree_object;
-use super::tree_object::{Item, Mode};
+use super::tree_object::{Mode, TreeEntry};
 use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
 use crate::yaml::parallel::join;
 
 /// Refuses to compare more folders than a revision may list.
-fn check_folders(count: usize) -> Result<(), FilesError> {
+fn check_folder_count(count: usize) -> Result<(), FilesError> {
     match count > FOLDERS_MAX {
         true => {
             let message = format!("more than {FOLDERS_MAX} folders differ between the revisions");
@@ -22,20 +22,21 @@ fn check_folders(count: usize) -> Result<(), FilesError> {
     }
 }
 
-/// A folder that differs between the sides.
-struct Pair {
-    folder: TreePath,
-    sides: [Option<Id>; 2],
+/// A folder that differs between two revisions.
+struct DifferingFolder {
+    path: TreePath,
+    /// Its tree in each revision; `None` where the folder does not exist.
+    trees: [Option<Id>; 2],
 }
 
 impl Revision {
-    /// The differences between this revision and another one of the same repository. Changes below one of the `inputs` folders are
-    /// seen through links too: a file that a link leads to counts by both its paths.
+    /// The differences between this revision and another one of the same repository. For links below the `inputs` folders, a change
+    /// of a file is reported under its own path and under the path through the link.
     pub fn changes(&self, after: &Revision, inputs: &[TreePath]) -> Result<Changes, FilesError> {
         if self.root == after.root {
             return Ok(Changes::new());
         }
-        // Most trees are only read to find out that they contain no links.
+        // The trees that were searched for links. Most of them are the same in both revisions.
         let mut seen = BTreeSet::new();
         let (walked, links) = join(|| self.walk(after), || self.links(inputs, &mut seen));
         let (mut changes, mut links) = (walked?, links?);
@@ -47,39 +48,42 @@ impl Revision {
     /// The differences, without following links.
     fn walk(&self, after: &Revision) -> Result<Changes, FilesError> {
         let mut changes = Changes::new();
-        let mut open = vec![Pair {
-            folder: TreePath::root(),
-            sides: [Some(self.root), Some(after.root)],
+        let mut pending = vec![DifferingFolder {
+            path: TreePath::root(),
+            trees: [Some(self.root), Some(after.root)],
         }];
         let mut walked = 0;
-        while !open.is_empty() {
-            walked += open.len();
-            check_folders(walked)?;
-            self.prefetch(open.iter().flat_map(|it| it.sides.iter().flatten()))?;
-            let mut deeper = Vec::new();
-            for pair in open {
-                pair.compare([self, after], &mut changes, &mut deeper)?;
+        while !pending.is_empty() {
+            walked += pending.len();
+            check_folder_count(walked)?;
+            self.prefetch(pending.iter().flat_map(|it| it.trees.iter().flatten()))?;
+            let mut subfolders = Vec::new();
+            for folder in pending {
+                folder.compare([self, after], &mut changes, &mut subfolders)?;
             }
-            open = deeper;
+            pending = subfolders;
         }
         Ok(changes)
     }
 
-    /// The differences from this revision to another one, without following links. `None` if a tree of this one no longer exists.
+    /// The differences from this revision to another one, without following links. `None` if a tree of this revision no longer
+    /// exists, or if too many folders differ.
     pub(super) fn changes_to(&self, after: &Revision) -> Option<Changes> {
         let mut changes = Changes::new();
-        let mut open = vec![Pair {
-            folder: TreePath::root(),
-            sides: [Some(self.root), Some(after.root)],
+        let mut pending = vec![DifferingFolder {
+            path: TreePath::root(),
+            trees: [Some(self.root), Some(after.root)],
         }];
         let mut walked = 0;
-        while let Some(pair) = open.pop() {
+        while let Some(folder) = pending.pop() {
             walked += 1;
-            let is_here = pair.sides[0].is_none_or(|it| self.objects.has(&it));
-            if !is_here || walked > FOLDERS_MAX {
+            let exists = folder.trees[0].is_none_or(|it| self.objects.has(&it));
+            if !exists || walked > FOLDERS_MAX {
                 return None;
             }
-            pair.compare([self, after], &mut changes, &mut open).ok()?;
+            folder
+                .compare([self, after], &mut changes, &mut pending)
+                .ok()?;
         }
         Some(changes)
     }
@@ -89,35 +93,35 @@ impl Revision {
         changes_through(self.links(inputs, &mut BTreeSet::new())?, changes)
     }
 
-    /// The links below some folders, with their targets. Targets outside cannot change.
+    /// The symbolic links below some folders, with their targets. Links that lead out of the repository are left out.
     fn links(
         &self,
         folders: &[TreePath],
         seen: &mut BTreeSet<(TreePath, Id)>,
     ) -> Result<Vec<(TreePath, TreePath)>, FilesError> {
         let mut found = Vec::new();
-        let known = folders
+        let existing = folders
             .iter()
             .filter_map(|it| Some((it.clone(), self.plain_folder(it)?)));
-        let mut open: Vec<(TreePath, Id)> = known.collect();
+        let mut pending: Vec<(TreePath, Id)> = existing.collect();
         let mut walked = 0;
-        while !open.is_empty() {
-            walked += open.len();
-            check_folders(walked)?;
-            self.prefetch(open.iter().map(|it| &it.1))?;
-            let mut deeper = Vec::new();
-            for (folder, id) in open {
-                // Most folders are the same on both sides, and most hold files only.
+        while !pending.is_empty() {
+            walked += pending.len();
+            check_folder_count(walked)?;
+            self.prefetch(pending.iter().map(|it| &it.1))?;
+            let mut subfolders = Vec::new();
+            for (folder, id) in pending {
+                // Most folders are the same in both revisions, and most contain only files.
                 if !seen.insert((folder.clone(), id)) || !self.has_more_than_files(&id)? {
                     continue;
                 }
-                for item in self.tree(&id)?.iter() {
-                    let path = folder.child(&item.name);
-                    match item.mode {
+                for entry in self.tree(&id)?.iter() {
+                    let path = folder.child(&entry.name);
+                    match entry.mode {
                         Mode::File | Mode::Submodule | Mode::NotUtf8 => {}
-                        Mode::Folder => deeper.push((path, item.id)),
+                        Mode::Folder => subfolders.push((path, entry.id)),
                         Mode::Link => {
-                            let target = self.object(&item.id)?;
+                            let target = self.object(&entry.id)?;
                             let target = str::from_utf8(&target).ok();
                             let target = target.and_then(|it| folder.resolve(it));
                             // Links that lead back to a parent folder are not followed.
@@ -127,18 +131,18 @@ impl Revision {
                     }
                 }
             }
-            open = deeper;
+            pending = subfolders;
         }
         Ok(found)
     }
 
-    /// A folder, if no link leads to it.
+    /// The tree of a folder, if no part of its path is a link.
     fn plain_folder(&self, path: &TreePath) -> Option<Id> {
         let mut id = self.root;
         for part in path.parts() {
-            let items = self.tree(&id).ok()?;
-            let item = items.iter().find(|it| *it.name == *part)?;
-            id = Some(item).filter(|it| it.mode == Mode::Folder)?.id;
+            let entries = self.tree(&id).ok()?;
+            let entry = entries.iter().find(|it| *it.name == *part)?;
+            id = Some(entry).filter(|it| it.mode == Mode::Folder)?.id;
         }
         Some(id)
     }
@@ -155,24 +159,25 @@ impl Revision {
     }
 }
 
-/// Links that lead to each other are looked through so often, which is how far they are followed.
-const ROUNDS_MAX: usize = 40;
+/// The maximum number of passes over all links. Each pass follows a chain of links one link further.
+const PASSES_MAX: usize = 40;
 
-/// A few links that lead to each other show each change by more paths than memory has room for.
-const SEEN_MAX: usize = 200_000;
+/// The maximum number of paths that links add. A few links that lead to each other can create more paths than fit into memory.
+const LINKED_PATHS_MAX: usize = 200_000;
 
+/// Adds the paths under which the changes are visible through links. Errors: too many paths.
 fn changes_through(
     links: Vec<(TreePath, TreePath)>,
     changes: &mut Changes,
 ) -> Result<(), FilesError> {
-    let most = changes.len() + SEEN_MAX;
-    for _ in 0..ROUNDS_MAX {
+    let limit = changes.len() + LINKED_PATHS_MAX;
+    for _ in 0..PASSES_MAX {
         let before = changes.len();
         for (link, target) in &links {
             changes.see_through(link, target);
-            if changes.len() > most {
+            if changes.len() > limit {
                 return Err(FilesError::Other(format!(
-                    "the changes are visible under more than {SEEN_MAX} paths through `{link}` and other links: remove some of the links"
+                    "the changes are visible under more than {LINKED_PATHS_MAX} paths through `{link}` and other links: remove some of the links"
                 )));
             }
         }
@@ -183,59 +188,61 @@ fn changes_through(
     Ok(())
 }
 
-impl Pair {
-    /// The entries that differ between the sides, or all entries if that is unknown.
-    fn differing(&self, revisions: [&Revision; 2]) -> Result<[Arc<[Item]>; 2], FilesError> {
-        if let [Some(old), Some(new)] = &self.sides
+impl DifferingFolder {
+    /// The entries that differ between the two trees; all entries if only a complete comparison can tell.
+    fn differing(&self, revisions: [&Revision; 2]) -> Result<[Arc<[TreeEntry]>; 2], FilesError> {
+        if let [Some(old), Some(new)] = &self.trees
             && !old.digest().is_empty()
             && old.digest().len() == new.digest().len()
         {
             let (before, after) = (revisions[0].object(old)?, revisions[1].object(new)?);
-            let found = tree_object::differing([&before, &after], old.digest().len());
-            if let Some(found) = found {
-                return Ok(found.map(Arc::from));
+            let entries = tree_object::differing([&before, &after], old.digest().len());
+            if let Some(entries) = entries {
+                return Ok(entries.map(Arc::from));
             }
         }
-        let all = |at: usize| match &self.sides[at] {
+        let all = |at: usize| match &self.trees[at] {
             Some(id) => revisions[at].tree(id),
             None => Ok(Arc::from([])),
         };
         Ok([all(0)?, all(1)?])
     }
 
+    /// Adds the differences of this folder to `changes`, and its differing subfolders to `subfolders`.
     fn compare(
         &self,
         revisions: [&Revision; 2],
         changes: &mut Changes,
-        deeper: &mut Vec<Pair>,
+        subfolders: &mut Vec<DifferingFolder>,
     ) -> Result<(), FilesError> {
-        // Names that are not valid UTF-8 may look the same: they count by their order.
-        let mut names: BTreeMap<(Box<str>, usize), [Option<Item>; 2]> = BTreeMap::new();
-        for (at, items) in self.differing(revisions)?.iter().enumerate() {
-            let mut last: Option<&str> = None;
-            let mut alike = 0;
-            for item in items.iter() {
-                alike = match last {
-                    Some(last) if *last == *item.name => alike + 1,
+        // Names that are not valid UTF-8 may be equal after the lossy conversion, so equal names are numbered.
+        let mut names: BTreeMap<(Box<str>, usize), [Option<TreeEntry>; 2]> = BTreeMap::new();
+        for (side, entries) in self.differing(revisions)?.iter().enumerate() {
+            let mut previous: Option<&str> = None;
+            let mut number = 0;
+            for entry in entries.iter() {
+                number = match previous {
+                    Some(previous) if *previous == *entry.name => number + 1,
                     _ => 0,
                 };
-                last = Some(&item.name);
-                let both = names.entry((item.name.clone(), alike)).or_default();
-                both[at] = Some(item.clone());
+                previous = Some(&entry.name);
+                let both = names.entry((entry.name.clone(), number)).or_default();
+                both[side] = Some(entry.clone());
             }
         }
         for ((name, _), [old, new]) in names {
             if old == new {
                 continue;
             }
-            let path = self.folder.child(&name);
-            let folder = |it: &Option<Item>| {
+            let path = self.path.child(&name);
+            let tree = |it: &Option<TreeEntry>| {
                 let folder = it.as_ref().filter(|it| it.mode == Mode::Folder);
                 folder.map(|it| it.id)
             };
-            let is_file = |it: &Option<Item>| it.as_ref().is_some_and(|it| it.mode != Mode::Folder);
-            let mut items = [&old, &new].into_iter().flatten();
-            if items.any(|it| it.mode == Mode::Submodule) {
+            let is_file =
+                |it: &Option<TreeEntry>| it.as_ref().is_some_and(|it| it.mode != Mode::Folder);
+            let mut entries = [&old, &new].into_iter().flatten();
+            if entries.any(|it| it.mode == Mode::Submodule) {
                 changes.change_all(&path);
             }
             match (is_file(&old), is_file(&new)) {
@@ -243,15 +250,12 @@ impl Pair {
                 (true, false) | (false, true) => changes.appear(&path, |_| true),
                 (false, false) => {}
             }
-            let sides = [folder(&old), folder(&new)];
-            if sides.iter().any(Option::is_none) && sides.iter().any(Option::is_some) {
+            let trees = [tree(&old), tree(&new)];
+            if trees.iter().any(Option::is_none) && trees.iter().any(Option::is_some) {
                 changes.appear(&path, |_| true);
             }
-            if sides.iter().any(Option::is_some) {
-                deeper.push(Pair {
-                    folder: path,
-                    sides,
-                });
+            if trees.iter().any(Option::is_some) {
+                subfolders.push(DifferingFolder { path, trees });
             }
         }
         Ok(())

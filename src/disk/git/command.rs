@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::disk::error::DiskError;
 
-/// Features that no command of ours needs.
+/// Turns off features that can run other programs and that pleach does not need.
 const SETTINGS: [&str; 4] = [
     "safe.bareRepository=explicit",
     "core.fsmonitor=false",
@@ -18,29 +18,29 @@ const SETTINGS: [&str; 4] = [
     "core.pager=cat",
 ];
 
-/// Git's exit status where the answer to a question is no.
+/// Git's exit status for a negative answer to a query.
 const STATUS_NO: i32 = 1;
 
-/// A git command in a folder, which runs nothing but git.
+/// A git command in a folder, which runs no other programs.
 pub(super) fn command(folder: &Path) -> Command {
     with_settings(folder, &SETTINGS)
 }
 
-/// The same, for the command that fetches what a kustomization names: it may reach servers, by these protocols alone.
+/// A git command that may connect to servers, only with the given protocols (separated by `:`).
 pub(super) fn command_to_fetch(folder: &Path, protocols: &str) -> Command {
     let mut command = command(folder);
     command.env("GIT_ALLOW_PROTOCOL", protocols);
     command
 }
 
-/// The same, with the configured hooks folder: for the command that queries its path, which runs no hooks.
+/// A git command that knows the configured hooks folder. Only for commands that run no hooks.
 pub(super) fn command_with_hooks(folder: &Path) -> Command {
     let settings = SETTINGS.into_iter();
     let settings = settings.filter(|it| !it.starts_with("core.hooksPath"));
     with_settings(folder, &settings.collect::<Vec<_>>())
 }
 
-/// The same, for a command that may read files of the work tree: none of the configured filters is run on them.
+/// A git command that may read files of the work tree. All configured filters are turned off, because they are programs.
 pub(super) fn command_on_files(folder: &Path) -> Result<Command, DiskError> {
     let mut list = command(folder);
     list.args(["config", "-z", "--name-only", "--get-regexp", r"^filter\."]);
@@ -71,33 +71,33 @@ fn with_settings(folder: &Path, settings: &[&str]) -> Command {
     command
 }
 
-/// The output of a command. Any exit status except 0 is a failure.
+/// The standard output of a command. Any exit status except 0 is an error.
 pub(super) fn output(folder: &Path, command: &mut Command) -> Result<Vec<u8>, DiskError> {
     let output = command.output();
-    finished(folder, output.map_err(not_started)?)
+    stdout_of(folder, output.map_err(start_error)?)
 }
 
-/// The outcome of a command that was run to its end.
-pub(super) fn finished(folder: &Path, output: Output) -> Result<Vec<u8>, DiskError> {
+/// The standard output of a command that has exited. Any exit status except 0 is an error.
+pub(super) fn stdout_of(folder: &Path, output: Output) -> Result<Vec<u8>, DiskError> {
     match output.status.success() {
         true => Ok(output.stdout),
-        false => Err(failure(folder, &String::from_utf8_lossy(&output.stderr))),
+        false => Err(git_error(folder, &String::from_utf8_lossy(&output.stderr))),
     }
 }
 
-/// The answer to a query, without the line ending; `None` if the answer is negative. If git fails, this is an error.
+/// The answer to a query, without the line ending; `None` if the answer is negative. Errors: git failed.
 pub(super) fn answer(folder: &Path, command: &mut Command) -> Result<Option<String>, DiskError> {
-    let output = command.output().map_err(not_started)?;
+    let output = command.output().map_err(start_error)?;
     if output.status.code() == Some(STATUS_NO) && output.stderr.is_empty() {
         return Ok(None);
     }
-    let printed = finished(folder, output)?;
-    let printed = String::from_utf8_lossy(&printed);
-    Ok(Some(printed.trim_end_matches(['\r', '\n']).to_string()))
+    let stdout = stdout_of(folder, output)?;
+    let answer = String::from_utf8_lossy(&stdout);
+    Ok(Some(answer.trim_end_matches(['\r', '\n']).to_string()))
 }
 
 /// Runs a command with `input`, and returns its output.
-pub(super) fn with_input(
+pub(super) fn output_with_input(
     folder: &Path,
     command: &mut Command,
     input: &[u8],
@@ -106,43 +106,43 @@ pub(super) fn with_input(
     let mut child = command
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(not_started)?;
+        .map_err(start_error)?;
     let stdin = child.stdin.take();
     // Git may print while it still reads, so the two must not wait for each other.
     let output = std::thread::scope(|scope| {
-        // A git that stops reading says why on standard error.
+        // If git stops reading, standard error has the reason.
         scope.spawn(move || stdin.map(|mut it| it.write_all(input)));
         child.wait_with_output()
     });
-    finished(folder, output.map_err(not_started)?)
+    stdout_of(folder, output.map_err(start_error)?)
 }
 
-pub(super) fn not_started(error: io::Error) -> DiskError {
-    let failed = DiskError::when("run", Path::new("git"))(error);
-    failed.help("install Git, or add its folder to the PATH")
+/// The error for a git that could not be started.
+pub(super) fn start_error(error: io::Error) -> DiskError {
+    let fault = DiskError::when("run", Path::new("git"))(error);
+    fault.help("install Git, or add its folder to the PATH")
 }
 
-/// Git's message, with help for common ones.
-pub(super) fn failure(folder: &Path, words: &str) -> DiskError {
-    let mut lines = words
-        .lines()
-        .map(str::trim)
-        .filter(|it| !it.is_empty())
-        .map(|it| {
-            it.trim_start_matches("fatal: ")
-                .trim_start_matches("error: ")
-        });
-    let first = lines.next().unwrap_or("git failed without a message");
-    let failed = DiskError::when("read the Git repository of", folder);
-    let failed = failed(io::Error::other(first.to_string()));
-    match help(folder, words) {
-        Some(help) => failed.help(help),
-        None => failed,
+/// The error for git's output on standard error, with help for common messages.
+pub(super) fn git_error(folder: &Path, stderr: &str) -> DiskError {
+    let error = DiskError::when("read the Git repository of", folder);
+    let error = error(io::Error::other(first_message(stderr).to_string()));
+    match help(folder, stderr) {
+        Some(help) => error.help(help),
+        None => error,
     }
 }
 
-fn help(folder: &Path, words: &str) -> Option<String> {
-    let has = |part: &str| words.contains(part);
+/// The first line of git's output on standard error, without the prefix.
+pub(super) fn first_message(stderr: &str) -> &str {
+    let mut lines = stderr.lines().map(str::trim).filter(|it| !it.is_empty());
+    let line = lines.next().unwrap_or("git failed without a message");
+    line.trim_start_matches("fatal: ")
+        .trim_start_matches("error: ")
+}
+
+fn help(folder: &Path, stderr: &str) -> Option<String> {
+    let has = |part: &str| stderr.contains(part);
     let folder = folder.display();
     if has("dubious ownership") {
         return Some(format!(

@@ -1,7 +1,7 @@
 //! The first failure of git in a run.
 //!
-//! The core reads revisions through `Files`, where an unreadable file is only one of many errors of an input, and sometimes treated
-//! as missing. A check must not pass for this reason.
+//! The core reads revisions through `Files`, which may report an unreadable file as an error of the input, or treat it as missing.
+//! A check must not pass for this reason.
 
 use std::io;
 use std::path::Path;
@@ -14,22 +14,22 @@ use crate::disk::error::DiskError;
 pub(super) struct Failures(Mutex<Option<(String, Option<String>)>>);
 
 impl Failures {
-    pub(super) fn note(&self, error: &DiskError) {
+    /// Records a failure, unless there was one before.
+    pub(super) fn record(&self, error: &DiskError) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let words = || (error.source.to_string(), error.help.clone());
-        first.get_or_insert_with(words);
+        first.get_or_insert_with(|| (error.source.to_string(), error.help.clone()));
     }
 
-    /// An error where anything failed.
-    pub(super) fn first(&self, root: &Path) -> Result<(), DiskError> {
+    /// Returns the first failure as an error.
+    pub(super) fn check(&self, root: &Path) -> Result<(), DiskError> {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((words, help)) = &*first else {
+        let Some((message, help)) = &*first else {
             return Ok(());
         };
-        let failed = DiskError::when("read the Git repository of", root);
+        let error = DiskError::when("read the Git repository of", root);
         Err(DiskError {
             help: help.clone(),
-            ..failed(io::Error::other(words.clone()))
+            ..error(io::Error::other(message.clone()))
         })
     }
 }

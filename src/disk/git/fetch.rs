@@ -10,23 +10,23 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::command::{answer, command, command_to_fetch, not_started, output};
+use super::command::{answer, command, command_to_fetch, first_message, output, start_error};
 use crate::disk::error::DiskError;
 
-/// The protocols of addresses of kustomize. `ext::` and the like would run programs.
+/// The protocols that kustomize supports. Others, such as `ext::`, would run programs.
 const PROTOCOLS: &str = "file:http:https:ssh";
 
-/// The ref that stores the fetched commit.
-const FETCHED: &str = "refs/pleach/fetched";
+/// The ref that points to the fetched commit.
+const FETCHED_REF: &str = "refs/pleach/fetched";
 
-/// The default timeout of git.
-const TIMEOUT: Duration = Duration::from_secs(120);
+/// The default timeout of a fetch.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The maximum size of packs for one commit.
-const BYTES_MAX: u64 = 1 << 30;
+/// The maximum size of the fetched packs.
+const PACK_BYTES_MAX: u64 = 1 << 30;
 
-/// The interval for checking time and size.
-const TICK: Duration = Duration::from_millis(20);
+/// The interval for checking whether git has exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Fetches a commit into a folder, which becomes a repository without a checkout, and returns its ID. `reference` is a branch, a
 /// tag or a commit; empty for HEAD.
@@ -34,9 +34,9 @@ pub fn fetch(
     folder: &Path,
     address: &str,
     reference: &str,
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
 ) -> Result<String, DiskError> {
-    check(address, reference)?;
+    check_arguments(address, reference)?;
     let init = ["init", "--quiet", "--template="];
     output(folder, command(folder).args(init))?;
     let reference = if reference.is_empty() {
@@ -47,18 +47,23 @@ pub fn fetch(
     let mut fetch = command_to_fetch(folder, PROTOCOLS);
     fetch.args(["fetch", "--quiet", "--depth=1", "--no-tags"]);
     fetch.args(["--no-recurse-submodules", "--no-write-fetch-head", "--"]);
-    fetch.args([address, &format!("+{reference}:{FETCHED}")]);
-    run(&mut fetch, folder, address, patience.unwrap_or(TIMEOUT))?;
-    let commit = format!("{FETCHED}^{{commit}}");
-    let mut ask = command(folder);
-    let found = answer(
+    fetch.args([address, &format!("+{reference}:{FETCHED_REF}")]);
+    run(
+        &mut fetch,
         folder,
-        ask.args(["rev-parse", "--verify", "--quiet", &commit]),
+        address,
+        timeout.unwrap_or(DEFAULT_TIMEOUT),
     )?;
-    found.ok_or_else(|| failed(address, "the reference does not name a commit"))
+    let commit = format!("{FETCHED_REF}^{{commit}}");
+    let mut rev_parse = command(folder);
+    let id = answer(
+        folder,
+        rev_parse.args(["rev-parse", "--verify", "--quiet", &commit]),
+    )?;
+    id.ok_or_else(|| fetch_error(address, "the reference does not name a commit"))
 }
 
-/// The paths and addresses of submodules that a commit's `.gitmodules` names.
+/// The paths and addresses of the submodules in a commit's `.gitmodules`.
 pub fn submodules(folder: &Path, commit: &str) -> Result<Vec<(String, String)>, DiskError> {
     let mut list = command(folder);
     list.args(["config", "--blob", &format!("{commit}:.gitmodules"), "-z"]);
@@ -91,40 +96,44 @@ pub fn submodule_commit(
     let mut list = command(folder);
     list.args(["ls-tree", "-z", "--end-of-options", commit, "--", path]);
     let listed = answer(folder, &mut list)?.unwrap_or_default();
-    let head = listed.split(['\t', '\0']).next().unwrap_or("");
-    let mut words = head.split(' ');
-    Ok(match (words.next(), words.next(), words.next()) {
+    // `<mode> <type> <id>\t<path>\0`
+    let entry = listed.split(['\t', '\0']).next().unwrap_or("");
+    let mut fields = entry.split(' ');
+    Ok(match (fields.next(), fields.next(), fields.next()) {
         (Some("160000"), Some("commit"), Some(id)) => Some(id.to_string()),
         _ => None,
     })
 }
 
 /// Rejects values that git would not treat as a plain address and reference.
-fn check(address: &str, reference: &str) -> Result<(), DiskError> {
+fn check_arguments(address: &str, reference: &str) -> Result<(), DiskError> {
     let is_plain = |it: char| !it.is_control() && !it.is_whitespace();
     if address.starts_with('-') || !address.chars().all(is_plain) || address.contains("::") {
-        return Err(failed(address, "it is not the address of a repository"));
+        return Err(fetch_error(
+            address,
+            "it is not the address of a repository",
+        ));
     }
-    let is_reference = |it: char| is_plain(it) && !"~^:?*[\\".contains(it);
-    let is_name = reference.chars().all(is_reference)
+    let is_allowed = |it: char| is_plain(it) && !"~^:?*[\\".contains(it);
+    let is_valid = reference.chars().all(is_allowed)
         && !reference.starts_with(['-', '+'])
         && !reference.contains("..")
         && !reference.contains("@{");
-    match is_name {
+    match is_valid {
         true => Ok(()),
-        false => Err(failed(
+        false => Err(fetch_error(
             address,
             "the reference is not a valid branch, tag or commit",
         )),
     }
 }
 
-fn failed(address: &str, words: &str) -> DiskError {
-    let shown: String = address.chars().filter(|it| !it.is_control()).collect();
-    DiskError::when("fetch", Path::new(&shown))(io::Error::other(words.to_string()))
+fn fetch_error(address: &str, message: &str) -> DiskError {
+    let printable: String = address.chars().filter(|it| !it.is_control()).collect();
+    DiskError::when("fetch", Path::new(&printable))(io::Error::other(message.to_string()))
 }
 
-/// Runs a fetch, or terminates it.
+/// Runs a fetch. Terminates git if it takes too long or fetches too much.
 fn run(
     fetch: &mut Command,
     folder: &Path,
@@ -132,67 +141,63 @@ fn run(
     timeout: Duration,
 ) -> Result<(), DiskError> {
     fetch.stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = fetch.spawn().map_err(not_started)?;
+    let mut child = fetch.spawn().map_err(start_error)?;
     let stderr = child.stderr.take();
     let reader = std::thread::spawn(move || {
-        let mut words = Vec::new();
+        let mut bytes = Vec::new();
         // Longer output is not a message for people.
-        let _ = stderr.map(|it| it.take(1 << 16).read_to_end(&mut words));
-        String::from_utf8_lossy(&words).into_owned()
+        let _ = stderr.map(|it| it.take(1 << 16).read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
     });
-    let ended = wait(&mut child, folder, timeout);
-    if let Err(words) = ended {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(failed(address, &words));
-    }
-    let words = reader.join().unwrap_or_default();
-    match ended {
-        Ok(true) => Ok(()),
-        _ => Err(refused(address, &words)),
+    let is_success = match wait(&mut child, folder, timeout) {
+        Ok(is_success) => is_success,
+        Err(reason) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(fetch_error(address, &reason));
+        }
+    };
+    let stderr = reader.join().unwrap_or_default();
+    match is_success {
+        true => Ok(()),
+        false => Err(git_fetch_error(address, &stderr)),
     }
 }
 
-/// Whether a process succeeded. Errors: why it must be terminated.
-fn wait(child: &mut Child, folder: &Path, patience: Duration) -> Result<bool, String> {
-    let until = Instant::now() + patience;
-    let mut ticks = 0_usize;
+/// Waits until a process exits, and returns whether it succeeded. Errors: why it must be terminated.
+fn wait(child: &mut Child, folder: &Path, timeout: Duration) -> Result<bool, String> {
+    let deadline = Instant::now() + timeout;
+    let mut polls = 0_usize;
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status.success()),
             Ok(None) => {}
             Err(error) => return Err(error.to_string()),
         }
-        if Instant::now() >= until {
-            return Err(format!("timed out after {} s", patience.as_secs()));
+        if Instant::now() >= deadline {
+            return Err(format!("timed out after {} s", timeout.as_secs()));
         }
-        ticks += 1;
-        if ticks.is_multiple_of(10) && packs(folder) > BYTES_MAX {
-            return Err(format!("it is larger than {} MiB", BYTES_MAX >> 20));
+        polls += 1;
+        if polls.is_multiple_of(10) && pack_bytes(folder) > PACK_BYTES_MAX {
+            return Err(format!("it is larger than {} MiB", PACK_BYTES_MAX >> 20));
         }
-        std::thread::sleep(TICK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// The number of bytes fetched so far.
-fn packs(folder: &Path) -> u64 {
+/// The size of the packs that were fetched so far.
+fn pack_bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder.join(".git/objects/pack"));
     let files = entries.into_iter().flatten().flatten();
     let sizes = files.filter_map(|it| it.metadata().ok());
     sizes.map(|it| it.len()).sum()
 }
 
-/// Git's message, with help.
-fn refused(address: &str, words: &str) -> DiskError {
-    let has = |part: &str| words.contains(part);
-    let mut lines = words.lines().map(str::trim).filter(|it| !it.is_empty());
-    let line = lines.next().unwrap_or("git failed without a message");
-    let line = line
-        .trim_start_matches("fatal: ")
-        .trim_start_matches("error: ");
-    let failed = failed(address, line);
+/// The error for git's output on standard error, with help.
+fn git_fetch_error(address: &str, stderr: &str) -> DiskError {
+    let has = |part: &str| stderr.contains(part);
     let help = if has("couldn't find remote ref") || has("unadvertised object") {
-        "name a branch, a tag, or a whole commit id of the repository"
+        "name a branch, a tag, or a full commit ID of the repository"
     } else if has("could not read Username")
         || has("Authentication failed")
         || has("terminal prompts")
@@ -205,5 +210,5 @@ fn refused(address: &str, words: &str) -> DiskError {
     } else {
         "check the address and the network; test it with `git ls-remote ADDRESS`"
     };
-    failed.help(help)
+    fetch_error(address, first_message(stderr)).help(help)
 }

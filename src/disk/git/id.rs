@@ -1,10 +1,11 @@
-//! Object IDs.
+//! IDs of Git objects.
 
 use std::fmt;
 
 use crate::yaml::hex;
 
-/// The ID of an object: the digest of its content. Trees of the index, which are not stored as objects, have artificial IDs.
+/// The ID of an object: the digest of its content. Trees that are built from the index are not stored as objects; they have
+/// artificial IDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
     length: u8,
@@ -12,7 +13,7 @@ pub(super) struct Id {
 }
 
 impl Id {
-    /// A digest: SHA-1's 20 bytes or SHA-256's 32.
+    /// The ID with a digest: 20 bytes for SHA-1, or 32 for SHA-256. `None` for other lengths.
     pub(super) fn new(digest: &[u8]) -> Option<Id> {
         let mut bytes = [0; 32];
         bytes.get_mut(..digest.len())?.copy_from_slice(digest);
@@ -20,7 +21,8 @@ impl Id {
         matches!(length, 20 | 32).then_some(Id { length, bytes })
     }
 
-    pub(super) fn read(digits: &str) -> Option<Id> {
+    /// Parses hexadecimal digits.
+    pub(super) fn parse(digits: &str) -> Option<Id> {
         let digit = |it: u8| char::from(it).to_digit(16);
         let pairs = digits.as_bytes().chunks(2).map(|it| match it {
             [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),

@@ -5,14 +5,14 @@ use std::process::Stdio;
 use std::sync::PoisonError;
 
 use super::Repository;
-use super::command::{command, finished, not_started, output};
+use super::command::{command, output, start_error, stdout_of};
 use super::id::Id;
 use super::revision::Revision;
-use super::tree_object::{Item, Mode};
+use super::tree_object::{Mode, TreeEntry};
 use crate::disk::error::DiskError;
 use crate::tree::{FilesError, TreePath};
 
-/// The entry of an index at a path, if it differs from HEAD: none, or an object.
+/// Entries of the index that differ from HEAD, by path. `None` for a path that is removed or unmerged.
 type Entries = BTreeMap<TreePath, Option<(Mode, Id)>>;
 
 /// The index, with the commit that it is based on.
@@ -32,19 +32,20 @@ impl Repository {
         // Both git processes run at the same time.
         // `diff-index` reads the index in whatever form it has (split, sparse, with extensions), and prints only what differs.
         let arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames"];
-        let mut list = command(&self.root);
+        let mut diff_index = command(&self.root);
         // Changes inside a submodule cannot be committed here, and detecting them would start git in each submodule.
-        list.args(arguments)
+        diff_index
+            .args(arguments)
             .args(["--ignore-submodules=dirty", "HEAD", "--"]);
-        list.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let listed = list.spawn().map_err(not_started)?;
+        diff_index.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = diff_index.spawn().map_err(start_error)?;
         let head = self.revision("HEAD");
-        let listed = listed.wait_with_output().map_err(not_started)?;
+        let output = child.wait_with_output().map_err(start_error)?;
         let mut unmerged = BTreeSet::new();
         let (head, entries) = match head? {
             Some(head) => {
-                let listed = finished(&self.root, listed)?;
-                (head, changed(&listed, &mut unmerged))
+                let stdout = stdout_of(&self.root, output)?;
+                (head, parse_diff_index(&stdout, &mut unmerged))
             }
             // Before the first commit, git has nothing to compare the index with.
             None => {
@@ -53,10 +54,10 @@ impl Repository {
                 let mut trees = head.trees.lock().unwrap_or_else(PoisonError::into_inner);
                 trees.insert(root, Vec::new().into());
                 drop(trees);
-                (head, self.all()?)
+                (head, self.all_entries()?)
             }
         };
-        let index = head.with(&entries);
+        let index = head.with_entries(&entries);
         let index = index.map_err(|it| {
             DiskError::when("read the index of", &self.root)(std::io::Error::other(it.to_string()))
         })?;
@@ -68,124 +69,136 @@ impl Repository {
     }
 
     /// All entries of the index.
-    fn all(&self) -> Result<Entries, DiskError> {
-        let mut list = command(&self.root);
-        let listed = output(&self.root, list.args(["ls-files", "--stage", "-z"]))?;
+    fn all_entries(&self) -> Result<Entries, DiskError> {
+        let mut ls_files = command(&self.root);
+        let listed = output(&self.root, ls_files.args(["ls-files", "--stage", "-z"]))?;
         let text = String::from_utf8_lossy(&listed);
         // `<mode> <id> <stage>\t<path>`
         let entries = text.split('\0').filter_map(|it| {
-            let (words, path) = it.split_once('\t')?;
-            let mut words = words.split(' ');
-            let mode = Mode::read(words.next()?);
-            let id = Id::read(words.next()?)?;
-            Some((TreePath::new(path)?, Some((of_path(mode, path), id))))
+            let (fields, path) = it.split_once('\t')?;
+            let mut fields = fields.split(' ');
+            let mode = Mode::parse(fields.next()?);
+            let id = Id::parse(fields.next()?)?;
+            Some((TreePath::new(path)?, Some((mode_at(mode, path), id))))
         });
         Ok(entries.collect())
     }
 }
 
-/// Reads repetitions of `:<mode> <mode> <id> <id> <status>\0<path>\0`.
-fn changed(listed: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
-    let text = String::from_utf8_lossy(listed);
-    let mut fields = text.split('\0');
+/// Parses repetitions of `:<mode> <mode> <id> <id> <status>\0<path>\0`.
+fn parse_diff_index(stdout: &[u8], unmerged: &mut BTreeSet<TreePath>) -> Entries {
+    let text = String::from_utf8_lossy(stdout);
+    let mut parts = text.split('\0');
     let mut entries = Entries::new();
-    while let (Some(words), Some(path)) = (fields.next(), fields.next()) {
-        let words: Vec<&str> = words.split(' ').collect();
-        let (Some(path), [_, mode, _, id, status]) = (TreePath::new(path), &*words) else {
+    while let (Some(fields), Some(path)) = (parts.next(), parts.next()) {
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let (Some(path), [_, mode, _, id, status]) = (TreePath::new(path), &*fields) else {
             continue;
         };
-        // A conflict has no entry of stage 0, only those of the merged sides.
+        // An unmerged path has no entry of stage 0, only one for each side of the merge.
         if status.starts_with('U') {
             unmerged.insert(path.clone());
         }
-        let is_there = !status.starts_with(['D', 'U']);
-        let mode = of_path(Mode::read(mode), path.as_str());
-        let item = Id::read(id).map(|it| (mode, it));
-        entries.insert(path, item.filter(|_| is_there));
+        let exists = !status.starts_with(['D', 'U']);
+        let mode = mode_at(Mode::parse(mode), path.as_str());
+        let entry = Id::parse(id).map(|it| (mode, it));
+        entries.insert(path, entry.filter(|_| exists));
     }
     entries
 }
 
-/// The mode of an entry whose path was read lossily. With U+FFFD in it, a path was most likely not valid UTF-8; one that
-/// really has the character is refused as well.
-fn of_path(mode: Mode, path: &str) -> Mode {
+/// The mode of an entry whose path was converted to UTF-8 lossily. A path with U+FFFD was most likely not valid UTF-8; a path that
+/// really contains this character is refused as well.
+fn mode_at(mode: Mode, path: &str) -> Mode {
     match path.contains(char::REPLACEMENT_CHARACTER) {
         true => Mode::NotUtf8,
         false => mode,
     }
 }
 
+/// The changed entries of each folder; `None` for a removed entry.
+type ChangedFolders<'a> = BTreeMap<TreePath, Vec<(&'a str, Option<TreeEntry>)>>;
+
+/// The names of the direct subfolders of a folder that contain changes at any depth.
+fn changed_subfolders(folder: &TreePath, changed: &ChangedFolders<'_>) -> Vec<String> {
+    // Paths below a folder sort after its name and a byte, so they are one range of the sorted map.
+    let start = match folder.as_str() {
+        "" => folder.clone(),
+        _ => folder.child("\0"),
+    };
+    let below = changed.range(start..).map(|it| it.0.below(folder));
+    let below = below.take_while(Option::is_some).flatten();
+    let mut names: Vec<String> = below
+        .filter_map(|it| it.parts().next().map(str::to_string))
+        .collect();
+    names.dedup();
+    names
+}
+
 impl Revision {
     /// The revision with some files added, replaced or removed.
-    fn with(&self, entries: &Entries) -> Result<Revision, FilesError> {
+    fn with_entries(&self, entries: &Entries) -> Result<Revision, FilesError> {
         if entries.is_empty() {
             return Ok(Revision::new(self.objects.clone(), self.root));
         }
         let index = Revision::new(self.objects.clone(), Id::synthetic(1));
-        let mut changed: BTreeMap<TreePath, Vec<(&str, Option<Item>)>> = BTreeMap::new();
+        let mut changed = ChangedFolders::new();
         for (path, entry) in entries {
-            let item = entry.as_ref().map(|(mode, id)| Item {
+            let entry = entry.as_ref().map(|(mode, id)| TreeEntry {
                 name: path.name().into(),
                 mode: *mode,
                 id: *id,
             });
             let folder = path.parent().unwrap_or_else(TreePath::root);
-            changed.entry(folder).or_default().push((path.name(), item));
+            changed
+                .entry(folder)
+                .or_default()
+                .push((path.name(), entry));
         }
-        index.graft(self, &TreePath::root(), Some(&self.root), &changed)?;
+        index.rebuild_tree(self, &TreePath::root(), Some(&self.root), &changed)?;
         Ok(index)
     }
 
-    /// Rebuilds the tree of a folder with its changed entries and subfolders.
-    fn graft(
+    /// Adds the tree of a folder, with its changed entries and subfolders, to this revision. `id` is its tree in `base`, if any.
+    /// Returns the entry of the folder in its parent; `None` if the folder is empty.
+    fn rebuild_tree(
         &self,
-        below: &Revision,
+        base: &Revision,
         folder: &TreePath,
         id: Option<&Id>,
-        changed: &BTreeMap<TreePath, Vec<(&str, Option<Item>)>>,
-    ) -> Result<Option<Item>, FilesError> {
-        let old = id.map(|it| below.tree(it)).transpose()?;
-        let mut items: BTreeMap<Box<str>, Item> = BTreeMap::new();
-        for item in old.iter().flat_map(|it| it.iter()) {
-            items.insert(item.name.clone(), item.clone());
+        changed: &ChangedFolders<'_>,
+    ) -> Result<Option<TreeEntry>, FilesError> {
+        let old = id.map(|it| base.tree(it)).transpose()?;
+        let mut entries: BTreeMap<Box<str>, TreeEntry> = BTreeMap::new();
+        for entry in old.iter().flat_map(|it| it.iter()) {
+            entries.insert(entry.name.clone(), entry.clone());
         }
-        for (name, item) in changed.get(folder).into_iter().flatten() {
-            match item {
-                Some(item) => drop(items.insert((*name).into(), item.clone())),
-                None => drop(items.remove(*name)),
+        for (name, entry) in changed.get(folder).into_iter().flatten() {
+            match entry {
+                Some(entry) => drop(entries.insert((*name).into(), entry.clone())),
+                None => drop(entries.remove(*name)),
             }
         }
-        // Paths below a folder sort after its name and a byte, so they are one range of the sorted map.
-        let start = match folder.as_str() {
-            "" => folder.clone(),
-            _ => folder.child("\0"),
-        };
-        let deeper = changed.range(start..).map(|it| it.0.below(folder));
-        let deeper = deeper.take_while(Option::is_some).flatten();
-        let mut names: Vec<String> = deeper
-            .filter_map(|it| it.parts().next().map(str::to_string))
-            .collect();
-        names.dedup();
-        for name in names {
-            let item = items.get(&*name).filter(|it| it.mode == Mode::Folder);
-            let id = item.map(|it| it.id);
-            match self.graft(below, &folder.child(&name), id.as_ref(), changed)? {
-                Some(item) => drop(items.insert(name.into(), item)),
-                None if id.is_some() => drop(items.remove(&*name)),
+        for name in changed_subfolders(folder, changed) {
+            let entry = entries.get(&*name).filter(|it| it.mode == Mode::Folder);
+            let id = entry.map(|it| it.id);
+            match self.rebuild_tree(base, &folder.child(&name), id.as_ref(), changed)? {
+                Some(entry) => drop(entries.insert(name.into(), entry)),
+                None if id.is_some() => drop(entries.remove(&*name)),
                 None => {}
             }
         }
-        let items: Vec<Item> = items.into_values().collect();
+        let entries: Vec<TreeEntry> = entries.into_values().collect();
         // A commit has no empty trees: a folder is removed with its last file.
-        let is_empty = items.is_empty();
+        let is_empty = entries.is_empty();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         // These trees are not stored as objects: Git writes trees when it commits, and this tree is only read.
         let id = match folder.as_str() {
             "" => self.root,
             _ => Id::synthetic(trees.len() + 2),
         };
-        trees.insert(id, items.into());
-        Ok((!is_empty).then(|| Item {
+        trees.insert(id, entries.into());
+        Ok((!is_empty).then(|| TreeEntry {
             name: folder.name().into(),
             mode: Mode::Folder,
             id,

@@ -7,6 +7,7 @@
 //! revisions have in common are read once.
 
 mod changes;
+mod chunked_file;
 mod command;
 mod failures;
 mod fetch;
@@ -16,7 +17,6 @@ mod inflate;
 mod objects;
 mod owner;
 mod pack;
-mod parts_file;
 mod revision;
 mod stage;
 mod store;
@@ -25,7 +25,7 @@ mod tree_object;
 pub use fetch::{fetch, submodule_commit, submodules};
 pub use index::Index;
 pub use revision::Revision;
-pub use stage::Staged;
+pub use stage::StagedFile;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -50,7 +50,7 @@ pub struct Repository {
 impl Repository {
     /// The repository of a folder.
     pub fn find(folder: &Path) -> Result<Repository, DiskError> {
-        let root = match top(folder) {
+        let root = match work_tree_root(folder) {
             Some(root) => root,
             None => git(folder, &["rev-parse", "--show-toplevel"])?.into(),
         };
@@ -67,10 +67,10 @@ impl Repository {
         &self.root
     }
 
-    /// The first failure of git while it read files of revisions, which then counted as missing. Callers must check it before they
-    /// use results of reads.
+    /// An error if git has failed to read files of revisions, which then counted as missing. Callers must check it before they use
+    /// results of reads.
     pub fn failure(&self) -> Result<(), DiskError> {
-        self.failures.first(&self.root)
+        self.failures.check(&self.root)
     }
 
     /// The merge base of two revisions, if there is one.
@@ -85,8 +85,11 @@ impl Repository {
 
     /// The folder of the hooks, which `core.hooksPath` may set.
     pub fn hooks(&self) -> Result<PathBuf, DiskError> {
-        let mut ask = command_with_hooks(&self.root);
-        let folder = output(&self.root, ask.args(["rev-parse", "--git-path", "hooks"]))?;
+        let mut rev_parse = command_with_hooks(&self.root);
+        let folder = output(
+            &self.root,
+            rev_parse.args(["rev-parse", "--git-path", "hooks"]),
+        )?;
         let folder = String::from_utf8_lossy(&folder);
         Ok(self.root.join(folder.trim_end_matches(['\r', '\n'])))
     }
@@ -102,18 +105,19 @@ impl Repository {
         .map(drop)
     }
 
-    /// The differences between a revision and the work tree, without ignored files. A file that was only touched may be included.
+    /// The differences between a revision and the work tree, without ignored files. A file with the same content may be included if
+    /// its modification time has changed.
     pub fn work_tree_changes(&self, revision: &str) -> Result<Changes, DiskError> {
         let tracked = || {
-            let mut list = command_on_files(&self.root)?;
-            list.args(["diff-index", "--name-status", "-z", "--no-renames"]);
-            list.args([
+            let mut diff_index = command_on_files(&self.root)?;
+            diff_index.args(["diff-index", "--name-status", "-z", "--no-renames"]);
+            diff_index.args([
                 "--no-ext-diff",
                 "--no-textconv",
                 "--ignore-submodules=dirty",
             ]);
             let arguments = ["--end-of-options", revision, "--"];
-            output(&self.root, list.args(arguments)).map(text)
+            output(&self.root, diff_index.args(arguments)).map(to_text)
         };
         let untracked = ["ls-files", "--others", "--exclude-standard", "-z"];
         let (tracked, untracked) = join(tracked, || git(&self.root, &untracked));
@@ -123,7 +127,7 @@ impl Repository {
         while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
             match (TreePath::new(path), status) {
                 (None, _) => {}
-                // For a submodule, only another checked-out commit is reported.
+                // A submodule: git only reports it if another commit is checked out.
                 (Some(path), "M") if self.root.join(path.as_str()).is_dir() => {
                     changes.change_all(&path);
                 }
@@ -142,7 +146,7 @@ impl Repository {
     pub(super) fn ignored(&self) -> Result<BTreeSet<TreePath>, DiskError> {
         let arguments = ["--others", "--ignored", "--exclude-standard", "--directory"];
         let paths = git(&self.root, &[&["ls-files", "-z"], &arguments[..]].concat());
-        let paths = paths.inspect_err(|it| self.failures.note(it))?;
+        let paths = paths.inspect_err(|it| self.failures.record(it))?;
         Ok(paths.split('\0').filter_map(TreePath::new).collect())
     }
 
@@ -156,7 +160,8 @@ impl Repository {
         Ok(tree.map(|it| Revision::new(objects, it)))
     }
 
-    /// An error if a name can be resolved, but its objects are missing or damaged. An object ID can always be resolved.
+    /// An error if a name can be resolved, but its objects are missing or damaged. Git resolves every full object ID, even if there
+    /// is no such object: this is not an error.
     fn check_objects(&self, name: &str) -> Result<(), DiskError> {
         let verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", name];
         let Some(id) = self.query(&verify)? else {
@@ -166,7 +171,6 @@ impl Repository {
                 .and_then(|it| name.get(..it))
                 .map_or(Ok(()), |it| self.check_objects(it));
         };
-        // Git does not accept shorter abbreviations of object IDs.
         if name.len() >= ABBREVIATION_MIN && id.starts_with(&name.to_ascii_lowercase()) {
             return Ok(());
         }
@@ -180,25 +184,26 @@ impl Repository {
     }
 }
 
+/// The minimum length of an abbreviated object ID in Git.
 const ABBREVIATION_MIN: usize = 4;
 
-/// The nearest parent folder with a valid `.git`. Git would find the same folder, but needs a process.
-fn top(folder: &Path) -> Option<PathBuf> {
+/// The nearest folder, from this one upwards, that has a `.git`. Git would find the same folder, but needs a process.
+fn work_tree_root(folder: &Path) -> Option<PathBuf> {
     let folder = fs::canonicalize(folder).ok()?;
-    let mut above = folder.ancestors();
-    let found = above.find(|it| {
+    let mut ancestors = folder.ancestors();
+    let root = ancestors.find(|it| {
         let git = it.join(".git");
         git.is_file() || git.join("HEAD").exists()
     });
-    found.map(Path::to_path_buf)
+    root.map(Path::to_path_buf)
 }
 
 /// The output of a git command, without the line ending.
 fn git(folder: &Path, arguments: &[&str]) -> Result<String, DiskError> {
-    output(folder, command(folder).args(arguments)).map(text)
+    output(folder, command(folder).args(arguments)).map(to_text)
 }
 
-fn text(printed: Vec<u8>) -> String {
-    let text = String::from_utf8_lossy(&printed);
+fn to_text(stdout: Vec<u8>) -> String {
+    let text = String::from_utf8_lossy(&stdout);
     text.trim_end_matches(['\r', '\n']).to_string()
 }

@@ -1,4 +1,4 @@
-//! The objects of a repository, each looked up once: in its folder, or else by a running `git cat-file --batch`.
+//! The objects of a repository, each read once: from its folder, or otherwise by a running `git cat-file --batch`.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::command::{command, failure, not_started};
+use super::command::{command, git_error, start_error};
 use super::failures::Failures;
 use super::id::Id;
 use super::store::Store;
@@ -16,21 +16,22 @@ use crate::disk::error::DiskError;
 use crate::disk::{FILE_BYTES_MAX, too_large};
 use crate::yaml::parallel::map;
 
-/// The number of requests that fit into a pipe while its reader is still busy with the answers.
+/// The maximum number of requests that are written before the responses are read. They must fit into the pipe's buffer.
 const REQUESTS_MAX: usize = 256;
 
-/// From this number of lookups on, all processors share them.
+/// The minimum number of lookups that are distributed to all processors.
 const PARALLEL_LOOKUPS_MIN: usize = 32;
 
 /// The objects of a repository.
 pub(super) struct Objects {
     root: PathBuf,
     store: Option<Store>,
-    known: Mutex<BTreeMap<Id, Arc<[u8]>>>,
-    /// The layouts of trees in which names were looked up; `None` for a tree that must be read completely.
+    /// The contents of the objects read so far.
+    cache: Mutex<BTreeMap<Id, Arc<[u8]>>>,
+    /// The layouts of trees in which names were looked up; `None` for a tree whose entries must all be parsed.
     layouts: Mutex<BTreeMap<Id, Option<Arc<Layout>>>>,
     /// Started on first use.
-    git: Mutex<Option<Batch>>,
+    batch: Mutex<Option<Batch>>,
     failures: Arc<Failures>,
 }
 
@@ -40,9 +41,9 @@ impl Objects {
             failures,
             root: root.to_path_buf(),
             store: Store::open(root),
-            known: Mutex::default(),
+            cache: Mutex::default(),
             layouts: Mutex::default(),
-            git: Mutex::default(),
+            batch: Mutex::default(),
         }
     }
 
@@ -54,28 +55,26 @@ impl Objects {
         if let Some(id) = self.store.as_ref().and_then(|it| it.tree(name)) {
             return Ok(Some(id));
         }
-        let answers = self.request(&[format!("{name}^{{tree}}")])?;
-        Ok(answers.into_iter().flatten().next().map(|(id, bytes)| {
-            self.keep(id, bytes);
+        let responses = self.request(&[format!("{name}^{{tree}}")])?;
+        Ok(responses.into_iter().flatten().next().map(|(id, bytes)| {
+            self.store_in_cache(id, bytes);
             id
         }))
     }
 
+    /// The content of an object. Errors: it is missing, or git failed.
     pub(super) fn read(&self, id: &Id) -> Result<Arc<[u8]>, DiskError> {
         self.prefetch(std::slice::from_ref(id))?;
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(id).cloned();
-        known.ok_or_else(|| {
-            let words = format!("the object {id} is missing");
-            self.failed(failure(&self.root, &words))
-        })
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = cache.get(id).cloned();
+        bytes.ok_or_else(|| self.damage_error(&format!("the object {id} is missing")))
     }
 
-    /// The layout of a tree with these bytes.
+    /// The layout of a tree. `bytes` is its content.
     pub(super) fn layout(&self, id: &Id, bytes: &[u8]) -> Option<Arc<Layout>> {
         let layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = layouts.get(id) {
-            return known.clone();
+        if let Some(layout) = layouts.get(id) {
+            return layout.clone();
         }
         drop(layouts);
         let layout = Layout::parse(bytes, id.digest().len()).map(Arc::new);
@@ -84,18 +83,18 @@ impl Objects {
         layout
     }
 
-    /// Records a failure: callers treat what cannot be read as missing.
-    pub(super) fn failed(&self, error: DiskError) -> DiskError {
-        self.failures.note(&error);
+    /// Records a failure, because callers may treat an unreadable object as missing.
+    fn record(&self, error: DiskError) -> DiskError {
+        self.failures.record(&error);
         error
     }
 
-    /// A failure that git would not detect, or that would crash it.
-    pub(super) fn damaged(&self, words: &str) -> DiskError {
-        self.failed(failure(&self.root, words))
+    /// The recorded error for damage that git itself does not report.
+    pub(super) fn damage_error(&self, message: &str) -> DiskError {
+        self.record(git_error(&self.root, message))
     }
 
-    /// Reads many objects at once, so that git (if it is needed) and this program only wait for each other once.
+    /// Reads many objects into the cache. If git is needed, it gets all requests at once, so there is only one wait for it.
     pub(super) fn prefetch(&self, ids: &[Id]) -> Result<(), DiskError> {
         let found = map(PARALLEL_LOOKUPS_MIN, ids, |it| self.has(it));
         let missing: Vec<&Id> = ids
@@ -107,73 +106,76 @@ impl Objects {
         for ids in missing.chunks(REQUESTS_MAX) {
             let names: Vec<String> = ids.iter().map(|it| it.to_string()).collect();
             for (id, bytes) in self.request(&names)?.into_iter().flatten() {
-                self.keep(id, bytes);
+                self.store_in_cache(id, bytes);
             }
         }
         Ok(())
     }
 
-    /// Whether an object is in the repository's folder.
+    /// Whether an object can be read without git. If so, it is in the cache afterwards.
     pub(super) fn has(&self, id: &Id) -> bool {
-        self.is_known(id) || self.find(id)
+        self.is_cached(id) || self.load(id)
     }
 
-    fn is_known(&self, id: &Id) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.contains_key(id)
+    fn is_cached(&self, id: &Id) -> bool {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.contains_key(id)
     }
 
-    /// Looks up an object in the repository's folder.
-    fn find(&self, id: &Id) -> bool {
-        let found = self.store.as_ref().and_then(|it| it.object(id));
-        let is_found = found.is_some();
-        found.into_iter().for_each(|it| self.keep(*id, it.bytes));
+    /// Reads an object from the repository's folder into the cache. Returns whether it was found.
+    fn load(&self, id: &Id) -> bool {
+        let object = self.store.as_ref().and_then(|it| it.object(id));
+        let is_found = object.is_some();
+        object
+            .into_iter()
+            .for_each(|it| self.store_in_cache(*id, it.bytes));
         is_found
     }
 
-    fn keep(&self, id: Id, bytes: Arc<[u8]>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(id, bytes);
+    fn store_in_cache(&self, id: Id, bytes: Arc<[u8]>) {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.insert(id, bytes);
     }
 
-    /// Requests objects from git. The result for each name is an object, or nothing.
-    fn request(&self, names: &[String]) -> Result<Vec<Answer>, DiskError> {
-        // Git does not detect such a cycle, and runs until its stack overflows.
-        if let Some(words) = self.store.as_ref().and_then(Store::damage) {
-            return Err(self.damaged(words));
+    /// Requests objects from git, and returns a response for each name.
+    fn request(&self, names: &[String]) -> Result<Vec<Response>, DiskError> {
+        // Git does not detect cycles of deltas: it would run until its stack overflows.
+        if let Some(message) = self.store.as_ref().and_then(Store::damage) {
+            return Err(self.damage_error(message));
         }
-        let mut git = self.git.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = match &mut *git {
+        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = match &mut *batch {
             Some(batch) => batch,
             none => {
                 let started = Batch::start(&self.root);
-                none.insert(started.map_err(|it| self.failed(not_started(it)))?)
+                none.insert(started.map_err(|it| self.record(start_error(it)))?)
             }
         };
-        batch.answers(names).map_err(|it| {
-            let words = batch.words();
-            self.failed(match words.trim() {
-                "" => failure(&self.root, &it.to_string()),
-                words => failure(&self.root, words),
+        batch.request(names).map_err(|it| {
+            let stderr = batch.stop();
+            self.record(match stderr.trim() {
+                "" => git_error(&self.root, &it.to_string()),
+                stderr => git_error(&self.root, stderr),
             })
         })
     }
 }
 
-/// An object with its ID, or nothing.
-type Answer = Option<(Id, Arc<[u8]>)>;
+/// An object with its ID; `None` if it is missing.
+type Response = Option<(Id, Arc<[u8]>)>;
 
+/// A running `git cat-file --batch`.
 struct Batch {
     child: Child,
-    /// `None` when git is to exit.
-    questions: Option<io::BufWriter<ChildStdin>>,
-    answers: BufReader<ChildStdout>,
+    /// Dropped to make git exit.
+    stdin: Option<io::BufWriter<ChildStdin>>,
+    stdout: BufReader<ChildStdout>,
     /// Reads standard error, so that git never blocks on it; returns its beginning.
-    words: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
 }
 
-/// The maximum length of git's message.
-const WORDS_MAX: u64 = 1 << 16;
+/// The maximum number of bytes of standard error that are kept for a message.
+const STDERR_BYTES_MAX: u64 = 1 << 16;
 
 impl Batch {
     fn start(root: &Path) -> io::Result<Batch> {
@@ -182,73 +184,73 @@ impl Batch {
         batch.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = batch.stderr(Stdio::piped()).spawn()?;
         let missing = || io::Error::other("git has no input or output");
-        let questions = child.stdin.take().ok_or_else(missing)?;
-        let answers = child.stdout.take().ok_or_else(missing)?;
-        let words = child.stderr.take().map(|mut it| {
+        let stdin = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().map(|mut it| {
             thread::spawn(move || {
-                let mut words = Vec::new();
-                let _ = it.by_ref().take(WORDS_MAX).read_to_end(&mut words);
+                let mut bytes = Vec::new();
+                let _ = it.by_ref().take(STDERR_BYTES_MAX).read_to_end(&mut bytes);
                 let _ = io::copy(&mut it, &mut io::sink());
-                String::from_utf8_lossy(&words).into_owned()
+                String::from_utf8_lossy(&bytes).into_owned()
             })
         });
         Ok(Batch {
             child,
-            questions: Some(io::BufWriter::new(questions)),
-            answers: BufReader::new(answers),
-            words,
+            stdin: Some(io::BufWriter::new(stdin)),
+            stdout: BufReader::new(stdout),
+            stderr,
         })
     }
 
-    fn answers(&mut self, names: &[String]) -> io::Result<Vec<Answer>> {
-        let ended = || io::Error::other("git has exited");
-        let questions = self.questions.as_mut().ok_or_else(ended)?;
-        // All are written before the first answer is read, which is why their number is limited: git stops reading when its output is full.
+    /// Requests at most [`REQUESTS_MAX`] objects. Git stops reading when its output buffer is full, so more requests could block.
+    fn request(&mut self, names: &[String]) -> io::Result<Vec<Response>> {
+        let has_exited = || io::Error::other("git has exited");
+        let stdin = self.stdin.as_mut().ok_or_else(has_exited)?;
         for name in names {
-            questions.write_all(name.as_bytes())?;
-            questions.write_all(b"\n")?;
+            stdin.write_all(name.as_bytes())?;
+            stdin.write_all(b"\n")?;
         }
-        questions.flush()?;
-        names.iter().map(|_| self.answer()).collect()
+        stdin.flush()?;
+        names.iter().map(|_| self.response()).collect()
     }
 
-    /// `<id> <type> <size>`, the bytes and a line end; or `<name> missing`.
-    fn answer(&mut self) -> io::Result<Answer> {
-        let mut head = String::new();
-        if self.answers.read_line(&mut head)? == 0 {
+    /// Reads `<id> <type> <size>`, the bytes and a line break; or `<name> missing`.
+    fn response(&mut self) -> io::Result<Response> {
+        let mut header = String::new();
+        if self.stdout.read_line(&mut header)? == 0 {
             return Err(io::Error::other("git exited without an answer"));
         }
-        // From the end: the name of a revision that is missing may contain spaces.
-        let mut words = head.trim_end().rsplit(' ');
-        let size: Option<u64> = words.next().and_then(|it| it.parse().ok());
-        let (Some(size), Some(id)) = (size, words.nth(1)) else {
+        // From the end, because the name of a missing revision may contain spaces.
+        let mut fields = header.trim_end().rsplit(' ');
+        let size: Option<u64> = fields.next().and_then(|it| it.parse().ok());
+        let (Some(size), Some(id)) = (size, fields.nth(1)) else {
             return Ok(None);
         };
         if size > FILE_BYTES_MAX {
-            // The rest of the answer would be read as the next answer.
+            // The rest of this response would be read as the next response.
             let _ = self.child.kill();
             return Err(io::Error::other(too_large().to_string()));
         }
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-        self.answers.read_exact(&mut bytes)?;
-        // The line ending belongs to the protocol, not to the object.
-        self.answers.read_exact(&mut [0])?;
-        Ok(Id::read(id).map(|it| (it, bytes.into())))
+        self.stdout.read_exact(&mut bytes)?;
+        // The line break belongs to the protocol, not to the object.
+        self.stdout.read_exact(&mut [0])?;
+        Ok(Id::parse(id).map(|it| (it, bytes.into())))
     }
 
-    /// Ends git, and returns its message.
-    fn words(&mut self) -> String {
-        self.questions = None;
+    /// Terminates git, and returns its standard error.
+    fn stop(&mut self) -> String {
+        self.stdin = None;
         let _ = self.child.kill();
-        let words = self.words.take().map(JoinHandle::join);
-        words.and_then(Result::ok).unwrap_or_default()
+        let stderr = self.stderr.take().map(JoinHandle::join);
+        stderr.and_then(Result::ok).unwrap_or_default()
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
         // Git exits at the end of its input.
-        self.questions = None;
+        self.stdin = None;
         let _ = self.child.wait();
     }
 }

@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::Id;
 use super::objects::Objects;
-use super::tree_object::{Item, Mode, items};
+use super::tree_object::{self, Mode, TreeEntry};
 use crate::disk::{FOLDERS_MAX, PATH_BYTES_MAX};
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 /// The maximum length of a chain of links.
 const LINKS_MAX: usize = 40;
 
-/// The files of one revision. Links are followed if they stay inside; submodules are not listed.
+/// The files of one revision. Symbolic links are followed if they stay inside the repository; submodules are not listed.
 pub struct Revision {
     pub(super) objects: Arc<Objects>,
     pub(super) root: Id,
-    /// The real paths of folders, and their trees.
+    /// The folders found so far, by path: their real paths and their trees.
     folders: Mutex<BTreeMap<TreePath, (TreePath, Id)>>,
     unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
     /// The number of listed folders.
     listed_folders: AtomicUsize,
-    /// The trees that were read, and those of the index, which are not stored as objects.
-    pub(super) trees: Mutex<BTreeMap<Id, Arc<[Item]>>>,
+    /// The trees parsed so far, and those built from the index, which are not stored as objects.
+    pub(super) trees: Mutex<BTreeMap<Id, Arc<[TreeEntry]>>>,
 }
 
 impl Revision {
@@ -46,61 +46,62 @@ impl Revision {
         read.map_err(|it| FilesError::Other(it.source.to_string()))
     }
 
-    /// Whether a folder contains a folder or a link, without reading each name.
+    /// Whether a tree contains a folder or a symbolic link. Searches for their modes instead of parsing each entry.
     pub(super) fn has_more_than_files(&self, id: &Id) -> Result<bool, FilesError> {
         let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(items) = trees.get(id) {
-            return Ok(items
+        if let Some(entries) = trees.get(id) {
+            return Ok(entries
                 .iter()
                 .any(|it| !matches!(it.mode, Mode::File | Mode::Submodule)));
         }
         drop(trees);
         let bytes = self.object(id)?;
-        let marks = [&b"40000 "[..], b"120000 "];
-        Ok(marks
+        let modes = [&b"40000 "[..], b"120000 "];
+        Ok(modes
             .iter()
             .any(|it| memchr::memmem::find(&bytes, it).is_some()))
     }
 
-    /// The entries of a folder, sorted by name. Links are not followed.
-    pub(super) fn tree(&self, id: &Id) -> Result<Arc<[Item]>, FilesError> {
-        let known = |trees: &BTreeMap<Id, Arc<[Item]>>| trees.get(id).cloned();
-        if let Some(items) = known(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(items);
+    /// The entries of a tree, sorted by name. Links are not followed.
+    pub(super) fn tree(&self, id: &Id) -> Result<Arc<[TreeEntry]>, FilesError> {
+        let cached = |trees: &BTreeMap<Id, Arc<[TreeEntry]>>| trees.get(id).cloned();
+        if let Some(entries) = cached(&self.trees.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(entries);
         }
-        let items = items(&self.object(id)?, id.digest().len()).ok_or_else(|| {
-            let words = format!("the tree {id} is corrupt: it contains an invalid file name");
-            FilesError::Other(self.objects.damaged(&words).source.to_string())
+        let entries = tree_object::parse(&self.object(id)?, id.digest().len());
+        let entries = entries.ok_or_else(|| {
+            let message = format!("the tree {id} is corrupt: it contains an invalid file name");
+            FilesError::Other(self.objects.damage_error(&message).source.to_string())
         })?;
-        let items: Arc<[Item]> = items.into();
+        let entries: Arc<[TreeEntry]> = entries.into();
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        trees.insert(*id, items.clone());
-        Ok(items)
+        trees.insert(*id, entries.clone());
+        Ok(entries)
     }
 
-    /// A name in a folder.
-    fn item(&self, id: &Id, name: &str) -> Result<Option<Item>, FilesError> {
-        let in_known = |items: &[Item]| {
-            let item = items.get(items.partition_point(|it| *it.name < *name));
-            item.filter(|it| *it.name == *name).cloned()
+    /// The entry with a name in a tree.
+    fn tree_entry(&self, id: &Id, name: &str) -> Result<Option<TreeEntry>, FilesError> {
+        let find = |entries: &[TreeEntry]| {
+            let entry = entries.get(entries.partition_point(|it| *it.name < *name));
+            entry.filter(|it| *it.name == *name).cloned()
         };
         let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(items) = trees.get(id) {
-            return Ok(in_known(items));
+        if let Some(entries) = trees.get(id) {
+            return Ok(find(entries));
         }
         drop(trees);
         let bytes = self.object(id)?;
         let layout = self.objects.layout(id, &bytes);
         match layout.and_then(|it| it.find(&bytes, name)) {
-            Some(item) => Ok(item),
-            None => Ok(in_known(&self.tree(id)?)),
+            Some(entry) => Ok(entry),
+            None => Ok(find(&self.tree(id)?)),
         }
     }
 
-    /// The real path of a folder, and its tree.
+    /// The real path of a folder, and its tree. `links` is the number of links followed so far.
     fn folder(&self, path: &TreePath, links: usize) -> Result<(TreePath, Id), FilesError> {
-        let known = |folders: &BTreeMap<TreePath, (TreePath, Id)>| folders.get(path).cloned();
-        if let Some(found) = known(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
+        let cached = |folders: &BTreeMap<TreePath, (TreePath, Id)>| folders.get(path).cloned();
+        if let Some(found) = cached(&self.folders.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
         match self.find(path, links)? {
@@ -113,7 +114,7 @@ impl Revision {
         }
     }
 
-    /// The entry at a path, with links followed, and its real path.
+    /// The kind, the real path and the object of the entry at a path. `links` is the number of links followed so far.
     fn find(&self, path: &TreePath, links: usize) -> Result<(EntryKind, TreePath, Id), FilesError> {
         if path.as_str().len() > PATH_BYTES_MAX {
             let message = format!("a link leads to a path of more than {PATH_BYTES_MAX} bytes");
@@ -127,15 +128,16 @@ impl Revision {
             folder => folder?,
         };
         let name = path.name();
-        let item = self.item(&id, name)?.ok_or(FilesError::NotFound)?;
-        match item.mode {
-            Mode::File => Ok((EntryKind::File, parent.child(name), item.id)),
-            Mode::Folder => Ok((EntryKind::Folder, parent.child(name), item.id)),
+        let entry = self.tree_entry(&id, name)?;
+        let entry = entry.ok_or(FilesError::NotFound)?;
+        match entry.mode {
+            Mode::File => Ok((EntryKind::File, parent.child(name), entry.id)),
+            Mode::Folder => Ok((EntryKind::Folder, parent.child(name), entry.id)),
             Mode::Submodule => Err(FilesError::NotFound),
             Mode::NotUtf8 => Err(FilesError::Other("its name is not valid UTF-8".to_string())),
             Mode::Link if links == LINKS_MAX => Err(FilesError::BrokenLink),
             Mode::Link => {
-                let target = self.object(&item.id)?;
+                let target = self.object(&entry.id)?;
                 let target = str::from_utf8(&target)
                     .ok()
                     .and_then(|it| parent.resolve(it));
@@ -153,34 +155,34 @@ impl Revision {
         unlisted.insert(path, why);
     }
 
-    /// The entry of a name in a folder. `None` if the name is not valid UTF-8, and for a link that leads back to a parent folder,
-    /// so that a walk always ends.
-    fn listed(&self, folder: &TreePath, item: &Item) -> Option<Entry> {
-        let kind = match item.mode {
+    /// The listed form of a tree entry. `None` for a submodule, for a name that is not valid UTF-8, and for a link that leads back
+    /// to a parent folder, which would make a walk endless.
+    fn listed_entry(&self, folder: &TreePath, entry: &TreeEntry) -> Option<Entry> {
+        let kind = match entry.mode {
             Mode::File => EntryKind::File,
             Mode::Folder => EntryKind::Folder,
             Mode::Submodule => return None,
             Mode::NotUtf8 => {
-                self.record_unlisted(folder.child(&item.name), Unlisted::NotUtf8);
+                self.record_unlisted(folder.child(&entry.name), Unlisted::NotUtf8);
                 return None;
             }
-            Mode::Link => match self.find(&folder.child(&item.name), 0) {
+            Mode::Link => match self.find(&folder.child(&entry.name), 0) {
                 Ok((EntryKind::Folder, real, _)) => {
-                    let mut on_the_way =
+                    let mut ancestors =
                         std::iter::successors(Some(folder.clone()), TreePath::parent);
-                    if on_the_way.any(|it| self.folder(&it, 0).is_ok_and(|it| it.0 == real)) {
-                        self.record_unlisted(folder.child(&item.name), Unlisted::Cycle);
+                    if ancestors.any(|it| self.folder(&it, 0).is_ok_and(|it| it.0 == real)) {
+                        self.record_unlisted(folder.child(&entry.name), Unlisted::Cycle);
                         return None;
                     }
                     EntryKind::Folder
                 }
-                // No caller skips a folder that it cannot list, as it may skip a file.
+                // Listed as a folder, because callers may skip a file, but report a folder that they cannot list.
                 Err(_) => EntryKind::Folder,
                 Ok((EntryKind::File, ..)) => EntryKind::File,
             },
         };
         Some(Entry {
-            name: item.name.clone(),
+            name: entry.name.clone(),
             kind,
         })
     }
@@ -206,10 +208,10 @@ impl Files for Revision {
             let message = format!("more than {FOLDERS_MAX} folders are listed in the revision");
             return Err(FilesError::Other(message));
         }
-        let items = self.tree(&self.folder(folder, 0)?.1)?;
-        let mut entries: Vec<Entry> = items
+        let tree = self.tree(&self.folder(folder, 0)?.1)?;
+        let mut entries: Vec<Entry> = tree
             .iter()
-            .filter_map(|it| self.listed(folder, it))
+            .filter_map(|it| self.listed_entry(folder, it))
             .collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
@@ -232,7 +234,7 @@ impl Files for Revision {
 
     fn since(&self, folder: &TreePath, id: &str) -> Option<Changes> {
         let (real, now) = self.folder(folder, 0).ok()?;
-        let before = Id::read(id).filter(|_| real == *folder)?;
+        let before = Id::parse(id).filter(|_| real == *folder)?;
         Revision::new(self.objects.clone(), before)
             .changes_to(&Revision::new(self.objects.clone(), now))
     }

@@ -1,7 +1,7 @@
 //! The objects in a repository's folder: loose files and packs.
 //!
-//! The ID of an object is the digest of its content, so the result is the same as Git's. Everything else is left to Git:
-//! alternates, other formats, replaced objects, revision expressions.
+//! The ID of an object is the digest of its content, so the result is the same as Git's. Everything else is left to git:
+//! alternates, other formats, replaced objects, and most revision expressions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ const REDIRECTING_VARIABLES: [&str; 4] = [
     "GIT_REPLACE_REF_BASE",
 ];
 
-/// The maximum length of a chain of symbolic refs.
-const STEPS_MAX: usize = 5;
+/// The maximum length of a chain of symbolic refs, or of tags of tags.
+const CHAIN_MAX: usize = 5;
 
 /// The folder `.git` of a repository.
 pub(super) struct Store {
@@ -36,11 +36,11 @@ impl Store {
     /// `None` for a repository that only Git can read.
     pub(super) fn open(root: &Path) -> Option<Store> {
         let folder = root.join(".git");
-        let is_elsewhere = |it: &&str| std::env::var_os(it).is_some();
+        let is_set = |it: &&str| std::env::var_os(it).is_some();
         let config = fs::read(folder.join("config")).ok()?.to_ascii_lowercase();
         let is_plain = memmem::find(&config, b"extensions").is_none()
             && memmem::find(&config, b"include").is_none();
-        if !is_plain || REDIRECTING_VARIABLES.iter().any(is_elsewhere) {
+        if !is_plain || REDIRECTING_VARIABLES.iter().any(is_set) {
             return None;
         }
         let packed_refs = fs::read(folder.join("packed-refs")).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Store {
             .or_else(|| self.loose(id))
     }
 
-    /// A fault of a pack that git must not read.
+    /// Damage of a pack that must not be read by git.
     pub(super) fn damage(&self) -> Option<&'static str> {
         let packs = self.packs.get()?;
         packs.iter().find_map(Pack::damage)
@@ -75,17 +75,17 @@ impl Store {
         indexes.filter_map(|it| Pack::open(&it)).collect()
     }
 
-    /// `<kind> <size>\0` and the bytes.
+    /// Reads a loose object: `<type> <size>\0` and the bytes.
     fn loose(&self, id: &Id) -> Option<Object> {
         let name = id.to_string();
         let (folder, file) = name.split_at_checked(2)?;
         let path = self.folder.join("objects").join(folder).join(file);
-        let text = fs::read(path).ok()?;
-        // Text compresses to about a quarter; a wrong guess only costs another allocation.
-        let all = inflate(&text, || None, text.len().saturating_mul(4))?;
+        let data = fs::read(path).ok()?;
+        // Text is compressed to about a quarter. A wrong estimate only costs another allocation.
+        let all = inflate(&data, || None, data.len().saturating_mul(4))?;
         let end = memchr::memchr(0, &all)?;
-        let (head, bytes) = (str::from_utf8(all.get(..end)?).ok()?, all.get(end + 1..)?);
-        let (kind, size) = head.split_once(' ')?;
+        let (header, bytes) = (str::from_utf8(all.get(..end)?).ok()?, all.get(end + 1..)?);
+        let (kind, size) = header.split_once(' ')?;
         let kind = match kind {
             "commit" => Kind::Commit,
             "tree" => Kind::Tree,
@@ -94,16 +94,16 @@ impl Store {
             _ => return None,
         };
         // A file that was truncated in a crash decompresses without an error up to its end.
-        let is_whole = size.parse() == Ok(bytes.len());
+        let is_complete = size.parse() == Ok(bytes.len());
         let bytes: Arc<[u8]> = bytes.into();
-        is_whole.then_some(Object { kind, bytes })
+        is_complete.then_some(Object { kind, bytes })
     }
 
-    /// The tree of a plain name: a branch, a tag, a commit, or a parent of one.
+    /// The tree of a branch, a tag or a commit, or of one of its ancestors (`~2`, `^`). `None` for all other revision expressions.
     pub(super) fn tree(&self, name: &str) -> Option<Id> {
         let end = name.find(['~', '^']).unwrap_or(name.len());
         let (start, mut steps) = name.split_at(end);
-        let mut id = self.named(start)?;
+        let mut id = self.resolve(start)?;
         while let Some(rest) = steps.strip_prefix(['~', '^']) {
             let end = rest.find(['~', '^']).unwrap_or(rest.len());
             let (count, next) = rest.split_at(end);
@@ -112,7 +112,7 @@ impl Store {
                 (count, true) if count.bytes().all(|it| it.is_ascii_digit()) => {
                     count.parse().ok()?
                 }
-                // A parent other than the first.
+                // `^0`, `^2` and so on.
                 _ => return None,
             };
             for _ in 0..count {
@@ -120,33 +120,34 @@ impl Store {
             }
             steps = next;
         }
-        for _ in 0..STEPS_MAX {
+        for _ in 0..CHAIN_MAX {
             let object = self.object(&id)?;
             id = match object.kind {
                 Kind::Tree => return Some(id),
-                Kind::Commit => field(&object, "tree ")?,
-                Kind::Tag => field(&object, "object ")?,
+                Kind::Commit => first_header(&object, "tree ")?,
+                Kind::Tag => first_header(&object, "object ")?,
                 Kind::Blob => return None,
             };
         }
         None
     }
 
+    /// The first parent of a commit.
     fn parent(&self, id: Id) -> Option<Id> {
-        // In such a repository, the parents in a commit may differ from those that Git uses.
-        let is_cut = ["shallow", "info/grafts"]
+        // In a shallow clone or with grafts, Git may use other parents than those in the commit.
+        let is_rewritten = ["shallow", "info/grafts"]
             .iter()
             .any(|it| self.folder.join(it).exists());
         let commit = self
             .object(&id)
-            .filter(|it| it.kind == Kind::Commit && !is_cut)?;
-        let head = commit.bytes.split(|it| *it == b'\n').nth(1)?;
-        Id::read(str::from_utf8(head).ok()?.strip_prefix("parent ")?)
+            .filter(|it| it.kind == Kind::Commit && !is_rewritten)?;
+        let header = commit.bytes.split(|it| *it == b'\n').nth(1)?;
+        Id::parse(str::from_utf8(header).ok()?.strip_prefix("parent ")?)
     }
 
-    /// The object of a name that is an object ID or an unambiguous ref.
-    fn named(&self, name: &str) -> Option<Id> {
-        if let Some(id) = Id::read(name) {
+    /// The object that an ID or an unambiguous name of a ref refers to.
+    fn resolve(&self, name: &str) -> Option<Id> {
+        if let Some(id) = Id::parse(name) {
             return Some(id);
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
@@ -167,13 +168,13 @@ impl Store {
     /// The object of a ref, by its full name. A name that only looks like a ref is left to Git.
     fn read_ref(&self, name: &str) -> Option<Id> {
         let mut name = name.to_string();
-        for _ in 0..STEPS_MAX {
+        for _ in 0..CHAIN_MAX {
             let Ok(text) = fs::read_to_string(self.folder.join(&name)) else {
                 return self.packed_ref(&name);
             };
             match text.strip_prefix("ref: ") {
                 Some(next) => name = next.trim_end().to_string(),
-                None => return Id::read(text.trim_end()),
+                None => return Id::parse(text.trim_end()),
             }
         }
         None
@@ -185,12 +186,12 @@ impl Store {
         let end = memmem::find(&self.packed_refs, line.as_bytes())?;
         let before = self.packed_refs.get(..end)?;
         let start = memchr::memrchr(b'\n', before).map_or(0, |it| it + 1);
-        Id::read(str::from_utf8(before.get(start..)?).ok()?)
+        Id::parse(str::from_utf8(before.get(start..)?).ok()?)
     }
 }
 
-/// The first line of a commit or a tag.
-fn field(object: &Object, name: &str) -> Option<Id> {
+/// The ID in the first line of a commit or a tag.
+fn first_header(object: &Object, name: &str) -> Option<Id> {
     let line = object.bytes.split(|it| *it == b'\n').next()?;
-    Id::read(str::from_utf8(line).ok()?.strip_prefix(name)?)
+    Id::parse(str::from_utf8(line).ok()?.strip_prefix(name)?)
 }

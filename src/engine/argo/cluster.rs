@@ -87,7 +87,7 @@ impl Cluster<'_> {
         for objects in steps.into_iter().filter(|it| !it.is_empty()) {
             let text = Node::string(wave.to_string());
             let conditions = overlaid.deliveries.iter().flat_map(Delivery::conditions);
-            let text = self.workspace.made_of(text, conditions);
+            let text = self.workspace.composed_of(text, conditions);
             let objects = objects.into_iter();
             applications.extend(
                 objects.map(|it| with_name_and_wave(it, overlaid.environment, text.clone())),

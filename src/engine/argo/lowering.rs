@@ -247,7 +247,7 @@ fn helm(intent: &Intent<'_>, workspace: &WorkspaceConfig) -> Mapping {
         None => {}
         Some(values) if has_null(values) => {
             let text = Node::string(emit_canonical(values));
-            helm.insert("values", workspace.made_of(text, [values]));
+            helm.insert("values", workspace.composed_of(text, [values]));
         }
         Some(values) => drop(helm.insert("valuesObject", values.clone())),
     }

@@ -145,7 +145,7 @@ impl KindFolder<'_> {
 
     /// Whether these texts contain the beginning of the name of one of its templates.
     fn may_be_included_by(&self, texts: &Texts) -> bool {
-        texts.say(&format!("{}/", self.path.name()))
+        texts.any_contains(&format!("{}/", self.path.name()))
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use minijinja::machinery::{Token, ast, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-use super::super::guard::{each_expression, each_part, start};
+use super::super::guard::{Insertion, each_expression, each_part, insert, start};
 use ast::{BinOpKind, Expr, Stmt};
 
 pub(super) const PREFIX: &str = "pleach_trace_";
@@ -20,31 +20,24 @@ pub(super) const PREFIX: &str = "pleach_trace_";
 pub(in super::super) struct Tag {
     /// The name of the text.
     pub(super) template: String,
-    /// Its bytes in the text as it was added.
+    /// Its bytes in the original text.
     pub(super) range: Range<usize>,
     /// The conditions and loops around it, the outermost first.
     pub(super) within: Vec<usize>,
     /// Variables of the template that its expression uses.
-    pub(super) uses: Vec<Use>,
+    pub(super) uses: Vec<VariableUse>,
     /// The names that it sets.
     pub(super) sets: Vec<String>,
-    /// Whether a map or list in it only matters by whether it is empty.
+    /// Whether its expression only tests whether maps and lists are empty.
     pub(super) is_truth: bool,
 }
 
 /// A variable in an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Use {
+pub(super) struct VariableUse {
     pub(super) name: String,
     /// Whether the whole value is used and not only a field.
     pub(super) is_whole: bool,
-}
-
-struct Insertion {
-    at: usize,
-    /// At one position, ends come before beginnings, and tags come last.
-    order: u8,
-    text: String,
 }
 
 struct Instrument<'a> {
@@ -56,7 +49,7 @@ struct Instrument<'a> {
     insertions: Vec<Insertion>,
 }
 
-/// The text with filters; `None` if its expressions cannot be separated. Tags are added to `tags`.
+/// The text with filters; `None` if an expression cannot be instrumented. New tags are added to `tags`.
 pub(super) fn instrument(
     name: &str,
     text: &str,
@@ -78,26 +71,26 @@ pub(super) fn instrument(
     };
     instrument.statement(&tree, &[]);
     let traced = instrument.finish();
-    let again = parse(&traced, "template", syntax.clone());
-    let mut is_whole = again.is_ok();
-    if let Ok(again) = again {
-        each_expression(&again, &mut |it| is_whole &= !is_bare(it));
+    let parsed = parse(&traced, "template", syntax.clone());
+    let mut is_complete = parsed.is_ok();
+    if let Ok(parsed) = parsed {
+        each_expression(&parsed, &mut |it| is_complete &= !is_untraced(it));
     }
-    if !is_whole {
+    if !is_complete {
         tags.truncate(before);
         return None;
     }
     Some(traced)
 }
 
-/// Whether an expression without a trace filter depends on something.
-fn is_bare(expression: &Expr) -> bool {
+/// Whether an expression reads values without a trace filter.
+fn is_untraced(expression: &Expr) -> bool {
     !matches!(expression, Expr::Filter(it) if it.name.starts_with(PREFIX))
         && !matches!(expression, Expr::Const(_) | Expr::Call(_) | Expr::Var(_))
 }
 
 impl Instrument<'_> {
-    fn tag(&mut self, range: Range<usize>, within: &[usize], uses: Vec<Use>) -> usize {
+    fn tag(&mut self, range: Range<usize>, within: &[usize], uses: Vec<VariableUse>) -> usize {
         self.tags.push(Tag {
             template: self.name.to_string(),
             range,
@@ -109,7 +102,8 @@ impl Instrument<'_> {
         self.tags.len() - 1
     }
 
-    /// The span of `not` and of `not in` begins at the keyword before them.
+    /// The beginning of an expression whose span begins at `at`. The span of `not` and `not in` wrongly begins at the keyword
+    /// before them, which is skipped.
     fn begin(&self, at: usize) -> usize {
         let rest = self.text.get(at..).unwrap_or("");
         let keyword = ["if", "in", "elif"].iter().find_map(|it| {
@@ -138,7 +132,7 @@ impl Instrument<'_> {
         tag
     }
 
-    /// Inserts a filter at the beginning of a block; its opening tag ends after `after`.
+    /// Inserts a filter at the beginning of a block, whose opening tag ends after the offset `after`.
     fn open(&mut self, after: usize, value: &str, filter: &str, tag: usize) {
         let next = self.ends.partition_point(|it| *it < after);
         if let Some(at) = self.ends.get(next).copied() {
@@ -152,14 +146,14 @@ impl Instrument<'_> {
     }
 
     fn statement(&mut self, statement: &Stmt, within: &[usize]) {
-        let also = |tag: usize| [within, &[tag]].concat();
+        let with = |tag: usize| [within, &[tag]].concat();
         match statement {
             Stmt::Template(it) => self.all(&it.children, within),
             Stmt::EmitExpr(it) => _ = self.wrap(&it.expr, "out", within),
             Stmt::EmitRaw(it) => self.fixed_text(it.raw, within),
             Stmt::ForLoop(it) => {
                 let tag = self.wrap(&it.iter, "for", within);
-                let mut inner = also(tag);
+                let mut inner = with(tag);
                 let mut end = it.iter.span().end_offset as usize;
                 if let Some(filter) = &it.filter_expr {
                     end = filter.span().end_offset as usize;
@@ -176,8 +170,8 @@ impl Instrument<'_> {
             }
             Stmt::IfCond(it) => {
                 let tag = self.wrap(&it.expr, "if", within);
-                self.all(&it.true_body, &also(tag));
-                self.all(&it.false_body, &also(tag));
+                self.all(&it.true_body, &with(tag));
+                self.all(&it.false_body, &with(tag));
             }
             Stmt::WithBlock(it) => {
                 for (target, value) in &it.assignments {
@@ -194,8 +188,8 @@ impl Instrument<'_> {
                     tag.sets = names;
                 }
                 // Defaults are evaluated at the call of the macro.
-                let last = it.args.iter().chain(&it.defaults);
-                let end = last.map(|it| it.span().end_offset as usize).max();
+                let arguments = it.args.iter().chain(&it.defaults);
+                let end = arguments.map(|it| it.span().end_offset as usize).max();
                 self.open(end.unwrap_or(location), "0", "macro", tag);
                 self.all(&it.body, &[tag]);
             }
@@ -221,9 +215,9 @@ impl Instrument<'_> {
         }
     }
 
-    /// A mark after each run of text in a line.
+    /// Inserts a mark after each run of fixed text in a line.
     fn fixed_text(&mut self, raw: &str, within: &[usize]) {
-        // The parser's texts are parts of the template's.
+        // `raw` is a part of `self.text`, so its address gives its offset.
         let offset = (raw.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
         if self.text.get(offset..offset.saturating_add(raw.len())) != Some(raw)
             || raw.contains("{{")
@@ -234,31 +228,23 @@ impl Instrument<'_> {
         let mut at = offset;
         for line in raw.split_inclusive('\n') {
             let content = line.trim_end().len();
-            let blank = line.len() - line.trim_start().len();
+            let indent = line.len() - line.trim_start().len();
             // A brace followed by that of the mark would be parsed differently; the text before it has the mark of the next line.
             let is_open = line.get(..content).is_some_and(|it| it.ends_with('{'));
             if content > 0 && !is_open {
-                let tag = self.tag(at + blank..at + content, within, Vec::new());
+                let tag = self.tag(at + indent..at + content, within, Vec::new());
                 self.add(at + content, 3, format!("{{{{ 0|{PREFIX}line({tag}) }}}}"));
             }
             at += line.len();
         }
     }
 
-    fn finish(mut self) -> String {
-        self.insertions.sort_by_key(|it| (it.at, it.order));
-        let (mut out, mut done) = (String::with_capacity(self.text.len() * 2), 0);
-        for Insertion { at, text, .. } in self.insertions {
-            out.push_str(self.text.get(done..at).unwrap_or(""));
-            out.push_str(&text);
-            done = at.max(done);
-        }
-        out.push_str(self.text.get(done..).unwrap_or(""));
-        out
+    fn finish(self) -> String {
+        insert(self.text, self.insertions).text
     }
 }
 
-/// The names of a target of `for` or `set`.
+/// The variables that the target of a `for` or `set` defines.
 fn names(target: &Expr) -> Vec<String> {
     match target {
         Expr::Var(it) => vec![it.id.to_string()],
@@ -268,7 +254,7 @@ fn names(target: &Expr) -> Vec<String> {
     }
 }
 
-/// Whether an expression only tests which of some values exist.
+/// Whether an expression only tests whether values exist or are empty.
 fn is_truth(expression: &Expr) -> bool {
     match expression {
         Expr::Var(_) => true,
@@ -284,11 +270,11 @@ fn is_truth(expression: &Expr) -> bool {
     }
 }
 
-/// The variables of an expression.
-fn variables(expression: &Expr, is_parent: bool, found: &mut Vec<Use>) {
+/// Collects the variables of an expression. `is_parent` means that only a field of the expression's value is used.
+fn variables(expression: &Expr, is_parent: bool, found: &mut Vec<VariableUse>) {
     if let Expr::Var(it) = expression {
         let name = it.id.to_string();
-        let used = Use {
+        let used = VariableUse {
             name,
             is_whole: !is_parent,
         };

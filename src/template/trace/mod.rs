@@ -1,14 +1,16 @@
-//! Where each value of a rendered object comes from: the line of the template that printed it, and everything that the line read.
+//! Records where each value of a rendered object comes from: the line of the template that printed it, and all values that the line
+//! read.
 //!
 //! Normal renderings only keep the location of the value that was read last. A traced one records every read, the conditions and
 //! loops around each line, and the inputs of computed names. It takes several times as long, so only `explain` and similar commands
 //! use it.
 //!
-//! Records are carried in spans: the location of a traced scalar is a number in a special source, which later stages copy like all
-//! spans, and [`Trace::step`] resolves the number.
+//! The records are referenced by spans: the location of a traced scalar is the number of a step in a special source. Later phases
+//! copy it like any span, and [`Trace::step`] returns the step.
 
 mod instrument;
 mod record;
+mod traced;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +19,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::diag::{Source, Span};
 use crate::yaml::{Mapping, Node};
 use instrument::Tag;
-mod traced;
+
 pub(super) use record::{Record, register};
 pub(super) use traced::Traced;
 
@@ -27,7 +29,7 @@ pub struct Trace(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// The source of all numbers.
+    /// The special source of all locations of steps.
     source: Arc<Source>,
     tags: Mutex<Vec<Tag>>,
     steps: Mutex<Vec<TraceStep>>,
@@ -56,8 +58,8 @@ pub struct TraceCondition {
 }
 
 impl TraceStep {
-    /// The step of a value that is composed of all scalars of others.
-    pub fn made_of<'n>(sources: impl IntoIterator<Item = &'n Node>) -> TraceStep {
+    /// The step of a value that is composed of all scalars of other nodes.
+    pub fn composed_of<'n>(sources: impl IntoIterator<Item = &'n Node>) -> TraceStep {
         let mut reads = Vec::new();
         sources
             .into_iter()
@@ -81,24 +83,24 @@ impl Default for Trace {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Trace {
     /// The step of a location; `None` if it is a location in a file.
     pub fn step(&self, location: &Span) -> Option<TraceStep> {
-        let is_own = Arc::ptr_eq(&location.source, &self.0.source);
-        let steps = locked(&self.0.steps);
+        let is_step = Arc::ptr_eq(&location.source, &self.0.source);
+        let steps = lock(&self.0.steps);
         steps
             .get(location.start as usize)
-            .filter(|_| is_own)
+            .filter(|_| is_step)
             .cloned()
     }
 
     /// Records a step and returns its location.
     pub fn add(&self, step: TraceStep) -> Span {
-        let mut steps = locked(&self.0.steps);
+        let mut steps = lock(&self.0.steps);
         let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         steps.push(step);
         Span {
@@ -108,14 +110,20 @@ impl Trace {
         }
     }
 
-    /// The node, in which the existence of scalars accepted by `is_meant` depends on values at some locations.
-    pub fn under(&self, node: Node, conditions: &[Span], is_meant: &dyn Fn(&Span) -> bool) -> Node {
+    /// Records that the existence of the scalars of a node depends on the values at some locations. `applies_to` selects the
+    /// scalars by their locations.
+    pub fn with_conditions(
+        &self,
+        node: Node,
+        conditions: &[Span],
+        applies_to: &dyn Fn(&Span) -> bool,
+    ) -> Node {
         let conditions = conditions.iter().map(|it| TraceCondition {
             at: None,
             reads: vec![it.clone()],
         });
         let conditions: Vec<TraceCondition> = conditions.collect();
-        replaced(node, &mut |node| match is_meant(node.span()) {
+        with_locations(node, &mut |node| match applies_to(node.span()) {
             true => self.add(TraceStep {
                 at: None,
                 value: node.has_origin().then(|| node.span().clone()),
@@ -126,30 +134,30 @@ impl Trace {
         })
     }
 
-    /// A template's text as it is compiled.
+    /// The text of a template with the filters that record reads. `None` if it cannot be instrumented.
     pub(super) fn instrument(
         &self,
         name: &str,
         text: &str,
         syntax: &SyntaxConfig,
     ) -> Option<String> {
-        instrument::instrument(name, text, syntax, &mut locked(&self.0.tags))
+        instrument::instrument(name, text, syntax, &mut lock(&self.0.tags))
     }
 
-    /// A tag: the name of its template, and its bytes there.
+    /// The location of a tag: the name of its template, and its bytes there.
     pub(super) fn location_of(&self, tag: usize) -> Option<(String, std::ops::Range<usize>)> {
-        let tags = locked(&self.0.tags);
+        let tags = lock(&self.0.tags);
         let tag = tags.get(tag)?;
         Some((tag.template.clone(), tag.range.clone()))
     }
 
     fn tag(&self, tag: usize) -> Option<Tag> {
-        locked(&self.0.tags).get(tag).cloned()
+        lock(&self.0.tags).get(tag).cloned()
     }
 }
 
-/// The node with the location of each scalar replaced by `location`.
-fn replaced(node: Node, location: &mut dyn FnMut(&Node) -> Span) -> Node {
+/// The node with the location of each scalar replaced by the result of `location`.
+fn with_locations(node: Node, location: &mut dyn FnMut(&Node) -> Span) -> Node {
     let style = node.style();
     if node.is_scalar() {
         let span = location(&node);
@@ -160,13 +168,14 @@ fn replaced(node: Node, location: &mut dyn FnMut(&Node) -> Span) -> Node {
         Some(_) => {
             let mut mapping = Mapping::new();
             for entry in node.into_mapping().unwrap_or_default() {
-                mapping.push(entry.key, replaced(entry.value, location));
+                mapping.push(entry.key, with_locations(entry.value, location));
             }
             Node::mapping(mapping).styled(style).at(at)
         }
         None => {
             let items = node.into_sequence().unwrap_or_default().into_iter();
-            Node::sequence(items.map(|it| replaced(it, location)).collect::<Vec<_>>())
+            let items = items.map(|it| with_locations(it, location));
+            Node::sequence(items.collect::<Vec<_>>())
                 .styled(style)
                 .at(at)
         }

@@ -13,17 +13,18 @@ use crate::yaml::{Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN, Vi
 
 /// A value that was read.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Seen {
+pub(in super::super) enum ReadNode {
     Scalar(Node),
     /// A map or list. If it is only used to access fields, only these count as read.
     Collection(Node),
 }
 
-/// A printed value or text.
+/// What is recorded for a printed value or a run of fixed text.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Made {
+pub(in super::super) struct OutputRecord {
     pub(in super::super) tag: Option<usize>,
     pub(in super::super) reads: Vec<Span>,
+    /// The tag of each condition and loop around it, with its reads.
     pub(in super::super) conditions: Vec<(usize, Vec<Span>)>,
 }
 
@@ -31,7 +32,7 @@ pub(in super::super) struct Made {
 #[derive(Clone, Debug, Default)]
 struct Variable {
     reads: Vec<Span>,
-    /// The reads if a whole map or list is used.
+    /// Additional reads if its whole map or list is used.
     whole: Vec<Span>,
 }
 
@@ -40,23 +41,25 @@ struct Variable {
 pub(in super::super) struct Record {
     trace: Trace,
     /// Reads since the last expression.
-    seen: Vec<Seen>,
-    /// Collections that were entered since the last expression.
+    reads: Vec<ReadNode>,
+    /// Collections of which a field was accessed since the last expression.
     entered: Vec<Node>,
-    /// The last reads of each condition and loop.
-    latest: BTreeMap<usize, Vec<Span>>,
-    /// Scalars and keys of a loop's items.
+    /// The reads of the last evaluation of each condition and loop, by tag.
+    latest_reads: BTreeMap<usize, Vec<Span>>,
+    /// The scalars and keys of the items of each loop, by tag.
     items: BTreeMap<usize, Vec<Node>>,
+    /// The variables, by template and name.
     variables: BTreeMap<(String, String), Variable>,
-    /// The conditions of included templates.
+    /// The conditions under which each template was included.
     included: BTreeMap<String, Vec<(usize, Vec<Span>)>>,
     /// The texts of scalars that were read, by their locations.
     texts: BTreeMap<Key, String>,
-    next: Option<Made>,
+    /// The record for the next printed value.
+    next: Option<OutputRecord>,
     /// Records for the values of the placeholders.
-    pub(in super::super) printed: Vec<Made>,
+    pub(in super::super) printed: Vec<OutputRecord>,
     /// Records for the marks after fixed text.
-    pub(in super::super) lines: Vec<Made>,
+    pub(in super::super) lines: Vec<OutputRecord>,
 }
 
 impl Record {
@@ -67,9 +70,9 @@ impl Record {
     pub(in super::super) fn new(trace: &Trace) -> Record {
         Record {
             trace: trace.clone(),
-            seen: Vec::new(),
+            reads: Vec::new(),
             entered: Vec::new(),
-            latest: BTreeMap::new(),
+            latest_reads: BTreeMap::new(),
             items: BTreeMap::new(),
             variables: BTreeMap::new(),
             included: BTreeMap::new(),
@@ -88,38 +91,40 @@ impl Record {
         if node.is_scalar() && !node.has_origin() {
             return;
         }
-        self.seen.push(match node.is_scalar() {
-            true => Seen::Scalar(node.clone()),
-            false => Seen::Collection(node.clone()),
+        self.reads.push(match node.is_scalar() {
+            true => ReadNode::Scalar(node.clone()),
+            false => ReadNode::Collection(node.clone()),
         });
     }
 
     /// Records that a field of a collection is accessed, so not all of it is read.
     pub(in super::super) fn enter(&mut self, collection: &Node) {
-        let is_it = |it: &Seen| matches!(it, Seen::Collection(seen) if is_same(seen, collection));
-        if let Some(at) = self.seen.iter().rposition(is_it)
-            && let Seen::Collection(node) = self.seen.remove(at)
+        let is_match =
+            |it: &ReadNode| matches!(it, ReadNode::Collection(node) if is_same(node, collection));
+        if let Some(at) = self.reads.iter().rposition(is_match)
+            && let ReadNode::Collection(node) = self.reads.remove(at)
         {
             self.entered.push(node);
         }
     }
 
-    /// The reads since the last expression, by an expression with the value `value`.
-    fn take(&mut self, tag: &Tag, value: Option<&Value>) -> (Vec<Span>, Vec<Span>) {
+    /// Removes and returns the reads since the last expression. The second list has the reads of the map or list that is the result
+    /// `value` itself.
+    fn take_reads(&mut self, tag: &Tag, value: Option<&Value>) -> (Vec<Span>, Vec<Span>) {
         let result = value.and_then(|it| it.downcast_object_ref::<Collection>());
         let result = result.and_then(Collection::node);
         let (mut reads, mut whole) = (Vec::new(), Vec::new());
         self.entered.clear();
-        for seen in std::mem::take(&mut self.seen) {
-            match seen {
-                Seen::Scalar(node) => {
-                    self.remember_scalar(&node);
+        for read in std::mem::take(&mut self.reads) {
+            match read {
+                ReadNode::Scalar(node) => {
+                    self.record_text(&node);
                     push(&mut reads, node.span());
                 }
-                Seen::Collection(node) => {
+                ReadNode::Collection(node) => {
                     let mut found = Vec::new();
                     scalars(&node, &mut found);
-                    found.iter().for_each(|it| self.remember_scalar(it));
+                    found.iter().for_each(|it| self.record_text(it));
                     let is_result = result.is_some_and(|it| is_same(it, &node));
                     let into = if is_result { &mut whole } else { &mut reads };
                     locations(&node, into);
@@ -138,44 +143,47 @@ impl Record {
         (reads, whole)
     }
 
-    fn remember_scalar(&mut self, scalar: &Node) {
+    fn record_text(&mut self, scalar: &Node) {
         let text = scalar.as_str().unwrap_or("");
         self.texts.insert(key(scalar.span()), text.to_string());
     }
 
-    /// Whether a scalar is an unchanged scalar that was read.
+    /// Whether a scalar was read and is unchanged since.
     pub(super) fn has_read(&self, scalar: &Node) -> bool {
         let text = self.texts.get(&key(scalar.span()));
         text.is_some() && text.map(String::as_str) == scalar.as_str()
     }
 
+    /// The conditions and loops around a tag, with their latest reads.
     fn conditions(&self, tag: &Tag) -> Vec<(usize, Vec<Span>)> {
         let included = self.included.get(&tag.template).into_iter().flatten();
-        let own = tag.within.iter().map(|it| {
-            let reads = self.latest.get(it).cloned().unwrap_or_default();
+        let around = tag.within.iter().map(|it| {
+            let reads = self.latest_reads.get(it).cloned().unwrap_or_default();
             (*it, reads)
         });
-        included.cloned().chain(own).collect()
+        included.cloned().chain(around).collect()
     }
 
+    /// An expression whose value is printed next.
     fn out(&mut self, number: usize, tag: &Tag, value: &Value) {
-        let (mut reads, whole) = self.take(tag, Some(value));
+        let (mut reads, whole) = self.take_reads(tag, Some(value));
         // A map or list that is printed unchanged has its own locations.
         if value.downcast_object_ref::<Collection>().is_none() {
             whole.iter().for_each(|it| push(&mut reads, it));
         }
         let conditions = self.conditions(tag);
-        self.next = Some(Made {
+        self.next = Some(OutputRecord {
             tag: Some(number),
             reads,
             conditions,
         });
     }
 
+    /// An assignment to variables.
     fn set(&mut self, tag: &Tag, value: &Value) {
-        let (mut reads, whole) = self.take(tag, Some(value));
-        let around = self.conditions(tag);
-        around
+        let (mut reads, whole) = self.take_reads(tag, Some(value));
+        let conditions = self.conditions(tag);
+        conditions
             .iter()
             .flat_map(|it| &it.1)
             .for_each(|it| push(&mut reads, it));
@@ -189,31 +197,32 @@ impl Record {
         }
     }
 
-    fn each(&mut self, number: usize, tag: &Tag, value: &Value) {
+    /// The beginning of a loop over the items of `value`.
+    fn begin_loop(&mut self, number: usize, tag: &Tag, value: &Value) {
         let mut items = Vec::new();
-        for seen in &self.seen {
-            let (Seen::Scalar(node) | Seen::Collection(node)) = seen;
+        for read in &self.reads {
+            let (ReadNode::Scalar(node) | ReadNode::Collection(node)) = read;
             scalars(node, &mut items);
         }
         self.entered.iter().for_each(|it| scalars(it, &mut items));
-        let computed = !is_taken_from(value, &items);
-        let (reads, _) = self.take(tag, Some(value));
+        let is_computed = !is_taken_from(value, &items);
+        let (reads, _) = self.take_reads(tag, Some(value));
         self.items.insert(number, items);
-        // The number of items does not depend on a single one of them.
-        let reads = if computed { reads } else { Vec::new() };
-        self.latest.insert(number, reads);
+        // If the items are unchanged, each iteration only depends on its own item.
+        let reads = if is_computed { reads } else { Vec::new() };
+        self.latest_reads.insert(number, reads);
     }
 
     /// An iteration of a loop: its variables come from the items with the same content.
     fn item(&mut self, number: usize, tag: &Tag, values: &Value) {
-        self.seen.clear();
+        self.reads.clear();
         self.entered.clear();
         let items = self.items.get(&number).cloned().unwrap_or_default();
-        let outer = self.latest.get(&number).cloned().unwrap_or_default();
+        let loop_reads = self.latest_reads.get(&number).cloned().unwrap_or_default();
         let values: Vec<Value> = values.try_iter().into_iter().flatten().collect();
         for (name, value) in tag.sets.iter().zip(values) {
-            let mut reads = outer.clone();
-            let is_entered = value.downcast_object_ref::<Collection>().is_some();
+            let mut reads = loop_reads.clone();
+            let is_collection = value.downcast_object_ref::<Collection>().is_some();
             let mut whole = Vec::new();
             match value
                 .downcast_object_ref::<Collection>()
@@ -226,7 +235,7 @@ impl Record {
                     same.for_each(|it| push(&mut reads, it.span()));
                 }
             }
-            if !is_entered && reads.is_empty() {
+            if !is_collection && reads.is_empty() {
                 items.iter().for_each(|it| push(&mut reads, it.span()));
             }
             let key = (tag.template.clone(), name.clone());
@@ -236,8 +245,8 @@ impl Record {
 
     /// The beginning of a macro: the previous reads are its arguments.
     fn begin_macro(&mut self, number: usize, tag: &Tag) {
-        let (reads, _) = self.take(tag, None);
-        self.latest.insert(number, Vec::new());
+        let (reads, _) = self.take_reads(tag, None);
+        self.latest_reads.insert(number, Vec::new());
         for name in &tag.sets {
             let variable = Variable {
                 reads: reads.clone(),
@@ -250,24 +259,25 @@ impl Record {
 
     /// Records a printed value.
     pub(in super::super) fn print(&mut self) {
-        let made = self.next.take().unwrap_or_default();
-        self.printed.push(made);
+        let record = self.next.take().unwrap_or_default();
+        self.printed.push(record);
     }
 
+    /// Records a run of fixed text, and returns the mark to print after it.
     fn line(&mut self, number: usize, tag: &Tag) -> String {
-        self.seen.clear();
+        self.reads.clear();
         self.entered.clear();
-        let made = Made {
+        let record = OutputRecord {
             tag: Some(number),
             reads: Vec::new(),
             conditions: self.conditions(tag),
         };
-        self.lines.push(made);
+        self.lines.push(record);
         format!("{OPEN}L{}{CLOSE}", self.lines.len() - 1)
     }
 }
 
-/// The address of a source, and a position in it.
+/// The address of a source, and the start and end of a span in it.
 type Key = (usize, u32, u32);
 
 fn key(location: &Span) -> Key {
@@ -285,7 +295,7 @@ fn is_same(one: &Node, other: &Node) -> bool {
     one.span() == other.span() && one.same_data(other)
 }
 
-/// The locations of all scalars of a value.
+/// Adds the locations of all scalars and keys of a node.
 pub(super) fn locations(node: &Node, into: &mut Vec<Span>) {
     let mut found = Vec::new();
     scalars(node, &mut found);
@@ -323,17 +333,17 @@ fn is_taken_from(value: &Value, items: &[Node]) -> bool {
 
 /// Adds the filters that instrumented templates call.
 pub(in super::super) fn register(environment: &mut Environment<'static>) {
-    type Act = fn(&mut Record, usize, &Tag, &Value);
-    let acts: [(&str, Act); 7] = [
+    type Handler = fn(&mut Record, usize, &Tag, &Value);
+    let handlers: [(&str, Handler); 7] = [
         ("out", Record::out),
         ("if", |record, number, tag, _| {
             if tag.is_truth {
-                record.seen.retain(|it| matches!(it, Seen::Scalar(_)));
+                record.reads.retain(|it| matches!(it, ReadNode::Scalar(_)));
             }
-            let (reads, _) = record.take(tag, None);
-            record.latest.insert(number, reads);
+            let (reads, _) = record.take_reads(tag, None);
+            record.latest_reads.insert(number, reads);
         }),
-        ("for", Record::each),
+        ("for", Record::begin_loop),
         ("item", Record::item),
         ("set", |record, _, tag, value| record.set(tag, value)),
         ("macro", |record, number, tag, _| {
@@ -345,11 +355,11 @@ pub(in super::super) fn register(environment: &mut Environment<'static>) {
             record.included.insert(name, conditions);
         }),
     ];
-    for (name, act) in acts {
+    for (name, handler) in handlers {
         let filter = move |value: Value, number: usize| {
             with_record(|record| {
                 if let Some(tag) = record.trace.tag(number) {
-                    act(record, number, &tag, &value);
+                    handler(record, number, &tag, &value);
                 }
             });
             value

@@ -1,14 +1,14 @@
 //! Computes the locations of values from the records of a rendering.
 
-use super::record::{Made, Record, scalars};
-use super::{Trace, TraceCondition, TraceStep, replaced};
+use super::record::{OutputRecord, Record, scalars};
+use super::{Trace, TraceCondition, TraceStep, with_locations};
 use crate::diag::Span;
 use crate::yaml::{Node, PLACEHOLDER_CLOSE as CLOSE, PLACEHOLDER_OPEN as OPEN};
 
 /// A traced rendering with the steps of its values.
 pub(in super::super) struct Traced {
     trace: Trace,
-    /// The ends of runs of fixed text in the output, in its order.
+    /// The ends of runs of fixed text in the output, each with the step that printed it. Sorted.
     marks: Vec<(usize, TraceStep)>,
 }
 
@@ -21,20 +21,20 @@ impl Traced {
         location: &dyn Fn(usize) -> Option<Span>,
     ) -> Traced {
         let trace = record.trace().clone();
-        for (value, made) in values.iter_mut().zip(&record.printed) {
-            let step = step(made, location);
+        for (value, printed) in values.iter_mut().zip(&record.printed) {
+            let step = step(printed, location);
             let old = std::mem::replace(value, Node::null());
-            let others = not_passed_on(&old, &step.reads, &record);
-            *value = replaced(old, &mut |node| {
+            let others = reads_outside(&old, &step.reads, &record);
+            *value = with_locations(old, &mut |node| {
                 let mut step = step.clone();
-                // A computed value has the location of the last read, which is among the reads; an item from a searched list has
-                // its own.
+                // A computed value has the location of the last read, which is one of its reads. A value that was selected from a
+                // list has its own location.
                 step.value = node.has_origin().then(|| node.span().clone());
                 if !record.has_read(node) {
                     return trace.add(step);
                 }
                 step.reads = Vec::new();
-                // They have determined the value.
+                // The other reads have determined which value is printed.
                 let others = others.iter().filter(|it| *it != node.span());
                 step.conditions.push(TraceCondition {
                     at: None,
@@ -45,8 +45,8 @@ impl Traced {
         }
         let (clean, marks) = without_marks(text);
         let marks = marks.into_iter().filter_map(|(at, number)| {
-            let made = record.lines.get(number)?;
-            Some((at, step(made, location)))
+            let line = record.lines.get(number)?;
+            Some((at, step(line, location)))
         });
         let marks = marks.collect();
         *text = clean;
@@ -88,30 +88,30 @@ impl Traced {
     }
 }
 
-/// The reads for a value that are not a part of it.
-fn not_passed_on(value: &Node, reads: &[Span], record: &Record) -> Vec<Span> {
+/// The reads of a value whose scalars are not a part of it.
+fn reads_outside(value: &Node, reads: &[Span], record: &Record) -> Vec<Span> {
     let mut found = Vec::new();
     scalars(value, &mut found);
-    let passed = found.iter().filter(|it| record.has_read(it));
-    let passed: Vec<&Span> = passed.map(Node::span).collect();
-    let others = reads.iter().filter(|it| !passed.contains(it));
+    let unchanged = found.iter().filter(|it| record.has_read(it));
+    let unchanged: Vec<&Span> = unchanged.map(Node::span).collect();
+    let others = reads.iter().filter(|it| !unchanged.contains(it));
     others.cloned().collect()
 }
 
-fn step(made: &Made, location: &dyn Fn(usize) -> Option<Span>) -> TraceStep {
-    let conditions = made.conditions.iter().map(|(tag, reads)| TraceCondition {
+fn step(output: &OutputRecord, location: &dyn Fn(usize) -> Option<Span>) -> TraceStep {
+    let conditions = output.conditions.iter().map(|(tag, reads)| TraceCondition {
         at: location(*tag),
         reads: reads.clone(),
     });
     TraceStep {
-        at: made.tag.and_then(location),
+        at: output.tag.and_then(location),
         value: None,
-        reads: made.reads.clone(),
+        reads: output.reads.clone(),
         conditions: conditions.collect(),
     }
 }
 
-/// The text without marks, and their positions in it.
+/// The text without marks, and the position and number of each mark.
 fn without_marks(text: &str) -> (String, Vec<(usize, usize)>) {
     let mut parts = text.split(OPEN);
     let mut out = parts.next().unwrap_or("").to_string();

@@ -1,34 +1,34 @@
-//! A file that is read in parts, or completely if many parts are needed.
+//! A file that is read in chunks, or as a whole if many chunks are needed.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// After this number of reads, the file is read as a whole: the index and the pack of a workspace's claims are small, and system
-/// calls for each part of each claim would take most of the time of a comparison.
+/// After this number of reads, the file is read as a whole: the index and the pack of a workspace's claims are small, and a system
+/// call for each chunk would take most of the time of a comparison.
 const READS_MAX: usize = 256;
 
 /// Larger files are never read as a whole.
 const WHOLE_BYTES_MAX: u64 = 64 << 20;
 
-pub(super) struct PartsFile {
+pub(super) struct ChunkedFile {
     file: File,
     reads: AtomicUsize,
     /// All bytes; `None` if the file is too large.
     whole: OnceLock<Option<Vec<u8>>>,
 }
 
-impl PartsFile {
-    pub(super) fn new(file: File) -> PartsFile {
-        PartsFile {
+impl ChunkedFile {
+    pub(super) fn new(file: File) -> ChunkedFile {
+        ChunkedFile {
             file,
             reads: AtomicUsize::new(0),
             whole: OnceLock::new(),
         }
     }
 
-    /// The bytes at an offset; fewer at the end of the file. `None` if it cannot be read.
+    /// `length` bytes at an offset; fewer at the end of the file. `None` if they cannot be read.
     pub(super) fn read(&self, offset: u64, length: usize) -> Option<Cow<'_, [u8]>> {
         if self.reads.fetch_add(1, Ordering::Relaxed) >= READS_MAX
             && let Some(whole) = self.whole.get_or_init(|| self.read_whole())
@@ -54,7 +54,7 @@ fn read(file: &File, offset: u64, length: usize) -> Option<Vec<u8>> {
     while let Some(rest) = bytes.get_mut(filled..).filter(|it| !it.is_empty()) {
         match read_at(file, rest, offset + filled as u64).ok()? {
             0 => break,
-            some => filled += some,
+            count => filled += count,
         }
     }
     bytes.truncate(filled);
