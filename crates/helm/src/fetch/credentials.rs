@@ -98,7 +98,7 @@ impl Credentials {
             .pointer("/credHelpers")
             .and_then(|it| Some(it.get(host)?.as_str()?.to_string()));
         if let Some(helper) = helper {
-            return self.from_helper(&helper, host);
+            return self.helper_credential(&helper, host);
         }
         let auths = config.get("auths").and_then(Value::as_object);
         let matching = auths.into_iter().flatten().filter(|(key, _)| {
@@ -110,13 +110,17 @@ impl Credentials {
             return Ok(Some(found));
         }
         match config.get("credsStore").and_then(Value::as_str) {
-            Some(store) if !store.is_empty() => self.from_helper(store, host),
+            Some(store) if !store.is_empty() => self.helper_credential(store, host),
             _ => Ok(None),
         }
     }
 
     /// The result of a credential helper, which runs at most once for a registry.
-    fn from_helper(&self, helper: &str, host: &str) -> Result<Option<Credential>, Diagnostic> {
+    fn helper_credential(
+        &self,
+        helper: &str,
+        host: &str,
+    ) -> Result<Option<Credential>, Diagnostic> {
         let key = format!("{helper} {host}");
         // Locked while the helper runs, so that concurrent pulls from one registry do not run it twice.
         let mut results = self
