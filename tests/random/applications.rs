@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use pleach::deploy::{Cluster, Options, Status, deploy};
-use pleach::tree::{Tree, TreePath};
 use serde_json::{Value as Json, json};
 
-use crate::chance::{Random, number};
-use crate::json::answers;
-use crate::objects::{Outcome, as_applied, expected, is_same, remove_defaults, show, sorted};
+use crate::chance::Random;
+use crate::objects::{
+    Case, Outcome, as_applied, compare, random_cases, remove_defaults, sorted, tree,
+};
 use crate::releases::{charts, paths};
 
 const NAMESPACE: &str = "shop";
@@ -30,29 +30,12 @@ struct Question {
 #[test]
 #[ignore = "needs ARGO_ORACLE: the program of tools/argo-oracle"]
 fn random_applications_deploy_like_with_argo_cd() {
-    let oracle = std::env::var("ARGO_ORACLE").unwrap();
     let charts = charts();
-    let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_APPLICATIONS", 300));
-    let questions: Vec<Question> = (0..count)
-        .map(|round| Question::random(&charts, seed.wrapping_mul(1_000_003) + round))
-        .collect();
-    let lines: String = questions.iter().map(Question::line).collect();
-    let answers = answers(&oracle, lines, questions.len());
-    let (mut failing, mut different) = (0, 0);
-    for (question, answer) in questions.iter().zip(answers) {
-        let (mut expected, found) = (expected(&answer), question.found(&answer));
-        if let Ok(objects) = &mut expected {
-            objects.retain(|(_, it)| !is_test(it));
-        }
-        failing += usize::from(expected.is_err());
-        if !is_same(&expected, &found) {
-            different += 1;
-            println!("--- {}\n{}", question.source, json!(question.files));
-            show(&expected, &found);
-        }
-    }
-    println!("{count} Applications, {failing} of them fail, {different} differ");
-    assert_eq!(different, 0);
+    let random = |seed| Question::random(&charts, seed);
+    compare(
+        "ARGO_ORACLE",
+        &random_cases("RANDOM_APPLICATIONS", 300, random),
+    );
 }
 
 /// Whether an object is a hook of a chart's tests, which Argo CD ignores.
@@ -91,22 +74,27 @@ impl Question {
         application["spec"][field] = value;
         application
     }
+}
 
-    fn line(&self) -> String {
-        let line = json!({"application": self.application(), "files": self.files});
-        format!("{line}\n")
+impl Case for Question {
+    fn question(&self) -> Json {
+        json!({"application": self.application(), "files": self.files})
     }
 
-    /// The objects that pleach finds in a repository with the Application, or the fault.
+    fn title(&self) -> String {
+        format!("{}\n{}", self.source, json!(self.files))
+    }
+
+    fn ignores(object: &Json) -> bool {
+        is_test(object)
+    }
+
     fn found(&self, answer: &Json) -> Outcome {
-        let mut tree = Tree::new();
-        let mut add = |path: &str, text: String| {
-            tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
-        };
-        for (name, text) in &self.files {
-            add(name, text.clone());
-        }
-        add("argocd/web.yaml", self.application().to_string());
+        let application = (
+            "argocd/web.yaml".to_string(),
+            self.application().to_string(),
+        );
+        let tree = tree(self.files.clone().into_iter().chain([application]));
         let options = Options {
             cluster: Cluster {
                 kube_version: KUBE_VERSION.to_string(),

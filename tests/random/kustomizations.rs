@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use pleach::deploy::{Options, Status, deploy};
-use pleach::tree::{Tree, TreePath};
 use serde_json::{Value as Json, json};
 
-use crate::chance::{Random, number};
-use crate::json::answers;
-use crate::objects::{Outcome, as_applied, expected, is_same, remove_defaults, show, sorted};
+use crate::chance::Random;
+use crate::objects::{
+    Case, Outcome, as_applied, compare, flux_sync, of_kind, random_cases, remove_defaults, sorted,
+    tree,
+};
 
 const NAMESPACE: &str = "flux-system";
 
@@ -59,33 +60,8 @@ struct Question {
 #[test]
 #[ignore = "needs FLUX_ORACLE: the program of tools/flux-oracle"]
 fn random_kustomizations_deploy_like_with_kustomize_controller() {
-    let oracle = std::env::var("FLUX_ORACLE").unwrap();
-    let (seed, count) = (
-        number("RANDOM_SEED", 1),
-        number("RANDOM_KUSTOMIZATIONS", 1000),
-    );
-    let questions: Vec<Question> = (0..count)
-        .map(|round| Question::random(seed.wrapping_mul(1_000_003) + round))
-        .collect();
-    let lines: String = questions.iter().map(Question::line).collect();
-    let answers = answers(&oracle, lines, questions.len());
-    let (mut failing, mut different) = (0, 0);
-    for (question, answer) in questions.iter().zip(answers) {
-        let (expected, found) = (expected(&answer), question.found(&answer));
-        failing += usize::from(expected.is_err());
-        if !is_same(&expected, &found) {
-            different += 1;
-            println!(
-                "--- {}\n{}\n{}",
-                question.kustomization,
-                json!(question.sources),
-                json!(question.files)
-            );
-            show(&expected, &found);
-        }
-    }
-    println!("{count} Kustomizations, {failing} of them fail, {different} differ");
-    assert_eq!(different, 0);
+    let cases = random_cases("RANDOM_KUSTOMIZATIONS", 1000, Question::random);
+    compare("FLUX_ORACLE", &cases);
 }
 
 impl Question {
@@ -99,39 +75,31 @@ impl Question {
             files,
         }
     }
+}
 
-    fn line(&self) -> String {
-        let of_kind = |kind: &str| {
-            let found = self.sources.iter().filter(|it| it["kind"] == kind);
-            found.cloned().collect::<Vec<_>>()
-        };
-        let line = json!({
+impl Case for Question {
+    fn question(&self) -> Json {
+        json!({
             "kustomization": self.kustomization,
             "files": self.files,
-            "configMaps": of_kind("ConfigMap"),
-            "secrets": of_kind("Secret"),
-        });
-        format!("{line}\n")
+            "configMaps": of_kind(&self.sources, "ConfigMap"),
+            "secrets": of_kind(&self.sources, "Secret"),
+        })
     }
 
-    /// The objects that pleach finds in a repository with the Kustomization, or the fault.
+    fn title(&self) -> String {
+        let (sources, files) = (json!(self.sources), json!(self.files));
+        format!("{}\n{sources}\n{files}", self.kustomization)
+    }
+
     fn found(&self, answer: &Json) -> Outcome {
-        let mut tree = Tree::new();
-        let mut add = |path: &str, text: String| {
-            tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
-        };
-        for (name, text) in &self.files {
-            add(name, text.clone());
-        }
-        let sync = json!({
-            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
-            "metadata": {"name": "flux-system", "namespace": NAMESPACE},
-            "spec": {"path": "./clusters/prod", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
-        });
-        add("clusters/prod/flux-system/gotk-sync.yaml", sync.to_string());
         let documents = std::iter::once(&self.kustomization).chain(&self.sources);
         let documents: Vec<String> = documents.map(Json::to_string).collect();
-        add("clusters/prod/web.yaml", documents.join("\n---\n"));
+        let objects = (
+            "clusters/prod/web.yaml".to_string(),
+            documents.join("\n---\n"),
+        );
+        let tree = tree(self.files.clone().into_iter().chain([flux_sync(), objects]));
         let found = deploy(&tree, &Options::default());
         let units = &found.entries.first().ok_or("nothing is deployed")?.units;
         let unit = units.iter().find(|it| &*it.id.name == "web");

@@ -1,16 +1,91 @@
-//! Objects of a program and of pleach, compared.
+//! Compares the objects of a program and of pleach.
 
 use pleach::object::Object;
+use pleach::tree::{Tree, TreePath};
 use pleach::yaml::json_round_trip;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use crate::json::{same, to_json};
+use crate::chance::number;
+use crate::json::{answers, same, to_json};
 
 /// Objects with a key that sorts them, or why there are none.
 pub(crate) type Outcome = Result<Vec<(String, Json)>, String>;
 
+/// Something that a program and pleach deploy.
+pub(crate) trait Case {
+    /// The question for the program.
+    fn question(&self) -> Json;
+
+    /// The objects that pleach deploys, or why there are none.
+    fn found(&self, answer: &Json) -> Outcome;
+
+    /// The title of a case that differs.
+    fn title(&self) -> String;
+
+    /// Whether the engine ignores an object of the program.
+    fn ignores(_object: &Json) -> bool {
+        false
+    }
+}
+
+/// Random cases. Their number is in an environment variable, and the seed in `RANDOM_SEED`.
+pub(crate) fn random_cases<C>(variable: &str, default: u64, random: impl Fn(u64) -> C) -> Vec<C> {
+    let (seed, count) = (number("RANDOM_SEED", 1), number(variable, default));
+    let seeds = (0..count).map(|it| seed.wrapping_mul(1_000_003) + it);
+    seeds.map(random).collect()
+}
+
+/// Compares cases with a program, whose path is in an environment variable.
+pub(crate) fn compare<C: Case>(program: &str, cases: &[C]) {
+    let program = std::env::var(program).unwrap();
+    let lines = cases.iter().map(|it| format!("{}\n", it.question()));
+    let answers = answers(&program, lines.collect(), cases.len());
+    let (mut failing, mut different) = (0, 0);
+    for (case, answer) in cases.iter().zip(answers) {
+        let (mut expected, found) = (expected(&answer), case.found(&answer));
+        if let Ok(objects) = &mut expected {
+            objects.retain(|(_, it)| !C::ignores(it));
+        }
+        failing += usize::from(expected.is_err());
+        if !is_same(&expected, &found) {
+            different += 1;
+            println!("--- {}", case.title());
+            show(&expected, &found);
+        }
+    }
+    let count = cases.len();
+    println!("{count} cases, {failing} of them fail, {different} differ");
+    assert_eq!(different, 0);
+}
+
+/// A repository with some files.
+pub(crate) fn tree(files: impl IntoIterator<Item = (String, String)>) -> Tree {
+    let mut tree = Tree::new();
+    for (name, text) in files {
+        tree.insert(TreePath::new(&name).unwrap(), text.into_bytes());
+    }
+    tree
+}
+
+/// The file from which Flux applies the folder `clusters/prod`.
+pub(crate) fn flux_sync() -> (String, String) {
+    let object = json!({
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+        "metadata": {"name": "flux-system", "namespace": "flux-system"},
+        "spec": {"path": "./clusters/prod", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
+    });
+    let name = "clusters/prod/flux-system/gotk-sync.yaml";
+    (name.to_string(), object.to_string())
+}
+
+/// The objects of a kind.
+pub(crate) fn of_kind(objects: &[Json], kind: &str) -> Vec<Json> {
+    let found = objects.iter().filter(|it| it["kind"] == kind);
+    found.cloned().collect()
+}
+
 /// Whether both have the same objects, or none.
-pub(crate) fn is_same(expected: &Outcome, found: &Outcome) -> bool {
+fn is_same(expected: &Outcome, found: &Outcome) -> bool {
     match (expected, found) {
         (Ok(expected), Ok(found)) => {
             let mut pairs = expected.iter().zip(found);
@@ -22,7 +97,7 @@ pub(crate) fn is_same(expected: &Outcome, found: &Outcome) -> bool {
 }
 
 /// Prints the objects that only one side has.
-pub(crate) fn show(expected: &Outcome, found: &Outcome) {
+fn show(expected: &Outcome, found: &Outcome) {
     match (expected, found) {
         (Ok(expected), Ok(found)) => {
             for (name, side, other) in [("real  ", expected, found), ("pleach", found, expected)] {
@@ -38,7 +113,7 @@ pub(crate) fn show(expected: &Outcome, found: &Outcome) {
 }
 
 /// The objects or the error of an answer.
-pub(crate) fn expected(answer: &Json) -> Outcome {
+fn expected(answer: &Json) -> Outcome {
     if let Some(error) = answer["error"].as_str() {
         return Err(error.to_string());
     }

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pleach::deploy::{Options, Status, deploy};
-use pleach::tree::{Tree, TreePath};
 use serde_json::{Map, Value as Json, json};
 
-use crate::chance::{Random, number};
-use crate::json::answers;
-use crate::objects::{Outcome, as_applied, expected, is_same, remove_defaults, show, sorted};
+use crate::chance::Random;
+use crate::objects::{
+    Case, Outcome, as_applied, compare, flux_sync, of_kind, random_cases, remove_defaults, sorted,
+    tree,
+};
 
 const NAMESPACE: &str = "shop";
 const KINDS: [&str; 6] = ["ConfigMap", "Deployment", "Service", "Job", "Secret", "Pod"];
@@ -67,31 +68,12 @@ const FIELDS: [&str; 22] = [
 #[test]
 #[ignore = "needs FLUX_ORACLE: the program of tools/flux-oracle"]
 fn random_releases_deploy_like_with_helm_controller() {
-    let oracle = std::env::var("FLUX_ORACLE").unwrap();
     let charts = charts();
-    let (seed, count) = (number("RANDOM_SEED", 1), number("RANDOM_RELEASES", 1000));
-    let questions: Vec<Question> = (0..count)
-        .map(|round| Question::random(&charts, seed.wrapping_mul(1_000_003) + round))
-        .collect();
-    let lines: String = questions.iter().map(Question::line).collect();
-    let answers = answers(&oracle, lines, questions.len());
-    let (mut failing, mut different) = (0, 0);
-    for (question, answer) in questions.iter().zip(answers) {
-        let expected = expected(&answer);
-        let found = question.found(&answer);
-        failing += usize::from(expected.is_err());
-        if !is_same(&expected, &found) {
-            different += 1;
-            println!("--- {}", question.chart);
-            println!("{}", json!(question.documents));
-            show(&expected, &found);
-        }
-    }
-    println!(
-        "{count} releases of {} charts, {failing} of them fail, {different} differ",
-        charts.len()
+    let random = |seed| Question::random(&charts, seed);
+    compare(
+        "FLUX_ORACLE",
+        &random_cases("RANDOM_RELEASES", 1000, random),
     );
-    assert_eq!(different, 0);
 }
 
 /// The files of each chart by name.
@@ -190,38 +172,31 @@ impl Question {
             documents: random.documents(&paths),
         }
     }
+}
 
-    fn line(&self) -> String {
-        let of_kind = |kind: &str| {
-            let found = self.documents.iter().filter(|it| it["kind"] == kind);
-            found.cloned().collect::<Vec<_>>()
-        };
-        let line = json!({
+impl Case for Question {
+    fn question(&self) -> Json {
+        json!({
             "release": self.documents[0],
             "files": self.files,
-            "configMaps": of_kind("ConfigMap"),
-            "secrets": of_kind("Secret"),
-        });
-        format!("{line}\n")
+            "configMaps": of_kind(&self.documents, "ConfigMap"),
+            "secrets": of_kind(&self.documents, "Secret"),
+        })
     }
 
-    /// The objects that pleach finds in a repository with the chart and the release, or the fault.
+    fn title(&self) -> String {
+        format!("{}\n{}", self.chart, json!(self.documents))
+    }
+
     fn found(&self, answer: &Json) -> Outcome {
-        let mut tree = Tree::new();
-        let mut add = |path: &str, text: String| {
-            tree.insert(TreePath::new(path).unwrap(), text.into_bytes());
-        };
-        for (name, text) in &self.files {
-            add(&format!("charts/app/{name}"), text.clone());
-        }
-        let sync = json!({
-            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
-            "metadata": {"name": "flux-system", "namespace": "flux-system"},
-            "spec": {"path": "./clusters/prod", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
-        });
-        add("clusters/prod/flux-system/gotk-sync.yaml", sync.to_string());
+        let chart = self.files.iter();
+        let chart = chart.map(|(name, text)| (format!("charts/app/{name}"), text.clone()));
         let documents: Vec<String> = self.documents.iter().map(Json::to_string).collect();
-        add("clusters/prod/release.yaml", documents.join("\n---\n"));
+        let release = (
+            "clusters/prod/release.yaml".to_string(),
+            documents.join("\n---\n"),
+        );
+        let tree = tree(chart.chain([flux_sync(), release]));
         let found = deploy(&tree, &Options::default());
         let units = &found.entries.first().ok_or("nothing is deployed")?.units;
         let unit = units.iter().find(|it| &*it.id.kind == "HelmRelease");
