@@ -2,7 +2,7 @@
 
 use super::chart::Install;
 use super::locations::Locations;
-use crate::diag::Source;
+use crate::diag::{Diagnostic, Source};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{Node, duplicate_key, parse, parse_as_kustomize};
@@ -100,6 +100,15 @@ fn parsed(rendered: RenderedObject, install: &Install<'_>) -> Option<Node> {
         true => Some(node),
         false => Some(Locations::new(&node, &rendered.origins, install.written).replace(node)),
     }
+}
+
+/// The error for an object of a chart without `kind`.
+pub(super) fn missing_kind(object: &Object) -> Diagnostic {
+    let message = format!(
+        "its chart renders an object without `kind`: {}",
+        object.name()
+    );
+    Diagnostic::error("missing-name", message)
 }
 
 /// The items of a list, which are applied instead of the list.

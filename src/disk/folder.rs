@@ -105,17 +105,16 @@ impl Folder {
         entries.get(at.ok()?).map(|it| it.kind)
     }
 
-    /// The real path of an entry that was listed and is not a link.
-    fn plain_path(&self, path: &TreePath) -> Option<PathBuf> {
-        self.plain(path)?;
+    /// The sort and the real path of an entry that was listed and is not a link.
+    fn plain_path(&self, path: &TreePath) -> Option<(EntryKind, PathBuf)> {
+        let kind = self.plain(path)?;
         let parent = self.known_folder(&path.parent()?)?.ok()?;
-        Some(parent.join(path.name()))
+        Some((kind, parent.join(path.name())))
     }
 
     /// Opens a file for reading.
     fn open_file(&self, path: &TreePath) -> Result<(fs::File, fs::Metadata), FilesError> {
-        if self.plain(path) == Some(EntryKind::File)
-            && let Some(full_path) = self.plain_path(path)
+        if let Some((EntryKind::File, full_path)) = self.plain_path(path)
             && let Some(file) = open_unless_link(&full_path)
         {
             let metadata = file.metadata().map_err(refused)?;
@@ -203,7 +202,7 @@ impl Files for Folder {
         let full_path = match self.known_folder(path) {
             Some(Ok(folder)) => folder,
             _ => match self.plain_path(path) {
-                Some(file) => file,
+                Some((_, full_path)) => full_path,
                 None => self.entry(path)?.0,
             },
         };

@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use pleach::deploy::{Cluster, Options, Status, deploy};
+use pleach::deploy::{Cluster, Options, deploy};
 use serde_json::{Value as Json, json};
 
 use crate::chance::Random;
-use crate::objects::{
-    Case, Outcome, as_applied, compare, random_cases, remove_defaults, sorted, tree,
-};
+use crate::objects::{Case, Outcome, compare, outcome, random_cases, tree};
 use crate::releases::{charts, paths};
 
 const NAMESPACE: &str = "shop";
@@ -106,12 +104,7 @@ impl Case for Question {
         let mut units = found.entries.iter().flat_map(|it| &it.units);
         let unit = units.find(|it| &*it.id.kind == "Application");
         let unit = unit.ok_or_else(|| format!("no Application: {:?}", found.diagnostics))?;
-        if let Status::NotBuilt(fault) = &unit.status {
-            return Err(fault.message.clone());
-        }
-        let mut objects: Vec<Json> = unit.objects.iter().map(as_applied).collect();
-        remove_defaults(&mut objects, answer, NAMESPACE);
-        Ok(sorted(objects))
+        outcome(unit, answer, NAMESPACE)
     }
 }
 

@@ -5,14 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use pleach::deploy::{Options, Status, deploy};
+use pleach::deploy::{Options, deploy};
 use serde_json::{Value as Json, json};
 
 use crate::chance::Random;
-use crate::objects::{
-    Case, Outcome, as_applied, compare, flux_sync, of_kind, random_cases, remove_defaults, sorted,
-    tree,
-};
+use crate::objects::{Case, Outcome, compare, flux_sync, of_kind, outcome, random_cases, tree};
 
 const NAMESPACE: &str = "flux-system";
 
@@ -104,12 +101,7 @@ impl Case for Question {
         let units = &found.entries.first().ok_or("nothing is deployed")?.units;
         let unit = units.iter().find(|it| &*it.id.name == "web");
         let unit = unit.ok_or_else(|| format!("no Kustomization: {:?}", found.diagnostics))?;
-        if let Status::NotBuilt(fault) = &unit.status {
-            return Err(fault.message.clone());
-        }
-        let mut objects: Vec<Json> = unit.objects.iter().map(as_applied).collect();
-        remove_defaults(&mut objects, answer, NAMESPACE);
-        Ok(sorted(objects))
+        outcome(unit, answer, NAMESPACE)
     }
 }
 

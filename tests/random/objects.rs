@@ -1,5 +1,6 @@
 //! Compares the objects of a program and of pleach.
 
+use pleach::deploy::{Status, Unit};
 use pleach::object::Object;
 use pleach::tree::{Tree, TreePath};
 use pleach::yaml::json_round_trip;
@@ -121,7 +122,7 @@ fn expected(answer: &Json) -> Outcome {
     Ok(sorted(objects.cloned().collect()))
 }
 
-pub(crate) fn sorted(objects: Vec<Json>) -> Vec<(String, Json)> {
+fn sorted(objects: Vec<Json>) -> Vec<(String, Json)> {
     let key = |it: &Json| {
         let name = &it["metadata"]["name"];
         let namespace = &it["metadata"]["namespace"];
@@ -132,15 +133,25 @@ pub(crate) fn sorted(objects: Vec<Json>) -> Vec<(String, Json)> {
     keyed
 }
 
+/// The objects that pleach finds in a unit, without namespaces that `answer` does not have.
+pub(crate) fn outcome(unit: &Unit, answer: &Json, namespace: &str) -> Outcome {
+    if let Status::NotBuilt(fault) = &unit.status {
+        return Err(fault.message.clone());
+    }
+    let mut objects: Vec<Json> = unit.objects.iter().map(as_applied).collect();
+    remove_defaults(&mut objects, answer, namespace);
+    Ok(sorted(objects))
+}
+
 /// An object as the API server receives it.
-pub(crate) fn as_applied(object: &Object) -> Json {
+fn as_applied(object: &Object) -> Json {
     let mut node = object.node.clone();
     json_round_trip(&mut node).unwrap();
     to_json(&node)
 }
 
 /// Removes the namespaces that the API server adds, not the program.
-pub(crate) fn remove_defaults(objects: &mut [Json], answer: &Json, namespace: &str) {
+fn remove_defaults(objects: &mut [Json], answer: &Json, namespace: &str) {
     let without = |it: &Json| {
         let all = answer["objects"].as_array().into_iter().flatten();
         all.filter(|other| {

@@ -6,14 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pleach::deploy::{Options, Status, deploy};
+use pleach::deploy::{Options, deploy};
 use serde_json::{Map, Value as Json, json};
 
 use crate::chance::Random;
-use crate::objects::{
-    Case, Outcome, as_applied, compare, flux_sync, of_kind, random_cases, remove_defaults, sorted,
-    tree,
-};
+use crate::objects::{Case, Outcome, compare, flux_sync, of_kind, outcome, random_cases, tree};
 
 const NAMESPACE: &str = "shop";
 const KINDS: [&str; 6] = ["ConfigMap", "Deployment", "Service", "Job", "Secret", "Pod"];
@@ -201,14 +198,9 @@ impl Case for Question {
         let units = &found.entries.first().ok_or("nothing is deployed")?.units;
         let unit = units.iter().find(|it| &*it.id.kind == "HelmRelease");
         let unit = unit.ok_or_else(|| format!("no release: {:?}", found.diagnostics))?;
-        if let Status::NotBuilt(fault) = &unit.status {
-            return Err(fault.message.clone());
-        }
         let spec = &self.documents[0]["spec"];
         let namespace = spec["targetNamespace"].as_str().unwrap_or(NAMESPACE);
-        let mut objects: Vec<Json> = unit.objects.iter().map(as_applied).collect();
-        remove_defaults(&mut objects, answer, namespace);
-        Ok(sorted(objects))
+        outcome(unit, answer, namespace)
     }
 }
 

@@ -447,7 +447,7 @@ impl Context<'_> {
         self.below(entry, |it| {
             let kustomization = it.enter(level, entry, &folder, true)?;
             let level = it.deeper(level, &kustomization, entry);
-            let sum = it.accumulate(&level, sum)?;
+            let mut sum = it.accumulate(&level, sum)?;
             let unique = sum.resources.check_renamed(&it.schemas);
             it.keep(unique).ok_or(Failed)?;
             Ok(sum)

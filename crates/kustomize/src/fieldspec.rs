@@ -9,7 +9,7 @@ use pleach_yaml::{FieldPath, Mapping, Node, Step};
 use super::resource::plain_key;
 
 /// A kind (empty parts match everything) and a path of keys; of lists on the way, all items are selected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct FieldSpec {
     pub(super) gvk: Gvk,
     /// As written, parts joined by `/`.
@@ -26,7 +26,7 @@ pub(super) struct FieldSpec {
 // A path creates missing fields, and each of its parts is a level that is visited recursively.
 pub(super) const DEPTH_MAX: usize = 1_000;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Part {
     key: Box<str>,
     /// Whether the part ends in `[]`.

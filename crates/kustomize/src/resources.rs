@@ -14,7 +14,7 @@ pub(super) struct Resources {
     list: Vec<Resource>,
     /// The index by current identity; dropped when resources are borrowed mutably.
     current: Option<IndexMap<Id, Vec<usize>>>,
-    /// Whether a patch or replacement may have changed an identity, so that several resources have the same one.
+    /// Whether several resources may have the same identity, because a patch or replacement may have changed one.
     renamed: bool,
 }
 
@@ -119,12 +119,13 @@ impl Resources {
         all.filter(|(_, it)| has_id(it)).map(|(at, _)| at).collect()
     }
 
-    /// Like [`check_unique`](Resources::check_unique), if a patch or replacement may have changed an identity.
-    pub(super) fn check_renamed(&self, schemas: &Schemas) -> Result<(), Diagnostic> {
-        match self.renamed {
-            true => self.check_unique(schemas),
-            false => Ok(()),
+    /// Like [`check_unique`](Resources::check_unique), if an identity may have changed since the last such check.
+    pub(super) fn check_renamed(&mut self, schemas: &Schemas) -> Result<(), Diagnostic> {
+        if self.renamed {
+            self.check_unique(schemas)?;
+            self.renamed = false;
         }
+        Ok(())
     }
 
     /// Positions by all current and former identities.

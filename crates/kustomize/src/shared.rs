@@ -7,7 +7,7 @@
 use std::iter::once;
 use std::sync::Arc;
 
-use pleach_yaml::{FieldPath, Mapping, Node, Step};
+use pleach_yaml::{FieldPath, Node, Step};
 
 /// The groups of an object.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,7 @@ struct Group {
     /// The paths of the maps, in the order in which a merge visits their entries.
     maps: Vec<Arc<FieldPath>>,
     /// The key of the entry in each map.
-    key: Step,
+    key: Arc<str>,
     value: Node,
 }
 
@@ -34,10 +34,7 @@ impl Group {
 }
 
 /// A scalar in a map.
-fn entry<'a>(map: &'a Node, key: &Step) -> Option<&'a Node> {
-    let Step::Key(key) = key else {
-        return None;
-    };
+fn entry<'a>(map: &'a Node, key: &str) -> Option<&'a Node> {
     map.get(key).filter(|it| it.is_scalar())
 }
 
@@ -52,18 +49,18 @@ impl Shared {
     }
 
     /// Records that the entries with a key in several maps share a value.
-    pub(super) fn add(&mut self, mut maps: Vec<Arc<FieldPath>>, key: &str, value: &Node) {
+    pub(super) fn add(&mut self, mut maps: Vec<Arc<FieldPath>>, key: &Arc<str>, value: &Node) {
         if maps.len() < 2 {
             return;
         }
-        let key = Step::Key(key.into());
+        let step = Step::Key((&**key).into());
         maps.sort_by(|a, b| {
             let (a, b) = (a.steps().iter(), b.steps().iter());
-            a.chain(once(&key)).cmp(b.chain(once(&key)))
+            a.chain(once(&step)).cmp(b.chain(once(&step)))
         });
         self.groups.push(Group {
             maps,
-            key,
+            key: key.clone(),
             value: value.clone(),
         });
     }
@@ -80,10 +77,8 @@ impl Shared {
                 continue;
             };
             for path in &group.maps {
-                let map = at_path_mut(object, path).and_then(Node::as_mapping_mut);
-                if let (Some(map), Step::Key(key)) = (map, &group.key)
-                    && let Some(field) = Mapping::get_mut(map, key)
-                {
+                let map = at_path_mut(object, path);
+                if let Some(field) = map.and_then(|it| it.get_mut(&group.key)) {
                     *field = value.clone();
                 }
             }

@@ -9,7 +9,7 @@ use crate::chart::Request;
 use crate::deploy::chart::{self, ChartLocation, Install, install};
 use crate::deploy::flux::values_of;
 use crate::deploy::glob::{Dialect, is_match, is_pattern};
-use crate::deploy::installed::Parser;
+use crate::deploy::installed::{Parser, missing_kind};
 use crate::deploy::sync::{flag, items, text};
 use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::{ChartTitle, Origin};
@@ -117,11 +117,7 @@ pub(super) fn build(
     let installed = install(chart, &release, facts, cluster).map_err(fault)?;
     let objects = installed.applied(!flag(helm, &["skipCrds"]), true);
     if let Some(object) = objects.iter().find(|it| it.kind().is_empty()) {
-        let message = format!(
-            "its chart renders an object without `kind`: {}",
-            object.name()
-        );
-        return Err(Diagnostic::error("missing-name", message));
+        return Err(missing_kind(object));
     }
     let title = ChartTitle {
         name: chart.metadata.name.clone(),

@@ -11,7 +11,7 @@ use crate::inflate::Inflater;
 use crate::kustomize::{ChartRenderer, LoadRestriction, Options, build_given};
 use crate::object::Object;
 use crate::tree::{EntryKind, Files, ReadSet, Recorded, TreePath};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Entry, Mapping, Node};
 
 /// The result of building a folder.
 #[derive(Default)]
@@ -159,21 +159,33 @@ fn add_owner_labels(applied: &mut Object, owner: &Object, diagnostics: &mut Diag
 /// Converts a map of the metadata as client-go reads it: nulls are empty strings, and a map with any other value than a string counts
 /// as empty. Returns the warning about that.
 fn keep_strings(applied: &mut Object, field: &str) -> Option<Diagnostic> {
-    let id = applied.id();
-    let metadata = applied.node.get_mut("metadata")?.as_mapping_mut()?;
-    let map = metadata.get_mut(field)?;
-    let values = map.as_mapping_mut()?;
-    for entry in values.iter_mut().filter(|it| it.value.is_null()) {
-        entry.value = Node::string("").at(entry.value.span());
+    let warning = not_a_string(applied, field).map(|wrong| {
+        let message = format!(
+            "the value of `{}` in the {field} of {} is not a string, so Flux drops all {field} of the object",
+            wrong.key.as_str().unwrap_or(""),
+            applied.id()
+        );
+        Diagnostic::warning("wrong-field-type", message)
+            .at(&wrong.value)
+            .help("quote the value; if it comes from a variable, write the quotes in the variable, because Flux removes those around it")
+    });
+    let map = applied.node.at_keys_mut(&["metadata", field])?;
+    if warning.is_some() {
+        *map = Node::mapping(Mapping::new()).at(map.span());
     }
-    let wrong = values.iter().find(|it| it.value.as_string().is_none())?;
-    let name = wrong.key.as_str().unwrap_or("");
-    let message = format!(
-        "the value of `{name}` in the {field} of {id} is not a string, so Flux drops all {field} of the object"
-    );
-    let warning = Diagnostic::warning("wrong-field-type", message).at(&wrong.value);
-    *map = Node::mapping(Mapping::new()).at(map.span());
-    Some(warning.help("quote the value; if it comes from a variable, write the quotes in the variable, because Flux removes those around it"))
+    for entry in map.as_mapping_mut()?.iter_mut() {
+        if entry.value.is_null() {
+            entry.value = Node::string("").at(entry.value.span());
+        }
+    }
+    warning
+}
+
+/// The first entry because of which client-go cannot read a map of the metadata.
+fn not_a_string<'a>(object: &'a Object, field: &str) -> Option<&'a Entry> {
+    let map = object.node.at_keys(&["metadata", field])?.as_mapping()?;
+    let mut entries = map.iter();
+    entries.find(|it| !it.value.is_null() && it.value.as_string().is_none())
 }
 
 /// Whether Flux may change an object.
@@ -183,17 +195,10 @@ fn is_applied(object: &Object) -> bool {
         let mut fields = ["labels", "annotations"].iter();
         fields.any(|it| {
             metadata::value(object, it, &key).eq_ignore_ascii_case(word)
-                && has_only_strings(object, it)
+                && not_a_string(object, it).is_none()
         })
     };
     !says("reconcile", "disabled") && !says("ssa", "ignore")
-}
-
-/// Whether client-go can read a map of the metadata.
-fn has_only_strings(object: &Object, field: &str) -> bool {
-    let map = object.node.at_keys(&["metadata", field]);
-    let mut values = map.and_then(Node::as_mapping).into_iter().flatten();
-    values.all(|it| it.value.is_null() || it.value.as_string().is_some())
 }
 
 /// The folder that a Flux Kustomization builds: its path, which cannot leave the source.

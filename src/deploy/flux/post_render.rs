@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::installed::{Installed, hook, is_applied};
+use super::super::installed::{Installed, hook, is_applied, missing_kind};
 use super::super::metadata::{entries, set};
 use super::super::sync::{flag, items, text};
 use super::HELM_GROUP;
@@ -139,14 +139,12 @@ fn refuse_unreadable(objects: &[Object]) -> Result<(), Diagnostic> {
     let mut known = BTreeMap::new();
     for object in objects {
         let id = object.id();
-        if object.kind().is_empty() || object.name().is_empty() {
-            let message = match object.kind() {
-                "" => format!(
-                    "its chart renders an object without `kind`: {}",
-                    object.name()
-                ),
-                kind => format!("its chart renders a {kind} without `metadata.name`"),
-            };
+        if object.kind().is_empty() {
+            return Err(missing_kind(object));
+        }
+        if object.name().is_empty() {
+            let kind = object.kind();
+            let message = format!("its chart renders a {kind} without `metadata.name`");
             return Err(Diagnostic::error("missing-name", message));
         }
         if let Some((_, key)) = duplicate_key(&object.node) {
