@@ -19,6 +19,32 @@ struct Browser {
     session: String,
 }
 
+/// Starts the driver, which chooses a free port and prints it.
+///
+/// It chooses the port for IPv4 and exits without one if another process has the same port for IPv6.
+fn start_driver() -> Option<(Child, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| {
+        let line = line.ok()?;
+        println!("chromedriver: {line}");
+        let (_, port) = line.split_once("successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    let Some(port) = port else {
+        driver.kill().unwrap();
+        println!("chromedriver exited: {}", driver.wait().unwrap());
+        return None;
+    };
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
         if !self.session.is_empty() {
@@ -31,23 +57,12 @@ impl Drop for Browser {
 
 impl Browser {
     fn open() -> Browser {
-        // The driver chooses a free port and prints it.
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| {
-            let line = line.ok()?;
-            let (_, port) = line.split_once("successfully on port ")?;
-            port.trim_end_matches('.').parse().ok()
-        });
-        std::thread::spawn(move || lines.for_each(drop));
+        let (driver, port) = (0..5)
+            .find_map(|_| start_driver())
+            .expect("chromedriver starts");
         let mut browser = Browser {
             driver,
-            port: port.expect("the driver prints its port"),
+            port,
             session: String::new(),
         };
         let arguments = [
