@@ -56,26 +56,7 @@ pub(super) fn findings(
         found,
         unevaluated: BTreeMap::new(),
     };
-    let known = ClusterFacts::new(environment);
-    let is_judged = |it: &Object| is_applied(it) && !is_policy(it);
-    for sourced in environment
-        .objects
-        .iter()
-        .filter(|it| is_judged(&it.object))
-    {
-        let object = &*sourced.object;
-        let whole = PolicySubject {
-            title: object.id().to_string(),
-            node: object.node.clone(),
-            path: FieldPath::root(),
-        };
-        for mut subject in [whole].into_iter().chain(pods_of(object)) {
-            subject.node = defaulted(subject.node);
-            let created = known.created(object, &subject.node);
-            evaluation.kyverno(sourced, &subject, &created);
-            evaluation.admission(sourced, &subject, &created);
-        }
-    }
+    evaluation.evaluate_all(environment);
     evaluation.finish()
 }
 
@@ -92,6 +73,27 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
+    fn evaluate_all(&mut self, environment: &'a EnvironmentObjects<'a>) {
+        let facts = ClusterFacts::new(environment);
+        for sourced in &environment.objects {
+            let object = &*sourced.object;
+            if !is_applied(object) || is_policy(object) {
+                continue;
+            }
+            let whole = PolicySubject {
+                title: object.id().to_string(),
+                node: object.node.clone(),
+                path: FieldPath::root(),
+            };
+            for mut subject in [whole].into_iter().chain(pods_of(object)) {
+                subject.node = defaulted(subject.node);
+                let created = facts.created(object, &subject.node);
+                self.kyverno(sourced, &subject, &created);
+                self.admission(sourced, &subject, &created);
+            }
+        }
+    }
+
     fn kyverno(
         &mut self,
         sourced: &'a SourcedObject<'a>,

@@ -93,21 +93,7 @@ fn report(
         [port] => format!("port {port}"),
         ports => format!("ports {}", ports.join(", ")),
     };
-    let (client, help) = match &target.client {
-        Client::Operator(namespaces) => {
-            let namespace = namespaces.iter().next().copied().unwrap_or("OPERATOR");
-            (
-                "its operator".to_string(),
-                format!(
-                    "allow it: `from: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}]` with {ports}"
-                ),
-            )
-        }
-        Client::Outside => (
-            "clients outside the cluster".to_string(),
-            "allow their networks (`from: [{ipBlock: {cidr: …}}]`), or use a Service of type ClusterIP".to_string(),
-        ),
-    };
+    let (client, help) = client_and_help(&target.client, &ports);
     let message = format!(
         "{} blocks {ports} of {} for {client}",
         sourced.object.id(),
@@ -115,6 +101,22 @@ fn report(
     );
     let field = FieldPath::dotted("metadata.name");
     faults.push(sourced, &field, message, &help);
+}
+
+fn client_and_help(client: &Client<'_>, ports: &str) -> (&'static str, String) {
+    match client {
+        Client::Operator(namespaces) => {
+            let namespace = namespaces.iter().next().copied().unwrap_or("OPERATOR");
+            let help = format!(
+                "allow it: `from: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}]` with {ports}"
+            );
+            ("its operator", help)
+        }
+        Client::Outside => {
+            let help = "allow their networks (`from: [{ipBlock: {cidr: …}}]`), or use a Service of type ClusterIP";
+            ("clients outside the cluster", help.to_string())
+        }
+    }
 }
 
 /// Whether there are policies of other kinds, such as Cilium's, which may allow more.

@@ -35,16 +35,7 @@ fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
     if !objects().any(is_namespace) {
         return;
     }
-    let mut known: BTreeSet<&str> = objects().filter_map(created).collect();
-    known.extend(SYSTEM_NAMESPACES);
-    known.extend(environment.given_namespaces.iter().map(String::as_str));
-    // The namespaces of the sync engine exist before anything is applied.
-    let of_engine = environment
-        .objects
-        .iter()
-        .filter(|it| it.is_of_environment());
-    known.extend(of_engine.map(|it| it.object.namespace()));
-    known.extend(ENGINES.iter().map(|it| it.namespace));
+    let known = known_namespaces(environment);
     let mut missing: BTreeMap<&str, Vec<&SourcedObject<'_>>> = BTreeMap::new();
     for sourced in &environment.objects {
         let namespace = sourced.object.namespace();
@@ -82,6 +73,22 @@ fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
             &help,
         );
     }
+}
+
+/// The namespaces that exist, or that the environment creates.
+fn known_namespaces<'a>(environment: &'a EnvironmentObjects<'_>) -> BTreeSet<&'a str> {
+    let objects = environment.objects.iter();
+    let mut known: BTreeSet<&str> = objects.filter_map(|it| created(&it.object)).collect();
+    known.extend(SYSTEM_NAMESPACES);
+    known.extend(environment.given_namespaces.iter().map(String::as_str));
+    // The namespaces of the sync engine exist before anything is applied.
+    let of_engine = environment
+        .objects
+        .iter()
+        .filter(|it| it.is_of_environment());
+    known.extend(of_engine.map(|it| it.object.namespace()));
+    known.extend(ENGINES.iter().map(|it| it.namespace));
+    known
 }
 
 fn is_namespace(object: &Object) -> bool {

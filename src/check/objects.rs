@@ -182,7 +182,7 @@ fn deprecated(
         // Removed versions are reported as errors by the validation.
         return None;
     }
-    let goes = match lifecycle.removed {
+    let removal = match lifecycle.removed {
         Some(removed) if is_removed(minor + 1) => {
             format!("and the next version, Kubernetes 1.{removed}, no longer serves it")
         }
@@ -198,33 +198,37 @@ fn deprecated(
         more => format!(" and {more} more"),
     };
     let message = format!(
-        "{}{more}: `{}` of `{}` is deprecated{since}, {goes}",
+        "{}{more}: `{}` of `{}` is deprecated{since}, {removal}",
         first.object.id(),
         gvk.kind,
         gvk.api_version()
     );
     let fault = Diagnostic::warning("deprecated-api", message).at(location(first));
-    let Some(replacement) = &lifecycle.replacement else {
-        return Some(fault);
-    };
+    Some(match &lifecycle.replacement {
+        Some(replacement) => with_replacement(fault, replacement, objects, catalog),
+        None => fault,
+    })
+}
+
+/// Suggests a newer API version, with a fix if all fields of the objects are valid there.
+fn with_replacement(
+    fault: Diagnostic,
+    replacement: &str,
+    objects: &[&SourcedObject<'_>],
+    catalog: &Catalog,
+) -> Diagnostic {
     let edits = objects
         .iter()
         .map(|it| newer_version(it, replacement, catalog));
-    Some(match edits.collect::<Option<Vec<Edit>>>() {
-        Some(edits) => {
-            let help = format!(
-                "change it to `apiVersion: {replacement}`; all fields of the object are valid there"
-            );
-            let fix = Fix {
-                help: help.clone(),
-                edits,
-            };
-            let mut fault = fault.help(help);
-            fault.fixes.push(fix);
-            fault
-        }
-        None => fault.help(format!("use `{replacement}`, whose fields may differ")),
-    })
+    let Some(edits) = edits.collect::<Option<Vec<Edit>>>() else {
+        return fault.help(format!("use `{replacement}`, whose fields may differ"));
+    };
+    let help = format!(
+        "change it to `apiVersion: {replacement}`; all fields of the object are valid there"
+    );
+    let mut fault = fault.help(help.clone());
+    fault.fixes.push(Fix { help, edits });
+    fault
 }
 
 /// Adds a fix that replaces a removed version by the newer one, if the object is valid in it.

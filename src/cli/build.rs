@@ -130,18 +130,22 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         Ok(text) => text,
         Err(faults) => return Ok(session::report(&faults, global, &display)),
     };
-    match &arguments.output {
-        Some(folder) if current.join(folder).is_dir() => write_each(&built, &current.join(folder))?,
-        Some(file) => {
-            let file = current.join(file);
-            let _shared = file.parent().map(disk::Lock::share);
-            disk::store(&file, text.as_bytes())?;
-        }
-        None => output::data(text.as_bytes())?,
-    }
+    write(&built, &text, arguments.output.as_deref(), &current)?;
     // The process ends here, so the memory is not freed object by object, which would take longer.
     std::mem::forget(built);
     Ok(Outcome::Clean)
+}
+
+/// Writes the objects to standard output, a file, or files of a folder.
+fn write(built: &Built, text: &str, output: Option<&Path>, current: &Path) -> Result<()> {
+    match output.map(|it| current.join(it)) {
+        Some(folder) if folder.is_dir() => write_each(built, &folder),
+        Some(file) => {
+            let _shared = file.parent().map(disk::Lock::share);
+            Ok(disk::store(&file, text.as_bytes())?)
+        }
+        None => output::data(text.as_bytes()),
+    }
 }
 
 /// The remote address to build, if it is not a folder.

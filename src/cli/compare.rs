@@ -80,14 +80,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         text: &|_| None,
     };
     form.print(&comparison, &view)?;
-    let noted = match comparison.notes.is_empty() {
-        true => Outcome::Clean,
-        false => session::report(&comparison.notes, global, &display),
-    };
-    let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(if arguments.comparing.exit_code && !is_same {
-        Outcome::Findings
-    } else {
-        noted
-    })
+    let notes = &comparison.notes;
+    Ok(arguments
+        .comparing
+        .outcome(&comparison, notes, global, &display))
 }

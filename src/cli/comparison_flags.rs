@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::{Global, Outcome, session};
+use pleach::compare::Comparison;
+use pleach::diag::Diagnostics;
 use pleach::diff::{Ignore, Options, Salt};
 use pleach::load::WorkspaceConfig;
+use pleach::tree::TreePath;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct ComparisonFlags {
@@ -28,7 +32,7 @@ pub(super) struct ComparisonFlags {
     pub(super) max_bytes: u64,
     /// Exit with 1 if there are differences
     #[arg(long)]
-    pub(super) exit_code: bool,
+    exit_code: bool,
 }
 
 /// The form of a comparison.
@@ -88,6 +92,25 @@ impl ComparisonFlags {
         let shared = workspace.map(|it| &it.ignored_differences);
         let shared = shared.into_iter().flatten();
         self.ignore.iter().chain(shared).cloned().collect()
+    }
+
+    /// Reports the notes of a comparison, and returns the outcome of the command.
+    pub(super) fn outcome(
+        &self,
+        comparison: &Comparison,
+        notes: &Diagnostics,
+        global: &Global,
+        display: &dyn Fn(&TreePath) -> String,
+    ) -> Outcome {
+        let reported = match notes.is_empty() {
+            true => Outcome::Clean,
+            false => session::report(notes, global, display),
+        };
+        let is_same = comparison.environments.is_empty() && notes.is_empty();
+        match self.exit_code && !is_same {
+            true => Outcome::Findings,
+            false => reported,
+        }
     }
 
     /// The options of the comparison, for reports in the requested forms.

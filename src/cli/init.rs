@@ -57,23 +57,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     // `pleach.yaml` is written last. Until then, the files of an interrupted run are recognized as unfinished.
     files.rotate_left(1);
-    let is_there = root.join(WORKSPACE).exists();
-    let is_foreign = |(path, bytes): &&(PathBuf, Vec<u8>)| match std::fs::read(root.join(path)) {
-        Ok(existing) => is_there || existing != *bytes,
-        Err(_) => root.join(path).symlink_metadata().is_ok(),
-    };
-    let existing: Vec<String> = files
-        .iter()
-        .filter(is_foreign)
-        .map(|it| it.0.display().to_string())
-        .collect();
-    if !existing.is_empty() {
-        bail!(
-            "these files already exist in `{}`; nothing was written: {}",
-            root.display(),
-            existing.join(", ")
-        );
-    }
+    refuse_existing(&root, &files)?;
     let steps = files.iter().map(|(path, bytes)| {
         let path = path.to_str().and_then(TreePath::new);
         Ok(Step {
@@ -136,4 +120,26 @@ fn collect(below: &Path, folder: &Dir<'_>, files: &mut Vec<(PathBuf, Vec<u8>)>) 
     let own = folder.files();
     files.extend(own.map(|it| (below.join(it.path()), it.contents().to_vec())));
     folder.dirs().for_each(|inner| collect(below, inner, files));
+}
+
+/// Errors: a file of the starter would replace another one. An interrupted run can be repeated.
+fn refuse_existing(root: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
+    let is_complete = root.join(WORKSPACE).exists();
+    let is_foreign = |(path, bytes): &&(PathBuf, Vec<u8>)| match std::fs::read(root.join(path)) {
+        Ok(existing) => is_complete || existing != *bytes,
+        Err(_) => root.join(path).symlink_metadata().is_ok(),
+    };
+    let existing: Vec<String> = files
+        .iter()
+        .filter(is_foreign)
+        .map(|it| it.0.display().to_string())
+        .collect();
+    if !existing.is_empty() {
+        bail!(
+            "these files already exist in `{}`; nothing was written: {}",
+            root.display(),
+            existing.join(", ")
+        );
+    }
+    Ok(())
 }

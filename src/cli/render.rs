@@ -18,8 +18,8 @@ use pleach::disk::{apply, read_output};
 use pleach::emit::{Plan, plan};
 use pleach::report::plan_summary;
 use pleach::shard::{Shard, compile_shard};
-use pleach::tree::ReadSet;
-use pleach::{Options, Scope, compile};
+use pleach::tree::{ReadSet, TreePath};
+use pleach::{Compiled, Options, Scope, compile};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -52,33 +52,22 @@ fn render(
 ) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let Selection {
-        environments, out, ..
-    } = &arguments.selection;
+    let selection = &arguments.selection;
     let progress = Progress::timed(global, "looking for changes", timings);
-    let run_cache = arguments
-        .selection
-        .run_cache("render", &session, global, timings)
-        .filter(|_| arguments.shard.is_none());
+    let run_cache = selection.run_cache("render", &session, global, timings);
+    let run_cache = run_cache.filter(|_| arguments.shard.is_none());
     let options = Options {
         observer: progress.observer(),
-        scope: Scope::for_environments(environments),
+        scope: Scope::for_environments(&selection.environments),
         cache: cache::open(global),
         path_in_repository: session.path_in_repository(),
         skip_objects: true,
         ..Options::default()
     };
-    if let Some(run_cache) = &run_cache {
-        for state in run_cache.states(&session) {
-            match state {
-                State::Same(files) => return Ok(finish(&session, &Plan::up_to_date(files))),
-                State::Changed(changed) => {
-                    if render_part(run_cache, *changed, &session, &options, arguments.force)? {
-                        return Ok(Outcome::Clean);
-                    }
-                }
-            }
-        }
+    if let Some(run_cache) = &run_cache
+        && render_changes(run_cache, &session, &options, arguments.force)?
+    {
+        return Ok(Outcome::Clean);
     }
     progress.set("reading the workspace");
     let compiled = match arguments.shard {
@@ -86,7 +75,7 @@ fn render(
         None => compile(&session.files, &options),
     };
     let mut found = with_allow_comments(&compiled, &session.files);
-    let earlier = match (out, found.has_errors()) {
+    let earlier = match (&selection.out, found.has_errors()) {
         (None, false) => earlier::find(&session, &compiled)?,
         _ => Vec::new(),
     };
@@ -97,28 +86,71 @@ fn render(
     let Some(output_path) = compiled.output.clone().filter(|_| found == Outcome::Clean) else {
         return Ok(Outcome::Findings);
     };
-    let folder = session.output(out.as_deref(), &output_path)?;
+    let outcome = write(
+        arguments,
+        &session,
+        run_cache.as_ref(),
+        (&compiled, &output_path),
+        &earlier,
+        &progress,
+    )?;
+    if arguments.remove_earlier_output && outcome.is_some() {
+        remove_earlier(&session, &earlier)?;
+    }
+    Ok(outcome.unwrap_or(Outcome::Findings))
+}
+
+/// Writes the rendered tree. `None` if a file is in the way.
+fn write(
+    arguments: &Arguments,
+    session: &Session<'_>,
+    run_cache: Option<&RunCache>,
+    (compiled, output_path): (&Compiled, &TreePath),
+    earlier: &[EarlierTree],
+    progress: &Progress,
+) -> Result<Option<Outcome>> {
+    let folder = session.output(arguments.selection.out.as_deref(), output_path)?;
     progress.set("comparing with the tree");
-    let existing = earlier::exclude(read_output(&folder)?, &earlier, &output_path);
+    let existing = earlier::exclude(read_output(&folder)?, earlier, output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, arguments.force);
-    let mut faults = plan.faults(&output_path);
-    faults.extend(removed::findings(&session, &compiled, &plan));
-    let kept = session.report(&faults);
+    let mut faults = plan.faults(output_path);
+    faults.extend(removed::findings(session, compiled, &plan));
+    let outcome = session.report(&faults);
     if plan.is_blocked() {
-        return Ok(Outcome::Findings);
+        return Ok(None);
     }
     progress.set(format!("writing {} files", plan.written()));
     apply(&plan, &folder)?;
     if let Some(run_cache) = run_cache.filter(|_| earlier.is_empty()) {
-        let compiled = (&compiled, ReadSet::default());
-        run_cache.store_up_to_date(&session, compiled, &existing, &plan);
+        let compiled = (compiled, ReadSet::default());
+        run_cache.store_up_to_date(session, compiled, &existing, &plan);
     }
     output::status(&format!("{}\n", plan_summary(&plan)));
-    if arguments.remove_earlier_output {
-        remove_earlier(&session, &earlier)?;
+    Ok(Some(outcome))
+}
+
+/// Renders the changes since any earlier run without diagnostics. Returns false if a complete run is required.
+fn render_changes(
+    run_cache: &RunCache,
+    session: &Session<'_>,
+    options: &Options,
+    force: bool,
+) -> Result<bool> {
+    for state in run_cache.states(session) {
+        match state {
+            State::Same(files) => {
+                finish(session, &Diagnostics::default(), &Plan::up_to_date(files));
+                return Ok(true);
+            }
+            State::Changed(changed) => {
+                if render_part(run_cache, *changed, session, options, force)? {
+                    return Ok(true);
+                }
+            }
+        }
     }
-    Ok(kept)
+    Ok(false)
 }
 
 /// Renders the changes since a run without diagnostics. Returns false if a complete run is required.
@@ -135,19 +167,16 @@ fn render_part(
     apply(&part.plan, &run_cache.out)?;
     let compiled = part.update.compiled.as_ref();
     let removed = compiled.map(|it| removed::findings(session, it, &part.plan));
-    session.report(&Diagnostics::default());
-    session.report(&removed.unwrap_or_default());
-    output::status(&format!("{}\n", plan_summary(&part.plan)));
+    finish(session, &removed.unwrap_or_default(), &part.plan);
     run_cache.store_partial(session, changed, part);
     Ok(true)
 }
 
-/// A run without diagnostics and changes.
-fn finish(session: &Session<'_>, plan: &Plan) -> Outcome {
+/// Reports a run without diagnostics of the workspace, in the same parts as a complete run.
+fn finish(session: &Session<'_>, removed: &Diagnostics, plan: &Plan) {
     session.report(&Diagnostics::default());
-    session.report(&Diagnostics::default());
+    session.report(removed);
     output::status(&format!("{}\n", plan_summary(plan)));
-    Outcome::Clean
 }
 
 fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> {

@@ -45,6 +45,18 @@ enum ReferenceProgram {
 }
 
 impl ReferenceProgram {
+    /// The requested program, or the first one that is installed.
+    fn installed(requested: Option<ReferenceProgram>) -> Result<ReferenceProgram> {
+        match requested {
+            Some(program) if program.is_installed() => Ok(program),
+            Some(_) => bail!("the program to compare with is not installed"),
+            None => [ReferenceProgram::Kustomize, ReferenceProgram::Kubectl]
+                .into_iter()
+                .find(|it| it.is_installed())
+                .context("neither `kustomize` nor `kubectl` is installed"),
+        }
+    }
+
     fn command(self) -> Command {
         let (program, word) = match self {
             ReferenceProgram::Kustomize => ("kustomize", "build"),
@@ -72,60 +84,46 @@ enum BuildComparison {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
-    let against = match arguments.against {
-        Some(against) if against.is_installed() => against,
-        Some(_) => bail!("the program to compare with is not installed"),
-        None => [ReferenceProgram::Kustomize, ReferenceProgram::Kubectl]
-            .into_iter()
-            .find(|it| it.is_installed())
-            .context("neither `kustomize` nor `kubectl` is installed")?,
-    };
+    let against = ReferenceProgram::installed(arguments.against)?;
     if let Some(path) = arguments.paths.iter().find(|it| !current.join(it).is_dir()) {
         bail!("`{}` is not a directory", path.display());
     }
     let ours = std::env::current_exe().context("cannot find the path of this program")?;
-    let (mut count, mut wrong, mut refused) = (0, 0, 0);
-    let mut is_restricted = false;
-    let mut times = [Duration::ZERO; 2];
+    let mut summary = Summary::default();
     let progress = Progress::start(global, "looking for kustomizations");
     let paths = arguments.paths.iter().map(|it| current.join(it));
     let mut found = Found::default();
     paths.for_each(|it| found.add(&it));
     let folders = &found.kustomizations;
     for (at, folder) in folders.iter().enumerate() {
-        let name = folder.strip_prefix(&current).unwrap_or(folder).display();
-        progress.set(format!("{} of {}: {name}", at + 1, folders.len()));
+        let name = folder.strip_prefix(&current).unwrap_or(folder);
+        progress.set(format!(
+            "{} of {}: {}",
+            at + 1,
+            folders.len(),
+            name.display()
+        ));
         let flags = ["--load-restrictor", &arguments.load_restrictor];
         let (theirs, their_time) = timed(against.command().args(flags).arg(folder))?;
         let (our, our_time) = timed(Command::new(&ours).arg("build").args(flags).arg(folder))?;
         let verdict = compare(&theirs, &our);
-        refused += usize::from(matches!(verdict, BuildComparison::BothRefuse));
-        is_restricted |= String::from_utf8_lossy(&our.stderr).contains(OUTSIDE);
-        count += 1;
-        times[0] += their_time;
-        times[1] += our_time;
-        wrong += usize::from(!matches!(
-            verdict,
-            BuildComparison::Same | BuildComparison::BothRefuse
-        ));
-        let shown = folder.strip_prefix(&current).unwrap_or(folder);
-        output::text(&line(shown, &verdict, their_time, our_time))?;
+        summary.add(&verdict, &our, [their_time, our_time]);
+        output::text(&line(name, &verdict, their_time, our_time))?;
     }
     for component in found.unused_components() {
-        let shown = component.strip_prefix(&current).unwrap_or(&component);
+        let name = component.strip_prefix(&current).unwrap_or(&component);
         output::text(&format!(
             "not built: no kustomization uses the component {}\n",
-            shown.display()
+            name.display()
         ))?;
     }
-    output::status(&summary(count, wrong, refused, times));
-    if is_restricted {
+    output::status(&summary.text());
+    if summary.is_restricted {
         output::status(RESTRICTED);
     }
-    Ok(if wrong > 0 {
-        Outcome::Findings
-    } else {
-        Outcome::Clean
+    Ok(match summary.differing {
+        0 => Outcome::Clean,
+        _ => Outcome::Findings,
     })
 }
 
@@ -265,14 +263,40 @@ fn line(folder: &Path, verdict: &BuildComparison, theirs: Duration, ours: Durati
     }
 }
 
-fn summary(count: usize, wrong: usize, refused: usize, [theirs, ours]: [Duration; 2]) -> String {
-    if count == 0 {
-        return "no kustomization found\n".to_string();
+/// The comparisons of all kustomizations.
+#[derive(Default)]
+struct Summary {
+    count: usize,
+    differing: usize,
+    refused_by_both: usize,
+    /// Whether this program has rejected a file because of the load restrictor.
+    is_restricted: bool,
+    /// The times of the other program and of this one.
+    times: [Duration; 2],
+}
+
+impl Summary {
+    fn add(&mut self, verdict: &BuildComparison, ours: &Output, times: [Duration; 2]) {
+        self.count += 1;
+        match verdict {
+            BuildComparison::Same => {}
+            BuildComparison::BothRefuse => self.refused_by_both += 1,
+            _ => self.differing += 1,
+        }
+        self.is_restricted |= String::from_utf8_lossy(&ours.stderr).contains(OUTSIDE);
+        self.times[0] += times[0];
+        self.times[1] += times[1];
     }
-    let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(1e-9);
-    format!(
-        "{count} kustomizations, {wrong} differ, {refused} rejected by both; {:.2} s and {:.2} s, {ratio:.0} times faster\n",
-        theirs.as_secs_f64(),
-        ours.as_secs_f64()
-    )
+
+    fn text(&self) -> String {
+        if self.count == 0 {
+            return "no kustomization found\n".to_string();
+        }
+        let [theirs, ours] = self.times.map(|it| it.as_secs_f64());
+        let ratio = theirs / ours.max(1e-9);
+        format!(
+            "{} kustomizations, {} differ, {} rejected by both; {theirs:.2} s and {ours:.2} s, {ratio:.0} times faster\n",
+            self.count, self.differing, self.refused_by_both
+        )
+    }
 }

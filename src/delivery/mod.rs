@@ -172,6 +172,37 @@ pub(crate) fn lower(
     charts: &Charts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Delivery {
+    let lowered = lower_files(manifest, engine, workspace, charts, diagnostics);
+    let manifest_file = |File { name, node }| ManifestFile {
+        name: name.into(),
+        object: Object::new(node),
+    };
+    let instance = manifest.instance;
+    let (title, group) = (instance.title(), instance.kind.group);
+    Delivery {
+        files: lowered.files.into_iter().map(manifest_file).collect(),
+        releases: lowered.releases.into_iter().map(manifest_file).collect(),
+        prerequisites: lowered.prerequisites.into_iter().map(Object::new).collect(),
+        charts: lowered.charts,
+        services: lowered.services,
+        roots: lowered.roots,
+        namespaces: lowered.namespaces,
+        provides: instance.provides.clone(),
+        requires: instance.requires.clone(),
+        depends_on: &instance.depends_on | &manifest.refers_to,
+        owner: owner(&instance.node),
+        decided_by: manifest.decided_by.clone(),
+        ..Delivery::synthetic(&instance.name, title, group, instance.span.clone())
+    }
+}
+
+fn lower_files(
+    manifest: &Manifest<'_>,
+    engine: &dyn Lowering,
+    workspace: &WorkspaceConfig,
+    charts: &Charts<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Lowered {
     let mut lowered = Lowered::default();
     for file in &manifest.files {
         if !intent::is_intent(&file.node) {
@@ -199,27 +230,7 @@ pub(crate) fn lower(
     }
     let nodes = lowered.files.iter_mut().map(|it| &mut it.node);
     nodes.for_each(|it| engine.translate(it));
-    let manifest_file = |File { name, node }| ManifestFile {
-        name: name.into(),
-        object: Object::new(node),
-    };
-    let instance = manifest.instance;
-    let (title, group) = (instance.title(), instance.kind.group);
-    Delivery {
-        files: lowered.files.into_iter().map(manifest_file).collect(),
-        releases: lowered.releases.into_iter().map(manifest_file).collect(),
-        prerequisites: lowered.prerequisites.into_iter().map(Object::new).collect(),
-        charts: lowered.charts,
-        services: lowered.services,
-        roots: lowered.roots,
-        namespaces: lowered.namespaces,
-        provides: instance.provides.clone(),
-        requires: instance.requires.clone(),
-        depends_on: &instance.depends_on | &manifest.refers_to,
-        owner: owner(&instance.node),
-        decided_by: manifest.decided_by.clone(),
-        ..Delivery::synthetic(&instance.name, title, group, instance.span.clone())
-    }
+    lowered
 }
 
 /// The objects of a manifest whose intents are converted. The fields are those of [`Delivery`].

@@ -103,17 +103,17 @@ impl<'a> Charts<'a> {
             let mut names = chart.dependencies.iter().map(|it| &it.metadata.name);
             names.any(|it| it == name)
         };
-        for wanted in chart.metadata.dependencies.clone() {
-            if is_there(&chart, &wanted.name) {
+        for dependency in chart.metadata.dependencies.clone() {
+            if is_there(&chart, &dependency.name) {
                 continue;
             }
-            let location = match wanted.repository.strip_prefix("file://") {
+            let location = match dependency.repository.strip_prefix("file://") {
                 Some(path) => folder.resolve(path).map(ChartLocation::Folder),
                 None => {
-                    let version = Some(&*wanted.version);
+                    let version = Some(&*dependency.version);
                     Some(ChartLocation::Remote(Request::new(
-                        &wanted.repository,
-                        &wanted.name,
+                        &dependency.repository,
+                        &dependency.name,
                         version,
                     )))
                 }

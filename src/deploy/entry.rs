@@ -210,48 +210,70 @@ fn folder_entries(
         .flat_map(|it| scan.outermost(&it.file))
         .collect();
     let folders: Vec<TreePath> = folders.into_iter().collect();
-    // Errors are reported when the folder is known to be an entry.
-    let mut candidates = each(
+    let candidates = each(
         folders,
         &mut Diagnostics::default(),
         |folder, diagnostics| {
             let mut expansion =
                 Expansion::new(files, options.cluster(&folder), charts, own.clone());
             expansion.begin_folder(&folder, diagnostics);
-            let mut own = std::mem::take(diagnostics);
-            expansion.expand_folders(&mut own);
-            (folder, expansion, own)
+            let mut diagnostics = std::mem::take(diagnostics);
+            expansion.expand_folders(&mut diagnostics);
+            Candidate {
+                folder,
+                expansion,
+                diagnostics,
+            }
         },
     );
-    // Objects that lead to most others come first, but a kustomization comes before the files below it that it does not list.
-    candidates.sort_by_cached_key(|(folder, expansion, _)| {
-        let is_below = kustomization_above(folder, scan).is_some();
-        (is_below, Reverse(expansion.units().len()), folder.clone())
-    });
-    let mut covered: BTreeSet<TreePath> = BTreeSet::new();
-    let mut kept = Vec::new();
-    for (folder, expansion, earlier) in candidates {
-        let mut own = open
-            .iter()
-            .filter(|it| scan.outermost(&it.file).contains(&folder));
-        let is_covered = |it: &TreePath| covered.contains(it);
-        if own.any(|it| !is_covered(&it.file) && !is_disabled(&it.file, scan, is_covered)) {
-            let read = expansion.units().iter().map(|it| &it.read_set.files);
-            covered.extend(read.flatten().cloned());
-            kept.push((folder, expansion, earlier));
-        }
-    }
     each(
-        kept,
+        without_covered(candidates, scan, open),
         diagnostics,
-        |(folder, mut expansion, earlier), diagnostics| {
-            diagnostics.extend(earlier);
-            expansion.expand(diagnostics);
+        |mut candidate, diagnostics| {
+            diagnostics.extend(candidate.diagnostics);
+            candidate.expansion.expand(diagnostics);
             Entry {
-                folder,
+                folder: candidate.folder,
                 is_bootstrap: false,
-                units: expansion.finish(),
+                units: candidate.expansion.finish(),
             }
         },
     )
+}
+
+/// A folder that may be an entry.
+struct Candidate<'a> {
+    folder: TreePath,
+    expansion: Expansion<'a>,
+    /// Only reported when the folder is known to be an entry.
+    diagnostics: Diagnostics,
+}
+
+/// The candidates with a sync object that no other of them applies.
+fn without_covered<'a>(
+    mut candidates: Vec<Candidate<'a>>,
+    scan: &Scan,
+    open: &[&Declared],
+) -> Vec<Candidate<'a>> {
+    // Objects that lead to most others come first, but a kustomization comes before the files below it that it does not list.
+    candidates.sort_by_cached_key(|it| {
+        let is_below = kustomization_above(&it.folder, scan).is_some();
+        let units = it.expansion.units().len();
+        (is_below, Reverse(units), it.folder.clone())
+    });
+    let mut covered: BTreeSet<TreePath> = BTreeSet::new();
+    candidates.retain(|candidate| {
+        let mut own = open
+            .iter()
+            .filter(|it| scan.outermost(&it.file).contains(&candidate.folder));
+        let is_covered = |it: &TreePath| covered.contains(it);
+        let is_entry =
+            own.any(|it| !is_covered(&it.file) && !is_disabled(&it.file, scan, is_covered));
+        if is_entry {
+            let units = candidate.expansion.units().iter();
+            covered.extend(units.flat_map(|it| it.read_set.files.iter().cloned()));
+        }
+        is_entry
+    });
+    candidates
 }

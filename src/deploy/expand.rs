@@ -192,21 +192,16 @@ impl<'a> Expansion<'a> {
                     files: &recorded,
                     ..context
                 };
-                let made = argo::applications(&pending.object, &context, diagnostics);
-                let followed = generated(made, diagnostics);
-                let read_set = recorded.finish();
-                (
-                    pending,
-                    Followed {
-                        read_set,
-                        ..followed
-                    },
-                )
+                let applications = argo::applications(&pending.object, &context, diagnostics);
+                let followed = Followed {
+                    read_set: recorded.finish(),
+                    ..generated(applications, diagnostics)
+                };
+                (pending, followed)
             }
             SyncKind::ResourceSet => {
-                let made = resource_set(&pending.object, &self.cluster_state);
-                let followed = generated(made, diagnostics);
-                (pending, followed)
+                let objects = resource_set(&pending.object, &self.cluster_state);
+                (pending, generated(objects, diagnostics))
             }
             _ => self.follow_kustomization(pending, diagnostics),
         }

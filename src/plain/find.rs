@@ -81,10 +81,9 @@ fn folder(files: &dyn Files, location: &TreePath, faults: &mut Diagnostics) -> F
                 kustomizations.push(folder.clone());
             }
         }
-        for entry in &entries {
+        for entry in entries.iter().filter(|it| !it.name.starts_with('.')) {
             let path = folder.child(&entry.name);
             match entry.kind {
-                _ if entry.name.starts_with('.') => {}
                 EntryKind::Folder => open.add(path),
                 EntryKind::File if !is_covered && is_data(entry) => found.files.push(Candidate {
                     path,
@@ -97,12 +96,12 @@ fn folder(files: &dyn Files, location: &TreePath, faults: &mut Diagnostics) -> F
             covered.insert(folder);
         }
     }
-    found.files.retain(|it| !referenced.contains(&it.path));
-    found.files.sort_by(|a, b| a.path.cmp(&b.path));
     kustomizations.sort();
     (found.listed, found.kustomizations) = kustomizations
         .into_iter()
         .partition(|it| it != location && referenced.contains(it));
+    found.files.retain(|it| !referenced.contains(&it.path));
+    found.files.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 

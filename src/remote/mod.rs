@@ -53,7 +53,7 @@ pub struct Record {
     /// The files of each repository that were read.
     pub read: BTreeMap<String, BTreeSet<TreePath>>,
     /// The paths that were requested in each repository and do not exist.
-    pub lacking: BTreeMap<String, BTreeSet<TreePath>>,
+    pub missing_paths: BTreeMap<String, BTreeSet<TreePath>>,
     /// Diagnostics on the addresses that were opened.
     pub diagnostics: Diagnostics,
 }
@@ -188,8 +188,11 @@ impl<'a> WithRemotes<'a> {
 
 impl Record {
     fn add_missing(&mut self, location: &MountedPath) {
-        let lacking = self.lacking.entry(location.address.clone()).or_default();
-        lacking.insert(location.below.clone());
+        let missing_paths = self
+            .missing_paths
+            .entry(location.address.clone())
+            .or_default();
+        missing_paths.insert(location.below.clone());
     }
 }
 

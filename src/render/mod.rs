@@ -173,16 +173,12 @@ fn render_file(
     templates: &Templates,
 ) -> Result<Vec<File>, Diagnostics> {
     let mut conditions: Vec<Span> = Vec::new();
-    let items = match &file.for_each {
+    let items: Vec<Option<Node>> = match &file.for_each {
         None => vec![None],
         Some(list) => {
             let list = templates.evaluate(list, &instance.context)?;
-            list.as_sequence()
-                .unwrap_or_default()
-                .iter()
-                .cloned()
-                .map(Some)
-                .collect()
+            let items = list.as_sequence().unwrap_or_default();
+            items.iter().cloned().map(Some).collect()
         }
     };
     let (mut files, mut missing) = (Vec::new(), Diagnostics::default());
@@ -199,12 +195,10 @@ fn render_file(
                 conditions = vec![templates.evaluate(when, &context)?.span().clone()];
             }
         }
-        let name = file
-            .name
-            .as_ref()
-            .map(|name| templates.text(name, &context))
-            .transpose()?;
-        let name = file_name(&name.unwrap_or_else(|| file.default_name.clone()));
+        let name = match &file.name {
+            Some(name) => file_name(&templates.text(name, &context)?),
+            None => file_name(&file.default_name),
+        };
         let rendered = templates.render(&file.template, &context, &instance.span);
         let mut documents = match rendered {
             Err(faults) if faults.iter().all(|it| it.class == Class::MissingChart) => {
@@ -214,17 +208,7 @@ fn render_file(
             rendered => rendered?,
         };
         if documents.len() > 1 {
-            let fault = Diagnostic::error(
-                "template-output",
-                format!(
-                    "template `{}` produced {} documents, expected 1",
-                    file.template,
-                    documents.len()
-                ),
-            );
-            return Err(fault
-                .help("write a separate template for each object")
-                .into());
+            return Err(several_documents(&file.template, documents.len()).into());
         }
         if let Some(node) = documents.pop() {
             check_object(&node, &file.template)?;
@@ -236,6 +220,12 @@ fn render_file(
         true => Ok(files),
         false => Err(missing),
     }
+}
+
+fn several_documents(template: &str, count: usize) -> Diagnostic {
+    let message = format!("template `{template}` produced {count} documents, expected 1");
+    let fault = Diagnostic::error("template-output", message);
+    fault.help("write a separate template for each object")
 }
 
 /// Reports objects that no API server accepts. This is done here because all later stages rely on valid objects.

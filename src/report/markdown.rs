@@ -216,21 +216,7 @@ impl Page {
 
 fn table_row(section: &Section<'_>, findings: &[FindingGroup<'_>], view: &View<'_>) -> String {
     let headings = headings(section, view);
-    let mut names: Vec<String> = headings.iter().map(|it| cell(&it.title)).collect();
-    if names.is_empty() {
-        names.push("objects".to_string());
-    }
-    shorten(&mut names, 3);
-    let mut owners: Vec<String> = headings
-        .iter()
-        .flat_map(|it| &it.owners)
-        .map(|it| cell(it))
-        .collect();
-    owners.dedup();
-    shorten(&mut owners, 2);
-    if !owners.is_empty() {
-        names.push(format!("owned by {}", owners.join(", ")));
-    }
+    let names = names_and_owners(&headings).join("<br>");
     let mut environments: Vec<&str> = Vec::new();
     let mut objects = BTreeSet::new();
     for group in &section.groups {
@@ -252,6 +238,32 @@ fn table_row(section: &Section<'_>, findings: &[FindingGroup<'_>], view: &View<'
         .iter()
         .map(|(sign, many)| cell(&format!("{sign}{many}")))
         .collect();
+    format!(
+        "| {names} | {} | {} | {} |\n",
+        counts.join(" "),
+        environments.join(" "),
+        dangers(&headings, findings)
+    )
+}
+
+fn names_and_owners(headings: &[Heading]) -> Vec<String> {
+    let mut names: Vec<String> = headings.iter().map(|it| cell(&it.title)).collect();
+    if names.is_empty() {
+        names.push("objects".to_string());
+    }
+    shorten(&mut names, 3);
+    let owners = headings.iter().flat_map(|it| &it.owners);
+    let mut owners: Vec<String> = owners.map(|it| cell(it)).collect();
+    owners.dedup();
+    shorten(&mut owners, 2);
+    if !owners.is_empty() {
+        names.push(format!("owned by {}", owners.join(", ")));
+    }
+    names
+}
+
+/// The number of dangers of these claims, with the sign of the highest severity.
+fn dangers(headings: &[Heading], findings: &[FindingGroup<'_>]) -> String {
     let own = findings.iter().filter(|it| {
         let claim = it.found.claim.as_ref().map(|it| &*it.title);
         match headings.is_empty() {
@@ -259,20 +271,12 @@ fn table_row(section: &Section<'_>, findings: &[FindingGroup<'_>], view: &View<'
             false => headings.iter().any(|it| Some(&*it.title) == claim),
         }
     });
-    let own: Vec<_> = own.collect();
-    let danger = match own
-        .iter()
-        .any(|it| it.found.finding.danger.severity == Severity::Error)
-    {
-        _ if own.is_empty() => String::new(),
-        true => format!("🛑 {}", own.len()),
-        false => format!("⚠️ {}", own.len()),
-    };
-    let (names, counts) = (names.join("<br>"), counts.join(" "));
-    format!(
-        "| {names} | {counts} | {} | {danger} |\n",
-        environments.join(" ")
-    )
+    let severities: Vec<Severity> = own.map(|it| it.found.finding.danger.severity).collect();
+    match severities.len() {
+        0 => String::new(),
+        many if severities.contains(&Severity::Error) => format!("🛑 {many}"),
+        many => format!("⚠️ {many}"),
+    }
 }
 
 fn danger(group: &DangerGroup<'_>, view: &View<'_>) -> String {

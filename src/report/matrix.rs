@@ -20,18 +20,7 @@ const WIDTH_MAX: usize = 40;
 /// One table per claim. Rows with different values have a `≠` and colour.
 pub fn matrix_text(matrix: &Matrix) -> String {
     let mut text = String::new();
-    let width = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
-    let rows = || matrix.claims.iter().flat_map(|it| &it.rows);
-    let names = rows().map(|it| printable(&it.name).chars().count() + 2);
-    let claims = matrix.claims.iter();
-    let claims = claims.map(|it| printable(&it.name).chars().count());
-    let first = width(&mut names.chain(claims));
-    let columns = matrix.environments.iter().map(|environment| {
-        let cells = rows().map(|it| cell(it, environment).chars().count());
-        let width = width(&mut cells.chain([printable(environment).chars().count()]));
-        (environment, width)
-    });
-    let columns: Vec<(&String, usize)> = columns.collect();
+    let (first, columns) = widths(matrix);
     for claim in &matrix.claims {
         if !text.is_empty() {
             text.push('\n');
@@ -68,6 +57,20 @@ pub fn matrix_text(matrix: &Matrix) -> String {
         }
     }
     screened(&text)
+}
+
+/// The width of the first column, and the environments with the widths of theirs.
+fn widths(matrix: &Matrix) -> (usize, Vec<(&String, usize)>) {
+    let length = |text: &str| printable(text).chars().count();
+    let rows = || matrix.claims.iter().flat_map(|it| &it.rows);
+    let names = rows().map(|it| length(&it.name) + 2);
+    let claims = matrix.claims.iter().map(|it| length(&it.name));
+    let columns = matrix.environments.iter().map(|environment| {
+        let cells = rows().map(|it| cell(it, environment).chars().count());
+        let width = cells.chain([length(environment)]).max();
+        (environment, width.unwrap_or(0))
+    });
+    (names.chain(claims).max().unwrap_or(0), columns.collect())
 }
 
 fn cell(row: &Row, environment: &str) -> String {

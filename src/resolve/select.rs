@@ -14,6 +14,13 @@ pub(super) struct Selected<'a> {
 }
 
 impl<'a> Selected<'a> {
+    fn of_base(claim: &'a Claim) -> Selected<'a> {
+        Selected {
+            base: Some(claim),
+            own: None,
+        }
+    }
+
     /// The documents of base and of the environment, merged, without defaults.
     pub(super) fn merged(&self) -> Option<Node> {
         let schema = Some(&self.claim()?.kind.schema);
@@ -49,20 +56,11 @@ pub(super) fn select<'a>(
     if !workspace.is_partial() {
         diagnostics.extend(unknown);
     }
-    let mut claims: BTreeMap<&str, Selected<'a>> = BTreeMap::new();
-    for claim in base
-        .claims
-        .iter()
-        .filter(|it| !excluded.contains_key(it.name.as_str()))
-    {
-        claims.insert(
-            &claim.name,
-            Selected {
-                base: Some(claim),
-                own: None,
-            },
-        );
-    }
+    let included = base.claims.iter();
+    let included = included.filter(|it| !excluded.contains_key(it.name.as_str()));
+    let mut claims: BTreeMap<&str, Selected<'a>> = included
+        .map(|it| (it.name.as_str(), Selected::of_base(it)))
+        .collect();
     for claim in &environment.claims {
         // If base has a document of this claim that cannot be read, every field that only base sets would be reported as missing.
         if !claims.contains_key(claim.name.as_str()) && is_broken(base, claim) {
@@ -134,10 +132,7 @@ pub(super) fn used_base_claims<'a>(
     by_name
         .into_values()
         .filter(|it| used.contains(&*it.name) || workspace.may_use_elsewhere(base, it))
-        .map(|claim| Selected {
-            base: Some(claim),
-            own: None,
-        })
+        .map(Selected::of_base)
         .collect()
 }
 

@@ -399,61 +399,72 @@ fn verify(expression: &Expr, filter: Option<&str>, unbounded: &mut Option<Span>)
     }
 }
 
-/// Calls `act` for each expression of a statement that is not part of another.
+/// Calls `act` for each expression of a statement, and of those in its bodies, that is not part of another.
 pub(super) fn each_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
-    let mut bodies: Vec<&[Stmt<'a>]> = Vec::new();
+    each_own_expression(statement, act);
+    for statement in bodies(statement).into_iter().flatten() {
+        each_expression(statement, act);
+    }
+}
+
+fn each_own_expression<'a>(statement: &Stmt<'a>, act: &mut dyn FnMut(&Expr<'a>)) {
     match statement {
-        Stmt::Template(it) => bodies.push(&it.children),
         Stmt::EmitExpr(it) => act(&it.expr),
         Stmt::ForLoop(it) => {
             act(&it.iter);
-            it.filter_expr.iter().for_each(&mut *act);
-            bodies.extend([&*it.body, &*it.else_body]);
+            it.filter_expr.iter().for_each(act);
         }
-        Stmt::IfCond(it) => {
-            act(&it.expr);
-            bodies.extend([&*it.true_body, &*it.false_body]);
-        }
-        Stmt::WithBlock(it) => {
-            it.assignments.iter().for_each(|it| act(&it.1));
-            bodies.push(&it.body);
-        }
+        Stmt::IfCond(it) => act(&it.expr),
+        Stmt::WithBlock(it) => it.assignments.iter().for_each(|it| act(&it.1)),
         Stmt::Set(it) => act(&it.expr),
-        Stmt::SetBlock(it) => {
-            it.filter.iter().for_each(&mut *act);
-            bodies.push(&it.body);
-        }
-        Stmt::AutoEscape(it) => {
-            act(&it.enabled);
-            bodies.push(&it.body);
-        }
-        Stmt::FilterBlock(it) => {
-            act(&it.filter);
-            bodies.push(&it.body);
-        }
-        Stmt::Block(it) => bodies.push(&it.body),
+        Stmt::SetBlock(it) => it.filter.iter().for_each(act),
+        Stmt::AutoEscape(it) => act(&it.enabled),
+        Stmt::FilterBlock(it) => act(&it.filter),
         Stmt::Import(it) => act(&it.expr),
         Stmt::FromImport(it) => act(&it.expr),
         Stmt::Extends(it) => act(&it.name),
         Stmt::Include(it) => act(&it.name),
-        Stmt::Macro(it) => {
-            it.defaults.iter().for_each(&mut *act);
-            bodies.push(&it.body);
-        }
+        Stmt::Macro(it) => it.defaults.iter().for_each(act),
         Stmt::CallBlock(it) => {
             act(&it.call.expr);
             each_argument(&it.call.args, act);
-            it.macro_decl.defaults.iter().for_each(&mut *act);
-            bodies.push(&it.macro_decl.body);
+            it.macro_decl.defaults.iter().for_each(act);
         }
         Stmt::Do(it) => {
             act(&it.call.expr);
             each_argument(&it.call.args, act);
         }
-        Stmt::EmitRaw(_) | Stmt::Continue(_) | Stmt::Break(_) => {}
+        Stmt::Template(_)
+        | Stmt::Block(_)
+        | Stmt::EmitRaw(_)
+        | Stmt::Continue(_)
+        | Stmt::Break(_) => {}
     }
-    for statement in bodies.into_iter().flatten() {
-        each_expression(statement, act);
+}
+
+/// The statements within a statement. Only loops and conditions have two bodies.
+fn bodies<'s, 'a>(statement: &'s Stmt<'a>) -> [&'s [Stmt<'a>]; 2] {
+    match statement {
+        Stmt::Template(it) => [&it.children, &[]],
+        Stmt::ForLoop(it) => [&it.body, &it.else_body],
+        Stmt::IfCond(it) => [&it.true_body, &it.false_body],
+        Stmt::WithBlock(it) => [&it.body, &[]],
+        Stmt::SetBlock(it) => [&it.body, &[]],
+        Stmt::AutoEscape(it) => [&it.body, &[]],
+        Stmt::FilterBlock(it) => [&it.body, &[]],
+        Stmt::Block(it) => [&it.body, &[]],
+        Stmt::Macro(it) => [&it.body, &[]],
+        Stmt::CallBlock(it) => [&it.macro_decl.body, &[]],
+        Stmt::EmitExpr(_)
+        | Stmt::EmitRaw(_)
+        | Stmt::Set(_)
+        | Stmt::Import(_)
+        | Stmt::FromImport(_)
+        | Stmt::Extends(_)
+        | Stmt::Include(_)
+        | Stmt::Do(_)
+        | Stmt::Continue(_)
+        | Stmt::Break(_) => [&[], &[]],
     }
 }
 

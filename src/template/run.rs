@@ -47,18 +47,8 @@ impl Templates<'_> {
             let steps = meter::run_steps(steps);
             cost.steps += steps;
             self.charge(name, Cost { steps, bytes: 0 })?;
-            let missing = context.claims().take_missing_output();
             let is_finished = rendered.request.is_none();
-            if is_finished
-                && let Some(first) = context.claims().store_rest(std::mem::take(&mut faults))
-            {
-                // The pending lookup of a claim may be a consequence of the error.
-                context.claims().take_pending();
-                return Err(first);
-            }
-            if let Some(missing) = missing {
-                return Err(self.missing_output(name, &missing));
-            }
+            self.check_lookups(name, context, is_finished.then_some(&mut faults))?;
             match (result, rendered.request) {
                 (Ok(text), _) => {
                     cost.bytes = meter::kept_bytes(&text, &rendered.values);
@@ -83,6 +73,27 @@ impl Templates<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Errors: the first of the faults of requests, given when no request is left; or an output that another claim does not have.
+    fn check_lookups(
+        &self,
+        name: &str,
+        context: &Context,
+        faults: Option<&mut Vec<Diagnostic>>,
+    ) -> Result<(), Diagnostic> {
+        let missing = context.claims().take_missing_output();
+        if let Some(faults) = faults
+            && let Some(first) = context.claims().store_rest(std::mem::take(faults))
+        {
+            // The pending lookup of a claim may be a consequence of the error.
+            context.claims().take_pending();
+            return Err(first);
+        }
+        match missing {
+            Some(missing) => Err(self.missing_output(name, &missing)),
+            None => Ok(()),
         }
     }
 

@@ -251,6 +251,12 @@ pub fn compare_repositories(
     });
     let mut comparison = compare_deployed([&sides[0], &sides[1]], &context.options);
     let rest = compare_undeployed_files([before, after], &deployments, context);
+    add_undeployed(&mut comparison, rest);
+    comparison
+}
+
+/// Adds the changes of files that are not deployed to those of deployed objects.
+fn add_undeployed(comparison: &mut Comparison, rest: Comparison) {
     for environment in rest.environments {
         let mut known = comparison.environments.iter_mut();
         match known.find(|it| it.name == environment.name) {
@@ -264,7 +270,6 @@ pub fn compare_repositories(
     }
     comparison.environments.sort_by(|a, b| a.name.cmp(&b.name));
     comparison.notes.extend(rest.notes);
-    comparison
 }
 
 impl State<'_> {

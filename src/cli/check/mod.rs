@@ -97,22 +97,14 @@ fn check_workspace(
     global: &Global,
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
-    let Selection {
-        environments, out, ..
-    } = &arguments.selection;
+    let selection = &arguments.selection;
     let progress = Progress::timed(global, "looking for changes", timings);
-    let run_cache = arguments
-        .selection
-        .run_cache("check", session, global, timings);
-    let is_deep = arguments.depth == Depth::Objects;
-    let run_cache = run_cache.filter(|_| !arguments.twice && !is_deep);
+    let is_cacheable = !arguments.twice && arguments.depth != Depth::Objects;
+    let run_cache = selection.run_cache("check", session, global, timings);
+    let run_cache = run_cache.filter(|_| is_cacheable);
     let options = Options {
         observer: progress.observer(),
-        scope: Scope::for_environments(environments),
-        cache: cache::open(global),
-        with_clusters: true,
-        path_in_repository: session.path_in_repository(),
-        ..Options::default()
+        ..options(arguments, session, global)
     };
     let is_known = |it: &RunCache| is_known_as_clean(it, session, &options);
     if run_cache.as_ref().is_some_and(is_known) {
@@ -131,23 +123,20 @@ fn check_workspace(
     let mut found = lint(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {
         let again = compile(&Folder::open(&session.root)?, &options);
-        found.extend(check::compare_runs(
-            &compiled.tree,
-            &again.tree,
-            &compiled.origins,
-        ));
+        let (first, second) = (&compiled.tree, &again.tree);
+        found.extend(check::compare_runs(first, second, &compiled.origins));
     }
     let files = Recorded::new(&session.files);
     found.extend(test::findings(session, &files));
-    let earlier = match out {
+    let earlier = match &selection.out {
         None => earlier::find(session, &compiled)?,
         Some(_) => Vec::new(),
     };
     found.extend(earlier::findings(session, &earlier));
     // People read on while the tree is compared.
     let reported = (global.format == Format::Human).then(|| session.report(&found));
-    let folder = session.output(out.as_deref(), &output_path)?;
     progress.set("comparing with the tree");
+    let folder = session.output(selection.out.as_deref(), &output_path)?;
     let existing = earlier::exclude(read_output(&folder)?, &earlier, &output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, false);
@@ -231,20 +220,23 @@ fn fix_all(
     session: &Session<'_>,
     global: &Global,
 ) -> Result<fix::FixOutcome> {
-    let options = Options {
+    fix::run(
+        session,
+        &options(arguments, session, global),
+        arguments.depth,
+        arguments.dry_run,
+        global,
+    )
+}
+
+fn options(arguments: &Arguments, session: &Session<'_>, global: &Global) -> Options {
+    Options {
         scope: Scope::for_environments(&arguments.selection.environments),
         cache: cache::open(global),
         with_clusters: true,
         path_in_repository: session.path_in_repository(),
         ..Options::default()
-    };
-    fix::run(
-        session,
-        &options,
-        arguments.depth,
-        arguments.dry_run,
-        global,
-    )
+    }
 }
 
 /// The findings of rendering and of all checks, without those that inputs allow. With `Depth::Objects`, deployed objects are included.

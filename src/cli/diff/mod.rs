@@ -89,25 +89,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         memory: memory.as_ref().map(|it| it as &dyn Memory),
         options: arguments.comparing.options(&salt, &ignore),
     };
-    let comparison = match (is_workspace, arguments.committed) {
-        (true, false) if arguments.depth == Depth::Objects => {
-            compare_workspaces([&before, &after], &context).map_err(|it| unrendered(&it, global))
-        }
-        _ if arguments.depth == Depth::Objects => {
-            let urls = sides[1].addresses();
-            Ok(compare_repositories([&before, &after], &urls, &context))
-        }
-        (true, false) => rendered(&sides, &context, global),
-        (true, true) => Ok(compare_written([&before, &after], &context)),
-        (false, _) => Ok(compare_folders([&before, &after], &context)),
-    };
-    // Files that git could not read may look like a workspace that does not render.
-    sides.iter().try_for_each(ComparisonSide::failure)?;
-    let mut comparison = comparison?;
-    if !is_workspace || arguments.committed || arguments.depth == Depth::Objects {
-        let unread = sides.iter().flat_map(ComparisonSide::misnamed);
-        note_misnamed(&mut comparison, unread.collect());
-    }
+    let mut comparison = compare_sides(arguments, &sides, is_workspace, &context, global)?;
     match is_workspace {
         true => check_environments([&before, &after], &arguments.environments)?,
         false => check_folders(&sides, &arguments.environments)?,
@@ -138,15 +120,41 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         &display,
         (arguments, &current),
     )?;
-    let noted = match comparison.notes.is_empty() {
-        true => Outcome::Clean,
-        false => session::report(&folded(&comparison.notes), global, &display),
+    let notes = folded(&comparison.notes);
+    Ok(arguments
+        .comparing
+        .outcome(&comparison, &notes, global, &display))
+}
+
+/// Compares what the arguments select, but of all environments and claims.
+fn compare_sides(
+    arguments: &Arguments,
+    sides: &[ComparisonSide; 2],
+    is_workspace: bool,
+    context: &Context<'_>,
+    global: &Global,
+) -> Result<Comparison> {
+    let [before, after] = sides.each_ref().map(ComparisonSide::state);
+    let states = [&before, &after];
+    let comparison = match (is_workspace, arguments.committed) {
+        (true, false) if arguments.depth == Depth::Objects => {
+            compare_workspaces(states, context).map_err(|it| unrendered(&it, global))
+        }
+        _ if arguments.depth == Depth::Objects => {
+            Ok(compare_repositories(states, &sides[1].addresses(), context))
+        }
+        (true, false) => rendered(sides, context, global),
+        (true, true) => Ok(compare_written(states, context)),
+        (false, _) => Ok(compare_folders(states, context)),
     };
-    let is_same = comparison.environments.is_empty() && comparison.notes.is_empty();
-    Ok(match arguments.comparing.exit_code && !is_same {
-        true => Outcome::Findings,
-        false => noted,
-    })
+    // Files that git could not read may look like a workspace that does not render.
+    sides.iter().try_for_each(ComparisonSide::failure)?;
+    let mut comparison = comparison?;
+    if !is_workspace || arguments.committed || arguments.depth == Depth::Objects {
+        let unread = sides.iter().flat_map(ComparisonSide::misnamed);
+        note_misnamed(&mut comparison, unread.collect());
+    }
+    Ok(comparison)
 }
 
 /// Checks that one side has each environment that the user names.

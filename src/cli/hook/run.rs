@@ -66,8 +66,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             false => super::repository::run(&session, &repository, [&head, &index], global),
         };
     }
-    let [before, after] = [&head, &index].map(|it| Below::new(it, root.clone()));
-    let kind = after.kind(&TreePath::root().child(WORKSPACE));
+    let commit = Commit {
+        session: &session,
+        repository: &repository,
+        index: &index,
+        root: &root,
+        before: Below::new(&head, root.clone()),
+        after: Below::new(&index, root.clone()),
+    };
+    let kind = commit.after.kind(&TreePath::root().child(WORKSPACE));
     repository.failure()?;
     let failed = || format!("cannot read the staged `{WORKSPACE}`");
     let is_workspace = kind.with_context(failed)? == Some(EntryKind::File);
@@ -77,55 +84,82 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             false => "no files of the workspace are staged",
         }));
     }
-    let touched = compile_affected([&before, &after], &changes, global);
+    let affected = compile_affected([&commit.before, &commit.after], &changes, global);
     repository.failure()?;
-    let Some(compiled) = touched else {
-        return Ok(clean("no staged file affects the rendered tree"));
-    };
-    let mut found = with_allow_comments(&compiled, &after);
-    let is_rendered = !found.has_errors();
-    if is_rendered {
-        found.extend(new_findings(
-            [&before, &after],
-            &compiled,
-            arguments.depth,
-            global,
-        ));
+    match affected {
+        Some(compiled) => commit.check(&compiled, arguments, global),
+        None => Ok(clean("no staged file affects the rendered tree")),
     }
-    repository.failure()?;
-    let brought = session.report(&found);
-    let Some(output_path) = compiled.output.clone().filter(|_| is_rendered) else {
-        return Ok(Outcome::Findings);
-    };
-    let existing = existing(&after, &output_path, &compiled)?;
-    repository.failure()?;
-    let plan = plan(&compiled.tree, &existing, false);
-    if plan.is_clean() && brought == Outcome::Findings {
-        output::error("the staged changes have new errors");
-        return Ok(Outcome::Findings);
-    }
-    if plan.is_clean() {
-        let scope = &compiled.scope;
-        let is_judged = scope.claims.is_empty() || !is_too_large(&after, &scope.environments);
-        let rest = match is_judged {
-            true => "",
-            false => "; the environments are too large for all checks; run `pleach check`",
+}
+
+/// The commit of a workspace that Git is about to make.
+struct Commit<'a> {
+    session: &'a Session<'a>,
+    repository: &'a Repository,
+    index: &'a Revision,
+    /// The folder of the workspace in the repository.
+    root: &'a TreePath,
+    /// The workspace in HEAD.
+    before: Below<'a>,
+    /// The workspace in the index.
+    after: Below<'a>,
+}
+
+impl Commit<'_> {
+    /// Checks what the commit affects, and the rendered tree in the index, which `--fix` updates.
+    fn check(
+        &self,
+        compiled: &Compiled,
+        arguments: &Arguments,
+        global: &Global,
+    ) -> Result<Outcome> {
+        let sides: [&dyn Files; 2] = [&self.before, &self.after];
+        let mut found = with_allow_comments(compiled, &self.after);
+        let is_rendered = !found.has_errors();
+        if is_rendered {
+            found.extend(new_findings(sides, compiled, arguments.depth, global));
+        }
+        self.repository.failure()?;
+        let outcome = self.session.report(&found);
+        let Some(output_path) = compiled.output.clone().filter(|_| is_rendered) else {
+            return Ok(Outcome::Findings);
         };
-        let words = checked(scope, compiled.tree.len());
-        return Ok(clean(&format!("{words}{rest}")));
+        let existing = existing(&self.after, &output_path, compiled)?;
+        self.repository.failure()?;
+        let plan = plan(&compiled.tree, &existing, false);
+        if plan.is_clean() {
+            return Ok(up_to_date(compiled, &self.after, outcome));
+        }
+        let kept = self.session.report(&plan.faults(&output_path));
+        if !arguments.fix || plan.is_blocked() || kept == Outcome::Findings {
+            report(self.session, &plan, &output_path, self.root);
+            return Ok(Outcome::Findings);
+        }
+        let output_path = self.root.join(&output_path);
+        stage(self.repository, &plan, &output_path, self.index)?;
+        clean(&format!(
+            "{} written and {} removed, in the index and the work tree",
+            files(plan.written()),
+            plan.removed()
+        ));
+        Ok(outcome)
     }
-    let kept = session.report(&plan.faults(&output_path));
-    if !arguments.fix || plan.is_blocked() || kept == Outcome::Findings {
-        report(&session, &plan, &output_path, &root);
-        return Ok(Outcome::Findings);
+}
+
+/// Reports that the staged tree is up to date, unless findings of the staged changes have been reported.
+fn up_to_date(compiled: &Compiled, index: &dyn Files, outcome: Outcome) -> Outcome {
+    if outcome == Outcome::Findings {
+        output::error("the staged changes have new errors");
+        return outcome;
     }
-    stage(&repository, &plan, &root.join(&output_path), &index)?;
-    let (written, removed) = (plan.written(), plan.removed());
-    clean(&format!(
-        "{} written and {removed} removed, in the index and the work tree",
-        files(written)
-    ));
-    Ok(brought)
+    let scope = &compiled.scope;
+    let is_checked = scope.claims.is_empty() || !is_too_large(index, &scope.environments);
+    let rest = match is_checked {
+        true => "",
+        false => "; the environments are too large for all checks; run `pleach check`",
+    };
+    let summary = checked(scope, compiled.tree.len());
+    clean(&format!("{summary}{rest}"))
 }
 
 pub(super) fn clean(why: &str) -> Outcome {

@@ -163,7 +163,7 @@ impl Server {
     fn respond(&self, id: RequestId, answer: Answer) {
         let response = match answer {
             Ok(result) => Response::new_ok(id, result),
-            Err((code, words)) => Response::new_err(id, code as i32, words),
+            Err((code, message)) => Response::new_err(id, code as i32, message),
         };
         if let Ok(Json::Object(mut message)) = serde_json::to_value(&response) {
             message.insert("jsonrpc".into(), "2.0".into());
@@ -319,30 +319,10 @@ impl Server {
         let file = file_of(&params).map(str::to_string);
         let located = file.and_then(|it| self.locate(&it));
         if method == "workspace/textDocumentContent" {
-            let root = self
-                .current
-                .clone()
-                .or_else(|| self.opened.keys().next().cloned());
-            return match root {
-                Some(root) => self.run(id, root, move |workspace, root| {
-                    content(workspace, root, params)
-                }),
-                None => self.respond(id, Err(no_workspace())),
-            };
+            return self.start_content_request(id, params);
         }
         let Some((root, path)) = located else {
-            let answer = match method.starts_with("textDocument/") {
-                // Other files with the same language in the editor are ignored.
-                true => Ok(Json::Null),
-                false if method.starts_with("pleach/") || method == "workspace/executeCommand" => {
-                    Err(no_workspace())
-                }
-                false => Err((
-                    ErrorCode::MethodNotFound,
-                    format!("unknown method `{method}`"),
-                )),
-            };
-            return self.respond(id, answer);
+            return self.respond(id, answer_outside_workspace(method));
         };
         if is_slow(method) {
             let method = method.to_string();
@@ -365,6 +345,17 @@ impl Server {
         };
         let answer = self.workers.install(|| location.answer(method, params));
         self.respond(id, answer);
+    }
+
+    /// Starts a request for the content of a virtual document, which belongs to no file.
+    fn start_content_request(&mut self, id: RequestId, params: Json) {
+        let first = || self.opened.keys().next().cloned();
+        match self.current.clone().or_else(first) {
+            Some(root) => self.run(id, root, move |workspace, root| {
+                content(workspace, root, params)
+            }),
+            None => self.respond(id, Err(no_workspace())),
+        }
     }
 
     /// Answers a request on a separate thread, from the current state.
@@ -571,6 +562,19 @@ fn cancelled() -> (ErrorCode, String) {
 }
 
 fn no_workspace() -> (ErrorCode, String) {
-    let words = format!("no `{WORKSPACE}` in the folder of the file or its parents");
-    (ErrorCode::RequestFailed, words)
+    let message = format!("no `{WORKSPACE}` in the folder of the file or its parents");
+    (ErrorCode::RequestFailed, message)
+}
+
+/// The answer to a request that belongs to no workspace.
+fn answer_outside_workspace(method: &str) -> Answer {
+    // Other files with the same language in the editor are ignored.
+    if method.starts_with("textDocument/") {
+        return Ok(Json::Null);
+    }
+    if method.starts_with("pleach/") || method == "workspace/executeCommand" {
+        return Err(no_workspace());
+    }
+    let message = format!("unknown method `{method}`");
+    Err((ErrorCode::MethodNotFound, message))
 }

@@ -132,23 +132,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         check_dry_run(value)?;
     }
     let current = session::directory(global)?;
-    let (name, chart) = match &*arguments.names {
-        [name, chart] => (name.as_str(), chart),
-        [chart] => ("", chart),
-        _ => bail!("expected a chart"),
-    };
-    if !name.is_empty() && arguments.others.has("generate-name") {
-        bail!("`--generate-name` cannot be combined with a name");
-    }
+    let (name, chart) = arguments.name_and_chart()?;
     if current.join(chart).exists() {
         diagnostics.extend(unused_for_a_local_chart(arguments));
     }
     let cluster = cluster_of(arguments, global)?;
-    let version = match (arguments.helm_version, cluster.helm_version) {
-        (Some(major), _) => major.into(),
-        (None, Some(3)) => HelmVersion::V3,
-        (None, _) => HelmVersion::V4,
-    };
+    let version = arguments.helm_version(&cluster);
     let inflation = inflation(arguments, name, version, cluster);
     let mut warnings = Warnings::default();
     let read = |name: &str| {
@@ -178,6 +167,29 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             Ok(Outcome::Clean)
         }
         _ => Ok(Outcome::Findings),
+    }
+}
+
+impl Arguments {
+    /// The release name, which may be empty, and the chart.
+    fn name_and_chart(&self) -> Result<(&str, &str)> {
+        let (name, chart) = match &*self.names {
+            [name, chart] => (name.as_str(), chart),
+            [chart] => ("", chart),
+            _ => bail!("expected a chart"),
+        };
+        if !name.is_empty() && self.others.has("generate-name") {
+            bail!("`--generate-name` cannot be combined with a name");
+        }
+        Ok((name, chart))
+    }
+
+    fn helm_version(&self, cluster: &Cluster) -> HelmVersion {
+        match (self.helm_version, cluster.helm_version) {
+            (Some(major), _) => major.into(),
+            (None, Some(3)) => HelmVersion::V3,
+            (None, _) => HelmVersion::V4,
+        }
     }
 }
 
@@ -252,20 +264,18 @@ fn inflation(
 }
 
 fn values_file(path: &Path, current: &Path) -> Result<ValuesFile> {
-    let shown = path.display().to_string();
-    if shown.contains("://") {
-        bail!(
-            "`{shown}` is a URL, and rendering does not use the network; download the file first"
-        );
+    let name = path.display().to_string();
+    if name.contains("://") {
+        bail!("`{name}` is a URL, and rendering does not use the network; download the file first");
     }
-    let content = match shown.trim() {
+    let content = match name.trim() {
         "-" => {
             let mut content = Vec::new();
             std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut content)?;
             content
         }
         _ => std::fs::read(current.join(path))
-            .map_err(|it| anyhow::anyhow!(go_error_text(&shown, &it)))?,
+            .map_err(|it| anyhow::anyhow!(go_error_text(&name, &it)))?,
     };
     Ok(ValuesFile {
         name: current.join(path).display().to_string(),

@@ -43,12 +43,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open_any(global)?;
     let _lock = session.lock()?;
-    let workspace = match session.is_workspace() {
-        true => WorkspaceConfig::read(&session.files),
-        false => WorkspaceConfig::absent().map_err(Diagnostics::from),
-    };
-    let read = workspace.and_then(|it| Ok((it, Lock::read(&session.files)?)));
-    let (workspace, old) = match read {
+    let (workspace, old) = match read_files(&session) {
         Ok(read) => read,
         Err(faults) => return Ok(session.report(&faults)),
     };
@@ -92,6 +87,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             Ok(Outcome::Findings)
         }
     }
+}
+
+/// Reads `pleach.yaml`, which may be absent, and `pleach.lock`.
+fn read_files(session: &Session<'_>) -> Result<(WorkspaceConfig, Lock), Diagnostics> {
+    let workspace = match session.is_workspace() {
+        true => WorkspaceConfig::read(&session.files)?,
+        false => WorkspaceConfig::absent()?,
+    };
+    Ok((workspace, Lock::read(&session.files)?))
 }
 
 /// Rejects unknown names after `--update`, which would otherwise look like an update without changes.

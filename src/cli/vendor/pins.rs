@@ -57,25 +57,14 @@ impl Vendor<'_> {
                 })
                 .collect();
             if missing.is_empty() {
-                let is_error = faults.has_errors();
-                diagnostics.extend(
-                    faults
-                        .into_iter()
-                        .filter(|it| it.severity == Severity::Error),
-                );
-                let is_required =
-                    |it: &(Key, Pin)| requests.iter().any(|request| key(request.key()) == it.0);
-                let pins = found.into_iter().filter(is_required).map(|it| it.1);
-                return Ok((!is_error).then(|| pins.collect()));
+                let has_errors = faults.has_errors();
+                let errors = faults.into_iter();
+                diagnostics.extend(errors.filter(|it| it.severity == Severity::Error));
+                let required: BTreeSet<Key> = requests.iter().map(|it| key(it.key())).collect();
+                let pins = found.into_iter().filter(|it| required.contains(&it.0));
+                return Ok((!has_errors).then(|| pins.map(|it| it.1).collect()));
             }
-            let pins = workers.install(|| {
-                each(missing.clone(), diagnostics, |request, diagnostics| {
-                    let pin = self.pin(request).map_err(|fault| {
-                        self.as_warning_outside_workspace(at_request(request, fault))
-                    });
-                    diagnostics.keep(pin)
-                })
-            });
+            let pins = workers.install(|| self.pin_all(&missing, diagnostics));
             if diagnostics.has_errors() {
                 return Ok(None);
             }
@@ -86,6 +75,16 @@ impl Vendor<'_> {
         bail!(
             "the required charts still change after {ROUNDS_MAX} rounds; set exact chart versions in the claims"
         );
+    }
+
+    /// The pins of these requests; `None` for each that could not be pinned, which is reported.
+    fn pin_all(&self, requests: &[&Request], diagnostics: &mut Diagnostics) -> Vec<Option<Pin>> {
+        each(requests.to_vec(), diagnostics, |request, diagnostics| {
+            let pin = self
+                .pin(request)
+                .map_err(|fault| self.as_warning_outside_workspace(at_request(request, fault)));
+            diagnostics.keep(pin)
+        })
     }
 
     /// The charts that are required, given the charts pinned so far.

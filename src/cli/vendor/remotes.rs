@@ -50,6 +50,15 @@ struct Round {
     missing: Vec<(String, RemoteReference)>,
 }
 
+impl Round {
+    /// The files of a repository that builds have read.
+    fn files_read(&self, address: &str, checkout: &Checkout) -> Tree {
+        let read = self.record.read.get(address).into_iter().flatten();
+        read.filter_map(|it| Some((it.clone(), checkout.read(it).ok()?)))
+            .collect()
+    }
+}
+
 /// Everything that was fetched in this run.
 #[derive(Default)]
 struct Fetches {
@@ -227,7 +236,12 @@ impl Vendor<'_> {
         fetches: &Fetches,
         found: &mut BTreeMap<String, RemoteReference>,
     ) {
-        for address in round.record.lacking.keys().chain(&round.record.missing) {
+        for address in round
+            .record
+            .missing_paths
+            .keys()
+            .chain(&round.record.missing)
+        {
             let pin = self.kept_pin(address).filter(|it| it.commit.is_some());
             let reference = round.references.remotes.values().find(|it| {
                 let base = it.base.as_ref();
@@ -279,7 +293,7 @@ impl Vendor<'_> {
         diagnostics: &mut Diagnostics,
     ) -> bool {
         let mut has_new = false;
-        for (address, paths) in &round.record.lacking {
+        for (address, paths) in &round.record.missing_paths {
             let Some(Fetched::Repository(checkout)) = fetches.fetched.get(address) else {
                 continue;
             };
@@ -313,12 +327,8 @@ impl Vendor<'_> {
             let (stored, commit) = match fetched {
                 Fetched::File(bytes) => (StoredRemote::File(bytes.clone()), None),
                 Fetched::Repository(checkout) => {
-                    let read = round.record.read.get(address).into_iter().flatten();
-                    let files = read.filter_map(|it| Some((it.clone(), checkout.read(it).ok()?)));
-                    (
-                        StoredRemote::Folder(files.collect::<Tree>()),
-                        Some(checkout.commit.clone()),
-                    )
+                    let files = round.files_read(address, checkout);
+                    (StoredRemote::Folder(files), Some(checkout.commit.clone()))
                 }
             };
             let pin = RemotePin {

@@ -13,7 +13,7 @@ use crate::deploy::chart::not_shown;
 use crate::deploy::sync::{items, text};
 use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::{Origin, Status};
-use crate::diag::{Diagnostics, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::inflate::ChartInput;
 use crate::object::Object;
 use crate::tree::{Files, ReadSet, Recorded, TreePath};
@@ -96,11 +96,7 @@ pub(in crate::deploy) fn apply(
                 origin.get_or_insert(built.origin);
             }
             Err(found) => {
-                let what = application.id().to_string();
-                let at = found.span.clone().unwrap_or_else(|| node.span().clone());
-                let severity = found.severity;
-                let mut found = not_shown(&what, found, &at);
-                found.severity = severity.max(Severity::Warning);
+                let found = not_built(application, &node, found);
                 diagnostics.push(found.clone());
                 origin.get_or_insert_with(|| external_origin(&node));
                 fault.get_or_insert(found);
@@ -124,6 +120,17 @@ pub(in crate::deploy) fn apply(
         objects,
         inputs,
         read_set: files.finish(),
+    }
+}
+
+/// A diagnostic about a source whose objects are unknown.
+fn not_built(application: &Object, source: &Node, fault: Diagnostic) -> Diagnostic {
+    let at = fault.span.clone();
+    let at = at.unwrap_or_else(|| source.span().clone());
+    let severity = fault.severity.max(Severity::Warning);
+    Diagnostic {
+        severity,
+        ..not_shown(&application.id().to_string(), fault, &at)
     }
 }
 

@@ -42,20 +42,7 @@ pub(super) fn build(
         return build_chart(source, input, context, inputs);
     }
     let path = node.get("path").unwrap_or(node);
-    if !source.is_own(node) {
-        let message = format!(
-            "its source `{}` is not this repository",
-            text(node, &["repoURL"])
-        );
-        let at = node.get("repoURL").unwrap_or(node);
-        return Err(Diagnostic::warning("unseen-source", message).at(at));
-    }
-    let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
-    let folder = folder.filter(|it| matches!(files.kind(it), Ok(Some(EntryKind::Folder))));
-    let Some(folder) = folder else {
-        let message = format!("folder `{}` does not exist", text(node, &["path"]));
-        return Err(Diagnostic::error("missing-path", message).at(path));
-    };
+    let folder = source_folder(source, files)?;
     match kind(node, files, &folder) {
         Kind::Plugin => {
             let message = "it is rendered by a plugin, and pleach does not run plugins";
@@ -78,6 +65,25 @@ pub(super) fn build(
             Ok(from_folder(objects, folder))
         }
     }
+}
+
+/// The folder of a source. Errors: it is in another repository, or does not exist.
+fn source_folder(source: &Source<'_>, files: &dyn Files) -> Result<TreePath, Diagnostic> {
+    let node = source.node;
+    if !source.is_own(node) {
+        let url = text(node, &["repoURL"]);
+        let message = format!("its source `{url}` is not this repository");
+        let at = node.get("repoURL").unwrap_or(node);
+        return Err(Diagnostic::warning("unseen-source", message).at(at));
+    }
+    let path = text(node, &["path"]);
+    let folder = TreePath::new(path.trim_start_matches('/'));
+    let folder = folder.filter(|it| matches!(files.kind(it), Ok(Some(EntryKind::Folder))));
+    folder.ok_or_else(|| {
+        let message = format!("folder `{path}` does not exist");
+        let at = node.get("path").unwrap_or(node);
+        Diagnostic::error("missing-path", message).at(at)
+    })
 }
 
 /// A chart and its objects. The values are kept for checks, even if Helm reports errors in them.

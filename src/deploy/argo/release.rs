@@ -167,20 +167,12 @@ fn values(
         merge(&mut all, parsed?);
         documents.extend(parse_one(&written.embedded_source()).ok());
     }
-    // `--set` is applied before `--set-string`, regardless of the order.
-    for is_text in [false, true] {
-        let parameters = items(helm, &["parameters"]).iter();
-        let mut parameters: Vec<&Node> = parameters
-            .filter(|it| flag(it, &["forceString"]) == is_text)
-            .collect();
-        parameters.sort_by_key(|it| text(it, &["name"]));
-        for parameter in parameters {
-            let value = source.environment.replace(text(parameter, &["value"]));
-            let argument = format!("{}={}", text(parameter, &["name"]), escape_commas(&value));
-            set(&mut all, &argument, is_text, version)
-                .map_err(|error| helm_fault(error, parameter))?;
-            documents.extend(parameter_as_node(parameter));
-        }
+    for parameter in sorted_parameters(helm) {
+        let value = source.environment.replace(text(parameter, &["value"]));
+        let argument = format!("{}={}", text(parameter, &["name"]), escape_commas(&value));
+        let is_text = flag(parameter, &["forceString"]);
+        set(&mut all, &argument, is_text, version).map_err(|error| helm_fault(error, parameter))?;
+        documents.extend(parameter_as_node(parameter));
     }
     for parameter in items(helm, &["fileParameters"]) {
         let path = source.environment.replace(text(parameter, &["path"]));
@@ -254,6 +246,27 @@ fn resolve(folder: &TreePath, path: &str) -> Option<TreePath> {
 
 type ValuesFiles<'a> = Vec<(TreePath, Arc<[u8]>, &'a Node)>;
 
+/// The parameters in the order in which Argo CD passes them: `--set` before `--set-string`, by name.
+fn sorted_parameters(helm: &Node) -> Vec<&Node> {
+    let mut parameters: Vec<&Node> = items(helm, &["parameters"]).iter().collect();
+    parameters.sort_by_key(|it| (flag(it, &["forceString"]), text(it, &["name"])));
+    parameters
+}
+
+/// The warning for a values file that is not in the repository.
+fn unseen_file(entry: &Node, location: &str) -> Diagnostic {
+    let written = entry.as_str().unwrap_or("");
+    let message = format!("values file `{written}` is {location}; its values are ignored");
+    Diagnostic::warning("unseen-value", message).at(entry)
+}
+
+/// A file of a pulled chart.
+fn chart_file(chart: &LoadedChart, path: &str) -> Option<(TreePath, Arc<[u8]>)> {
+    let file = chart.files.iter().find(|it| it.name == path)?;
+    let name = file.name.rsplit('/').next().unwrap_or("values");
+    Some((chart.location.child(name), file.data.clone()))
+}
+
 /// The contents of `valueFiles` in order; `$name/…` is a file of the source with this name.
 fn values_files<'a>(
     source: &Source<'_>,
@@ -269,18 +282,14 @@ fn values_files<'a>(
     for entry in items(helm, &["valueFiles"]) {
         let written = entry.as_str().unwrap_or("");
         if written.contains("://") {
-            let message =
-                format!("values file `{written}` is not in the repository; its values are ignored");
-            diagnostics.push(Diagnostic::warning("unseen-value", message).at(entry));
+            diagnostics.push(unseen_file(entry, "not in the repository"));
             continue;
         }
         let paths = match reference(source, written, entry)? {
             Reference::File(path) => expanded(files, &path),
             Reference::Elsewhere(what) => {
-                let message = format!(
-                    "values file `{written}` is in {what}, not in this repository; its values are ignored"
-                );
-                diagnostics.push(Diagnostic::warning("unseen-value", message).at(entry));
+                let location = format!("in {what}, not in this repository");
+                diagnostics.push(unseen_file(entry, &location));
                 continue;
             }
             Reference::None => {
@@ -291,15 +300,8 @@ fn values_files<'a>(
                     }
                     // For a pulled chart, these are its own files.
                     None => {
-                        let own = chart.files.iter().find(|it| it.name == path);
-                        if let Some(own) = own {
-                            found.push((
-                                chart
-                                    .location
-                                    .child(own.name.rsplit('/').next().unwrap_or("values")),
-                                own.data.clone(),
-                                entry,
-                            ));
+                        if let Some((path, bytes)) = chart_file(chart, &path) {
+                            found.push((path, bytes, entry));
                             continue;
                         }
                         Vec::new()

@@ -76,9 +76,10 @@ impl<'a> Release<'a> {
             files,
         };
         match reader.chart_reference() {
-            Ok(wanted) => {
-                let chart = charts.load(&wanted.location, version);
-                let chart = chart.and_then(|it| with_values_files(it, &wanted, files, version));
+            Ok(chart_reference) => {
+                let chart = charts.load(&chart_reference.location, version);
+                let chart =
+                    chart.and_then(|it| with_values_files(it, &chart_reference, files, version));
                 Release {
                     object,
                     title: match &chart {
@@ -86,9 +87,9 @@ impl<'a> Release<'a> {
                             name: chart.metadata.name.clone(),
                             version: chart.metadata.version.clone(),
                         },
-                        Err(_) => wanted.title,
+                        Err(_) => chart_reference.title,
                     },
-                    at: wanted.at,
+                    at: chart_reference.at,
                     chart,
                     values,
                     is_partial,
@@ -328,7 +329,7 @@ impl Reader<'_> {
             .get("version")
             .or_else(|| spec.get("chart"))
             .unwrap_or(spec);
-        let mut wanted = ChartReference {
+        let mut chart_reference = ChartReference {
             location: ChartLocation::Folder(TreePath::root()),
             title,
             at: at.span().clone(),
@@ -340,31 +341,27 @@ impl Reader<'_> {
         if kind == "HelmRepository" {
             let Some(source) = find(reference, namespace, self.cluster_state) else {
                 let (_, fault) = unseen(reference, kind, text(reference, &["name"]));
-                return Err((wanted.title, fault));
+                return Err((chart_reference.title, fault));
             };
             let mut request = Request::new(text(&source.node, &["spec", "url"]), name, version);
-            request.span = Some(wanted.at.outermost());
-            wanted.location = ChartLocation::Remote(request);
-            return Ok(wanted);
+            request.span = Some(chart_reference.at.outermost());
+            chart_reference.location = ChartLocation::Remote(request);
+            return Ok(chart_reference);
         }
+        let state = self.cluster_state;
         let folder = TreePath::root().resolve(name.trim_start_matches('/'));
         let folder = folder.unwrap_or_else(TreePath::root);
-        match self.own.locate_reference(
-            reference,
-            namespace,
-            &folder,
-            self.cluster_state,
-            self.files,
-        ) {
+        let own = self.own;
+        match own.locate_reference(reference, namespace, &folder, state, self.files) {
             SourceLocation::Own(own) => {
-                wanted.location = ChartLocation::Folder(own);
-                wanted.title.name = folder.name().to_string();
-                wanted.values_root = Some(TreePath::root());
-                Ok(wanted)
+                chart_reference.location = ChartLocation::Folder(own);
+                chart_reference.title.name = folder.name().to_string();
+                chart_reference.values_root = Some(TreePath::root());
+                Ok(chart_reference)
             }
             SourceLocation::Elsewhere(what) => {
                 let (_, fault) = unseen(reference, "chart", &format!("{name}` of `{what}"));
-                Err((wanted.title, fault))
+                Err((chart_reference.title, fault))
             }
         }
     }
@@ -416,17 +413,17 @@ fn unseen(reference: &Node, kind: &str, name: &str) -> UnknownChart {
 /// A chart with values from files other than `values.yaml`.
 fn with_values_files(
     chart: Arc<LoadedChart>,
-    wanted: &ChartReference,
+    chart_reference: &ChartReference,
     files: &dyn Files,
     version: HelmVersion,
 ) -> Result<Arc<LoadedChart>, Diagnostic> {
-    if wanted.values_files.is_empty() {
+    if chart_reference.values_files.is_empty() {
         return Ok(chart);
     }
     let mut values = Values::new();
-    for file in &wanted.values_files {
+    for file in &chart_reference.values_files {
         let name = file.as_str().unwrap_or("");
-        match values_file(&chart, name, wanted, files) {
+        match values_file(&chart, name, chart_reference, files) {
             Some(FileContent::Own) => merge(&mut values, chart.values.clone()),
             Some(FileContent::Bytes(bytes)) => {
                 let path = TreePath::new(name).unwrap_or_else(TreePath::root);
@@ -435,7 +432,7 @@ fn with_values_files(
                     parsed.map_err(|it| Diagnostic::error("invalid-value", it.message).at(file))?;
                 merge(&mut values, parsed);
             }
-            None if wanted.ignores_missing => {}
+            None if chart_reference.ignores_missing => {}
             None => {
                 let message = format!("values file `{name}` does not exist in the chart");
                 return Err(Diagnostic::error("missing-path", message).at(file));
@@ -456,10 +453,10 @@ enum FileContent {
 fn values_file(
     chart: &LoadedChart,
     name: &str,
-    wanted: &ChartReference,
+    chart_reference: &ChartReference,
     files: &dyn Files,
 ) -> Option<FileContent> {
-    if let Some(root) = &wanted.values_root {
+    if let Some(root) = &chart_reference.values_root {
         let path = root.resolve(name.trim_start_matches('/'))?;
         return files.read(&path).ok().map(FileContent::Bytes);
     }

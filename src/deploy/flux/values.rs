@@ -46,21 +46,12 @@ pub(super) fn values(
                 continue;
             }
         };
-        let fault = |error: HelmError| {
-            let message = format!(
-                "values of {}: {}",
-                text(reference, &["name"]),
-                error.message
-            );
-            Diagnostic::error("invalid-value", message).at(reference)
-        };
+        let fault = |error: HelmError| invalid_values(reference, &error);
         match text(reference, &["targetPath"]) {
             "" => {
                 let path = TreePath::root().child("<values>");
-                merge(
-                    &mut result,
-                    parse(content.as_bytes(), &path, version).map_err(fault)?,
-                );
+                let parsed = parse(content.as_bytes(), &path, version).map_err(fault)?;
+                merge(&mut result, parsed);
                 let document = field.and_then(|it| parse_one(&it.embedded_source()).ok());
                 written.extend(document);
             }
@@ -78,6 +69,12 @@ pub(super) fn values(
     merge(&mut result, inline);
     written.extend(release.node.at_keys(&["spec", "values"]).cloned());
     Ok((result, written))
+}
+
+fn invalid_values(reference: &Node, error: &HelmError) -> Diagnostic {
+    let name = text(reference, &["name"]);
+    let message = format!("values of {name}: {}", error.message);
+    Diagnostic::error("invalid-value", message).at(reference)
 }
 
 /// The paths at which a merge uses a map or list of `inline` itself. The controller modifies these in place when it sets a

@@ -24,23 +24,13 @@ pub(super) fn write(
     {
         return;
     }
-    let changed: BTreeSet<&str> = comparison.environments.iter().map(|it| &*it.name).collect();
     if matrix.keys().all(|it| it.is_empty()) {
         return by_unit(comparison, page);
     }
-    let columns: BTreeSet<&str> = matrix
-        .values()
-        .flat_map(|row| row.keys().copied())
-        .collect();
-    let rank = |it: &&str| {
-        let mut all = comparison.environments.iter();
-        all.position(|environment| environment.name == **it)
-    };
-    let mut columns: Vec<&str> = columns.into_iter().collect();
-    if columns.len() > COLUMNS_MAX {
-        columns = changed.iter().copied().take(COLUMNS_MAX).collect();
-    }
-    columns.sort_by_key(|it| rank(it).unwrap_or(usize::MAX));
+    let columns = columns(
+        matrix.values().flat_map(BTreeMap::keys).copied(),
+        comparison,
+    );
     page.push_str("<section id=\"matrix\"><h2>Claims and environments <small>select a cell, row or column to filter</small></h2><div class=\"sheet scroll\"><table class=\"matrix\"><thead><tr><th><button>claim</button></th>");
     for column in &columns {
         let name = escaped(column);
@@ -63,6 +53,22 @@ pub(super) fn write(
         page.push_str("</tr>\n");
     }
     page.push_str("</tbody></table></div></section>\n");
+}
+
+/// The environments of the table, in the order of the comparison.
+fn columns<'a>(all: impl Iterator<Item = &'a str>, comparison: &'a Comparison) -> Vec<&'a str> {
+    let all: BTreeSet<&str> = all.collect();
+    let mut columns: Vec<&str> = all.into_iter().collect();
+    if columns.len() > COLUMNS_MAX {
+        let changed: BTreeSet<&str> = comparison.environments.iter().map(|it| &*it.name).collect();
+        columns = changed.into_iter().take(COLUMNS_MAX).collect();
+    }
+    columns.sort_by_cached_key(|it| {
+        let mut environments = comparison.environments.iter();
+        let position = environments.position(|environment| environment.name == **it);
+        position.unwrap_or(usize::MAX)
+    });
+    columns
 }
 
 /// Without claims: a row for each separately synced part of the tree.

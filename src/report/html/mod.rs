@@ -25,7 +25,7 @@ use super::View;
 use super::escape::printable;
 use super::serialize::to_json;
 use super::summary::counted;
-use super::words::{self, Mark, count, headings, location, name, noted, sign};
+use super::words::{self, Mark, Row, count, headings, location, name, noted, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -284,28 +284,37 @@ fn change(group: &Group<'_>, grave: &SevereFindings<'_>, may_open: bool, page: &
     );
     objects(group, page);
     page.push_str("</div><span class=\"turn\" aria-hidden=\"true\">▸</span>");
+    let _ = write!(
+        page,
+        "<span class=\"hint mono\">{}</span></summary>",
+        escaped(&hint(&rows))
+    );
+    if !rows.is_empty() {
+        write_rows(&rows, page);
+    }
+    page.push_str("</details>\n");
+}
+
+/// The changed fields of a group in a few words.
+fn hint(rows: &[Row]) -> String {
     let paths: Vec<&str> = rows
         .iter()
         .filter(|it| it.mark == Mark::Path)
         .map(|it| &*it.text)
         .collect();
-    let hint = match &*paths {
+    match &*paths {
         [] => match rows.len() {
             0 => String::new(),
             many => counted(many, "line"),
         },
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} and {}", counted(rest.len(), "more field")),
-    };
-    let _ = write!(
-        page,
-        "<span class=\"hint mono\">{}</span></summary>",
-        escaped(&hint)
-    );
-    if !rows.is_empty() {
-        page.push_str("<div class=\"rows\">");
     }
-    for row in &rows {
+}
+
+fn write_rows(rows: &[Row], page: &mut String) {
+    page.push_str("<div class=\"rows\">");
+    for row in rows {
         let class = match row.mark {
             Mark::Path => 'p',
             Mark::Removed => 'm',
@@ -315,11 +324,7 @@ fn change(group: &Group<'_>, grave: &SevereFindings<'_>, may_open: bool, page: &
         };
         let _ = write!(page, "<div class=\"{class}\">{}</div>", escaped(&row.text));
     }
-    page.push_str(if rows.is_empty() {
-        "</details>\n"
-    } else {
-        "</div></details>\n"
-    });
+    page.push_str("</div>");
 }
 
 /// The objects of a change, one per line, with their environments.

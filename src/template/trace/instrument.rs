@@ -146,32 +146,16 @@ impl Instrument<'_> {
     }
 
     fn statement(&mut self, statement: &Stmt, within: &[usize]) {
-        let with = |tag: usize| [within, &[tag]].concat();
         match statement {
             Stmt::Template(it) => self.all(&it.children, within),
             Stmt::EmitExpr(it) => _ = self.wrap(&it.expr, "out", within),
             Stmt::EmitRaw(it) => self.fixed_text(it.raw, within),
-            Stmt::ForLoop(it) => {
-                let tag = self.wrap(&it.iter, "for", within);
-                let mut inner = with(tag);
-                let mut end = it.iter.span().end_offset as usize;
-                if let Some(filter) = &it.filter_expr {
-                    end = filter.span().end_offset as usize;
-                    inner.push(self.wrap(filter, "if", &inner.clone()));
-                }
-                let names = names(&it.target);
-                let values = format!("[{}]", names.join(", "));
-                if let Some(tag) = self.tags.get_mut(tag) {
-                    tag.sets = names;
-                }
-                self.open(end, &values, "item", tag);
-                self.all(&it.body, &inner);
-                self.all(&it.else_body, &inner);
-            }
+            Stmt::ForLoop(it) => self.for_loop(it, within),
             Stmt::IfCond(it) => {
                 let tag = self.wrap(&it.expr, "if", within);
-                self.all(&it.true_body, &with(tag));
-                self.all(&it.false_body, &with(tag));
+                let inner = [within, &[tag]].concat();
+                self.all(&it.true_body, &inner);
+                self.all(&it.false_body, &inner);
             }
             Stmt::WithBlock(it) => {
                 for (target, value) in &it.assignments {
@@ -180,19 +164,7 @@ impl Instrument<'_> {
                 self.all(&it.body, within);
             }
             Stmt::Set(it) => self.set(&it.target, &it.expr, within),
-            Stmt::Macro(it) => {
-                let names: Vec<String> = it.args.iter().flat_map(names).collect();
-                let location = it.span().start_offset as usize;
-                let tag = self.tag(location..location, &[], Vec::new());
-                if let Some(tag) = self.tags.get_mut(tag) {
-                    tag.sets = names;
-                }
-                // Defaults are evaluated at the call of the macro.
-                let arguments = it.args.iter().chain(&it.defaults);
-                let end = arguments.map(|it| it.span().end_offset as usize).max();
-                self.open(end.unwrap_or(location), "0", "macro", tag);
-                self.all(&it.body, &[tag]);
-            }
+            Stmt::Macro(it) => self.macro_block(it),
             Stmt::Include(it) => _ = self.wrap(&it.name, "include", within),
             Stmt::SetBlock(it) => self.all(&it.body, within),
             Stmt::AutoEscape(it) => self.all(&it.body, within),
@@ -206,6 +178,38 @@ impl Instrument<'_> {
             | Stmt::Continue(_)
             | Stmt::Break(_) => {}
         }
+    }
+
+    fn for_loop(&mut self, it: &ast::Spanned<ast::ForLoop>, within: &[usize]) {
+        let tag = self.wrap(&it.iter, "for", within);
+        let mut inner = [within, &[tag]].concat();
+        let mut end = it.iter.span().end_offset as usize;
+        if let Some(filter) = &it.filter_expr {
+            end = filter.span().end_offset as usize;
+            inner.push(self.wrap(filter, "if", &inner.clone()));
+        }
+        let names = names(&it.target);
+        let values = format!("[{}]", names.join(", "));
+        if let Some(tag) = self.tags.get_mut(tag) {
+            tag.sets = names;
+        }
+        self.open(end, &values, "item", tag);
+        self.all(&it.body, &inner);
+        self.all(&it.else_body, &inner);
+    }
+
+    fn macro_block(&mut self, it: &ast::Spanned<ast::Macro>) {
+        let names: Vec<String> = it.args.iter().flat_map(names).collect();
+        let location = it.span().start_offset as usize;
+        let tag = self.tag(location..location, &[], Vec::new());
+        if let Some(tag) = self.tags.get_mut(tag) {
+            tag.sets = names;
+        }
+        // Defaults are evaluated at the call of the macro.
+        let arguments = it.args.iter().chain(&it.defaults);
+        let end = arguments.map(|it| it.span().end_offset as usize).max();
+        self.open(end.unwrap_or(location), "0", "macro", tag);
+        self.all(&it.body, &[tag]);
     }
 
     fn set(&mut self, target: &Expr, value: &Expr, within: &[usize]) {

@@ -59,17 +59,8 @@ impl Indexes {
         requested: &str,
     ) -> Result<IndexEntry, Diagnostic> {
         let index = self.index(client, repository, credential)?;
-        let entries = index.get("entries");
-        let Some(entry) = entries.and_then(|it| it.get(name)?.as_sequence()) else {
-            let names = entries.and_then(Node::as_mapping);
-            let names = names.into_iter().flat_map(|it| it.keys());
-            let message = format!("`{}` has no chart `{name}`", repository.redacted());
-            return Err(Diagnostic::error("missing-chart", message)
-                .class(Class::MissingChart)
-                .did_you_mean(name, names));
-        };
         let version = |it: &Node| Version::parse(it.get("version")?.as_str()?).ok();
-        let available: Vec<(Version, &Node)> = entry
+        let available: Vec<(Version, &Node)> = chart_versions(&index, repository, name)?
             .iter()
             .filter_map(|it| Some((version(it)?, it)))
             .collect();
@@ -89,21 +80,9 @@ impl Indexes {
                 available.into_iter().map(|it| it.0),
             ));
         };
-        let reference = entry
-            .get("urls")
-            .and_then(Node::as_sequence)
-            .and_then(|it| it.first()?.as_str());
-        let reference = reference.ok_or_else(|| {
-            let message = format!(
-                "the index of `{}` has no URL for `{name} {}`",
-                repository.redacted(),
-                version.as_str()
-            );
-            Diagnostic::error("unexpected-answer", message)
-        })?;
         Ok(IndexEntry {
             version: version.clone(),
-            url: repository.chart(reference)?,
+            url: chart_url(entry, repository, name, version)?,
             digest: entry
                 .get("digest")
                 .and_then(Node::as_str)
@@ -111,6 +90,46 @@ impl Indexes {
                 .map(with_algorithm),
         })
     }
+}
+
+/// The entries of a chart in an index, one per version.
+fn chart_versions<'a>(
+    index: &'a Node,
+    repository: &Url,
+    name: &str,
+) -> Result<&'a [Node], Diagnostic> {
+    let charts = index.get("entries");
+    let versions = charts.and_then(|it| it.get(name)?.as_sequence());
+    versions.ok_or_else(|| {
+        let names = charts.and_then(Node::as_mapping);
+        let names = names.into_iter().flat_map(|it| it.keys());
+        let message = format!("`{}` has no chart `{name}`", repository.redacted());
+        Diagnostic::error("missing-chart", message)
+            .class(Class::MissingChart)
+            .did_you_mean(name, names)
+    })
+}
+
+/// The first URL of an entry, which may be relative to the repository.
+fn chart_url(
+    entry: &Node,
+    repository: &Url,
+    name: &str,
+    version: &Version,
+) -> Result<Url, Diagnostic> {
+    let reference = entry
+        .get("urls")
+        .and_then(Node::as_sequence)
+        .and_then(|it| it.first()?.as_str());
+    let reference = reference.ok_or_else(|| {
+        let message = format!(
+            "the index of `{}` has no URL for `{name} {}`",
+            repository.redacted(),
+            version.as_str()
+        );
+        Diagnostic::error("unexpected-answer", message)
+    })?;
+    repository.chart(reference)
 }
 
 /// A digest with its algorithm; Helm writes SHA-256 without it.

@@ -77,7 +77,24 @@ impl Printer<'_> {
         {
             return;
         }
-        let fits = match value {
+        match value {
+            Value::Bytes(bytes) => self.bytes(bytes, verb, depth),
+            Value::List(list) => self.list(list, verb, depth),
+            Value::Map(map) => self.map(map, verb, depth),
+            Value::Struct(object) => self.structure(object, verb, depth),
+            Value::Pointer(object) if depth == 0 && !object.is_nil() => {
+                self.out.push(b'&');
+                self.value(&Value::Struct(object.clone()), verb, depth + 1);
+            }
+            Value::Pointer(_) => self.pointer(value, verb),
+            scalar if self.scalar(scalar, verb) => {}
+            scalar => self.bad_verb(scalar, verb),
+        }
+    }
+
+    /// Prints a scalar. False if the verb is not valid for its type.
+    fn scalar(&mut self, value: &Value, verb: char) -> bool {
+        match value {
             // Only an item of a list or a value of a map: an interface without a value, with any verb.
             Value::Nil => {
                 let text: &[u8] = if self.flags.sharp_v {
@@ -92,40 +109,12 @@ impl Printer<'_> {
                 self.pad(if *value { b"true" } else { b"false" });
                 true
             }
-            Value::Bool(_) => false,
             Value::Int(_, value) => self.integer(Integer::from(*value), verb),
             Value::Uint(_, value) => self.integer(Integer::from(*value), verb),
             Value::Float(value) => self.float(*value, verb),
             Value::Complex(real, imaginary) => self.complex(*real, *imaginary, verb),
             Value::String(text) => self.text(text, verb),
-            Value::Bytes(bytes) => {
-                self.bytes(bytes, verb, depth);
-                true
-            }
-            Value::List(list) => {
-                self.list(list, verb, depth);
-                true
-            }
-            Value::Map(map) => {
-                self.map(map, verb, depth);
-                true
-            }
-            Value::Struct(object) => {
-                self.structure(object, verb, depth);
-                true
-            }
-            Value::Pointer(object) if depth == 0 && !object.is_nil() => {
-                self.out.push(b'&');
-                self.value(&Value::Struct(object.clone()), verb, depth + 1);
-                true
-            }
-            Value::Pointer(_) => {
-                self.pointer(value, verb);
-                true
-            }
-        };
-        if !fits {
-            self.bad_verb(value, verb);
+            _ => false,
         }
     }
 

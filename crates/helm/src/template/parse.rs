@@ -574,16 +574,14 @@ impl Parser<'_> {
         let text = self.lexer.slice(token);
         let text_owned = || String::from_utf8_lossy(text).into_owned();
         let term = match token.kind {
-            Kind::Identifier => match std::str::from_utf8(text)
-                .ok()
-                .and_then(|it| self.functions.get(it))
-            {
-                Some(function) => Term::Function(function),
-                None => {
+            Kind::Identifier => {
+                let name = std::str::from_utf8(text).ok();
+                let function = name.and_then(|it| self.functions.get(it));
+                Term::Function(function.ok_or_else(|| {
                     let name = quoted(text);
-                    return Err(self.error(format!("function {name} not defined")));
-                }
-            },
+                    self.error(format!("function {name} not defined"))
+                })?)
+            }
             Kind::Dot => Term::Dot,
             Kind::Nil => Term::Literal(Literal::Nil, text_owned()),
             Kind::Bool => Term::Literal(Literal::Bool(text == b"true"), text_owned()),
@@ -605,19 +603,7 @@ impl Parser<'_> {
                 let number = number.map_err(|it| self.error(it))?;
                 Term::Literal(Literal::Number(number), text_owned())
             }
-            Kind::LeftParen => {
-                if self.parentheses >= MAX_PARENTHESES {
-                    return Err(self.error("max expression depth exceeded"));
-                }
-                self.parentheses += 1;
-                let pipeline = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
-                self.parentheses -= 1;
-                let at = pipeline.at;
-                return Ok(Some(Operand {
-                    at,
-                    term: Term::Pipeline(pipeline),
-                }));
-            }
+            Kind::LeftParen => return self.parenthesized().map(Some),
             Kind::String | Kind::RawString => match unquote(text) {
                 Some(value) => Term::Literal(Literal::Text(value.into()), text_owned()),
                 None => return Err(self.error("invalid syntax")),
@@ -629,6 +615,20 @@ impl Parser<'_> {
         };
         let at = position(token.start);
         Ok(Some(Operand { at, term }))
+    }
+
+    /// Parses a pipeline after its opening parenthesis.
+    fn parenthesized(&mut self) -> Parsed<Operand> {
+        if self.parentheses >= MAX_PARENTHESES {
+            return Err(self.error("max expression depth exceeded"));
+        }
+        self.parentheses += 1;
+        let pipeline = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+        self.parentheses -= 1;
+        Ok(Operand {
+            at: pipeline.at,
+            term: Term::Pipeline(pipeline),
+        })
     }
 }
 

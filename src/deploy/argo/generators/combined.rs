@@ -49,32 +49,18 @@ impl Generators<'_> {
         if keys.is_empty() {
             return Err(not_allowed(spec, "a merge generator requires `mergeKeys`"));
         }
-        let [first, others @ ..] = items(spec, &["generators"]) else {
+        let generators = items(spec, &["generators"]).split_first();
+        let Some((first, others)) = generators.filter(|it| !it.1.is_empty()) else {
             return Err(not_allowed(
                 spec,
                 "a merge generator requires two generators or more",
             ));
         };
-        if others.is_empty() {
-            return Err(not_allowed(
-                spec,
-                "a merge generator requires two generators or more",
-            ));
-        }
         let mut by_key = |generator: &Node| {
             let sets = self.nested(generator, &Parameters::new(), depth + 1, diagnostics)?;
-            let mut found: Vec<(String, Parameters)> = Vec::new();
-            let mut known = BTreeSet::new();
-            for set in sets {
-                let key = merge_key(&keys, &set);
-                if !known.insert(key.clone()) {
-                    let message = "two sets of parameters of one generator have the same values \
-                                   for `mergeKeys`";
-                    return Err(not_allowed(generator, message));
-                }
-                found.push((key, set));
-            }
-            Ok(found)
+            let message =
+                "two sets of parameters of one generator have the same values for `mergeKeys`";
+            with_keys(sets, &keys).ok_or_else(|| not_allowed(generator, message))
         };
         let mut sets = by_key(first)?;
         for other in others {
@@ -91,6 +77,16 @@ impl Generators<'_> {
         }
         Ok(sets.into_iter().map(|it| it.1).collect())
     }
+}
+
+/// The parameter sets with their keys; `None` if two keys are equal.
+fn with_keys(sets: Vec<Parameters>, keys: &[&str]) -> Option<Vec<(String, Parameters)>> {
+    let mut known = BTreeSet::new();
+    let sets = sets.into_iter().map(|set| {
+        let key = merge_key(keys, &set);
+        known.insert(key.clone()).then_some((key, set))
+    });
+    sets.collect()
 }
 
 /// The values of the keys, with their types, so that 1 and "1" differ.

@@ -21,22 +21,10 @@ impl Machine<'_, '_> {
                 self.print()?;
             }
             Op::Pop => _ = self.pop(),
-            Op::Nip => {
-                let top = self.pop();
-                self.pop();
-                self.push(top);
-            }
+            Op::Nip => self.nip(),
             Op::At(location) => self.frame.location = location,
-            Op::Literal(literal) => {
-                let literal = source.literals.get(literal as usize);
-                let value = literal.and_then(|it| it.ideal().ok()).unwrap_or_default();
-                self.push(Slot::own(value));
-            }
-            Op::TypedLiteral(literal, ty) => {
-                let literal = source.literals.get(literal as usize);
-                let value = literal.and_then(|it| it.for_type(ty, "").ok());
-                self.push(Slot::own(value.unwrap_or_default()));
-            }
+            Op::Literal(literal) => self.literal(source, literal),
+            Op::TypedLiteral(literal, ty) => self.typed_literal(source, literal, ty),
             Op::MethodLiteral(literal, index) => self.method_literal(source, literal, index)?,
             Op::Nil => self.push(Slot::own(Value::Nil)),
             Op::Dot => self.push(self.frame.dot.clone()),
@@ -44,20 +32,12 @@ impl Machine<'_, '_> {
                 let value = self.variable(template, slot)?.clone();
                 self.push(value);
             }
-            Op::DotFields { path, location } => {
-                self.frame.location = location;
-                let dot = self.frame.dot.clone();
-                self.field_chain(template, dot, path, location)?;
-            }
+            Op::DotFields { path, location } => self.dot_fields(template, path, location)?,
             Op::VariableFields {
                 variable,
                 path,
                 location,
-            } => {
-                self.frame.location = location;
-                let value = self.variable(template, variable)?.clone();
-                self.field_chain(template, value, path, location)?;
-            }
+            } => self.variable_fields(template, variable, path, location)?,
             Op::Fields { path, location } => {
                 let value = self.pop();
                 self.field_chain(template, value, path, location)?;
@@ -180,6 +160,44 @@ impl Machine<'_, '_> {
         let text = source.text.get(start..end);
         self.out.extend_from_slice(text.unwrap_or(&[]));
         self.check_output(before)
+    }
+
+    /// Removes the value below the top.
+    fn nip(&mut self) {
+        let top = self.pop();
+        self.pop();
+        self.push(top);
+    }
+
+    /// Pushes a literal whose type its use does not determine.
+    fn literal(&mut self, source: &Source, literal: u32) {
+        let literal = source.literals.get(literal as usize);
+        let value = literal.and_then(|it| it.ideal().ok()).unwrap_or_default();
+        self.push(Slot::own(value));
+    }
+
+    fn typed_literal(&mut self, source: &Source, literal: u32, ty: &'static Type) {
+        let literal = source.literals.get(literal as usize);
+        let value = literal.and_then(|it| it.for_type(ty, "").ok());
+        self.push(Slot::own(value.unwrap_or_default()));
+    }
+
+    fn dot_fields(&mut self, template: &Template, path: u32, location: LocationId) -> Step {
+        self.frame.location = location;
+        let dot = self.frame.dot.clone();
+        self.field_chain(template, dot, path, location)
+    }
+
+    fn variable_fields(
+        &mut self,
+        template: &Template,
+        variable: u32,
+        path: u32,
+        location: LocationId,
+    ) -> Step {
+        self.frame.location = location;
+        let value = self.variable(template, variable)?.clone();
+        self.field_chain(template, value, path, location)
     }
 
     /// A literal as an argument of a method, which determines its type.

@@ -13,25 +13,11 @@ impl Analyzer<'_> {
         match name {
             "include" => self.include(&arguments),
             "tpl" => self.tpl(&arguments),
-            // One of the arguments, or a list of them, or of their items.
             "default" | "coalesce" | "ternary" | "required" | "deepCopy" | "DeepCopy"
             | "append" | "Append" | "prepend" | "Prepend" | "concat" | "uniq" | "Uniq"
             | "compact" | "Compact" | "reverse" | "Reverse" | "rest" | "Rest" | "initial"
             | "Initial" | "slice" | "Slice" | "without" | "Without" => {
-                let is_list = name.to_lowercase().ends_with("append") || name.ends_with("repend");
-                let mut all = AbstractValue::union(arguments);
-                // The indexes of items may change.
-                if all.element.is_some() {
-                    all.fields.clear();
-                }
-                if is_list {
-                    let element = AbstractValue {
-                        element: None,
-                        ..all.clone()
-                    };
-                    all.join(list([element]));
-                }
-                self.bounded(all)
+                self.arguments_or_items(name, arguments)
             }
             "list" | "tuple" => self.bounded(list(arguments)),
             "dict" => self.dict(arguments),
@@ -60,24 +46,9 @@ impl Analyzer<'_> {
             }
             "pick" => self.pick(&arguments),
             "omit" | "unset" => split_first(&arguments).0,
-            "set" => {
-                let (value, rest) = split_first(&arguments);
-                if let [key, new] = rest {
-                    self.indexed(&value, key);
-                    self.read_all(new);
-                }
-                value
-            }
-            "first" | "First" | "last" | "Last" => {
-                let (value, _) = split_first(&arguments);
-                self.read_all_locations(&value);
-                value.elements()
-            }
-            "values" => {
-                let (value, _) = split_first(&arguments);
-                self.read_all_locations(&value);
-                list([value.elements()])
-            }
+            "set" => self.set(&arguments),
+            "first" | "First" | "last" | "Last" => self.elements(&arguments),
+            "values" => list([self.elements(&arguments)]),
             // These only read the value itself, not its content.
             "not" | "empty" | "kindIs" | "kindOf" | "typeIs" | "typeOf" | "typeIsLike" | "eq"
             | "ne" => AbstractValue::result(&arguments),
@@ -118,6 +89,41 @@ impl Analyzer<'_> {
         }
         self.read_all(&value);
         AbstractValue::unknown()
+    }
+
+    /// One of the arguments, or a list of them, or of their items.
+    fn arguments_or_items(&mut self, name: &str, arguments: Vec<AbstractValue>) -> AbstractValue {
+        let is_list = name.to_lowercase().ends_with("append") || name.ends_with("repend");
+        let mut all = AbstractValue::union(arguments);
+        // The indexes of items may change.
+        if all.element.is_some() {
+            all.fields.clear();
+        }
+        if is_list {
+            let element = AbstractValue {
+                element: None,
+                ..all.clone()
+            };
+            all.join(list([element]));
+        }
+        self.bounded(all)
+    }
+
+    /// `set MAP "a" VALUE`
+    fn set(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
+        let (value, rest) = split_first(arguments);
+        if let [key, new] = rest {
+            self.indexed(&value, key);
+            self.read_all(new);
+        }
+        value
+    }
+
+    /// Any element of the first argument.
+    fn elements(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
+        let (value, _) = split_first(arguments);
+        self.read_all_locations(&value);
+        value.elements()
     }
 
     fn include(&mut self, arguments: &[AbstractValue]) -> AbstractValue {
