@@ -185,32 +185,10 @@ impl Context<'_> {
             Some(span) => it.at(span),
             None => it.at(Span::new(&Source::new(folder.clone(), ""), 0..0)),
         };
-        let entries = self.loader.files.list(folder).unwrap_or_default();
-        let mut names = FILE_NAMES
-            .iter()
-            .filter(|name| entries.iter().any(|it| &*it.name == **name));
-        let Some(name) = names.next() else {
-            let message = format!("no kustomization file in `{}`", self.loader.shown(folder));
-            let help = format!(
-                "expected `{}`, `{}` or `{}`",
-                FILE_NAMES[0], FILE_NAMES[1], FILE_NAMES[2]
-            );
-            self.diagnostics
-                .push(location(Diagnostic::error("missing-kustomization", message)).help(help));
-            return Err(Failed);
-        };
-        // kustomize also rejects this: with two files, editing one of them might have no effect.
-        if let Some(other) = names.next() {
-            let message = format!(
-                "two kustomization files in `{}`: `{name}` and `{other}`",
-                self.loader.shown(folder)
-            );
-            self.diagnostics.push(
-                location(Diagnostic::error("two-kustomizations", message))
-                    .help("remove one of them"),
-            );
-            return Err(Failed);
-        }
+        let name = self.kustomization_file(folder).map_err(|fault| {
+            self.diagnostics.push(location(fault));
+            Failed
+        })?;
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
             let message = format!("cannot read `{}`: {error}", self.loader.shown(&path));
@@ -454,6 +432,32 @@ impl Context<'_> {
         })
     }
 
+    /// The name of the kustomization file of a folder.
+    fn kustomization_file(&self, folder: &TreePath) -> Result<&'static str, Diagnostic> {
+        let entries = self.loader.files.list(folder).unwrap_or_default();
+        let mut names = FILE_NAMES
+            .iter()
+            .filter(|name| entries.iter().any(|it| &*it.name == **name));
+        let path = || self.loader.shown(folder);
+        match (names.next(), names.next()) {
+            (Some(name), None) => Ok(name),
+            // kustomize also rejects this: with two files, editing one of them might have no effect.
+            (Some(name), Some(other)) => {
+                let path = path();
+                let message =
+                    format!("two kustomization files in `{path}`: `{name}` and `{other}`");
+                let fault = Diagnostic::error("two-kustomizations", message);
+                Err(fault.help("remove one of them"))
+            }
+            (None, _) => {
+                let message = format!("no kustomization file in `{}`", path());
+                let [first, second, third] = FILE_NAMES;
+                let help = format!("expected `{first}`, `{second}` or `{third}`");
+                Err(Diagnostic::error("missing-kustomization", message).help(help))
+            }
+        }
+    }
+
     /// Reads the kustomization of a folder that an entry names.
     fn enter(
         &mut self,
@@ -462,6 +466,40 @@ impl Context<'_> {
         folder: &TreePath,
         component: bool,
     ) -> Result<Kustomization, Failed> {
+        self.check_chain(level, entry, folder)?;
+        self.count_entry(folder, entry)?;
+        let kustomization = self.kustomization(folder, Some(entry.span()))?;
+        // Before the schema is used: the first kustomization with a schema decides for the whole
+        // build.
+        openapi::enter(self, &kustomization)?;
+        if kustomization.component != component {
+            let path = self.loader.shown(folder);
+            let (code, message, help) = match component {
+                true => (
+                    "not-a-component",
+                    format!("`{path}` is a Kustomization, not a Component"),
+                    "list it under `resources`",
+                ),
+                false => (
+                    "component-as-resource",
+                    format!("`{path}` is a component"),
+                    "list it under `components`",
+                ),
+            };
+            self.diagnostics
+                .push(Diagnostic::error(code, message).at(entry).help(help));
+            return Err(Failed);
+        }
+        Ok(kustomization)
+    }
+
+    /// Reports a folder that includes itself, and a chain of kustomizations that is too long.
+    fn check_chain(
+        &mut self,
+        level: &KustomizationFrame<'_>,
+        entry: &Text,
+        folder: &TreePath,
+    ) -> Result<(), Failed> {
         if let Some(seen) = level
             .folders
             .iter()
@@ -470,11 +508,11 @@ impl Context<'_> {
         {
             let message = match (seen == folder, &*self.loader.shown(folder)) {
                 (true, ".") => "the kustomization includes itself".to_string(),
-                (true, shown) => format!("kustomization `{shown}` includes itself"),
-                (false, shown) => {
+                (true, path) => format!("kustomization `{path}` includes itself"),
+                (false, path) => {
                     let seen = self.loader.shown(seen);
                     format!(
-                        "`{shown}` is a parent folder of kustomization `{seen}`, which includes it"
+                        "`{path}` is a parent folder of kustomization `{seen}`, which includes it"
                     )
                 }
             };
@@ -489,35 +527,7 @@ impl Context<'_> {
                 .push(fault.help("build from a folder closer to the resources"));
             return Err(Failed);
         }
-        self.count_entry(folder, entry)?;
-        let kustomization = self.kustomization(folder, Some(entry.span()))?;
-        // Before the schema is used: the first kustomization with a schema decides for the whole
-        // build.
-        openapi::enter(self, &kustomization)?;
-        if kustomization.component != component {
-            let (code, message) = match component {
-                true => (
-                    "not-a-component",
-                    format!(
-                        "`{}` is a Kustomization, not a Component",
-                        self.loader.shown(folder)
-                    ),
-                ),
-                false => (
-                    "component-as-resource",
-                    format!("`{}` is a component", self.loader.shown(folder)),
-                ),
-            };
-            let help = if component {
-                "list it under `resources`"
-            } else {
-                "list it under `components`"
-            };
-            self.diagnostics
-                .push(Diagnostic::error(code, message).at(entry).help(help));
-            return Err(Failed);
-        }
-        Ok(kustomization)
+        Ok(())
     }
 
     /// Counts repeated folders: a kustomization that is included several times is built once for each path that leads to it.

@@ -203,20 +203,10 @@ fn walk(
     };
     // Only replacements support `*`.
     if &*part.key == "*" {
-        let location = trail.path();
-        let message = format!("a configured path has `*` where `{location}` is a map");
-        return Err(Diagnostic::error("wildcard-in-path", message)
-            .at(&*node)
-            .help("list the keys one by one; list items are selected automatically"));
+        return Err(wildcard(trail).at(&*node));
     }
     if part.selects_item {
-        let message = format!(
-            "a configured path has the list index `{}` where the object has a map",
-            part.key
-        );
-        return Err(Diagnostic::error("wrong-field-type", message)
-            .at(&*node)
-            .help("remove the index: a configured path selects all items of a list"));
+        return Err(index_in_map(&part.key).at(&*node));
     }
     let trail = Trail::Key(trail, &part.key);
     if leaf == Leaf::Never || part.list {
@@ -241,6 +231,20 @@ fn walk(
         *field = made();
     }
     walk(field, rest, leaf, &trail, set)
+}
+
+fn wildcard(trail: &Trail<'_>) -> Diagnostic {
+    let location = trail.path();
+    let message = format!("a configured path has `*` where `{location}` is a map");
+    Diagnostic::error("wildcard-in-path", message)
+        .help("list the keys one by one; list items are selected automatically")
+}
+
+fn index_in_map(index: &str) -> Diagnostic {
+    let message =
+        format!("a configured path has the list index `{index}` where the object has a map");
+    Diagnostic::error("wrong-field-type", message)
+        .help("remove the index: a configured path selects all items of a list")
 }
 
 /// Whether a part of a path selects a list item in kustomize: a number, `-` for the last one, or `[field=value]`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::parse_one;
+use pleach_yaml::{Node, parse_one};
 
 use super::accumulate::{Context, Failed};
 use super::kustomization::Kustomization;
@@ -61,16 +61,7 @@ pub(super) fn enter(
         }
         (None, Some(version)) if !context.custom_schema && version.as_str() != Some("") => {
             if version.as_str() != Some(BUILTIN) {
-                let message = format!(
-                    "unknown OpenAPI version `{}`",
-                    version.as_str().unwrap_or("")
-                );
-                let help = format!("the built-in version is `{BUILTIN}`");
-                context.diagnostics.push(
-                    Diagnostic::error("unknown-openapi", message)
-                        .at(version)
-                        .help(help),
-                );
+                context.diagnostics.push(unknown_version(version));
                 return Err(Failed);
             }
             None
@@ -82,4 +73,12 @@ pub(super) fn enter(
         context.schemas = schemas;
     }
     Ok(())
+}
+
+fn unknown_version(version: &Node) -> Diagnostic {
+    let name = version.as_str().unwrap_or("");
+    let message = format!("unknown OpenAPI version `{name}`");
+    Diagnostic::error("unknown-openapi", message)
+        .at(version)
+        .help(format!("the built-in version is `{BUILTIN}`"))
 }

@@ -177,25 +177,14 @@ pub(super) fn visit(
             if count > 0 || create == Create::Nothing {
                 return Ok(count);
             }
-            let value = Node::scalar(pattern, Style::Plain, Tag::None);
-            let item = match field {
-                "" => value,
-                field => Node::mapping(
-                    [(plain_key(field), value)]
-                        .into_iter()
-                        .map(|(key, value)| pleach_yaml::Entry { key, value })
-                        .collect::<Mapping>(),
-                ),
-            };
-            let mut made = Node::sequence([]);
-            // As in kustomize, the null is not replaced: it appends to a detached list, which is lost.
-            let list = if node.is_tagged_null() {
-                &mut made
-            } else {
-                node
+            // As in kustomize, a null is not replaced: it appends to a detached list, which is lost.
+            let mut detached = Node::sequence([]);
+            let list = match node.is_tagged_null() {
+                true => &mut detached,
+                false => node,
             };
             if let Some(items) = list.as_sequence_mut() {
-                items.push(item);
+                items.push(matching_item(field, pattern));
             }
             visit_items(list, field, pattern, rest, create, act)
         }
@@ -205,6 +194,17 @@ pub(super) fn visit(
         )
         .help("write a list item as `[name=web]`, or as its index")),
     }
+}
+
+/// A new list item that `[field=pattern]` selects.
+fn matching_item(field: &str, pattern: &str) -> Node {
+    let value = Node::scalar(pattern, Style::Plain, Tag::None);
+    if field.is_empty() {
+        return value;
+    }
+    let mut item = Mapping::new();
+    item.insert(plain_key(field), value);
+    Node::mapping(item)
 }
 
 fn visit_key(

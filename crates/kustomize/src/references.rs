@@ -14,7 +14,7 @@ use pleach_yaml::{Node, Tag, View};
 use super::config::Config;
 use super::defaults;
 use super::fieldspec::{FieldSpec, Leaf, selects};
-use super::resource::{CLUSTER, Resource, new_text, plain_key, set_tagged, set_text};
+use super::resource::{CLUSTER, PreviousId, Resource, new_text, plain_key, set_tagged, set_text};
 use super::resources::Resources;
 
 /// Replaces references to former names by the current names.
@@ -144,7 +144,7 @@ struct Candidate {
     gvk: Gvk,
     space: Box<str>,
     original_space: Box<str>,
-    previous: Vec<super::resource::PreviousId>,
+    previous: Vec<PreviousId>,
     prefixes: Vec<Arc<str>>,
     suffixes: Vec<Arc<str>>,
 }
@@ -183,15 +183,7 @@ impl Candidates {
             if resource.previous.is_empty() {
                 continue;
             }
-            let index = candidates.list.len();
-            for previous in &resource.previous {
-                let spaces = candidates.by_name.entry(previous.name.clone()).or_default();
-                let indexes = spaces.entry(written.into()).or_default();
-                // A change of only the namespace records the same name again.
-                if indexes.last() != Some(&index) {
-                    indexes.push(index);
-                }
-            }
+            candidates.index_names(&resource.previous, written);
             candidates.list.push(Candidate {
                 at,
                 id: resource.object.id(),
@@ -204,6 +196,19 @@ impl Candidates {
             });
         }
         candidates
+    }
+
+    /// Indexes the former names of the next candidate, whose namespace is `namespace` as written.
+    fn index_names(&mut self, previous: &[PreviousId], namespace: &str) {
+        let index = self.list.len();
+        for previous in previous {
+            let spaces = self.by_name.entry(previous.name.clone()).or_default();
+            let indexes = spaces.entry(namespace.into()).or_default();
+            // A change of only the namespace records the same name again.
+            if indexes.last() != Some(&index) {
+                indexes.push(index);
+            }
+        }
     }
 
     /// The candidates with a former name that a referrer can reach, in order.

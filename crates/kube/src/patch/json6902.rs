@@ -238,19 +238,13 @@ fn apply(
             let value = target(root, path("from")?)?.remove()?;
             let path = path("path")?;
             // A move adds nothing, but can increase the depth.
-            *copied += size(&value, parts(path))?;
-            if *copied > COPIED_MAX {
-                return Err(too_large());
-            }
+            charge(copied, &value, path)?;
             target(root, path)?.add(Some(value))
         }
         "copy" => {
             let value = target(root, path("from")?)?.get()?;
             if let Some(value) = value {
-                *copied += size(value, parts(path("path")?))?;
-            }
-            if *copied > COPIED_MAX {
-                return Err(too_large());
+                charge(copied, value, path("path")?)?;
             }
             let value = value.cloned();
             target(root, path("path")?)?.add(value)
@@ -268,6 +262,15 @@ fn apply(
         .map_err(|it| it.help("the object differs from what the patch was written for")),
         _ => Err(fault(format!("unknown operation `{op}`"))
             .did_you_mean(op, ["add", "remove", "replace", "move", "copy", "test"])),
+    }
+}
+
+/// Counts a copied value. Errors: the copies of the patch are too large together.
+fn charge(copied: &mut usize, value: &Node, path: &str) -> Result<(), Diagnostic> {
+    *copied += size(value, parts(path))?;
+    match *copied > COPIED_MAX {
+        true => Err(too_large()),
+        false => Ok(()),
     }
 }
 

@@ -207,7 +207,20 @@ impl Merge<'_> {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        // New keys follow the old ones, in the order of the patch.
+        if !pending.is_empty() {
+            self.append_new(entries, patch, pending, of)?;
+        }
+        Ok(true)
+    }
+
+    /// Adds the keys that only the patch has after the old ones, in the order of the patch.
+    fn append_new(
+        &self,
+        entries: &mut Mapping,
+        patch: Option<&Node>,
+        mut pending: BTreeMap<&str, &Entry>,
+        of: Option<TypeRef>,
+    ) -> Result<(), Diagnostic> {
         for entry in patch.and_then(Node::as_mapping).into_iter().flatten() {
             let key = entry.key.as_str().unwrap_or("");
             if let Some(new) = pending.remove(key) {
@@ -218,7 +231,7 @@ impl Merge<'_> {
                 }
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn merge_list(

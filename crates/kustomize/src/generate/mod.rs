@@ -9,6 +9,7 @@ pub(super) use iam::service_account;
 
 use indexmap::IndexMap;
 
+use pleach_kube::object::ObjectId;
 use pleach_yaml::diag::{Class, Diagnostic, Span};
 use pleach_yaml::{Mapping, Node, Style};
 
@@ -157,12 +158,7 @@ impl Absorber<'_> {
                     .append(resource, schemas)
                     .map_err(|it| it.at(entry));
             }
-            ([], _) => {
-                let message = format!("cannot merge with or replace {name}: it does not exist");
-                return Err(Diagnostic::error("nothing-to-merge", message)
-                    .at(entry)
-                    .help("remove `behavior`, or use the name of a resource before prefixes and suffixes are added"));
-            }
+            ([], _) => return Err(nothing_to_merge(&name).at(entry)),
             ([at], _) => match self.resources.get(*at) {
                 Some(old) => (*at, old),
                 None => return Ok(()),
@@ -173,12 +169,7 @@ impl Absorber<'_> {
             }
         };
         if behavior == Behavior::Create {
-            let message = format!("{name} already exists");
-            return Err(Diagnostic::error("duplicate-resource", message)
-                .class(Class::DuplicateObject)
-                .at(entry)
-                .related(old.object.span(), "here")
-                .help("set `behavior: merge` or `behavior: replace`"));
+            return Err(already_exists(&name, old).at(entry));
         }
         if old.object.gvk() != resource.object.gvk() {
             let now = old.object.id();
@@ -268,4 +259,19 @@ pub(super) fn behavior(entry: &GeneratorArgs) -> Behavior {
         "replace" => Behavior::Replace,
         _ => Behavior::Create,
     }
+}
+
+fn nothing_to_merge(id: &ObjectId) -> Diagnostic {
+    let message = format!("cannot merge with or replace {id}: it does not exist");
+    Diagnostic::error("nothing-to-merge", message).help(
+        "remove `behavior`, or use the name of a resource before prefixes and suffixes are added",
+    )
+}
+
+fn already_exists(id: &ObjectId, existing: &Resource) -> Diagnostic {
+    let message = format!("{id} already exists");
+    Diagnostic::error("duplicate-resource", message)
+        .class(Class::DuplicateObject)
+        .related(existing.object.span(), "here")
+        .help("set `behavior: merge` or `behavior: replace`")
 }

@@ -260,13 +260,25 @@ fn source_value(
                 })
         })?;
     let options = source.options.as_ref();
-    let options = options.filter(|it| !it.delimiter.is_empty());
-    let Some(options) = options else {
-        return Ok(Value {
+    match options.filter(|it| !it.delimiter.is_empty()) {
+        Some(options) => Ok(Value {
+            node: source_part(value, options, resource, field)?,
+            from: None,
+        }),
+        None => Ok(Value {
             node: value.clone(),
             from: Some((at, path)),
-        });
-    };
+        }),
+    }
+}
+
+/// The part of a source value that its delimiter and index select.
+fn source_part(
+    value: &Node,
+    options: &FieldOptions,
+    resource: &Resource,
+    field: &str,
+) -> Result<Node, Diagnostic> {
     let Some(whole) = value.as_str() else {
         let message = format!("a delimiter cannot split {}", value.kind().words());
         let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
@@ -285,10 +297,7 @@ fn source_value(
             let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
             fault.help("parts are counted from 0: use a smaller `index`, or another `delimiter`")
         })?;
-    Ok(Value {
-        node: Node::scalar(part, value.style(), value.tag()).at(value),
-        from: None,
-    })
+    Ok(Node::scalar(part, value.style(), value.tag()).at(value))
 }
 
 fn source_resource<'a>(
@@ -304,7 +313,7 @@ fn source_resource<'a>(
             it.to_string()
         }
     };
-    let wanted = |(_, resource): &(usize, &Resource)| {
+    let is_source = |(_, resource): &(usize, &Resource)| {
         ids(resource).any(|(gvk, has_name, has_namespace)| {
             // Exact strings, unlike in targets, which use regular expressions.
             (name.is_empty() || name == has_name)
@@ -316,29 +325,10 @@ fn source_resource<'a>(
     let mut found = indexes
         .into_iter()
         .filter_map(|at| Some((at, resources.get(at)?)))
-        .filter(wanted);
+        .filter(is_source);
     match (found.next(), found.next()) {
         (Some(found), None) => Ok(found),
-        (None, _) => {
-            let words = [&*pattern.kind, name].join(" ");
-            let message = match words.trim() {
-                "" => "the source of the replacement matches no resource".to_string(),
-                words => {
-                    format!(
-                        "the source of the replacement matches no resource: {words} does not exist"
-                    )
-                }
-            };
-            let fault = Diagnostic::error("missing-replacement-source", message)
-                .at(&source.span)
-                .help("use the current or an earlier name of a resource in this kustomization");
-            let wish = Identity {
-                kind: &source.gvk.kind,
-                name,
-                namespace,
-            };
-            Err(did_you_mean(fault, &wish, resources))
-        }
+        (None, _) => Err(missing_source(source, &pattern.kind, resources)),
         (Some((_, one)), Some((_, other))) => Err(Diagnostic::error(
             "ambiguous-replacement-source",
             "the source of the replacement matches several resources",
@@ -348,6 +338,25 @@ fn source_resource<'a>(
         .related(other.object.span(), "another")
         .help("add `group`, `version`, `kind`, `name` or `namespace`")),
     }
+}
+
+fn missing_source(source: &ReplacementSource, kind: &str, resources: &Resources) -> Diagnostic {
+    let subject = [kind, &*source.name].join(" ");
+    let message = match subject.trim() {
+        "" => "the source of the replacement matches no resource".to_string(),
+        subject => {
+            format!("the source of the replacement matches no resource: {subject} does not exist")
+        }
+    };
+    let fault = Diagnostic::error("missing-replacement-source", message)
+        .at(&source.span)
+        .help("use the current or an earlier name of a resource in this kustomization");
+    let identity = Identity {
+        kind: &source.gvk.kind,
+        name: &source.name,
+        namespace: &source.namespace,
+    };
+    did_you_mean(fault, &identity, resources)
 }
 
 /// Copies the value to everything that a target selects. Returns whether a name has changed.
@@ -376,10 +385,10 @@ fn fill(
     let options = target.options.as_ref();
     let (mut matched, mut renamed) = (false, false);
     for at in names.indexes(selector.exact_name(), resources.len()) {
-        let wanted = resources
+        let is_selected = resources
             .get(at)
-            .is_some_and(|it| is_wanted(it, &selector, &rejects));
-        let Some(resource) = resources.get_mut(at).filter(|_| wanted) else {
+            .is_some_and(|it| is_selected(it, &selector, &rejects));
+        let Some(resource) = resources.get_mut(at).filter(|_| is_selected) else {
             continue;
         };
         matched = true;
@@ -396,11 +405,7 @@ fn fill(
             resource.settle();
             value.follow(at, resource);
             if let Some(lost) = resource.lost() {
-                let message = format!("the replacement leaves the object without `{lost}`");
-                return Err(Diagnostic::error("bad-replacement", message)
-                    .at(field)
-                    .related(value.node.span(), "the value")
-                    .help("copy a value that is not empty, or name another field"));
+                return Err(without_identity(lost, field, value));
             }
         }
         renamed |= *name != *resource.object.name();
@@ -413,18 +418,21 @@ fn fill(
         resources.set_renamed();
     }
     if !matched {
-        let warning = Diagnostic::warning(
-            "unmatched-replacement",
-            "the target of the replacement matches no resource",
-        );
-        let warning = did_you_mean(
-            warning.class(Class::Unmatched).at(&select.span),
-            &select.identity(),
-            resources,
-        );
+        let message = "the target of the replacement matches no resource";
+        let warning = Diagnostic::warning("unmatched-replacement", message);
+        let warning = warning.class(Class::Unmatched).at(&select.span);
+        let warning = did_you_mean(warning, &select.identity(), resources);
         stage.context.diagnostics.push(warning);
     }
     Ok(renamed)
+}
+
+fn without_identity(lost: &str, field: &Text, value: &Value) -> Diagnostic {
+    let message = format!("the replacement leaves the object without `{lost}`");
+    Diagnostic::error("bad-replacement", message)
+        .at(field)
+        .related(value.node.span(), "the value")
+        .help("copy a value that is not empty, or name another field")
 }
 
 const NO_DELIMITER: &str = "remove `delimiter`, or name a field that is a string";
@@ -435,7 +443,7 @@ fn too_large() -> Diagnostic {
         .help("copying a field into itself doubles its size each time")
 }
 
-fn is_wanted(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> bool {
+fn is_selected(resource: &Resource, selector: &Selector, rejects: &[Selector]) -> bool {
     let by_metadata = rejects
         .iter()
         .any(|it| it.has_requirements() && it.matches_metadata(resource));
@@ -488,22 +496,20 @@ fn copy(
             Some(_) => it.related(field.span(), "the path of the field"),
             None => it.at(field),
         })?;
-    if count > 0 {
-        // The path leads into a string or below a null, and kustomize sets the field in a copy.
-        let is_scalar = |count: usize| {
-            path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]))
-                .is_some_and(Node::is_scalar)
-        };
-        return Ok(!(1..parts.len()).any(is_scalar));
-    }
-    let message = format!("{id} has no field `{}`", &**field);
-    Err(Diagnostic::error("missing-replacement-target", message)
-        .at(field)
-        .related(span, "the resource")
-        .help(match create {
+    if count == 0 {
+        let message = format!("{id} has no field `{}`", &**field);
+        let fault = Diagnostic::error("missing-replacement-target", message).at(field);
+        return Err(fault.related(span, "the resource").help(match create {
             Create::Nothing => "set `options: {create: true}` to create it",
             _ => "change its parent to a map, such as `{}`",
-        }))
+        }));
+    }
+    // The path leads into a string or below a null, and kustomize sets the field in a copy.
+    let is_scalar = |count: usize| {
+        path::lookup(resource.node(), parts.get(..count).unwrap_or(&[]))
+            .is_some_and(Node::is_scalar)
+    };
+    Ok(!(1..parts.len()).any(is_scalar))
 }
 
 fn lost(resource: &Resource, field: &Text) -> Diagnostic {

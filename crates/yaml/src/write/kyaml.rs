@@ -12,6 +12,12 @@ use super::text::{Facts, Quotes, TextContext, is_base_60, is_old_bool};
 use crate::diag::Source;
 use crate::{Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
+/// The context of items and values in a flow collection.
+const IN_FLOW: TextContext = TextContext {
+    flow: true,
+    simple_key: false,
+};
+
 /// Writes one document as kyaml prints a node, with a final line feed.
 pub fn emit_kyaml(node: &Node) -> String {
     Writer::default().document(node)
@@ -308,14 +314,7 @@ impl Writer<'_> {
                 self.printer.push("[");
                 for (at, item) in items.iter().enumerate() {
                     self.next_in_flow(at == 0, item, indent);
-                    self.inline(
-                        item,
-                        indent + 2,
-                        TextContext {
-                            flow: true,
-                            simple_key: false,
-                        },
-                    );
+                    self.inline(item, indent + 2, IN_FLOW);
                 }
                 self.printer.push("]");
             }
@@ -328,21 +327,10 @@ impl Writer<'_> {
                         self.printer.push(": ");
                     } else {
                         self.printer.push("? ");
-                        let context = TextContext {
-                            flow: true,
-                            simple_key: false,
-                        };
-                        self.inline(&entry.key, indent + 2, context);
+                        self.inline(&entry.key, indent + 2, IN_FLOW);
                         self.printer.push(" : ");
                     }
-                    self.inline(
-                        &entry.value,
-                        indent + 2,
-                        TextContext {
-                            flow: true,
-                            simple_key: false,
-                        },
-                    );
+                    self.inline(&entry.value, indent + 2, IN_FLOW);
                 }
                 self.printer.push("}");
             }

@@ -221,19 +221,7 @@ fn of_cidr() -> Vec<FunctionDecl> {
                 (&[cidr(), CelType::String], CelType::Bool),
                 (&[cidr(), ip()], CelType::Bool),
             ],
-            |args| {
-                let other = match (opaque(args, 1), text(args, 1)) {
-                    (Some(Opaque::Ip(address)), _) => Some(*address),
-                    (_, Some(text)) => scalars::ip(text),
-                    _ => None,
-                };
-                match (opaque(args, 0), other) {
-                    (Some(Opaque::Cidr(network, bits)), Some(other)) => {
-                        Value::Bool(contains(*network, *bits, other))
-                    }
-                    _ => wrong("not an IP address"),
-                }
-            },
+            contains_ip,
         ),
         method(
             "containsCIDR",
@@ -241,19 +229,7 @@ fn of_cidr() -> Vec<FunctionDecl> {
                 (&[cidr(), CelType::String], CelType::Bool),
                 (&[cidr(), cidr()], CelType::Bool),
             ],
-            |args| {
-                let other = match (opaque(args, 1), text(args, 1)) {
-                    (Some(Opaque::Cidr(address, bits)), _) => Some((*address, *bits)),
-                    (_, Some(text)) => scalars::cidr(text),
-                    _ => None,
-                };
-                match (opaque(args, 0), other) {
-                    (Some(Opaque::Cidr(network, bits)), Some((address, inner))) => {
-                        Value::Bool(inner >= *bits && contains(*network, *bits, address))
-                    }
-                    _ => wrong("not a CIDR"),
-                }
-            },
+            contains_cidr,
         ),
         method(
             "prefixLength",
@@ -272,6 +248,34 @@ fn of_cidr() -> Vec<FunctionDecl> {
             }
         }),
     ]
+}
+
+fn contains_ip(args: &[Value]) -> Value {
+    let other = match (opaque(args, 1), text(args, 1)) {
+        (Some(Opaque::Ip(address)), _) => Some(*address),
+        (_, Some(text)) => scalars::ip(text),
+        _ => None,
+    };
+    match (opaque(args, 0), other) {
+        (Some(Opaque::Cidr(network, bits)), Some(other)) => {
+            Value::Bool(contains(*network, *bits, other))
+        }
+        _ => wrong("not an IP address"),
+    }
+}
+
+fn contains_cidr(args: &[Value]) -> Value {
+    let other = match (opaque(args, 1), text(args, 1)) {
+        (Some(Opaque::Cidr(address, bits)), _) => Some((*address, *bits)),
+        (_, Some(text)) => scalars::cidr(text),
+        _ => None,
+    };
+    match (opaque(args, 0), other) {
+        (Some(Opaque::Cidr(network, bits)), Some((address, inner))) => {
+            Value::Bool(inner >= *bits && contains(*network, *bits, address))
+        }
+        _ => wrong("not a CIDR"),
+    }
 }
 
 fn ip_of(args: &[Value]) -> Value {

@@ -53,47 +53,58 @@ fn validations<'a>(
     environment: &Environment,
     report: &mut Report<'a>,
 ) {
+    let (rules, audit) = (spec.list("validations"), spec.list("auditAnnotations"));
+    if rules.is_empty() && audit.is_empty() {
+        report.invalid(spec, "must have `validations` or `auditAnnotations`");
+    }
+    for rule in rules {
+        validation(rule, environment, report);
+    }
+    if audit.len() > 20 {
+        report.invalid_field(spec, "auditAnnotations", "must have at most 20 entries");
+    }
+    let name = object
+        .field("metadata")
+        .map_or("", |it| it.text_or_empty("name"));
+    audit_annotations(audit, name, environment, report);
+}
+
+fn validation<'a>(rule: &'a Node, environment: &Environment, report: &mut Report<'a>) {
     const REASONS: [&str; 4] = [
         "Unauthorized",
         "Forbidden",
         "Invalid",
         "RequestEntityTooLarge",
     ];
-    let (rules, audit) = (spec.list("validations"), spec.list("auditAnnotations"));
-    if rules.is_empty() && audit.is_empty() {
-        report.invalid(spec, "must have `validations` or `auditAnnotations`");
-    }
-    for rule in rules {
-        expression(rule, "expression", Expected::Bool, environment, report);
-        let (message, computed) = (
-            rule.text_or_empty("message"),
-            rule.text_or_empty("messageExpression"),
+    expression(rule, "expression", Expected::Bool, environment, report);
+    if !rule.text_or_empty("messageExpression").is_empty() {
+        let environment = environment.without_authorizer();
+        expression(
+            rule,
+            "messageExpression",
+            Expected::String,
+            &environment,
+            report,
         );
-        if !computed.is_empty() {
-            let environment = environment.without_authorizer();
-            expression(
-                rule,
-                "messageExpression",
-                Expected::String,
-                &environment,
-                report,
-            );
-        }
-        if !message.is_empty() && message.trim().is_empty() {
-            report.invalid_field(rule, "message", "must not be blank");
-        } else if message.trim().contains(['\n', '\r']) {
-            report.invalid_field(rule, "message", "must be one line");
-        }
-        exactly_one_of(rule, "reason", &REASONS, report);
     }
-    let name = object
-        .field("metadata")
-        .map_or("", |it| it.text_or_empty("name"));
+    let message = rule.text_or_empty("message");
+    if !message.is_empty() && message.trim().is_empty() {
+        report.invalid_field(rule, "message", "must not be blank");
+    } else if message.trim().contains(['\n', '\r']) {
+        report.invalid_field(rule, "message", "must be one line");
+    }
+    exactly_one_of(rule, "reason", &REASONS, report);
+}
+
+/// Validates the audit annotations of the policy `name`.
+fn audit_annotations<'a>(
+    annotations: &'a [Node],
+    name: &str,
+    environment: &Environment,
+    report: &mut Report<'a>,
+) {
     let mut keys = BTreeSet::new();
-    if audit.len() > 20 {
-        report.invalid_field(spec, "auditAnnotations", "must have at most 20 entries");
-    }
-    for annotation in audit {
+    for annotation in annotations {
         let key = annotation.text_or_empty("key");
         if names::qualified_name(&format!("{name}/{key}")).is_some() {
             report.invalid_field(

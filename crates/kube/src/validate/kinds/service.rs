@@ -69,8 +69,12 @@ fn external_name<'a>(spec: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-fn cluster_ips<'a>(spec: &'a Node, is_headless: bool, report: &mut Report<'a>) {
-    let families = spec.list("ipFamilies");
+fn ip_families<'a>(
+    spec: &'a Node,
+    families: &'a [Node],
+    address_count: usize,
+    report: &mut Report<'a>,
+) {
     let mut seen = BTreeSet::new();
     for family in families {
         if !matches!(text_of(family), "IPv4" | "IPv6") {
@@ -82,15 +86,20 @@ fn cluster_ips<'a>(spec: &'a Node, is_headless: bool, report: &mut Report<'a>) {
     }
     let policies = ["SingleStack", "PreferDualStack", "RequireDualStack"];
     exactly_one_of(spec, "ipFamilyPolicy", &policies, report);
-    let list = spec.list("clusterIPs");
-    if spec.text("ipFamilyPolicy") == Some("SingleStack") && (families.len() > 1 || list.len() > 1)
-    {
+    let has_two = families.len() > 1 || address_count > 1;
+    if spec.text("ipFamilyPolicy") == Some("SingleStack") && has_two {
         report.invalid_field(
             spec,
             "ipFamilyPolicy",
             "must not be `SingleStack` with two families",
         );
     }
+}
+
+fn cluster_ips<'a>(spec: &'a Node, is_headless: bool, report: &mut Report<'a>) {
+    let families = spec.list("ipFamilies");
+    let list = spec.list("clusterIPs");
+    ip_families(spec, families, list.len(), report);
     let first = spec.text_or_empty("clusterIP");
     match list.first().map(text_of) {
         Some(other) if other != first => {

@@ -88,6 +88,16 @@ pub(super) fn validate<'a>(pod: &'a Node, report: &mut Report<'a>) -> Volumes<'a
     volumes
 }
 
+fn claim_template<'a>(template: &'a Node, report: &mut Report<'a>) {
+    if let Some(metadata) = template.field("metadata") {
+        template_metadata(metadata, report);
+    }
+    match template.field("spec") {
+        Some(spec) => storage::claim_spec(spec, template, report),
+        None => required(template, "spec", report),
+    }
+}
+
 fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
     match kind {
         "emptyDir" if quantity(source, "sizeLimit").is_some_and(|it| it.is_negative()) => {
@@ -124,15 +134,7 @@ fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
         }
         "ephemeral" => match source.field("volumeClaimTemplate") {
             None => required(source, "volumeClaimTemplate", report),
-            Some(template) => {
-                if let Some(metadata) = template.field("metadata") {
-                    template_metadata(metadata, report);
-                }
-                match template.field("spec") {
-                    Some(spec) => storage::claim_spec(spec, template, report),
-                    None => required(template, "spec", report),
-                }
-            }
+            Some(template) => claim_template(template, report),
         },
         "image" => {
             needed(source, "reference", report);

@@ -1,5 +1,7 @@
 //! Applies one patch to one resource.
 
+use std::borrow::Cow;
+
 use pleach_kube::patch::{self, Applied};
 use pleach_yaml::diag::{Diagnostic, Diagnostics};
 use pleach_yaml::{Entry, Node, Style, Tag, View};
@@ -46,37 +48,18 @@ pub(super) fn merge(
     if allow.any() {
         record_previous_id(resource, schemas);
     }
-    let fitted;
-    let patch = if patch.object.api_version() == resource.object.api_version() {
-        patch.node()
-    } else {
-        let mut copy = patch.node().clone();
-        if let Some(fields) = copy.as_mapping_mut() {
-            // The patch must not change the version of its target: kustomize sets the version of the
-            // target.
-            set_field(fields, "apiVersion", resource.object.api_version());
-        }
-        fitted = copy;
-        &fitted
-    };
-    let notes = match changes_annotations(patch) {
+    let patch = with_version_of(resource, patch);
+    let notes = match changes_annotations(&patch) {
         true => resource.inject(),
         false => Vec::new(),
     };
     let mut lost = Diagnostics::default();
     let node = resource.node_mut();
-    let applied = patch::strategic_with_warnings(node, patch, schemas, &gvk, &mut lost);
+    let applied = patch::strategic_with_warnings(node, &patch, schemas, &gvk, &mut lost);
     let known = resource.previous.len();
     resource.strip(&notes, true);
     let is_shortened = resource.previous.len() < known;
-    for warning in lost {
-        let warning = with_target(warning, resource);
-        // A patch with many targets drops the same items in each.
-        let last = stage.context.diagnostics.iter().next_back();
-        if last.is_none_or(|it| it.code != warning.code || it.span != warning.span) {
-            stage.context.diagnostics.push(warning);
-        }
-    }
+    report_lost(lost, resource, &mut stage.context.diagnostics);
     if applied.map_err(|it| with_target(it, resource))? == Applied::Deleted {
         // Only marked, because other entries refer to positions of resources.
         resource.deleted = true;
@@ -101,6 +84,30 @@ pub(super) fn merge(
     }
     resource.settle();
     Ok(allow.any() || is_shortened)
+}
+
+/// The patch with the API version of its target. As in kustomize, a patch does not change it.
+fn with_version_of<'a>(resource: &Resource, patch: &'a Resource) -> Cow<'a, Node> {
+    let version = resource.object.api_version();
+    if patch.object.api_version() == version {
+        return Cow::Borrowed(patch.node());
+    }
+    let mut node = patch.node().clone();
+    if let Some(fields) = node.as_mapping_mut() {
+        set_field(fields, "apiVersion", version);
+    }
+    Cow::Owned(node)
+}
+
+/// Reports what a patch has dropped, once for all targets of the patch.
+fn report_lost(lost: Diagnostics, resource: &Resource, diagnostics: &mut Diagnostics) {
+    for warning in lost {
+        let warning = with_target(warning, resource);
+        let last = diagnostics.iter().next_back();
+        if last.is_none_or(|it| it.code != warning.code || it.span != warning.span) {
+            diagnostics.push(warning);
+        }
+    }
 }
 
 /// Whether a strategic merge changes annotations, among which kustomize keeps its internal ones.

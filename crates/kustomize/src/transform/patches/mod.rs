@@ -162,26 +162,37 @@ fn apply_entry(
             }
             resources.check_renamed(&stage.context.schemas)
         }
-        (Patch::Json(_), None) => Err(Diagnostic::error(
-            "patch-target",
-            "a JSON 6902 patch needs a `target`",
-        )
-        .at(at)
-        .help("add `target:` with the kind and name of the object to patch")),
         (Patch::Json(operations), Some(target)) => {
-            for at in index.selected(stage, target, resources)? {
-                if let Some(resource) = resources.get_mut(at) {
-                    // Operations may rename the object, while references still have the old name.
-                    record_previous_id(resource, &stage.context.schemas);
-                    if apply_json(resource, &operations)? {
-                        index.invalidate(true);
-                        resources.set_renamed();
-                    }
-                }
-            }
-            Ok(())
+            let selected = index.selected(stage, target, resources)?;
+            apply_operations(stage, &operations, &selected, resources, index)
+        }
+        (Patch::Json(_), None) => {
+            let message = "a JSON 6902 patch needs a `target`";
+            let fault = Diagnostic::error("patch-target", message).at(at);
+            Err(fault.help("add `target:` with the kind and name of the object to patch"))
         }
     }
+}
+
+/// Applies a JSON 6902 patch to the selected resources.
+fn apply_operations(
+    stage: &TransformContext<'_, '_>,
+    operations: &Node,
+    selected: &[usize],
+    resources: &mut Resources,
+    index: &mut ResourceIndex,
+) -> Result<(), Diagnostic> {
+    for at in selected {
+        if let Some(resource) = resources.get_mut(*at) {
+            // Operations may rename the object, while references still have the old name.
+            record_previous_id(resource, &stage.context.schemas);
+            if apply_json(resource, operations)? {
+                index.invalidate(true);
+                resources.set_renamed();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An error for a duplicate key in a map that comes from the patch, instead of the warning.
