@@ -197,11 +197,10 @@ fn compile_scope(
             if options.skip_proof && !scope.is_whole() {
                 workspace.bases.clear();
             }
-            if let Some(below_top) = &options.path_in_repository {
-                let (config, environments) = (&workspace.config, &workspace.environments);
-                diagnostics.extend(load::check_sync_path(config, environments, below_top));
-            }
             let files = &with_remotes;
+            let (config, environments) = (&workspace.config, &workspace.environments);
+            let path = options.path_in_repository.as_ref();
+            diagnostics.extend(load::check_sync_path(config, environments, path));
             let composed = pipeline::run(files, &workspace, options, is_proven, &mut diagnostics);
             requests = workspace.charts.requests();
             workspace.templates.store_cached(&options.template_cache);

@@ -25,17 +25,17 @@ pub(super) fn search(search: &mut Search<'_>, workspaces: [&WorkspaceConfig; 2])
     for side in search.sides {
         add_including_kinds(side, &folders, &mut changed);
     }
-    let mut words = changed.clone();
+    let mut names = changed.clone();
     for name in &changed {
         for side in search.sides {
             let own = folders.iter().map(|it| (side, it.child(name)));
             let ours = TreePath::root().child(BUILTIN).child(name);
             for (files, folder) in own.chain([(builtin() as &dyn Files, ours)]) {
-                words.extend(aliases(files, &folder));
+                names.extend(aliases(files, &folder));
             }
         }
     }
-    add_claims(search, &words);
+    add_claims(search, &names);
 }
 
 /// Adds the kinds whose templates name a changed kind.
@@ -93,11 +93,11 @@ fn aliases(files: &dyn Files, folder: &TreePath) -> Vec<String> {
     read().unwrap_or_default()
 }
 
-fn add_claims(search: &mut Search<'_>, words: &BTreeSet<String>) {
+fn add_claims(search: &mut Search<'_>, names: &BTreeSet<String>) {
     let is_of = |it: &Node| {
         it.get("kind")
             .and_then(Node::as_str)
-            .is_some_and(|it| words.contains(it))
+            .is_some_and(|it| names.contains(it))
     };
     for environment in search
         .names

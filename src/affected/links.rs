@@ -44,23 +44,23 @@ pub(super) fn search(search: &mut Search<'_>) {
 fn references(files: &dyn Files, environment: &str) -> Vec<(String, BTreeSet<String>)> {
     let documents = documents::documents_with_word(files, environment, "valueFrom");
     let named = documents.iter().filter_map(|it| {
-        let mut words = BTreeSet::new();
-        collect_words(it, false, &mut words);
-        Some((documents::claim_name(it)?.to_string(), words))
+        let mut scalars = BTreeSet::new();
+        collect_scalars(it, false, &mut scalars);
+        Some((documents::claim_name(it)?.to_string(), scalars))
     });
     named.filter(|it| !it.1.is_empty()).collect()
 }
 
-fn collect_words(node: &Node, is_inside: bool, words: &mut BTreeSet<String>) {
+fn collect_scalars(node: &Node, is_inside: bool, scalars: &mut BTreeSet<String>) {
     match node.view() {
-        View::Scalar(text) if is_inside => drop(words.insert(text.to_string())),
+        View::Scalar(text) if is_inside => drop(scalars.insert(text.to_string())),
         View::Scalar(_) => {}
         View::Sequence(items) => items
             .iter()
-            .for_each(|it| collect_words(it, is_inside, words)),
+            .for_each(|it| collect_scalars(it, is_inside, scalars)),
         View::Mapping(entries) => entries.iter().for_each(|it| {
             let is_inside = is_inside || it.key.as_str() == Some("valueFrom");
-            collect_words(&it.value, is_inside, words);
+            collect_scalars(&it.value, is_inside, scalars);
         }),
     }
 }

@@ -25,29 +25,29 @@ pub struct Outcome {
     pub steps: Vec<Step>,
 }
 
-/// Renders the cases of the kinds in `wanted`; if empty, of all kinds. `shown` formats diagnostics.
+/// Renders the cases of these kinds; if there are none, of all kinds. `format` formats diagnostics.
 pub fn run(
     files: &dyn Files,
     cache: Option<&Cache>,
-    wanted: &[String],
-    shown: &dyn Fn(&Diagnostics) -> String,
+    names: &[String],
+    format: &dyn Fn(&Diagnostics) -> String,
 ) -> Result<Outcome, Diagnostics> {
     let workspace = WorkspaceConfig::read(files)?;
     let kinds = workspace.templates.iter().flat_map(|it| folders(files, it));
     let kinds: Vec<TreePath> = kinds.collect();
     let known = || kinds.iter().map(TreePath::name);
-    if let Some(name) = wanted.iter().find(|it| !known().any(|name| name == **it)) {
+    if let Some(name) = names.iter().find(|it| !known().any(|name| name == **it)) {
         let message = format!("the workspace does not define a kind `{name}`");
         let fault = Diagnostic::error("unknown-claim-kind", message).did_you_mean(name, known());
         return Err(fault.into());
     }
-    let is_wanted = |it: &&TreePath| wanted.is_empty() || wanted.iter().any(|n| n == it.name());
-    let cases = kinds.iter().filter(is_wanted);
+    let is_selected = |it: &&TreePath| names.is_empty() || names.iter().any(|n| n == it.name());
+    let cases = kinds.iter().filter(is_selected);
     let cases = cases.flat_map(|it| folders(files, &it.child("cases")));
     let mut outcome = Outcome::default();
     for case in cases.filter(|it| read(files, &it.child(CLAIM)).is_some()) {
         outcome.count += 1;
-        outcome.steps.extend(differing(files, cache, &case, shown));
+        outcome.steps.extend(differing(files, cache, &case, format));
     }
     Ok(outcome)
 }
@@ -67,7 +67,7 @@ fn differing(
     files: &dyn Files,
     cache: Option<&Cache>,
     case: &TreePath,
-    shown: &dyn Fn(&Diagnostics) -> String,
+    format: &dyn Fn(&Diagnostics) -> String,
 ) -> Vec<Step> {
     let staged = Staged::new(files, case);
     let options = Options {
@@ -76,14 +76,14 @@ fn differing(
     };
     let compiled = compile(&staged, &options);
     let (objects, faults) = match compiled.diagnostics.has_errors() {
-        true => (None, Some(shown(&compiled.diagnostics))),
+        true => (None, Some(format(&compiled.diagnostics))),
         false => (Some(objects(&compiled, kind_of(case))), None),
     };
     let steps = [(OBJECTS, objects), (FAULTS, faults)].into_iter();
-    let step = |(name, wanted): (&str, Option<String>)| {
+    let step = |(name, expected): (&str, Option<String>)| {
         let path = case.child(name);
         let before = read(files, &path);
-        let after: Option<std::sync::Arc<[u8]>> = wanted.map(|it| it.into_bytes().into());
+        let after: Option<std::sync::Arc<[u8]>> = expected.map(|it| it.into_bytes().into());
         let change = match (&before, &after) {
             (None, None) => return None,
             (None, Some(_)) => Change::Create,

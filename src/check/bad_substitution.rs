@@ -66,20 +66,20 @@ fn report(
     faults: &mut Faults,
 ) {
     let (id, what) = (target.object.id(), text_kind(text));
-    let (shown, reason) = (fault.text, fault.reason);
+    let (excerpt, reason) = (fault.text, fault.reason);
     let message = format!(
-        "Flux cannot parse `{shown}` in {what} {id} and rejects the whole Kustomization: {reason}"
+        "Flux cannot parse `{excerpt}` in {what} {id} and rejects the whole Kustomization: {reason}"
     );
-    let help = match with_colon(shown) {
-        Some(other) => format!("write `{other}`, or `${shown}` to keep the text"),
-        None => format!("write `${shown}` to keep the text"),
+    let help = match with_colon(excerpt) {
+        Some(other) => format!("write `{other}`, or `${excerpt}` to keep the text"),
+        None => format!("write `${excerpt}` to keep the text"),
     };
     faults.push(target, field, message, &help);
 }
 
 /// `${NAME-word}` in the form that Flux supports: `${NAME:-word}`.
-fn with_colon(shown: &str) -> Option<String> {
-    let inside = shown.strip_prefix("${")?;
+fn with_colon(excerpt: &str) -> Option<String> {
+    let inside = excerpt.strip_prefix("${")?;
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let (name, rest) = inside.split_at(inside.find(|c| !is_part(c))?);
     let has_sign = rest.starts_with(['-', '+', '?']) && rest.ends_with('}');

@@ -63,9 +63,9 @@ pub fn check_groups(
             is_partial: true,
             ..EnvironmentObjects::default()
         };
-        let is_wanted = |it: &RuleKind| matches!(it, RuleKind::Each(_));
+        let is_selected = |it: &RuleKind| matches!(it, RuleKind::Each(_));
         let faults =
-            run_checks(name, &environment, cluster, options, &budget, is_wanted).into_iter();
+            run_checks(name, &environment, cluster, options, &budget, is_selected).into_iter();
         found.extend(faults.map(|it| at_request(it, &group.inputs)));
     }
     found.move_outermost();

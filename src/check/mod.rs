@@ -107,12 +107,12 @@ fn run(check: &'static Check, environment: &EnvironmentObjects<'_>) -> Vec<Diagn
     faults.found
 }
 
-/// The findings of the checks with a wanted input.
+/// The findings of the checks that a condition selects.
 fn run_each(
     environment: &EnvironmentObjects<'_>,
-    is_wanted: impl Fn(&RuleKind) -> bool,
+    is_selected: impl Fn(&RuleKind) -> bool,
 ) -> Vec<Diagnostic> {
-    let checks = CHECKS.iter().filter(|it| is_wanted(&it.check));
+    let checks = CHECKS.iter().filter(|it| is_selected(&it.check));
     checks.flat_map(|it| run(it, environment)).collect()
 }
 
@@ -220,17 +220,17 @@ fn check_all(
     found
 }
 
-/// The findings about the objects of an environment. `is_wanted` selects checks by their input.
+/// The findings about the objects of an environment. `is_selected` selects checks by their input.
 fn run_checks(
     name: &str,
     environment: &EnvironmentObjects<'_>,
     cluster: &Cluster,
     options: ValidationOptions,
     budget: &RuleBudget,
-    is_wanted: fn(&RuleKind) -> bool,
+    is_selected: fn(&RuleKind) -> bool,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    found.extend(run_each(environment, is_wanted));
+    found.extend(run_each(environment, is_selected));
     found.extend(dangers(environment));
     found.extend(objects::findings(environment, cluster, options, budget));
     found.extend(chart_values::findings(environment));

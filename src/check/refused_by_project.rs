@@ -41,14 +41,14 @@ fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
             }
         }
         if let Some(location) = destination(&application).filter(|it| !permits(project, it)) {
-            let words = format!(
+            let what = format!(
                 "the destination `{}` of `{}`",
                 location.namespace, location.cluster
             );
             report(
                 &application,
                 project,
-                &words,
+                &what,
                 "destination.namespace",
                 faults,
             );

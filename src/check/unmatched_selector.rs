@@ -135,8 +135,8 @@ impl Selector<'_> {
 
     /// Whether it may select pods of an operator: it uses a label of an operator, or the name of a custom resource.
     fn is_of_operator(&self, custom: &BTreeSet<&str>) -> bool {
-        let wanted = self.labels.and_then(Node::as_mapping);
-        let labels = wanted.into_iter().flatten();
+        let required = self.labels.and_then(Node::as_mapping);
+        let labels = required.into_iter().flatten();
         let mut labels = labels.map(|it| (it.key.as_str(), it.value.as_str()));
         let keys = self
             .expressions

@@ -240,7 +240,7 @@ fn named_files(
             None => above.resolve(name),
         };
         let path = path.with_context(|| format!("`{name}` is not in the repository"))?;
-        changes.mention(&path);
+        changes.change_unknown(&path);
     }
     let after: SharedFiles = Arc::new(WorkTree::open(repository)?);
     for name in &names {

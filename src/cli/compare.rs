@@ -45,8 +45,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     check_claims(known.iter().map(String::as_str), &arguments.claims)?;
     let claim = |folder: &TreePath| {
         let (_, claim) = owner(folder)?;
-        let is_wanted = arguments.claims.is_empty() || arguments.claims.contains(&claim);
-        is_wanted.then_some(claim)
+        let is_requested = arguments.claims.is_empty() || arguments.claims.contains(&claim);
+        is_requested.then_some(claim)
     };
     let trees = [&arguments.from, &arguments.to].map(|it| only(&compiled.tree, it));
     let root = TreePath::root();

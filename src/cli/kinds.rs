@@ -169,18 +169,18 @@ impl Outline {
     }
 
     fn field(&mut self, depth: usize, name: &str, field: &Schema, required: bool) {
-        let mut words = vec![type_of(field)];
-        words.extend(required.then(|| "required".to_string()));
-        words.extend(default_of(field));
-        words.extend(allowed(field));
-        words.extend(bounds(field));
-        words.extend(aliases(field));
-        words.retain(|it| !it.is_empty());
+        let mut details = vec![type_of(field)];
+        details.extend(required.then(|| "required".to_string()));
+        details.extend(default_of(field));
+        details.extend(allowed(field));
+        details.extend(bounds(field));
+        details.extend(aliases(field));
+        details.retain(|it| !it.is_empty());
         let indent = depth * 2;
         let _ = write!(self.text, "{:indent$}{}", "", bold(name));
-        let words = words.join(", ");
+        let details = details.join(", ");
         let first = indent + name.chars().count() + 2;
-        let lines = wrap(&words, self.columns.saturating_sub(first));
+        let lines = wrap(&details, self.columns.saturating_sub(first));
         for (at, line) in lines.iter().enumerate() {
             let before = if at == 0 { 2 } else { first };
             let _ = write!(

@@ -49,10 +49,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     let known = matrix.claims.iter().map(|it| it.name.as_str());
     check_claims(known, &arguments.claims)?;
-    let wanted = &arguments.claims;
+    let requested = &arguments.claims;
     matrix
         .claims
-        .retain(|it| wanted.is_empty() || wanted.contains(&it.name));
+        .retain(|it| requested.is_empty() || requested.contains(&it.name));
     if arguments.drift {
         for claim in &mut matrix.claims {
             claim.rows.retain(|it| it.drifts);
@@ -123,15 +123,15 @@ fn deployed_from_repository(
 }
 
 fn table_of(found: &DeployedOrigins, arguments: &Arguments) -> Matrix {
-    let wanted = &arguments.environments;
+    let requested = &arguments.environments;
     let claims = found.origins.iter().filter_map(|(_, origin)| {
         let environment = origin.environment.clone()?;
-        let is_wanted = wanted.is_empty() || wanted.contains(&environment);
+        let is_requested = requested.is_empty() || requested.contains(&environment);
         let title = &origin.claim.title;
         // Only the name of `Kind/name`, as in the table of synced objects.
         let name = title.split_once('/').filter(|it| !it.0.contains(' '));
         let name = name.map_or(title.as_str(), |it| it.1).to_string();
-        is_wanted.then_some((environment, name, &*origin.objects))
+        is_requested.then_some((environment, name, &*origin.objects))
     });
     matrix(claims)
 }

@@ -27,16 +27,20 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Starts with this text.
-    pub(super) fn start(global: &Global, words: &str) -> Progress {
-        Progress::timed(global, words, None)
+    pub(super) fn start(global: &Global, activity: &str) -> Progress {
+        Progress::timed(global, activity, None)
     }
 
     /// The same, with a record of when each stage began.
-    pub(super) fn timed(global: &Global, words: &str, timings: Option<&Arc<Timings>>) -> Progress {
+    pub(super) fn timed(
+        global: &Global,
+        activity: &str,
+        timings: Option<&Arc<Timings>>,
+    ) -> Progress {
         let timings = timings.cloned();
-        timings.iter().for_each(|it| it.start_stage(words));
-        let is_wanted = !global.quiet && global.format == Format::Human;
-        if !is_wanted || !std::io::stderr().is_terminal() {
+        timings.iter().for_each(|it| it.start_stage(activity));
+        let is_enabled = !global.quiet && global.format == Format::Human;
+        if !is_enabled || !std::io::stderr().is_terminal() {
             return Progress {
                 stages: None,
                 writer: None,
@@ -44,8 +48,8 @@ impl Progress {
             };
         }
         let (stages, received) = channel();
-        let words = words.to_string();
-        let write = move || run(words, &received);
+        let activity = activity.to_string();
+        let write = move || run(activity, &received);
         let writer = std::thread::Builder::new().spawn(write).ok();
         Progress {
             stages: Some(stages),
@@ -55,12 +59,12 @@ impl Progress {
     }
 
     /// Sets the current text.
-    pub(super) fn set(&self, words: impl Into<String>) {
-        let words = words.into();
-        self.timings.iter().for_each(|it| it.start_stage(&words));
+    pub(super) fn set(&self, activity: impl Into<String>) {
+        let activity = activity.into();
+        self.timings.iter().for_each(|it| it.start_stage(&activity));
         if let Some(stages) = &self.stages {
             // The thread that writes may have ended.
-            let _ = stages.send(words);
+            let _ = stages.send(activity);
         }
     }
 
@@ -71,9 +75,9 @@ impl Progress {
             return Observer::default();
         }
         Observer::new(move |event| {
-            timings.iter().for_each(|it| it.hear(event));
-            if let (Event::Stage(words), Some(stages)) = (event, &stages) {
-                let _ = stages.send(words.to_string());
+            timings.iter().for_each(|it| it.record(event));
+            if let (Event::Stage(activity), Some(stages)) = (event, &stages) {
+                let _ = stages.send(activity.to_string());
             }
         })
     }
@@ -92,18 +96,18 @@ impl Drop for Progress {
 }
 
 /// Updates the line until the end, then removes it. An empty text ends it.
-fn run(mut words: String, received: &Receiver<String>) {
+fn run(mut activity: String, received: &Receiver<String>) {
     let mut ticks = 0_usize;
     loop {
         match received.recv_timeout(TICK) {
             Ok(next) if next.is_empty() => break,
-            Ok(next) => words = next,
+            Ok(next) => activity = next,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => ticks += 1,
         }
         if ticks >= FIRST {
             let seconds = TICK.as_millis() * ticks as u128 / 1000;
-            output::show_line(&format!("{words} … {seconds} s"));
+            output::show_line(&format!("{activity} … {seconds} s"));
         }
     }
     output::clear_line();

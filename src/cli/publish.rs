@@ -112,11 +112,13 @@ impl PackedChart {
             .and_then(|it| it.to_str())
             .unwrap_or("");
         // As given by the user, so that messages contain paths that can be opened.
-        let shown = TreePath::new(path).filter(|it| *it != TreePath::root());
-        let shown = shown.unwrap_or_else(|| TreePath::root().child(name));
+        let path_as_given = TreePath::new(path).filter(|it| *it != TreePath::root());
+        let path_as_given = path_as_given.unwrap_or_else(|| TreePath::root().child(name));
         let mut faults = Diagnostics::default();
         let packed = match location.is_dir() {
-            true => PackedChart::from_folder(&Folder::open(&location)?, &shown, &mut faults),
+            true => {
+                PackedChart::from_folder(&Folder::open(&location)?, &path_as_given, &mut faults)
+            }
             false => {
                 let files = Folder::open(location.parent().unwrap_or(&location))?;
                 let archive = files.read(&TreePath::root().child(name))?.to_vec();
@@ -130,15 +132,15 @@ impl PackedChart {
 
     fn from_folder(
         files: &Folder,
-        shown: &TreePath,
+        path_as_given: &TreePath,
         faults: &mut Diagnostics,
     ) -> Option<PackedChart> {
         let source = faults.keep(read_source(files, &TreePath::root()))?;
-        faults.extend(lint(&source, shown));
+        faults.extend(lint(&source, path_as_given));
         if faults.has_errors() {
             return None;
         }
-        let chart = faults.keep(read_chart(&source, shown))?;
+        let chart = faults.keep(read_chart(&source, path_as_given))?;
         let archive = faults.keep(pack(&source, &chart.name))?;
         Some(PackedChart { chart, archive })
     }

@@ -193,7 +193,7 @@ pub(super) fn repository_top(folder: &Path) -> Option<&Path> {
 
 /// A path that is not a file on disk; a path in a remote base is shown with its address.
 pub(super) fn virtual_path(path: &TreePath) -> String {
-    remote::shown(path.as_str()).unwrap_or_else(|| path.to_string())
+    remote::display_path(path.as_str()).unwrap_or_else(|| path.to_string())
 }
 
 /// The path of a file relative to the working directory, up to [`UP_MAX`] folders above it.

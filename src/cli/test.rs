@@ -70,7 +70,7 @@ fn cases(
     if faults.has_errors() {
         return Err(faults);
     }
-    let shown = |faults: &Diagnostics| {
+    let format = |faults: &Diagnostics| {
         let view = View {
             display: &TreePath::to_string,
             color: false,
@@ -78,7 +78,7 @@ fn cases(
         short(faults, &view)
     };
     let cache = cache::open(session.global);
-    case::run(files, cache.as_ref(), kinds, &shown)
+    case::run(files, cache.as_ref(), kinds, &format)
 }
 
 /// Writes the output of the cases of a kind as their expected output.

@@ -103,34 +103,34 @@ impl TimingFlags {
 }
 
 struct Stage {
-    words: String,
+    name: String,
     begin: Duration,
     took: Duration,
 }
 
 impl Timings {
     /// Records that a stage begins, which ends the previous one.
-    pub(super) fn start_stage(&self, words: &str) {
+    pub(super) fn start_stage(&self, name: &str) {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
-        stages.push((words.to_string(), self.begin.elapsed()));
+        stages.push((name.to_string(), self.begin.elapsed()));
     }
 
     /// Records an event of a compilation.
-    pub(super) fn hear(&self, event: Event<'_>) {
-        if let Event::Stage(words) = event {
-            return self.start_stage(words);
+    pub(super) fn record(&self, event: Event<'_>) {
+        if let Event::Stage(name) = event {
+            return self.start_stage(name);
         }
         let (now, thread) = (self.begin.elapsed(), thread_number());
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        work.hear(event, now, thread);
+        work.record(event, now, thread);
     }
 
     fn stages(&self) -> Vec<Stage> {
         let now = self.begin.elapsed();
         let begun = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         let ends = begun.iter().skip(1).map(|it| it.1).chain([now]);
-        let stages = begun.iter().zip(ends).map(|((words, begin), end)| Stage {
-            words: words.clone(),
+        let stages = begun.iter().zip(ends).map(|((name, begin), end)| Stage {
+            name: name.clone(),
             begin: *begin,
             took: end.saturating_sub(*begin),
         });
@@ -139,7 +139,7 @@ impl Timings {
 }
 
 impl Work {
-    fn hear(&mut self, event: Event<'_>, now: Duration, thread: usize) {
+    fn record(&mut self, event: Event<'_>, now: Duration, thread: usize) {
         let begun = self.begun.entry(thread).or_default();
         if let Event::Begin { environment, work } = event {
             begun.push(RunningWork {
@@ -188,7 +188,7 @@ fn table(stages: &[Stage], work: &[Part]) -> String {
     for stage in stages {
         let took = milliseconds(stage.took);
         let part = 100.0 * took / whole.max(f64::MIN_POSITIVE);
-        _ = writeln!(text, "{took:>9.1} ms {part:>5.1} %  {}", stage.words);
+        _ = writeln!(text, "{took:>9.1} ms {part:>5.1} %  {}", stage.name);
     }
     _ = writeln!(text, "{whole:>9.1} ms 100.0 %  total");
     if work.is_empty() {
@@ -217,7 +217,7 @@ fn trace(stages: &[Stage], work: &[Part]) -> String {
     };
     let stages = stages
         .iter()
-        .map(|it| event(&it.words, "stage", 0, it.begin, it.took));
+        .map(|it| event(&it.name, "stage", 0, it.begin, it.took));
     let work = work.iter().map(|it| {
         let name = format!("{}: {}", it.environment, it.work);
         event(&name, "environment", it.thread, it.begin, it.took)

@@ -68,11 +68,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let repository = RepositoryFiles::open(&current, arguments.at.as_deref())?;
     let found = deployed(&*repository.files, &repository.urls, cache::open(global));
     repository.failure()?;
-    let display = |path: &TreePath| shown(&repository.root, &current, path);
+    let display = |path: &TreePath| display_path(&repository.root, &current, path);
     print(found, arguments, global, &display)
 }
 
-fn shown(root: &Path, current: &Path, path: &TreePath) -> String {
+fn display_path(root: &Path, current: &Path, path: &TreePath) -> String {
     session::relative_path(&root.join(path.as_str()), current, path)
 }
 
@@ -103,8 +103,8 @@ fn print(
 }
 
 /// Keeps the requested entries, given by their folder or its last part.
-fn select(found: &mut Deployment, wanted: &[String]) -> Result<()> {
-    if wanted.is_empty() {
+fn select(found: &mut Deployment, requested: &[String]) -> Result<()> {
+    if requested.is_empty() {
         return Ok(());
     }
     let is_it = |folder: &TreePath, name: &str| {
@@ -115,7 +115,7 @@ fn select(found: &mut Deployment, wanted: &[String]) -> Result<()> {
                 .strip_suffix(name)
                 .is_some_and(|it| it.ends_with('/'))
     };
-    for name in wanted {
+    for name in requested {
         if !found.entries.iter().any(|it| is_it(&it.folder, name)) {
             let folders = found.entries.iter().map(|it| it.folder.as_str());
             match nearest(name, folders) {
@@ -124,7 +124,7 @@ fn select(found: &mut Deployment, wanted: &[String]) -> Result<()> {
             }
         }
     }
-    let is_wanted = |folder: &TreePath| wanted.iter().any(|it| is_it(folder, it));
-    found.entries.retain(|it| is_wanted(&it.folder));
+    let is_requested = |folder: &TreePath| requested.iter().any(|it| is_it(folder, it));
+    found.entries.retain(|it| is_requested(&it.folder));
     Ok(())
 }

@@ -33,9 +33,9 @@ pub(super) fn rendered(
 /// Checks that each claim in the arguments exists.
 pub(super) fn check_claims<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
-    wanted: &[String],
+    requested: &[String],
 ) -> Result<()> {
-    for name in wanted {
+    for name in requested {
         if !known.clone().any(|it| it == name) {
             let near = nearest(name, known).map(|it| format!("; did you mean `{it}`?"));
             bail!("unknown claim `{name}`{}", near.unwrap_or_default());

@@ -78,7 +78,7 @@ impl RunCache {
     /// `None` if there is no usable run. A tree in a former output folder is searched each time.
     fn own_state(&self, session: &Session<'_>) -> Option<State> {
         let difference = difference(&self.files[0], &self.key, self.begin)?;
-        let summary = RunSummary::read(&difference.words)?;
+        let summary = RunSummary::read(&difference.summary)?;
         if earlier::is_beside(session, &self.output) {
             return None;
         }
@@ -107,7 +107,7 @@ impl RunCache {
             return None;
         }
         let run = &found.run;
-        let summary = RunSummary::read(&run.words)?;
+        let summary = RunSummary::read(&run.summary)?;
         let difference = run.difference(session.files.root(), &self.out, self.begin)?;
         let changed = self.changed(session, difference, run.inputs().clone(), summary)?;
         if !changed.is_empty() {

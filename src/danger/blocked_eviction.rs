@@ -114,12 +114,12 @@ impl<'a> Workloads<'a> {
         if selector.get("matchExpressions").is_some() {
             return None;
         }
-        let wanted = selector.get("matchLabels")?;
-        let key = (budget.namespace(), emit_canonical(wanted));
+        let labels = selector.get("matchLabels")?;
+        let key = (budget.namespace(), emit_canonical(labels));
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let pods = self.count(budget.namespace(), wanted.as_mapping()?);
+        let pods = self.count(budget.namespace(), labels.as_mapping()?);
         self.known.insert(key, pods);
         pods
     }
@@ -133,17 +133,17 @@ impl<'a> Workloads<'a> {
     }
 
     /// The pods of the workloads with all of these labels.
-    fn count(&self, namespace: &str, wanted: &Mapping) -> Option<i64> {
+    fn count(&self, namespace: &str, selector: &Mapping) -> Option<i64> {
         let all = self.by_namespace.get(namespace);
         let all = all.map(Vec::as_slice).unwrap_or_default();
         // Only the pods with the rarest label need to be checked.
-        let rarest = wanted
+        let rarest = selector
             .iter()
             .map(|it| self.with(namespace, it))
             .min_by_key(|it| it.len());
         let is_selected = |it: &&&Object| {
             let labels = labels(it);
-            wanted.iter().all(|label| {
+            selector.iter().all(|label| {
                 let own = labels.and_then(|it| it.get(label.key.as_str().unwrap_or("")));
                 own.is_some_and(|it| it.same_data(&label.value))
             })

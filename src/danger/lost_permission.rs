@@ -108,7 +108,7 @@ fn check_flux(unit: &Object, lost: &Deletions<'_>, faults: &mut Faults) {
         return;
     }
     let key = (namespace, name);
-    let (lost, words) = match (lost.accounts.get(&key), lost.bindings.get(&key)) {
+    let (lost, consequence) = match (lost.accounts.get(&key), lost.bindings.get(&key)) {
         (Some(account), _) => (account, "everything that it applied stays in the cluster"),
         (None, Some(binding)) => (
             binding,
@@ -117,7 +117,7 @@ fn check_flux(unit: &Object, lost: &Deletions<'_>, faults: &mut Faults) {
         (None, None) => return,
     };
     let message = format!(
-        "{} would be deleted together with {}, and it deletes as ServiceAccount `{name}`: {words}",
+        "{} would be deleted together with {}, and it deletes as ServiceAccount `{name}`: {consequence}",
         unit.id(),
         lost.id()
     );

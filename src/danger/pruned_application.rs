@@ -46,12 +46,12 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let name = |it: &Object| text(it, NAME).map(str::to_string);
     let (was, is) = (name(before), name(after));
     if was != is {
-        let words = |it: Option<String>| it.unwrap_or_else(|| "nothing".into());
+        let name_or_nothing = |it: Option<String>| it.unwrap_or_else(|| "nothing".into());
         let message = format!(
             "the Applications of {} are named `{}` and no longer `{}`: the old ones are deleted, with everything that they applied",
             after.id(),
-            words(is),
-            words(was)
+            name_or_nothing(is),
+            name_or_nothing(was)
         );
         return faults.push(after, FieldPath::dotted(NAME), message);
     }

@@ -87,7 +87,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
     let of_product = || kind_of(gone)?.deletion.as_deref();
     let known = STATEFUL_KINDS.iter().find(is_kind).map(|it| it.2);
-    let Some(words) = known.or_else(of_product) else {
+    let Some(consequence) = known.or_else(of_product) else {
         return;
     };
     if is_kept(gone) || gone.kind() == "ApplicationSet" && keeps_objects(gone) {
@@ -97,8 +97,8 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         Some(now) => format!(", because it is now named `{}`", now.name()),
         None => String::new(),
     };
-    let words = retention_note(gone).unwrap_or(words);
-    let message = format!("{} would be deleted{why}: {words}", gone.id());
+    let consequence = retention_note(gone).unwrap_or(consequence);
+    let message = format!("{} would be deleted{why}: {consequence}", gone.id());
     // If it still exists under another name, the location is there.
     faults.push(
         now.unwrap_or(gone),

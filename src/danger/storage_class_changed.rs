@@ -33,7 +33,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         leaves(&before.node, &is_class),
         leaves(&after.node, &is_class),
     );
-    let words = |leaf: Option<&Leaf<'_>>| match leaf.and_then(|it| it.node.as_str()) {
+    let name_of = |leaf: Option<&Leaf<'_>>| match leaf.and_then(|it| it.node.as_str()) {
         Some(class) => format!("`{class}`"),
         None => "the cluster's default".to_string(),
     };
@@ -53,7 +53,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
             (None, Some(is)) => holder(is, &before.node),
             _ => true,
         };
-        if is_there && words(was) != words(is) {
+        if is_there && name_of(was) != name_of(is) {
             let field = is
                 .or(was)
                 .map_or_else(FieldPath::root, |it| it.field.clone());
@@ -61,8 +61,8 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
                 "{} of {} changes its storage class from {} to {}",
                 item(name, "volume"),
                 after.id(),
-                words(was),
-                words(is)
+                name_of(was),
+                name_of(is)
             );
             faults.push(after, field, message);
         }

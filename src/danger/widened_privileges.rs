@@ -162,8 +162,8 @@ fn new_role_permissions(before: Option<&Object>, after: &Object) -> Vec<String> 
     let (old, _) = split_by_size(old.into_iter());
     let had: BTreeSet<Right<'_>> = old.iter().flat_map(Rule::rights).collect();
     let now: BTreeSet<Right<'_>> = new.iter().flat_map(Rule::rights).collect();
-    let is_wanted = |it: &&Right<'_>| before.is_some() || it.is_far_reaching();
-    let more = now.iter().filter(is_wanted);
+    let is_reported = |it: &&Right<'_>| before.is_some() || it.is_far_reaching();
+    let more = now.iter().filter(is_reported);
     let more = more.filter(|it| !it.is_covered(&had)).map(Right::describe);
     let large = too_large.iter().map(|it| {
         format!(
@@ -254,13 +254,13 @@ fn pod(spec: &Node, rights: &mut BTreeSet<String>) {
             .unwrap_or_default()
     };
     let is_on = |node: Option<&Node>| node.and_then(Node::as_bool) == Some(true);
-    for (key, words) in [
+    for (key, resource) in [
         ("hostNetwork", "network"),
         ("hostPID", "processes"),
         ("hostIPC", "IPC"),
     ] {
         if is_on(spec.get(key)) {
-            rights.insert(format!("shares the {words} of its node (`{key}`)"));
+            rights.insert(format!("shares the {resource} of its node (`{key}`)"));
         }
     }
     let folders = list("volumes")

@@ -66,7 +66,7 @@ pub struct Options<'a> {
 #[derive(Clone, Debug)]
 pub struct Placement {
     /// Their folder, below the top folder.
-    pub below_top: TreePath,
+    pub folder: TreePath,
     /// The folder with generated content, which is ignored because it may be outdated.
     pub generated: Option<TreePath>,
 }
@@ -74,7 +74,7 @@ pub struct Placement {
 impl Default for Placement {
     fn default() -> Placement {
         Placement {
-            below_top: TreePath::root(),
+            folder: TreePath::root(),
             generated: None,
         }
     }

@@ -54,7 +54,7 @@ impl std::error::Error for DiskError {}
 
 /// Common reasons, without error numbers.
 pub(super) fn reason(error: &io::Error) -> String {
-    let words = match error.kind() {
+    let text = match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder",
         io::ErrorKind::PermissionDenied => "permission denied",
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
@@ -65,5 +65,5 @@ pub(super) fn reason(error: &io::Error) -> String {
         io::ErrorKind::InvalidFilename => "the system does not allow this name",
         _ => return error.to_string(),
     };
-    words.to_string()
+    text.to_string()
 }

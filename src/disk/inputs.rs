@@ -119,7 +119,7 @@ impl Inputs {
                 }
                 let inner = path.child(&entry.name);
                 now.add(files, &inner)?;
-                changes.mention(&inner);
+                changes.change_unknown(&inner);
             }
         }
         // A name that cannot be read does not change the list; only a complete run reports it.
@@ -135,7 +135,7 @@ impl Inputs {
             }
             (Found::Nothing, Found::Nothing) | (Found::Folder, Found::Folder) => {}
             (Found::Nothing, Found::File(_)) | (Found::File(_), Found::Nothing) => {
-                changes.mention(path);
+                changes.change_unknown(path);
             }
             _ => return None,
         }

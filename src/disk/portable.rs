@@ -35,7 +35,7 @@ const ID: &str = "portable";
 #[derive(Clone, Debug)]
 pub struct Portable {
     /// The text stored with the stamp.
-    pub words: String,
+    pub summary: String,
     inputs: Inputs,
     /// Inputs whose bytes are not kept.
     large: BTreeMap<TreePath, Digest>,
@@ -49,7 +49,7 @@ impl Portable {
         inputs: &Inputs,
         root: &Path,
         out: &Path,
-        words: &str,
+        summary: &str,
     ) -> Option<Portable> {
         // Files below the output folder count as output.
         if root.starts_with(out) {
@@ -63,7 +63,7 @@ impl Portable {
         let outputs = below.filter(|it| matches!(it.1, PathState::File(..)));
         let outputs = outputs.map(|it| path(it.0.get(folder.len() + 1..)?.as_bytes()));
         Some(Portable {
-            words: words.to_string(),
+            summary: summary.to_string(),
             inputs: inputs.clone(),
             large: digests(stamp, root, large)?,
             outputs: digests(stamp, out, outputs.collect::<Option<_>>()?)?,
@@ -75,7 +75,7 @@ impl Portable {
         let mut bytes = HEAD.to_vec();
         let mut writer = Writer(&mut bytes);
         writer.text(key.as_bytes())?;
-        writer.text(self.words.as_bytes())?;
+        writer.text(self.summary.as_bytes())?;
         for files in [&self.large, &self.outputs] {
             writer.number(files.len())?;
             for path in files.keys() {
@@ -107,12 +107,12 @@ impl Portable {
         if reader.text()? != key.as_bytes() {
             return None;
         }
-        let words = str::from_utf8(reader.text()?).ok()?.to_string();
+        let summary = str::from_utf8(reader.text()?).ok()?.to_string();
         let (large, outputs) = (read_digests(&mut reader)?, read_digests(&mut reader)?);
         let start = reader.at;
         let inputs = Inputs::decode(bytes.split_off(start), ID)?;
         Some(Portable {
-            words,
+            summary,
             inputs,
             large,
             outputs,
@@ -141,18 +141,7 @@ impl Portable {
                 .entries
                 .insert(full_path, PathState::Folder(stat, false));
         }
-        let mut expected = Vec::new();
-        for (file, found) in self.inputs.files() {
-            let file = path(file)?;
-            stamp.folders_to(root, &file)?;
-            let what = match found {
-                Found::Nothing => Expected::Nothing,
-                Found::Folder => Expected::Folder,
-                Found::File(bytes) => Expected::Bytes(bytes),
-                Found::Large => Expected::Digest(*self.large.get(&file)?),
-            };
-            expected.push((full_path(root, &file)?, what));
-        }
+        let mut expected = self.expected_inputs(root, &mut stamp)?;
         let mut folders = BTreeSet::from([TreePath::root()]);
         for (file, digest) in &self.outputs {
             add_above(file, &mut folders);
@@ -173,12 +162,33 @@ impl Portable {
         changed.sort();
         changed.dedup();
         Some(Difference {
-            words: self.words.clone(),
+            summary: self.summary.clone(),
             whole: None,
             changed_inputs: None,
             changed: changed.into_iter().map(Into::into).collect(),
             stamp,
         })
+    }
+
+    /// What each input file must be, by its full path. Adds the folders of the files to the stamp.
+    fn expected_inputs(
+        &self,
+        root: &Path,
+        stamp: &mut Stamp,
+    ) -> Option<Vec<(String, Expected<'_>)>> {
+        let mut expected = Vec::new();
+        for (file, found) in self.inputs.files() {
+            let file = path(file)?;
+            stamp.folders_to(root, &file)?;
+            let what = match found {
+                Found::Nothing => Expected::Nothing,
+                Found::Folder => Expected::Folder,
+                Found::File(bytes) => Expected::Bytes(bytes),
+                Found::Large => Expected::Digest(*self.large.get(&file)?),
+            };
+            expected.push((full_path(root, &file)?, what));
+        }
+        Some(expected)
     }
 }
 
@@ -319,7 +329,7 @@ mod tests {
         let out = root.join("deploy");
         let output = tree_path(OUTPUT);
         stamp.output(&out, [(&output, &b"out"[..])], begin).unwrap();
-        Portable::from_stamp(&stamp, &inputs, root, &out, "words").unwrap()
+        Portable::from_stamp(&stamp, &inputs, root, &out, "summary").unwrap()
     }
 
     /// What differs in another folder, below it.
@@ -335,7 +345,7 @@ mod tests {
         let bytes = portable(one.path()).bytes("key").unwrap();
         assert_eq!(portable(other.path()).bytes("key").unwrap(), bytes);
         let run = Portable::read(&bytes, "key").unwrap();
-        assert_eq!(run.words, "words");
+        assert_eq!(run.summary, "summary");
         // The names in a folder are for `Inputs` to compare.
         assert_eq!(changed(&run, other.path()).unwrap(), ["in"]);
     }

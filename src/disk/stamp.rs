@@ -202,8 +202,8 @@ impl Stamp {
     }
 
     /// Stores the stamp together with a text. Failures are ignored, because they only cost time.
-    pub fn keep(&self, file: &Path, key: &str, words: &str) {
-        let Some(bytes) = self.bytes(key, words) else {
+    pub fn keep(&self, file: &Path, key: &str, summary: &str) {
+        let Some(bytes) = self.bytes(key, summary) else {
             return;
         };
         if let Some(folder) = file.parent() {
@@ -212,8 +212,8 @@ impl Stamp {
         let _: Result<(), DiskError> = store(file, &bytes);
     }
 
-    fn bytes(&self, key: &str, words: &str) -> Option<Vec<u8>> {
-        let mut bytes = format!("{HEAD}\n{key}\n{words}\n").into_bytes();
+    fn bytes(&self, key: &str, summary: &str) -> Option<Vec<u8>> {
+        let mut bytes = format!("{HEAD}\n{key}\n{summary}\n").into_bytes();
         self.entries.write(&mut bytes)?;
         Some(add_checksum(bytes))
     }
@@ -224,7 +224,7 @@ impl Stamp {
         &self,
         file: &Path,
         key: &str,
-        [whole, words]: [&str; 2],
+        [whole, summary]: [&str; 2],
         inputs: &[u8],
     ) -> bool {
         let is_small = self.entries.changed() <= CHANGES_MAX && inputs.len() <= INPUT_BYTES_MAX;
@@ -232,7 +232,7 @@ impl Stamp {
             return false;
         }
         let head = format!(
-            "{CHANGES_HEAD}\n{key}\n{whole}\n{words}\n{}\n",
+            "{CHANGES_HEAD}\n{key}\n{whole}\n{summary}\n{}\n",
             inputs.len()
         );
         let mut bytes = head.into_bytes();
@@ -253,7 +253,7 @@ struct Stored {
     /// The text that was stored with the whole stamp.
     whole: String,
     /// The text that was stored last, and the inputs that changed in between.
-    words: String,
+    summary: String,
     inputs: Option<Vec<u8>>,
 }
 
@@ -269,7 +269,7 @@ impl Stored {
             stamp: Stamp {
                 entries: PathStates::read(lines.next()?)?,
             },
-            words: whole.clone(),
+            summary: whole.clone(),
             whole,
             inputs: None,
         };
@@ -287,10 +287,10 @@ impl Stored {
             return None;
         }
         let mut text = || str::from_utf8(lines.next()?).ok();
-        let (words, length) = (text()?.to_string(), text()?.parse().ok()?);
+        let (summary, length) = (text()?.to_string(), text()?.parse().ok()?);
         let (inputs, entries) = lines.next()?.split_at_checked(length)?;
         self.stamp.entries.read_changes(entries)?;
-        self.words = words;
+        self.summary = summary;
         self.inputs = Some(inputs.to_vec());
         Some(())
     }
@@ -300,9 +300,9 @@ impl Stored {
         match &self.inputs {
             Some(inputs) => {
                 self.stamp
-                    .store_changes(file, key, [&self.whole, &self.words], inputs);
+                    .store_changes(file, key, [&self.whole, &self.summary], inputs);
             }
-            None => self.stamp.keep(file, key, &self.words),
+            None => self.stamp.keep(file, key, &self.summary),
         }
     }
 }
@@ -329,7 +329,7 @@ pub(super) fn add_above(path: &TreePath, folders: &mut BTreeSet<TreePath>) {
 #[derive(Debug)]
 pub struct Difference {
     /// The text stored with the stamp.
-    pub words: String,
+    pub summary: String,
     /// The text stored with the whole stamp, if it is on this machine and later changes may refer to it.
     pub whole: Option<String>,
     /// The inputs that changed after the whole stamp was stored, as [`Inputs::changes`](super::Inputs::changes) gives them.
@@ -347,7 +347,7 @@ pub fn difference(file: &Path, key: &str, begin: StartTime) -> Option<Difference
         stored.keep(file, key);
     }
     Some(Difference {
-        words: stored.words,
+        summary: stored.summary,
         whole: Some(stored.whole),
         changed_inputs: stored.inputs,
         changed,
@@ -358,7 +358,7 @@ pub fn difference(file: &Path, key: &str, begin: StartTime) -> Option<Difference
 /// The text of a stamp, if nothing has changed.
 pub fn unchanged(file: &Path, key: &str, begin: StartTime) -> Option<String> {
     let found = difference(file, key, begin)?;
-    found.changed.is_empty().then_some(found.words)
+    found.changed.is_empty().then_some(found.summary)
 }
 
 impl Difference {

@@ -140,8 +140,8 @@ pub fn diagnostic(error: HelmError) -> Diagnostic {
 /// Helm's warnings on standard error, as diagnostics.
 pub fn warnings(warnings: &Warnings) -> Diagnostics {
     let text = |line: &String| {
-        let words = ["warning: ", "Warning: ", "WARNING: ", "info: "];
-        let text = words.iter().find_map(|it| line.strip_prefix(it));
+        let prefixes = ["warning: ", "Warning: ", "WARNING: ", "info: "];
+        let text = prefixes.iter().find_map(|it| line.strip_prefix(it));
         Diagnostic::warning("helm", text.unwrap_or(line).to_string())
     };
     warnings.iter().map(text).collect()

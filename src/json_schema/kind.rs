@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::schema::schema_words;
+use crate::schema::schema_keywords;
 
 /// The name of the definition of a schema of claims.
 const NAME: &str = "schemaOfClaims";
@@ -15,16 +15,16 @@ pub(super) fn schema(mut document: Json, at: &str) -> Json {
         location.insert("allOf".into(), json!([reference]));
     }
     if let Json::Object(root) = &mut document {
-        root.insert("definitions".into(), json!({NAME: words(&reference)}));
+        root.insert("definitions".into(), json!({NAME: keywords(&reference)}));
     }
     document
 }
 
 /// A structural schema, with the keywords that the reader of kinds supports.
-fn words(own: &Json) -> Json {
+fn keywords(own: &Json) -> Json {
     let mut fields = Map::new();
-    for word in schema_words() {
-        fields.insert(word.to_string(), json!({}));
+    for keyword in schema_keywords() {
+        fields.insert(keyword.to_string(), json!({}));
     }
     let is_whole = json!({"type": "integer", "minimum": 0});
     let known = [

@@ -131,11 +131,11 @@ impl Schemas {
 
     fn rooted(&self, schema: Json) -> Json {
         let mut root = Map::from_iter([("$schema".to_string(), DIALECT.into())]);
-        if let Json::Object(words) = schema {
+        if let Json::Object(keywords) = schema {
             // In draft 7, keywords next to a `$ref` are ignored.
-            match words.contains_key("$ref") {
-                true => root.extend([("allOf".to_string(), json!([words]))]),
-                false => root.extend(words),
+            match keywords.contains_key("$ref") {
+                true => root.extend([("allOf".to_string(), json!([keywords]))]),
+                false => root.extend(keywords),
             }
         }
         let used = values::used(&root, &self.charts);

@@ -43,10 +43,10 @@ fn described(node: &Node, depth: usize) -> Json {
         Some(mapping) => {
             let fields = mapping.iter().filter_map(|it| {
                 let mut field = described(&it.value, depth + 1);
-                if let (Some(words), Some(comment)) =
+                if let (Some(keywords), Some(comment)) =
                     (field.as_object_mut(), comment_above(it.key.span()))
                 {
-                    words.insert("description".into(), comment.into());
+                    keywords.insert("description".into(), comment.into());
                 }
                 Some((it.key.as_str()?.to_string(), field))
             });
@@ -65,55 +65,60 @@ fn described(node: &Node, depth: usize) -> Json {
 fn adapt(schema: &mut Json, own: &str) {
     match schema {
         Json::Array(items) => items.iter_mut().for_each(|it| adapt(it, own)),
-        Json::Object(words) => {
-            for word in [
-                "$schema",
-                "$id",
-                "id",
-                "if",
-                "then",
-                "else",
-                "not",
-                "dependencies",
-                "dependentRequired",
-                "dependentSchemas",
-                "minProperties",
-                "unevaluatedProperties",
-            ] {
-                words.remove(word);
-            }
-            if words.get("required").is_some_and(Json::is_array) {
-                words.remove("required");
-            }
-            for word in ["oneOf", "anyOf"] {
-                let demands = |it: &Json| it.to_string().contains("\"required\":[");
-                if words.get(word).is_some_and(demands) {
-                    words.remove(word);
-                }
-            }
-            match words.get("$ref").and_then(Json::as_str).map(str::to_string) {
+        Json::Object(keywords) => {
+            remove_requirements(keywords);
+            match keywords.get("$ref").and_then(Json::as_str) {
                 Some(local) if local.starts_with('#') => {
                     let moved = format!("{own}{}", local.trim_start_matches('#'));
-                    words.insert("$ref".into(), moved.into());
+                    keywords.insert("$ref".into(), moved.into());
                 }
                 // References to other documents are not fetched.
-                Some(_) => drop(words.remove("$ref")),
+                Some(_) => drop(keywords.remove("$ref")),
                 None => {}
             }
-            // These are the possible names of fields of a map.
-            for (word, inner) in words.iter_mut() {
-                let is_data = ["default", "enum", "const", "examples"].contains(&word.as_str());
+            for (keyword, value) in keywords.iter_mut() {
+                let is_data = ["default", "enum", "const", "examples"].contains(&keyword.as_str());
+                // The keys of these are names of fields or definitions.
                 let is_map = ["properties", "patternProperties", "definitions", "$defs"];
-                match inner {
+                match value {
                     _ if is_data => {}
-                    Json::Object(fields) if is_map.contains(&word.as_str()) => {
+                    Json::Object(fields) if is_map.contains(&keyword.as_str()) => {
                         fields.iter_mut().for_each(|it| adapt(it.1, own));
                     }
-                    inner => adapt(inner, own),
+                    value => adapt(value, own),
                 }
             }
         }
         _ => {}
+    }
+}
+
+/// Removes the keywords that demand fields, and those that only apply to a whole document.
+fn remove_requirements(keywords: &mut Map<String, Json>) {
+    for keyword in [
+        "$schema",
+        "$id",
+        "id",
+        "if",
+        "then",
+        "else",
+        "not",
+        "dependencies",
+        "dependentRequired",
+        "dependentSchemas",
+        "minProperties",
+        "unevaluatedProperties",
+    ] {
+        keywords.remove(keyword);
+    }
+    if keywords.get("required").is_some_and(Json::is_array) {
+        keywords.remove("required");
+    }
+    for keyword in ["oneOf", "anyOf"] {
+        let demands_fields = |it: &Json| it.to_string().contains("\"required\":[");
+        if keywords.get(keyword).is_some_and(demands_fields) {
+            keywords.remove(keyword);
+        }
     }
 }
 

@@ -176,10 +176,7 @@ pub fn load<'a>(
     let base = base.into_iter().next();
     let base = base.unwrap_or_else(|| Environment::base(engines));
     if scope.is_whole() && environments.is_empty() && !diagnostics.has_errors() {
-        let fault = Diagnostic::error("no-environment", "the workspace has no environments");
-        diagnostics.push(fault.at(&workspace.span).help(
-            "create `environments/<name>/environment.yaml`; `pleach init` creates an example",
-        ));
+        diagnostics.push(no_environment(&workspace));
     }
     Some(Workspace {
         values: values(&workspace, &environments, &others),
@@ -195,6 +192,12 @@ pub fn load<'a>(
         engines,
         files,
     })
+}
+
+fn no_environment(workspace: &WorkspaceConfig) -> Diagnostic {
+    Diagnostic::error("no-environment", "the workspace has no environments")
+        .at(&workspace.span)
+        .help("create `environments/<name>/environment.yaml`; `pleach init` creates an example")
 }
 
 /// The base for each engine that has environments with the layout `overlays`.

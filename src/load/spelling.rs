@@ -3,7 +3,7 @@
 use super::kind::{ClaimKind, Spelling};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::schema::Schema;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Mapping, Node};
 
 /// Renames fields in snake_case or with an older name, and `kind` if it is an alias.
 ///
@@ -32,6 +32,24 @@ fn rename_fields(
     let Some(mapping) = node.as_mapping_mut() else {
         return;
     };
+    rename_keys(mapping, schema, spelling, diagnostics);
+    for Entry { key, value } in mapping.iter_mut() {
+        let inner = key
+            .as_str()
+            .and_then(|key| schema.property(key))
+            .or(schema.additional());
+        if let Some(inner) = inner {
+            rename_fields(value, inner, spelling, diagnostics);
+        }
+    }
+}
+
+fn rename_keys(
+    mapping: &mut Mapping,
+    schema: &Schema,
+    spelling: Spelling,
+    diagnostics: &mut Diagnostics,
+) {
     for at in 0..mapping.len() {
         let Some(Entry { key, .. }) = mapping.iter().nth(at) else {
             continue;
@@ -41,30 +59,15 @@ fn rename_fields(
             continue;
         };
         if let Some(other) = mapping.entry(&canonical) {
-            let fault = Diagnostic::error(
-                "both-spellings",
-                format!("`{text}` and `{canonical}` are the same field"),
-            )
-            .at(key);
-            diagnostics.push(
-                fault
-                    .related(&other.key, "also set here")
-                    .help("keep one of the two"),
-            );
+            let message = format!("`{text}` and `{canonical}` are the same field");
+            let fault = Diagnostic::error("both-spellings", message).at(key);
+            let fault = fault.related(&other.key, "also set here");
+            diagnostics.push(fault.help("keep one of the two"));
             continue;
         }
         let key = Node::string(canonical).at(key);
         if let Some(entry) = mapping.entries_mut().get_mut(at) {
             entry.key = key;
-        }
-    }
-    for Entry { key, value } in mapping.iter_mut() {
-        let inner = key
-            .as_str()
-            .and_then(|key| schema.property(key))
-            .or(schema.additional());
-        if let Some(inner) = inner {
-            rename_fields(value, inner, spelling, diagnostics);
         }
     }
 }

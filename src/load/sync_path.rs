@@ -5,18 +5,19 @@ use super::workspace::WorkspaceConfig;
 use crate::diag::{Diagnostic, Edit, Span};
 use crate::tree::TreePath;
 
-/// Compares `sync.path` with the path of the tree in its Git repository. `below_top` is the path of the workspace in that repository.
-/// Warning: `wrong-sync-path`.
+/// Compares `sync.path` with the path of the tree in its Git repository. `path_in_repository` is the path of the workspace there, if
+/// known. Warning: `wrong-sync-path`.
 pub fn check_sync_path(
     workspace: &WorkspaceConfig,
     environments: &[Environment],
-    below_top: &TreePath,
+    path_in_repository: Option<&TreePath>,
 ) -> Option<Diagnostic> {
+    let path_in_repository = path_in_repository?;
     let reads_git = |it: &Environment| (it.engine.reads_git)(&it.settings);
     if !environments.iter().any(reads_git) {
         return None;
     }
-    let tree = below_top.join(&workspace.output);
+    let tree = path_in_repository.join(&workspace.output);
     // Flux treats `/deploy` as `./deploy`.
     let path = TreePath::new(workspace.sync_path.trim_start_matches('/'));
     if path.as_ref() == Some(&tree) {

@@ -45,7 +45,7 @@ pub(crate) fn add_charts<'a>(
         return;
     };
     let placement = Placement {
-        below_top: options
+        folder: options
             .path_in_repository
             .clone()
             .unwrap_or_else(TreePath::root),

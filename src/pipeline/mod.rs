@@ -15,7 +15,7 @@ use crate::compare::Origin;
 use crate::compose::{self, Composer, Exports};
 use crate::delivery;
 use crate::diag::Diagnostics;
-use crate::load::Workspace;
+use crate::load::{Environment, Workspace};
 use crate::object::Object;
 use crate::prove::{self, Bases};
 use crate::resolve::{self, Selections};
@@ -184,13 +184,7 @@ fn join(
             .extend(delivery::unused_pins(&workspace.charts));
     }
     Composer::check_names(&shared, &mut stages.overlays);
-    for (environment, more) in found {
-        if let Some(path) = parts.differing_file(&more).filter(|_| !stages.has_errors()) {
-            let fault = compose::differing_file(path, environment);
-            stages.overlays.push(fault);
-        }
-        parts.extend(more);
-    }
+    add_parts(&mut parts, found, stages);
     composer.check_all_environments(&parts.missing, parts.unmatched, &mut stages.overlays);
     output.is_conclusive &= composer.is_conclusive();
     output.is_conclusive |= workspace.scope.is_whole();
@@ -203,6 +197,21 @@ fn join(
         ..output
     };
     (output, applications)
+}
+
+/// Adds the files of each environment, and reports files whose content differs between environments.
+fn add_parts(
+    parts: &mut RenderedParts,
+    environments: Vec<(&Environment, RenderedParts)>,
+    stages: &mut Stages,
+) {
+    for (environment, more) in environments {
+        if let Some(path) = parts.differing_file(&more).filter(|_| !stages.has_errors()) {
+            let fault = compose::differing_file(path, environment);
+            stages.overlays.push(fault);
+        }
+        parts.extend(more);
+    }
 }
 
 /// If the limits of the run are exceeded, replaces the errors of all claims about it by a single one, because it depends on timing

@@ -121,10 +121,10 @@ fn pairs<'w, 'a>(
             }
         }
     }
-    let is_wanted = |it: &&Written<'_>| {
+    let is_selected = |it: &&Written<'_>| {
         request.claims.is_empty() || request.claims.iter().any(|n| n == it.name)
     };
-    let pairs = from.iter().filter(is_wanted).filter_map(|source| {
+    let pairs = from.iter().filter(is_selected).filter_map(|source| {
         let target = of(to, source.name)?;
         (source.kind.name == target.kind.name).then_some((source, target))
     });

@@ -57,7 +57,7 @@ pub enum Writer {
 
 impl Writer {
     /// A short name for tables, such as `claim` or `default`.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Writer::Claim => "claim",
             Writer::BaseClaim => "base",

@@ -113,13 +113,13 @@ pub fn copy_name(pin: &RemotePin) -> String {
 
 /// The cached resolution of an address: `<digest> <commit>`.
 pub(super) fn floating_pin(address: &str, note: &[u8]) -> Option<RemotePin> {
-    let mut words = str::from_utf8(note).ok()?.split_whitespace();
-    let digest = words.next()?.to_string();
+    let mut fields = str::from_utf8(note).ok()?.split_whitespace();
+    let digest = fields.next()?.to_string();
     let is_digest = |it: &&str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
     digest.strip_prefix("sha256:").filter(is_digest)?;
     Some(RemotePin {
         address: address.to_string(),
-        commit: words.next().map(str::to_string),
+        commit: fields.next().map(str::to_string),
         digest,
         span: None,
     })

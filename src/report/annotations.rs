@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::tree::TreePath;
 
 use super::summary::counted;
-use super::words::shorten;
+use super::wording::shorten;
 
 /// The maximum number of environments listed.
 const NAMES_MAX: usize = 12;

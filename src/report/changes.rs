@@ -11,7 +11,7 @@ use super::View;
 use super::escape::{printable, screened};
 use super::rollout;
 use super::summary::counted;
-use super::words::{
+use super::wording::{
     Mark, NAMES_MAX, count, heading_line, headings, location, others, rows, shorten, sign, titles,
 };
 

@@ -75,7 +75,7 @@ fn steps(comparison: &Comparison) -> Vec<Step<'_>> {
             let events = events.into_iter().map(|it| Event {
                 id: Identity::from(it.id),
                 grave: it.is_severe,
-                events: it.words,
+                events: it.effects,
             });
             Step {
                 environment: &environment.name,
@@ -241,7 +241,7 @@ fn field<'a>(it: &'a FieldChange, causes: &[&'a FieldCause]) -> Field<'a> {
         },
     };
     let causes = causes.iter().map(|it| Cause {
-        words: it.words,
+        words: it.label,
         path: it.span.path().as_str(),
         line: it.span.position().line,
     });

@@ -21,7 +21,7 @@ pub fn github(diagnostics: &Diagnostics, view: &View<'_>) -> String {
             "::{level} {}title={}::{}",
             location(it, view),
             property(it.code),
-            escaped(&words(it))
+            escaped(&message_with_help(it))
         );
     }
     text
@@ -45,7 +45,7 @@ fn location(it: &Diagnostic, view: &View<'_>) -> String {
 }
 
 /// The message, and how to fix it.
-pub(super) fn words(it: &Diagnostic) -> String {
+pub(super) fn message_with_help(it: &Diagnostic) -> String {
     let lines = std::iter::once(&it.message).chain(&it.help);
     lines.cloned().collect::<Vec<_>>().join("\n")
 }

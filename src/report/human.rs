@@ -56,7 +56,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Group<'a> {
 #[derive(Clone, Copy)]
 struct Location<'a> {
     span: &'a Span,
-    words: &'a str,
+    text: &'a str,
     kind: AnnotationKind,
 }
 
@@ -64,12 +64,12 @@ struct Location<'a> {
 fn locations<'a>(diagnostic: &'a Diagnostic, view: &View<'_>) -> Vec<Element<'a>> {
     let main = diagnostic.span.iter().map(|span| Location {
         span,
-        words: &diagnostic.label,
+        text: &diagnostic.label,
         kind: AnnotationKind::Primary,
     });
-    let related = diagnostic.related.iter().map(|(span, words)| Location {
+    let related = diagnostic.related.iter().map(|(span, text)| Location {
         span,
-        words,
+        text,
         kind: AnnotationKind::Context,
     });
     let mut excerpts: Vec<Vec<Location<'a>>> = Vec::new();
@@ -140,9 +140,9 @@ fn annotation<'a>(location: &Location<'a>, start: usize, text: &str) -> Annotati
     let to = floor(source, location.span.end as usize).clamp(from, line_end);
     let clip = |at: usize| floor(text, at.saturating_sub(start));
     let annotation = location.kind.span(clip(from)..clip(to));
-    match location.words {
+    match location.text {
         "" => annotation,
-        words => annotation.label(printable(words)),
+        text => annotation.label(printable(text)),
     }
 }
 

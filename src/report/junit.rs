@@ -6,8 +6,8 @@ use crate::diag::{Diagnostic, Diagnostics, Severity};
 
 use super::View;
 use super::escape::is_unprintable;
-use super::github::words;
-use super::words::location;
+use super::github::message_with_help;
+use super::wording::location;
 
 /// One test per diagnostic. If there are none, one passed test, because an empty report looks like a job that did not run.
 pub fn junit(diagnostics: &Diagnostics, view: &View<'_>) -> String {
@@ -40,7 +40,7 @@ fn test(it: &Diagnostic, view: &View<'_>, text: &mut String) {
         escaped(&path),
         escaped(&format!("{}: {}", it.code, it.message))
     );
-    let body = escaped(&format!("{written}\n{}", words(it)));
+    let body = escaped(&format!("{written}\n{}", message_with_help(it)));
     let _ = match it.severity {
         Severity::Error => writeln!(
             text,

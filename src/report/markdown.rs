@@ -16,7 +16,7 @@ use super::View;
 use super::escape::{printable, screened};
 use super::rollout;
 use super::summary::counted;
-use super::words::{
+use super::wording::{
     Heading, Mark, clipped, count, folded, headings, location, noted, others, rows, shorten, sign,
     titles,
 };
@@ -319,14 +319,14 @@ fn heading(headings: &[Heading]) -> String {
     }
     let mut head = format!("\n#### {}\n\n", titles.join(", "));
     if let [only] = headings {
-        let mut words: Vec<String> = only.locations.iter().map(|it| code(it)).collect();
-        shorten(&mut words, 4);
+        let mut details: Vec<String> = only.locations.iter().map(|it| code(it)).collect();
+        shorten(&mut details, 4);
         if !only.owners.is_empty() {
             let owners: Vec<String> = only.owners.iter().map(|it| code(it)).collect();
-            words.push(format!("owned by {}", owners.join(", ")));
+            details.push(format!("owned by {}", owners.join(", ")));
         }
-        if !words.is_empty() {
-            let _ = writeln!(head, "{}\n", words.join(", "));
+        if !details.is_empty() {
+            let _ = writeln!(head, "{}\n", details.join(", "));
         }
     }
     head
@@ -413,9 +413,9 @@ fn cell(text: &str) -> String {
 }
 
 /// A message as Markdown: names in backticks become code, and everything else is escaped.
-fn text(words: &str) -> String {
-    let words = printable(words);
-    let mut pieces = words.split('`');
+fn text(text: &str) -> String {
+    let text = printable(text);
+    let mut pieces = text.split('`');
     let mut out = escaped(pieces.next().unwrap_or(""));
     while let Some(name) = pieces.next() {
         match pieces.next() {
@@ -462,8 +462,8 @@ fn html(text: &str) -> String {
 }
 
 /// Text with a capital letter at the beginning and a period at the end.
-fn sentence(words: &str) -> String {
-    let mut chars = words.chars();
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
     let first = chars.next().map(|it| it.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), chars.as_str())
 }

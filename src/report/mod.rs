@@ -24,7 +24,7 @@ mod serialize;
 mod short;
 mod summary;
 mod unified;
-mod words;
+mod wording;
 
 pub use affected::{AffectedParts, affected_json, affected_matrix, affected_names};
 pub use annotations::{annotations, at_existing_lines};
@@ -47,7 +47,7 @@ pub use sarif::sarif;
 pub use short::short;
 pub use summary::{count, counted, plan_summary};
 pub use unified::unified;
-pub use words::folded;
+pub use wording::folded;
 
 use crate::diag::{Diagnostic, Diagnostics, Position, Severity, Span};
 use crate::secret::conceal;

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::escape::{printable, screened};
-use super::words::clipped;
+use super::wording::clipped;
 use crate::promote::{Difference, Promotion};
 use crate::secret::{Salt, hide_field};
 use crate::yaml::{Node, emit_canonical};
 
-/// The maximum number of characters shown of a value.
+/// The maximum number of characters of a value.
 const WIDTH_MAX: usize = 60;
 
 /// One line per field, by claim; fields that stay are listed after fields that are copied.
@@ -37,14 +37,14 @@ fn part(
         }
         let path = difference.path();
         let [before, after] =
-            [&difference.to, &difference.from].map(|it| shown(it.as_ref(), &path, salt));
+            [&difference.to, &difference.from].map(|it| display_value(it.as_ref(), &path, salt));
         let path = printable(&path);
         _ = writeln!(text, "{line}  {path}: {before}{joint} {after}\x1b[0m");
     }
 }
 
 /// A value in one line.
-fn shown(value: Option<&Node>, name: &str, salt: &Salt) -> String {
+fn display_value(value: Option<&Node>, name: &str, salt: &Salt) -> String {
     let Some(value) = value else {
         return "–".to_string();
     };

@@ -52,8 +52,11 @@ pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
         printable(claim)
     );
     let hidden = hide(&subject.object.node, subject.salt);
-    let values = subject.values.iter().map(|it| Shown::new(&hidden, it));
-    let values: Vec<Shown> = values.collect();
+    let values = subject
+        .values
+        .iter()
+        .map(|it| DisplayedValue::new(&hidden, it));
+    let values: Vec<DisplayedValue> = values.collect();
     if values.len() > WHOLE_MAX {
         compact(&values, view, &mut text);
     } else {
@@ -65,7 +68,10 @@ pub fn provenance_text(subject: &Subject<'_>, view: &View<'_>) -> String {
 /// One object: `{"schema": 1, "object": …, "values": […]}`.
 pub fn provenance_json(subject: &Subject<'_>, view: &View<'_>) -> String {
     let hidden = hide(&subject.object.node, subject.salt);
-    let values = subject.values.iter().map(|it| Shown::new(&hidden, it));
+    let values = subject
+        .values
+        .iter()
+        .map(|it| DisplayedValue::new(&hidden, it));
     let report = Report {
         schema: 1,
         environment: subject.environment,
@@ -111,46 +117,46 @@ struct ReportLine {
 }
 
 impl ReportValue {
-    fn new(shown: Shown, view: &View<'_>) -> ReportValue {
+    fn new(value: DisplayedValue, view: &View<'_>) -> ReportValue {
         let line = |it: &Span| ReportLine {
             location: Location::new(it, view),
             text: self::line(it),
         };
-        let causes = shown.causes.iter().map(|it| ReportCause {
+        let causes = value.causes.iter().map(|it| ReportCause {
             role: match it.role {
                 Role::Value => "value",
                 Role::Template => "template",
                 Role::Condition => "condition",
             },
-            writer: it.words,
+            writer: it.label,
             line: line(&it.location),
             overrides: it.overrides.iter().map(line).collect(),
         });
         ReportValue {
             causes: causes.collect(),
-            field: shown.field,
-            value: shown.value,
+            field: value.field,
+            value: value.value,
         }
     }
 }
 
 /// A value without secrets.
-struct Shown {
+struct DisplayedValue {
     field: String,
     value: String,
-    causes: Vec<ShownCause>,
+    causes: Vec<DisplayedCause>,
 }
 
-struct ShownCause {
+struct DisplayedCause {
     role: Role,
-    words: &'static str,
+    label: &'static str,
     location: Span,
     overrides: Vec<Span>,
 }
 
-impl Shown {
+impl DisplayedValue {
     /// `hidden` is the object without its secrets.
-    fn new(hidden: &Node, explained: &Explained) -> Shown {
+    fn new(hidden: &Node, explained: &Explained) -> DisplayedValue {
         let Explained { field, causes, .. } = explained;
         let text = hidden.at_path(field).map(written).unwrap_or_default();
         // `conceal` works on diagnostics, so each cause becomes one.
@@ -168,10 +174,10 @@ impl Shown {
         let concealed: Vec<Diagnostic> = conceal(notes).into_iter().collect();
         let value = concealed.iter().map(|it| &it.message);
         let value = value.min_by_key(|it| **it == text).cloned();
-        let shown = causes.iter().zip(concealed).filter_map(|(cause, note)| {
-            Some(ShownCause {
+        let displayed = causes.iter().zip(concealed).filter_map(|(cause, note)| {
+            Some(DisplayedCause {
                 role: cause.role,
-                words: words(cause),
+                label: label(cause),
                 location: match cause.is_builtin() {
                     true => cause.location.clone(),
                     false => note.span?,
@@ -179,10 +185,10 @@ impl Shown {
                 overrides: note.related.into_iter().map(|it| it.0).collect(),
             })
         });
-        Shown {
+        DisplayedValue {
             field: field.to_string(),
             value: value.unwrap_or_default(),
-            causes: shown.collect(),
+            causes: displayed.collect(),
         }
     }
 
@@ -197,17 +203,17 @@ impl Shown {
                 continue;
             }
             lines.push((
-                cause.words,
-                shown(&cause.location, view),
+                cause.label,
+                display_location(&cause.location, view),
                 line(&cause.location),
             ));
             let overrides = cause.overrides.iter();
-            lines.extend(overrides.map(|it| ("overrides", shown(it, view), line(it))));
+            lines.extend(overrides.map(|it| ("overrides", display_location(it, view), line(it))));
         }
         let width = lines.iter().map(|it| it.1.chars().count()).max();
         let width = width.unwrap_or(0);
-        for (words, location, line) in lines {
-            let row = format!("  {words:<11}  {location:<width$}  {line}");
+        for (label, location, line) in lines {
+            let row = format!("  {label:<11}  {location:<width$}  {line}");
             _ = writeln!(text, "{}", row.trim_end());
         }
         if conditions > CONDITIONS_MAX {
@@ -220,25 +226,25 @@ impl Shown {
     }
 }
 
-fn compact(values: &[Shown], view: &View<'_>, text: &mut String) {
-    let width = |of: fn(&Shown) -> String| values.iter().map(|it| of(it).chars().count()).max();
-    let field = |it: &Shown| printable(&it.field);
+fn compact(values: &[DisplayedValue], view: &View<'_>, text: &mut String) {
+    let width =
+        |of: fn(&DisplayedValue) -> String| values.iter().map(|it| of(it).chars().count()).max();
+    let field = |it: &DisplayedValue| printable(&it.field);
     let wide = width(field).unwrap_or(0).min(WIDTH_MAX);
-    for shown in values {
-        let first = shown.causes.first();
+    for value in values {
+        let first = value.causes.first();
         let location = first.map_or_else(String::new, |it| {
-            format!("{} {}", it.words, self::shown(&it.location, view))
+            format!("{} {}", it.label, display_location(&it.location, view))
         });
-        let name = field(shown);
-        let value = shortened(&shown.value);
+        let (name, value) = (field(value), shortened(&value.value));
         _ = writeln!(text, "{name:<wide$}  {value:<24}  {location}");
     }
 }
 
-fn words(cause: &Cause) -> &'static str {
+fn label(cause: &Cause) -> &'static str {
     match cause.role {
         Role::Condition => "because of",
-        _ => cause.writer().words(),
+        _ => cause.writer().description(),
     }
 }
 
@@ -253,7 +259,7 @@ fn written(value: &Node) -> String {
     }
 }
 
-fn shown(location: &Span, view: &View<'_>) -> String {
+fn display_location(location: &Span, view: &View<'_>) -> String {
     let position = location.position();
     let path = printable(&(view.display)(location.path()));
     format!("{path}:{}:{}", position.line, position.column)

@@ -12,7 +12,7 @@ use super::summary::counted;
 /// The effects of a step on one object.
 pub(super) struct Event<'a> {
     pub(super) id: &'a ObjectId,
-    pub(super) words: Vec<String>,
+    pub(super) effects: Vec<String>,
     /// Whether no pod stays available, a quorum is lost, or a danger was found.
     pub(super) is_severe: bool,
 }
@@ -34,12 +34,12 @@ pub(super) fn events(environment: &Environment) -> Vec<(&Step, Vec<Event<'_>>)> 
 fn event<'a>(changed: &'a ChangedObject, environment: &Environment) -> Option<Event<'a>> {
     let id = &changed.change.id;
     let rollout = &changed.rollout;
-    let mut words: Vec<String> = Vec::new();
+    let mut effects: Vec<String> = Vec::new();
     if changed.change.kind == ChangeKind::Removed {
-        words.push("is no longer created and is deleted".to_string());
+        effects.push("is no longer created and is deleted".to_string());
     }
-    words.extend(rollout.restart.as_ref().map(restart));
-    words.extend(images(rollout));
+    effects.extend(rollout.restart.as_ref().map(restart));
+    effects.extend(images(rollout));
     let dangers = environment.findings.iter();
     let mut codes: Vec<&str> = dangers
         .filter(|it| it.finding.id == *id)
@@ -47,11 +47,11 @@ fn event<'a>(changed: &'a ChangedObject, environment: &Environment) -> Option<Ev
         .collect();
     codes.sort_unstable();
     codes.dedup();
-    words.extend(codes.iter().map(|it| format!("danger `{it}`")));
+    effects.extend(codes.iter().map(|it| format!("danger `{it}`")));
     let is_down = rollout.restart.as_ref().is_some_and(is_down);
-    (!words.is_empty()).then_some(Event {
+    (!effects.is_empty()).then_some(Event {
         id,
-        words,
+        effects,
         is_severe: is_down || !codes.is_empty(),
     })
 }
@@ -63,22 +63,22 @@ fn is_down(restart: &Restart) -> bool {
 }
 
 fn restart(restart: &Restart) -> String {
-    let mut words = match (restart.pods, restart.is_manual) {
+    let mut effects = match (restart.pods, restart.is_manual) {
         (_, true) => "pods restart when somebody deletes them".to_string(),
         (None, false) => "pods restart node by node".to_string(),
         (Some(1), false) => "1 pod restarts".to_string(),
         (Some(pods), false) => format!("{} restart", counted_pods(pods)),
     };
     match restart.min_available {
-        Some(0) => words.push_str(", none is available meanwhile"),
-        Some(left) => words.push_str(&format!(", at least {left} stay available")),
+        Some(0) => effects.push_str(", none is available meanwhile"),
+        Some(left) => effects.push_str(&format!(", at least {left} stay available")),
         None => {}
     }
     if let (Some(quorum), Some(left)) = (restart.quorum, restart.min_available) {
         let kept = if left < quorum { "lost" } else { "kept" };
-        words.push_str(&format!("; the quorum of {quorum} is {kept}"));
+        effects.push_str(&format!("; the quorum of {quorum} is {kept}"));
     }
-    words
+    effects
 }
 
 fn counted_pods(pods: u64) -> String {
@@ -114,8 +114,8 @@ pub(super) fn lines(comparison: &Comparison) -> Vec<(usize, String)> {
             let title = printable(&step.title);
             lines.push((1, format!("{}. {title}", step.order + 1)));
             for event in events {
-                let words = event.words.join("; ");
-                lines.push((2, format!("{}: {words}", event.id)));
+                let effects = event.effects.join("; ");
+                lines.push((2, format!("{}: {effects}", event.id)));
             }
         }
     }

@@ -193,7 +193,7 @@ fn rule(code: &str) -> Rule<'_> {
 
 fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>) -> Finding<'a> {
     let related = it.related.iter();
-    let related = related.map(|(span, words)| location(span, Some(words), view));
+    let related = related.map(|(span, text)| location(span, Some(text), view));
     let location = it.span.iter().map(|span| location(span, None, view));
     let path = it.span.as_ref().map(|it| (view.display)(it.path()));
     let path = path.unwrap_or_default();
@@ -206,7 +206,7 @@ fn result<'a>(it: &'a Diagnostic, rules: &BTreeMap<&str, usize>, view: &View<'_>
             Severity::Warning => "warning",
             Severity::Note => "note",
         },
-        message: Text::new(super::github::words(it)),
+        message: Text::new(super::github::message_with_help(it)),
         locations: location.collect(),
         related_locations: related.collect(),
         fixes: it.fixes.iter().map(|it| fix(it, view)).collect(),
@@ -231,13 +231,13 @@ fn fix<'a>(fix: &'a Fix, view: &View<'_>) -> ReportFix<'a> {
     }
 }
 
-fn location<'a>(span: &Span, words: Option<&'a String>, view: &View<'_>) -> Location<'a> {
+fn location<'a>(span: &Span, text: Option<&'a String>, view: &View<'_>) -> Location<'a> {
     Location {
         physical_location: PhysicalLocation {
             artifact_location: Artifact::new(span, view),
             region: Region::new(span),
         },
-        message: words.map(Text::new),
+        message: text.map(Text::new),
     }
 }
 

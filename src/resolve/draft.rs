@@ -136,17 +136,7 @@ impl Draft {
         let before = diagnostics.errors();
         self.evaluate_locals(&mut context, templates, diagnostics)?;
         self.check_rules(templates, &context, diagnostics);
-        let mut outputs = Mapping::new();
-        for (name, expression) in &self.kind.outputs {
-            if let Some(value) = diagnostics.keep(
-                templates
-                    .evaluate(expression, &context)
-                    .map_err(|fault| self.with_claim_context(fault)),
-            ) && !value.is_null()
-            {
-                outputs.insert(name.as_str(), value);
-            }
-        }
+        let outputs = self.outputs(&context, templates, diagnostics);
         let mut capabilities = |list: &[Capability]| {
             diagnostics.keep(
                 capabilities(templates, &context, list)
@@ -176,6 +166,24 @@ impl Draft {
         instance.effects =
             diagnostics.keep(effects.map_err(|fault| self.with_claim_context(fault)))?;
         (diagnostics.errors() == before).then_some(instance)
+    }
+
+    /// The outputs of the claim; those that are null or cannot be evaluated are left out.
+    fn outputs(
+        &self,
+        context: &Context,
+        templates: &Templates,
+        diagnostics: &mut Diagnostics,
+    ) -> Mapping {
+        let mut outputs = Mapping::new();
+        for (name, expression) in &self.kind.outputs {
+            let value = templates.evaluate(expression, context);
+            let value = diagnostics.keep(value.map_err(|it| self.with_claim_context(it)));
+            if let Some(value) = value.filter(|it| !it.is_null()) {
+                outputs.insert(name.as_str(), value);
+            }
+        }
+        outputs
     }
 
     /// Evaluates the kind's `let`. All missing charts are reported, so that they are pulled at once. Other errors may be caused by a

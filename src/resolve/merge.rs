@@ -51,9 +51,9 @@ fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Opti
     // the reverse need not be true.
     let label = |item: &Node| -> Vec<(&str, String)> {
         let part = |node: &Node| match (node.kind(), node.as_bool()) {
-            (kind @ Kind::Bool, Some(value)) => (kind.words(), value.to_string()),
-            (kind @ Kind::Null, _) => (kind.words(), String::new()),
-            (kind, _) => (kind.words(), node.as_str().unwrap_or("").to_string()),
+            (kind @ Kind::Bool, Some(value)) => (kind.description(), value.to_string()),
+            (kind @ Kind::Null, _) => (kind.description(), String::new()),
+            (kind, _) => (kind.description(), node.as_str().unwrap_or("").to_string()),
         };
         let parts = keys.iter().map(|key| item.get(key).map(part));
         parts.map(Option::unwrap_or_default).collect()

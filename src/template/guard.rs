@@ -144,7 +144,7 @@ fn check_nesting(text: &str, syntax: &SyntaxConfig) -> Result<(), Rejection> {
     let (mut nesting, mut begins_tag) = (0_usize, false);
     for token in tokenize(text, false, syntax.clone()) {
         let Ok((token, span)) = token else { break };
-        let keyword = |words: &[&str]| matches!(&token, Token::Ident(word) if words.contains(word));
+        let keyword = |names: &[&str]| matches!(&token, Token::Ident(word) if names.contains(word));
         let first_of_tag = std::mem::replace(&mut begins_tag, matches!(token, Token::BlockStart));
         match &token {
             Token::BlockStart | Token::VariableStart => {

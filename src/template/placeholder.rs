@@ -296,7 +296,10 @@ impl Fill<'_> {
     fn interpolate(&self, text: &str) -> Result<String, MisplacedValue> {
         replace(text, self.values, |node| match node.kind() {
             Kind::Mapping | Kind::Sequence | Kind::Null => {
-                let message = format!("cannot interpolate {} into a string", node.kind().words());
+                let message = format!(
+                    "cannot interpolate {} into a string",
+                    node.kind().description()
+                );
                 Err(MisplacedValue {
                     message,
                     line: text.to_string(),

@@ -294,11 +294,11 @@ impl State<'_> {
                 charts(&top, context.cache.clone(), &mut Diagnostics::default())
             },
         );
-        let below_top = |it: &TreePath| it.below(self.top).unwrap_or_else(TreePath::root);
-        let files = WithRemotes::new(&top, below_top(self.root), context.cache.clone());
+        let in_repository = |it: &TreePath| it.below(self.top).unwrap_or_else(TreePath::root);
+        let files = WithRemotes::new(&top, in_repository(self.root), context.cache.clone());
         let options = Options {
             charts: Some(&charts),
-            clusters: clusters(&own, &below_top(&self.root.join(&workspace.output))),
+            clusters: clusters(&own, &in_repository(&self.root.join(&workspace.output))),
             urls: urls
                 .iter()
                 .cloned()

@@ -20,17 +20,17 @@ pub fn add_causes(comparison: &mut Comparison, states: [&State<'_>; 2], context:
     let files = states.map(State::below);
     let [before, after] = [0, 1].map(|at| {
         let known = states[at].environments();
-        let wanted: Vec<String> = environments
+        let names: Vec<String> = environments
             .iter()
             .filter(|it| known.contains(it))
             .cloned()
             .collect();
         let options = Options {
-            scope: Scope::for_environments(&wanted),
+            scope: Scope::for_environments(&names),
             cache: context.cache.clone(),
             ..Options::default()
         };
-        let is_there = states[at].is_workspace() && !wanted.is_empty();
+        let is_there = states[at].is_workspace() && !names.is_empty();
         is_there.then(|| Provenance::new(&files[at], options))
     });
     for environment in &mut comparison.environments {
@@ -80,19 +80,19 @@ fn differing(own: &[Cause], other: &[Cause]) -> Vec<FieldCause> {
     let known: BTreeSet<_> = other.iter().map(key).collect();
     let new: Vec<&Cause> = own.iter().filter(|it| !known.contains(&key(it))).collect();
     let values = || own.iter().filter(|it| it.role == Role::Value);
-    let shown: Vec<&Cause> = match (new.is_empty(), values().next().is_some()) {
+    let causes: Vec<&Cause> = match (new.is_empty(), values().next().is_some()) {
         (false, _) => new,
         (true, true) => values().collect(),
         (true, false) => own.iter().collect(),
     };
-    let shown = shown.into_iter().take(CAUSES_MAX).map(|it| FieldCause {
-        words: match it.role {
+    let causes = causes.into_iter().take(CAUSES_MAX).map(|it| FieldCause {
+        label: match it.role {
             Role::Condition => "because of",
-            _ => it.writer().words(),
+            _ => it.writer().description(),
         },
         span: it.location.clone(),
     });
-    shown.collect()
+    causes.collect()
 }
 
 fn line(cause: &Cause) -> String {

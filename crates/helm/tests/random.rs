@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use pleach_helm::HelmVersion;
 use serde_json::{Value as Json, json};
 
-use vector::{Outcome, expected, rendered, shown};
+use vector::{Outcome, describe, expected, rendered};
 
 mod vector;
 
@@ -79,8 +79,8 @@ fn random_templates_render_as_with_helm_4() {
             println!(
                 "{}\n  helm   {}\n  pleach {}",
                 vector["template"].as_str().unwrap(),
-                shown(&expected),
-                shown(&found)
+                describe(&expected),
+                describe(&found)
             );
         }
     }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use pleach_helm::HelmVersion;
 use serde_json::Value as Json;
 
-use vector::{expected, rendered, shown};
+use vector::{describe, expected, rendered};
 
 mod vector;
 
@@ -78,8 +78,8 @@ fn compare_all(path: &Path, version: HelmVersion, name: &str) {
                 "{} {}\n  helm   {}\n  pleach {}",
                 vector["id"],
                 vector["template"],
-                shown(&expected),
-                shown(&found)
+                describe(&expected),
+                describe(&found)
             );
         }
     }

@@ -191,7 +191,7 @@ impl Context<'_> {
         })?;
         let path = folder.child(name);
         let bytes = self.loader.files.read(&path).map_err(|error| {
-            let message = format!("cannot read `{}`: {error}", self.loader.shown(&path));
+            let message = format!("cannot read `{}`: {error}", self.loader.display(&path));
             self.diagnostics.push(location(
                 Diagnostic::error("unreadable-file", message).class(Class::Unreadable),
             ));
@@ -438,7 +438,7 @@ impl Context<'_> {
         let mut names = FILE_NAMES
             .iter()
             .filter(|name| entries.iter().any(|it| &*it.name == **name));
-        let path = || self.loader.shown(folder);
+        let path = || self.loader.display(folder);
         match (names.next(), names.next()) {
             (Some(name), None) => Ok(name),
             // kustomize also rejects this: with two files, editing one of them might have no effect.
@@ -473,7 +473,7 @@ impl Context<'_> {
         // build.
         openapi::enter(self, &kustomization)?;
         if kustomization.component != component {
-            let path = self.loader.shown(folder);
+            let path = self.loader.display(folder);
             let (code, message, help) = match component {
                 true => (
                     "not-a-component",
@@ -506,11 +506,11 @@ impl Context<'_> {
             // kustomize also rejects a base that is a parent folder of the kustomization.
             .find(|it| *it == folder || it.below(folder).is_some())
         {
-            let message = match (seen == folder, &*self.loader.shown(folder)) {
+            let message = match (seen == folder, &*self.loader.display(folder)) {
                 (true, ".") => "the kustomization includes itself".to_string(),
                 (true, path) => format!("kustomization `{path}` includes itself"),
                 (false, path) => {
-                    let seen = self.loader.shown(seen);
+                    let seen = self.loader.display(seen);
                     format!(
                         "`{path}` is a parent folder of kustomization `{seen}`, which includes it"
                     )

@@ -32,8 +32,8 @@ fn encode(bytes: &[u8]) -> String {
             let value = (bits >> (18 - 6 * digit)) & 63;
             // Three bytes are four digits: a chunk of n bytes fills n + 1 of them, and `=` fills
             // the rest.
-            let shown = digit <= chunk.len();
-            text.push(if shown {
+            let is_digit = digit <= chunk.len();
+            text.push(if is_digit {
                 char::from(DIGITS[value as usize])
             } else {
                 '='

@@ -132,7 +132,7 @@ pub(super) fn check_parts(parts: usize, at: &Span) -> Result<(), Diagnostic> {
 
 /// Whether a kind matches a pattern: empty parts of the pattern match everything.
 pub(super) fn selects(pattern: &Gvk, gvk: &Gvk) -> bool {
-    let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+    let fits = |pattern: &str, found: &str| pattern.is_empty() || pattern == found;
     fits(&pattern.kind, &gvk.kind)
         && fits(&pattern.group, &gvk.group)
         && fits(&pattern.version, &gvk.version)
@@ -255,7 +255,7 @@ fn is_list_part(key: &str) -> bool {
 fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
     let message = format!(
         "expected a map or a list that contains `{key}`, found {}",
-        node.kind().words()
+        node.kind().description()
     );
     Diagnostic::error("wrong-field-type", message).at(node)
 }

@@ -49,8 +49,8 @@ impl Resource {
 
     /// Removes the internal annotations, and the whole map if there are no others. Annotations that a strategic merge removed are lost;
     /// after JSON 6902 operations, kustomize restores them, except for the origin.
-    pub(super) fn strip(&mut self, shown: &[Note], forget: bool) {
-        if shown.is_empty() {
+    pub(super) fn strip(&mut self, injected: &[Note], forget: bool) {
+        if injected.is_empty() {
             return;
         }
         if forget {
@@ -71,7 +71,7 @@ impl Resource {
         };
         annotations.retain(|entry| {
             let key = entry.key.as_str();
-            shown.iter().all(|(name, _)| Some(*name) != key)
+            injected.iter().all(|(name, _)| Some(*name) != key)
         });
         // The map may only exist because of the internal annotations; kustomize prints no empty map.
         if annotations.is_empty()

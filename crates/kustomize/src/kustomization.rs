@@ -360,19 +360,19 @@ fn check_type(fields: &KustomizationFields, faults: &mut Diagnostics) -> bool {
         let fault = Diagnostic::error("wrong-kustomization-kind", message);
         faults.push(fault.at(fields.kind.span()));
     }
-    let wanted = if component {
+    let expected = if component {
         "kustomize.config.k8s.io/v1alpha1"
     } else {
         "kustomize.config.k8s.io/v1beta1"
     };
     let found = &*fields.api_version;
-    if !found.is_empty() && found != wanted {
+    if !found.is_empty() && found != expected {
         let at = fields.api_version.span();
-        let message = format!("expected apiVersion `{wanted}`, found `{found}`");
+        let message = format!("expected apiVersion `{expected}`, found `{found}`");
         let fault = Diagnostic::error("wrong-kustomization-kind", message).at(at);
         faults.push(fault.fix(
-            format!("write `apiVersion: {wanted}`"),
-            Edit::rename(at, found, wanted),
+            format!("write `apiVersion: {expected}`"),
+            Edit::rename(at, found, expected),
         ));
     }
     component

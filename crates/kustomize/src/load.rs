@@ -42,7 +42,7 @@ pub(super) enum Loaded {
 
 impl Loader<'_> {
     /// A path for messages, relative to the built folder, so that it does not depend on the root of the tree.
-    pub(super) fn shown(&self, path: &TreePath) -> String {
+    pub(super) fn display(&self, path: &TreePath) -> String {
         match remote::mount_of(path) {
             // The name of a mount is escaped; messages show the address from the kustomization.
             Some((mount, address)) => {
@@ -312,12 +312,12 @@ impl Loader<'_> {
     }
 
     pub(super) fn not_text(&self, path: &TreePath) -> Diagnostic {
-        let message = format!("the file `{}` is not valid UTF-8", self.shown(path));
+        let message = format!("the file `{}` is not valid UTF-8", self.display(path));
         Diagnostic::error("not-text", message)
     }
 
     fn unreadable(&self, path: &TreePath, error: &FilesError, at: &Span) -> Diagnostic {
-        let message = format!("cannot read `{}`: {error}", self.shown(path));
+        let message = format!("cannot read `{}`: {error}", self.display(path));
         let fault = Diagnostic::error("unreadable-file", message)
             .class(Class::Unreadable)
             .at(at);
@@ -453,7 +453,7 @@ fn check_identity(node: &Node) -> Result<(), Diagnostic> {
     if node.as_mapping().is_none() {
         let message = format!(
             "expected a Kubernetes object, found {}",
-            node.kind().words()
+            node.kind().description()
         );
         return Err(Diagnostic::error("not-an-object", message).at(node));
     }
@@ -483,7 +483,7 @@ fn not_a_list(node: &Node) -> Diagnostic {
     let message = format!(
         "expected `items` of a {} to be a list, found {}",
         kind(node),
-        items.kind().words()
+        items.kind().description()
     );
     Diagnostic::error("not-an-object", message).at(items)
 }

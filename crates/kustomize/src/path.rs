@@ -217,11 +217,11 @@ fn visit_key(
     if node.is_tagged_null() {
         return visit_below_null(rest, create, act);
     }
-    let words = node.kind().words();
+    let found = node.kind().description();
     let Some(mapping) = node.as_mapping_mut() else {
         return Err(Diagnostic::error(
             "bad-field-path",
-            format!("expected a map that contains `{key}`, found {words}"),
+            format!("expected a map that contains `{key}`, found {found}"),
         )
         .at(&*node)
         .help("correct the field path: it goes through a value that has no fields"));
@@ -324,10 +324,10 @@ fn visit_items(
             regexp = Some(compiled.map_err(|it| invalid(pattern, &it))?);
         }
         let is_match = |it: &Node| {
-            let shown = shown(it);
+            let text = matched_text(it);
             regexp
                 .as_ref()
-                .is_some_and(|it| it.is_match(shown.as_bytes()))
+                .is_some_and(|it| it.is_match(text.as_bytes()))
         };
         if !value.is_some_and(is_match) {
             continue;
@@ -339,7 +339,7 @@ fn visit_items(
 }
 
 /// A value in the form that kustomize matches: as written, including quotes.
-fn shown(node: &Node) -> String {
+fn matched_text(node: &Node) -> String {
     match node.as_str() {
         // kustomize matches the YAML text of a node, so `port: "80"` only matches a pattern with quotes.
         Some(text) if node.style() == Style::Plain && node.kind() != Kind::String => {
@@ -358,10 +358,10 @@ fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
 }
 
 fn list(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
-    let words = node.kind().words();
+    let found = node.kind().description();
     let span = node.span().clone();
     node.as_sequence_mut().ok_or_else(|| {
-        let message = format!("expected a list, found {words}");
+        let message = format!("expected a list, found {found}");
         let fault = Diagnostic::error("bad-field-path", message).at(span);
         fault.help("correct the field path: `*`, `-`, an index and `[field=value]` are for lists")
     })

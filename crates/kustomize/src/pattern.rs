@@ -45,18 +45,18 @@ impl Pattern {
     /// A pattern of only letters and dots. Most are, and compiling a regular expression takes longer than everything else in a selector.
     fn without_regexp(text: &str) -> Option<Pattern> {
         let is_literal = |it: char| it.is_alphanumeric() || matches!(it, '-' | '_' | '/' | ':');
-        let (mut wanted, mut chars) = (Vec::new(), text.chars());
+        let (mut pattern, mut chars) = (Vec::new(), text.chars());
         while let Some(char) = chars.next() {
-            wanted.push(match char {
+            pattern.push(match char {
                 '.' => None,
                 '\\' => Some(chars.next().filter(|it| *it == '.')?),
                 char => Some(char).filter(|it| is_literal(*it)).map(Some)?,
             });
         }
-        let exact: Option<String> = wanted.iter().copied().collect();
+        let exact: Option<String> = pattern.iter().copied().collect();
         Some(match exact {
             Some(exact) => Pattern::Exactly(exact.into()),
-            None => Pattern::Dotted(wanted.into()),
+            None => Pattern::Dotted(pattern.into()),
         })
     }
 
@@ -64,14 +64,14 @@ impl Pattern {
     pub(super) fn matches(&self, text: &str) -> bool {
         match self {
             Pattern::Any => true,
-            Pattern::Exactly(wanted) => **wanted == *text,
-            Pattern::Dotted(wanted) => {
+            Pattern::Exactly(expected) => **expected == *text,
+            Pattern::Dotted(pattern) => {
                 let mut chars = text.chars();
-                let is_wanted = |wanted: &Option<char>| {
+                let matches = |expected: &Option<char>| {
                     let char = chars.next();
-                    char.is_some_and(|it| wanted.map_or(it != '\n', |wanted| wanted == it))
+                    char.is_some_and(|it| expected.map_or(it != '\n', |expected| expected == it))
                 };
-                wanted.iter().all(is_wanted) && chars.next().is_none()
+                pattern.iter().all(matches) && chars.next().is_none()
             }
             Pattern::Regexp(regexp) => regexp.is_match(text.as_bytes()),
         }

@@ -514,7 +514,7 @@ fn quote_help(node: &Node) -> String {
     }
 }
 
-fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
+fn wrong_type(node: &Node, what: &str, expected: &str) -> Diagnostic {
     let found = if as_bool(node).is_some() {
         Kind::Bool
     } else {
@@ -522,7 +522,10 @@ fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
     };
     Diagnostic::error(
         "wrong-field-type",
-        format!("expected {wanted} for {what}, found {}", found.words()),
+        format!(
+            "expected {expected} for {what}, found {}",
+            found.description()
+        ),
     )
     .at(node)
 }

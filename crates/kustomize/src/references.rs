@@ -58,12 +58,12 @@ fn fix_one(
     // kustomize matches field specs with the original kind of the resource, even if a patch changes
     // the kind.
     let original = resource.original_gvk();
-    let wanted = fields.of_kind(&original);
-    if wanted.is_empty() {
+    let specs = fields.of_kind(&original);
+    if specs.is_empty() {
         return Ok(());
     }
     let referrer = Referrer::new(resource, schemas)?;
-    for (target, spec) in wanted {
+    for (target, spec) in specs {
         let mut seek = Seek {
             referrer: &referrer,
             target,
@@ -304,7 +304,7 @@ fn account_namespaces(binding: &Node) -> Result<Vec<Box<str>>, Diagnostic> {
     let text = |it: &Node| match it.as_string() {
         Some(text) => Ok(text.into()),
         None => {
-            let message = format!("expected a namespace, found {}", it.kind().words());
+            let message = format!("expected a namespace, found {}", it.kind().description());
             Err(Diagnostic::error("wrong-field-type", message)
                 .at(it)
                 .help("set the namespace of the service account, or remove the field"))

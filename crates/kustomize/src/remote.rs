@@ -118,7 +118,7 @@ fn address_of(name: &str) -> Option<String> {
 }
 
 /// A path for messages: with the address of its mount.
-pub fn shown(path: &str) -> Option<String> {
+pub fn display_path(path: &str) -> Option<String> {
     let (mount, address) = mount_of(&TreePath::new(path)?)?;
     let below = path.get(mount.as_str().len()..)?;
     Some(format!("<{address}>{below}"))
@@ -437,7 +437,7 @@ mod tests {
         assert_eq!((above.child("c"), found.as_str()), (path.clone(), address));
         assert_eq!(mount_of(&TreePath::new("a/<b>/c").unwrap()), None);
         assert_eq!(
-            shown(mount(address).child("c").as_str()).unwrap(),
+            display_path(mount(address).child("c").as_str()).unwrap(),
             format!("<{address}>/c")
         );
     }

@@ -206,7 +206,7 @@ pub(super) fn only_scalar(field: &Node, what: &str) -> Result<(), Diagnostic> {
     if field.is_scalar() {
         return Ok(());
     }
-    let message = format!("expected {what}, found {}", field.kind().words());
+    let message = format!("expected {what}, found {}", field.kind().description());
     Err(Diagnostic::error("wrong-field-type", message).at(field))
 }
 
@@ -243,7 +243,7 @@ pub(super) fn new_key(key: &str, at: &Span) -> Result<Node, Diagnostic> {
     if node.kind() == Kind::String {
         return Ok(node);
     }
-    let is = node.kind().words();
+    let is = node.kind().description();
     let message = format!("key `{key}` is {is}, but kustomize only allows strings");
     Err(Diagnostic::error("build-value", message)
         .at(at)

@@ -41,11 +41,11 @@ pub(super) fn did_you_mean(
         (wish.name, known(Object::name)),
         (wish.namespace, known(Object::namespace)),
     ];
-    let fault = fields.into_iter().fold(fault, |fault, (wanted, known)| {
+    let fault = fields.into_iter().fold(fault, |fault, (name, known)| {
         let mut named = known.clone();
-        match wanted.is_empty() || named.any(|it| it == wanted) {
+        match name.is_empty() || named.any(|it| it == name) {
             true => fault,
-            false => fault.did_you_mean(wanted, known),
+            false => fault.did_you_mean(name, known),
         }
     });
     match fault.help.is_empty() {
@@ -169,8 +169,8 @@ impl Requirement {
         match &self.test {
             Test::Exists => value.is_some(),
             Test::Absent => value.is_none(),
-            Test::In(values) => value.is_some_and(|it| values.iter().any(|wanted| wanted == it)),
-            Test::NotIn(values) => value.is_none_or(|it| values.iter().all(|wanted| wanted != it)),
+            Test::In(values) => value.is_some_and(|it| values.iter().any(|own| own == it)),
+            Test::NotIn(values) => value.is_none_or(|it| values.iter().all(|own| own != it)),
             Test::Greater(limit) => number().is_some_and(|it| it > *limit),
             Test::Less(limit) => number().is_some_and(|it| it < *limit),
         }

@@ -244,7 +244,7 @@ fn set(field: &mut Node, values: &mut Values) -> Result<(), Diagnostic> {
     let not_text = |it: &Node| {
         let message = format!(
             "expected strings for variables, found {}",
-            it.kind().words()
+            it.kind().description()
         );
         Diagnostic::error("wrong-field-type", message).at(it)
     };

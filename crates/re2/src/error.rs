@@ -26,7 +26,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    fn words(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Code::InvalidCharRange => "invalid character class range",
             Code::InvalidEscape => "invalid escape sequence",
@@ -54,8 +54,12 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self.code.words();
-        write!(f, "error parsing regexp: {words}: `{}`", self.expression)
+        let description = self.code.description();
+        write!(
+            f,
+            "error parsing regexp: {description}: `{}`",
+            self.expression
+        )
     }
 }
 

@@ -22,13 +22,13 @@ pub fn comment_above(location: &Span) -> Option<String> {
 
 /// The comment without the marks of documentation generators: `# -- text`, `## text`, `## @param name text`.
 fn plain(comment: &str) -> &str {
-    let words = comment.trim_start_matches('#').trim();
+    let text = comment.trim_start_matches('#').trim();
     // The marks are those of helm-docs (`# --`) and of the readme generator of Bitnami (`##
     // @param`).
-    let words = words.strip_prefix("-- ").unwrap_or(words);
-    match words.strip_prefix("@param ") {
+    let text = text.strip_prefix("-- ").unwrap_or(text);
+    match text.strip_prefix("@param ") {
         Some(rest) => rest.split_once(' ').map_or("", |it| it.1),
-        None => words,
+        None => text,
     }
 }
 

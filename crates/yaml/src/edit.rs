@@ -60,8 +60,8 @@ pub fn remove_from_text(
     applied(source, edit, &documents).ok_or_else(|| uneditable(path, location).into())
 }
 
-/// The edited text, if it is parsed as `wanted`.
-fn applied(source: &Source, edit: Option<Edit>, wanted: &[Node]) -> Option<String> {
+/// The edited text, if it is parsed as `expected`.
+fn applied(source: &Source, edit: Option<Edit>, expected: &[Node]) -> Option<String> {
     let Edit { range, text } = edit?;
     let before = source.text.get(..range.start)?;
     let after = source.text.get(range.end..)?;
@@ -70,7 +70,7 @@ fn applied(source: &Source, edit: Option<Edit>, wanted: &[Node]) -> Option<Strin
     // and is rejected here.
     let read = parse(&Source::new(source.path.clone(), edited.as_str())).ok()?;
     let is_as_wanted =
-        read.len() == wanted.len() && read.iter().zip(wanted).all(|(a, b)| a.same_data(b));
+        read.len() == expected.len() && read.iter().zip(expected).all(|(a, b)| a.same_data(b));
     is_as_wanted.then_some(edited)
 }
 

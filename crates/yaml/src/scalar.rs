@@ -28,7 +28,7 @@ pub enum Kind {
 
 impl Kind {
     /// The name of the kind, for messages.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Kind::Null => "null",
             Kind::Bool => "a boolean",

@@ -86,10 +86,10 @@ impl PodPolicies<'_, '_> {
         code: &'static str,
         severity: Severity,
         field: &FieldPath,
-        words: &str,
+        problem: &str,
         help: &str,
     ) {
-        let message = format!("{} {words}", self.sourced.object.id());
+        let message = format!("{} {problem}", self.sourced.object.id());
         let fault = super::diagnostic(code, severity, self.sourced, field, message);
         self.found.push(fault.help(help));
     }
@@ -116,12 +116,12 @@ impl PodPolicies<'_, '_> {
         };
         for key in ["hostNetwork", "hostPID", "hostIPC"] {
             if self.pod.spec.get(key).and_then(Node::as_bool) == Some(true) {
-                let words = format!("runs pods with `{key}: true`");
+                let problem = format!("runs pods with `{key}: true`");
                 self.diagnostic(
                     "privileged-container",
                     severity,
                     &self.pod.path.key(key),
-                    &words,
+                    &problem,
                     "remove it, unless the pods must manage their node",
                 );
             }
@@ -137,7 +137,7 @@ impl PodPolicies<'_, '_> {
                 .filter(|it| !amount(&["resources", "requests", it]))
                 .collect();
             if !missing.is_empty() {
-                let words = format!(
+                let problem = format!(
                     "has container `{name}` without requests for {}",
                     missing.join(" and ")
                 );
@@ -146,7 +146,7 @@ impl PodPolicies<'_, '_> {
                     "missing-requests",
                     severity,
                     &field,
-                    &words,
+                    &problem,
                     "set `resources.requests`; the scheduler needs them to place pods",
                 );
             }
@@ -156,13 +156,13 @@ impl PodPolicies<'_, '_> {
             .limits
             .filter(|_| !amount(&["resources", "limits", "memory"]))
         {
-            let words = format!("has container `{name}` without a memory limit");
+            let problem = format!("has container `{name}` without a memory limit");
             let field = path.key("resources").key("limits");
             self.diagnostic(
                 "missing-limits",
                 severity,
                 &field,
-                &words,
+                &problem,
                 "set `resources.limits.memory`, so that the container cannot use up the memory of its node",
             );
         }
@@ -184,7 +184,7 @@ impl PodPolicies<'_, '_> {
             .next()
             .and_then(|it| it.split_once(':'))
             .map(|it| it.1);
-        let words = match tag {
+        let problem = match tag {
             None => format!("runs image `{image}`, which has no tag"),
             Some(tag) if MOVING_TAGS.contains(&tag.to_lowercase().as_str()) => {
                 format!("runs image `{image}`, whose tag is moved to newer images")
@@ -195,7 +195,7 @@ impl PodPolicies<'_, '_> {
             "unpinned-image",
             severity,
             &path.key("image"),
-            &words,
+            &problem,
             "use the tag of a release, or a digest",
         );
     }
@@ -207,13 +207,13 @@ impl PodPolicies<'_, '_> {
         for key in ["privileged", "allowPrivilegeEscalation"] {
             let keys = ["securityContext", key];
             if container.at_keys(&keys).and_then(Node::as_bool) == Some(true) {
-                let words = format!("has container `{}` with `{key}: true`", name_of(container));
+                let problem = format!("has container `{}` with `{key}: true`", name_of(container));
                 let field = path.key("securityContext").key(key);
                 self.diagnostic(
                     "privileged-container",
                     severity,
                     &field,
-                    &words,
+                    &problem,
                     "remove it, or add only the capabilities that the container needs",
                 );
             }
@@ -234,12 +234,12 @@ impl PodPolicies<'_, '_> {
             .filter(is_missing)
             .collect();
         if !missing.is_empty() {
-            let words = format!(
+            let problem = format!(
                 "has container `{}` without {}",
                 name_of(container),
                 missing.join(" and ")
             );
-            self.diagnostic("missing-probe", severity, path, &words, "add probes, so that Kubernetes knows when the container is ready and when to restart it");
+            self.diagnostic("missing-probe", severity, path, &problem, "add probes, so that Kubernetes knows when the container is ready and when to restart it");
         }
     }
 }

@@ -112,13 +112,11 @@ fn check_workspace(
     }
     progress.set("reading the workspace");
     let compiled = compile(&session.files, &options);
-    let Some(output_path) = compiled.output.clone() else {
+    let has_errors = compiled.diagnostics.has_errors();
+    let Some(output_path) = compiled.output.clone().filter(|_| !has_errors) else {
         session.report(&compiled.diagnostics);
         return Ok(Outcome::Findings);
     };
-    if compiled.diagnostics.has_errors() {
-        return Ok(session.report(&compiled.diagnostics));
-    }
     progress.set(format!("checking {} files", compiled.tree.len()));
     let mut found = lint(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {

@@ -81,19 +81,20 @@ fn environments(deployed: &DeployedOrigins) -> BTreeSet<String> {
 }
 
 /// Keeps the entries of these names.
-fn keep(deployed: &mut DeployedOrigins, wanted: &[String]) -> Result<()> {
-    if wanted.is_empty() {
+fn keep(deployed: &mut DeployedOrigins, requested: &[String]) -> Result<()> {
+    if requested.is_empty() {
         return Ok(());
     }
     let known = environments(deployed);
-    if let Some(name) = wanted.iter().find(|it| !known.contains(*it)) {
+    if let Some(name) = requested.iter().find(|it| !known.contains(*it)) {
         let near = nearest(name, known.iter().map(String::as_str));
         let help = near.map_or(String::new(), |it| format!("; did you mean `{it}`?"));
         bail!("nothing is deployed from `{name}`{help}");
     }
     let origins = std::mem::take(&mut deployed.origins);
-    let is_wanted = |name: &Option<String>| name.as_ref().is_some_and(|it| wanted.contains(it));
-    let kept = origins.iter().filter(|it| is_wanted(&it.1.environment));
+    let is_requested =
+        |name: &Option<String>| name.as_ref().is_some_and(|it| requested.contains(it));
+    let kept = origins.iter().filter(|it| is_requested(&it.1.environment));
     deployed.origins = kept
         .map(|(folder, origin)| (folder.clone(), origin.clone()))
         .collect();

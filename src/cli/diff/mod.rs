@@ -158,9 +158,9 @@ fn compare_sides(
 }
 
 /// Checks that one side has each environment that the user names.
-fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> {
+fn check_environments(states: [&State<'_>; 2], requested: &[String]) -> Result<()> {
     let known: Vec<String> = states.iter().flat_map(|it| it.environments()).collect();
-    if let Some(name) = wanted.iter().find(|it| !known.contains(it)) {
+    if let Some(name) = requested.iter().find(|it| !known.contains(it)) {
         let near = nearest(name, known.iter().map(String::as_str));
         let near = near.map(|it| format!("; did you mean `{it}`?"));
         bail!("unknown environment `{name}`{}", near.unwrap_or_default());
@@ -169,8 +169,8 @@ fn check_environments(states: [&State<'_>; 2], wanted: &[String]) -> Result<()> 
 }
 
 /// Checks that one side has each folder that the user names, if there is no workspace.
-fn check_folders(sides: &[ComparisonSide; 2], wanted: &[String]) -> Result<()> {
-    for name in wanted {
+fn check_folders(sides: &[ComparisonSide; 2], requested: &[String]) -> Result<()> {
+    for name in requested {
         let is_there = |side: &ComparisonSide| {
             let state = side.state();
             let folder = TreePath::new(name).map(|it| state.root.join(&it));
@@ -187,8 +187,12 @@ fn check_folders(sides: &[ComparisonSide; 2], wanted: &[String]) -> Result<()> {
 
 /// Checks that one side has each claim that the user names. Only changes are rendered, so unchanged claims are looked up in the
 /// documents.
-fn check_claims(states: [&State<'_>; 2], comparison: &Comparison, wanted: &[String]) -> Result<()> {
-    if wanted.is_empty() {
+fn check_claims(
+    states: [&State<'_>; 2],
+    comparison: &Comparison,
+    requested: &[String],
+) -> Result<()> {
+    if requested.is_empty() {
         return Ok(());
     }
     let mut known: BTreeSet<String> = comparison.claims.keys().cloned().collect();
@@ -197,11 +201,11 @@ fn check_claims(states: [&State<'_>; 2], comparison: &Comparison, wanted: &[Stri
     for title in known.clone() {
         known.extend(title.rsplit('/').next().map(str::to_string));
     }
-    if wanted.iter().all(|it| known.contains(it)) {
+    if requested.iter().all(|it| known.contains(it)) {
         return Ok(());
     }
     known.extend(states.iter().flat_map(|it| it.claims()));
-    tree_slices::check_claims(known.iter().map(String::as_str), wanted)
+    tree_slices::check_claims(known.iter().map(String::as_str), requested)
 }
 
 /// Compares the rendered trees of two workspaces. Nothing is applied from a revision without a workspace.

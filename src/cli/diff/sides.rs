@@ -120,16 +120,16 @@ impl ComparisonSide {
             None => path.clone(),
         };
         let is_there = |it: &TreePath| matches!(self.files.kind(it), Ok(Some(EntryKind::File)));
-        let shown = |it: &TreePath| match it.below(&self.root) {
+        let display = |it: &TreePath| match it.below(&self.root) {
             Some(below) => self.named(it, &below),
             None => it.to_string(),
         };
         if is_there(&own) {
-            return Some((shown(&own), true));
+            return Some((display(&own), true));
         }
         let folder = own.parent()?;
         let mut others = FILE_NAMES.into_iter().map(|it| folder.child(it));
-        others.find(is_there).map(|it| (shown(&it), false))
+        others.find(is_there).map(|it| (display(&it), false))
     }
 
     /// A path below the folder that the user named, or below the repository.

@@ -145,8 +145,8 @@ fn unseen(units: &[NamedUnit], environment: &str) -> String {
         Status::NotBuilt(fault) | Status::Partial(fault) => Some((&it.unit.id, &fault.message)),
         Status::Built | Status::Suspended => None,
     });
-    let words = |(id, why)| format!("; some objects of {id} are unknown: {why}");
-    first.map_or(String::new(), words)
+    let note = |(id, why)| format!("; some objects of {id} are unknown: {why}");
+    first.map_or(String::new(), note)
 }
 
 /// The object with a name. An error if there are several.

@@ -85,7 +85,7 @@ pub(super) fn at_line(file: &str, line: usize, form: Form, global: &Global) -> R
         Err(reason) => bail!(
             "{}:{line}: {}",
             session.printable_path(&path),
-            words(reason)
+            reason_text(reason)
         ),
     }
 }
@@ -123,7 +123,7 @@ fn named(target: &Target<'_>) -> String {
     whole_name(target.object)
 }
 
-fn words(reason: NoTarget) -> &'static str {
+fn reason_text(reason: NoTarget) -> &'static str {
     match reason {
         NoTarget::Unreadable => "the file is not valid YAML",
         NoTarget::NoField => "there is no field on this line",

@@ -72,16 +72,17 @@ impl Converter<'_> {
         for help in &found.help {
             message.push_str(&format!("\nhelp: {help}"));
         }
-        let related = found
-            .related
-            .iter()
-            .map(|(span, words)| lsp::DiagnosticRelatedInformation {
-                location: lsp::Location {
-                    uri: self.uri(span.path()),
-                    range: self.span(span),
-                },
-                message: words.clone(),
-            });
+        let related =
+            found
+                .related
+                .iter()
+                .map(|(span, message)| lsp::DiagnosticRelatedInformation {
+                    location: lsp::Location {
+                        uri: self.uri(span.path()),
+                        range: self.span(span),
+                    },
+                    message: message.clone(),
+                });
         let related: Vec<_> = related.collect();
         let severity = match found.severity {
             Severity::Error => lsp::DiagnosticSeverity::Error,
@@ -113,15 +114,15 @@ impl Converter<'_> {
             ItemKind::Name => lsp::CompletionItemKind::Reference,
             ItemKind::Kind => lsp::CompletionItemKind::Class,
         };
-        let words = |text: String| (!text.is_empty()).then_some(text);
+        let non_empty = |text: String| (!text.is_empty()).then_some(text);
         let edit = lsp::TextEdit {
             range: self.range(path, item.range),
             new_text: item.text,
         };
         lsp::CompletionItem {
             kind: Some(kind),
-            detail: words(item.detail),
-            documentation: words(item.documentation).map(lsp::Documentation::String),
+            detail: non_empty(item.detail),
+            documentation: non_empty(item.documentation).map(lsp::Documentation::String),
             sort_text: item.is_first.then(|| format!("0{}", item.label)),
             text_edit: Some(edit.into()),
             label: item.label,

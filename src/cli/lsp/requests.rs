@@ -136,11 +136,11 @@ impl WorkspaceFile<'_> {
     fn code_action(&self, params: Json) -> Answer {
         let params: lsp::CodeActionParams = read(params)?;
         let range = self.offset(params.range.start)..self.offset(params.range.end);
-        let wanted = params.context.only.unwrap_or_default();
-        let is_wanted = |it: &lsp::CodeActionKind| {
+        let only = params.context.only.unwrap_or_default();
+        let includes_fixes = |it: &lsp::CodeActionKind| {
             String::from(lsp::CodeActionKind::QuickFix).starts_with(&String::from(it.clone()))
         };
-        if !wanted.is_empty() && !wanted.iter().any(is_wanted) {
+        if !only.is_empty() && !only.iter().any(includes_fixes) {
             return Ok(json!([]));
         }
         let actions = feature::actions(self.workspace, self.path, &range).into_iter();
@@ -240,8 +240,8 @@ impl WorkspaceFile<'_> {
         let first = found.and_then(|it| it.environments.into_iter().next());
         let environment = text("environment").map(str::to_string).or(first);
         let environment = environment.filter(|it| it != BASE).ok_or_else(|| {
-            let words = format!("no environment has the claim `{claim}`");
-            (ErrorCode::RequestFailed, words)
+            let message = format!("no environment has the claim `{claim}`");
+            (ErrorCode::RequestFailed, message)
         })?;
         let (kind, language) = if is_diff {
             ("diff", "diff")
@@ -249,12 +249,12 @@ impl WorkspaceFile<'_> {
             ("rendered", "yaml")
         };
         let path = format!("/{kind}/{environment}/{claim}.{language}");
-        let shown = match is_diff {
+        let text = match is_diff {
             true => difference_to_head(self.workspace, self.root, &environment, &claim)
                 .map_err(|it| (ErrorCode::RequestFailed, it))?,
             false => feature::rendered(self.workspace, &environment, &claim),
         };
-        Ok(json!({"uri": uri::virtual_text(&path), "languageId": language, "text": shown}))
+        Ok(json!({"uri": uri::virtual_text(&path), "languageId": language, "text": text}))
     }
 }
 

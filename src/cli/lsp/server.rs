@@ -179,16 +179,16 @@ impl Server {
         match method.as_str() {
             "initialize" if !self.is_initialized => self.initialize(id, &params),
             "initialize" => {
-                let words = "the server is initialized already".to_string();
-                self.respond(id, Err((ErrorCode::InvalidRequest, words)));
+                let message = "the server is initialized already".to_string();
+                self.respond(id, Err((ErrorCode::InvalidRequest, message)));
             }
             _ if !self.is_initialized => {
-                let words = "`initialize` comes first".to_string();
-                self.respond(id, Err((ErrorCode::ServerNotInitialized, words)));
+                let message = "`initialize` comes first".to_string();
+                self.respond(id, Err((ErrorCode::ServerNotInitialized, message)));
             }
             _ if self.is_shut_down => {
-                let words = "the server is shut down".to_string();
-                self.respond(id, Err((ErrorCode::InvalidRequest, words)));
+                let message = "the server is shut down".to_string();
+                self.respond(id, Err((ErrorCode::InvalidRequest, message)));
             }
             "shutdown" => {
                 self.is_shut_down = true;
@@ -379,8 +379,8 @@ impl Server {
             .stack_size(STACK_BYTES)
             .spawn(run);
         if thread.is_err() && self.running.remove(&own) {
-            let words = "no thread can be started".to_string();
-            self.respond(own, Err((ErrorCode::InternalError, words)));
+            let message = "no thread can be started".to_string();
+            self.respond(own, Err((ErrorCode::InternalError, message)));
         }
     }
 

@@ -27,11 +27,11 @@ pub(super) fn receive(input: &mut dyn BufRead) -> io::Result<Option<Received>> {
     };
     if length > MESSAGE_BYTES_MAX {
         io::copy(&mut input.take(length as u64), &mut io::sink())?;
-        let words = format!("a message of {length} bytes is too large");
+        let message = format!("a message of {length} bytes is too large");
         return Ok(Some(Received::Malformed(error(
             &Json::Null,
             INVALID_REQUEST,
-            &words,
+            &message,
         ))));
     }
     let mut body = vec![0; length];
@@ -43,8 +43,8 @@ fn read(body: &[u8]) -> Received {
     let value: Json = match serde_json::from_slice(body) {
         Ok(value) => value,
         Err(fault) => {
-            let words = format!("the message is not valid JSON: {fault}");
-            return Received::Malformed(error(&Json::Null, PARSE_ERROR, &words));
+            let message = format!("the message is not valid JSON: {fault}");
+            return Received::Malformed(error(&Json::Null, PARSE_ERROR, &message));
         }
     };
     let id = value.get("id").cloned().unwrap_or(Json::Null);
@@ -62,8 +62,8 @@ fn read(body: &[u8]) -> Received {
     }
 }
 
-fn error(id: &Json, code: i64, words: &str) -> Json {
-    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": words}})
+fn error(id: &Json, code: i64, message: &str) -> Json {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
 }
 
 /// The length in a header. Lines that are not headers are skipped, so that reading continues after an invalid message.

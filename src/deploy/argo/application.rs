@@ -178,9 +178,9 @@ impl Placement {
     /// The path of a source that is a folder of the repository; `None` for other or generated sources.
     fn local_path(&self, source: &Node) -> Option<Node> {
         let path = TreePath::new(text(source, &["path"]).trim_start_matches('/'))?;
-        let path = match path == self.below_top {
+        let path = match path == self.folder {
             true => TreePath::root(),
-            false => path.below(&self.below_top)?,
+            false => path.below(&self.folder)?,
         };
         let is_in = |it: &TreePath| path == *it || path.below(it).is_some();
         if self.generated.as_ref().is_some_and(is_in) {

@@ -191,11 +191,11 @@ pub(super) fn folder_inputs(
         return;
     }
     let folder = TreePath::new(text(node, &["path"]).trim_start_matches('/'));
-    let is_wanted = |folder: &TreePath| {
+    let may_use_charts = |folder: &TreePath| {
         matches!(kind(node, files, folder), Kind::Kustomize)
             && names_charts(files, folder, &mut BTreeSet::new())
     };
-    if let Some(folder) = folder.filter(is_wanted) {
+    if let Some(folder) = folder.filter(may_use_charts) {
         let _ = build_kustomization(source, files, &folder, context, inputs);
     }
 }

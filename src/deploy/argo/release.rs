@@ -40,12 +40,12 @@ pub(super) fn chart_location(
         true => url.to_string(),
         false => format!("oci://{url}"),
     };
-    let wanted = Some(version).filter(|it| !matches!(*it, "" | "*" | "HEAD"));
+    let version = Some(version).filter(|it| !matches!(*it, "" | "*" | "HEAD"));
     let title = ChartTitle {
         name: name.to_string(),
-        version: wanted.unwrap_or("").to_string(),
+        version: version.unwrap_or("").to_string(),
     };
-    let mut request = Request::new(&url, name, wanted);
+    let mut request = Request::new(&url, name, version);
     request.span = source.get("chart").map(|it| it.span().outermost());
     (ChartLocation::Remote(request), title)
 }

@@ -53,7 +53,7 @@ fn rendered(
         return Ok(node);
     };
     let text = language.text(patch.as_str().unwrap_or(""), parameters);
-    let text = text.map_err(|words| bad_template(words, patch))?;
+    let text = text.map_err(|message| bad_template(message, patch))?;
     patched(&node, patch, &text)
 }
 
@@ -99,8 +99,8 @@ fn patched(node: &Node, patch: &Node, text: &str) -> Result<Node, Diagnostic> {
     if text.trim_start().starts_with('{')
         && let Err(fault) = serde_json::from_str::<serde_json::Value>(text)
     {
-        let words = format!("templatePatch begins with `{{`, so it must be JSON: {fault}");
-        return Err(bad_template(words, patch));
+        let message = format!("templatePatch begins with `{{`, so it must be JSON: {fault}");
+        return Err(bad_template(message, patch));
     }
     let source = Node::string(text).at(patch).embedded_source();
     let over = parse_one(&source).map_err(|faults| {
@@ -111,8 +111,8 @@ fn patched(node: &Node, patch: &Node, text: &str) -> Result<Node, Diagnostic> {
         return Ok(node.clone());
     }
     if over.as_mapping().is_none() {
-        let words = "templatePatch must be a mapping".to_string();
-        return Err(bad_template(words, patch));
+        let message = "templatePatch must be a mapping".to_string();
+        return Err(bad_template(message, patch));
     }
     let mut changed = merge_patch(node, &over);
     let path = ["metadata", "finalizers"];

@@ -101,7 +101,7 @@ impl TemplateLanguage {
         Ok(match node.view() {
             View::Scalar(text) if text.contains("{{") => {
                 let replaced = self.text(text, parameters);
-                let replaced = replaced.map_err(|words| bad_template(words, node))?;
+                let replaced = replaced.map_err(|message| bad_template(message, node))?;
                 Node::string(replaced).at(node)
             }
             View::Scalar(_) => node.clone(),
@@ -123,8 +123,8 @@ impl TemplateLanguage {
     }
 }
 
-pub(super) fn bad_template(words: String, at: &Node) -> Diagnostic {
-    Diagnostic::error("bad-template", words).at(at)
+pub(super) fn bad_template(message: String, at: &Node) -> Diagnostic {
+    Diagnostic::error("bad-template", message).at(at)
 }
 
 /// Replaces `{{ name }}` by parameters that are strings; other expressions are kept. A text without any complete expression is not

@@ -78,8 +78,8 @@ pub(in crate::deploy) fn resource_set(
     Ok(objects)
 }
 
-fn unseen(object: &Object, at: &Node, words: &str) -> Diagnostic {
-    let message = format!("{} is not shown: {words}", object.id());
+fn unseen(object: &Object, at: &Node, reason: &str) -> Diagnostic {
+    let message = format!("{} is not shown: {reason}", object.id());
     Diagnostic::warning("unseen-source", message).at(at)
 }
 
@@ -101,11 +101,11 @@ fn inputs(object: &Object, cluster_state: &ClusterState) -> Result<Vec<Value>, D
         let kind = text(&provider.node, &["spec", "type"]);
         let given = provider.node.at_keys(&["spec", "defaultValues"]);
         let Some(given) = given.filter(|_| kind == "Static") else {
-            let words = format!(
+            let reason = format!(
                 "its inputs are what ResourceSetInputProvider `{}` of type {kind} finds when it runs in the cluster",
                 provider.name()
             );
-            return Err(unseen(object, reference, &words));
+            return Err(unseen(object, reference, &reason));
         };
         let inputs = vec![with_provider(given, provider)];
         all.push((provider.name().to_string(), inputs));
@@ -115,7 +115,8 @@ fn inputs(object: &Object, cluster_state: &ClusterState) -> Result<Vec<Value>, D
         Some("Permute") => {
             let includes_empty = strategy.is_some_and(|it| flag(it, &["includeEmptyProviders"]));
             all.retain(|it| includes_empty || !it.1.is_empty());
-            combinations(&all).map_err(|words| unseen(object, strategy.unwrap_or(node), &words))?
+            combinations(&all)
+                .map_err(|reason| unseen(object, strategy.unwrap_or(node), &reason))?
         }
         _ => all.into_iter().flat_map(|it| it.1).collect(),
     };
@@ -211,8 +212,8 @@ fn providers<'a>(
         return match cluster_state.find(KIND, object.namespace(), name) {
             Some(provider) => Ok(vec![provider]),
             None => {
-                let words = format!("{KIND} `{name}` is not in the repository");
-                Err(unseen(object, reference, &words))
+                let reason = format!("{KIND} `{name}` is not in the repository");
+                Err(unseen(object, reference, &reason))
             }
         };
     };
@@ -269,7 +270,7 @@ fn render_template(
     object: &Object,
     at: &Node,
 ) -> Result<Vec<Object>, Diagnostic> {
-    let fault = |words: &str| unseen(object, at, words);
+    let fault = |reason: &str| unseen(object, at, reason);
     let data = Value::map([(Str::from("inputs"), inputs.clone())]);
     let text = go_template(&as_go(template), &data, MissingKey::Error, functions);
     let text = text.map_err(|it| fault(&it))?;
@@ -277,9 +278,9 @@ fn render_template(
     let documents = parse(&Source::new(location, &*text));
     let documents = documents.map_err(|faults| {
         let first = faults.into_iter().next();
-        let words = first.map_or_else(String::new, |it| it.message);
+        let reason = first.map_or_else(String::new, |it| it.message);
         fault(&format!(
-            "the output of the template is not valid YAML: {words}"
+            "the output of the template is not valid YAML: {reason}"
         ))
     })?;
     let objects = documents.into_iter().filter(|it| !it.is_null());

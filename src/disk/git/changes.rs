@@ -174,7 +174,7 @@ fn changes_through(
     for _ in 0..PASSES_MAX {
         let before = changes.len();
         for (link, target) in &links {
-            changes.see_through(link, target);
+            changes.follow_link(link, target);
             if changes.len() > limit {
                 return Err(FilesError::Other(format!(
                     "the changes are visible under more than {LINKED_PATHS_MAX} paths through `{link}` and other links: remove some of the links"
@@ -247,12 +247,12 @@ impl DifferingFolder {
             }
             match (is_file(&old), is_file(&new)) {
                 (true, true) => changes.change(&path),
-                (true, false) | (false, true) => changes.appear(&path, |_| true),
+                (true, false) | (false, true) => changes.add_or_remove(&path, |_| true),
                 (false, false) => {}
             }
             let trees = [tree(&old), tree(&new)];
             if trees.iter().any(Option::is_none) && trees.iter().any(Option::is_some) {
-                changes.appear(&path, |_| true);
+                changes.add_or_remove(&path, |_| true);
             }
             if trees.iter().any(Option::is_some) {
                 subfolders.push(DifferingFolder { path, trees });

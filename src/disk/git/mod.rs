@@ -132,12 +132,12 @@ impl Repository {
                     changes.change_all(&path);
                 }
                 (Some(path), "M") => changes.change(&path),
-                (Some(path), _) => changes.mention(&path),
+                (Some(path), _) => changes.change_unknown(&path),
             }
         }
         let untracked = untracked.split('\0').filter(|it| !it.is_empty());
         for path in untracked.filter_map(TreePath::new) {
-            changes.mention(&path);
+            changes.change_unknown(&path);
         }
         Ok(changes)
     }

@@ -120,10 +120,6 @@ fn cluster(
                 .collect(),
         }
     };
-    let stop = object
-        .node
-        .at_keys(&["spec", "stop"])
-        .and_then(Node::as_str);
     Cluster {
         id: object.id(),
         name: node
@@ -135,9 +131,15 @@ fn cluster(
         is_keeper,
         shard_count,
         shards: (0..listed_shards).map(shard).collect(),
-        is_stopped: stop
-            .is_some_and(|it| ["yes", "true", "1", "on", "enabled"].contains(&&*it.to_lowercase())),
+        is_stopped: is_stopped(object),
     }
+}
+
+/// Whether `spec.stop` is one of the operator's words for true.
+fn is_stopped(object: &Object) -> bool {
+    let stop = object.node.at_keys(&["spec", "stop"]);
+    let stop = stop.and_then(Node::as_str);
+    stop.is_some_and(|it| ["yes", "true", "1", "on", "enabled"].contains(&&*it.to_lowercase()))
 }
 
 fn items(node: Option<&Node>) -> &[Node] {

@@ -7,7 +7,7 @@ use crate::compare::{ClusterChange, Comparison};
 use crate::products::{Cluster, Replica, Shard, Volume, Zones};
 
 use super::super::summary::counted;
-use super::super::words::clipped;
+use super::super::wording::clipped;
 use super::{SevereFindings, escaped, filter_attributes, tags};
 
 /// The maximum number of shards, and of replicas of a shard, that are drawn.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::compare::{ChangedObject, Comparison, LocatedFinding, Section, matrix};
 
 use super::super::View;
-use super::super::words::{headings, name, sign};
+use super::super::wording::{headings, name, sign};
 use super::{escaped, is_severe, title};
 
 /// The maximum number of columns; rows and columns without a change are left out first.
@@ -92,14 +92,14 @@ fn by_unit(comparison: &Comparison, page: &mut String) {
 fn locations(sections: &[Section<'_>], view: &View<'_>) -> BTreeMap<String, String> {
     let headings = sections.iter().flat_map(|it| headings(it, view));
     let one = headings.map(|it| {
-        let mut words = it
+        let mut lines = it
             .locations
             .first()
             .cloned()
             .into_iter()
             .collect::<Vec<_>>();
-        words.extend(it.owners);
-        (it.title, words.join(" · "))
+        lines.extend(it.owners);
+        (it.title, lines.join(" · "))
     });
     one.collect()
 }

@@ -25,7 +25,7 @@ use super::View;
 use super::escape::printable;
 use super::serialize::to_json;
 use super::summary::counted;
-use super::words::{self, Mark, Row, count, headings, location, name, noted, sign};
+use super::wording::{self, Mark, Row, count, headings, location, name, noted, sign};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -111,10 +111,10 @@ fn head(
     page.push_str("</div></div></header>\n");
 }
 
-fn chip(class: &str, many: usize, words: &str, page: &mut String) {
+fn chip(class: &str, many: usize, label: &str, page: &mut String) {
     let _ = write!(
         page,
-        "<span class=\"chip {class}\"><i></i><span><b>{many}</b> {words}</span></span>"
+        "<span class=\"chip {class}\"><i></i><span><b>{many}</b> {label}</span></span>"
     );
 }
 
@@ -133,7 +133,7 @@ fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
         return;
     }
     page.push_str("<section><h2>Notes</h2><div class=\"sheet\"><ul class=\"notes\">");
-    for note in &words::folded(&comparison.notes) {
+    for note in &wording::folded(&comparison.notes) {
         let _ = write!(page, "<li>{}</li>", with_code(&noted(note, view)));
     }
     page.push_str("</ul></div></section>\n");
@@ -196,7 +196,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
     if let Some(span) = &it.found.span {
         let _ = write!(page, "<code>{}</code>", escaped(&location(span, view)));
     }
-    if let Some(others) = words::others(group) {
+    if let Some(others) = wording::others(group) {
         let _ = write!(page, "<span>{}</span>", escaped(&others));
     }
     let explain = finding.danger.explain.split("\n\n");
@@ -260,7 +260,7 @@ fn title(title: &str) -> String {
 }
 
 fn change(group: &Group<'_>, grave: &SevereFindings<'_>, may_open: bool, page: &mut String) {
-    let rows = words::all_rows(group);
+    let rows = wording::all_rows(group);
     let claims = group
         .occurrences
         .iter()
@@ -330,7 +330,7 @@ fn write_rows(rows: &[Row], page: &mut String) {
 /// The objects of a change, one per line, with their environments.
 fn objects(group: &Group<'_>, page: &mut String) {
     const OBJECTS_MAX: usize = 12;
-    let objects = words::objects(group);
+    let objects = wording::objects(group);
     for it in objects.iter().take(OBJECTS_MAX) {
         let namespace = match &*it.id.namespace {
             "" => String::new(),
@@ -389,9 +389,9 @@ fn filter_attributes<'a>(
 }
 
 /// A message as markup, with names in backticks as code.
-fn with_code(words: &str) -> String {
+fn with_code(text: &str) -> String {
     let mut out = String::new();
-    for (at, piece) in words.split('`').enumerate() {
+    for (at, piece) in text.split('`').enumerate() {
         match at % 2 {
             1 => _ = write!(out, "<code>{}</code>", escaped(piece)),
             _ => out.push_str(&escaped(piece)),

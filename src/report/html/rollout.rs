@@ -61,8 +61,8 @@ fn event(event: &Event<'_>, page: &mut String) {
         "<li class=\"{class}\"><span class=\"obj\">{}</span>",
         escaped(&event.id.to_string())
     );
-    for words in &event.words {
-        let _ = write!(page, "<div>{}</div>", with_code(words));
+    for effect in &event.effects {
+        let _ = write!(page, "<div>{}</div>", with_code(effect));
     }
     page.push_str("</li>");
 }

@@ -40,10 +40,7 @@ pub(crate) fn sort(
     let mut sorted = Sorted::default();
     for file in files {
         let path = TreePath::new(&file.path).unwrap_or_else(TreePath::root);
-        let failed = |error: YamlError| HelmError {
-            message: format!("YAML parse error on {}: {}", file.path, error.message),
-            span: error.span.map(|it| Box::new(in_output(&it, &file.path))),
-        };
+        let failed = |error: YamlError| parse_error(error, &file.path);
         let content = match String::from_utf8(file.content) {
             Ok(content) => content,
             Err(error) => {
@@ -59,10 +56,8 @@ pub(crate) fn sort(
                 Role::Object => (None, &mut sorted.objects),
                 Role::Hook(hook) => (Some(hook), &mut sorted.hooks),
                 Role::UnknownHook(names) => {
-                    warnings.push(format!(
-                        "info: skipping unknown hook: {}",
-                        quote(names.as_bytes())
-                    ));
+                    let names = quote(names.as_bytes());
+                    warnings.push(format!("info: skipping unknown hook: {names}"));
                     (None, &mut sorted.unknown_hooks)
                 }
             };
@@ -83,6 +78,13 @@ pub(crate) fn sort(
     sorted.objects.sort_by(by_kind);
     sorted.hooks.sort_by(by_kind);
     Ok(sorted)
+}
+
+fn parse_error(error: YamlError, path: &str) -> HelmError {
+    HelmError {
+        message: format!("YAML parse error on {path}: {}", error.message),
+        span: error.span.map(|it| Box::new(in_output(&it, path))),
+    }
 }
 
 /// The origins in a document of a file, with ranges relative to the document.

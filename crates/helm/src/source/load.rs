@@ -72,8 +72,8 @@ impl Loader<'_> {
                 "Chart.yaml" => {}
                 "Chart.lock" => self.check_lock(&file, location)?,
                 "values.yaml" => {
-                    let values =
-                        parse_values(&file.data, &location.child(&file.name), self.version);
+                    let path = location.child(&file.name);
+                    let values = parse_values(&file.data, &path, self.version);
                     chart.values = values.map_err(|error| cannot_load(&file.name, error))?;
                     chart.values_source = Some(file.data);
                 }
@@ -90,10 +90,8 @@ impl Loader<'_> {
                     let name = name.strip_prefix("charts/").unwrap_or(name).to_string();
                     let subchart = name.split('/').next().unwrap_or("").to_string();
                     let data = file.data;
-                    subcharts
-                        .entry(subchart)
-                        .or_default()
-                        .push(ChartFile { name, data });
+                    let files = subcharts.entry(subchart).or_default();
+                    files.push(ChartFile { name, data });
                 }
                 _ => chart.files.push(file),
             }
@@ -101,10 +99,8 @@ impl Loader<'_> {
         if !has_metadata {
             return Err(HelmError::new("Chart.yaml file is missing".to_string()));
         }
-        chart
-            .metadata
-            .validate(self.version)
-            .map_err(HelmError::new)?;
+        let is_valid = chart.metadata.validate(self.version);
+        is_valid.map_err(HelmError::new)?;
         let parent = &chart.metadata.name;
         chart.dependencies = self.subcharts(subcharts, parent, location, depth)?;
         Ok(chart)

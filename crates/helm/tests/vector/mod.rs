@@ -29,7 +29,7 @@ pub(crate) fn expected(vector: &Json) -> Outcome {
 }
 
 /// An outcome in one line.
-pub(crate) fn shown(outcome: &Outcome) -> String {
+pub(crate) fn describe(outcome: &Outcome) -> String {
     match outcome {
         Ok(output) => format!("gives {:?}", String::from_utf8_lossy(output)),
         Err(error) => format!("fails with {error:?}"),

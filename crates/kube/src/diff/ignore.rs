@@ -54,9 +54,9 @@ impl Ignore {
             _ => (None, text),
         };
         let steps = steps(field).ok_or_else(|| {
-            let words = "write `KIND`, `FIELD` or `KIND:FIELD`, such as `Deployment:spec.replicas`, \
+            let help = "write `KIND`, `FIELD` or `KIND:FIELD`, such as `Deployment:spec.replicas`, \
                 `metadata.labels[\"helm.sh/chart\"]` or `**.caBundle`";
-            IgnoreError(format!("`{text}` does not name a field: {words}"))
+            IgnoreError(format!("`{text}` does not name a field: {help}"))
         })?;
         match kind {
             None if steps.is_empty() => {
@@ -103,7 +103,7 @@ fn prune(node: &mut Node, steps: &[Pattern]) {
     }
     if let Some(mapping) = node.as_mapping_mut() {
         let is_it = |key: Option<&str>| match first {
-            Pattern::Key(wanted) => key == Some(&**wanted),
+            Pattern::Key(expected) => key == Some(&**expected),
             first => *first == Pattern::Any,
         };
         match rest.is_empty() {

@@ -91,7 +91,7 @@ fn by_identity<'a>(
     }
     let kept = |all: &[Identity], other: &dyn Fn(&Identity) -> bool| -> Vec<Box<str>> {
         let kept = all.iter().filter(|it| other(it));
-        kept.map(words).collect()
+        kept.map(joined).collect()
     };
     let old = kept(old, &|it| there.contains_key(it));
     let new = kept(new, &|it| was_there.contains(it));
@@ -101,7 +101,7 @@ fn by_identity<'a>(
     }
 }
 
-fn words(identity: &Identity) -> Box<str> {
+fn joined(identity: &Identity) -> Box<str> {
     let values = identity.iter().map(|(_, value)| &**value);
     values.collect::<Vec<_>>().join("/").into()
 }

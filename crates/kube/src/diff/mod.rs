@@ -107,7 +107,7 @@ pub struct FieldChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldCause {
     /// The kind of line: `claim`, `overlay`, `default`, `because of`.
-    pub words: &'static str,
+    pub label: &'static str,
     /// The location in its source file.
     pub span: Span,
 }
@@ -260,11 +260,11 @@ fn compared(
     schemas: &Schemas,
     options: &Options<'_>,
 ) -> Change {
-    let shown = |object: &Object| {
+    let without_hidden = |object: &Object| {
         let pruned = ignore::pruned(object, options.ignore);
         secret::hide(pruned.as_ref().unwrap_or(&object.node), options.salt)
     };
-    let (old, new) = (shown(before), shown(after));
+    let (old, new) = (without_hidden(before), without_hidden(after));
     Change {
         id: after.id(),
         kind,

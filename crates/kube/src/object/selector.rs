@@ -45,14 +45,14 @@ pub fn selects_by<'a>(
     expressions: &[Node],
     label: impl Fn(&str) -> Label<'a>,
 ) -> Selects {
-    let wanted = labels.and_then(Node::as_mapping).into_iter().flatten();
-    let wanted = wanted.map(|it| match label(it.key.as_str().unwrap_or("")) {
+    let labels = labels.and_then(Node::as_mapping).into_iter().flatten();
+    let labels = labels.map(|it| match label(it.key.as_str().unwrap_or("")) {
         Label::Unknown => Selects::Perhaps,
         Label::Is(value) if it.value.as_str() == Some(value) => Selects::Always,
         Label::Is(_) | Label::Missing => Selects::Never,
     });
     let expressions = expressions.iter().map(|it| matches(it, &label));
-    wanted.chain(expressions).min().unwrap_or(Selects::Always)
+    labels.chain(expressions).min().unwrap_or(Selects::Always)
 }
 
 fn matches<'a>(expression: &Node, label: &impl Fn(&str) -> Label<'a>) -> Selects {

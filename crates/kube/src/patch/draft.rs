@@ -166,7 +166,7 @@ impl Drafter<'_> {
         let mut tries = patch.into_iter().chain(std::iter::once_with(whole));
         tries.find_map(|items| {
             let patch = Node::sequence(items).at(after.span());
-            // Verified immediately: the next form is only needed if this one does not give the wanted list.
+            // Verified immediately: the next form is only needed if this one does not give the desired list.
             let (mut merged, mut stated) = (as_emitted(before), patch.clone());
             merged.state_types();
             stated.state_types();
@@ -175,7 +175,7 @@ impl Drafter<'_> {
         })
     }
 
-    /// Items with their keys and changes in the wanted order, up to the point from which the old items follow in their order.
+    /// Items with their keys and changes in the desired order, up to the point from which the old items follow in their order.
     fn change_keyed(
         &mut self,
         olds: &[Node],
@@ -184,7 +184,7 @@ impl Drafter<'_> {
         of: Option<TypeRef>,
     ) -> Option<Vec<Node>> {
         let positions = index(olds, keys)?;
-        let wanted = index(news, keys)?;
+        let desired = index(news, keys)?;
         let position = |item: &Node| positions.get(&key_of(item, keys)).copied();
         let moved = news.len() != olds.len()
             || news
@@ -214,7 +214,7 @@ impl Drafter<'_> {
         }
         for item in olds
             .iter()
-            .filter(|it| !wanted.contains_key(&key_of(it, keys)))
+            .filter(|it| !desired.contains_key(&key_of(it, keys)))
         {
             let mut entries = keys_only(item, keys);
             entries.push(Node::constant(DIRECTIVE), Node::constant("delete"));
@@ -262,7 +262,7 @@ fn keys_only(item: &Node, keys: &[Box<str>]) -> Mapping {
     keys.iter().filter_map(|key| entry(key)).collect()
 }
 
-/// The shortest beginning of the wanted list after which the rest are old values in their order.
+/// The shortest beginning of the desired list after which the rest are old values in their order.
 fn unite(olds: &[Node], news: &[Node]) -> Vec<Node> {
     let positions: BTreeMap<&str, usize> = olds
         .iter()

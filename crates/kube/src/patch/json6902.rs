@@ -97,7 +97,7 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
         .as_sequence()
         .is_some_and(|items| items.iter().all(|it| it.as_mapping().is_some()));
     if !is_list_of_maps {
-        let found = node.kind().words();
+        let found = node.kind().description();
         let fault = Diagnostic::error(
             "patch-syntax",
             format!("expected a list of operations, found {found}"),
@@ -457,13 +457,13 @@ fn field_name(root: &mut Node, path: &str) -> String {
     name.unwrap_or_else(|| path.rsplit('/').next().unwrap_or("").to_string())
 }
 
-fn test(found: Option<&Node>, wanted: Option<&Node>, name: &str) -> Result<(), Diagnostic> {
+fn test(found: Option<&Node>, expected: Option<&Node>, name: &str) -> Result<(), Diagnostic> {
     let same = match (
         found.filter(|it| !it.is_null()),
-        wanted.filter(|it| !it.is_null()),
+        expected.filter(|it| !it.is_null()),
     ) {
         (None, None) => true,
-        (Some(found), Some(wanted)) => same(found, wanted),
+        (Some(found), Some(expected)) => same(found, expected),
         _ => false,
     };
     if same {
@@ -476,15 +476,15 @@ fn test(found: Option<&Node>, wanted: Option<&Node>, name: &str) -> Result<(), D
 }
 
 /// Whether two values are equal. Numbers are compared as text.
-fn same(found: &Node, wanted: &Node) -> bool {
-    match (found.view(), wanted.view()) {
-        (View::Scalar(a), View::Scalar(b)) => match (found.kind(), wanted.kind()) {
+fn same(found: &Node, expected: &Node) -> bool {
+    match (found.view(), expected.view()) {
+        (View::Scalar(a), View::Scalar(b)) => match (found.kind(), expected.kind()) {
             (Kind::Int | Kind::Float, Kind::Int | Kind::Float) => {
                 // The library compares JSON texts, so `1` and `1.0` differ.
                 json_number(found).is_some_and(|it| it == b)
             }
             (Kind::Null, Kind::Null) => true,
-            (Kind::Bool, Kind::Bool) => found.as_bool() == wanted.as_bool(),
+            (Kind::Bool, Kind::Bool) => found.as_bool() == expected.as_bool(),
             (a_kind, b_kind) => a_kind == b_kind && a == b,
         },
         (View::Sequence(a), View::Sequence(b)) => {

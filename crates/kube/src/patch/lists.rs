@@ -23,8 +23,8 @@ pub(super) fn merge(
     if let [key] = keys {
         let patch = patch.as_deref().unwrap_or_default();
         // The common case: all items have unique keys. A single pass gives the same result as the steps.
-        if let (Some(wanted), true) = (texts(patch, key), texts(&target, key).is_some()) {
-            return in_shape(merge, target, patch, key, &wanted, of);
+        if let (Some(desired), true) = (texts(patch, key), texts(&target, key).is_some()) {
+            return in_shape(merge, target, patch, key, &desired, of);
         }
     }
     let before = match keys {
@@ -63,13 +63,13 @@ fn in_shape(
     target: Vec<Node>,
     patch: &[Node],
     key: &str,
-    wanted: &BTreeMap<&str, usize>,
+    desired: &BTreeMap<&str, usize>,
     of: Option<TypeRef>,
 ) -> Result<Vec<Node>, Diagnostic> {
     let mut merged: Vec<Option<Node>> = vec![None; patch.len()];
     let mut rest = Vec::with_capacity(target.len());
     for mut item in target {
-        let at = item.get(key).and_then(|it| wanted.get(text(it))).copied();
+        let at = item.get(key).and_then(|it| desired.get(text(it))).copied();
         match at.and_then(|at| Some((merged.get_mut(at)?, patch.get(at)?))) {
             // A replacing item is ignored, and the old one only moves (case `replaced-item`).
             Some((index, patch)) if replaces(patch) => {
@@ -149,15 +149,15 @@ impl<'a> Lists<'a> {
         } else {
             keys.iter().map(|key| &**key).collect()
         };
-        let mut wanted = self.values(&keys);
+        let mut desired = self.values(&keys);
         // In a Service, port 80 without a protocol is the same as with TCP.
         if keys.len() > 1 {
-            unite(&mut wanted);
+            unite(&mut desired);
         }
-        let result = if wanted.is_empty() {
+        let result = if desired.is_empty() {
             self.target.clone()
         } else {
-            self.merged(&keys, &wanted)?
+            self.merged(&keys, &desired)?
         };
         Ok(taken(self.pool, &result))
     }
@@ -171,10 +171,10 @@ impl<'a> Lists<'a> {
             .collect()
     }
 
-    fn merged(&mut self, keys: &[&str], wanted: &[Values]) -> Result<Vec<usize>, Diagnostic> {
-        let (keys, used) = used_keys(keys, wanted);
+    fn merged(&mut self, keys: &[&str], desired: &[Values]) -> Result<Vec<usize>, Diagnostic> {
+        let (keys, used) = used_keys(keys, desired);
         let mut result = Vec::new();
-        for values in wanted {
+        for values in desired {
             let values: Values = used.iter().map(|at| values[*at].clone()).collect();
             match self.item(&keys, &values)? {
                 Some(at) => {
@@ -410,9 +410,9 @@ fn is_empty(node: &Node) -> bool {
 }
 
 /// The keys that occur in any item, and their positions; all keys if none occurs.
-fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) {
+fn used_keys<'k>(keys: &[&'k str], desired: &[Values]) -> (Keys<'k>, Vec<usize>) {
     let is_used = |at: &usize| {
-        wanted
+        desired
             .iter()
             .any(|it| it.get(*at).is_some_and(|it| !it.is_empty()))
     };
@@ -424,14 +424,14 @@ fn used_keys<'k>(keys: &[&'k str], wanted: &[Values]) -> (Keys<'k>, Vec<usize>) 
 }
 
 /// Completes missing values: two lists of values that agree in at least one key, and differ in none, belong to the same item.
-fn unite(wanted: &mut [Values]) {
-    for i in 0..wanted.len() {
+fn unite(desired: &mut [Values]) {
+    for i in 0..desired.len() {
         // kustomize continues with the values before this item.
-        let first = wanted[i].clone();
-        for j in 0..wanted.len() {
-            if let Some(united) = united(&first, &wanted[j]) {
-                wanted[i].clone_from(&united);
-                wanted[j] = united;
+        let first = desired[i].clone();
+        for j in 0..desired.len() {
+            if let Some(united) = united(&first, &desired[j]) {
+                desired[i].clone_from(&united);
+                desired[j] = united;
             }
         }
     }
@@ -445,7 +445,7 @@ fn united(a: &[String], b: &[String]) -> Option<Values> {
 }
 
 fn not_a_map(node: &Node) -> Diagnostic {
-    let is = node.kind().words();
+    let is = node.kind().description();
     Diagnostic::error(
         "patch-wrong-kind",
         format!("expected a map in a list that is merged by a key, found {is}"),
@@ -455,7 +455,7 @@ fn not_a_map(node: &Node) -> Diagnostic {
 }
 
 fn wrong_item(node: &Node) -> Diagnostic {
-    let is = node.kind().words();
+    let is = node.kind().description();
     Diagnostic::error(
         "patch-wrong-kind",
         format!("expected a scalar in this list, found {is}"),

@@ -432,7 +432,7 @@ fn shape(node: &Node) -> u8 {
 }
 
 pub(super) fn wrong_kind(target: &Node, patch: &Node) -> Diagnostic {
-    let (is, wants) = (target.kind().words(), patch.kind().words());
+    let (is, wants) = (target.kind().description(), patch.kind().description());
     Diagnostic::error(
         "patch-wrong-kind",
         format!("the patch has {wants} where the object has {is}"),

@@ -81,7 +81,7 @@ pub(super) fn wrong_type(
     let message = format!(
         "`{}` must be {expected}, found {}",
         subject(root, trail),
-        found.words()
+        found.description()
     );
     let fault = Diagnostic::error("wrong-type", message).at(head(node.span()));
     let text = node.as_str().unwrap_or("");
@@ -96,7 +96,7 @@ pub(super) fn wrong_type(
                 schema
                     .format
                     .advice(text)
-                    .unwrap_or_else(|| format!("write {}", schema.format.words())),
+                    .unwrap_or_else(|| format!("write {}", schema.format.description())),
             )
         }
         (Types::String, Kind::Int | Kind::Float | Kind::Bool) if schema.example.is_some() => {
@@ -134,7 +134,7 @@ fn allowed_words(schema: &Schema) -> String {
         ([], Some(pattern)) if schema.format == Format::None => {
             format!("a string that matches the pattern `{}`", pattern.text())
         }
-        ([], _) => schema.format.words().to_string(),
+        ([], _) => schema.format.description().to_string(),
         (allowed, _) => listed(allowed.iter().filter_map(Node::as_str), "or"),
     }
 }
@@ -144,7 +144,7 @@ pub(super) fn invalid(root: &str, node: &Node, expected: &str, trail: &Trail<'_>
     let message = format!(
         "`{}` must be {expected}, found {}",
         subject(root, trail),
-        shown(node)
+        display_value(node)
     );
     Diagnostic::error("invalid-value", message).at(head(node.span()))
 }
@@ -159,7 +159,7 @@ pub(super) fn not_allowed(
     let message = format!(
         "invalid value of `{}`: {}",
         subject(root, trail),
-        shown(node)
+        display_value(node)
     );
     Diagnostic::error("invalid-value", message)
         .at(head(node.span()))
@@ -223,8 +223,8 @@ pub(super) fn several_branches(
 ) -> Diagnostic {
     match required_names(branches) {
         Some(names) => {
-            let words = format!("can have only one of {}", listed(names, "and"));
-            branch_fault(root, node, &words, trail)
+            let message = format!("can have only one of {}", listed(names, "and"));
+            branch_fault(root, node, &message, trail)
         }
         None => branch_fault(
             root,
@@ -239,14 +239,14 @@ pub(super) fn forbidden(root: &str, node: &Node, trail: &Trail<'_>) -> Diagnosti
     branch_fault(root, node, "matches a form that is not allowed", trail)
 }
 
-fn branch_fault(root: &str, node: &Node, words: &str, trail: &Trail<'_>) -> Diagnostic {
+fn branch_fault(root: &str, node: &Node, message: &str, trail: &Trail<'_>) -> Diagnostic {
     let span = match (trail.key_span(), node.view()) {
         (Some(span), View::Mapping(_) | View::Sequence(_)) => span.clone(),
         _ => head(node.span()),
     };
     Diagnostic::error(
         "invalid-value",
-        format!("`{}` {words}", subject(root, trail)),
+        format!("`{}` {message}", subject(root, trail)),
     )
     .at(span)
 }
@@ -276,11 +276,11 @@ pub(super) fn range_words(limits: &Limits, open_min: bool, open_max: bool) -> St
 fn expected_words(schema: &Schema) -> &'static str {
     match schema.types {
         Types::Any => "a value",
-        Types::Object => Kind::Mapping.words(),
-        Types::Array => Kind::Sequence.words(),
-        Types::String => Kind::String.words(),
-        Types::Integer => Kind::Int.words(),
-        Types::Number => Kind::Float.words(),
+        Types::Object => Kind::Mapping.description(),
+        Types::Array => Kind::Sequence.description(),
+        Types::String => Kind::String.description(),
+        Types::Integer => Kind::Int.description(),
+        Types::Number => Kind::Float.description(),
         Types::Boolean => "`true` or `false`",
         Types::IntOrString => "an integer or a string",
         Types::Quantity => "a quantity such as `500m` or `10Gi`",
@@ -298,14 +298,14 @@ fn subject(root: &str, trail: &Trail<'_>) -> String {
 }
 
 /// A value, short enough for a message.
-fn shown(node: &Node) -> String {
+fn display_value(node: &Node) -> String {
     match node.view() {
         View::Scalar(text) => {
             let start: String = text.chars().take(60).collect();
             let more = if start.len() < text.len() { "…" } else { "" };
             format!("`{}{more}`", start.escape_debug())
         }
-        _ => json_kind(node).words().to_owned(),
+        _ => json_kind(node).description().to_owned(),
     }
 }
 
@@ -317,9 +317,9 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
         [only] => only.clone(),
         [most @ .., end] if names.len() <= NAMES_MAX => format!("{} {last} {end}", most.join(", ")),
         _ => {
-            let shown = names.iter().take(NAMES_MAX).cloned();
-            let shown: Vec<String> = shown.collect();
-            format!("{} and {} more", shown.join(", "), names.len() - NAMES_MAX)
+            let first = names.iter().take(NAMES_MAX).cloned();
+            let first: Vec<String> = first.collect();
+            format!("{} and {} more", first.join(", "), names.len() - NAMES_MAX)
         }
     }
 }

@@ -37,7 +37,7 @@ impl Format {
     }
 
     /// A description of the format, for messages.
-    pub(super) fn words(self) -> &'static str {
+    pub(super) fn description(self) -> &'static str {
         match self {
             Format::None => "a string",
             Format::Int32 => "a 32-bit integer",

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::json::as_json;
 use super::structural::{Additional, Limits, ListType, Logic, Range, Schema, Types};
-use super::{ecma, words};
+use super::{documentation, ecma};
 
 /// Whether a document contains the complete value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl<'a> JsonSchema<'a> {
 
     fn schema(&self, schema: &Schema, form: Form, null: Null, strict: bool) -> Map<String, Json> {
         let mut out = Map::new();
-        words::describe(schema, &mut out);
+        documentation::describe(schema, &mut out);
         self.types(schema, null, &mut out);
         if !schema.properties.is_empty() || !matches!(schema.additional, Additional::Unsaid) {
             self.fields(schema, form, strict, &mut out);
@@ -138,8 +138,8 @@ impl<'a> JsonSchema<'a> {
             let described = Json::Object(self.schema(field, form, null, strict));
             for other in self.other_names(name, field) {
                 let mut other_name = described.clone();
-                if let Some(words) = other_name.as_object_mut() {
-                    words.insert("doNotSuggest".into(), true.into());
+                if let Some(keywords) = other_name.as_object_mut() {
+                    keywords.insert("doNotSuggest".into(), true.into());
                 }
                 properties.entry(other).or_insert(other_name);
             }

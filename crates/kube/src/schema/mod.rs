@@ -15,13 +15,13 @@ mod table;
 mod trail;
 mod validate;
 mod values_of;
-mod words;
+mod documentation;
 
 pub use defaults::apply_defaults;
 pub use json::as_json;
 pub use json_schema::{Form, JsonSchema};
 pub use kinds::{ListRule, Schemas};
-pub use parse::{own_document, own_schema, schema_of_own, schema_words};
+pub use parse::{own_document, own_schema, schema_keywords, schema_of_own};
 pub use structural::{ConditionalDefault, EffectiveWhen, ListType, Schema};
 pub use table::TypeRef;
 pub use validate::validate;

@@ -120,7 +120,7 @@ const KNOWN: [&str; 36] = [
 ];
 
 /// All keywords of a claim kind's schema.
-pub fn schema_words() -> impl Iterator<Item = &'static str> {
+pub fn schema_keywords() -> impl Iterator<Item = &'static str> {
     let more = ["example", "x-kubernetes-list-type"];
     KNOWN.into_iter().chain(SILENT).chain(more)
 }
@@ -128,12 +128,12 @@ pub fn schema_words() -> impl Iterator<Item = &'static str> {
 impl Reader {
     fn schema(&mut self, node: &Node) -> Schema {
         let mut schema = Schema::anything(node.span().clone());
-        let Some(words) = node.as_mapping() else {
+        let Some(keywords) = node.as_mapping() else {
             self.fault(node, "a schema must be a map");
             return schema;
         };
         let mut int_or_string = false;
-        for entry in words {
+        for entry in keywords {
             let (key, value) = (entry.key.as_str().unwrap_or(""), &entry.value);
             match key {
                 "x-kubernetes-int-or-string" => int_or_string = self.flag(value),
@@ -165,7 +165,7 @@ impl Reader {
                 _ => self.limit(&mut schema, &entry.key, value),
             }
         }
-        if int_or_string || schema.types == Types::Any && is_int_or_string(words) {
+        if int_or_string || schema.types == Types::Any && is_int_or_string(keywords) {
             schema.types = Types::IntOrString;
         }
         schema
@@ -405,21 +405,21 @@ impl Reader {
         })
     }
 
-    fn mapping<'n>(&mut self, value: &'n Node, words: &str) -> Option<&'n Mapping> {
+    fn mapping<'n>(&mut self, value: &'n Node, message: &str) -> Option<&'n Mapping> {
         if value.as_mapping().is_none() {
-            self.fault(value, words);
+            self.fault(value, message);
         }
         value.as_mapping()
     }
 
-    fn fault(&mut self, at: &Node, words: &str) {
-        self.faults.push(schema_fault(at, words));
+    fn fault(&mut self, at: &Node, message: &str) {
+        self.faults.push(schema_fault(at, message));
     }
 }
 
 /// `anyOf: [{type: integer}, {type: string}]` without a type, the form of generators before `x-kubernetes-int-or-string` existed.
-fn is_int_or_string(words: &Mapping) -> bool {
-    let branches = words
+fn is_int_or_string(keywords: &Mapping) -> bool {
+    let branches = keywords
         .get("anyOf")
         .and_then(Node::as_sequence)
         .unwrap_or(&[]);
@@ -433,8 +433,8 @@ fn is_int_or_string(words: &Mapping) -> bool {
         && (is(0, "integer") && is(1, "string") || is(0, "string") && is(1, "integer"))
 }
 
-fn schema_fault(at: &Node, words: impl Into<String>) -> Diagnostic {
-    Diagnostic::error("invalid-schema", words).at(at)
+fn schema_fault(at: &Node, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("invalid-schema", message).at(at)
 }
 
 impl EffectiveWhen {

@@ -153,11 +153,11 @@ impl Walk<'_> {
             format => json_kind(node) != Kind::String || format.holds(text),
         };
         if !holds {
-            let mut fault = faults::invalid(self.root, node, schema.format.words(), trail);
+            let mut fault = faults::invalid(self.root, node, schema.format.description(), trail);
             fault.help.extend(schema.format.advice(text));
             self.faults.push(fault);
         } else if schema.types == Types::Quantity && !is_quantity(text) {
-            self.invalid(node, Format::Quantity.words(), trail);
+            self.invalid(node, Format::Quantity.description(), trail);
         }
     }
 

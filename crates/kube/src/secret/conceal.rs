@@ -22,7 +22,7 @@ pub fn quoted(value: &Node, field: &str) -> String {
     let text = value.as_str().unwrap_or("");
     let is_named = certainty(field) != Certainty::None && !is_reference(text);
     match value.is_scalar() {
-        false => value.kind().words().to_string(),
+        false => value.kind().description().to_string(),
         true if is_named || !secret_parts(text).is_empty() => {
             "a value that is not shown".to_string()
         }
@@ -88,7 +88,7 @@ impl Masks {
                 masks.push(mask);
             }
         }
-        let clean = |text: &str| words(text, &masks);
+        let clean = |text: &str| clean_message(text, &masks);
         it.message = clean(&it.message);
         it.help.iter_mut().for_each(|it| *it = clean(it));
         it.related.iter_mut().for_each(|it| it.1 = clean(&it.1));
@@ -203,7 +203,7 @@ fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
 }
 
 /// Removes secret values from a message.
-fn words(text: &str, masks: &[Arc<Mask>]) -> String {
+fn clean_message(text: &str, masks: &[Arc<Mask>]) -> String {
     let mut text = without_secrets(text).into_owned();
     for value in masks.iter().flat_map(|it| &it.values) {
         let is_short = value.len() < QUOTED_ONLY;

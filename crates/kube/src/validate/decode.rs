@@ -79,7 +79,7 @@ impl<'a> Decoder<'a, '_> {
             (Types::Object, _) if is_free(schema) => {}
             _ => self
                 .report
-                .wrong_type(node, schema.types.words(), json.type_name()),
+                .wrong_type(node, schema.types.description(), json.type_name()),
         }
     }
 
@@ -166,7 +166,7 @@ impl<'a> Decoder<'a, '_> {
             Some(_) => self.report.invalid(node, "must be a 32-bit integer"),
             None => self
                 .report
-                .wrong_type(node, schema.types.words(), json.type_name()),
+                .wrong_type(node, schema.types.description(), json.type_name()),
         }
     }
 

@@ -21,15 +21,15 @@ pub(super) struct Fault<'a> {
 /// A line of help.
 #[derive(Clone, Debug)]
 pub(super) struct Help {
-    words: String,
+    text: String,
     fix: Fix,
 }
 
 /// The replacement that a line of help suggests.
 #[derive(Clone, Debug)]
 enum Fix {
-    /// None, only text.
-    Words,
+    /// There is only text.
+    None,
     /// Another name.
     Name(String),
     /// The same text in quotes.
@@ -37,17 +37,17 @@ enum Fix {
 }
 
 impl Help {
-    pub(super) fn words(words: impl Into<String>) -> Help {
+    pub(super) fn text(text: impl Into<String>) -> Help {
         Help {
-            words: words.into(),
-            fix: Fix::Words,
+            text: text.into(),
+            fix: Fix::None,
         }
     }
 
     /// Suggests another name in place of the node.
-    pub(super) fn name(words: impl Into<String>, name: impl Into<String>) -> Help {
+    pub(super) fn name(text: impl Into<String>, name: impl Into<String>) -> Help {
         Help {
-            words: words.into(),
+            text: text.into(),
             fix: Fix::Name(name.into()),
         }
     }
@@ -163,11 +163,11 @@ impl<'a> Report<'a> {
     pub(super) fn wrong_type(&mut self, at: &'a Node, expected: &str, found: &str) {
         let message = format!("must be {expected}, not {found}");
         self.push(class::WRONG_TYPE, at, message);
-        let text = at
+        let quotable = at
             .as_str()
             .filter(|_| expected == "a string" && found != "null");
-        self.help(text.map(|it| Help {
-            words: format!("write it in quotes: `\"{it}\"`"),
+        self.help(quotable.map(|it| Help {
+            text: format!("write it in quotes: `\"{it}\"`"),
             fix: Fix::Quotes,
         }));
     }
@@ -257,36 +257,36 @@ impl Fault<'_> {
             ..Diagnostic::error(self.class.code, message)
         };
         let diagnostic = diagnostic.at(first_line(self.at));
-        let Some(Help { words, fix }) = &self.help else {
+        let Some(Help { text, fix }) = &self.help else {
             return (diagnostic, path);
         };
         let edit = match fix {
-            Fix::Words => None,
+            Fix::None => None,
             Fix::Quotes => quote(self.at),
             Fix::Name(name) => {
                 let wrong = self.at.as_str();
                 wrong.and_then(|it| Edit::rename(self.at.span(), it, name))
             }
         };
-        (diagnostic.fix(words.clone(), edit), path)
+        (diagnostic.fix(text.clone(), edit), path)
     }
 }
 
 /// Finds a node by its address; if it is found, `path` is its path.
-fn find(node: &Node, wanted: &Node, path: &mut FieldPath) -> bool {
-    if std::ptr::eq(node, wanted) {
+fn find(node: &Node, target: &Node, path: &mut FieldPath) -> bool {
+    if std::ptr::eq(node, target) {
         return true;
     }
     for Entry { key, value } in node.as_mapping().into_iter().flatten() {
         path.push(Step::Key(key.as_str().unwrap_or("").into()));
-        if std::ptr::eq(key, wanted) || find(value, wanted, path) {
+        if std::ptr::eq(key, target) || find(value, target, path) {
             return true;
         }
         path.pop();
     }
     for (index, item) in node.as_sequence().unwrap_or_default().iter().enumerate() {
         path.push(Step::Index(index));
-        if find(item, wanted, path) {
+        if find(item, target, path) {
             return true;
         }
         path.pop();

@@ -24,7 +24,7 @@ pub(super) fn holds(format: Format, text: &str) -> bool {
 }
 
 /// A description of the format, for messages.
-pub(super) fn words(format: Format) -> &'static str {
+pub(super) fn description(format: Format) -> &'static str {
     match format {
         Format::None | Format::Int32 | Format::Int64 | Format::Double => "a string",
         Format::Byte => "base64",

@@ -32,22 +32,22 @@ pub(super) fn validate<'a>(object: &'a Node, rules: Rules, report: &mut Report<'
         metadata.text_or_empty("name"),
         metadata.text_or_empty("generateName"),
     );
-    if let Some(words) = (rules.name)(&names::as_prefix(prefix)).filter(|_| !prefix.is_empty()) {
-        report.invalid_field(metadata, "generateName", words);
+    if let Some(message) = (rules.name)(&names::as_prefix(prefix)).filter(|_| !prefix.is_empty()) {
+        report.invalid_field(metadata, "generateName", message);
     }
     if name.is_empty() && prefix.is_empty() {
         if !rules.is_name_optional {
             report.required(metadata, "name");
         }
-    } else if let Some(words) = (rules.name)(name).filter(|_| !name.is_empty()) {
-        report.invalid_field(metadata, "name", words);
+    } else if let Some(message) = (rules.name)(name).filter(|_| !name.is_empty()) {
+        report.invalid_field(metadata, "name", message);
     }
     let namespace = metadata.text_or_empty("namespace");
     if rules.is_namespaced
         && !namespace.is_empty()
-        && let Some(words) = names::dns_label(namespace)
+        && let Some(message) = names::dns_label(namespace)
     {
-        report.invalid_field(metadata, "namespace", words);
+        report.invalid_field(metadata, "namespace", message);
     }
     if !metadata.text_or_empty("resourceVersion").is_empty() {
         report.invalid_field(
@@ -73,16 +73,16 @@ pub(super) fn common<'a>(metadata: &'a Node, is_core: bool, report: &mut Report<
 /// Validates keys and values of labels.
 pub(super) fn labels<'a>(labels: &'a [Entry], report: &mut Report<'a>) {
     for Entry { key, value } in labels {
-        if let Some(words) = names::qualified_name(key.as_str().unwrap_or("")) {
-            report.invalid(key, words);
+        if let Some(message) = names::qualified_name(key.as_str().unwrap_or("")) {
+            report.invalid(key, message);
         }
         let text = if value.is_null() {
             ""
         } else {
             value.as_str().unwrap_or("")
         };
-        if let Some(words) = names::label_value(text) {
-            report.invalid(value, words);
+        if let Some(message) = names::label_value(text) {
+            report.invalid(value, message);
         }
     }
 }
@@ -93,8 +93,8 @@ pub(super) fn annotations<'a>(metadata: &'a Node, report: &mut Report<'a>) {
     for Entry { key, value } in metadata.map("annotations") {
         let name = key.as_str().unwrap_or("");
         // The server accepts upper-case letters in the domain of an annotation.
-        if let Some(words) = names::qualified_name(&name.to_lowercase()) {
-            report.invalid(key, words);
+        if let Some(message) = names::qualified_name(&name.to_lowercase()) {
+            report.invalid(key, message);
         }
         let text = if value.is_null() {
             ""
@@ -146,8 +146,8 @@ fn finalizers<'a>(metadata: &'a Node, is_core: bool, report: &mut Report<'a>) {
         } else {
             item.as_str().unwrap_or("")
         };
-        if let Some(words) = names::qualified_name(name) {
-            report.invalid(item, words);
+        if let Some(message) = names::qualified_name(name) {
+            report.invalid(item, message);
         } else if is_core && !name.contains('/') && !STANDARD.contains(&name) {
             report.invalid(
                 item,
@@ -206,12 +206,12 @@ pub(super) fn embedded<'a>(node: &'a Node, metadata: Type<'a>, report: &mut Repo
 
 fn inner<'a>(metadata: &'a Node, report: &mut Report<'a>) {
     let name = metadata.text_or_empty("name");
-    if let Some(words) = names::path_segment(name).filter(|_| !name.is_empty()) {
-        report.invalid_field(metadata, "name", words);
+    if let Some(message) = names::path_segment(name).filter(|_| !name.is_empty()) {
+        report.invalid_field(metadata, "name", message);
     }
     let namespace = metadata.text_or_empty("namespace");
-    if let Some(words) = names::dns_label(namespace).filter(|_| !namespace.is_empty()) {
-        report.invalid_field(metadata, "namespace", words);
+    if let Some(message) = names::dns_label(namespace).filter(|_| !namespace.is_empty()) {
+        report.invalid_field(metadata, "namespace", message);
     }
     common(metadata, false, report);
 }

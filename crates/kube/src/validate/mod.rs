@@ -271,7 +271,7 @@ fn removed_version<'a>(object: &'a Node, gvk: &Gvk, known: &Lifecycle) -> Fault<
         below: Vec::new(),
         class: class::REMOVED_API,
         message: message.into(),
-        help: replacement.map(|it| Help::words(format!("use `{it}`; its fields may differ"))),
+        help: replacement.map(|it| Help::text(format!("use `{it}`; its fields may differ"))),
     }
 }
 

@@ -26,27 +26,27 @@ fn anything() -> Schema {
 /// Parses a schema. Keywords without an effect on validation (descriptions, examples) are skipped.
 pub(super) fn read(node: &Node) -> Schema {
     let mut schema = Schema::default();
-    let Some(words) = node.as_mapping() else {
+    let Some(keywords) = node.as_mapping() else {
         return anything();
     };
-    for Entry { key, value } in words {
+    for Entry { key, value } in keywords {
         word(&mut schema, key.as_str().unwrap_or(""), value);
     }
-    if words
+    if keywords
         .get("x-kubernetes-int-or-string")
         .and_then(Node::as_bool)
         == Some(true)
-        || words.get("format").and_then(Node::as_str) == Some("int-or-string")
+        || keywords.get("format").and_then(Node::as_str) == Some("int-or-string")
     {
         schema.types = Types::IntOrString;
         // The form of older generators is equivalent to the flag.
-        if let Some(logic) = schema.logic.as_mut().filter(|_| is_int_or_string(words)) {
+        if let Some(logic) = schema.logic.as_mut().filter(|_| is_int_or_string(keywords)) {
             logic.any_of.clear();
         }
     }
     if schema.types == Types::Any && schema.properties.is_empty() {
         // A schema without a type is not structural: the server rejects the definition or keeps any value.
-        match is_int_or_string(words) {
+        match is_int_or_string(keywords) {
             true => schema.types = Types::IntOrString,
             false => schema.flags.preserve_unknown = true,
         }
@@ -216,8 +216,8 @@ fn rules(value: &Node) -> Box<[Rule]> {
     items.iter().map(rule).collect()
 }
 
-fn is_int_or_string(words: &Mapping) -> bool {
-    let branches = words
+fn is_int_or_string(keywords: &Mapping) -> bool {
+    let branches = keywords
         .get("anyOf")
         .and_then(Node::as_sequence)
         .unwrap_or(&[]);

@@ -53,7 +53,7 @@ pub(super) enum Types {
 
 impl Types {
     /// A description of the type, for messages.
-    pub(super) fn words(self) -> &'static str {
+    pub(super) fn description(self) -> &'static str {
         match self {
             Types::Any => "a value",
             Types::Object => "an object",
@@ -222,7 +222,7 @@ impl Range {
     }
 
     /// `at least 1`, `at most 10`, `1 to 10`.
-    pub(super) fn words(self) -> String {
+    pub(super) fn description(self) -> String {
         match (self.min, self.max) {
             (Some(min), Some(max)) if min == max => format!("exactly {min}"),
             (Some(min), Some(max)) => format!("{min} to {max}"),

@@ -143,7 +143,7 @@ impl<'a> Structural<'a, '_> {
         if !self.has_type(&json, schema) {
             return self
                 .report
-                .wrong_type(node, schema.types.words(), json.type_name());
+                .wrong_type(node, schema.types.description(), json.type_name());
         }
         if let Json::Map(map) = json {
             self.required(node, map, schema, whole);
@@ -151,7 +151,7 @@ impl<'a> Structural<'a, '_> {
         if let Json::String(text) = json
             && !format::holds(schema.format, text)
         {
-            let message = format!("must be {}", format::words(schema.format));
+            let message = format!("must be {}", format::description(schema.format));
             self.report.invalid(node, message);
         }
         if let Some(limits) = &schema.limits {
@@ -245,7 +245,7 @@ impl<'a> Structural<'a, '_> {
 
     fn size(&mut self, node: &'a Node, size: usize, range: super::schema::Range, what: &str) {
         if !range.holds(size as u64) {
-            let message = format!("must have {} {what}, not {size}", range.words());
+            let message = format!("must have {} {what}, not {size}", range.description());
             self.report.invalid(node, message);
         }
     }
@@ -446,11 +446,11 @@ pub(super) fn same(a: &Node, b: &Node) -> bool {
 }
 
 /// The requirements of branches: the names of required fields, if they contain nothing else.
-fn forms(branches: &[Schema], words: &str) -> String {
+fn forms(branches: &[Schema], prefix: &str) -> String {
     let required = branches.iter().map(|it| it.required.first());
     let names: Option<Vec<&str>> = required.map(|it| it.map(|it| &**it)).collect();
     match names {
-        Some(names) => format!("{words} the fields {}", quoted(names.into_iter())),
-        None => format!("{words} the forms that the schema allows"),
+        Some(names) => format!("{prefix} the fields {}", quoted(names.into_iter())),
+        None => format!("{prefix} the forms that the schema allows"),
     }
 }

@@ -226,8 +226,8 @@ impl ChartPlugin {
             values_merge: merge,
             ..
         } = &self.chart;
-        let invalid = |field: &Text, words: String| {
-            Err(Diagnostic::error("invalid-value", words).at(field.span_or(&self.span)))
+        let invalid = |field: &Text, message: String| {
+            Err(Diagnostic::error("invalid-value", message).at(field.span_or(&self.span)))
         };
         if name.is_empty() {
             return invalid(name, "the chart has no name".to_string());
@@ -239,11 +239,11 @@ impl ChartPlugin {
             return invalid(release, format!("invalid release name `{}`", &**release));
         }
         if !matches!(&**merge, "" | "merge" | "override" | "replace") {
-            let words = format!(
+            let message = format!(
                 "expected `merge`, `override` or `replace`, found `{}`",
                 &**merge
             );
-            return invalid(merge, words);
+            return invalid(merge, message);
         }
         Ok(())
     }
@@ -278,8 +278,8 @@ impl ChartPlugin {
             return Ok(None);
         }
         if self.chart.repository.is_empty() {
-            let shown = context.loader.shown(&own);
-            let message = format!("no chart at `{shown}`, and no repository to pull it from");
+            let path = context.loader.display(&own);
+            let message = format!("no chart at `{path}`, and no repository to pull it from");
             return Err(Diagnostic::error("missing-chart", message)
                 .class(Class::MissingChart)
                 .at(&self.span)
@@ -375,7 +375,7 @@ impl ChartPlugin {
         let mut values = vec![first];
         for name in &self.chart.additional_values_files {
             let (path, bytes) = context.loader.bytes(folder, name, name.span())?;
-            values.push((context.loader.shown(&path), bytes));
+            values.push((context.loader.display(&path), bytes));
         }
         Ok(values)
     }
@@ -400,7 +400,7 @@ impl ChartPlugin {
             None => (&*own, &self.span),
         };
         let (path, bytes) = context.loader.bytes(folder, name, at)?;
-        Ok((context.loader.shown(&path), bytes))
+        Ok((context.loader.display(&path), bytes))
     }
 
     /// The user's values with their locations. Unreadable files are reported when the chart is rendered.

@@ -14,27 +14,27 @@ use super::{Transform, TransformContext};
 
 pub(super) const PREFIX: Transform = Transform {
     plugin: "PrefixTransformer",
-    apply: |stage, resources| {
-        let affix = Affix::Prefix(stage.fields.name_prefix.to_string());
-        apply(stage, &affix, resources)
+    apply: |transform, resources| {
+        let affix = Affix::Prefix(transform.fields.name_prefix.to_string());
+        apply(transform, &affix, resources)
     },
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: AffixPlugin = configuration(config)?;
         let affix = Affix::Prefix(config.prefix.to_string());
-        put(stage, &affix, config.specs()?, resources)
+        put(transform, &affix, config.specs()?, resources)
     },
 };
 
 pub(super) const SUFFIX: Transform = Transform {
     plugin: "SuffixTransformer",
-    apply: |stage, resources| {
-        let affix = Affix::Suffix(stage.fields.name_suffix.to_string());
-        apply(stage, &affix, resources)
+    apply: |transform, resources| {
+        let affix = Affix::Suffix(transform.fields.name_suffix.to_string());
+        apply(transform, &affix, resources)
     },
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: AffixPlugin = configuration(config)?;
         let affix = Affix::Suffix(config.suffix.to_string());
-        put(stage, &affix, config.specs()?, resources)
+        put(transform, &affix, config.specs()?, resources)
     },
 };
 
@@ -42,9 +42,9 @@ pub(super) const SUFFIX: Transform = Transform {
 pub(super) const BOTH: Transform = Transform {
     plugin: "PrefixSuffixTransformer",
     apply: |_, _| Ok(()),
-    run: |stage, config, resources| {
-        (PREFIX.run)(stage, config, resources)?;
-        (SUFFIX.run)(stage, config, resources)
+    run: |transform, config, resources| {
+        (PREFIX.run)(transform, config, resources)?;
+        (SUFFIX.run)(transform, config, resources)
     },
 };
 
@@ -102,7 +102,7 @@ impl Affix {
 }
 
 fn apply(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     affix: &Affix,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -110,24 +110,27 @@ fn apply(
         return Ok(());
     }
     let specs = match affix {
-        Affix::Prefix(_) => &stage.config.name_prefix,
-        Affix::Suffix(_) => &stage.config.name_suffix,
+        Affix::Prefix(_) => &transform.config.name_prefix,
+        Affix::Suffix(_) => &transform.config.name_suffix,
     };
     let specs = specs.to_vec();
-    put(stage, affix, &specs, resources)?;
-    stage.done(affix.plugin(), resources);
+    put(transform, affix, &specs, resources)?;
+    transform.done(affix.plugin(), resources);
     Ok(())
 }
 
 fn put(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     affix: &Affix,
     specs: &[FieldSpec],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let added = stage.context.added.add_text(affix.text(), resources.len());
+    let added = transform
+        .context
+        .added
+        .add_text(affix.text(), resources.len());
     added.map_err(|it| {
-        let field = affix.field(stage.fields);
+        let field = affix.field(transform.fields);
         match field.is_empty() {
             true => it,
             false => placed(it, field.span()),
@@ -150,7 +153,7 @@ fn put(
                 // Once for each matching spec, as in kustomize.
                 note(resource, affix);
                 if !affix.text().is_empty() {
-                    record_previous_id(resource, &stage.context.schemas);
+                    record_previous_id(resource, &transform.context.schemas);
                 }
             }
             if spec.selects(&resource.object.gvk()) {

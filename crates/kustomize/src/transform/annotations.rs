@@ -16,10 +16,10 @@ use super::{Transform, TransformContext};
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "AnnotationsTransformer",
     apply,
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: AnnotationsPlugin = configuration(config)?;
         set_pairs(
-            stage,
+            transform,
             resources,
             &config.annotations.sorted(),
             &config.specs,
@@ -35,24 +35,24 @@ record! {
 }
 
 fn apply(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let written = &stage.fields.common_annotations;
+    let written = &transform.fields.common_annotations;
     let pairs = written.sorted();
     if pairs.is_empty() {
         return Ok(());
     }
-    let config = stage.config;
-    set_pairs(stage, resources, &pairs, &config.common_annotations)
+    let config = transform.config;
+    set_pairs(transform, resources, &pairs, &config.common_annotations)
         .map_err(|it| placed(it, written.span()))?;
-    stage.done(TRANSFORM.plugin, resources);
+    transform.done(TRANSFORM.plugin, resources);
     Ok(())
 }
 
 /// Sets pairs in the maps that the specs lead to.
 pub(super) fn set_pairs(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
     pairs: &[Pair],
     specs: &[FieldSpec],
@@ -61,7 +61,7 @@ pub(super) fn set_pairs(
         return Ok(());
     }
     let values = pairs.iter().map(|it| &*it.value);
-    stage.context.added.add_pairs(values, resources.len())?;
+    transform.context.added.add_pairs(values, resources.len())?;
     let new: Vec<NewEntry<'_>> = pairs.iter().map(NewEntry::new).collect();
     let set = |resource: &mut Resource| {
         let gvk = resource.object.gvk();
@@ -102,9 +102,9 @@ fn set_pair(
             if field.is_tagged_null() {
                 return Ok(());
             }
-            let words = field.kind().words();
+            let found = field.kind().description();
             let Some(mapping) = field.as_mapping_mut() else {
-                let message = format!("expected a map at `{}`, found {words}", spec.path);
+                let message = format!("expected a map at `{}`, found {found}", spec.path);
                 return Err(Diagnostic::error("wrong-field-type", message).at(&*field));
             };
             match mapping.get_mut(&pair.key) {

@@ -39,34 +39,34 @@ record! {
 }
 
 fn apply(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let entries = &stage.fields.images;
+    let entries = &transform.fields.images;
     if entries.is_empty() {
         return Ok(());
     }
-    let specs = &stage.config.images;
+    let specs = &transform.config.images;
     if let [entry] = &**entries {
         let image = ImageChange::new(entry);
         let matched = parallel::try_map(resources.list_mut(), |it| image.apply(it, specs))?;
         if !matched.contains(&true) {
             let warning = unmatched(entry, &image.name, &used(resources, specs));
-            stage.context.diagnostics.push(warning);
+            transform.context.diagnostics.push(warning);
         }
-        stage.done(TRANSFORM.plugin, resources);
+        transform.done(TRANSFORM.plugin, resources);
         return Ok(());
     }
-    apply_several(stage, entries, resources)
+    apply_several(transform, entries, resources)
 }
 
 /// Finds the resources of each image with an index, so that each resource is not searched for each image.
 fn apply_several(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     entries: &[Image],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let specs = &stage.config.images;
+    let specs = &transform.config.images;
     let mut index = ImageIndex::new(resources, specs)?;
     let mut known = None;
     for entry in entries {
@@ -83,9 +83,9 @@ fn apply_several(
         if !matched {
             let used = known.get_or_insert_with(|| used(resources, specs));
             let warning = unmatched(entry, &image.name, used);
-            stage.context.diagnostics.push(warning);
+            transform.context.diagnostics.push(warning);
         }
-        stage.done(TRANSFORM.plugin, resources);
+        transform.done(TRANSFORM.plugin, resources);
     }
     Ok(())
 }
@@ -93,9 +93,9 @@ fn apply_several(
 /// The warning about an image that no container uses. kustomize lets a name that is not a valid regular expression match nothing.
 fn unmatched(entry: &Image, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnostic {
     let at = entry.name.span_or(&entry.span);
-    let wanted = &*entry.name;
+    let text = &*entry.name;
     if let Name::Pattern(Err(error)) = name {
-        let fault = invalid(wanted, error).at(at);
+        let fault = invalid(text, error).at(at);
         let message = format!("{}; the entry has no effect", fault.message);
         return Diagnostic {
             severity: Severity::Warning,
@@ -103,13 +103,13 @@ fn unmatched(entry: &Image, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnos
             ..fault
         };
     }
-    let message = format!("no container uses image `{wanted}`");
+    let message = format!("no container uses image `{text}`");
     let fault = Diagnostic::warning("unmatched-image", message)
         .class(Class::Unmatched)
         .at(at);
-    match meant(wanted, used) {
+    match meant(text, used) {
         Some(near) => {
-            let edit = Edit::rename(at, wanted, near);
+            let edit = Edit::rename(at, text, near);
             fault.fix(format!("did you mean `{near}`?"), edit)
         }
         None => fault.help("correct the name, or remove the entry"),
@@ -228,8 +228,8 @@ fn each(
         if field.is_scalar() {
             return set(field);
         }
-        let words = field.kind().words();
-        let message = format!("expected a string for an image, found {words}");
+        let found = field.kind().description();
+        let message = format!("expected a string for an image, found {found}");
         Err(Diagnostic::error("wrong-field-type", message).at(&*field))
     };
     each_container(resource.node_mut(), &mut checked)?;
@@ -276,7 +276,10 @@ fn set_container(
         View::Mapping(_) => {}
         View::Scalar(_) if container.is_tagged_null() => return Ok(()),
         _ => {
-            let message = format!("expected a container, found {}", container.kind().words());
+            let message = format!(
+                "expected a container, found {}",
+                container.kind().description()
+            );
             return Err(Diagnostic::error("wrong-field-type", message).at(&*container));
         }
     }
@@ -312,9 +315,9 @@ impl<'a> Name<'a> {
             }
         };
         let mut rest = reference.chars();
-        let fits = |wanted: char| {
+        let fits = |expected: char| {
             rest.next()
-                .is_some_and(|it| it == wanted || (wanted == '.' && it != '\n'))
+                .is_some_and(|it| it == expected || (expected == '.' && it != '\n'))
         };
         name.chars().all(fits) && is_tag_and_digest(rest.as_str())
     }

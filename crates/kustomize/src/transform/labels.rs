@@ -14,9 +14,9 @@ use super::{Transform, TransformContext};
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "LabelTransformer",
     apply,
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: LabelPlugin = configuration(config)?;
-        set_pairs(stage, resources, &config.labels.sorted(), &config.specs)
+        set_pairs(transform, resources, &config.labels.sorted(), &config.specs)
     },
 };
 
@@ -28,24 +28,24 @@ record! {
 }
 
 fn apply(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let fields = stage.fields;
+    let fields = transform.fields;
     let common = fields.common_labels.sorted();
     if fields.labels.is_empty() && common.is_empty() {
         return Ok(());
     }
     for entry in &fields.labels {
-        let specs = specs(stage.config, entry).map_err(|it| it.at(&entry.span))?;
-        set_pairs(stage, resources, &entry.pairs.sorted(), &specs)
+        let specs = specs(transform.config, entry).map_err(|it| it.at(&entry.span))?;
+        set_pairs(transform, resources, &entry.pairs.sorted(), &specs)
             .map_err(|it| placed(it, &entry.span))?;
-        stage.done(TRANSFORM.plugin, resources);
+        transform.done(TRANSFORM.plugin, resources);
     }
-    let config = stage.config;
-    set_pairs(stage, resources, &common, &config.common_labels)
+    let config = transform.config;
+    set_pairs(transform, resources, &common, &config.common_labels)
         .map_err(|it| placed(it, fields.common_labels.span()))?;
-    stage.done(TRANSFORM.plugin, resources);
+    transform.done(TRANSFORM.plugin, resources);
     Ok(())
 }
 

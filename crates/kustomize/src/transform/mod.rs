@@ -58,8 +58,8 @@ const PLUGINS: &[Transform] = &[affix::BOTH, value_add::TRANSFORM, HASH];
 const HASH: Transform = Transform {
     plugin: "HashTransformer",
     apply: |_, _| Ok(()),
-    run: |stage, _, resources| {
-        hash::append(resources, &stage.context.schemas);
+    run: |transform, _, resources| {
+        hash::append(resources, &transform.context.schemas);
         Ok(())
     },
 };
@@ -105,19 +105,19 @@ pub(super) fn run(
     let before = context.diagnostics.errors();
     let config = sum.config.clone();
     let config = config.unwrap_or_else(|| super::defaults::config().clone());
-    let mut stage = TransformContext {
+    let mut transform = TransformContext {
         context,
         fields: &level.kustomization.fields,
         config: &config,
         folder: level.folder(),
         file: level.file(),
     };
-    for transform in ORDER {
-        let result = (transform.apply)(&mut stage, &mut sum.resources);
-        stage.keep(result);
+    for transformer in ORDER {
+        let result = (transformer.apply)(&mut transform, &mut sum.resources);
+        transform.keep(result);
         // Between transformers, as in kustomize: the next one must not see deleted resources.
         sum.resources.drop_deleted();
-        stage.context.check(before)?;
+        transform.context.check(before)?;
     }
     Ok(())
 }
@@ -127,19 +127,19 @@ pub(super) fn run_plugin(
     context: &mut Context<'_>,
     level: &KustomizationFrame<'_>,
     sum: &mut Accumulated,
-    transform: &Transform,
+    transformer: &Transform,
     config: &Resource,
 ) -> Result<(), Diagnostic> {
     let specs = sum.config.clone();
     let specs = specs.unwrap_or_else(|| super::defaults::config().clone());
-    let mut stage = TransformContext {
+    let mut transform = TransformContext {
         context,
         fields: &level.kustomization.fields,
         config: &specs,
         folder: level.folder(),
         file: level.file(),
     };
-    (transform.run)(&mut stage, config, &mut sum.resources)?;
+    (transformer.run)(&mut transform, config, &mut sum.resources)?;
     sum.resources.drop_deleted();
     Ok(())
 }

@@ -55,10 +55,10 @@ struct Namespace<'a> {
 }
 
 fn apply(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
-    let name = &stage.fields.namespace;
+    let name = &transform.fields.namespace;
     if name.is_empty() {
         return Ok(());
     }
@@ -66,17 +66,17 @@ fn apply(
         name,
         at: Some(name),
         own: FieldSpec::everywhere("metadata/namespace"),
-        specs: &stage.config.namespace,
+        specs: &transform.config.namespace,
         unset_only: false,
         subjects: Subjects::Default,
     };
-    namespace.move_all(stage, resources)?;
-    stage.done(TRANSFORM.plugin, resources);
+    namespace.move_all(transform, resources)?;
+    transform.done(TRANSFORM.plugin, resources);
     Ok(())
 }
 
 fn run(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     config: &Resource,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
@@ -104,7 +104,7 @@ fn run(
         unset_only: config.unset_only,
         subjects,
     };
-    namespace.move_all(stage, resources)
+    namespace.move_all(transform, resources)
 }
 
 /// Sets only the resource's own namespace.
@@ -127,10 +127,10 @@ pub(super) fn set_own(
 impl Namespace<'_> {
     fn move_all(
         &self,
-        stage: &TransformContext<'_, '_>,
+        transform: &TransformContext<'_, '_>,
         resources: &mut Resources,
     ) -> Result<(), Diagnostic> {
-        let schemas = &stage.context.schemas;
+        let schemas = &transform.context.schemas;
         parallel::try_map(resources.list_mut(), |resource| {
             // Helm has already set the namespaces of a chart's objects.
             if resource.from_chart {
@@ -140,7 +140,7 @@ impl Namespace<'_> {
             self.move_one(schemas, resource)
         })?;
         resources
-            .check_unique(&stage.context.schemas)
+            .check_unique(&transform.context.schemas)
             .map_err(|it| {
                 it.help(format!(
                     "the namespace `{}` gives both the same identity",
@@ -205,9 +205,9 @@ impl Namespace<'_> {
         let Some(subjects) = binding.get_mut("subjects").filter(|it| !it.is_null()) else {
             return Ok(());
         };
-        let words = subjects.kind().words();
+        let found = subjects.kind().description();
         let Some(items) = subjects.as_sequence_mut() else {
-            let message = format!("expected a list for `subjects`, found {words}");
+            let message = format!("expected a list for `subjects`, found {found}");
             return Err(Diagnostic::error("wrong-field-type", message).at(&*subjects));
         };
         let moved = |it: &&mut Mapping| it.get(key).and_then(Node::as_str) == Some(value);

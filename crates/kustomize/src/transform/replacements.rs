@@ -22,18 +22,18 @@ use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplacementTransformer",
-    apply: |stage, resources| {
-        let entries = &stage.fields.replacements;
+    apply: |transform, resources| {
+        let entries = &transform.fields.replacements;
         if entries.is_empty() {
             return Ok(());
         }
-        replace_all(stage, entries, resources)?;
-        stage.done(TRANSFORM.plugin, resources);
+        replace_all(transform, entries, resources)?;
+        transform.done(TRANSFORM.plugin, resources);
         Ok(())
     },
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: ReplacementPlugin = configuration(config)?;
-        replace_all(stage, &config.replacements, resources)
+        replace_all(transform, &config.replacements, resources)
     },
 };
 
@@ -47,13 +47,13 @@ record! {
 const NAME: &str = "metadata.name";
 
 fn replace_all(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     entries: &[Replacement],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let mut replacements = Vec::new();
     for entry in entries {
-        load(stage, entry, &mut replacements)?;
+        load(transform, entry, &mut replacements)?;
     }
     let mut names = None;
     for entry in &replacements {
@@ -61,7 +61,7 @@ fn replace_all(
         let mut value = value(entry, index, resources)?;
         for target in &entry.targets {
             let index = names.get_or_insert_with(|| Names::new(resources));
-            if fill(stage, target, &mut value, index, resources)? {
+            if fill(transform, target, &mut value, index, resources)? {
                 // A replacement can change `metadata.name`, and the next one may use the new name.
                 names = None;
             }
@@ -72,7 +72,7 @@ fn replace_all(
 
 /// The replacements of an entry: itself, or those in its file.
 fn load(
-    stage: &TransformContext<'_, '_>,
+    transform: &TransformContext<'_, '_>,
     entry: &Replacement,
     replacements: &mut Vec<Replacement>,
 ) -> Result<(), Diagnostic> {
@@ -85,10 +85,10 @@ fn load(
         let message = "the replacement has both `path` and a `source` or `targets`";
         return Err(Diagnostic::error("replacement-twice", message).at(&entry.span));
     }
-    let source = stage
+    let source = transform
         .context
         .loader
-        .source(&stage.folder, path, path.span())?;
+        .source(&transform.folder, path, path.span())?;
     let faulty = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
@@ -107,7 +107,10 @@ fn load(
             &one
         }
         View::Scalar(_) => {
-            let message = format!("expected replacements, found {}", document.kind().words());
+            let message = format!(
+                "expected replacements, found {}",
+                document.kind().description()
+            );
             return Err(Diagnostic::error("bad-replacement", message)
                 .at(&document)
                 .related(path.span(), "listed here")
@@ -280,7 +283,7 @@ fn source_part(
     field: &str,
 ) -> Result<Node, Diagnostic> {
     let Some(whole) = value.as_str() else {
-        let message = format!("a delimiter cannot split {}", value.kind().words());
+        let message = format!("a delimiter cannot split {}", value.kind().description());
         let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
         return Err(fault.help(NO_DELIMITER));
     };
@@ -361,16 +364,14 @@ fn missing_source(source: &ReplacementSource, kind: &str, resources: &Resources)
 
 /// Copies the value to everything that a target selects. Returns whether a name has changed.
 fn fill(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     target: &ReplacementTarget,
     value: &mut Value,
     names: &Names,
     resources: &mut Resources,
 ) -> Result<bool, Diagnostic> {
     let Some(select) = &target.select else {
-        let message = "the target has no `select`";
-        let fault = Diagnostic::error("bad-replacement", message).at(&target.span);
-        return Err(fault.help("add `select` with a kind, name, namespace or labels"));
+        return Err(without_select(target));
     };
     let selector = Selector::new(select)?;
     let rejects = target.reject.iter();
@@ -395,12 +396,12 @@ fn fill(
         let name: Box<str> = resource.object.name().into();
         for field in fields {
             value.follow_created(at, resource, field, options);
-            let added = stage.context.added.add_copies(&value.node, 1);
+            let added = transform.context.added.add_copies(&value.node, 1);
             added.map_err(|_| too_large().at(field))?;
             let copied = copy(resource, field, value, at, options)
                 .map_err(|it| it.related(&target.span, "the target"))?;
             if !copied {
-                stage.context.diagnostics.push(lost(resource, field));
+                transform.context.diagnostics.push(lost(resource, field));
             }
             resource.settle();
             value.follow(at, resource);
@@ -410,10 +411,6 @@ fn fill(
         }
         renamed |= *name != *resource.object.name();
     }
-    let is_identity = |it: &Text| {
-        let identity = ["metadata.name", "kind", "apiVersion"];
-        identity.iter().any(|field| it.starts_with(field))
-    };
     if fields.iter().any(is_identity) {
         resources.set_renamed();
     }
@@ -422,9 +419,21 @@ fn fill(
         let warning = Diagnostic::warning("unmatched-replacement", message);
         let warning = warning.class(Class::Unmatched).at(&select.span);
         let warning = did_you_mean(warning, &select.identity(), resources);
-        stage.context.diagnostics.push(warning);
+        transform.context.diagnostics.push(warning);
     }
     Ok(renamed)
+}
+
+/// Whether a field is a part of the identity of a resource.
+fn is_identity(field: &Text) -> bool {
+    let identity = ["metadata.name", "kind", "apiVersion"];
+    identity.iter().any(|it| field.starts_with(it))
+}
+
+fn without_select(target: &ReplacementTarget) -> Diagnostic {
+    let message = "the target has no `select`";
+    let fault = Diagnostic::error("bad-replacement", message).at(&target.span);
+    fault.help("add `select` with a kind, name, namespace or labels")
 }
 
 fn without_identity(lost: &str, field: &Text, value: &Value) -> Diagnostic {
@@ -579,7 +588,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&FieldOptions>) -> Result
     let mut new = value.as_str().unwrap_or("").to_string();
     if let Some(options) = options.filter(|it| !it.delimiter.is_empty()) {
         let Some(old) = field.as_str() else {
-            let message = format!("a delimiter cannot split {}", field.kind().words());
+            let message = format!("a delimiter cannot split {}", field.kind().description());
             let fault = Diagnostic::error("bad-replacement", message).at(&options.span);
             return Err(fault.help(NO_DELIMITER));
         };

@@ -17,17 +17,17 @@ use super::Transform;
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "ReplicaCountTransformer",
-    apply: |stage, resources| {
-        let entries = &stage.fields.replicas;
+    apply: |transform, resources| {
+        let entries = &transform.fields.replicas;
         let names = if entries.is_empty() {
             Names::new()
         } else {
             names(resources)
         };
         for entry in entries {
-            let set = set(entry, &stage.config.replicas, &names, resources);
-            stage.keep(set);
-            stage.done(TRANSFORM.plugin, resources);
+            let set = set(entry, &transform.config.replicas, &names, resources);
+            transform.keep(set);
+            transform.done(TRANSFORM.plugin, resources);
         }
         Ok(())
     },

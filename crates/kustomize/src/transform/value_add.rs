@@ -36,39 +36,39 @@ record! {
 }
 
 fn run(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     config: &Resource,
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let config: ValueAddPlugin = configuration(config)?;
     let value = match config.value.trim() {
         // The default value is the name of the folder.
-        "" => stage.folder.name(),
+        "" => transform.folder.name(),
         value => value,
     };
     let mut targets = config.targets.items;
     if !config.target_file_path.is_empty() {
-        targets.extend(shared_targets(stage, &config.target_file_path)?);
+        targets.extend(shared_targets(transform, &config.target_file_path)?);
     }
     if targets.is_empty() {
         let message = "the transformer has no `targets`";
         return Err(Diagnostic::error("missing-target", message).at(&config.span));
     }
     for target in &targets {
-        add(stage, target, value, resources)?;
+        add(transform, target, value, resources)?;
     }
     Ok(())
 }
 
 /// Targets in a separate file.
 fn shared_targets(
-    stage: &TransformContext<'_, '_>,
+    transform: &TransformContext<'_, '_>,
     path: &Text,
 ) -> Result<Vec<ValueTarget>, Diagnostic> {
-    let source = stage
+    let source = transform
         .context
         .loader
-        .source(&stage.folder, path, path.span())?;
+        .source(&transform.folder, path, path.span())?;
     let first = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
         fault.unwrap_or_else(|| {
@@ -85,7 +85,7 @@ fn shared_targets(
 }
 
 fn add(
-    stage: &TransformContext<'_, '_>,
+    transform: &TransformContext<'_, '_>,
     target: &ValueTarget,
     value: &str,
     resources: &mut Resources,
@@ -98,7 +98,7 @@ fn add(
         return Err(Diagnostic::error("bad-target", message).at(&target.span));
     }
     let selector = target.selector.as_ref().map(Selector::new).transpose()?;
-    let schemas = &stage.context.schemas;
+    let schemas = &transform.context.schemas;
     for resource in resources.list_mut() {
         if selector
             .as_ref()
@@ -127,10 +127,10 @@ fn add(
 fn reach<'a>(node: &'a mut Node, parts: &[String]) -> Result<&'a mut Node, Diagnostic> {
     let mut node = node;
     for (at, part) in parts.iter().enumerate() {
-        let words = node.kind().words();
+        let found = node.kind().description();
         let span = node.span().clone();
         let wrong = || {
-            let message = format!("expected a map that contains `{part}`, found {words}");
+            let message = format!("expected a map that contains `{part}`, found {found}");
             Diagnostic::error("wrong-field-type", message).at(&span)
         };
         let last = at + 1 == parts.len();
@@ -161,7 +161,10 @@ fn reach<'a>(node: &'a mut Node, parts: &[String]) -> Result<&'a mut Node, Diagn
     if node.is_scalar() {
         return Ok(node);
     }
-    let message = format!("expected a scalar to set, found {}", node.kind().words());
+    let message = format!(
+        "expected a scalar to set, found {}",
+        node.kind().description()
+    );
     Err(Diagnostic::error("wrong-field-type", message).at(&*node))
 }
 

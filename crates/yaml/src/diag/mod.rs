@@ -96,8 +96,8 @@ impl Diagnostic {
 
     /// Adds a related location.
     #[must_use]
-    pub fn related(mut self, span: impl Into<Span>, words: impl Into<String>) -> Diagnostic {
-        self.related.push((span.into(), words.into()));
+    pub fn related(mut self, span: impl Into<Span>, text: impl Into<String>) -> Diagnostic {
+        self.related.push((span.into(), text.into()));
         self
     }
 

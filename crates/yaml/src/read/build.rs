@@ -36,7 +36,7 @@ pub(super) struct Anchors<'s> {
     text: &'s str,
     named: BTreeMap<&'s str, Named>,
     /// The names that aliases may refer to, collected at the first anchor. Other values need not be stored.
-    wanted: Option<BTreeSet<&'s str>>,
+    aliases: Option<BTreeSet<&'s str>>,
 }
 
 enum Named {
@@ -52,18 +52,18 @@ impl<'s> Anchors<'s> {
         Anchors {
             text,
             named: BTreeMap::new(),
-            wanted: None,
+            aliases: None,
         }
     }
 
-    fn is_wanted(&mut self, name: &str) -> bool {
+    fn has_alias(&mut self, name: &str) -> bool {
         let text = self.text;
         // The word after any asterisk, even in a comment: unused names only cost memory.
         let words = || text.split('*').skip(1);
-        let wanted = self
-            .wanted
+        let aliases = self
+            .aliases
             .get_or_insert_with(|| words().map(first_word).collect());
-        wanted.contains(name)
+        aliases.contains(name)
     }
 }
 
@@ -99,7 +99,7 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn close_anchor(&mut self, name: &'s str, node: &Node) -> Scan<()> {
-        if self.mode != Mode::Written && self.anchors.is_wanted(name) {
+        if self.mode != Mode::Written && self.anchors.has_alias(name) {
             let size = size(node);
             // The stored copy also counts: a thousand anchors of one deep value would be a thousand copies.
             self.repeat(size.values, node.span())?;

@@ -14,7 +14,7 @@ impl Scanner<'_> {
     /// The range and description of the character at a position.
     fn character(&self, at: usize) -> (std::ops::Range<usize>, String) {
         let found = self.text.get(at..).and_then(|it| it.chars().next());
-        let words = match found {
+        let description = match found {
             None => return (at..at, "the end of the file".to_string()),
             Some('\t') => "a tab".to_string(),
             Some('\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}') => {
@@ -22,7 +22,7 @@ impl Scanner<'_> {
             }
             Some(found) => format!("`{found}`"),
         };
-        (at..at + found.map_or(0, char::len_utf8), words)
+        (at..at + found.map_or(0, char::len_utf8), description)
     }
 
     pub(super) fn cannot_start(&self) -> Fault {
@@ -96,10 +96,10 @@ impl Scanner<'_> {
             usize::MAX
         });
         let text = self.text[start..end].trim_end();
-        let shown: String = text.chars().take(40).collect();
+        let excerpt: String = text.chars().take(40).collect();
         let fault = self.fault(
             start..start + text.len(),
-            format!("expected `:` after `{shown}`"),
+            format!("expected `:` after `{excerpt}`"),
         );
         if text.starts_with('-') {
             return help(

@@ -38,14 +38,14 @@ impl Changes {
         let mut changes = Changes::new();
         for (path, bytes) in after {
             match before.get(path) {
-                None => changes.appear(path, |it| before.has_folder(it)),
+                None => changes.add_or_remove(path, |it| before.has_folder(it)),
                 Some(old) if old != bytes => changes.change(path),
                 Some(_) => {}
             }
         }
         for (path, _) in before {
             if after.get(path).is_none() {
-                changes.appear(path, |it| after.has_folder(it));
+                changes.add_or_remove(path, |it| after.has_folder(it));
             }
         }
         changes
@@ -63,7 +63,7 @@ impl Changes {
     }
 
     /// Records a file that only one state has. `has_folder` returns whether the other state has a folder.
-    pub fn appear(&mut self, path: &TreePath, has_folder: impl Fn(&TreePath) -> bool) {
+    pub fn add_or_remove(&mut self, path: &TreePath, has_folder: impl Fn(&TreePath) -> bool) {
         self.paths.insert(path.clone());
         let mut above = path.parent();
         while let Some(folder) = above {
@@ -79,8 +79,8 @@ impl Changes {
     }
 
     /// Records that a file and each folder above it may have changed in an unknown way.
-    pub fn mention(&mut self, path: &TreePath) {
-        self.appear(path, |_| true);
+    pub fn change_unknown(&mut self, path: &TreePath) {
+        self.add_or_remove(path, |_| true);
     }
 
     /// Whether a result with these reads may be different.
@@ -157,24 +157,24 @@ impl Changes {
         }
     }
 
-    /// Adds the differences that are visible through a link.
-    pub fn see_through(&mut self, link: &TreePath, target: &TreePath) {
-        let seen = self.within(target);
+    /// Adds the differences that a link makes visible below itself.
+    pub fn follow_link(&mut self, link: &TreePath, target: &TreePath) {
+        let linked = self.within(target);
         if self.paths.contains(target) {
             self.change(link);
         }
-        self.paths.extend(seen.paths.iter().map(|it| link.join(it)));
-        self.folders
-            .extend(seen.folders.iter().map(|it| link.join(it)));
+        let below_link = |it: &TreePath| link.join(it);
+        self.paths.extend(linked.paths.iter().map(below_link));
+        self.folders.extend(linked.folders.iter().map(below_link));
     }
 
-    /// The differences at wanted paths.
-    pub fn filter(&self, is_wanted: impl Fn(&TreePath) -> bool) -> Changes {
-        let wanted = |it: &&TreePath| is_wanted(it);
+    /// The differences at the paths that a condition selects.
+    pub fn filter(&self, is_selected: impl Fn(&TreePath) -> bool) -> Changes {
+        let selected = |it: &&TreePath| is_selected(it);
         Changes {
-            paths: self.paths.iter().filter(wanted).cloned().collect(),
-            folders: self.folders.iter().filter(wanted).cloned().collect(),
-            wholes: self.wholes.iter().filter(wanted).cloned().collect(),
+            paths: self.paths.iter().filter(selected).cloned().collect(),
+            folders: self.folders.iter().filter(selected).cloned().collect(),
+            wholes: self.wholes.iter().filter(selected).cloned().collect(),
         }
     }
 
@@ -224,10 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_seen_through_links() {
+    fn changes_are_visible_below_links() {
         let mut changes = Changes::new();
         changes.change(&path("shared/x/a"));
-        changes.see_through(&path("env/link"), &path("shared/x"));
+        changes.follow_link(&path("env/link"), &path("shared/x"));
         assert!(changes.has(&path("env/link/a")));
     }
 }

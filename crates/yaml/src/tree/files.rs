@@ -114,7 +114,7 @@ impl fmt::Display for FilesError {
             FilesError::NotAFolder => "this is a file, not a folder",
             FilesError::Outside => "a link leads out of the root folder",
             FilesError::BrokenLink => "a link leads to a file or folder that does not exist",
-            FilesError::Other(words) => words,
+            FilesError::Other(reason) => reason,
         })
     }
 }

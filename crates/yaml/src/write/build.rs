@@ -182,7 +182,7 @@ impl Writer {
         };
         self.printer.text(
             text,
-            facts.quotes(wanted(text, facts), text, context),
+            facts.quotes(preferred_quotes(text, facts), text, context),
             indent,
             true,
         );
@@ -202,7 +202,7 @@ impl Writer {
             self.printer.push("? ");
         }
         let quotes = facts.quotes(
-            wanted(&text, facts),
+            preferred_quotes(&text, facts),
             &text,
             TextContext {
                 flow: false,
@@ -229,7 +229,7 @@ impl Writer {
 }
 
 /// The style that version 2 prefers for a string.
-fn wanted(text: &str, facts: Facts) -> Quotes {
+fn preferred_quotes(text: &str, facts: Facts) -> Quotes {
     if facts.multiline && text.contains('\n') {
         Quotes::Literal
     } else if resolve(text) == Kind::String && !is_old_bool(text) && !is_base_60(text) {

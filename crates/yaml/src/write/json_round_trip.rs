@@ -80,7 +80,7 @@ fn marshalled_style(text: &str) -> Style {
     if is_plain_word(text) {
         return Style::Plain;
     }
-    let wanted = if text.contains('\n') {
+    let preferred = if text.contains('\n') {
         Quotes::Literal
     } else if resolve(text) != Kind::String || is_old_bool(text) || is_base_60(text) {
         Quotes::Double
@@ -91,7 +91,7 @@ fn marshalled_style(text: &str) -> Style {
         flow: false,
         simple_key: false,
     };
-    match Facts::new(text).quotes(wanted, text, context) {
+    match Facts::new(text).quotes(preferred, text, context) {
         Quotes::Plain => Style::Plain,
         Quotes::Single => Style::SingleQuoted,
         Quotes::Double => Style::DoubleQuoted,

@@ -305,7 +305,11 @@ impl Writer<'_> {
             View::Scalar(text) if self.is_alias(node) => self.printer.push(text),
             View::Scalar(text) => {
                 let facts = Facts::new(text);
-                let quotes = facts.quotes(wanted(node, text, self.quotes_old_words), text, context);
+                let quotes = facts.quotes(
+                    preferred_quotes(node, text, self.quotes_old_words),
+                    text,
+                    context,
+                );
                 let start = self.printer.out.len();
                 self.printer.text(text, quotes, indent, !context.simple_key);
                 self.header_comment(node, start, quotes);
@@ -420,7 +424,7 @@ fn is_block(node: &Node) -> bool {
 }
 
 /// The preferred style of a node.
-fn wanted(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
+fn preferred_quotes(node: &Node, text: &str, quotes_old_words: bool) -> Quotes {
     match node.style() {
         Style::SingleQuoted => Quotes::Single,
         Style::DoubleQuoted => Quotes::Double,

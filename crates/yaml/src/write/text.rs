@@ -150,9 +150,9 @@ impl Facts {
         self
     }
 
-    /// The allowed style that is closest to the wanted one.
-    pub(super) fn quotes(self, wanted: Quotes, text: &str, context: TextContext) -> Quotes {
-        match wanted {
+    /// The allowed style that is closest to the preferred one.
+    pub(super) fn quotes(self, preferred: Quotes, text: &str, context: TextContext) -> Quotes {
+        match preferred {
             Quotes::Plain
                 if if context.flow {
                     self.no_plain_in_flow
@@ -171,7 +171,7 @@ impl Facts {
             {
                 Quotes::Double
             }
-            wanted => wanted,
+            preferred => preferred,
         }
     }
 

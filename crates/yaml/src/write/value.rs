@@ -88,8 +88,8 @@ fn kind(node: &Node, text: &str) -> Result<Kind, Diagnostic> {
     }
     let message = format!(
         "`{text}` is {}, but its tag is for {}",
-        found.words(),
-        kind.words()
+        found.description(),
+        kind.description()
     );
     Err(refused(node, message).help("remove the tag, or write a value that matches it"))
 }
@@ -109,7 +109,7 @@ pub(super) fn key(node: &Node, flow: bool) -> Result<Cow<'_, str>, Diagnostic> {
     if node.kind() != Kind::String && !missing {
         let message = format!(
             "key `{text}` is {}, but kustomize only allows strings",
-            node.kind().words()
+            node.kind().description()
         );
         return Err(refused(node, message).help("quote the key"));
     }

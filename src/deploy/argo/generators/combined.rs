@@ -26,9 +26,10 @@ impl Generators<'_> {
         for own in self.nested(first, &Parameters::new(), depth + 1, diagnostics)? {
             for mut set in self.nested(second, &own, depth + 1, diagnostics)? {
                 match self.language.is_go {
-                    true => merge(&mut set, &own).map_err(|words| not_allowed(spec, &words))?,
+                    true => merge(&mut set, &own).map_err(|message| not_allowed(spec, &message))?,
                     false => {
-                        set = combined(&own, &set).map_err(|words| not_allowed(spec, &words))?;
+                        set =
+                            combined(&own, &set).map_err(|message| not_allowed(spec, &message))?;
                     }
                 }
                 sets.push(set);
@@ -68,7 +69,7 @@ impl Generators<'_> {
             for (key, set) in &mut sets {
                 match over.get(key) {
                     Some(over) if self.language.is_go => {
-                        merge(set, over).map_err(|words| not_allowed(spec, &words))?;
+                        merge(set, over).map_err(|message| not_allowed(spec, &message))?;
                     }
                     Some(over) => set.extend(over.clone()),
                     None => {}

@@ -47,10 +47,10 @@ impl Generators<'_> {
 
     /// The objects of a file.
     fn file(&self, file: &TreePath) -> Result<Vec<Parameters>, Diagnostic> {
-        let failed = |words: &str| {
+        let failed = |reason: &str| {
             Diagnostic::error(
                 "invalid-value",
-                format!("`{file}` contains no parameters: {words}"),
+                format!("`{file}` contains no parameters: {reason}"),
             )
         };
         let bytes = self.context.files.read(file);

@@ -26,8 +26,8 @@ impl Generators<'_> {
         {
             let source = text.embedded_source();
             let parsed = parse_one(&source).map_err(|faults| {
-                let words = faults.iter().next().map_or("", |it| it.message.as_str());
-                not_allowed(text, &format!("elementsYaml: {words}"))
+                let message = faults.iter().next().map_or("", |it| it.message.as_str());
+                not_allowed(text, &format!("elementsYaml: {message}"))
             })?;
             let is_set = |it: &Node| it.is_null() || it.as_mapping().is_some();
             match parsed.as_sequence() {

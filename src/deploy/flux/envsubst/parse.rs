@@ -81,7 +81,7 @@ pub(super) fn parse(text: &str) -> (Vec<Piece<'_>>, Vec<Fault<'_>>) {
                 match parser.expression(0) {
                     Ok(expression) => pieces.push(Piece::Expression(Box::new(expression))),
                     Err(reason) => {
-                        let excerpt = shown(text.get(inside - 2..).unwrap_or(""));
+                        let excerpt = excerpt_of(text.get(inside - 2..).unwrap_or(""));
                         faults.push(Fault {
                             text: excerpt,
                             reason,
@@ -137,10 +137,10 @@ impl<'t> Piece<'t> {
 }
 
 /// The maximum length of an excerpt in a message, in bytes.
-const SHOWN_MAX: usize = 60;
+const EXCERPT_MAX: usize = 60;
 
 /// A text up to the brace that closes the one at its beginning, at most to the end of its line.
-fn shown(text: &str) -> &str {
+fn excerpt_of(text: &str) -> &str {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
         match c {
@@ -149,7 +149,7 @@ fn shown(text: &str) -> &str {
             '}' => depth -= 1,
             _ => {}
         }
-        if c == '\n' || at > SHOWN_MAX {
+        if c == '\n' || at > EXCERPT_MAX {
             return text.get(..at).unwrap_or(text);
         }
     }

@@ -117,14 +117,14 @@ pub(in crate::validate) fn compile(
         Expected::String => *result == CelType::String,
         Expected::StringOrNull => matches!(result, CelType::String | CelType::Null),
     };
-    let wanted = match expected {
+    let type_name = match expected {
         Expected::Bool => "bool",
         _ => "string",
     };
     match holds {
         true => Ok(()),
         false => Err(format!(
-            "it must be of type {wanted}, not {}",
+            "it must be of type {type_name}, not {}",
             result.display_name()
         )),
     }

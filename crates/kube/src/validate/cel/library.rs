@@ -57,8 +57,8 @@ fn declare(
     declaration
 }
 
-fn wrong(words: impl Into<String>) -> Value {
-    Value::error(EvalError::invalid_argument(words.into()))
+fn wrong(message: impl Into<String>) -> Value {
+    Value::error(EvalError::invalid_argument(message.into()))
 }
 
 fn no_overload() -> Value {
@@ -593,10 +593,10 @@ fn items(args: &[Value]) -> &[Value] {
 }
 
 fn index(args: &[Value], from_end: bool) -> Value {
-    let (Some(Value::List(items)), Some(wanted)) = (args.first(), args.get(1)) else {
+    let (Some(Value::List(items)), Some(item)) = (args.first(), args.get(1)) else {
         return no_overload();
     };
-    let is = |it: &Value| it == wanted;
+    let is = |it: &Value| it == item;
     let found = match from_end {
         true => items.iter().rposition(is),
         false => items.iter().position(is),
@@ -604,7 +604,7 @@ fn index(args: &[Value], from_end: bool) -> Value {
     Value::Int(found.and_then(|it| i64::try_from(it).ok()).unwrap_or(-1))
 }
 
-fn extreme(items: &[Value], wanted: Ordering) -> Value {
+fn extreme(items: &[Value], better: Ordering) -> Value {
     let Some((first, rest)) = items.split_first() else {
         return wrong("min and max need a list that is not empty");
     };
@@ -612,7 +612,7 @@ fn extreme(items: &[Value], wanted: Ordering) -> Value {
     for item in rest {
         match item.compare(best) {
             None => return no_overload(),
-            Some(order) if order == wanted => best = item,
+            Some(order) if order == better => best = item,
             Some(_) => {}
         }
     }

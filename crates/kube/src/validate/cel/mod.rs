@@ -265,10 +265,10 @@ pub(super) fn answer(
             "it costs more than {CALL_MAX} steps, or all expressions together cost too much"
         )),
         Some(Value::Error(fault)) => {
-            let words = computed(&fault.message).unwrap_or("it fails").to_owned();
+            let message = computed(&fault.message).unwrap_or("it fails").to_owned();
             match is_unsupported(fault.kind) {
-                true => Answer::Unknown(words),
-                false => Answer::Fails(words),
+                true => Answer::Unknown(message),
+                false => Answer::Fails(message),
             }
         }
         Some(value) => Answer::Is(value),

@@ -230,7 +230,7 @@ fn resource_rule<'a>(rule: &'a Node, report: &mut Report<'a>) {
 /// Checks wildcards in `resources` that make other entries redundant.
 fn wildcards<'a>(rule: &'a Node, report: &mut Report<'a>) {
     let list = rule.list("resources");
-    let has = |wanted: &str| list.iter().any(|it| text_of(it) == wanted);
+    let has = |resource: &str| list.iter().any(|it| text_of(it) == resource);
     if list.len() > 1 && has("*/*") {
         report.invalid_field(
             rule,

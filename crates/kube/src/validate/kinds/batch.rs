@@ -65,13 +65,13 @@ pub(super) fn cron_job<'a>(object: &'a Node, report: &mut Report<'a>) {
             "must be at most 52 characters, because names of Jobs have 11 more",
         );
     }
-    if let Some(words) = cron::schedule(spec.text_or_empty("schedule")) {
-        report.invalid_field(spec, "schedule", words);
+    if let Some(message) = cron::schedule(spec.text_or_empty("schedule")) {
+        report.invalid_field(spec, "schedule", message);
     }
     if let Some(zone) = spec.field("timeZone")
-        && let Some(words) = cron::time_zone(text_of(zone))
+        && let Some(message) = cron::time_zone(text_of(zone))
     {
-        report.invalid(zone, words);
+        report.invalid(zone, message);
         report.help(near_zone(zone));
     }
     one_of(

@@ -36,8 +36,8 @@ pub(super) fn config_map<'a>(object: &'a Node, report: &mut Report<'a>) {
 }
 
 fn config_key<'a>(key: &'a Node, report: &mut Report<'a>) {
-    if let Some(words) = names::config_key(key.as_str().unwrap_or("")) {
-        report.invalid(key, words);
+    if let Some(message) = names::config_key(key.as_str().unwrap_or("")) {
+        report.invalid(key, message);
     }
 }
 

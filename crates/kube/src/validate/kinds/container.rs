@@ -211,8 +211,8 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
             }
             _ => {
                 let name = reference.text_or_empty("name");
-                if let Some(words) = names::dns_subdomain(name) {
-                    report.invalid_field(reference, "name", words);
+                if let Some(message) = names::dns_subdomain(name) {
+                    report.invalid_field(reference, "name", message);
                 }
                 required_name(reference, "key", names::config_key, report);
             }
@@ -321,8 +321,8 @@ fn validate_probe<'a>(
 fn handler<'a>(holder: &'a Node, kinds: &[&str], pod: &PodFacts<'a>, report: &mut Report<'a>) {
     let set = fields::set(holder, kinds);
     if set.len() != 1 {
-        let words = super::super::fault::quoted(kinds.iter().copied());
-        return report.invalid(holder, format!("must have exactly one of {words}"));
+        let kinds = super::super::fault::quoted(kinds.iter().copied());
+        return report.invalid(holder, format!("must have exactly one of {kinds}"));
     }
     for kind in set {
         let Some(action) = holder.field(kind) else {
@@ -336,8 +336,8 @@ fn handler<'a>(holder: &'a Node, kinds: &[&str], pod: &PodFacts<'a>, report: &mu
                 port_or_name(action, "port", report);
                 one_of(action, "scheme", &["HTTP", "HTTPS"], report);
                 for header in action.list("httpHeaders") {
-                    if let Some(words) = names::header_name(header.text_or_empty("name")) {
-                        report.invalid_field(header, "name", words);
+                    if let Some(message) = names::header_name(header.text_or_empty("name")) {
+                        report.invalid_field(header, "name", message);
                     }
                 }
             }

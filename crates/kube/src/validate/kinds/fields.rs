@@ -34,11 +34,11 @@ pub(super) fn within<'a>(node: &'a Node, key: &str, min: i64, max: i64, report: 
     if let Some(value) = node.integer(key)
         && !(min..=max).contains(&value)
     {
-        let words = match max {
+        let message = match max {
             i64::MAX => format!("must be at least {min}"),
             _ => format!("must be from {min} to {max}"),
         };
-        report.invalid_field(node, key, words);
+        report.invalid_field(node, key, message);
     }
 }
 
@@ -52,8 +52,8 @@ pub(super) fn not_negative<'a>(node: &'a Node, keys: &[&str], report: &mut Repor
 /// Checks a name, unless it is empty.
 pub(super) fn name<'a>(node: &'a Node, key: &str, rule: NameRule, report: &mut Report<'a>) {
     let text = node.text_or_empty(key);
-    if let Some(words) = rule(text).filter(|_| !text.is_empty()) {
-        report.invalid_field(node, key, words);
+    if let Some(message) = rule(text).filter(|_| !text.is_empty()) {
+        report.invalid_field(node, key, message);
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn required<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
 /// Checks each item of a list of strings.
 pub(super) fn each<'a>(node: &'a Node, key: &str, rule: NameRule, report: &mut Report<'a>) {
     for item in node.list(key) {
-        if let Some(words) = rule(text_of(item)) {
-            report.invalid(item, words);
+        if let Some(message) = rule(text_of(item)) {
+            report.invalid(item, message);
         }
     }
 }
@@ -112,8 +112,8 @@ pub(super) fn is_port(number: i64) -> bool {
 pub(super) fn port_or_name<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     match node.field(key).map(Json::from_node) {
         Some(Json::String(text)) => {
-            if let Some(words) = names::port_name(text) {
-                report.invalid_field(node, key, words);
+            if let Some(message) = names::port_name(text) {
+                report.invalid_field(node, key, message);
             }
         }
         _ => {

@@ -27,8 +27,8 @@ pub(super) fn ingress<'a>(object: &'a Node, report: &mut Report<'a>) {
     }
     for tls in spec.list("tls") {
         for host in tls.list("hosts") {
-            if let Some(words) = host_rule(text_of(host)) {
-                report.invalid(host, words);
+            if let Some(message) = host_rule(text_of(host)) {
+                report.invalid(host, message);
             }
         }
         fields::name(tls, "secretName", names::dns_subdomain, report);
@@ -36,8 +36,8 @@ pub(super) fn ingress<'a>(object: &'a Node, report: &mut Report<'a>) {
     let Some(class) = spec.field("ingressClassName") else {
         return;
     };
-    if let Some(words) = names::dns_subdomain(text_of(class)) {
-        report.invalid(class, words);
+    if let Some(message) = names::dns_subdomain(text_of(class)) {
+        report.invalid(class, message);
     }
     let annotations = object
         .field("metadata")
@@ -63,8 +63,8 @@ fn ingress_rule<'a>(rule: &'a Node, report: &mut Report<'a>) {
     if !host.is_empty() {
         if ip_sloppy(host).is_some() {
             report.invalid_field(rule, "host", "must be a DNS name, not an IP address");
-        } else if let Some(words) = host_rule(host) {
-            report.invalid_field(rule, "host", words);
+        } else if let Some(message) = host_rule(host) {
+            report.invalid_field(rule, "host", message);
         }
     }
     let Some(http) = rule.field("http") else {
@@ -139,9 +139,9 @@ fn ingress_backend<'a>(backend: &'a Node, report: &mut Report<'a>) {
 
 fn typed_reference<'a>(reference: &'a Node, report: &mut Report<'a>) {
     if let Some(group) = reference.field("apiGroup")
-        && let Some(words) = names::dns_subdomain(text_of(group))
+        && let Some(message) = names::dns_subdomain(text_of(group))
     {
-        report.invalid(group, words);
+        report.invalid(group, message);
     }
     for key in ["kind", "name"] {
         fields::required_name(reference, key, names::path_segment, report);

@@ -256,8 +256,8 @@ fn dns<'a>(spec: &'a Node, report: &mut Report<'a>) {
     for search in searches {
         let text = text_of(search);
         let name = text.strip_suffix('.').unwrap_or(text);
-        if let Some(words) = names::dns_subdomain_with_underscore(name).filter(|_| text != ".") {
-            report.invalid(search, words);
+        if let Some(message) = names::dns_subdomain_with_underscore(name).filter(|_| text != ".") {
+            report.invalid(search, message);
         }
     }
     for option in config.list("options") {
@@ -294,9 +294,9 @@ fn identity<'a>(spec: &'a Node, is_identified: bool, report: &mut Report<'a>) {
         fields::name(spec, "serviceAccount", names::dns_subdomain, report);
     }
     if let Some(class) = spec.field("runtimeClassName")
-        && let Some(words) = names::dns_subdomain(text_of(class))
+        && let Some(message) = names::dns_subdomain(text_of(class))
     {
-        report.invalid(class, words);
+        report.invalid(class, message);
     }
     if !is_identified {
         fields::name(spec, "hostname", names::dns_label, report);

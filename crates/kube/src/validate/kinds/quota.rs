@@ -18,8 +18,8 @@ pub(super) fn limit_range<'a>(object: &'a Node, report: &mut Report<'a>) {
         if !kind.contains('/') {
             let known = ["Pod", "Container", "PersistentVolumeClaim"];
             exactly_one_of(limit, "type", &known, report);
-        } else if let Some(words) = names::qualified_name(kind) {
-            report.invalid_field(limit, "type", words);
+        } else if let Some(message) = names::qualified_name(kind) {
+            report.invalid_field(limit, "type", message);
         }
         if !kinds.insert(kind) {
             report.invalid_field(limit, "type", "must be unique");
@@ -52,8 +52,8 @@ fn limit_item<'a>(limit: &'a Node, kind: &str, report: &mut Report<'a>) {
         }
         for Entry { key, .. } in entries {
             let name = key.as_str().unwrap_or("");
-            if let Some(words) = rule(name) {
-                report.invalid(key, words);
+            if let Some(message) = rule(name) {
+                report.invalid(key, message);
             }
             keys.insert(name);
         }

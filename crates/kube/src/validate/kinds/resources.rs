@@ -111,8 +111,8 @@ pub(super) fn list<'a>(
 ) {
     for Entry { key, value } in entries {
         let name = key.as_str().unwrap_or("");
-        if let Some(words) = rule(name) {
-            report.invalid(key, words);
+        if let Some(message) = rule(name) {
+            report.invalid(key, message);
         }
         amount(name, value, report);
     }
@@ -140,8 +140,8 @@ pub(super) fn requirements<'a>(
     let (limits, requests) = (resources.map("limits"), resources.map("requests"));
     for Entry { key, value } in limits.iter().chain(requests) {
         let name = key.as_str().unwrap_or("");
-        if let Some(words) = rule(name) {
-            report.invalid(key, words);
+        if let Some(message) = rule(name) {
+            report.invalid(key, message);
         }
         amount(name, value, report);
         if is_hugepages(name) && !is_divisible(name, value) {
@@ -170,9 +170,9 @@ pub(super) fn requirements<'a>(
             _ => {}
         }
     }
-    let has = |wanted: fn(&str) -> bool| {
+    let has = |matches: fn(&str) -> bool| {
         let mut all = limits.iter().chain(requests);
-        all.any(|it| wanted(it.key.as_str().unwrap_or("")))
+        all.any(|it| matches(it.key.as_str().unwrap_or("")))
     };
     if has(is_hugepages) && !has(|it| matches!(it, "cpu" | "memory")) {
         report.invalid(

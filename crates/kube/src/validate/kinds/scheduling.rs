@@ -62,8 +62,8 @@ fn node_term<'a>(term: &'a Node, checks_values: bool, report: &mut Report<'a>) {
         node_operator(requirement, values.len(), report);
         selector::key(requirement, report);
         for value in values.iter().filter(|_| checks_values) {
-            if let Some(words) = names::label_value(text_of(value)) {
-                report.invalid(value, words);
+            if let Some(message) = names::label_value(text_of(value)) {
+                report.invalid(value, message);
             }
         }
     }
@@ -217,8 +217,8 @@ fn label_keys_of_spread<'a>(constraint: &'a Node, report: &mut Report<'a>) {
         }
     };
     for item in keys {
-        if let Some(words) = names::qualified_name(text_of(item)) {
-            report.invalid(item, words);
+        if let Some(message) = names::qualified_name(text_of(item)) {
+            report.invalid(item, message);
         }
         if uses(text_of(item)) > 1 {
             report.invalid(item, "must not also be in `labelSelector`");

@@ -38,8 +38,8 @@ pub(super) fn validate<'a>(selector: &'a Node, report: &mut Report<'a>) {
         }
         key(requirement, report);
         for value in values {
-            if let Some(words) = names::label_value(text_of(value)) {
-                report.invalid(value, words);
+            if let Some(message) = names::label_value(text_of(value)) {
+                report.invalid(value, message);
             }
         }
     }
@@ -50,8 +50,8 @@ pub(super) fn key<'a>(requirement: &'a Node, report: &mut Report<'a>) {
     match requirement.text_or_empty("key") {
         "" => required(requirement, "key", report),
         text => {
-            if let Some(words) = names::qualified_name(text) {
-                report.invalid_field(requirement, "key", words);
+            if let Some(message) = names::qualified_name(text) {
+                report.invalid_field(requirement, "key", message);
             }
         }
     }

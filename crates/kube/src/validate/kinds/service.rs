@@ -64,8 +64,8 @@ fn external_name<'a>(spec: &'a Node, report: &mut Report<'a>) {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.is_empty() {
         required(spec, "externalName", report);
-    } else if let Some(words) = names::dns_subdomain(name) {
-        report.invalid_field(spec, "externalName", words);
+    } else if let Some(message) = names::dns_subdomain(name) {
+        report.invalid_field(spec, "externalName", message);
     }
 }
 
@@ -182,9 +182,9 @@ fn validate_ports<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
             port_or_name(port, "targetPort", report);
         }
         if let Some(protocol) = port.field("appProtocol")
-            && let Some(words) = names::qualified_name(text_of(protocol))
+            && let Some(message) = names::qualified_name(text_of(protocol))
         {
-            report.invalid(protocol, words);
+            report.invalid(protocol, message);
         }
         let node = port.integer("nodePort").unwrap_or(0);
         if node != 0 && kind == "ClusterIP" {
@@ -275,9 +275,9 @@ fn load_balancer<'a>(object: &'a Node, spec: &'a Node, kind: &str, report: &mut 
         }
     }
     if let Some(class) = spec.field("loadBalancerClass")
-        && let Some(words) = names::qualified_name(text_of(class))
+        && let Some(message) = names::qualified_name(text_of(class))
     {
-        report.invalid(class, words);
+        report.invalid(class, message);
     }
 }
 

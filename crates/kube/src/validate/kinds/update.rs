@@ -9,8 +9,8 @@ use pleach_yaml::Node;
 /// Reports that a field cannot be changed.
 pub(super) fn immutable<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
     report.below(class::IMMUTABLE_FIELD, node, key, "cannot be changed");
-    let words = "delete the object and create it again, or keep the old value";
-    report.help(Some(Help::words(words)));
+    let text = "delete the object and create it again, or keep the old value";
+    report.help(Some(Help::text(text)));
 }
 
 /// Reports immutable fields of the object or of `spec` that change. A default that the server has set counts as missing.

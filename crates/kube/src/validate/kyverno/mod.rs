@@ -325,11 +325,11 @@ fn fits_resources(filter: &Node, created: &Created<'_>) -> bool {
     };
     let metadata = |key: &'static str| created.node.at_keys(&["metadata", key]);
     let annotations = filter.get("annotations").and_then(Node::as_mapping);
-    let has_annotation = |key: &str, wanted: &str| {
+    let has_annotation = |key: &str, value: &str| {
         let own = metadata("annotations").and_then(Node::as_mapping);
         own.into_iter().flatten().any(|it| {
             let text = |node: &Node| node.as_str().unwrap_or("").to_string();
-            wildcard(key, &text(&it.key)) && wildcard(wanted, &text(&it.value))
+            wildcard(key, &text(&it.key)) && wildcard(value, &text(&it.value))
         })
     };
     let name = filter.get("name").and_then(Node::as_str).unwrap_or("");

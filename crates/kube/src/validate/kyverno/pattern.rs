@@ -268,8 +268,8 @@ fn scalar(value: Option<&Node>, pattern: &Node) -> bool {
         Some(Kind::Int) => match value_kind {
             Some(Kind::Int) => value.and_then(Node::as_int) == pattern.as_int(),
             Some(Kind::Float) => {
-                let wanted = pattern.as_int().map(|it| it.to_string());
-                value.and_then(Node::as_float).map(|it| it.to_string()) == wanted
+                let number = pattern.as_int().map(|it| it.to_string());
+                value.and_then(Node::as_float).map(|it| it.to_string()) == number
             }
             Some(Kind::String) => text.parse().ok() == pattern.as_int(),
             _ => false,

@@ -25,10 +25,11 @@ fn matches_resources(resources: Option<&Node>, created: &Created<'_>) -> Selects
     };
     let policy = resources.get("matchPolicy").and_then(Node::as_str);
     let is_exact = policy == Some("Exact");
-    let wanted = rules("resourceRules");
-    let is_wanted = wanted.is_empty() || wanted.iter().any(|it| covers(it, created, is_exact));
+    let included = rules("resourceRules");
+    let is_included =
+        included.is_empty() || included.iter().any(|it| covers(it, created, is_exact));
     let mut excluded = rules("excludeResourceRules").iter();
-    if !is_wanted || excluded.any(|it| covers(it, created, is_exact)) {
+    if !is_included || excluded.any(|it| covers(it, created, is_exact)) {
         return Selects::Never;
     }
     let labels = created.node.at_keys(&["metadata", "labels"]);

@@ -28,7 +28,7 @@ impl AllowedChanges {
 
 /// Merges a patch into a resource. Returns whether its identity has changed.
 pub(super) fn merge(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     at: usize,
     patch: &Resource,
     allow: AllowedChanges,
@@ -38,8 +38,8 @@ pub(super) fn merge(
     let Some(resource) = resources.get_mut(at) else {
         return Ok(false);
     };
-    stage.context.needed = SchemaUse::Types;
-    let schemas = &stage.context.schemas;
+    transform.context.needed = SchemaUse::Types;
+    let schemas = &transform.context.schemas;
     let (name, namespace) = (
         resource.object.name().to_string(),
         resource.object.namespace().to_string(),
@@ -59,7 +59,7 @@ pub(super) fn merge(
     let known = resource.previous.len();
     resource.strip(&notes, true);
     let is_shortened = resource.previous.len() < known;
-    report_lost(lost, resource, &mut stage.context.diagnostics);
+    report_lost(lost, resource, &mut transform.context.diagnostics);
     if applied.map_err(|it| with_target(it, resource))? == Applied::Deleted {
         // Only marked, because other entries refer to positions of resources.
         resource.deleted = true;
@@ -196,10 +196,12 @@ fn operation_paths(operations: &Node) -> impl Iterator<Item = &str> {
 }
 
 /// Warns about directives of kubectl, which kustomize copies to the result as data.
-pub(super) fn warn_of_directives(stage: &mut TransformContext<'_, '_>, node: &Node) {
+pub(super) fn warn_of_directives(transform: &mut TransformContext<'_, '_>, node: &Node) {
     match node.view() {
         View::Scalar(_) => {}
-        View::Sequence(items) => items.iter().for_each(|it| warn_of_directives(stage, it)),
+        View::Sequence(items) => items
+            .iter()
+            .for_each(|it| warn_of_directives(transform, it)),
         View::Mapping(mapping) => {
             for entry in mapping {
                 let key = entry.key.as_str().unwrap_or("");
@@ -211,12 +213,12 @@ pub(super) fn warn_of_directives(stage: &mut TransformContext<'_, '_>, node: &No
                 if known.iter().any(|it| key.starts_with(it)) {
                     let message =
                         format!("kustomize does not support `{key}` and copies it to the result");
-                    stage
+                    transform
                         .context
                         .diagnostics
                         .push(Diagnostic::warning("unknown-directive", message).at(&entry.key));
                 }
-                warn_of_directives(stage, &entry.value);
+                warn_of_directives(transform, &entry.value);
             }
         }
     }

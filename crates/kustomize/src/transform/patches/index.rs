@@ -30,12 +30,12 @@ impl ResourceIndex {
     /// The positions of the resources that a target selects.
     pub(super) fn selected(
         &mut self,
-        stage: &mut TransformContext<'_, '_>,
+        transform: &mut TransformContext<'_, '_>,
         target: &Target,
         resources: &Resources,
     ) -> Result<Vec<usize>, Diagnostic> {
         let selector = Selector::new(target)?;
-        let schemas = &stage.context.schemas;
+        let schemas = &transform.context.schemas;
         let is_selected = |at: &usize| {
             let resource = resources.get(*at);
             resource.is_some_and(|it| !it.deleted && selector.matches(it, schemas))
@@ -54,7 +54,7 @@ impl ResourceIndex {
                 .class(Class::Unmatched)
                 .at(&target.span);
             let warning = did_you_mean(warning, &target.identity(), resources);
-            stage.context.diagnostics.push(warning);
+            transform.context.diagnostics.push(warning);
         }
         Ok(found)
     }
@@ -64,10 +64,10 @@ impl ResourceIndex {
         &mut self,
         patch: &Resource,
         entry: &Span,
-        stage: &TransformContext<'_, '_>,
+        transform: &TransformContext<'_, '_>,
         resources: &Resources,
     ) -> Result<Option<usize>, Diagnostic> {
-        let schemas = &stage.context.schemas;
+        let schemas = &transform.context.schemas;
         let index = self
             .by_id
             .get_or_insert_with(|| resources.any_index(schemas));
@@ -82,10 +82,10 @@ impl ResourceIndex {
         let id = patch.object.id();
         match (found.next(), found.next()) {
             (Some(at), None) => Ok(Some(at)),
-            (None, _) if stage.context.loader.options.ignore_unmatched_patches => Ok(None),
+            (None, _) if transform.context.loader.options.ignore_unmatched_patches => Ok(None),
             // The patch may be for an object of a chart that is not rendered.
             (None, _)
-                if stage.context.loader.options.charts_as_objects
+                if transform.context.loader.options.charts_as_objects
                     && resources.iter().any(|it| it.from_chart) =>
             {
                 Ok(None)

@@ -22,24 +22,24 @@ use super::{Transform, TransformContext};
 
 pub(super) const TRANSFORM: Transform = Transform {
     plugin: "PatchTransformer",
-    apply: |stage, resources| {
+    apply: |transform, resources| {
         let mut index = ResourceIndex::default();
-        let before = stage.context.diagnostics.errors();
-        for entry in &stage.fields.patches {
+        let before = transform.context.diagnostics.errors();
+        for entry in &transform.fields.patches {
             // Wrong indentation breaks every entry of a list; reading thousands of patch files would only
             // repeat the error.
-            if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
+            if transform.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
-            let applied = apply_entry(stage, entry, resources, &mut index);
-            stage.keep(applied.map_err(|it| with_entry(it, &entry.span)));
-            index.invalidate(stage.done(TRANSFORM.plugin, resources));
+            let applied = apply_entry(transform, entry, resources, &mut index);
+            transform.keep(applied.map_err(|it| with_entry(it, &entry.span)));
+            index.invalidate(transform.done(TRANSFORM.plugin, resources));
         }
         Ok(())
     },
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         apply_entry(
-            stage,
+            transform,
             &configuration(config)?,
             resources,
             &mut ResourceIndex::default(),
@@ -49,16 +49,16 @@ pub(super) const TRANSFORM: Transform = Transform {
 
 pub(super) const STRATEGIC_MERGE: Transform = Transform {
     plugin: "PatchStrategicMergeTransformer",
-    apply: |stage, resources| {
-        let entries = &stage.fields.patches_strategic_merge;
+    apply: |transform, resources| {
+        let entries = &transform.fields.patches_strategic_merge;
         if entries.is_empty() {
             return Ok(());
         }
-        let merged = merge_all(stage, entries, resources);
-        stage.done(STRATEGIC_MERGE.plugin, resources);
+        let merged = merge_all(transform, entries, resources);
+        transform.done(STRATEGIC_MERGE.plugin, resources);
         merged
     },
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: StrategicMergePlugin = configuration(config)?;
         let mut entries = config.paths.items;
         entries.extend(Some(config.patches).filter(|it| !it.is_empty()));
@@ -69,7 +69,7 @@ pub(super) const STRATEGIC_MERGE: Transform = Transform {
             )
             .at(&config.span));
         }
-        merge_all(stage, &entries, resources)
+        merge_all(transform, &entries, resources)
     },
 };
 
@@ -82,21 +82,21 @@ record! {
 
 pub(super) const JSON_6902: Transform = Transform {
     plugin: "PatchJson6902Transformer",
-    apply: |stage, resources| {
+    apply: |transform, resources| {
         let mut index = ResourceIndex::default();
-        let before = stage.context.diagnostics.errors();
-        for entry in &stage.fields.patches_json6902 {
-            if stage.context.diagnostics.errors() - before >= ERRORS_MAX {
+        let before = transform.context.diagnostics.errors();
+        for entry in &transform.fields.patches_json6902 {
+            if transform.context.diagnostics.errors() - before >= ERRORS_MAX {
                 break;
             }
             let patch = WrittenPatch::from_entry(entry);
-            let applied = apply_json_entry(stage, &patch, resources, &mut index);
-            stage.keep(applied.map_err(|it| with_entry(it, &entry.span)));
-            stage.done(JSON_6902.plugin, resources);
+            let applied = apply_json_entry(transform, &patch, resources, &mut index);
+            transform.keep(applied.map_err(|it| with_entry(it, &entry.span)));
+            transform.done(JSON_6902.plugin, resources);
         }
         Ok(())
     },
-    run: |stage, config, resources| {
+    run: |transform, config, resources| {
         let config: JsonPlugin = configuration(config)?;
         let patch = WrittenPatch {
             inline: ("jsonOp", &config.operations),
@@ -104,7 +104,7 @@ pub(super) const JSON_6902: Transform = Transform {
             target: config.target.as_ref(),
             span: &config.span,
         };
-        apply_json_entry(stage, &patch, resources, &mut ResourceIndex::default())
+        apply_json_entry(transform, &patch, resources, &mut ResourceIndex::default())
     },
 };
 
@@ -117,30 +117,30 @@ record! {
 }
 
 fn apply_entry(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     entry: &PatchEntry,
     resources: &mut Resources,
     index: &mut ResourceIndex,
 ) -> Result<(), Diagnostic> {
     // kustomize trims white space, including the last line break of a block scalar at the end.
-    let source = WrittenPatch::from_entry(entry).source(stage, Node::trimmed_source)?;
+    let source = WrittenPatch::from_entry(entry).source(transform, Node::trimmed_source)?;
     let options = entry.options.as_ref();
     let allow = AllowedChanges {
         name: options.is_some_and(|it| it.allow_name_change),
         kind: options.is_some_and(|it| it.allow_kind_change),
     };
     let at = &entry.span;
-    match (read(stage, &source, at)?, &entry.target) {
+    match (read(transform, &source, at)?, &entry.target) {
         (Patch::Strategic(patches, duplicates), None) => {
             for patch in &patches {
-                warn_of_directives(stage, patch.node());
+                warn_of_directives(transform, patch.node());
                 let marked = allow.any().then(|| with_strings(patch, &["annotations"]));
                 let patch = marked.as_ref().unwrap_or(patch);
-                let Some(at) = index.find(patch, &entry.span, stage, resources)? else {
+                let Some(at) = index.find(patch, &entry.span, transform, resources)? else {
                     continue;
                 };
-                index.invalidate(merge(stage, at, patch, allow, false, resources)?);
-                check_duplicate_keys(stage, resources.get(at), &duplicates, &entry.span)?;
+                index.invalidate(merge(transform, at, patch, allow, false, resources)?);
+                check_duplicate_keys(transform, resources.get(at), &duplicates, &entry.span)?;
             }
             Ok(())
         }
@@ -148,23 +148,23 @@ fn apply_entry(
             let Some(patch) = single_patch(&patches, at)? else {
                 return Ok(());
             };
-            warn_of_directives(stage, patch.node());
+            warn_of_directives(transform, patch.node());
             // kustomize copies a patch for each target, which rewrites these maps.
             let patch = with_strings(patch, METADATA);
-            let selected = index.selected(stage, target, resources)?;
+            let selected = index.selected(transform, target, resources)?;
             // kustomize looks them up again by their identities.
             for at in resources.with_same_id(selected) {
-                if merge(stage, at, &patch, allow, true, resources)? {
+                if merge(transform, at, &patch, allow, true, resources)? {
                     index.invalidate(true);
                     resources.set_renamed();
                 }
-                check_duplicate_keys(stage, resources.get(at), &duplicates, &entry.span)?;
+                check_duplicate_keys(transform, resources.get(at), &duplicates, &entry.span)?;
             }
-            resources.check_renamed(&stage.context.schemas)
+            resources.check_renamed(&transform.context.schemas)
         }
         (Patch::Json(operations), Some(target)) => {
-            let selected = index.selected(stage, target, resources)?;
-            apply_operations(stage, &operations, &selected, resources, index)
+            let selected = index.selected(transform, target, resources)?;
+            apply_operations(transform, &operations, &selected, resources, index)
         }
         (Patch::Json(_), None) => {
             let message = "a JSON 6902 patch needs a `target`";
@@ -176,7 +176,7 @@ fn apply_entry(
 
 /// Applies a JSON 6902 patch to the selected resources.
 fn apply_operations(
-    stage: &TransformContext<'_, '_>,
+    transform: &TransformContext<'_, '_>,
     operations: &Node,
     selected: &[usize],
     resources: &mut Resources,
@@ -185,7 +185,7 @@ fn apply_operations(
     for at in selected {
         if let Some(resource) = resources.get_mut(*at) {
             // Operations may rename the object, while references still have the old name.
-            record_previous_id(resource, &stage.context.schemas);
+            record_previous_id(resource, &transform.context.schemas);
             if apply_json(resource, operations)? {
                 index.invalidate(true);
                 resources.set_renamed();
@@ -197,7 +197,7 @@ fn apply_operations(
 
 /// An error for a duplicate key in a map that comes from the patch, instead of the warning.
 fn check_duplicate_keys(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     resource: Option<&Resource>,
     duplicates: &[DuplicateKey],
     entry: &Span,
@@ -205,8 +205,8 @@ fn check_duplicate_keys(
     let Some(fault) = resource.and_then(|it| refused(it.node(), duplicates)) else {
         return Ok(());
     };
-    let warnings = std::mem::take(&mut stage.context.diagnostics).into_iter();
-    stage.context.diagnostics = warnings
+    let warnings = std::mem::take(&mut transform.context.diagnostics).into_iter();
+    transform.context.diagnostics = warnings
         .filter(|it| it.code != fault.code || it.span != fault.span)
         .collect();
     Err(fault.related(entry, "the patch is listed here"))
@@ -228,7 +228,7 @@ fn single_patch<'a>(
 }
 
 fn apply_json_entry(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     patch: &WrittenPatch<'_>,
     resources: &mut Resources,
     index: &mut ResourceIndex,
@@ -238,15 +238,15 @@ fn apply_json_entry(
         let message = "a JSON 6902 patch needs a `target` with a `name`";
         Diagnostic::error("patch-target", message).at(patch.span)
     })?;
-    let source = patch.source(stage, Node::embedded_source)?;
-    let Patch::Json(operations) = read(stage, &source, patch.span)? else {
+    let source = patch.source(transform, Node::embedded_source)?;
+    let Patch::Json(operations) = read(transform, &source, patch.span)? else {
         let message = "expected a list of JSON 6902 operations, found an object";
         return Err(Diagnostic::error("not-a-patch", message).at(patch.span));
     };
     if operations.is_empty_collection() {
         return Err(Diagnostic::error("empty-patch", "the patch has no operations").at(patch.span));
     }
-    for at in index.selected(stage, target, resources)? {
+    for at in index.selected(transform, target, resources)? {
         if let Some(resource) = resources.get_mut(at)
             && apply_json(resource, &operations)?
         {
@@ -258,14 +258,14 @@ fn apply_json_entry(
 }
 
 fn merge_all(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     entries: &[Text],
     resources: &mut Resources,
 ) -> Result<(), Diagnostic> {
     let mut index = ResourceIndex::default();
     let mut patches = Vec::new();
     for entry in entries {
-        for patch in strategic_patches(stage, entry)? {
+        for patch in strategic_patches(transform, entry)? {
             patches.push((entry, patch));
         }
     }
@@ -278,13 +278,13 @@ fn merge_all(
         });
     }
     for (entry, patch) in &patches {
-        warn_of_directives(stage, patch.node());
-        let Some(at) = index.find(patch, entry.span(), stage, resources)? else {
+        warn_of_directives(transform, patch.node());
+        let Some(at) = index.find(patch, entry.span(), transform, resources)? else {
             continue;
         };
         let patch = with_strings(patch, METADATA);
         index.invalidate(merge(
-            stage,
+            transform,
             at,
             &patch,
             AllowedChanges::default(),

@@ -35,7 +35,7 @@ impl WrittenPatch<'_> {
     /// The text of the patch, inline or from its file.
     pub(super) fn source(
         &self,
-        stage: &TransformContext<'_, '_>,
+        transform: &TransformContext<'_, '_>,
         source_of: fn(&Node) -> Arc<Source>,
     ) -> Result<Arc<Source>, Diagnostic> {
         let (field, inline) = self.inline;
@@ -53,8 +53,8 @@ impl WrittenPatch<'_> {
             .help("remove one of them")),
             (false, true) => Ok(source_of(inline.node())),
             (true, false) => {
-                let loader = stage.context.loader;
-                loader.source(&stage.folder, self.path, self.path.span())
+                let loader = transform.context.loader;
+                loader.source(&transform.folder, self.path, self.path.span())
             }
         }
     }
@@ -67,7 +67,7 @@ pub(super) enum Patch {
 
 /// The patches of an entry: inline if it can be parsed as such, otherwise in the file with this path.
 pub(super) fn strategic_patches(
-    stage: &TransformContext<'_, '_>,
+    transform: &TransformContext<'_, '_>,
     entry: &Text,
 ) -> Result<Vec<Resource>, Diagnostic> {
     let text = &**entry;
@@ -82,17 +82,17 @@ pub(super) fn strategic_patches(
     {
         return Ok(patches);
     }
-    let source = stage
+    let source = transform
         .context
         .loader
-        .source(&stage.folder, text, entry.span())?;
+        .source(&transform.folder, text, entry.span())?;
     resources_of(&source).map_err(|faults| first_fault(faults, entry.span()))
 }
 
 /// Parses a patch: a list is a JSON 6902 patch, anything else a strategic merge patch. Documents after a list are ignored, as in
 /// kustomize.
 pub(super) fn read(
-    stage: &mut TransformContext<'_, '_>,
+    transform: &mut TransformContext<'_, '_>,
     source: &Arc<Source>,
     entry: &Span,
 ) -> Result<Patch, Diagnostic> {
@@ -111,7 +111,7 @@ pub(super) fn read(
     }
     let warnings = duplicates::warnings(duplicates, keep);
     let warnings = warnings.map(|it| it.related(entry, "the patch is listed here"));
-    stage.context.diagnostics.extend(warnings);
+    transform.context.diagnostics.extend(warnings);
     let mut single = documents.iter().map(|it| one_of_each(it, keep));
     match (is_list, has_duplicates) {
         (true, false) => return patch::parse_json6902(source).map(Patch::Json),

@@ -48,8 +48,8 @@ pub(super) fn count(comparison: &Comparison) -> String {
             *counts.entry(name(&object.change.kind)).or_default() += 1;
         }
     }
-    let words = ["changed", "renamed", "added", "removed", "kept"];
-    let mut parts = words.iter().filter_map(|it| Some((*counts.get(it)?, it)));
+    let kinds = ["changed", "renamed", "added", "removed", "kept"];
+    let mut parts = kinds.iter().filter_map(|it| Some((*counts.get(it)?, it)));
     let first = parts
         .next()
         .map(|(many, word)| format!("{} {word}", counted(many, "object")));
@@ -167,13 +167,13 @@ pub fn folded(notes: &Diagnostics) -> Diagnostics {
         names.dedup();
         shorten(&mut names, NAMES_MAX);
         let rest = named(&note.message).map_or("", |it| it.1);
-        let words = rest.replacen(" is not", " are not", 1).replacen(
+        let plural = rest.replacen(" is not", " are not", 1).replacen(
             "because it cannot",
             "because they cannot",
             1,
         );
         Diagnostic {
-            message: format!("{}{}", names.join(", "), without_location(&words)),
+            message: format!("{}{}", names.join(", "), without_location(&plural)),
             span: None,
             ..note
         }
@@ -222,10 +222,10 @@ pub(super) fn titles(group: &Group<'_>) -> Vec<String> {
             ["."] => String::new(),
             environments => format!(" in {}", environments.join(", ")),
         };
-        let words = |names: &[&str], word: &str| {
+        let listed = |names: &[&str], word: &str| {
             (!names.is_empty()).then(|| format!("{word} in {}", names.join(", ")))
         };
-        let parts = [words(&it.not, "not"), words(&it.otherwise, "different")];
+        let parts = [listed(&it.not, "not"), listed(&it.otherwise, "different")];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         let but = match parts.is_empty() {
             true => String::new(),
@@ -317,8 +317,8 @@ pub(super) fn all_rows(group: &Group<'_>) -> Vec<Row> {
 
 /// A short description of a cause, such as `claim environments/prod/shop.yaml:6`.
 fn cause(cause: &FieldCause) -> String {
-    let FieldCause { words, span } = cause;
-    format!("{words} {}:{}", span.path(), span.position().line)
+    let FieldCause { label, span } = cause;
+    format!("{label} {}:{}", span.path(), span.position().line)
 }
 
 fn field(field: &FieldChange, rows: &mut Vec<Row>) {
