@@ -138,16 +138,16 @@ fn file_name(request: &Request) -> String {
     request.title().replace(['/', '\\'], "-")
 }
 
-/// The API versions that charts see: custom resources that the repository defines.
+/// The custom resources that the repository defines: their API versions, which charts can read, and their scopes.
 #[derive(Default)]
 pub(super) struct Facts {
     api_versions: BTreeSet<String>,
-    /// Groups and kinds of custom resources that are outside namespaces.
+    /// Groups and kinds of cluster-scoped custom resources.
     cluster_scoped: BTreeSet<(String, String)>,
 }
 
 impl Facts {
-    /// The facts in some definitions.
+    /// Reads CustomResourceDefinitions.
     pub(super) fn from_definitions<'o>(definitions: impl Iterator<Item = &'o Object>) -> Facts {
         let mut facts = Facts::default();
         definitions.for_each(|it| facts.add(&it.node));

@@ -39,24 +39,30 @@ pub(super) fn expand_all(
             units: expansion.finish(),
         }
     });
-    let covered = entries.iter().flat_map(|it| &it.units);
-    let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
-    let open: Vec<&Declared> = scan
-        .declared
-        .iter()
-        // The folder that a FluxInstance syncs already is an entry.
-        .filter(|it| it.kind != SyncKind::FluxInstance)
-        .filter(|it| {
-            !covered.contains(&it.file)
-                && !is_disabled(&it.file, scan, |file| covered.contains(file))
-        })
-        .collect();
-    let loose = unapplied_folders(files, scan, options, &charts, &open, diagnostics);
-    entries.extend(loose);
+    // The folder that a FluxInstance syncs is already an entry.
+    let declared = scan.declared.iter();
+    let declared = declared.filter(|it| it.kind != SyncKind::FluxInstance);
+    let open = not_applied(declared, &entries, scan);
+    let unapplied = unapplied_folders(files, scan, options, &charts, &open, diagnostics);
+    entries.extend(unapplied);
     let from_charts = chart_entries(files, scan, options, &charts, &entries, diagnostics);
     entries.extend(from_charts);
     entries.sort_by(|a, b| a.folder.cmp(&b.folder));
     entries
+}
+
+/// The sync objects that none of the entries applies and no kustomization disables.
+fn not_applied<'a>(
+    declared: impl Iterator<Item = &'a Declared>,
+    entries: &[Entry],
+    scan: &Scan,
+) -> Vec<&'a Declared> {
+    let units = entries.iter().flat_map(|it| &it.units);
+    let covered: BTreeSet<&TreePath> = units.flat_map(|it| &it.read_set.files).collect();
+    let is_open = |it: &&Declared| {
+        !covered.contains(&it.file) && !is_disabled(&it.file, scan, |file| covered.contains(file))
+    };
+    declared.filter(is_open).collect()
 }
 
 struct Bootstrap {
@@ -143,15 +149,7 @@ fn unapplied_folders(
     let (applied, first): (Vec<&Declared>, Vec<&Declared>) =
         open.iter().copied().partition(|it| is_applied(&it.file));
     let mut entries = folder_entries(files, scan, options, charts, &own, &first, diagnostics);
-    let covered = entries.iter().flat_map(|it| &it.units);
-    let covered: BTreeSet<&TreePath> = covered.flat_map(|it| &it.read_set.files).collect();
-    let rest: Vec<&Declared> = applied
-        .into_iter()
-        .filter(|it| {
-            !covered.contains(&it.file)
-                && !is_disabled(&it.file, scan, |file| covered.contains(file))
-        })
-        .collect();
+    let rest = not_applied(applied.into_iter(), &entries, scan);
     entries.extend(folder_entries(
         files,
         scan,

@@ -23,7 +23,7 @@ pub(super) struct Installed {
     pub(super) crds: Vec<Object>,
     /// The objects in the order in which Helm installs them.
     pub(super) objects: Vec<Object>,
-    /// Those of tests too.
+    /// The hooks, including those of tests.
     pub(super) hooks: Vec<Object>,
     /// Hooks for unknown events, which Helm drops.
     pub(super) unknown_hooks: Vec<Object>,
@@ -87,7 +87,7 @@ fn parsed(rendered: RenderedObject, install: &Install<'_>) -> Option<Node> {
             false
         }
         Parser::Kustomize => {
-            // Without a merge key, it would read the same.
+            // Without a merge key, both parsers read the same.
             if rendered.text.contains("<<") {
                 let documents = parse_as_kustomize(&node.span().source).unwrap_or_default();
                 node = documents.into_iter().next().unwrap_or(node);
@@ -95,7 +95,7 @@ fn parsed(rendered: RenderedObject, install: &Install<'_>) -> Option<Node> {
             duplicate_key(&node).is_some()
         }
     };
-    // A duplicate key, which kustomize rejects, is recognized by locations in one text.
+    // kustomize rejects duplicate keys. They are found by their locations, so all must be in the same text.
     match rendered.origins.is_empty() || has_duplicates {
         true => Some(node),
         false => Some(Locations::new(&node, &rendered.origins, install.written).replace(node)),

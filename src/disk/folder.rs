@@ -19,7 +19,7 @@ pub struct Folder {
     root: PathBuf,
     /// The real paths of folders. Links are followed once per folder, not once per file.
     real: RwLock<BTreeMap<TreePath, Result<PathBuf, FilesError>>>,
-    /// The entries of listed folders that are not links, by name. The system already returned their sort with the list.
+    /// The entries of listed folders that are not links, by name. The system has returned their type with the list.
     plain: RwLock<BTreeMap<TreePath, Vec<Entry>>>,
     unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
 }
@@ -73,10 +73,10 @@ impl Folder {
         found
     }
 
-    /// The real path of an entry, and its sort.
+    /// The real path of an entry, and its metadata.
     fn entry(&self, path: &TreePath) -> Result<(PathBuf, fs::Metadata), FilesError> {
         let Some(parent) = path.parent() else {
-            let metadata = fs::metadata(&self.root).map_err(refused)?;
+            let metadata = fs::metadata(&self.root).map_err(files_error)?;
             return Ok((self.root.clone(), metadata));
         };
         let parent = self.folder(&parent).map_err(|error| match error {
@@ -84,19 +84,19 @@ impl Folder {
             error => error,
         })?;
         let full_path = parent.join(path.name());
-        let metadata = fs::symlink_metadata(&full_path).map_err(refused)?;
+        let metadata = fs::symlink_metadata(&full_path).map_err(files_error)?;
         if !metadata.is_symlink() {
             return Ok((full_path, metadata));
         }
-        let full_path = fs::canonicalize(&full_path).map_err(unfollowed)?;
+        let full_path = fs::canonicalize(&full_path).map_err(link_error)?;
         if !full_path.starts_with(&self.root) {
             return Err(FilesError::Outside);
         }
-        let metadata = fs::metadata(&full_path).map_err(refused)?;
+        let metadata = fs::metadata(&full_path).map_err(files_error)?;
         Ok((full_path, metadata))
     }
 
-    /// The sort of an entry that was listed and is not a link.
+    /// The kind of an entry that was listed and is not a link.
     fn plain(&self, path: &TreePath) -> Option<EntryKind> {
         let parent = path.parent()?;
         let plain = self.plain.read().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +105,7 @@ impl Folder {
         entries.get(at.ok()?).map(|it| it.kind)
     }
 
-    /// The sort and the real path of an entry that was listed and is not a link.
+    /// The kind and the real path of an entry that was listed and is not a link.
     fn plain_path(&self, path: &TreePath) -> Option<(EntryKind, PathBuf)> {
         let kind = self.plain(path)?;
         let parent = self.known_folder(&path.parent()?)?.ok()?;
@@ -117,7 +117,7 @@ impl Folder {
         if let Some((EntryKind::File, full_path)) = self.plain_path(path)
             && let Some(file) = open_unless_link(&full_path)
         {
-            let metadata = file.metadata().map_err(refused)?;
+            let metadata = file.metadata().map_err(files_error)?;
             return Ok((file, metadata));
         }
         let (full_path, metadata) = self.entry(path)?;
@@ -128,17 +128,17 @@ impl Folder {
         if !metadata.is_file() {
             return Err(FilesError::Other("this is not a regular file".to_string()));
         }
-        let file = fs::File::open(full_path).map_err(refused)?;
+        let file = fs::File::open(full_path).map_err(files_error)?;
         Ok((file, metadata))
     }
 
     /// Whether a link leads to one of its parent folders.
-    fn leads_back(&self, folder: &TreePath, link: &Path) -> bool {
+    fn links_to_parent(&self, folder: &TreePath, link: &Path) -> bool {
         let Ok(target) = fs::canonicalize(link) else {
             return false;
         };
-        let mut on_the_way = std::iter::successors(Some(folder.clone()), TreePath::parent);
-        on_the_way.any(|it| self.folder(&it).is_ok_and(|real| real == target))
+        let mut parents = std::iter::successors(Some(folder.clone()), TreePath::parent);
+        parents.any(|it| self.folder(&it).is_ok_and(|real| real == target))
     }
 
     fn record_unlisted(&self, path: TreePath, why: Unlisted) {
@@ -146,7 +146,7 @@ impl Folder {
         unlisted.insert(path, why);
     }
 
-    /// The sort of an entry in a folder, with links followed; `None` if it is not listed.
+    /// An entry of a folder, with links followed; `None` if it is not listed.
     fn listed(&self, folder: &TreePath, entry: &fs::DirEntry) -> Option<Entry> {
         let name = match entry.file_name().into_string() {
             Ok(name) => name,
@@ -160,12 +160,12 @@ impl Folder {
             kind if kind.is_dir() => EntryKind::Folder,
             kind if kind.is_file() => EntryKind::File,
             kind if kind.is_symlink() => match fs::metadata(entry.path()) {
-                Ok(target) if target.is_dir() && self.leads_back(folder, &entry.path()) => {
+                Ok(target) if target.is_dir() && self.links_to_parent(folder, &entry.path()) => {
                     self.record_unlisted(folder.child(&name), Unlisted::Cycle);
                     return None;
                 }
                 Ok(target) if !target.is_dir() => EntryKind::File,
-                // A broken link too, since no caller skips a folder that it cannot list, as it may skip a file.
+                // This includes broken links: callers may skip a file, but none skips a folder that it cannot list.
                 _ => EntryKind::Folder,
             },
             _ => return None,
@@ -186,7 +186,7 @@ impl Files for Folder {
         // A file may grow meanwhile, and some files report a size of 0 although they have content.
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         let mut limited = file.take(FILE_BYTES_MAX + 1);
-        limited.read_to_end(&mut bytes).map_err(refused)?;
+        limited.read_to_end(&mut bytes).map_err(files_error)?;
         match bytes.len() as u64 > FILE_BYTES_MAX {
             true => Err(too_large()),
             false => Ok(bytes.into()),
@@ -215,8 +215,8 @@ impl Files for Folder {
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         let (mut entries, mut plain) = (Vec::new(), Vec::new());
-        for entry in fs::read_dir(self.folder(folder)?).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
+        for entry in fs::read_dir(self.folder(folder)?).map_err(files_error)? {
+            let entry = entry.map_err(files_error)?;
             let is_link = entry.file_type().is_ok_and(|it| it.is_symlink());
             if let Some(found) = self.listed(folder, &entry) {
                 if !is_link {
@@ -259,16 +259,16 @@ fn open_unless_link(_: &Path) -> Option<fs::File> {
     None
 }
 
-/// Why a link could not be followed.
-fn unfollowed(error: io::Error) -> FilesError {
+/// The error for a link that cannot be followed.
+fn link_error(error: io::Error) -> FilesError {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => refused(error),
+        io::ErrorKind::PermissionDenied => files_error(error),
         // The target does not exist, or the link leads through a file or is part of a cycle.
         _ => FilesError::BrokenLink,
     }
 }
 
-fn refused(error: io::Error) -> FilesError {
+fn files_error(error: io::Error) -> FilesError {
     match error.kind() {
         io::ErrorKind::NotFound => FilesError::NotFound,
         // The path goes through a file as if it were a folder.

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_as_helm_reads_them() {
+    fn versions_are_parsed_as_in_helm() {
         let read = |text: &str, version| {
             KubeVersion::parse(text, version).map(|it| (it.version, it.normalized, it.minor))
         };

@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_a_path() {
+    fn other_texts_are_paths() {
         for text in [
             "base",
             "../base",

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_two_texts_that_are_equally_near_the_even_one_is_taken() {
+    fn ties_are_rounded_to_even() {
         for (value, text) in [
             (856_506_392_570_610.3, "8.565063925706102e14"),
             (-856_506_392_570_610.3, "-8.565063925706102e14"),

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_packed_is_unpacked() {
+    fn unpacking_reverses_packing() {
         let tree = Tree::from_text("-- Chart.yaml --\nname: a\n-- templates/a.yaml --\na: 1\n");
         let packed = pack(&tree, "a").unwrap();
         assert_eq!(unpack(&packed, "a").unwrap(), tree);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dangerous_is_refused() {
+    fn dangerous_archives_are_rejected() {
         let file = tar::EntryType::Regular;
         let refused =
             |path: &str, kind| unpack(&archive(&[(path, kind)]), "x").unwrap_err().message;
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_too_long_is_refused() {
+    fn paths_that_are_too_long_are_rejected() {
         for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader] {
             let zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             let mut builder = tar::Builder::new(zipped);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_too_much_is_refused() {
+    fn archives_that_unpack_to_too_much_are_rejected() {
         let mut tree = Tree::new();
         tree.insert(
             TreePath::new("a").unwrap(),

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_ignored_as_helm_ignores_them() {
+    fn paths_are_ignored_as_in_helm() {
         let ignore =
             Ignore::parse("# no\n*.swp\n.git/\n/docs/*.md\nci/x-?.yaml\n[a-c]z\n").unwrap();
         for path in [
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_helm_refuses_are_refused() {
+    fn patterns_that_helm_rejects_are_rejected() {
         let refused = |text: &str| Ignore::parse(text).unwrap_err();
         assert_eq!(refused("a\nb/**/c\n").line, 1);
         assert_eq!(refused("a[\n").message, "syntax error in pattern");

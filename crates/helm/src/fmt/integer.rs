@@ -122,9 +122,9 @@ impl Printer<'_> {
             "U+{}{text}",
             "0".repeat(precision.saturating_sub(text.len()))
         );
-        let letter = u32::try_from(code).ok().and_then(char::from_u32);
-        if let Some(letter) = letter.filter(|it| self.flags.sharp && strconv::is_print(*it)) {
-            text.push_str(&format!(" '{letter}'"));
+        let c = u32::try_from(code).ok().and_then(char::from_u32);
+        if let Some(c) = c.filter(|it| self.flags.sharp && strconv::is_print(*it)) {
+            text.push_str(&format!(" '{c}'"));
         }
         self.pad_with_spaces(text.as_bytes());
     }

@@ -67,7 +67,7 @@ impl Formatter<'_> {
         if !after_index {
             self.argument_number();
         }
-        let Some(verb) = self.letter() else {
+        let Some(verb) = self.next_char() else {
             self.printer.out.extend_from_slice(b"%!(NOVERB)");
             return;
         };
@@ -106,12 +106,12 @@ impl Formatter<'_> {
     }
 
     /// The next character of the format; a byte that is not UTF-8 is U+FFFD.
-    fn letter(&mut self) -> Option<char> {
+    fn next_char(&mut self) -> Option<char> {
         let rest = self.format.get(self.position..)?;
         let chunk = rest.utf8_chunks().next()?;
-        let letter = chunk.valid().chars().next();
-        self.position += letter.map_or(1, char::len_utf8);
-        Some(letter.unwrap_or(char::REPLACEMENT_CHARACTER))
+        let c = chunk.valid().chars().next();
+        self.position += c.map_or(1, char::len_utf8);
+        Some(c.unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
     /// Reads a width, as digits or `*`. Returns whether an argument index was read last.

@@ -27,7 +27,7 @@ fn widths_and_precisions_count_characters() {
 }
 
 #[test]
-fn floats_are_printed_as_go_prints_them() {
+fn floats_are_formatted_as_in_go() {
     for (verb, value, expected) in [
         ("%v", 1e6, "1e+06"),
         ("%v", 123456.0, "123456"),
@@ -49,7 +49,7 @@ fn floats_are_printed_as_go_prints_them() {
 }
 
 #[test]
-fn mistakes_in_the_format_are_shown_in_the_output() {
+fn format_errors_appear_in_the_output() {
     let one = [Value::int(1)];
     for (verb, expected) in [
         ("%s", "%!s(int=1)"),
@@ -70,7 +70,7 @@ fn mistakes_in_the_format_are_shown_in_the_output() {
 }
 
 #[test]
-fn collections_are_printed_sorted_and_with_types_on_demand() {
+fn maps_are_sorted_and_types_printed_with_sharp_v() {
     let list = Value::list(vec![Value::int(1), Value::from("a"), Value::Nil]);
     let map = Value::map([("b".into(), list.clone()), ("a".into(), Value::Float(1.0))]);
     assert_eq!(
@@ -90,7 +90,7 @@ fn collections_are_printed_sorted_and_with_types_on_demand() {
 }
 
 #[test]
-fn a_map_that_holds_itself_is_cut() {
+fn a_map_that_contains_itself_is_truncated() {
     let map = Value::map([]);
     if let Value::Map(inner) = &map {
         assert!(inner.insert("self", map.clone()));
@@ -100,7 +100,7 @@ fn a_map_that_holds_itself_is_cut() {
 }
 
 #[test]
-fn print_separates_what_is_no_string() {
+fn print_adds_spaces_between_operands_that_are_not_strings() {
     let values = [
         Value::int(1),
         Value::int(2),

@@ -146,9 +146,9 @@ fn can_backquote(text: &[u8]) -> bool {
 /// A quoted text with non-ASCII characters escaped.
 fn to_ascii(quoted: &str) -> String {
     let mut out = String::with_capacity(quoted.len());
-    for letter in quoted.chars() {
-        match u32::from(letter) {
-            ..0x80 => out.push(letter),
+    for c in quoted.chars() {
+        match u32::from(c) {
+            ..0x80 => out.push(c),
             code @ ..0x1_0000 => out.push_str(&format!("\\u{code:04x}")),
             code => out.push_str(&format!("\\U{code:08x}")),
         }

@@ -15,32 +15,32 @@ pub(super) fn lower(text: &[u8]) -> Vec<u8> {
 
 pub(super) fn title(text: &[u8]) -> Vec<u8> {
     let mut previous = ' ';
-    collect(runes(text).map(|letter| {
+    collect(runes(text).map(|c| {
         let begins = is_separator(previous);
-        previous = letter;
-        if begins { to_title(letter) } else { letter }
+        previous = c;
+        if begins { to_title(c) } else { c }
     }))
 }
 
 /// Whether a character separates words: apostrophes and hyphens do, non-ASCII symbols do not.
-fn is_separator(letter: char) -> bool {
-    match letter.is_ascii() {
-        true => !letter.is_ascii_alphanumeric() && letter != '_',
-        false => !is_letter(letter) && !is_digit(letter) && is_space(letter),
+fn is_separator(c: char) -> bool {
+    match c.is_ascii() {
+        true => !c.is_ascii_alphanumeric() && c != '_',
+        false => !is_letter(c) && !is_digit(c) && is_space(c),
     }
 }
 
 /// Begins each word after a space with lower case.
 pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
     let mut begins = true;
-    collect(runes(text).map(|letter| {
-        if is_space(letter) {
+    collect(runes(text).map(|c| {
+        if is_space(c) {
             begins = true;
-            return letter;
+            return c;
         }
         match std::mem::replace(&mut begins, false) {
-            true => to_lower(letter),
-            false => letter,
+            true => to_lower(c),
+            false => c,
         }
     }))
 }
@@ -48,18 +48,18 @@ pub(super) fn untitle(text: &[u8]) -> Vec<u8> {
 /// Swaps upper and lower case.
 pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
     let mut after_space = true;
-    collect(runes(text).map(|letter| {
-        if is_upper(letter) || is_title(letter) {
+    collect(runes(text).map(|c| {
+        if is_upper(c) || is_title(c) {
             after_space = false;
-            to_lower(letter)
-        } else if is_lower(letter) {
+            to_lower(c)
+        } else if is_lower(c) {
             match std::mem::replace(&mut after_space, false) {
-                true => to_title(letter),
-                false => to_upper(letter),
+                true => to_title(c),
+                false => to_upper(c),
             }
         } else {
-            after_space = is_space(letter);
-            letter
+            after_space = is_space(c);
+            c
         }
     }))
 }
@@ -67,8 +67,8 @@ pub(super) fn swap_case(text: &[u8]) -> Vec<u8> {
 /// The first byte of each word, as a Latin-1 character.
 pub(super) fn initials(text: &[u8]) -> Vec<u8> {
     let mut begins = true;
-    collect(text.iter().map(|byte| char::from(*byte)).filter(|letter| {
-        let is_gap = is_space(*letter);
+    collect(text.iter().map(|byte| char::from(*byte)).filter(|c| {
+        let is_gap = is_space(*c);
         let is_first = begins && !is_gap;
         begins = is_gap;
         is_first
@@ -81,7 +81,7 @@ pub(super) fn without_space(text: &[u8]) -> Vec<u8> {
         return text.to_vec();
     }
     let letters = text.iter().map(|byte| char::from(*byte));
-    collect(letters.filter(|letter| !is_space(*letter)))
+    collect(letters.filter(|c| !is_space(*c)))
 }
 
 pub(super) fn pascal_case(text: &[u8]) -> Vec<u8> {
@@ -95,25 +95,25 @@ pub(super) fn pascal_case(text: &[u8]) -> Vec<u8> {
     // Capitals after the first one become lower case, up to the next lower-case letter.
     let mut in_capitals = is_upper(*first);
     let mut previous = to_upper(*first);
-    for letter in rest {
-        let mut letter = *letter;
-        if is_connector(letter) && is_connector(previous) {
+    for c in rest {
+        let mut c = *c;
+        if is_connector(c) && is_connector(previous) {
             out.push(previous);
-            previous = letter;
+            previous = c;
             continue;
         }
         if is_connector(previous) {
-            in_capitals = is_upper(letter);
-            letter = to_upper(letter);
+            in_capitals = is_upper(c);
+            c = to_upper(c);
         } else {
-            if in_capitals && is_upper(letter) {
-                letter = to_lower(letter);
+            if in_capitals && is_upper(c) {
+                c = to_lower(c);
             } else {
                 in_capitals = false;
             }
             out.push(previous);
         }
-        previous = letter;
+        previous = c;
     }
     out.push(previous);
     collect(out.into_iter())
@@ -235,7 +235,7 @@ fn next_valid(text: &[char], previous: char) -> (char, usize) {
         .take_while(|it| **it == char::REPLACEMENT_CHARACTER)
         .count();
     match text.get(skipped) {
-        Some(letter) => (*letter, skipped + 1),
+        Some(c) => (*c, skipped + 1),
         None => (previous, skipped),
     }
 }
@@ -244,11 +244,11 @@ fn next_valid(text: &[char], previous: char) -> (char, usize) {
 fn run(text: &[char], begin: usize, first: char, is_part: impl Fn(char) -> bool) -> usize {
     let (mut length, mut previous) = (begin, first);
     while let Some(rest) = text.get(length..).filter(|it| !it.is_empty()) {
-        let (letter, size) = next_valid(rest, previous);
-        if !is_part(letter) {
+        let (c, size) = next_valid(rest, previous);
+        if !is_part(c) {
             break;
         }
-        (length, previous) = (length + size, letter);
+        (length, previous) = (length + size, c);
     }
     length
 }
@@ -265,52 +265,52 @@ fn upper_word(text: &[char], begin: usize, first: char) -> usize {
             false => begin,
         };
     }
-    let (mut length, mut last_size, mut letter) = (begin + size, size, second);
+    let (mut length, mut last_size, mut c) = (begin + size, size, second);
     while let Some(rest) = text.get(length..).filter(|it| !it.is_empty()) {
-        let (next, size) = next_valid(rest, letter);
-        letter = next;
+        let (next, size) = next_valid(rest, c);
+        c = next;
         if !is_upper(next) {
             break;
         }
         (length, last_size) = (length + size, size);
     }
-    match length < text.len() && is_alphabet(letter) {
+    match length < text.len() && is_alphabet(c) {
         true => length - last_size,
         false => length,
     }
 }
 
-fn is_connector(letter: char) -> bool {
-    letter == '-' || letter == '_' || is_space(letter)
+fn is_connector(c: char) -> bool {
+    c == '-' || c == '_' || is_space(c)
 }
 
 /// Letters that are not Chinese, Japanese or Korean, as in xstrings.
-fn is_alphabet(letter: char) -> bool {
-    is_letter(letter) && !is_ideographic(letter)
+fn is_alphabet(c: char) -> bool {
+    is_letter(c) && !is_ideographic(c)
 }
 
-fn is_small(letter: char) -> bool {
-    is_alphabet(letter) && !is_upper(letter)
+fn is_small(c: char) -> bool {
+    is_alphabet(c) && !is_upper(c)
 }
 
-fn is_other(letter: char) -> bool {
-    !is_connector(letter) && !is_alphabet(letter) && !letter.is_numeric() && !is_punctuation(letter)
+fn is_other(c: char) -> bool {
+    !is_connector(c) && !is_alphabet(c) && !c.is_numeric() && !is_punctuation(c)
 }
 
-fn is_ideographic(letter: char) -> bool {
-    matches!(letter, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
+fn is_ideographic(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
 }
 
 /// Writes a word in lower case, with the given connector in place of its own.
 fn push_lower(out: &mut String, kind: WordKind, word: &[char], connector: char) {
     match kind {
         WordKind::Upper | WordKind::Connector => {
-            for letter in word {
-                let is_replaced = is_connector(*letter);
-                out.push(match is_upper(*letter) {
+            for c in word {
+                let is_replaced = is_connector(*c);
+                out.push(match is_upper(*c) {
                     _ if is_replaced => connector,
-                    true => to_lower(*letter),
-                    false => *letter,
+                    true => to_lower(*c),
+                    false => *c,
                 });
             }
         }

@@ -1,9 +1,10 @@
 //! Functions on dates and durations.
 
 use super::{ANY, STRING, fail, text};
+use crate::go::strconv::{NumberError, parse_int};
 use crate::go::time::{Duration, Time, Zone, parse};
 use crate::template::{Arguments, Context, Function, FunctionError, Returned, Signature};
-use crate::value::{Display, IntType, Method, NamedType, Str, Struct, Type, Value};
+use crate::value::{Display, IntType, Method, NamedType, Struct, Type, Value};
 
 const TIME_TYPE: Type = Type::Named(&TIME);
 const INT: Type = Type::Int(IntType::Int);
@@ -117,7 +118,6 @@ fn must_date_modify(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
 
 /// A decimal number. A number that is too large becomes the maximum, anything else 0.
 fn whole_number(text: &[u8]) -> i64 {
-    use crate::go::strconv::{NumberError, parse_int};
     match parse_int(text, 10) {
         Ok(value) | Err(NumberError::Range(value)) => value,
         Err(NumberError::Syntax) => 0,
@@ -155,9 +155,9 @@ fn duration_round(context: &mut Context<'_>, arguments: Arguments<'_>) -> Return
 static TIME: NamedType = NamedType {
     name: "time.Time",
     underlying: Type::Struct(&[]),
-    methods: METHODS,
+    methods: TIME_METHODS,
     display: Some(Display {
-        text: |value| with(value, |it| it.text().into()),
+        text: |value| time(value).text().into(),
         on_pointer: false,
     }),
     go_string: None,
@@ -256,7 +256,7 @@ const NONE: Signature = Signature::fixed(&[]);
 static ONE_TIME: [Type; 1] = [Type::Named(&TIME)];
 static ONE_DURATION: [Type; 1] = [Type::Int(IntType::Named(&DURATION))];
 
-static METHODS: &[Method] = &[
+static TIME_METHODS: &[Method] = &[
     method(
         "Add",
         Signature::fixed(&ONE_DURATION),
@@ -345,11 +345,7 @@ static METHODS: &[Method] = &[
     }),
     method("String", NONE, |_, it, _| text(time(it).text())),
     method("Sub", Signature::fixed(&ONE_TIME), |_, it, arguments| {
-        let other = arguments
-            .first()
-            .and_then(time_of)
-            .unwrap_or_else(Time::zero);
-        Ok(duration(time(it).since(&other)))
+        Ok(duration(time(it).since(&first_time(arguments))))
     }),
     method(
         "Truncate",
@@ -396,10 +392,6 @@ fn time(value: &Value) -> Time {
     time_of(value).unwrap_or_else(Time::zero)
 }
 
-fn with(value: &Value, text: impl Fn(&Time) -> Str) -> Str {
-    text(&time(value))
-}
-
 fn duration(duration: Duration) -> Value {
     Value::Int(IntType::Named(&DURATION), duration.0)
 }
@@ -418,12 +410,12 @@ fn seconds_of(value: &Value) -> f64 {
     whole as f64 + rest as f64 / 1e9
 }
 
+fn first_time(arguments: &[Value]) -> Time {
+    arguments.first().map_or_else(Time::zero, time)
+}
+
 fn order(value: &Value, arguments: &[Value]) -> std::cmp::Ordering {
-    let other = arguments
-        .first()
-        .and_then(time_of)
-        .unwrap_or_else(Time::zero);
-    time(value).compare(&other)
+    time(value).compare(&first_time(arguments))
 }
 
 fn since_1970(value: &Value, unit: i64) -> Value {
@@ -433,8 +425,8 @@ fn since_1970(value: &Value, unit: i64) -> Value {
     Value::int64(whole.wrapping_add(fraction))
 }
 
-/// Rounds to a multiple of a duration since Go's zero time.
-fn rounded(time: &Time, arguments: &[Value], rounds: bool) -> Time {
+/// Rounds to a multiple of a duration since Go's zero time, down unless `to_nearest`.
+fn rounded(time: &Time, arguments: &[Value], to_nearest: bool) -> Time {
     let unit = i128::from(arguments.first().map_or(0, nanoseconds_of));
     if unit <= 0 {
         return time.clone();
@@ -442,32 +434,39 @@ fn rounded(time: &Time, arguments: &[Value], rounds: bool) -> Time {
     let seconds = i128::from(time.unix_seconds()) - i128::from(Time::zero().unix_seconds());
     let all = seconds * 1_000_000_000 + i128::from(time.nanosecond());
     let rest = all.rem_euclid(unit);
-    let moved = match rounds && rest * 2 >= unit {
+    let difference = match to_nearest && rest * 2 >= unit {
         true => unit - rest,
         false => -rest,
     };
-    time.add(Duration(i64::try_from(moved).unwrap_or(0)))
+    time.add(Duration(i64::try_from(difference).unwrap_or(0)))
 }
 
-fn name_of(value: &Value, layout: &[u8], day_of_first: i64) -> Option<String> {
-    let Value::Int(_, number) = value else {
-        return None;
-    };
-    // 1 January 2006 was a Sunday.
-    let time = Time::unix(1_136_073_600);
-    let time = match layout {
-        b"January" => time.add_date(0, number - 1, 0),
-        _ => time.add_date(0, 0, number - day_of_first),
-    };
-    Some(String::from_utf8_lossy(&time.format(layout)).into_owned())
+/// 1 January 2006, which was a Sunday.
+fn first_sunday_of_2006() -> Time {
+    Time::unix(1_136_073_600)
 }
 
 fn month_name(value: &Value) -> String {
-    name_of(value, b"January", 0).unwrap_or_default()
+    match value {
+        Value::Int(_, month) => formatted_name(
+            &first_sunday_of_2006().add_date(0, month - 1, 0),
+            b"January",
+        ),
+        _ => String::new(),
+    }
 }
 
 fn week_day_name(value: &Value) -> String {
-    name_of(value, b"Monday", 0).unwrap_or_default()
+    match value {
+        Value::Int(_, day) => {
+            formatted_name(&first_sunday_of_2006().add_date(0, 0, *day), b"Monday")
+        }
+        _ => String::new(),
+    }
+}
+
+fn formatted_name(time: &Time, layout: &[u8]) -> String {
+    String::from_utf8_lossy(&time.format(layout)).into_owned()
 }
 
 fn location_name(value: &Value) -> String {

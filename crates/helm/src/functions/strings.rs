@@ -305,19 +305,16 @@ fn trim_space(text: &[u8]) -> &[u8] {
 
 fn trim_set<'t>(text: &'t [u8], set: &[u8]) -> &'t [u8] {
     let set: Vec<char> = runes(set).collect();
-    trim(text, |letter| set.contains(&letter))
+    trim(text, |c| set.contains(&c))
 }
 
 fn trim(mut text: &[u8], is_trimmed: impl Fn(char) -> bool) -> &[u8] {
-    while let Some(letter) = runes(text.get(..4).unwrap_or(text))
-        .next()
-        .filter(|it| is_trimmed(*it))
-    {
-        let _ = letter;
+    let first = |text: &[u8]| runes(text.get(..4).unwrap_or(text)).next();
+    while first(text).is_some_and(&is_trimmed) {
         text = text.get(first_width(text)..).unwrap_or_default();
     }
-    while let Some((width, letter)) = last_character(text) {
-        if !is_trimmed(letter) {
+    while let Some((width, c)) = last_character(text) {
+        if !is_trimmed(c) {
             break;
         }
         text = text.get(..text.len() - width).unwrap_or_default();
@@ -330,11 +327,11 @@ fn last_character(text: &[u8]) -> Option<(usize, char)> {
     text.last()?;
     for width in 1..=4.min(text.len()) {
         let tail = text.get(text.len() - width..).unwrap_or_default();
-        if let Some(letter) = std::str::from_utf8(tail)
+        if let Some(c) = std::str::from_utf8(tail)
             .ok()
             .and_then(|it| it.chars().next())
         {
-            return Some((width, letter));
+            return Some((width, c));
         }
     }
     Some((1, char::REPLACEMENT_CHARACTER))

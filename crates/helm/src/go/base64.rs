@@ -25,8 +25,8 @@ fn encode(bytes: &[u8], alphabet: &[u8], bits: usize, group: usize) -> String {
         let used = (chunk.len() * 8).div_ceil(bits);
         for at in 0..width {
             let digit = (value >> (bits * (width - 1 - at))) as usize & ((1 << bits) - 1);
-            let letter = alphabet.get(digit).filter(|_| at < used);
-            out.push(letter.map_or('=', |it| char::from(*it)));
+            let character = alphabet.get(digit).filter(|_| at < used);
+            out.push(character.map_or('=', |it| char::from(*it)));
         }
     }
     out
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn decoding_reverses_encoding() {
         for text in ["", "f", "fo", "foo", "foob", "fooba", "foobar", "\0\u{ff}"] {
             let bytes = text.as_bytes();
             assert_eq!(decode_64(encode_64(bytes).as_bytes()).as_deref(), Ok(bytes));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_location_that_go_names() {
+    fn errors_have_the_offsets_of_go() {
         for (text, at) in [
             ("a", 0),
             ("ab!", 2),

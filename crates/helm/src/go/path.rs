@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_cut_as_in_go() {
+    fn paths_are_cleaned_and_split_as_in_go() {
         for (path, cleaned, last, before, ending) in [
             ("", ".", ".", ".", ""),
             ("/", "/", "/", "/", ""),

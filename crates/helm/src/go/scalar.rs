@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_written_as_go_writes_float32() {
+    fn floats_are_formatted_as_float32() {
         for (value, text) in [
             (1.1, "1.1"),
             (1.10, "1.1"),

@@ -7,8 +7,8 @@ pub(crate) fn quote(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for chunk in text.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            push_escaped(&mut out, letter, '"');
+        for c in chunk.valid().chars() {
+            push_escaped(&mut out, c, '"');
         }
         for byte in chunk.invalid() {
             out.push_str(&format!("\\x{byte:02x}"));
@@ -19,8 +19,8 @@ pub(crate) fn quote(text: &[u8]) -> String {
 }
 
 /// Writes a character as it appears within quotes.
-pub(crate) fn push_escaped(out: &mut String, letter: char, quote: char) {
-    let short = match letter {
+pub(crate) fn push_escaped(out: &mut String, c: char, quote: char) {
+    let short = match c {
         '\x07' => 'a',
         '\x08' => 'b',
         '\x0c' => 'f',
@@ -29,10 +29,10 @@ pub(crate) fn push_escaped(out: &mut String, letter: char, quote: char) {
         '\t' => 't',
         '\x0b' => 'v',
         '\\' => '\\',
-        _ if letter == quote => quote,
-        _ if is_print(letter) => return out.push(letter),
+        _ if c == quote => quote,
+        _ if is_print(c) => return out.push(c),
         _ => {
-            let code = u32::from(letter);
+            let code = u32::from(c);
             return out.push_str(&match code {
                 ..0x20 | 0x7f => format!("\\x{code:02x}"),
                 ..0x1_0000 => format!("\\u{code:04x}"),
@@ -45,19 +45,17 @@ pub(crate) fn push_escaped(out: &mut String, letter: char, quote: char) {
 }
 
 /// Whether Go prints a character unescaped: letters, marks, numbers, punctuation, symbols, and the blank.
-pub(crate) fn is_print(letter: char) -> bool {
-    if letter.is_ascii() {
-        return matches!(letter, ' '..='~');
+pub(crate) fn is_print(c: char) -> bool {
+    if c.is_ascii() {
+        return matches!(c, ' '..='~');
     }
     // The debug form of the standard library uses the same table. The letter before it prevents the escaping of combining marks.
     let mut text = [b'a', 0, 0, 0, 0];
-    let length = text
-        .get_mut(1..)
-        .map_or(0, |it| letter.encode_utf8(it).len());
+    let length = text.get_mut(1..).map_or(0, |it| c.encode_utf8(it).len());
     let text = text
         .get(..=length)
         .and_then(|it| std::str::from_utf8(it).ok());
-    text.is_some_and(|it| it.escape_debug().nth(1) == Some(letter))
+    text.is_some_and(|it| it.escape_debug().nth(1) == Some(c))
 }
 
 /// The shortest text of a float64, with an exponent below -4 or from 6.
@@ -266,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_by_their_base() {
+    fn numbers_are_parsed_by_base() {
         assert_eq!(parse_int(b"-0x1_F", 0), Ok(-31));
         assert_eq!(parse_int(b"010", 0), Ok(8));
         assert_eq!(parse_int(b"010", 10), Ok(10));

@@ -13,90 +13,90 @@ pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = char> {
 }
 
 /// Whether it has the general category `Lu`.
-pub(crate) fn is_upper(letter: char) -> bool {
-    if letter.is_ascii() {
-        return letter.is_ascii_uppercase();
+pub(crate) fn is_upper(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_uppercase();
     }
-    letter.is_uppercase() && is_letter(letter)
+    c.is_uppercase() && is_letter(c)
 }
 
 /// Whether it has the general category `Ll`.
-pub(crate) fn is_lower(letter: char) -> bool {
-    if letter.is_ascii() {
-        return letter.is_ascii_lowercase();
+pub(crate) fn is_lower(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_lowercase();
     }
     static LOWER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Ll}$").ok());
-    letter.is_lowercase() && matches(&LOWER, letter)
+    c.is_lowercase() && matches(&LOWER, c)
 }
 
 /// Whether it is a letter.
-pub(crate) fn is_letter(letter: char) -> bool {
-    if letter.is_ascii() {
-        return letter.is_ascii_alphabetic();
+pub(crate) fn is_letter(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphabetic();
     }
     static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{L}$").ok());
-    letter.is_alphabetic() && matches(&LETTER, letter)
+    c.is_alphabetic() && matches(&LETTER, c)
 }
 
 /// Whether it is a decimal digit of any script.
-pub(crate) fn is_digit(letter: char) -> bool {
-    if letter.is_ascii() {
-        return letter.is_ascii_digit();
+pub(crate) fn is_digit(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_digit();
     }
     static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Nd}$").ok());
-    letter.is_numeric() && matches(&DIGIT, letter)
+    c.is_numeric() && matches(&DIGIT, c)
 }
 
 /// Whether it has the general category `P`.
-pub(crate) fn is_punctuation(letter: char) -> bool {
-    if letter.is_ascii() {
-        return letter.is_ascii_punctuation() && !"$+<=>^`|~".contains(letter);
+pub(crate) fn is_punctuation(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c);
     }
     static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}$").ok());
-    matches(&PUNCTUATION, letter)
+    matches(&PUNCTUATION, c)
 }
 
 /// Whether it has the Unicode property `White_Space`.
-pub(crate) fn is_space(letter: char) -> bool {
-    letter.is_whitespace()
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace()
 }
 
 /// The upper case of a letter; a letter whose upper case has several characters is unchanged.
-pub(crate) fn to_upper(letter: char) -> char {
-    let mut capitals = letter.to_uppercase();
+pub(crate) fn to_upper(c: char) -> char {
+    let mut capitals = c.to_uppercase();
     match (capitals.next(), capitals.next()) {
         (Some(capital), None) => capital,
-        _ => to_title_greek(letter).unwrap_or(letter),
+        _ => to_title_greek(c).unwrap_or(c),
     }
 }
 
 /// The lower case of a letter.
-pub(crate) fn to_lower(letter: char) -> char {
-    letter.to_lowercase().next().unwrap_or(letter)
+pub(crate) fn to_lower(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
 }
 
 /// The title case of a letter.
-pub(crate) fn to_title(letter: char) -> char {
-    match letter {
+pub(crate) fn to_title(c: char) -> char {
+    match c {
         'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
         'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
         'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
         'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
         // Georgian has no title case.
-        '\u{10d0}'..='\u{10ff}' => letter,
-        _ => to_upper(letter),
+        '\u{10d0}'..='\u{10ff}' => c,
+        _ => to_upper(c),
     }
 }
 
 /// Whether it is a title-case letter.
-pub(crate) fn is_title(letter: char) -> bool {
+pub(crate) fn is_title(c: char) -> bool {
     static TITLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Lt}$").ok());
-    !letter.is_ascii() && matches(&TITLE, letter)
+    !c.is_ascii() && matches(&TITLE, c)
 }
 
 /// The title case of Greek letters with iota subscript, whose upper case has two characters.
-fn to_title_greek(letter: char) -> Option<char> {
-    let code = u32::from(letter);
+fn to_title_greek(c: char) -> Option<char> {
+    let code = u32::from(c);
     let step = match code {
         0x1f80..=0x1f87 | 0x1f90..=0x1f97 | 0x1fa0..=0x1fa7 => 8,
         0x1fb3 | 0x1fc3 | 0x1ff3 => 9,
@@ -105,8 +105,8 @@ fn to_title_greek(letter: char) -> Option<char> {
     char::from_u32(code + step)
 }
 
-fn matches(class: &Option<Regex>, letter: char) -> bool {
+fn matches(class: &Option<Regex>, c: char) -> bool {
     let mut buffer = [0; 4];
-    let text = letter.encode_utf8(&mut buffer);
+    let text = c.encode_utf8(&mut buffer);
     class.as_ref().is_some_and(|it| it.is_match(text))
 }

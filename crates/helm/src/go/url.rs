@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_read_as_in_go() {
+    fn urls_are_parsed_as_in_go() {
         parses(
             "HTTP://u:p%40@h:80/a%20b?q=1#f",
             "http||u:p%40|h|h:80|/a b|q=1|f",
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_have_the_messages_of_go() {
+    fn errors_have_the_messages_of_go() {
         parses(":x", "parse \":x\": missing protocol scheme");
         parses(
             "http://h:x/",
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_written_from_their_parts() {
+    fn urls_are_formatted_from_their_parts() {
         let url = |scheme: &str, host: &str, path: &str| Url {
             scheme: scheme.into(),
             host: host.into(),

@@ -99,10 +99,10 @@ fn rewrite_hyphens(text: &str) -> String {
             (rest, at) = (after, 0);
             continue;
         }
-        let Some(letter) = from.chars().next() else {
+        let Some(c) = from.chars().next() else {
             break;
         };
-        at += letter.len_utf8();
+        at += c.len_utf8();
     }
     out + rest
 }
@@ -116,8 +116,8 @@ fn hyphen_range(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Whether a character matches Go's `\s`.
-fn is_space(letter: char) -> bool {
-    matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0c')
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c')
 }
 
 fn skip_space(text: &str) -> &str {
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_admit_what_helm_admits() {
+    fn ranges_match_the_same_versions_as_in_helm() {
         check("*", &["0.0.0", "9.9.9"], &["1.0.0-rc.1"]);
         check("1.2.3", &["1.2.3", "v1.2.3+build"], &["1.2.4"]);
         check("v1.2", &["1.2.0", "1.2.9"], &["1.3.0", "1.1.9"]);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_admitted_is_found() {
+    fn the_highest_matching_version_is_found() {
         let versions: Vec<Version> = ["1.2.0", "1.10.0", "2.0.0", "1.11.0-rc.1"]
             .iter()
             .map(|it| Version::parse(it).unwrap())

@@ -236,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_ordered_as_semver_orders_them() {
+    fn versions_have_the_order_of_semver() {
         const ORDERED: &[&str] = &[
             "1.0.0-alpha",
             "1.0.0-alpha.1",
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused_with_the_reason() {
+    fn invalid_versions_are_rejected_with_the_reason() {
         for text in [
             "",
             "v",

@@ -254,19 +254,19 @@ fn js(_: &mut Context<'_>, arguments: Arguments<'_>) -> Returned {
     let text = joined(arguments);
     let mut out = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match letter {
+        for c in chunk.valid().chars() {
+            match c {
                 '\\' => out.extend_from_slice(b"\\\\"),
                 '\'' => out.extend_from_slice(b"\\'"),
                 '"' => out.extend_from_slice(b"\\\""),
                 '<' | '>' | '&' | '=' | '\0'..' ' => {
-                    out.extend_from_slice(format!("\\u{:04X}", u32::from(letter)).as_bytes());
+                    out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
                 }
-                letter if letter.is_ascii() || strconv::is_print(letter) => {
-                    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                c if c.is_ascii() || strconv::is_print(c) => {
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                letter => {
-                    out.extend_from_slice(format!("\\u{:04X}", u32::from(letter)).as_bytes());
+                c => {
+                    out.extend_from_slice(format!("\\u{:04X}", u32::from(c)).as_bytes());
                 }
             }
         }

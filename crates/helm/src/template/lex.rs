@@ -307,10 +307,10 @@ impl<'t> Lexer<'t> {
                 _ => self.fail("unclosed left paren"),
             };
         }
-        let Some(letter) = self.advance() else {
+        let Some(c) = self.advance() else {
             return self.fail("unclosed action");
         };
-        match letter {
+        match c {
             ' ' | '\t' | '\r' | '\n' => self.space(),
             '=' => self.token(Kind::Assign),
             ':' => match self.advance() {
@@ -329,7 +329,7 @@ impl<'t> Lexer<'t> {
                 self.position -= 1;
                 self.number()
             }
-            letter if is_alphanumeric(letter) => self.identifier(),
+            c if is_alphanumeric(c) => self.identifier(),
             '(' => {
                 self.paren_depth += 1;
                 self.token(Kind::LeftParen)
@@ -342,8 +342,8 @@ impl<'t> Lexer<'t> {
                 None => self.fail("unexpected right paren"),
             },
             '!'..='~' => self.token(Kind::Char),
-            letter => {
-                let code_point = code_point(letter);
+            c => {
+                let code_point = code_point(c);
                 self.fail(format!("unrecognized character in action: {code_point}"))
             }
         }
@@ -357,17 +357,17 @@ impl<'t> Lexer<'t> {
             return Some((char::from(first), 1));
         }
         let head = rest.get(..4).unwrap_or(rest);
-        let letter = head
+        let c = head
             .utf8_chunks()
             .next()
             .and_then(|it| it.valid().chars().next());
-        Some(letter.map_or((char::REPLACEMENT_CHARACTER, 1), |it| (it, it.len_utf8())))
+        Some(c.map_or((char::REPLACEMENT_CHARACTER, 1), |it| (it, it.len_utf8())))
     }
 
     fn advance(&mut self) -> Option<char> {
-        let (letter, width) = self.peek()?;
+        let (c, width) = self.peek()?;
         self.position += width;
-        Some(letter)
+        Some(c)
     }
 
     /// Reads white space, after the first character.
@@ -387,8 +387,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn pass_alphanumeric(&mut self) {
-        while let Some((letter, width)) = self.peek() {
-            if !is_alphanumeric(letter) {
+        while let Some((c, width)) = self.peek() {
+            if !is_alphanumeric(c) {
                 break;
             }
             self.position += width;
@@ -418,8 +418,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn bad_character(&mut self) -> Option<Token> {
-        let letter = self.peek().map_or('\u{fffd}', |it| it.0);
-        self.fail(format!("bad character {}", code_point(letter)))
+        let c = self.peek().map_or('\u{fffd}', |it| it.0);
+        self.fail(format!("bad character {}", code_point(c)))
     }
 
     /// Whether the next character may follow a name.
@@ -519,7 +519,7 @@ impl<'t> Lexer<'t> {
         }
         self.accept(b"i");
         match self.peek() {
-            Some((letter, width)) if is_alphanumeric(letter) => {
+            Some((c, width)) if is_alphanumeric(c) => {
                 self.position += width;
                 false
             }
@@ -532,10 +532,10 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn is_alphanumeric(letter: char) -> bool {
-    match letter.is_ascii() {
-        true => letter == '_' || letter.is_ascii_alphanumeric(),
-        false => is_letter(letter) || is_digit(letter),
+fn is_alphanumeric(c: char) -> bool {
+    match c.is_ascii() {
+        true => c == '_' || c.is_ascii_alphanumeric(),
+        false => is_letter(c) || is_digit(c),
     }
 }
 
@@ -554,10 +554,10 @@ fn trim_start(text: &[u8]) -> &[u8] {
 }
 
 /// A character in the format `%#U`.
-fn code_point(letter: char) -> String {
-    let code = u32::from(letter);
-    match strconv::is_print(letter) {
-        true => format!("U+{code:04X} '{letter}'"),
+fn code_point(c: char) -> String {
+    let code = u32::from(c);
+    match strconv::is_print(c) {
+        true => format!("U+{code:04X} '{c}'"),
         false => format!("U+{code:04X}"),
     }
 }

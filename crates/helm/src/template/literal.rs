@@ -33,7 +33,7 @@ impl Number {
         }
         let code = match unit {
             Unquoted::Byte(byte) => u32::from(byte),
-            Unquoted::Char(letter) => u32::from(letter),
+            Unquoted::Char(c) => u32::from(c),
         };
         Ok(Number {
             text,
@@ -230,8 +230,8 @@ pub(super) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
         let (unit, after) = unquote_char(rest, b'"')?;
         match unit {
             Unquoted::Byte(byte) => out.push(byte),
-            Unquoted::Char(letter) => {
-                out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            Unquoted::Char(c) => {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
         rest = after;
@@ -252,12 +252,12 @@ fn unquote_char(text: &[u8], quote: u8) -> Option<(Unquoted, &[u8])> {
     }
     if *first >= 0x80 {
         let head = text.get(..4).unwrap_or(text);
-        let letter = head
+        let c = head
             .utf8_chunks()
             .next()
             .and_then(|it| it.valid().chars().next());
-        let letter = letter.map_or((char::REPLACEMENT_CHARACTER, 1), |it| (it, it.len_utf8()));
-        return Some((Unquoted::Char(letter.0), text.get(letter.1..)?));
+        let c = c.map_or((char::REPLACEMENT_CHARACTER, 1), |it| (it, it.len_utf8()));
+        return Some((Unquoted::Char(c.0), text.get(c.1..)?));
     }
     if *first != b'\\' {
         return Some((Unquoted::Byte(*first), rest));

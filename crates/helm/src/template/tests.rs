@@ -27,7 +27,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn branches_see_only_variables_that_were_declared_on_their_way() {
+fn branches_only_see_variables_declared_before_them() {
     assert_eq!(
         render("{{ $x := 1 }}{{ if 1 }}{{ $x = 2 }}{{ end }}{{ $x }}"),
         "2"
@@ -44,7 +44,7 @@ fn branches_see_only_variables_that_were_declared_on_their_way() {
 }
 
 #[test]
-fn loops_give_the_dot_back_wherever_they_are_left() {
+fn break_and_continue_restore_the_dot() {
     let text = "{{ range $i := list 1 2 3 }}{{ with \"w\" }}{{ if eq $i 2 }}{{ break }}{{ end }}{{ . }}{{ end }}{{ . }}{{ end }}{{ . }}";
     assert_eq!(render(text), "w1");
     let text = "{{ range 3 }}{{ with \"w\" }}{{ continue }}{{ end }}{{ end }}[{{ . }}]";
@@ -52,7 +52,7 @@ fn loops_give_the_dot_back_wherever_they_are_left() {
 }
 
 #[test]
-fn a_pipeline_decides_where_no_argument_of_and_does() {
+fn the_piped_value_is_the_last_argument_of_and_and_or() {
     assert_eq!(
         render("{{ 3 | and 1 2 }} {{ 3 | and 0 2 }} {{ 3 | or 0 0 }} {{ 3 | or 2 }}"),
         "3 0 3 2"
@@ -60,7 +60,7 @@ fn a_pipeline_decides_where_no_argument_of_and_does() {
 }
 
 #[test]
-fn templates_call_themselves_up_to_the_limits_of_go_and_helm() {
+fn recursion_has_the_limits_of_go_and_helm() {
     let text = "{{ define \"r\" }}{{ template \"r\" . }}{{ end }}{{ template \"r\" . }}";
     assert!(error(text).ends_with("exceeded maximum template depth (100000)"));
     let text = "{{ define \"r\" }}{{ include \"r\" . }}{{ end }}{{ include \"r\" . }}";
@@ -68,7 +68,7 @@ fn templates_call_themselves_up_to_the_limits_of_go_and_helm() {
 }
 
 #[test]
-fn endless_work_stops_at_its_location() {
+fn the_step_limit_is_reported_with_a_location() {
     let set = set(&[(
         "t",
         "\n{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}",
@@ -102,7 +102,7 @@ fn output_is_limited() {
 }
 
 #[test]
-fn parentheses_and_blocks_are_nested_without_overflowing_the_stack() {
+fn deep_nesting_does_not_overflow_the_stack() {
     let deep = format!("{{{{ {}1{} }}}}", "(".repeat(20_000), ")".repeat(20_000));
     let mut templates = Templates::new(&[]);
     let fault = templates.parse("t", &Str::from(deep)).unwrap_err();
@@ -124,7 +124,7 @@ fn parentheses_and_blocks_are_nested_without_overflowing_the_stack() {
 }
 
 #[test]
-fn a_trace_says_which_template_and_which_value_printed_what() {
+fn traces_attribute_output_to_templates_and_values() {
     let values = Map::new(
         [
             ("port".into(), Value::Float(80.0)),
@@ -149,7 +149,7 @@ fn a_trace_says_which_template_and_which_value_printed_what() {
         String::from_utf8_lossy(&out),
         "tag: \"v1\"\nspec:\n  port: 80\n  "
     );
-    let mut shown = Vec::new();
+    let mut attributed = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
         let end = pieces.get(index + 1).map_or(out.len(), |it| it.start);
         let text = String::from_utf8_lossy(&out[piece.start..end]);
@@ -157,7 +157,7 @@ fn a_trace_says_which_template_and_which_value_printed_what() {
             assert!(it.map.same_as(&values));
             it.key.to_lossy().into_owned()
         });
-        shown.push(format!(
+        attributed.push(format!(
             "{}:{} {text:?} {}",
             piece.template.to_lossy(),
             piece.at,
@@ -165,7 +165,7 @@ fn a_trace_says_which_template_and_which_value_printed_what() {
         ));
     }
     assert_eq!(
-        shown,
+        attributed,
         [
             "t:0 \"tag: \" ",
             "t:8 \"\\\"v1\\\"\" tag",
@@ -180,7 +180,7 @@ fn a_trace_says_which_template_and_which_value_printed_what() {
 }
 
 #[test]
-fn a_missing_key_is_what_the_option_says() {
+fn missing_keys_depend_on_the_option() {
     let data = Value::map([(Str::from("known"), Value::string("x"))]);
     let rendered = |text: &str, missing_key| {
         let set = set(&[("t", text)]);

@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn values_have_the_types_that_they_look_like() {
+    fn values_are_typed_by_their_form() {
         typed_is(
             "i=1,n=-5,f=1.5,t=TRUE,z=null,e=,o=007,big=12345678901234567890,zero=0,plus=+3",
             r#"{"big":"12345678901234567890","e":"","f":"1.5","i":1,"n":-5,"o":"007","plus":3,"t":true,"z":null,"zero":0}"#,

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn edits_are_made_once_and_never_over_each_other() {
+    fn edits_are_applied_once_and_never_overlap() {
         let text = "key: vlaue\nother: x\n";
         let source = source(text);
         let edit = |location: &str, text: &str| Edit::new(at(&source, location), text);

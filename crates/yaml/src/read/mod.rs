@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn kustomize_reads_one_document_a_piece() {
+    fn kustomize_reads_each_document_separately() {
         let text = "---\na: 1\n...\nlost: 2\n--- # c\n# none\n---\nb: |\n  c\n";
         let documents = parse_as_kustomize(&source(text)).expect("valid");
         assert_eq!(format!("{documents:?}"), r#"[{"a": 1}, {"b": "c\n"}]"#);

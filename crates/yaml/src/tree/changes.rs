@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_touched() {
+    fn changes_touch_what_was_read() {
         let before = Tree::from_text("-- a/b --\n1\n-- a/c --\n1\n-- d --\n");
         let after = Tree::from_text("-- a/b --\n2\n-- d --\n-- new/x --\n");
         let changes = Changes::between(&before, &after);

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_end_at_what_is_no_part_of_them() {
+    fn words_end_at_other_characters() {
         let text = "name: 'web-1'\nkind: {Door}# a.b ü";
         let found: Vec<_> = words(text.as_bytes()).collect();
         assert_eq!(found, [&b"name"[..], b"web-1", b"kind", b"Door", b"a.b"]);

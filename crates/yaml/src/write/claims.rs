@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_quoted_where_a_reader_would_err() {
+    fn strings_that_look_like_other_types_are_quoted() {
         let quoted = [
             "yes",
             "y",

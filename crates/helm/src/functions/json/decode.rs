@@ -237,8 +237,8 @@ impl Decoder<'_> {
                 }
                 Some(b'\\') => {
                     self.bump();
-                    let letter = self.escape()?;
-                    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                    let c = self.escape()?;
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
                 _ => return Err(self.unexpected("in string literal")),
             }
@@ -247,7 +247,7 @@ impl Decoder<'_> {
 
     /// Decodes an escape, after the backslash.
     fn escape(&mut self) -> Result<char, String> {
-        let letter = match self.rest.first() {
+        let c = match self.rest.first() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(*byte),
             Some(b'b') => '\x08',
             Some(b'f') => '\x0c',
@@ -261,7 +261,7 @@ impl Decoder<'_> {
             _ => return Err(self.unexpected_inside("in string escape code")),
         };
         self.bump();
-        Ok(letter)
+        Ok(c)
     }
 
     fn unicode_escape(&mut self) -> Result<char, String> {

@@ -167,8 +167,8 @@ impl Encoder {
     fn string(&mut self, text: &[u8]) {
         self.out.push(b'"');
         for chunk in text.utf8_chunks() {
-            for letter in chunk.valid().chars() {
-                self.letter(letter);
+            for c in chunk.valid().chars() {
+                self.character(c);
             }
             for _ in chunk.invalid() {
                 self.push("\\ufffd");
@@ -177,8 +177,8 @@ impl Encoder {
         self.out.push(b'"');
     }
 
-    fn letter(&mut self, letter: char) {
-        match letter {
+    fn character(&mut self, c: char) {
+        match c {
             '"' => self.push("\\\""),
             '\\' => self.push("\\\\"),
             '\x08' => self.push("\\b"),
@@ -186,14 +186,14 @@ impl Encoder {
             '\n' => self.push("\\n"),
             '\r' => self.push("\\r"),
             '\t' => self.push("\\t"),
-            '\u{2028}' | '\u{2029}' | ..' ' => self.code(letter),
-            '<' | '>' | '&' if self.escapes_html => self.code(letter),
-            _ => self.push(letter.encode_utf8(&mut [0; 4])),
+            '\u{2028}' | '\u{2029}' | ..' ' => self.code(c),
+            '<' | '>' | '&' if self.escapes_html => self.code(c),
+            _ => self.push(c.encode_utf8(&mut [0; 4])),
         }
     }
 
-    fn code(&mut self, letter: char) {
-        self.push(&format!("\\u{:04x}", u32::from(letter)));
+    fn code(&mut self, c: char) {
+        self.push(&format!("\\u{:04x}", u32::from(c)));
     }
 }
 

@@ -71,8 +71,8 @@ impl Decoder<'_> {
     }
 
     fn document(&mut self) -> Result<(), Fault> {
-        while let Some(letter) = self.lexer.peek() {
-            match letter {
+        while let Some(character) = self.lexer.peek() {
+            match character {
                 ' ' | '\t' | '\n' | '\r' => {
                     self.lexer.next()?;
                 }
@@ -101,9 +101,9 @@ impl Decoder<'_> {
         }
         match self.lexer.next()? {
             None | Some('\n') => Ok(()),
-            Some(letter) => Err(self.lexer.unexpected(
+            Some(character) => Err(self.lexer.unexpected(
                 "expected a top-level item to end with a newline, comment, or EOF, but got ",
-                letter,
+                character,
                 " instead",
             )),
         }
@@ -133,20 +133,20 @@ impl Decoder<'_> {
             match self.lexer.next()? {
                 Some('.') => {}
                 Some(']') => break,
-                letter => {
+                character => {
                     return Err(self.lexer.unexpected(
                         "expected '.' or ']' to end table name, but got ",
-                        letter.unwrap_or('\0'),
+                        character.unwrap_or('\0'),
                         " instead",
                     ));
                 }
             }
         }
         if is_array && !self.lexer.accept("]") {
-            let letter = self.lexer.next()?.unwrap_or('\0');
+            let character = self.lexer.next()?.unwrap_or('\0');
             return Err(self.lexer.unexpected(
                 "expected end of table array name delimiter ']', but got ",
-                letter,
+                character,
                 " instead",
             ));
         }
@@ -200,9 +200,9 @@ impl Decoder<'_> {
                 }
                 Some('.') => {}
                 Some('=') => return Ok(parts),
-                Some(letter) => {
+                Some(character) => {
                     let before = "expected '.' or '=', but got ";
-                    return Err(self.lexer.unexpected(before, letter, " instead"));
+                    return Err(self.lexer.unexpected(before, character, " instead"));
                 }
             }
         }
@@ -230,7 +230,7 @@ impl Decoder<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Value, Fault> {
         if depth > MAX_DEPTH {
-            return Err(self.lexer.fault("the values nest too deeply"));
+            return Err(self.lexer.fault("values are nested too deeply"));
         }
         self.lexer.skip_blanks();
         for quote in ['"', '\''] {
@@ -239,7 +239,7 @@ impl Decoder<'_> {
                 return Ok(Value::from(self.lexer.long_string(quote)?));
             }
         }
-        let word = self.lexer.rest();
+        let rest = self.lexer.rest();
         match self.lexer.peek() {
             Some('[') => self.array(depth),
             Some('{') => self.inline_table(depth),
@@ -249,10 +249,10 @@ impl Decoder<'_> {
             }
             Some('.') => Err(self.lexer.fault("floats must start with a digit, not '.'")),
             Some('0'..='9' | '+' | '-') => self.number_or_date(),
-            Some('i' | 'n') if word.starts_with("inf") || word.starts_with("nan") => {
+            Some('i' | 'n') if rest.starts_with("inf") || rest.starts_with("nan") => {
                 self.number_or_date()
             }
-            Some(letter) if letter.is_alphabetic() => {
+            Some(character) if character.is_alphabetic() => {
                 let word = self.lexer.take(|it| it.is_alphabetic() || it == '_');
                 match word {
                     "true" => Ok(Value::Bool(true)),
@@ -263,17 +263,17 @@ impl Decoder<'_> {
                     }
                 }
             }
-            Some(letter) => {
+            Some(character) => {
                 self.lexer.next()?;
                 let before = "expected value but found ";
-                Err(self.lexer.unexpected(before, letter, " instead"))
+                Err(self.lexer.unexpected(before, character, " instead"))
             }
             None => Err(self.lexer.fault("unexpected EOF; expected value")),
         }
     }
 
     /// Skips blanks, line breaks and comments in an array.
-    fn skip_space(&mut self) -> Result<(), Fault> {
+    fn skip_space_and_comments(&mut self) -> Result<(), Fault> {
         loop {
             match self.lexer.peek() {
                 Some(' ' | '\t' | '\n' | '\r') => {
@@ -289,7 +289,7 @@ impl Decoder<'_> {
         self.lexer.next()?;
         let mut items = Vec::new();
         loop {
-            self.skip_space()?;
+            self.skip_space_and_comments()?;
             match self.lexer.peek() {
                 Some(',') => return Err(self.lexer.fault("unexpected comma")),
                 Some(']') => {
@@ -298,12 +298,12 @@ impl Decoder<'_> {
                 }
                 _ => items.push(self.value(depth + 1)?),
             }
-            self.skip_space()?;
+            self.skip_space_and_comments()?;
             match self.lexer.next()? {
                 Some(',') => {}
                 Some(']') => return Ok(Value::list(items)),
-                letter => {
-                    let found = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
+                other => {
+                    let found = character_or_end(other);
                     return Err(self.lexer.fault(format!(
                         "expected a comma (',') or array terminator (']'), but got {found}"
                     )));
@@ -353,8 +353,8 @@ impl Decoder<'_> {
                     let message = LINE_BREAK.to_string();
                     return Err(Fault { line, message });
                 }
-                letter => {
-                    let found = letter.map_or("end of file".to_string(), |it| format!("'{it}'"));
+                other => {
+                    let found = character_or_end(other);
                     return Err(self.lexer.fault(format!(
                         "expected a comma or an inline table terminator '}}', but got {found} instead"
                     )));
@@ -410,8 +410,11 @@ impl Decoder<'_> {
         let has_base = ["0x", "0o", "0b"].iter().any(|it| text.starts_with(it));
         let is_float = !has_base && text.contains(['.', 'e', 'E']);
         let kind = if is_float { "float" } else { "integer" };
-        if !text.split(['.', 'e', 'E', '+', '-']).all(underscores_fit) && !has_base
-            || has_base && !underscores_fit(text)
+        if !text
+            .split(['.', 'e', 'E', '+', '-'])
+            .all(has_valid_underscores)
+            && !has_base
+            || has_base && !has_valid_underscores(text)
         {
             return Err(format!(
                 "Invalid {kind} {text:?}: underscores must be surrounded by digits"
@@ -429,8 +432,8 @@ impl Decoder<'_> {
                 Ok(value) => Ok(Value::int64(value)),
                 Err(NumberError::Range(_)) => Err(format!("{text} is out of range for int64")),
                 Err(NumberError::Syntax) => {
-                    let letter = plain.chars().find(|it| !it.is_ascii_digit());
-                    let found = quoted(letter.unwrap_or('\0'));
+                    let character = plain.chars().find(|it| !it.is_ascii_digit());
+                    let found = quoted(character.unwrap_or('\0'));
                     Err(format!("expected a digit but got {found}"))
                 }
             };
@@ -449,8 +452,12 @@ impl Decoder<'_> {
     }
 }
 
+fn character_or_end(character: Option<char>) -> String {
+    character.map_or("end of file".to_string(), |it| format!("'{it}'"))
+}
+
 /// Whether each underscore is between digits.
-fn underscores_fit(part: &str) -> bool {
+fn has_valid_underscores(part: &str) -> bool {
     !part.starts_with('_') && !part.ends_with('_') && !part.contains("__")
 }
 

@@ -40,24 +40,24 @@ impl<'t> Lexer<'t> {
     /// Reads a character; control characters are rejected.
     pub(super) fn next(&mut self) -> Result<Option<char>, Fault> {
         let mut chars = self.rest.chars();
-        let Some(letter) = chars.next() else {
+        let Some(character) = chars.next() else {
             return Ok(None);
         };
-        let is_control = match letter {
+        let is_control = match character {
             '\t' | '\n' => false,
             '\r' => !chars.as_str().starts_with('\n'),
-            letter => letter < ' ' || letter == '\u{7f}',
+            character => character < ' ' || character == '\u{7f}',
         };
         if is_control {
-            let code = u32::from(letter);
+            let code = u32::from(character);
             return Err(self.fault(format!(
                 "TOML files cannot contain control characters: '0x{code:02x}'"
             )));
         }
         self.rest = chars.as_str();
-        self.after_break = letter == '\n';
-        self.line += i64::from(letter == '\n');
-        Ok(Some(letter))
+        self.after_break = character == '\n';
+        self.line += i64::from(character == '\n');
+        Ok(Some(character))
     }
 
     /// Consumes a text without line feeds, if it follows.
@@ -95,10 +95,10 @@ impl<'t> Lexer<'t> {
     }
 
     /// An error about the last character; a line feed belongs to the line that it ends.
-    pub(super) fn unexpected(&self, before: &str, letter: char, after: &str) -> Fault {
+    pub(super) fn unexpected(&self, before: &str, character: char, after: &str) -> Fault {
         Fault {
-            line: self.line - i64::from(letter == '\n'),
-            message: format!("{before}{}{after}", quoted(letter)),
+            line: self.line - i64::from(character == '\n'),
+            message: format!("{before}{}{after}", quoted(character)),
         }
     }
 
@@ -126,8 +126,8 @@ impl<'t> Lexer<'t> {
                     });
                 }
                 Some('\\') if quote == '"' => self.escape(&mut out)?,
-                Some(letter) if letter == quote => return Ok(out),
-                Some(letter) => out.push(letter),
+                Some(character) if character == quote => return Ok(out),
+                Some(character) => out.push(character),
             }
         }
     }
@@ -171,14 +171,14 @@ impl<'t> Lexer<'t> {
                     }
                     self.escape(&mut out)?;
                 }
-                Some(letter) => out.push(letter),
+                Some(character) => out.push(character),
             }
         }
     }
 
     fn escape(&mut self, out: &mut String) -> Result<(), Fault> {
-        let letter = self.next()?;
-        out.push(match letter {
+        let character = self.next()?;
+        out.push(match character {
             Some('b') => '\x08',
             Some('t') => '\t',
             Some('n') => '\n',
@@ -188,12 +188,12 @@ impl<'t> Lexer<'t> {
             Some('\\') => '\\',
             Some('u') => self.code(4, "four", 'u')?,
             Some('U') => self.code(8, "eight", 'U')?,
-            Some(letter @ (' ' | '\t')) => {
-                return Err(self.fault(format!("invalid escape: '\\{letter}'")));
+            Some(character @ (' ' | '\t')) => {
+                return Err(self.fault(format!("invalid escape: '\\{character}'")));
             }
-            letter => {
-                let letter = letter.unwrap_or('\0');
-                return Err(self.fault(format!("invalid escape in string '\\{letter}'")));
+            character => {
+                let character = character.unwrap_or('\0');
+                return Err(self.fault(format!("invalid escape in string '\\{character}'")));
             }
         });
         Ok(())
@@ -220,9 +220,9 @@ impl<'t> Lexer<'t> {
 }
 
 /// A character in single quotes, in the format `%q`.
-pub(super) fn quoted(letter: char) -> String {
+pub(super) fn quoted(character: char) -> String {
     let mut out = String::from("'");
-    crate::go::strconv::push_escaped(&mut out, letter, '\'');
+    crate::go::strconv::push_escaped(&mut out, character, '\'');
     out.push('\'');
     out
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[track_caller]
-fn reads(layout: &str, value: &str, expected: &str) {
+fn parses(layout: &str, value: &str, expected: &str) {
     let text = match parse(layout.as_bytes(), value.as_bytes()) {
         Ok(time) => time.text(),
         Err(error) => error,
@@ -10,7 +10,7 @@ fn reads(layout: &str, value: &str, expected: &str) {
 }
 
 #[track_caller]
-fn writes(seconds: i64, zone: &str, layout: &str, expected: &str) {
+fn formats(seconds: i64, zone: &str, layout: &str, expected: &str) {
     let time = Time::unix(seconds).with_zone(Zone::load(zone).unwrap());
     assert_eq!(
         String::from_utf8(time.format(layout.as_bytes())).unwrap(),
@@ -19,57 +19,57 @@ fn writes(seconds: i64, zone: &str, layout: &str, expected: &str) {
 }
 
 #[test]
-fn times_are_written_by_layouts() {
+fn times_are_formatted_by_layouts() {
     const TIME: i64 = 1_704_164_645;
-    writes(
+    formats(
         TIME,
         "UTC",
         "2006-01-02T15:04:05Z07:00",
         "2024-01-02T03:04:05Z",
     );
-    writes(
+    formats(
         TIME,
         "UTC",
         "Monday, Jan _2 3:4:5 PM pm 06 __2 002",
         "Tuesday, Jan  2 3:4:5 AM am 24   2 002",
     );
-    writes(
+    formats(
         TIME,
         "UTC",
         "Janet Monster Mon _2006 .000 ,999 .0001",
         "Janet Monster Tue _2024 .000  .0001",
     );
-    writes(
+    formats(
         TIME,
         "Europe/Berlin",
         "15:04 MST -0700 -07 -070000 Z07:00",
         "04:04 CET +0100 +01 +010000 +01:00",
     );
-    writes(
+    formats(
         4_102_444_800,
         "Asia/Kolkata",
         "2006-01-02 15:04 MST -0700",
         "2100-01-01 05:30 IST +0530",
     );
-    writes(-ZERO_TO_UNIX, "UTC", "2006-01-02 Mon", "0001-01-01 Mon");
+    formats(-ZERO_TO_UNIX, "UTC", "2006-01-02 Mon", "0001-01-01 Mon");
     assert_eq!(Time::zero().text(), "0001-01-01 00:00:00 +0000 UTC");
 }
 
 #[test]
-fn times_are_read_by_layouts() {
-    reads("2006-01-02", "2024-02-29", "2024-02-29 00:00:00 +0000 UTC");
-    reads(
+fn times_are_parsed_by_layouts() {
+    parses("2006-01-02", "2024-02-29", "2024-02-29 00:00:00 +0000 UTC");
+    parses(
         "2006-01-02T15:04:05Z07:00",
         "2024-01-02T03:04:05.5+01:00",
         "2024-01-02 03:04:05.5 +0100 +0100",
     );
-    reads(
+    parses(
         "Mon Jan _2 15:04:05 MST 2006",
         "tue JAN  2 03:04:05 CET 2024",
         "2024-01-02 03:04:05 +0000 CET",
     );
-    reads("2006 002", "2024 060", "2024-02-29 00:00:00 +0000 UTC");
-    reads(
+    parses("2006 002", "2024 060", "2024-02-29 00:00:00 +0000 UTC");
+    parses(
         "3:04PM MST",
         "12:30AM GMT+3",
         "0000-01-01 03:30:00 +0300 GMT+3",
@@ -77,28 +77,28 @@ fn times_are_read_by_layouts() {
 }
 
 #[test]
-fn mismatches_have_the_messages_of_go() {
-    reads(
+fn errors_have_the_messages_of_go() {
+    parses(
         "2006-01-02",
         "2024-02-30",
         "parsing time \"2024-02-30\": day out of range",
     );
-    reads(
+    parses(
         "2006-01-02",
         "2024-13-01",
         "parsing time \"2024-13-01\": month out of range",
     );
-    reads(
+    parses(
         "2006-01-02",
         "2024/01/02",
         "parsing time \"2024/01/02\" as \"2006-01-02\": cannot parse \"/01/02\" as \"-\"",
     );
-    reads(
+    parses(
         "2006-01-02",
         "2024-01-02x",
         "parsing time \"2024-01-02x\": extra text: \"x\"",
     );
-    reads(
+    parses(
         "2006",
         "é",
         "parsing time \"\\xc3\\xa9\" as \"2006\": cannot parse \"\\xc3\\xa9\" as \"2006\"",
@@ -106,7 +106,7 @@ fn mismatches_have_the_messages_of_go() {
 }
 
 #[test]
-fn durations_are_read_and_written() {
+fn durations_are_parsed_and_formatted() {
     for (text, expected) in [
         ("1h30m", "1h30m0s"),
         ("-1.5h", "-1h30m0s"),
@@ -136,7 +136,7 @@ fn durations_are_read_and_written() {
 }
 
 #[test]
-fn months_run_over() {
+fn dates_are_normalized() {
     let time = parse(b"2006-01-02", b"2024-01-31").unwrap();
     assert_eq!(time.add_date(0, 1, 0).rfc_3339(), "2024-03-02T00:00:00Z");
     assert_eq!(time.add_date(-1, 13, -1).rfc_3339(), "2024-03-01T00:00:00Z");

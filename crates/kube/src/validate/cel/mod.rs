@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_too_much_is_not_evaluated() {
+    fn expensive_rules_are_not_evaluated() {
         let digits = "[0,1,2,3,4,5,6,7,8,9]";
         let nested = |step: &str, inner: &str| {
             let loops: String = (0..8)
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plausible_is_evaluated() {
+    fn plausible_rules_are_evaluated() {
         let list: Vec<String> = (0..100)
             .map(|it| format!("{{name: n{it}, port: {it}}}"))
             .collect();
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_and_what_is_not_evaluated() {
+    fn broken_and_unevaluated_rules() {
         assert_eq!(holds("self == 2", "1"), ["broken-crd-rule"]);
         assert_eq!(holds("nothing(self)", "1"), ["unevaluated-rule"]);
         assert_eq!(holds("self.", "1"), ["unevaluated-rule"]);
