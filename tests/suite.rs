@@ -50,6 +50,7 @@ mod layers;
 mod output_location;
 mod lsp;
 mod links;
+mod git_links;
 mod html_report;
 mod explain_deployed;
 mod explain_pages;

@@ -60,7 +60,7 @@ impl Files for Versioned<'_> {
 }
 
 #[derive(Default)]
-struct MemoryStore(Mutex<BTreeMap<String, Vec<u8>>>);
+pub(crate) struct MemoryStore(Mutex<BTreeMap<String, Vec<u8>>>);
 
 impl Memory for MemoryStore {
     fn load(&self, name: &str) -> Option<Vec<u8>> {

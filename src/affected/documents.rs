@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::AffectedClaims;
 use crate::diag::{Diagnostics, Source};
 use crate::load::{claim_files, environment_folder};
-use crate::tree::{Changes, EntryKind, Files, TreePath, says};
+use crate::tree::{Changes, EntryKind, Files, TreePath, WordFinder};
 use crate::yaml::{Node, View, parse, parse_one};
 
 /// The claims of an environment whose documents differ between the two sides.
@@ -96,7 +96,8 @@ pub(super) fn documents_with_word(files: &dyn Files, environment: &str, word: &s
     let paths = files.files_containing(&folder, &[word]);
     let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut Diagnostics::default()));
     files.expect(&paths);
-    let has_word = |it: &TreePath| says(&files.read(it).unwrap_or_default(), word);
+    let finder = WordFinder::new(word);
+    let has_word = |it: &TreePath| finder.is_in(&files.read(it).unwrap_or_default());
     let paths = paths.iter().filter(|it| has_word(it));
     let documents = paths.filter_map(|it| documents(files, it));
     documents.flatten().collect()

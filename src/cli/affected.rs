@@ -175,7 +175,7 @@ fn changed(
     }
     let before = open(&arguments.since)?;
     let mut changes = repository.work_tree_changes(&arguments.since)?;
-    before.add_linked(&inputs(&before, root), &mut changes)?;
+    before.add_linked(&inputs(&before, root), &mut changes, None)?;
     let after = WorkTree::open(repository)?;
     Ok(([Arc::new(before), Arc::new(after)], changes))
 }
@@ -196,7 +196,7 @@ fn between(
     after: Revision,
     root: &TreePath,
 ) -> Result<([SharedFiles; 2], Changes)> {
-    let changes = before.changes(&after, &inputs(&before, root))?;
+    let changes = before.changes(&after, &inputs(&before, root), None)?;
     Ok(([Arc::new(before), Arc::new(after)], changes))
 }
 

@@ -14,14 +14,14 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
-/// Adds the length and a checksum of the bytes. They detect damage, not intent: every run reads megabytes that are sealed.
+/// Adds the length and a checksum of the bytes. They detect damage, not intent: every run reads megabytes, and a
+/// cryptographic digest takes longer.
 pub(super) fn add_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
-    let seal = checksum(&bytes);
-    bytes.extend(seal);
+    bytes.extend(checksum(&bytes));
     bytes
 }
 
-/// The argument of [`sealed`]; `None` for anything else.
+/// The bytes without their checksum; `None` if it is wrong.
 pub(super) fn strip_checksum(bytes: &[u8]) -> Option<&[u8]> {
     let (body, found) = bytes.split_last_chunk()?;
     (checksum(body) == *found).then_some(body)
@@ -30,11 +30,11 @@ pub(super) fn strip_checksum(bytes: &[u8]) -> Option<&[u8]> {
 fn checksum(bytes: &[u8]) -> [u8; 12] {
     let mut crc = Crc::new();
     crc.update(bytes);
-    let mut seal = [0; 12];
-    let (length, sum) = seal.split_at_mut(8);
+    let mut all = [0; 12];
+    let (length, sum) = all.split_at_mut(8);
     length.copy_from_slice(&(bytes.len() as u64).to_le_bytes());
     sum.copy_from_slice(&crc.sum().to_le_bytes());
-    seal
+    all
 }
 
 /// The files of a folder with their lengths, the oldest first.

@@ -344,8 +344,9 @@ impl Loaded {
         if !is_whole || reader.text()? != id.as_bytes() {
             return None;
         }
-        let (mut files, mut folders) = (Vec::new(), Vec::new());
-        for _ in 0..reader.number()? {
+        let count = reader.number()?;
+        let (mut files, mut folders) = (Vec::with_capacity(count.min(end)), Vec::new());
+        for _ in 0..count {
             let path = reader.range()?;
             let known = match reader.byte()? {
                 b'-' => Known::Nothing,

@@ -12,7 +12,7 @@ use super::word_index::ESCAPE;
 use super::workspace::{Layout, WorkspaceConfig};
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
 use crate::layout::{BASE, ENVIRONMENT, Folder, Input};
-use crate::tree::{Files, TreePath, says};
+use crate::tree::{Files, TreePath, WordFinder};
 use crate::yaml::{Entry, Mapping, Node, parse};
 
 /// One environment, which is one cluster.
@@ -193,8 +193,8 @@ impl Draft<'_> {
 
     /// Whether one of these claims may refer to another claim.
     pub(super) fn may_refer(&self, names: &BTreeSet<String>) -> bool {
-        let mut sources = self.sources.iter();
-        sources.any(|it| may_contain(it, names) && it.text.contains("valueFrom"))
+        let (mut sources, names) = (self.sources.iter(), finders(names));
+        sources.any(|it| may_contain(it, &names) && it.text.contains("valueFrom"))
     }
 
     /// Parses the files; with `names`, only those that may contain a claim with one of these names.
@@ -203,8 +203,9 @@ impl Draft<'_> {
         names: Option<&BTreeSet<String>>,
         diagnostics: &mut Diagnostics,
     ) {
-        let sources = self.sources.iter();
-        for source in sources.filter(|it| names.is_none_or(|names| may_contain(it, names))) {
+        let (sources, finders) = (self.sources.iter(), names.map(finders));
+        let is_read = |it: &Source| finders.as_ref().is_none_or(|names| may_contain(it, names));
+        for source in sources.filter(|it| is_read(it)) {
             match parse(source) {
                 Ok(mut documents) => {
                     documents.iter_mut().for_each(Node::settle_as_data);
@@ -246,11 +247,15 @@ fn is_requested(document: &Node, names: Option<&BTreeSet<String>>) -> bool {
     !document.is_null() && names.zip(name).is_none_or(|(names, it)| names.contains(it))
 }
 
+fn finders(names: &BTreeSet<String>) -> Vec<WordFinder<'_>> {
+    names.iter().map(|it| WordFinder::new(it)).collect()
+}
+
 /// Whether a file may contain a claim with one of these names. A file with a backslash may contain any name, as an escape sequence.
-fn may_contain(source: &Source, names: &BTreeSet<String>) -> bool {
+fn may_contain(source: &Source, names: &[WordFinder<'_>]) -> bool {
     let text = source.text.as_bytes();
     let mut names = names.iter();
-    names.any(|it| says(text, it)) || memchr::memchr(b'\\', text).is_some()
+    names.any(|it| it.is_in(text)) || memchr::memchr(b'\\', text).is_some()
 }
 
 /// Reads the `environment.yaml` of an environment. Errors: the file is missing or invalid.

@@ -10,7 +10,7 @@ use super::environment::environment_folder;
 use super::{Scope, WorkspaceConfig};
 use crate::diag::{Diagnostics, Source};
 use crate::layout::{BASE, KIND};
-use crate::tree::{EntryKind, Files, TreePath, says};
+use crate::tree::{EntryKind, Files, TreePath, WordFinder};
 use crate::yaml::{Node, parse_one};
 
 /// The kinds of claims that the templates and expressions of a kind look up.
@@ -104,7 +104,8 @@ fn has_claims_of(
     let paths = paths.unwrap_or_else(|| claim_files(files, &folder, &mut Diagnostics::default()));
     files.expect(&paths);
     let mut texts = paths.iter().filter_map(|it| files.read(it).ok());
-    texts.any(|text| kinds.iter().any(|it| says(&text, it)))
+    let finders: Vec<_> = kinds.iter().map(|it| WordFinder::new(it)).collect();
+    texts.any(|text| finders.iter().any(|it| it.is_in(&text)))
 }
 
 /// Extends a scope so that environments with claims of kinds with lookups are rendered completely.

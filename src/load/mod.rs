@@ -55,7 +55,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::layout::{BASE, Folder, WORKSPACE};
 use crate::template::{LookupRequest, TemplateCache, Templates, Trace};
 use crate::tree::{EntryKind, Files, Recorded, TreePath};
-use crate::yaml::parallel::each;
+use crate::yaml::parallel::each_of_many;
 use crate::yaml::{Mapping, Node};
 use environment::{Draft, EnvironmentReader};
 use kind::{KindFilter, Kinds};
@@ -168,7 +168,7 @@ pub fn load<'a>(
         read_kinds(&reader, &used_kinds, scope.is_whole(), &charts);
     templates.load_cached(&template_cache);
     diagnostics.extend(faults);
-    let finished = each(drafts, diagnostics, |draft, diagnostics| {
+    let finished = each_of_many(many(scope), drafts, diagnostics, |draft, diagnostics| {
         draft.finish(&kinds, diagnostics)
     });
     let (base, environments): (Vec<Environment>, Vec<Environment>) =
@@ -263,7 +263,7 @@ fn read_drafts<'a>(
 ) -> Vec<Draft<'a>> {
     let read = |names: Option<&BTreeSet<String>>| {
         let mut found = Diagnostics::default();
-        let drafts = each(environments, &mut found, |name, found| {
+        let drafts = each_of_many(many(scope), environments, &mut found, |name, found| {
             reader.read(name, names, found)
         });
         let drafts: Vec<Draft<'a>> = drafts.into_iter().flatten().collect();
@@ -280,10 +280,24 @@ fn read_drafts<'a>(
         }
     }
     diagnostics.extend(found);
-    each(&mut drafts, diagnostics, |draft, diagnostics| {
-        draft.parse(parsed_names, diagnostics);
-    });
+    each_of_many(
+        many(scope),
+        &mut drafts,
+        diagnostics,
+        |draft, diagnostics| {
+            draft.parse(parsed_names, diagnostics);
+        },
+    );
     drafts
+}
+
+/// The number of environments from which on they are read in parallel. A few claims of one environment and base are read faster than
+/// a thread is started.
+fn many(scope: &Scope) -> usize {
+    match scope.names() {
+        Some(_) => 3,
+        None => 2,
+    }
 }
 
 /// The charts of a workspace or repository whose lock is at the root of `files`. Errors: an invalid `pleach.yaml` or lock.

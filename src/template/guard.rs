@@ -250,6 +250,14 @@ pub(super) fn insert(text: &str, mut insertions: Vec<Insertion>) -> Guarded {
     }
 }
 
+/// Whether a text consists of one expression, without tags and other text.
+fn is_expression(tree: &Stmt<'_>) -> bool {
+    match tree {
+        Stmt::Template(it) => matches!(&*it.children, [Stmt::EmitExpr(_)]),
+        _ => false,
+    }
+}
+
 struct Guard<'a> {
     text: &'a str,
     insertions: Vec<Insertion>,
@@ -262,7 +270,9 @@ impl<'a> Guard<'a> {
             text,
             insertions: Vec::new(),
         };
-        guard.charge_texts(syntax);
+        if !is_expression(tree) {
+            guard.charge_texts(syntax);
+        }
         each_expression(tree, &mut |it| guard.expression(it));
         guard
     }

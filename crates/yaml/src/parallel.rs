@@ -42,10 +42,24 @@ fn start() {
 
 /// Runs a function on each of a few large items. The results and the diagnostics of each run are in the order of the items.
 pub fn each<T: Send, R: Send>(
-    items: impl IntoParallelIterator<Iter: IndexedParallelIterator, Item = T>,
+    items: impl IntoIterator<Item = T>,
     diagnostics: &mut Diagnostics,
     run: impl Fn(T, &mut Diagnostics) -> R + Sync + Send,
 ) -> Vec<R> {
+    each_of_many(2, items, diagnostics, run)
+}
+
+/// Like [`each`], in parallel if there are at least `many` items.
+pub fn each_of_many<T: Send, R: Send>(
+    many: usize,
+    items: impl IntoIterator<Item = T>,
+    diagnostics: &mut Diagnostics,
+    run: impl Fn(T, &mut Diagnostics) -> R + Sync + Send,
+) -> Vec<R> {
+    let items: Vec<T> = items.into_iter().collect();
+    if items.len() < many {
+        return items.into_iter().map(|it| run(it, diagnostics)).collect();
+    }
     let run = |item| {
         // Each call collects separately: a shared list would need a lock, and its order would depend on timing.
         let mut found = Diagnostics::default();

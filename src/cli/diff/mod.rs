@@ -220,7 +220,7 @@ fn rendered(
     }
     let [old, new] = sides;
     let changes = match states.iter().all(State::is_workspace) {
-        true => new.changes(old)?,
+        true => new.changes(old, context.memory)?,
         false => None,
     };
     let [before, after] = &states;

@@ -18,7 +18,7 @@ use pleach::disk::{Folder, Repository, Revision, WorkTree, find_upwards};
 use pleach::kustomize::FILE_NAMES;
 use pleach::layout::WORKSPACE;
 use pleach::tree::{Changes, EntryKind, Files, TreePath, Unlisted, Walk};
-use pleach::workspace_diff::State;
+use pleach::workspace_diff::{Memory, State};
 
 /// One side of a comparison, with its files open for reading.
 #[derive(Clone)]
@@ -37,8 +37,8 @@ pub(super) struct ComparisonSide {
     repository: Option<Arc<Repository>>,
 }
 
-/// Finds the differences from the side before, given the input folders.
-type ChangesSince = Arc<dyn Fn(&[TreePath]) -> Result<Changes> + Send + Sync>;
+/// Finds the differences from the side before, given the input folders and a store that makes the next comparison faster.
+type ChangesSince = Arc<dyn Fn(&[TreePath], Option<&dyn Memory>) -> Result<Changes> + Send + Sync>;
 
 impl ComparisonSide {
     /// The side as a state of a workspace.
@@ -53,10 +53,14 @@ impl ComparisonSide {
     }
 
     /// The differences from the side before, if both are from the same repository.
-    pub(super) fn changes(&self, before: &ComparisonSide) -> Result<Option<Changes>> {
+    pub(super) fn changes(
+        &self,
+        before: &ComparisonSide,
+        memory: Option<&dyn Memory>,
+    ) -> Result<Option<Changes>> {
         let since = self.since.as_ref();
         since
-            .map(|it| it(&before.state().input_folders()))
+            .map(|it| it(&before.state().input_folders(), memory))
             .transpose()
     }
 
@@ -287,7 +291,9 @@ impl Git {
         let (old, new) = (self.revision(before)?, self.revision(after)?);
         let [before, after] = [(before, old.clone()), (after, new.clone())]
             .map(|(name, revision)| self.opened(name, revision));
-        let since = move |inputs: &[TreePath]| Ok(old.changes(&new, inputs)?);
+        let since = move |inputs: &[TreePath], memory: Option<&dyn Memory>| {
+            Ok(old.changes(&new, inputs, memory)?)
+        };
         let since: Option<ChangesSince> = Some(Arc::new(since));
         Ok([before, ComparisonSide { since, ..after }])
     }
@@ -298,9 +304,9 @@ impl Git {
         let before = self.opened(name, revision.clone());
         let after = self.opened("the work tree", Arc::new(work_tree));
         let (repository, name) = (self.repository.clone(), name.to_string());
-        let since = move |inputs: &[TreePath]| {
+        let since = move |inputs: &[TreePath], memory: Option<&dyn Memory>| {
             let mut changes = repository.work_tree_changes(&name)?;
-            revision.add_linked(inputs, &mut changes)?;
+            revision.add_linked(inputs, &mut changes, memory)?;
             Ok(changes)
         };
         let since: Option<ChangesSince> = Some(Arc::new(since));

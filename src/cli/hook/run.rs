@@ -205,7 +205,7 @@ fn staged(head: &Revision, index: &Revision, root: &TreePath) -> Result<Changes>
     let mut inputs = workspace.map(|it| it.templates).unwrap_or_default();
     inputs.extend(input_folders());
     let inputs: Vec<TreePath> = inputs.iter().map(|it| root.join(it)).collect();
-    Ok(head.changes(index, &inputs)?.within(root))
+    Ok(head.changes(index, &inputs, None)?.within(root))
 }
 
 /// The part that the commit affects, rendered from the index; `None` if it affects nothing.

@@ -1,18 +1,20 @@
 //! The differences between two revisions, found by comparing tree IDs: trees with equal IDs are never read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::id::Id;
+use super::links::{LinkSearch, changes_through};
 use super::revision::Revision;
 use super::tree_object;
 use super::tree_object::{Mode, TreeEntry};
 use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
+use crate::workspace_diff::Memory;
 use crate::yaml::parallel::join;
 
 /// Refuses to compare more folders than a revision may list.
-fn check_folder_count(count: usize) -> Result<(), FilesError> {
+pub(super) fn check_folder_count(count: usize) -> Result<(), FilesError> {
     match count > FOLDERS_MAX {
         true => {
             let message = format!("more than {FOLDERS_MAX} folders differ between the revisions");
@@ -31,18 +33,36 @@ struct DifferingFolder {
 
 impl Revision {
     /// The differences between this revision and another one of the same repository. For links below the `inputs` folders, a change
-    /// of a file is reported under its own path and under the path through the link.
-    pub fn changes(&self, after: &Revision, inputs: &[TreePath]) -> Result<Changes, FilesError> {
+    /// of a file is reported under its own path and under the path through the link. `memory` remembers trees without links.
+    pub fn changes(
+        &self,
+        after: &Revision,
+        inputs: &[TreePath],
+        memory: Option<&dyn Memory>,
+    ) -> Result<Changes, FilesError> {
         if self.root == after.root {
             return Ok(Changes::new());
         }
-        // The trees that were searched for links. Most of them are the same in both revisions.
-        let mut seen = BTreeSet::new();
-        let (walked, links) = join(|| self.walk(after), || self.links(inputs, &mut seen));
+        let mut search = LinkSearch::new(memory);
+        let (walked, links) = join(|| self.walk(after), || search.links(self, inputs));
         let (mut changes, mut links) = (walked?, links?);
-        links.extend(after.links(inputs, &mut seen)?);
+        links.extend(search.links(after, inputs)?);
+        search.finish();
         changes_through(links, &mut changes)?;
         Ok(changes)
+    }
+
+    /// Adds differences that are visible through links of this revision below some folders. `memory` remembers trees without links.
+    pub fn add_linked(
+        &self,
+        inputs: &[TreePath],
+        changes: &mut Changes,
+        memory: Option<&dyn Memory>,
+    ) -> Result<(), FilesError> {
+        let mut search = LinkSearch::new(memory);
+        let links = search.links(self, inputs)?;
+        search.finish();
+        changes_through(links, changes)
     }
 
     /// The differences, without following links.
@@ -88,66 +108,7 @@ impl Revision {
         Some(changes)
     }
 
-    /// Adds differences that are visible through links of this revision below some folders.
-    pub fn add_linked(&self, inputs: &[TreePath], changes: &mut Changes) -> Result<(), FilesError> {
-        changes_through(self.links(inputs, &mut BTreeSet::new())?, changes)
-    }
-
-    /// The symbolic links below some folders, with their targets. Links that lead out of the repository are left out.
-    fn links(
-        &self,
-        folders: &[TreePath],
-        seen: &mut BTreeSet<(TreePath, Id)>,
-    ) -> Result<Vec<(TreePath, TreePath)>, FilesError> {
-        let mut found = Vec::new();
-        let existing = folders
-            .iter()
-            .filter_map(|it| Some((it.clone(), self.plain_folder(it)?)));
-        let mut pending: Vec<(TreePath, Id)> = existing.collect();
-        let mut walked = 0;
-        while !pending.is_empty() {
-            walked += pending.len();
-            check_folder_count(walked)?;
-            self.prefetch(pending.iter().map(|it| &it.1))?;
-            let mut subfolders = Vec::new();
-            for (folder, id) in pending {
-                // Most folders are the same in both revisions, and most contain only files.
-                if !seen.insert((folder.clone(), id)) || !self.has_more_than_files(&id)? {
-                    continue;
-                }
-                for entry in self.tree(&id)?.iter() {
-                    let path = folder.child(&entry.name);
-                    match entry.mode {
-                        Mode::File | Mode::Submodule | Mode::NotUtf8 => {}
-                        Mode::Folder => subfolders.push((path, entry.id)),
-                        Mode::Link => {
-                            let target = self.object(&entry.id)?;
-                            let target = str::from_utf8(&target).ok();
-                            let target = target.and_then(|it| folder.resolve(it));
-                            // Links that lead back to a parent folder are not followed.
-                            let target = target.filter(|it| path.below(it).is_none());
-                            found.extend(target.map(|it| (path, it)));
-                        }
-                    }
-                }
-            }
-            pending = subfolders;
-        }
-        Ok(found)
-    }
-
-    /// The tree of a folder, if no part of its path is a link.
-    fn plain_folder(&self, path: &TreePath) -> Option<Id> {
-        let mut id = self.root;
-        for part in path.parts() {
-            let entries = self.tree(&id).ok()?;
-            let entry = entries.iter().find(|it| *it.name == *part)?;
-            id = Some(entry).filter(|it| it.mode == Mode::Folder)?.id;
-        }
-        Some(id)
-    }
-
-    fn prefetch<'a>(&self, ids: impl Iterator<Item = &'a Id>) -> Result<(), FilesError> {
+    pub(super) fn prefetch<'a>(&self, ids: impl Iterator<Item = &'a Id>) -> Result<(), FilesError> {
         let trees = self
             .trees
             .lock()
@@ -157,35 +118,6 @@ impl Revision {
         let fetched = self.objects.prefetch(&ids);
         fetched.map_err(|it| FilesError::Other(it.source.to_string()))
     }
-}
-
-/// The maximum number of passes over all links. Each pass follows a chain of links one link further.
-const PASSES_MAX: usize = 40;
-
-/// The maximum number of paths that links add. A few links that lead to each other can create more paths than fit into memory.
-const LINKED_PATHS_MAX: usize = 200_000;
-
-/// Adds the paths under which the changes are visible through links. Errors: too many paths.
-fn changes_through(
-    links: Vec<(TreePath, TreePath)>,
-    changes: &mut Changes,
-) -> Result<(), FilesError> {
-    let limit = changes.len() + LINKED_PATHS_MAX;
-    for _ in 0..PASSES_MAX {
-        let before = changes.len();
-        for (link, target) in &links {
-            changes.follow_link(link, target);
-            if changes.len() > limit {
-                return Err(FilesError::Other(format!(
-                    "the changes are visible under more than {LINKED_PATHS_MAX} paths through `{link}` and other links: remove some of the links"
-                )));
-            }
-        }
-        if changes.len() == before {
-            break;
-        }
-    }
-    Ok(())
 }
 
 impl DifferingFolder {

@@ -14,6 +14,7 @@ mod fetch;
 mod id;
 mod index;
 mod inflate;
+mod links;
 mod objects;
 mod owner;
 mod pack;

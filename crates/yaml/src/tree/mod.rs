@@ -16,7 +16,7 @@ pub use files::{Below, Entry, EntryKind, Files, FilesError, Over, Unlisted, With
 pub use path::TreePath;
 pub use recorded::Recorded;
 pub use walk::Walk;
-pub use words::{is_word, says, words};
+pub use words::{WordFinder, is_word, words};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;

@@ -16,18 +16,34 @@ pub fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_part)
 }
 
-/// Whether a text contains a word. If `word` is not a single word, it is searched literally.
-pub fn says(text: &[u8], word: &str) -> bool {
-    let is_end = |it: Option<&u8>| !it.is_some_and(|it| is_part(*it));
-    let is_whole = |at: usize| {
-        let before = at.checked_sub(1).and_then(|it| text.get(it));
-        is_end(before) && is_end(text.get(at + word.len()))
-    };
-    let finder = Finder::new(word);
-    let mut matches = finder.find_iter(text);
-    match is_word(word) {
-        true => matches.any(is_whole),
-        false => matches.next().is_some(),
+/// Searches texts for a word; one that is not a single word is searched literally.
+pub struct WordFinder<'w> {
+    finder: Finder<'w>,
+    is_word: bool,
+}
+
+impl<'w> WordFinder<'w> {
+    /// Prepares the search for a word.
+    pub fn new(word: &'w str) -> WordFinder<'w> {
+        WordFinder {
+            finder: Finder::new(word),
+            is_word: is_word(word),
+        }
+    }
+
+    /// Whether a text contains the word.
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        let is_end = |it: Option<&u8>| !it.is_some_and(|it| is_part(*it));
+        let length = self.finder.needle().len();
+        let is_whole = |at: usize| {
+            let before = at.checked_sub(1).and_then(|it| text.get(it));
+            is_end(before) && is_end(text.get(at + length))
+        };
+        let mut matches = self.finder.find_iter(text);
+        match self.is_word {
+            true => matches.any(is_whole),
+            false => matches.next().is_some(),
+        }
     }
 }
 
@@ -50,8 +66,12 @@ mod tests {
             ("Door}", true),
             ("b", false),
         ] {
-            assert_eq!(says(text.as_bytes(), word), is_there, "{word}");
+            assert_eq!(
+                WordFinder::new(word).is_in(text.as_bytes()),
+                is_there,
+                "{word}"
+            );
         }
-        assert!(says(b"webs web", "web"));
+        assert!(WordFinder::new("web").is_in(b"webs web"));
     }
 }
