@@ -29,7 +29,7 @@ pub(super) struct Pipeline<'a> {
     pub(super) proven_bases: Bases,
     pub(super) observer: &'a Observer,
     /// The definitions and policies of all clusters, if the state of clusters is requested.
-    pub(super) known: Option<Known>,
+    pub(super) cluster_definitions: Option<ClusterDefinitions>,
     /// Whether claims are composed after they are rendered; false if base has errors.
     pub(super) is_composed: bool,
     pub(super) is_proven: bool,
@@ -38,14 +38,14 @@ pub(super) struct Pipeline<'a> {
 }
 
 /// The definitions and policies of the workspace, which apply to all clusters.
-pub(crate) struct Known {
+pub(crate) struct ClusterDefinitions {
     definitions: Vec<Arc<Source>>,
     policies: Arc<PolicyDocuments>,
 }
 
-impl Known {
-    pub(crate) fn read(files: &dyn Files) -> Known {
-        Known {
+impl ClusterDefinitions {
+    pub(crate) fn read(files: &dyn Files) -> ClusterDefinitions {
+        ClusterDefinitions {
             definitions: check::definitions(files),
             policies: check::policies(files),
         }
@@ -93,14 +93,14 @@ impl<'a> Pipeline<'a> {
         });
         let claims = resolved.instances.len();
         drop(resolved);
-        let cluster = self.known.as_ref();
+        let definitions = self.cluster_definitions.as_ref();
         let mut output = EnvironmentOutput {
             environment: manifests.environment,
             parts: RenderedParts::default(),
             shared: SharedNames::new(&manifests),
             effects,
-            cluster: cluster.map(|it| it.cluster(workspace, &manifests)),
-            applications: match cluster {
+            cluster: definitions.map(|it| it.cluster(workspace, &manifests)),
+            applications: match definitions {
                 Some(_) => charts::applications(&manifests),
                 None => Vec::new(),
             },
@@ -228,8 +228,12 @@ pub(crate) fn clusters(
     workspace: &Workspace<'_>,
     environments: &[EnvironmentManifests<'_>],
 ) -> BTreeMap<String, Cluster> {
-    let known = Known::read(files);
-    let cluster =
-        |it: &EnvironmentManifests<'_>| (it.environment.name.clone(), known.cluster(workspace, it));
+    let definitions = ClusterDefinitions::read(files);
+    let cluster = |it: &EnvironmentManifests<'_>| {
+        (
+            it.environment.name.clone(),
+            definitions.cluster(workspace, it),
+        )
+    };
     environments.iter().map(cluster).collect()
 }

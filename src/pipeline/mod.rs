@@ -22,7 +22,7 @@ use crate::resolve::{self, Selections};
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::parallel::each;
 pub(crate) use charts::add_charts;
-use environment::{EnvironmentOutput, Known, Pipeline, RenderedParts, sign};
+use environment::{ClusterDefinitions, EnvironmentOutput, Pipeline, RenderedParts, sign};
 pub(crate) use environment::{clusters, deliver, deliver_all};
 
 #[derive(Default)]
@@ -129,7 +129,9 @@ fn run_selected(
         base: &base_tree,
         proven_bases,
         observer: &options.observer,
-        known: options.with_clusters.then(|| Known::read(files)),
+        cluster_definitions: options
+            .with_clusters
+            .then(|| ClusterDefinitions::read(files)),
         is_composed: !stages.claims.has_errors(),
         is_proven,
         has_objects: !options.skip_objects,

@@ -122,7 +122,7 @@ impl<'a> WithRemotes<'a> {
         }
         let found = match self.lock().1.remote(address) {
             Some(pin) => self.pinned(pin),
-            None => self.floating(address),
+            None => self.unpinned(address),
         };
         if found.is_none() {
             self.update_record(|it| _ = it.missing.insert(address.to_string()));
@@ -154,7 +154,7 @@ impl<'a> WithRemotes<'a> {
     }
 
     /// The cached content of an address without a pin.
-    fn floating(&self, address: &str) -> Option<Remote> {
+    fn unpinned(&self, address: &str) -> Option<Remote> {
         let cache = self.cache.as_ref().filter(|_| self.may_float)?;
         let text = cache.files().read(&floating_path(address)).ok()?;
         let pin = store::floating_pin(address, &text)?;

@@ -54,7 +54,7 @@ pub fn screened(text: &str) -> String {
                 }
             }
         }
-        disarm(&mut out, begin);
+        break_commands(&mut out, begin);
         out.push_str(end);
     }
     out
@@ -70,7 +70,7 @@ fn color_code(text: &str) -> Option<&str> {
 
 /// Breaks the marks of workflow commands in the last line: `::` at its beginning, where the runner skips white space, and `##[`
 /// anywhere in it.
-fn disarm(out: &mut String, begin: usize) {
+fn break_commands(out: &mut String, begin: usize) {
     let Some(line) = out.get(begin..) else {
         return;
     };

@@ -33,7 +33,7 @@ impl RemoteBase {
         let (address, query) = text.split_once('?').unwrap_or((text, ""));
         let (host, path) = split_host(address)?;
         let (path, folder) = split_path(path, host.eq_ignore_ascii_case("file://"))?;
-        if path.is_empty() || leads_out(folder) {
+        if path.is_empty() || leaves_root(folder) {
             return None;
         }
         let query = Query::parse(query);
@@ -208,7 +208,7 @@ fn split_path(path: &str, is_file: bool) -> Option<(&str, &str)> {
 }
 
 /// Whether a folder's path leads above its start.
-fn leads_out(folder: &str) -> bool {
+fn leaves_root(folder: &str) -> bool {
     let folder = folder.strip_prefix('/').unwrap_or(folder);
     TreePath::new(folder.trim_start_matches('/')).is_none()
 }

@@ -32,14 +32,14 @@ pub(super) struct Identity<'a> {
 /// Suggests the nearest existing name, kind or namespace.
 pub(super) fn did_you_mean(
     fault: Diagnostic,
-    wish: &Identity<'_>,
+    identity: &Identity<'_>,
     resources: &Resources,
 ) -> Diagnostic {
     let known = |of: fn(&Object) -> &str| resources.iter().map(move |it| of(&it.object));
     let fields = [
-        (wish.kind, known(Object::kind)),
-        (wish.name, known(Object::name)),
-        (wish.namespace, known(Object::namespace)),
+        (identity.kind, known(Object::kind)),
+        (identity.name, known(Object::name)),
+        (identity.namespace, known(Object::namespace)),
     ];
     let fault = fields.into_iter().fold(fault, |fault, (name, known)| {
         let mut named = known.clone();

@@ -47,13 +47,13 @@ pub(super) fn sort(
     kustomization: &Kustomization,
     options: &Options,
 ) -> Result<(), Diagnostic> {
-    let Some(wish) = &kustomization.fields.sort_options else {
+    let Some(sort_options) = &kustomization.fields.sort_options else {
         if options.reorder != Reorder::None {
             legacy(resources, &FIRST, &LAST);
         }
         return Ok(());
     };
-    match (&*wish.order, &wish.legacy) {
+    match (&*sort_options.order, &sort_options.legacy) {
         ("fifo", None) => {}
         ("fifo", Some(lists)) => {
             let message = "`legacySortOptions` requires `order: legacy`, found `fifo`";
@@ -69,9 +69,8 @@ pub(super) fn sort(
         }
         (order, _) => {
             let message = format!("expected the order `legacy` or `fifo`, found `{order}`");
-            return Err(
-                Diagnostic::error("bad-sort-options", message).at(wish.order.span_or(&wish.span))
-            );
+            return Err(Diagnostic::error("bad-sort-options", message)
+                .at(sort_options.order.span_or(&sort_options.span)));
         }
     }
     Ok(())

@@ -80,7 +80,7 @@ mod tests {
     use crate::tree::TreePath;
 
     #[test]
-    fn locations_lead_back() {
+    fn locations_are_in_the_outer_file() {
         let check = |text: &str, word: &str, expected: &str| {
             let source = Source::new(TreePath::new("k.yaml").unwrap(), text);
             let node = parse_one(&source).unwrap();

@@ -55,7 +55,7 @@ pub(in crate::deploy) fn go_template(
     missing_key: MissingKey,
     functions: &Templates,
 ) -> Result<String, String> {
-    let mut templates = functions.emptied();
+    let mut templates = functions.without_templates();
     let parsed = templates.parse("base", &Str::from(text));
     parsed.map_err(|it| it.to_string())?;
     let mut renderer = Renderer::new(&templates, HelmVersion::V3, State::new(text));

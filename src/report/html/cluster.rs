@@ -20,7 +20,7 @@ const GAP: usize = 10;
 const TITLE: usize = 24;
 
 /// Equal pictures are shown once, with their environments.
-pub(super) fn write(comparison: &Comparison, grave: &SevereFindings<'_>, page: &mut String) {
+pub(super) fn write(comparison: &Comparison, severe: &SevereFindings<'_>, page: &mut String) {
     let mut pictures: Vec<(&ClusterChange, Vec<&str>, Vec<&str>)> = Vec::new();
     for environment in &comparison.environments {
         for change in &environment.clusters {
@@ -53,16 +53,16 @@ pub(super) fn write(comparison: &Comparison, grave: &SevereFindings<'_>, page: &
         "<section data-of=\".cluster\" id=\"clusters\"><h2>{products} clusters</h2><div class=\"clusters\">"
     );
     for (change, environments, claims) in pictures {
-        let is_grave = is_severe(change, &environments, grave);
+        let is_grave = is_severe(change, &environments, severe);
         picture(change, &environments, &claims, is_grave, page);
     }
     page.push_str("</div></section>\n");
 }
 
-fn is_severe(change: &ClusterChange, environments: &[&str], grave: &SevereFindings<'_>) -> bool {
+fn is_severe(change: &ClusterChange, environments: &[&str], severe: &SevereFindings<'_>) -> bool {
     let ids = [change.before.as_ref(), change.after.as_ref()];
     let mut ids = ids.into_iter().flatten().map(|it| &it.id);
-    ids.any(|id| environments.iter().any(|it| grave.contains(&(id, *it))))
+    ids.any(|id| environments.iter().any(|it| severe.contains(&(id, *it))))
 }
 
 fn picture(

@@ -98,10 +98,10 @@ fn head(
         chip(name, many, name, page);
     }
     let first = groups.iter().filter_map(|it| it.members.first());
-    let grave = first.filter(|it| is_severe(it.found)).count();
+    let severe = first.filter(|it| is_severe(it.found)).count();
     for (class, many, word) in [
-        ("stop", grave, "severe danger"),
-        ("warn", groups.len() - grave, "caution"),
+        ("stop", severe, "severe danger"),
+        ("warn", groups.len() - severe, "caution"),
     ] {
         if many > 0 {
             let s = if many == 1 { "" } else { "s" };
@@ -220,7 +220,7 @@ fn changes(
         page.push_str("<div class=\"sheet nothing\">No changes.</div>\n");
     }
     page.push_str("<div class=\"sheet nothing\" id=\"empty\" hidden>No matches.</div>\n");
-    let grave = severe_findings(findings);
+    let severe = severe_findings(findings);
     let many: usize = sections.iter().map(|it| it.groups.len()).sum();
     for section in sections {
         page.push_str("<article class=\"sheet claim\">");
@@ -240,7 +240,7 @@ fn changes(
         }
         page.push('\n');
         for it in &section.groups {
-            change(it, &grave, many <= OPEN_MAX, page);
+            change(it, &severe, many <= OPEN_MAX, page);
         }
         page.push_str("</article>\n");
     }
@@ -259,14 +259,14 @@ fn title(title: &str) -> String {
     }
 }
 
-fn change(group: &Group<'_>, grave: &SevereFindings<'_>, may_open: bool, page: &mut String) {
+fn change(group: &Group<'_>, severe: &SevereFindings<'_>, may_open: bool, page: &mut String) {
     let rows = wording::all_rows(group);
     let claims = group
         .occurrences
         .iter()
         .filter_map(|it| it.object.claim.as_ref());
     let mut occurrences = group.occurrences.iter();
-    let is_grave = occurrences.any(|it| grave.contains(&(&it.object.change.id, it.environment)));
+    let is_grave = occurrences.any(|it| severe.contains(&(&it.object.change.id, it.environment)));
     let open = if may_open && (1..=ROWS_OPEN).contains(&rows.len()) && !group.kind.is_gone() {
         " open"
     } else {

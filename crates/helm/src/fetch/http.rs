@@ -129,7 +129,7 @@ impl Default for Client {
 
 impl Client {
     /// A client for optional data: it retries once, with a shorter time limit.
-    pub(super) fn brief() -> Client {
+    pub(super) fn with_short_limits() -> Client {
         Client {
             time_limit: BRIEF_TIME_LIMIT,
             attempts: 2,

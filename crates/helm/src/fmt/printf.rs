@@ -73,9 +73,9 @@ impl Formatter<'_> {
         };
         match verb {
             '%' => self.printer.out.push(b'%'),
-            _ if !self.number_is_good => self.complain(verb, "(BADINDEX)"),
+            _ if !self.number_is_good => self.report(verb, "(BADINDEX)"),
             _ => match self.values.get(self.next) {
-                None => self.complain(verb, "(MISSING)"),
+                None => self.report(verb, "(MISSING)"),
                 Some(value) => {
                     if matches!(verb, 'v' | 'w') {
                         let flags = &mut self.printer.flags;
@@ -199,7 +199,7 @@ impl Formatter<'_> {
         }
     }
 
-    fn complain(&mut self, verb: char, problem: &str) {
+    fn report(&mut self, verb: char, problem: &str) {
         self.printer
             .out
             .extend_from_slice(format!("%!{verb}{problem}").as_bytes());

@@ -33,7 +33,7 @@ impl Templates {
     }
 
     /// An empty set whose templates can call the same functions.
-    pub fn emptied(&self) -> Templates {
+    pub fn without_templates(&self) -> Templates {
         Templates {
             functions: self.functions.clone(),
             by_name: BTreeMap::new(),

@@ -81,7 +81,7 @@ fn best(old: &Valued, new: &Valued) -> Vec<(usize, usize)> {
     let mut for_new: Vec<Best> = vec![Best::default(); new.len()];
     for (i, (_, a)) in old.iter().enumerate() {
         for (j, (_, b)) in new.iter().enumerate() {
-            let score = likeness(a, b);
+            let score = similarity(a, b);
             for_old[i].offer(score, j);
             for_new[j].offer(score, i);
         }
@@ -114,7 +114,7 @@ impl Best {
 }
 
 /// The share of common values of two sorted lists, in percent.
-pub(super) fn likeness(a: &[String], b: &[String]) -> usize {
+pub(super) fn similarity(a: &[String], b: &[String]) -> usize {
     let (mut i, mut j, mut shared) = (0, 0, 0);
     while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
         shared += usize::from(x == y);

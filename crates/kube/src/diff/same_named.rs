@@ -2,7 +2,7 @@
 
 use crate::object::Object;
 
-use super::rename::{likeness, values};
+use super::rename::{similarity, values};
 
 /// With more pairs than this, they are matched in order, so that the time stays linear.
 const PAIRS_MAX: usize = 4096;
@@ -25,7 +25,7 @@ pub(super) fn pair(
             let (was, is) = (&before[*a], &after[*b]);
             let score = (
                 is_same_location(was, is),
-                likeness(&old_values[i], &new_values[j]),
+                similarity(&old_values[i], &new_values[j]),
                 shared_folders(was, is),
             );
             candidates.push((score, i, j));

@@ -51,7 +51,7 @@ pub(super) fn missing_field(
     let fault = Diagnostic::error("missing-field", format!("missing field `{path}`"))
         .class(Class::MissingField)
         .at(span);
-    let expected = schema.property(name).map_or("a value", expected_words);
+    let expected = schema.property(name).map_or("a value", expected_type);
     let fault = fault.label(format!(
         "`{}` requires `{name}`, {expected}",
         subject(root, trail)
@@ -77,7 +77,7 @@ pub(super) fn wrong_type(
     schema: &Schema,
     trail: &Trail<'_>,
 ) -> Diagnostic {
-    let (expected, found) = (expected_words(schema), json_kind(node));
+    let (expected, found) = (expected_type(schema), json_kind(node));
     let message = format!(
         "`{}` must be {expected}, found {}",
         subject(root, trail),
@@ -189,7 +189,7 @@ pub(super) fn wrong_size(
     Diagnostic::error("invalid-value", message).at(head(node.span()))
 }
 
-pub(super) fn twice(
+pub(super) fn duplicate_item(
     root: &str,
     item: &Node,
     first: &Node,
@@ -273,7 +273,7 @@ pub(super) fn range_words(limits: &Limits, open_min: bool, open_max: bool) -> St
     both.join(" and ")
 }
 
-fn expected_words(schema: &Schema) -> &'static str {
+fn expected_type(schema: &Schema) -> &'static str {
     match schema.types {
         Types::Any => "a value",
         Types::Object => Kind::Mapping.description(),

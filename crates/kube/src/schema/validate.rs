@@ -132,7 +132,8 @@ impl Walk<'_> {
             };
             let Some(identity) = identity else { continue };
             if let Some(first) = seen.insert(identity.clone(), item) {
-                let fault = faults::twice(self.root, item, first, &identity, &trail.index(at));
+                let fault =
+                    faults::duplicate_item(self.root, item, first, &identity, &trail.index(at));
                 self.faults.push(fault);
             }
         }

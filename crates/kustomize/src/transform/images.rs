@@ -107,7 +107,7 @@ fn unmatched(entry: &Image, name: &Name<'_>, used: &BTreeSet<String>) -> Diagnos
     let fault = Diagnostic::warning("unmatched-image", message)
         .class(Class::Unmatched)
         .at(at);
-    match meant(text, used) {
+    match nearest_image(text, used) {
         Some(near) => {
             let edit = Edit::rename(at, text, near);
             fault.fix(format!("did you mean `{near}`?"), edit)
@@ -130,7 +130,7 @@ fn used(resources: &mut Resources, specs: &[FieldSpec]) -> BTreeSet<String> {
 }
 
 /// The nearest image that is used, or one with the same last part, because the registry is easily forgotten.
-fn meant<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
+fn nearest_image<'a>(wrong: &str, used: &'a BTreeSet<String>) -> Option<&'a str> {
     let last = |name: &str| name.rsplit('/').next().map(str::to_string);
     let mut known = used.iter().map(String::as_str);
     nearest(wrong, known.clone()).or_else(|| known.find(|it| last(it) == last(wrong)))

@@ -41,20 +41,20 @@ fn among_few<'a>(entries: &'a [Entry], mut found: impl FnMut(&'a Node, &'a Node)
         let Some(text) = entry.key.as_str() else {
             continue;
         };
-        let glance = 1_u64 << (glance(text) & 63);
+        let fingerprint = 1_u64 << (fingerprint(text) & 63);
         // With 64 bits, collisions are rare for the few keys of a usual map.
-        if seen & glance != 0 {
+        if seen & fingerprint != 0 {
             let mut earlier = entries.iter().take(at);
             if let Some(first) = earlier.find(|it| it.key.is_text(text)) {
                 found(&first.key, &entry.key);
             }
         }
-        seen |= glance;
+        seen |= fingerprint;
     }
 }
 
 /// A number from the length, beginning and end of a text.
-fn glance(text: &str) -> usize {
+fn fingerprint(text: &str) -> usize {
     match text.as_bytes() {
         [] => 0,
         [first, .., last] => usize::from(*first) * 7 + usize::from(*last) * 3 + text.len() * 11,

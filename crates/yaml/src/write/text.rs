@@ -46,14 +46,14 @@ impl Facts {
                     && *last != b' '
                     && CLASSES[*first as usize] & HARMLESS != 0 =>
             {
-                Facts::at_a_glance(text, classes)
+                Facts::of_plain_ascii(text, classes)
             }
             _ => Facts::in_full(text),
         }
     }
 
     /// The facts of a text of printable ASCII with ordinary characters at both ends.
-    fn at_a_glance(text: &str, classes: u8) -> Facts {
+    fn of_plain_ascii(text: &str, classes: u8) -> Facts {
         if classes & BREAK != 0 {
             return Facts::of_lines(text.as_bytes());
         }

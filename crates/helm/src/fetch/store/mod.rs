@@ -123,7 +123,7 @@ impl Store {
     pub fn new(address: StoreAddress, files: CredentialFiles, s3: S3Access) -> Store {
         Store {
             address,
-            access: Access::new(Client::brief(), Credentials::new(files)),
+            access: Access::new(Client::with_short_limits(), Credentials::new(files)),
             s3,
         }
     }

@@ -141,7 +141,7 @@ mod tests {
             region: Some("eu-central-1".to_string()),
             ..S3Access::default()
         };
-        let client = Client::brief();
+        let client = Client::with_short_limits();
         let folder = Folder::new(&client, &access, bucket, folder).unwrap();
         let object = folder.object("name");
         folder.bucket.object_url(&object).to_string()

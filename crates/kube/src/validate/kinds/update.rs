@@ -29,7 +29,7 @@ fn unchanged<'a>(
             it.is_none_or(|it| it.is_empty_collection() || it.as_str() == Some(default))
         };
         let is_same = match (new, before) {
-            (Some(new), Some(before)) => alike(new, before),
+            (Some(new), Some(before)) => is_equal(new, before),
             _ => is_default(new) && is_default(before),
         };
         if !is_same {
@@ -39,18 +39,18 @@ fn unchanged<'a>(
 }
 
 /// Whether two values have the same meaning: quantities may have different notations.
-fn alike(a: &Node, b: &Node) -> bool {
+fn is_equal(a: &Node, b: &Node) -> bool {
     if let (Some(one), Some(other)) = (a.as_mapping(), b.as_mapping()) {
         let other_of = |key: &str| other.get(key).filter(|it| !it.is_null());
         let present =
             |map: &pleach_yaml::Mapping| map.iter().filter(|it| !it.value.is_null()).count();
         return present(one) == present(other)
             && one.iter().filter(|it| !it.value.is_null()).all(|it| {
-                other_of(it.key.as_str().unwrap_or("")).is_some_and(|b| alike(&it.value, b))
+                other_of(it.key.as_str().unwrap_or("")).is_some_and(|b| is_equal(&it.value, b))
             });
     }
     if let (Some(one), Some(other)) = (a.as_sequence(), b.as_sequence()) {
-        return one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b));
+        return one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_equal(a, b));
     }
     same(a, b) || matches!((quantity_of(a), quantity_of(b)), (Some(a), Some(b)) if a == b)
 }
@@ -97,7 +97,7 @@ pub(super) fn service<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'
     let keeps_address = kind(node) != "ExternalName" && kind(before) != "ExternalName";
     for key in ["clusterIP", "clusterIPs"] {
         let both = node.field(key).zip(before.field(key));
-        if both.is_some_and(|(new, old)| !alike(new, old)) && keeps_address {
+        if both.is_some_and(|(new, old)| !is_equal(new, old)) && keeps_address {
             immutable(node, key, report);
         }
     }
