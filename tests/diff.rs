@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use crate::compare::compare_trees;
 use crate::git_repository::git;
+use crate::program::assert_contains;
 
 fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
@@ -394,40 +395,52 @@ fn claims_that_render_on_both_sides_are_compared() {
         "{noted}"
     );
     assert_eq!(code, 1);
-    // An overlay with only common labels and annotations keeps claims separate. With any other overlay the environment is compared as
-    // a whole or not at all.
+    // Overlays are applied to the claims that render.
     git(folder, &["checkout", "-q", "."]);
     let overlay = folder.join("overlays/prod");
     std::fs::create_dir_all(&overlay).unwrap();
     let kustomization = overlay.join("kustomization.yaml");
-    let common = "commonAnnotations: {a: b}\n";
-    std::fs::write(&kustomization, common).unwrap();
-    let (_, noted, _) = diff_with(folder, &[(own, &broken)], &[]);
-    assert!(noted.contains("claim `own` in prod"), "{noted}");
-    git(folder, &["checkout", "-q", "."]);
-    let patch = "patches:\n- target: {kind: HelmRelease}\n  patch: '[{op: add, path: /spec/suspend, value: true}]'\n";
-    std::fs::write(&kustomization, patch).unwrap();
-    git(folder, &["add", "."]);
-    git(folder, &["commit", "-q", "-m", "overlay"]);
-    let (_, noted, code) = diff_with(folder, &[(own, &broken)], &[]);
-    assert!(
-        noted.contains("own.yaml:4:85: warning[not-compared]: environment prod is not compared"),
-        "{noted}"
-    );
-    assert_eq!(code, 0);
-    git(folder, &["reset", "-q", "--hard", "HEAD~1"]);
+    let suspend = "- target: {kind: HelmRelease}\n  patch: '[{\"op\": \"add\", \"path\": \"/spec/suspend\", \"value\": true}]'\n";
+    for text in [
+        "commonAnnotations: {a: b}\n".to_string(),
+        format!(
+            "patches:\n{suspend}{}",
+            suspend.replace("kind", "name: own, kind")
+        ),
+    ] {
+        std::fs::write(&kustomization, text).unwrap();
+        git(folder, &["add", "overlays"]);
+        git(folder, &["commit", "-q", "-m", "overlay"]);
+        let files = [(own, &*broken), (shared, &changed)];
+        let (printed, noted, _) = diff_with(folder, &files, &[]);
+        assert!(noted.contains("claim `own` in prod"), "{noted}");
+        assert!(
+            printed.contains("HelmRelease shared/shared in prod, test"),
+            "{printed}"
+        );
+    }
+    // An error in the overlay itself belongs to no claim.
+    let text = "prefixes: [a]\n";
+    let files = [
+        ("overlays/prod/kustomization.yaml", text),
+        (shared, &changed),
+    ];
+    let (printed, noted, _) = diff_with(folder, &files, &[]);
+    assert_contains(&printed, &["HelmRelease shared/shared in test"]);
+    let expected = "overlays/prod/kustomization.yaml:1:1: warning[not-compared]: environment prod is not compared";
+    assert!(noted.starts_with(expected), "{noted}");
+    git(folder, &["reset", "-q", "--hard", "HEAD~2"]);
     // An environment that fails as a whole does not prevent the comparison of the others.
     let environment = "environments/prod/environment.yaml";
-    let (printed, noted, code) =
-        diff_with(folder, &[(environment, "a: 1\n"), (shared, &changed)], &[]);
+    let text = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: prod}\nspec: {enigne: flux}\n";
+    let (printed, noted, code) = diff_with(folder, &[(environment, text), (shared, &changed)], &[]);
     assert!(
         printed.contains("HelmRelease shared/shared in test"),
         "{printed}"
     );
-    assert!(
-        noted.contains("environment prod is not compared"),
-        "{noted}"
-    );
+    let expected = "environments/prod/environment.yaml:4:8: warning[not-compared]: environment prod is not compared, because it cannot \
+        be rendered in the work tree: unknown field `spec.enigne`";
+    assert!(noted.starts_with(expected), "{noted}");
     assert_eq!(code, 0);
     let (printed, _, code) = diff_with(folder, &[(own, &broken)], &["-o", "md"]);
     assert!(
@@ -447,6 +460,44 @@ fn claims_that_render_on_both_sides_are_compared() {
     );
     let (_, _, code) = diff_with(folder, &[("pleach.yaml", "a: {")], &[]);
     assert_eq!(code, 2);
+}
+
+/// The Application of a chart is in the folder of the cluster, which all claims share.
+#[test_with::executable(git)]
+#[test]
+fn cluster_files_are_compared_beside_claims_that_fail() {
+    let argo = "metadata: {name: test}\nspec: {engine: argo, source: {url: 'https://example.com/a.git'}}\n";
+    let folder = repository(&TWO_BY_TWO.replace("metadata: {name: test}\n", argo));
+    let folder = folder.path();
+    let file = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+    let [shared, own, other] = [
+        "environments/base/shared.yaml",
+        "environments/prod/own.yaml",
+        "environments/test/other.yaml",
+    ];
+    let newer = file(shared).replace("1.0.0", "2.0.0");
+    // The claim that fails is in the other environment, in the same one, and already fails before.
+    let application = "Application argocd/shared-chart-test in test";
+    for (failing, is_committed) in [(own, false), (other, false), (other, true), (own, true)] {
+        git(folder, &["checkout", "-q", "."]);
+        let broken = file(failing).replace("version:", "vresion:");
+        if is_committed {
+            std::fs::write(folder.join(failing), &broken).unwrap();
+            git(folder, &["commit", "-q", "-a", "-m", "broken"]);
+        }
+        let files = [(failing, &*broken), (shared, &newer)];
+        let (printed, noted, _) = diff_with(folder, &files, &[]);
+        let expected = [
+            application,
+            "HelmRelease shared/shared in prod",
+            "! major-step",
+        ];
+        assert_contains(&printed, &expected);
+        let is_noted = noted.contains("claim `o");
+        assert!(is_noted || is_committed, "{noted}");
+        let (printed, ..) = diff_with(folder, &files, &["--env", "test"]);
+        assert_contains(&printed, &[application, "! major-step"]);
+    }
 }
 
 #[cfg(unix)]

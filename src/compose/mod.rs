@@ -47,7 +47,7 @@ pub struct EnvironmentManifests<'a> {
     pub(crate) engine: Arc<dyn SyncEngine>,
     /// Its claims, sorted by name.
     pub deliveries: Vec<Delivery>,
-    /// Whether only some of its claims are rendered.
+    /// Whether only some of its claims are rendered, without the files that all of them share.
     pub is_partial: bool,
 }
 
@@ -186,6 +186,8 @@ pub struct Composer<'a> {
     charts: &'a Charts<'a>,
     /// Whether all environments of the workspace are composed.
     is_whole: bool,
+    /// Whether an entry of an environment's overlay that matches nothing is an error.
+    unmatched: Unmatched,
     base_overlay: Overlay,
     bases: Vec<Overlaid<'a>>,
 }
@@ -221,6 +223,10 @@ impl<'a> Composer<'a> {
             workspace: &workspace.config,
             charts: &workspace.charts,
             is_whole: workspace.scope.is_whole(),
+            unmatched: match workspace.scope.leaves_out_rest {
+                true => Unmatched::Ignore,
+                false => Unmatched::Error,
+            },
             base_overlay,
             bases,
         };
@@ -248,7 +254,7 @@ impl<'a> Composer<'a> {
         };
         let overlays = [
             (&self.base_overlay, unmatched_in_base),
-            (&own_overlay, Unmatched::Error),
+            (&own_overlay, self.unmatched),
         ];
         let environment = with_shared_files(environment, self.workspace, diagnostics);
         let (overlaid, unmatched) =
@@ -354,15 +360,11 @@ pub(crate) fn path_in_repository(workspace: &WorkspaceConfig, path: &TreePath) -
 pub fn widen_for_overlays(files: &dyn Files, scope: &Scope) -> Scope {
     let depends = |environment: &str| overlay::depends_on_all_claims(files, environment);
     let base_depends = !scope.claims.is_empty() && depends(BASE);
-    let claims = scope.claims.iter();
-    let partial = claims.filter(|(environment, _)| !base_depends && !depends(environment));
-    Scope {
-        environments: scope.environments.clone(),
-        claims: partial
-            .map(|(name, it)| (name.clone(), it.clone()))
-            .collect(),
-        is_closed: scope.is_closed,
-    }
+    let mut scope = scope.clone();
+    scope
+        .claims
+        .retain(|environment, _| !base_depends && !depends(environment));
+    scope
 }
 
 /// The diagnostics that all lists contain.

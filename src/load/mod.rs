@@ -81,6 +81,8 @@ pub struct Workspace<'a> {
     pub values: Node,
     /// The names of the environments that are not requested.
     pub others: Vec<String>,
+    /// The names of the requested environments that cannot be read.
+    pub unread: Vec<String>,
     /// The requested environments and claims.
     pub scope: &'a Scope,
     engines: &'a Engines,
@@ -178,7 +180,9 @@ pub fn load<'a>(
     if scope.is_whole() && environments.is_empty() && !diagnostics.has_errors() {
         diagnostics.push(no_environment(&workspace));
     }
+    let is_read = |name: &String| name == BASE || environments.iter().any(|it| it.name == *name);
     Some(Workspace {
+        unread: names.into_iter().filter(|it| !is_read(it)).collect(),
         values: values(&workspace, &environments, &others),
         config: workspace,
         kinds: kinds.valid,

@@ -11,6 +11,9 @@ pub struct Scope {
     pub claims: BTreeMap<String, BTreeSet<String>>,
     /// Whether the requested claims only refer to each other, so that no other claims need to be read.
     pub is_closed: bool,
+    /// Whether the files that all claims of an environment share are made from the requested claims alone, because the others cannot
+    /// be rendered. Entries of overlays may then match nothing.
+    pub leaves_out_rest: bool,
 }
 
 impl Scope {
@@ -46,6 +49,11 @@ impl Scope {
     /// Whether only some claims of an environment are requested.
     pub fn is_partial(&self, environment: &str) -> bool {
         self.has(environment) && self.claims.contains_key(environment)
+    }
+
+    /// Whether the files that all claims of an environment share are not made, because only some claims are requested.
+    pub fn is_without_shared_files(&self, environment: &str) -> bool {
+        self.is_partial(environment) && !self.leaves_out_rest
     }
 
     /// The requested claims of all environments; `None` if an environment is requested completely.

@@ -99,6 +99,7 @@ pub(super) fn check_environments(
         environments: environments.to_vec(),
         claims: BTreeMap::new(),
         is_closed: true,
+        ..Scope::default()
     };
     for environment in environments {
         let all = with_referenced_claims(workspace, environment, names);

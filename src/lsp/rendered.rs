@@ -78,7 +78,7 @@ pub fn difference(
     let scope = Scope {
         environments: vec![environment.to_string()],
         claims: [(environment.to_string(), BTreeSet::from([claim.to_string()]))].into(),
-        is_closed: false,
+        ..Scope::default()
     };
     let options = Options {
         scope: widen_for_lookups(before, &scope),

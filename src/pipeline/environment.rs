@@ -207,7 +207,7 @@ pub(crate) fn deliver<'a>(
         environment,
         engine,
         deliveries,
-        is_partial: workspace.scope.is_partial(&environment.name),
+        is_partial: workspace.scope.is_without_shared_files(&environment.name),
     }
 }
 

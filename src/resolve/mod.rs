@@ -203,7 +203,9 @@ fn check_environment_names(workspace: &Workspace, diagnostics: &mut Diagnostics)
     let requested = workspace.scope.environments.iter().map(|it| (it, None));
     let ordered = workspace.config.environment_order.iter();
     let used = requested.chain(ordered.map(|(name, span)| (name, Some(span))));
-    let names: BTreeSet<&str> = known().collect();
+    // The error of an environment that cannot be read is already reported.
+    let unread = workspace.unread.iter().map(String::as_str);
+    let names: BTreeSet<&str> = known().chain(unread).collect();
     for (name, span) in used.filter(|it| !names.contains(it.0.as_str())) {
         let mut fault = Diagnostic::error(
             "unknown-environment",

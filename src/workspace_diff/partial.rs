@@ -1,7 +1,7 @@
 //! If one side of a comparison does not render, finds the parts that render on both sides: by environment and, within those that
 //! fail, by claim.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::Origin;
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source, Span};
@@ -76,57 +76,81 @@ struct ClaimInventory {
     unread: BTreeSet<TreePath>,
 }
 
+/// What renders of an environment on both sides, and what does not.
+#[derive(Default)]
+struct Found {
+    kept: Option<[Option<Compiled>; 2]>,
+    /// The claims with their errors; `None` for the environment as a whole.
+    failed: Vec<(Option<String>, [Diagnostics; 2])>,
+}
+
+/// The claims of an environment that may render together, and those that do not, with their errors.
+struct Partition {
+    sound: BTreeSet<String>,
+    /// The result for the sound claims; `None` if they do not render together.
+    rendered: Option<[Option<Compiled>; 2]>,
+    failed: BTreeMap<String, [Diagnostics; 2]>,
+    /// The errors of the sound claims together.
+    faults: [Diagnostics; 2],
+}
+
 impl Search<'_> {
-    /// Keeps an environment as a whole, or those of its claims that render on their own.
+    /// Keeps an environment as a whole, or those of its claims that render on both sides.
     fn environment(&mut self, environment: &str) {
-        let is_mixed = self.is_mixed(environment);
         let asked = self.options.scope.claims.get(environment);
-        let asked = asked.filter(|_| !is_mixed).cloned();
-        let whole = self.render(environment, asked.as_ref());
-        let Err(faults) = whole else {
-            return self.kept.extend(whole.ok());
-        };
-        if is_mixed {
-            return self.add_failure(None, &faults, environment);
+        let asked = asked.filter(|_| !self.is_mixed(environment));
+        let mut found = self.find(environment, asked);
+        // The files that all claims share are left out if only some claims are rendered.
+        if asked.is_some() && found.kept.as_ref().is_some_and(has_different_exports) {
+            found = self.find(environment, None);
         }
+        self.kept.extend(found.kept);
+        for (claim, faults) in found.failed {
+            self.add_failure(claim, &faults, environment);
+        }
+    }
+
+    /// Renders an environment, or only the claims that a change affects, without those that fail.
+    fn find(&self, environment: &str, asked: Option<&BTreeSet<String>>) -> Found {
+        let faults = match self.render(environment, asked, false) {
+            Ok(rendered) => {
+                return Found {
+                    kept: Some(rendered),
+                    ..Found::default()
+                };
+            }
+            Err(faults) => faults,
+        };
         let stock = self.sides.map(|it| inventory(it, environment));
         let unknown = unknown(&stock);
-        let is_asked = |it: &String| asked.as_ref().is_none_or(|asked| asked.contains(it));
+        let is_asked = |it: &String| asked.is_none_or(|asked| asked.contains(it));
         let all = names(&stock).into_iter().filter(is_asked);
         let (lost, rest): (BTreeSet<String>, BTreeSet<String>) =
             all.partition(|it| unknown.contains(it));
-        let suspects = suspects(&stock, &faults);
-        let mut sound = &rest - &suspects;
-        if self.render(environment, Some(&sound)).is_err() {
-            sound.clear();
+        let render =
+            |claims: &BTreeSet<String>| self.render(environment, Some(claims), asked.is_none());
+        let mut parts = partition(&stock, rest, faults.clone(), &render);
+        // Errors in the settings of the environment and in its overlay belong to no claim.
+        let is_lost = parts.rendered.is_none() && render(&BTreeSet::new()).is_err();
+        if !is_lost {
+            parts.readmit(&render);
         }
-        let mut failed = Vec::new();
-        for (at, claim) in (&rest - &sound).into_iter().enumerate() {
-            if at >= ALONE_MAX {
-                failed.push((claim, faults.clone()));
-                continue;
-            }
-            match self.render(environment, Some(&BTreeSet::from([claim.clone()]))) {
-                Ok(_) => drop(sound.insert(claim)),
-                Err(faults) => failed.push((claim, faults)),
-            }
-        }
-        match self.render(environment, Some(&sound)) {
-            Ok(rendered) if !sound.is_empty() => self.kept.push(rendered),
-            // Each claim renders on its own.
-            Err(_) => return self.add_failure(None, &faults, environment),
-            Ok(_) => {}
-        }
-        for (claim, faults) in failed {
-            self.add_failure(Some(claim), &faults, environment);
-        }
+        let mut failed: Vec<_> = match parts.rendered {
+            Some(_) => Vec::new(),
+            // Or each claim renders on its own, but not together.
+            None => vec![(None, parts.faults)],
+        };
+        let claims = parts.failed.into_iter();
+        failed.extend(claims.map(|(claim, faults)| (Some(claim), faults)));
         let [before, after] = &faults;
-        let faults = [
+        let unreadable = [
             errors_of_unreadable_files(&stock[0], before),
             errors_of_unreadable_files(&stock[1], after),
         ];
-        for claim in lost {
-            self.add_failure(Some(claim), &faults, environment);
+        failed.extend(lost.into_iter().map(|it| (Some(it), unreadable.clone())));
+        Found {
+            kept: parts.rendered,
+            failed,
         }
     }
 
@@ -144,8 +168,10 @@ impl Search<'_> {
         &self,
         environment: &str,
         claims: Option<&BTreeSet<String>>,
-    ) -> Result<[Option<Compiled>; 2], [Diagnostics; 2]> {
+        leaves_out_rest: bool,
+    ) -> Rendering {
         let mut scope = Scope::for_environments(&[environment.to_string()]);
+        scope.leaves_out_rest = leaves_out_rest;
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
         let compiled = compile_sides(self.sides, &scope, self.options, true);
@@ -236,6 +262,76 @@ impl Search<'_> {
     }
 }
 
+/// Both sides of some claims, or the errors of both sides.
+type Rendering = Result<[Option<Compiled>; 2], [Diagnostics; 2]>;
+
+/// Leaves out the claims whose documents contain errors, until the others render or no further claim is at fault.
+fn partition(
+    stock: &[ClaimInventory; 2],
+    claims: BTreeSet<String>,
+    faults: [Diagnostics; 2],
+    render: &dyn Fn(&BTreeSet<String>) -> Rendering,
+) -> Partition {
+    let mut parts = Partition {
+        sound: claims,
+        rendered: None,
+        failed: BTreeMap::new(),
+        faults,
+    };
+    loop {
+        let mut suspects = suspects(stock, &parts.faults);
+        suspects.retain(|it, _| parts.sound.contains(it));
+        if suspects.is_empty() {
+            return parts;
+        }
+        parts.sound.retain(|it| !suspects.contains_key(it));
+        parts.failed.extend(suspects);
+        match render(&parts.sound) {
+            Ok(rendered) => {
+                parts.rendered = Some(rendered);
+                return parts;
+            }
+            Err(faults) => parts.faults = faults,
+        }
+    }
+}
+
+impl Partition {
+    /// Adds the claims that render on their own again.
+    fn readmit(&mut self, render: &dyn Fn(&BTreeSet<String>) -> Rendering) {
+        if self.rendered.is_none() {
+            let unclear = std::mem::take(&mut self.sound).into_iter();
+            let faults = &self.faults;
+            self.failed.extend(unclear.map(|it| (it, faults.clone())));
+        }
+        let mut innocent = BTreeSet::new();
+        for (claim, faults) in self.failed.iter_mut().take(ALONE_MAX) {
+            match render(&BTreeSet::from([claim.clone()])) {
+                Ok(_) => drop(innocent.insert(claim.clone())),
+                Err(own) => *faults = own,
+            }
+        }
+        if innocent.is_empty() {
+            return;
+        }
+        let sound = &self.sound | &innocent;
+        if let Ok(rendered) = render(&sound) {
+            self.failed.retain(|it, _| !innocent.contains(it));
+            self.sound = sound;
+            self.rendered = Some(rendered);
+        }
+    }
+}
+
+/// Whether the properties of claims that the rest of their environment depends on differ between the sides.
+fn has_different_exports(sides: &[Option<Compiled>; 2]) -> bool {
+    let [before, after] = sides.each_ref().map(|it| {
+        let exports = it.iter().flat_map(|it| &it.exports);
+        exports.collect::<Vec<_>>()
+    });
+    before != after
+}
+
 /// The claims that an environment may contain, including those of base.
 fn inventory(files: &dyn Files, environment: &str) -> ClaimInventory {
     let mut stock = ClaimInventory::default();
@@ -287,19 +383,29 @@ fn unknown(stock: &[ClaimInventory; 2]) -> BTreeSet<String> {
     &of_one(before, after) | &of_one(after, before)
 }
 
-/// The claims whose documents contain the errors.
-fn suspects(stock: &[ClaimInventory; 2], faults: &[Diagnostics; 2]) -> BTreeSet<String> {
-    let sides = stock.iter().zip(faults);
-    let suspects = sides.flat_map(|(stock, faults)| {
-        let locations: Vec<&Span> = faults.iter().filter_map(|it| it.span.as_ref()).collect();
-        let is_at_fault = move |document: &&Document| {
-            let span = &document.span;
-            let mut locations = locations.iter().filter(|it| it.path() == span.path());
-            locations.any(|it| (span.start..=span.end).contains(&it.start))
-        };
-        stock.documents.iter().filter(is_at_fault)
-    });
-    suspects.map(|it| it.name.clone()).collect()
+/// The claims whose documents contain errors, with these errors.
+fn suspects(
+    stock: &[ClaimInventory; 2],
+    faults: &[Diagnostics; 2],
+) -> BTreeMap<String, [Diagnostics; 2]> {
+    let mut suspects: BTreeMap<String, [Diagnostics; 2]> = BTreeMap::new();
+    for (at, (stock, faults)) in stock.iter().zip(faults).enumerate() {
+        for fault in faults.iter().filter(|it| it.severity == Severity::Error) {
+            let Some(span) = &fault.span else {
+                continue;
+            };
+            let is_in = |it: &&Document| {
+                it.span.path() == span.path() && (it.span.start..=it.span.end).contains(&span.start)
+            };
+            for document in stock.documents.iter().filter(is_in) {
+                let known = suspects.entry(document.name.clone()).or_default();
+                if let Some(side) = known.get_mut(at) {
+                    side.push(fault.clone());
+                }
+            }
+        }
+    }
+    suspects
 }
 
 /// The errors of the files that are not YAML.
