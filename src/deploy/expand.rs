@@ -9,11 +9,12 @@ use super::flux::{
     Build, OwnSource, Release, SourceLocation, Variables, build, find, in_artifact, is_waiting,
     path, resource_set, sync_kustomization, without_ignored,
 };
+use super::refusal::{is_of_text, mark_refused};
 use super::sync::{SyncKind, items, text};
 use super::test_release::TestRelease;
 use super::unit::{ChartTitle, Origin, Status, Unit};
 use super::{Cluster, argo, flux};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity};
 use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Files, ReadSet, TreePath};
@@ -354,11 +355,14 @@ impl<'a> Expansion<'a> {
     }
 }
 
+/// The kind in the identity of a unit without a sync object.
+const FOLDER: &str = "Folder";
+
 /// The identity of the first unit of an entry that has no sync object.
 fn folder_id(folder: &TreePath) -> ObjectId {
     ObjectId {
         group: "".into(),
-        kind: "Folder".into(),
+        kind: FOLDER.into(),
         namespace: "".into(),
         name: folder.as_str().into(),
     }
@@ -377,8 +381,19 @@ fn from_build(
         read_set,
         diagnostics: faults,
     } = built;
-    let status = match super::chart::first_error(&faults) {
-        Some(fault) => Status::NotBuilt(Box::new(fault)),
+    let mut faults: Vec<Diagnostic> = faults.into_iter().collect();
+    match &*id.kind {
+        // Nothing in the repository says that the folder is applied.
+        FOLDER => faults
+            .iter_mut()
+            .filter(|it| is_of_text(it))
+            .for_each(|it| it.class = Class::Refused),
+        _ => mark_refused(&mut faults),
+    }
+    let mut errors = faults.iter().filter(|it| it.severity == Severity::Error);
+    let status = match errors.next().cloned() {
+        Some(fault) if objects.is_empty() => Status::NotBuilt(Box::new(fault)),
+        Some(fault) => Status::Partial(Box::new(fault)),
         None if is_suspended => Status::Suspended,
         None => Status::Built,
     };
@@ -396,7 +411,7 @@ fn from_build(
 /// Adds the affected unit to an error of a build.
 fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     match fault.severity {
-        crate::diag::Severity::Error => Diagnostic {
+        Severity::Error => Diagnostic {
             message: format!("{id} is not shown: {}", fault.message),
             ..fault
         },

@@ -21,6 +21,7 @@ mod installed;
 mod locations;
 mod metadata;
 mod printed;
+mod refusal;
 mod scan;
 mod sync;
 mod test_release;
@@ -33,10 +34,10 @@ pub use printed::{Printed, PrintedObject, PrintedValue};
 pub use test_release::{ReleaseValue, TestRelease, idle_changes, lost_values};
 pub use unit::{ChartTitle, Deployment, Entry, Origin, Retention, Status, Unit};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chart::Charts;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::inflate::Inflater;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -117,10 +118,28 @@ pub fn deploy(files: &dyn Files, options: &Options<'_>) -> Deployment {
     let mut diagnostics = Diagnostics::default();
     let scan = scan::scan(files);
     let entries = entry::expand_all(files, &scan, options, &mut diagnostics);
+    report_invalid(&scan, &entries, &mut diagnostics);
     diagnostics.move_outermost();
     diagnostics.sort_and_dedup();
     Deployment {
         entries,
         diagnostics: crate::secret::conceal(diagnostics),
+    }
+}
+
+/// Reports files with the text of sync objects that are not YAML, unless a unit has read them and its build reports them.
+fn report_invalid(scan: &scan::Scan, entries: &[Entry], diagnostics: &mut Diagnostics) {
+    let units = entries.iter().flat_map(|it| &it.units);
+    let read: BTreeSet<&TreePath> = units.flat_map(|it| &it.read_set.files).collect();
+    let invalid = scan.invalid.iter().filter(|it| !read.contains(it.0));
+    for fault in invalid.flat_map(|it| it.1.iter()) {
+        diagnostics.push(Diagnostic {
+            message: format!(
+                "the sync objects in this file are not read: {}",
+                fault.message
+            ),
+            severity: Severity::Warning,
+            ..fault.clone()
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flux::plain;
 use super::sync::{KINDS, MARKS, SyncKind, items};
-use crate::diag::Source;
+use crate::diag::{Diagnostics, Source};
 use crate::kustomize::FILE_NAMES;
 use crate::object::Object;
 use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
@@ -31,6 +31,8 @@ pub(super) struct Scan {
     pub(super) kustomizations: BTreeSet<TreePath>,
     /// The folders of charts whose templates may make sync objects, in order.
     pub(super) charts: Vec<TreePath>,
+    /// Why files with the text of sync objects are not YAML, by file.
+    pub(super) invalid: BTreeMap<TreePath, Diagnostics>,
     /// Files that kustomizations use as patches or as the content of ConfigMaps and Secrets.
     parts: BTreeSet<TreePath>,
 }
@@ -107,7 +109,14 @@ impl Scan {
         if !contains_any(files, &path, &MARKS) {
             return;
         }
-        for object in documents(files, &path).into_iter().map(Object::new) {
+        let documents = match parsed(files, &path) {
+            Ok(documents) => documents,
+            Err(faults) => {
+                self.invalid.insert(path, faults);
+                return;
+            }
+        };
+        for object in documents.into_iter().map(Object::new) {
             addresses(&object.node, &mut self.urls);
             if let Some(kind) = SyncKind::from_object(&object) {
                 self.declared.push(Declared {
@@ -185,8 +194,14 @@ pub(super) fn is_yaml(entry: &Entry) -> bool {
 
 /// The documents of a file; empty if it is not YAML, which the build reports.
 pub(super) fn documents(files: &dyn Files, path: &TreePath) -> Vec<Node> {
-    let text = files.read(path).ok();
-    let text = text.as_deref().and_then(|it| str::from_utf8(it).ok());
-    let parsed = text.map(|text| parse(&Source::new(path.clone(), text)));
-    parsed.and_then(Result::ok).unwrap_or_default()
+    parsed(files, path).unwrap_or_default()
+}
+
+/// The documents of a file. Errors: it is not YAML. A file that cannot be read, or whose text is not UTF-8, has no documents.
+pub(super) fn parsed(files: &dyn Files, path: &TreePath) -> Result<Vec<Node>, Diagnostics> {
+    let bytes = files.read(path).unwrap_or_default();
+    match str::from_utf8(&bytes) {
+        Ok(text) => parse(&Source::new(path.clone(), text)),
+        Err(_) => Ok(Vec::new()),
+    }
 }

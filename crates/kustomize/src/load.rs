@@ -361,6 +361,7 @@ fn outside(name: &str, at: &Span) -> Diagnostic {
 /// The error for an address without a pin. A build never fetches anything.
 fn not_pinned(name: &str, at: &Span) -> Diagnostic {
     remote_resource(format!("`{name}` is remote, and a build does not use the network"), at)
+        .class(Class::Unavailable)
         .help("run `pleach vendor` to fetch it and pin it in `pleach.lock`; or copy it into the repository and list the copy")
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use pleach_yaml::diag::{Diagnostic, Diagnostics};
+use pleach_yaml::diag::{Class, Diagnostic, Diagnostics};
 
 use super::accumulate::{Accumulated, Context, Failed, KustomizationFrame, mark};
 use super::generate::{self, Absorber, Made, helm};
@@ -187,6 +187,7 @@ fn builtin_kind(config: &Resource) -> Result<&str, Diagnostic> {
         object.id()
     );
     Err(Diagnostic::error("foreign-plugin", message)
+        .class(Class::Unavailable)
         .at(object.span())
         .help("use a built-in plugin (`apiVersion: builtin`), or commit the output of the plugin as a resource"))
 }

@@ -28,15 +28,19 @@ pub(super) fn check(
     let (files, urls) = (&*repository.files, &repository.urls);
     let checked = findings(files, urls, &selection.environments, global)?;
     repository.failure()?;
+    let current = session::directory(global)?;
+    let display =
+        |path: &TreePath| session::relative_path(&session.root.join(path.as_str()), &current, path);
     if checked.entries.is_empty() {
+        // The only file with a sync object may be invalid.
+        if !checked.found.is_empty() {
+            session::report(&checked.found, global, &display);
+        }
         bail!(
             "{}, and {NOTHING_DEPLOYED}; create a workspace with `pleach init`",
             session::no_workspace(global)?
         );
     }
-    let current = session::directory(global)?;
-    let display =
-        |path: &TreePath| session::relative_path(&session.root.join(path.as_str()), &current, path);
     Ok(session::report(&checked.found, global, &display))
 }
 

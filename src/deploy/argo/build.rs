@@ -11,9 +11,10 @@ use crate::deploy::chart::first_error;
 use crate::deploy::flux::read_fields;
 use crate::deploy::glob::{Dialect, is_match};
 use crate::deploy::installed::flattened;
+use crate::deploy::refusal::{is_unavailable, missing_folder, refused};
 use crate::deploy::sync::{flag, text};
 use crate::deploy::unit::Origin;
-use crate::diag::{Class, Diagnostic, Diagnostics, Source as Text};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source as Text};
 use crate::inflate::ChartInput;
 use crate::kustomize::{FILE_NAMES, LoadRestriction, Options, build_given};
 use crate::object::Object;
@@ -57,12 +58,12 @@ pub(super) fn build(
             build_chart(source, input, context, inputs)
         }
         Kind::Kustomize => {
-            let objects = build_kustomization(source, files, &folder, context, inputs)?;
-            Ok(from_folder(objects, folder))
+            let objects = build_kustomization(source, files, &folder, context, inputs);
+            Ok(from_folder(objects.map_err(refused)?, folder))
         }
         Kind::Directory => {
-            let objects = manifests(node, files, &folder, diagnostics)?;
-            Ok(from_folder(objects, folder))
+            let objects = manifests(node, files, &folder, diagnostics);
+            Ok(from_folder(objects.map_err(refused)?, folder))
         }
     }
 }
@@ -81,8 +82,8 @@ fn source_folder(source: &Source<'_>, files: &dyn Files) -> Result<TreePath, Dia
     let folder = folder.filter(|it| matches!(files.kind(it), Ok(Some(EntryKind::Folder))));
     folder.ok_or_else(|| {
         let message = format!("folder `{path}` does not exist");
-        let at = node.get("path").unwrap_or(node);
-        Diagnostic::error("missing-path", message).at(at)
+        let fault = Diagnostic::error("missing-path", message).class(Class::Refused);
+        missing_folder(files, fault.at(node.get("path").unwrap_or(node)), path)
     })
 }
 
@@ -174,7 +175,13 @@ fn build_kustomization(
     let given = Node::mapping(fields);
     let built = build_given(files, folder, &given, Vec::new(), &options, Some(&inflater));
     inputs.extend(inflater.into_inputs());
-    match first_error(&built.diagnostics) {
+    // Other errors may be consequences of one about content that is not available.
+    let mut faults = built.diagnostics.iter();
+    let unavailable = faults.find(|it| it.severity == Severity::Error && is_unavailable(it));
+    match unavailable
+        .cloned()
+        .or_else(|| first_error(&built.diagnostics))
+    {
         Some(fault) => Err(fault),
         None => Ok(built.objects),
     }

@@ -1,7 +1,8 @@
 //! Builds a Flux Kustomization, or a folder that is applied like one.
 
 use super::super::metadata::{self, entries, set};
-use super::super::scan::{documents, is_yaml};
+use super::super::refusal::missing_folder;
+use super::super::scan::{is_yaml, parsed};
 use super::super::sync::{flag, text};
 use super::substitute::substitute;
 use super::variables::Variables;
@@ -68,7 +69,14 @@ pub(in crate::deploy) fn build_plain(
     let recorded = Recorded::new(files);
     let entries = recorded.list(folder).unwrap_or_default().into_iter();
     let paths = entries.filter(is_yaml).map(|it| folder.child(&it.name));
-    let documents = paths.flat_map(|it| documents(&recorded, &it));
+    let mut diagnostics = Diagnostics::default();
+    let documents = paths.flat_map(|it| match parsed(&recorded, &it) {
+        Ok(documents) => documents,
+        Err(faults) => {
+            diagnostics.extend(faults);
+            Vec::new()
+        }
+    });
     let objects = documents.map(Object::new).filter(|it| {
         let identity = [it.api_version(), it.kind(), it.name()];
         !identity.contains(&"")
@@ -76,7 +84,7 @@ pub(in crate::deploy) fn build_plain(
     Build {
         objects: objects.collect(),
         read_set: recorded.finish(),
-        diagnostics: Diagnostics::default(),
+        diagnostics,
     }
 }
 
@@ -93,10 +101,12 @@ fn run(
     if !matches!(files.kind(folder), Ok(Some(EntryKind::Folder))) {
         let message = format!("folder `{folder}` of the Kustomization does not exist");
         let fault = Diagnostic::error("missing-path", message);
-        diagnostics.push(match at {
+        let fault = match at {
             Some(span) => fault.at(span),
             None => fault,
-        });
+        };
+        let written = path.and_then(Node::as_str).unwrap_or("");
+        diagnostics.push(missing_folder(files, fault, written));
         return None;
     }
     let fields = generate::read_or_list(files, folder, at);

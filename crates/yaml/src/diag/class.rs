@@ -32,6 +32,8 @@ pub enum Class {
     Unreadable,
     /// Something outside of the workspace failed: a server, or the cache.
     Unreachable,
+    /// Content that is not in the repository, or a program that a build does not run.
+    Unavailable,
     /// Content differs from its pin.
     WrongDigest,
     /// A version is not pinned, or no longer is.
@@ -44,7 +46,7 @@ pub enum Class {
     NoSchema,
     /// The cluster no longer serves the version of the object.
     RemovedApi,
-    /// The sync engine certainly rejects the whole unit.
+    /// The sync engine certainly rejects the whole unit, because of its files.
     Refused,
 }
 
