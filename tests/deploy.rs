@@ -171,6 +171,48 @@ fn a_repository_without_a_workspace_needs_no_options() {
     );
 }
 
+#[test_with::executable(git)]
+#[test]
+fn workspaces_that_are_not_checked_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = "apiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: w}\n";
+    let source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n\
+                  metadata: {name: a, namespace: a}\nspec: {interval: 1m, url: 'https://a.example/a'}\n";
+    let kustomization = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
+                         metadata: {name: a, namespace: a}\n\
+                         spec: {interval: 1m, prune: true, path: ./apps, sourceRef: {kind: GitRepository, name: a}}\n";
+    let files = format!(
+        "-- apps/source.yaml --\n{source}-- clusters/prod/a.yaml --\n{kustomization}\
+         -- other/pleach.yaml --\nanything: else\n-- platform/pleach.yaml --\n{workspace}"
+    );
+    write(folder.path(), &Tree::from_text(&files));
+    let pleach = |arguments: &[&str], code| run(folder.path(), PLEACH, arguments, code);
+    let git = |arguments: &[&str]| run(folder.path(), "git", arguments, 0);
+    let warning = "warning[unread-file]: `platform/pleach.yaml` is not read: the workspace is in the folder `platform`";
+    let found = pleach(&["check"], 0);
+    assert!(
+        found.contains(warning) && found.ends_with("1 warning\n"),
+        "{found}"
+    );
+    assert!(
+        found.contains("run the command with `-C platform`"),
+        "{found}"
+    );
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "first"]);
+    let claim = folder.path().join("platform/claim.yaml");
+    std::fs::write(claim, "a: b\n").unwrap();
+    git(&["add", "-A"]);
+    let staged = pleach(&["hook", "run"], 0);
+    assert!(staged.contains(warning), "{staged}");
+    git(&["commit", "-qm", "second"]);
+    std::fs::write(folder.path().join("apps/readme.md"), "text\n").unwrap();
+    git(&["add", "-A"]);
+    let elsewhere = pleach(&["hook", "run"], 0);
+    assert!(!elsewhere.contains("unread-file"), "{elsewhere}");
+}
+
 #[test]
 fn a_folder_from_which_nothing_is_deployed_is_not_clean() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::created_objects::CreatedObjects;
 use super::environment::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
-use crate::diag::Severity;
+use crate::diag::{Severity, nearest};
 use crate::layout::Output;
 use crate::object::Object;
 use crate::tree::TreePath;
@@ -54,6 +54,9 @@ fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
     }
 }
 
+/// The name of the source that `flux bootstrap` creates.
+const BOOTSTRAP: &str = "flux-system";
+
 /// Kind, namespace and name.
 type Identity<'a> = (&'a str, &'a str, &'a str);
 
@@ -82,6 +85,7 @@ impl<'a> Referable<'a> {
         for namespace in environment.chart_namespaces() {
             *known.charts.entry(namespace).or_default() += 1;
         }
+        let mut syncing = Vec::new();
         for sourced in &environment.objects {
             let object = &*sourced.object;
             if &*object.gvk().group == "source.toolkit.fluxcd.io" {
@@ -91,13 +95,24 @@ impl<'a> Referable<'a> {
                 known.with_config_maps.insert(object.namespace());
             } else if is_rendered(sourced) && object.kind() == "Kustomization" {
                 let reference = object.node.at_keys(&["spec", "sourceRef"]);
-                known
-                    .sources
-                    .extend(reference.and_then(|it| identity(it, object)));
+                syncing.extend(reference.and_then(|it| identity(it, object)));
                 known.tree = known.tree.or_else(|| top(object, &environment.folders));
             }
         }
+        let syncing = syncing.into_iter().filter(|it| !known.is_misspelled(*it));
+        let syncing: Vec<_> = syncing.collect();
+        known.sources.extend(syncing);
         known
+    }
+
+    /// Whether a source is not declared, but one with a similar name is.
+    fn is_misspelled(&self, (kind, namespace, name): Identity<'_>) -> bool {
+        if self.sources.contains(&(kind, namespace, name)) {
+            return false;
+        }
+        let same = self.sources.iter();
+        let same = same.filter(|it| it.0 == kind && it.1 == namespace);
+        nearest(name, same.map(|it| it.2).chain([BOOTSTRAP])).is_some()
     }
 
     fn source(&self, sourced: &SourcedObject<'_>, field: &str, faults: &mut Faults) {
@@ -107,17 +122,17 @@ impl<'a> Referable<'a> {
         else {
             return;
         };
-        if name == "flux-system" || self.sources.contains(&(kind, namespace, name)) {
+        if name == BOOTSTRAP || self.sources.contains(&(kind, namespace, name)) {
             return;
         }
         let names = self.sources.iter();
         let names = names.filter(|it| it.0 == kind && it.1 == namespace);
+        let names = names.map(|it| it.2).chain([BOOTSTRAP]);
         let message = format!(
             "{} refers to {kind} `{namespace}/{name}`, which does not exist",
             sourced.object.id()
         );
-        let known = names.map(|it| it.2);
-        faults.push_name(sourced, &path.key("name"), message, known, HELP);
+        faults.push_name(sourced, &path.key("name"), message, names, HELP);
     }
 
     /// `postBuild.substituteFrom`: a missing one fails the Kustomization.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 
 use super::revision;
+use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
 use pleach::disk::{Folder, Repository, WorkTree};
-use pleach::tree::Files;
+use pleach::layout::WORKSPACE;
+use pleach::tree::{EntryKind, Files, TreePath, Walk};
 
 /// The second part of the error for a repository from which nothing is deployed.
 pub(super) const NOTHING_DEPLOYED: &str = "found no Kustomization or HelmRelease of Flux, and no Application or ApplicationSet of Argo CD";
@@ -57,4 +59,49 @@ pub(super) fn addresses(repository: &Repository) -> Vec<String> {
     let lines = asked.ok().flatten().unwrap_or_default();
     let urls = lines.lines().filter_map(|it| it.split_once(' '));
     urls.map(|it| it.1.to_string()).collect()
+}
+
+/// Warnings about workspaces of a repository that are not checked: those in subfolders, and those whose file has another name.
+pub(super) fn unread_workspaces(files: &dyn Files) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let mut folders = Walk::new(files, TreePath::root());
+    while let Some(folder) = folders.next() {
+        for entry in files.list(&folder).unwrap_or_default() {
+            let path = folder.child(&entry.name);
+            match entry.kind {
+                EntryKind::Folder if !entry.name.starts_with('.') => folders.add(path),
+                EntryKind::File => found.extend(unread_workspace(files, &folder, path)),
+                EntryKind::Folder => {}
+            }
+        }
+    }
+    found
+}
+
+fn unread_workspace(files: &dyn Files, folder: &TreePath, path: TreePath) -> Option<Diagnostic> {
+    let is_misnamed = path.name() != WORKSPACE;
+    let mut names = [WORKSPACE, "pleach.yml"].into_iter();
+    if !names.any(|it| path.name().eq_ignore_ascii_case(it)) {
+        return None;
+    }
+    // Any program may have a file with this name.
+    let text = files.read(&path).ok()?;
+    memchr::memmem::find(&text, b"pleach.dev/")?;
+    let (reason, help) = match is_misnamed {
+        true => (
+            format!("a workspace is configured in `{WORKSPACE}`"),
+            format!("rename it to `{WORKSPACE}`"),
+        ),
+        false => (
+            format!("the workspace is in the folder `{folder}`"),
+            format!("run the command with `-C {folder}` to check it, too"),
+        ),
+    };
+    let message = format!("`{path}` is not read: {reason}");
+    let start = Span::new(&Source::new(path, ""), 0..0);
+    Some(
+        Diagnostic::warning("unread-file", message)
+            .at(start)
+            .help(help),
+    )
 }

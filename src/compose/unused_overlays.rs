@@ -1,10 +1,12 @@
 //! Reports overlays that belong to no environment.
 
+use std::collections::BTreeSet;
+
 use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::kustomize::FILE_NAMES;
 use crate::layout::{BASE, Folder};
 use crate::load::{environments, misnamed_folder};
-use crate::tree::{Entry, EntryKind, Files, TreePath, Walk};
+use crate::tree::{Entry, EntryKind, Files, TreePath, Walk, is_word, words};
 
 /// Reports folders and files of `overlays/` that belong to no environment and that no other overlay refers to. Codes:
 /// `unused-overlay`, `unread-file`, and that of a misspelled folder `overlays/`.
@@ -28,22 +30,10 @@ pub(super) fn check(files: &dyn Files, diagnostics: &mut Diagnostics) {
         it.kind == EntryKind::Folder && !it.name.starts_with('.') && !is_environment(&it.name)
     });
     let unused_folders: Vec<&Entry> = unused_folders.collect();
-    let misplaced_files = entries.iter().filter(|it| {
-        let stem = it
-            .name
-            .rsplit_once('.')
-            .filter(|it| ["yaml", "yml"].contains(&it.1));
-        let is_overlay =
-            stem.is_some_and(|it| is_environment(it.0)) || FILE_NAMES.contains(&&*it.name);
-        it.kind == EntryKind::File && is_overlay
-    });
-    let misplaced_files: Vec<&Entry> = misplaced_files.collect();
-    if unused_folders.is_empty() && misplaced_files.is_empty() {
+    let texts = Texts::read(files, &folder);
+    diagnostics.extend(texts.unread(&folder));
+    if unused_folders.is_empty() {
         return;
-    }
-    let kustomizations = kustomizations(files, &folder);
-    for entry in misplaced_files {
-        diagnostics.extend(misplaced_file(&folder.child(&entry.name), &kustomizations));
     }
     let without_overlay = environments.iter().map(String::as_str).filter(|name| {
         let overlay = entries.iter().find(|it| *it.name == **name);
@@ -52,20 +42,12 @@ pub(super) fn check(files: &dyn Files, diagnostics: &mut Diagnostics) {
     let without_overlay: Vec<&str> = without_overlay.collect();
     for entry in unused_folders {
         let path = folder.child(&entry.name);
-        diagnostics.extend(unused_folder(&path, &kustomizations, &without_overlay));
+        diagnostics.extend(unused_folder(
+            &path,
+            &texts.kustomizations,
+            &without_overlay,
+        ));
     }
-}
-
-/// The warning for an overlay file next to the folders of overlays; `None` if a kustomization contains its name.
-fn misplaced_file(path: &TreePath, kustomizations: &[(TreePath, String)]) -> Option<Diagnostic> {
-    let mut others = kustomizations.iter().filter(|it| it.0 != *path);
-    if others.any(|(_, text)| text.contains(path.name())) {
-        return None;
-    }
-    let message = format!("`{path}` is not read: it is not in the folder of an environment");
-    let fault = Diagnostic::warning("unread-file", message).at(start_of(path));
-    let overlays = Folder::Overlays.name();
-    Some(fault.help(format!("move it into `{overlays}/<environment>/`")))
 }
 
 /// The diagnostic for a folder that belongs to no environment; `None` if a kustomization outside of it contains its name. It is an
@@ -100,22 +82,78 @@ fn start_of(path: &TreePath) -> Span {
     Span::new(&Source::new(path.clone(), ""), 0..0)
 }
 
-/// All kustomization files below a folder, with their text.
-fn kustomizations(files: &dyn Files, folder: &TreePath) -> Vec<(TreePath, String)> {
-    let mut found = Vec::new();
-    let mut folders = Walk::new(files, folder.clone());
-    while let Some(current) = folders.next() {
-        for entry in files.list(&current).unwrap_or_default() {
-            let path = current.child(&entry.name);
-            match entry.kind {
-                EntryKind::Folder => folders.add(path),
-                EntryKind::File if FILE_NAMES.contains(&&*entry.name) => {
-                    let bytes = files.read(&path).unwrap_or_default();
-                    found.push((path, String::from_utf8_lossy(&bytes).into_owned()));
+/// The YAML files of overlays.
+#[derive(Default)]
+struct Texts {
+    kustomizations: Vec<(TreePath, String)>,
+    /// The paths of all other YAML files.
+    others: Vec<TreePath>,
+    /// The words in all of them, which include the names of files.
+    words: BTreeSet<Vec<u8>>,
+}
+
+impl Texts {
+    /// Reads the YAML files below a folder, except those of charts.
+    fn read(files: &dyn Files, folder: &TreePath) -> Texts {
+        let mut texts = Texts::default();
+        let mut folders = Walk::new(files, folder.clone());
+        while let Some(current) = folders.next() {
+            let entries = files.list(&current).unwrap_or_default();
+            if entries.iter().any(|it| &*it.name == "Chart.yaml") {
+                continue;
+            }
+            for entry in entries.iter().filter(|it| !it.name.starts_with('.')) {
+                let path = current.child(&entry.name);
+                match entry.kind {
+                    EntryKind::Folder => folders.add(path),
+                    EntryKind::File => texts.add(files, path),
                 }
-                EntryKind::File => {}
             }
         }
+        texts
     }
-    found
+
+    fn add(&mut self, files: &dyn Files, path: TreePath) {
+        let is_kustomization = FILE_NAMES.contains(&path.name());
+        let is_yaml = path.name().ends_with(".yaml") || path.name().ends_with(".yml");
+        if !is_kustomization && !is_yaml {
+            return;
+        }
+        let bytes = files.read(&path).unwrap_or_default();
+        self.words.extend(words(&bytes).map(<[u8]>::to_vec));
+        match is_kustomization {
+            true => self
+                .kustomizations
+                .push((path, String::from_utf8_lossy(&bytes).into_owned())),
+            false => self.others.push(path),
+        }
+    }
+
+    /// The warnings for files whose name is in none of the texts, and for kustomizations outside of the folders of environments.
+    fn unread(&self, overlays: &TreePath) -> Vec<Diagnostic> {
+        let is_outside = |it: &&TreePath| it.parent().as_ref() == Some(overlays);
+        let kustomizations = self.kustomizations.iter().map(|it| &it.0);
+        // A name that is not a single word cannot be looked up.
+        let is_named =
+            |it: &&TreePath| !is_word(it.name()) || self.words.contains(it.name().as_bytes());
+        let others = self.others.iter().filter(|it| !is_named(it));
+        let unread = kustomizations.filter(is_outside).chain(others);
+        let warning = |path: &TreePath| {
+            let (reason, help) = match is_outside(&path) {
+                true => (
+                    "it is not in the folder of an environment",
+                    format!("move it into `{overlays}/<environment>/`"),
+                ),
+                false => (
+                    "no kustomization names it",
+                    "list it under `resources` or `patches` of the kustomization, or remove it"
+                        .to_string(),
+                ),
+            };
+            let message = format!("`{path}` is not read: {reason}");
+            let fault = Diagnostic::warning("unread-file", message).at(start_of(path));
+            fault.help(help)
+        };
+        unread.map(warning).collect()
+    }
 }

@@ -411,6 +411,8 @@ fn from_build(
 /// Adds the affected unit to an error of a build.
 fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     match fault.severity {
+        // The other files of the folder are still read.
+        Severity::Error if &*id.kind == FOLDER && fault.class == Class::Refused => fault,
         Severity::Error => Diagnostic {
             message: format!("{id} is not shown: {}", fault.message),
             ..fault

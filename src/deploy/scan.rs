@@ -111,6 +111,8 @@ impl Scan {
         }
         let documents = match parsed(files, &path) {
             Ok(documents) => documents,
+            // The input of another template language is no sync object.
+            Err(_) if contains_any(files, &path, &["{{", "{%"]) => return,
             Err(faults) => {
                 self.invalid.insert(path, faults);
                 return;

@@ -78,8 +78,11 @@ fn is_of_claims([before, after]: [&dyn Files; 2], changes: &Changes) -> bool {
         let input = Input::parse(path);
         let is_claim = matches!(input, Some(Input::Environment(_) | Input::Claims { .. }));
         let environment = input.and_then(Input::environment);
+        // An empty file has a warning, but is not read if only some claims are rendered.
+        let is_empty = || after.read(path).is_ok_and(|it| it.trim_ascii().is_empty());
         is_claim
             && environment.is_some_and(|it| names.contains(it))
+            && !is_empty()
             && (path.name().ends_with(".yaml") || path.name().ends_with(".yml"))
     })
 }

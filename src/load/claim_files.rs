@@ -45,7 +45,7 @@ pub fn claim_files(
                 FileRole::Claims => found.push(path),
                 FileRole::Other => {
                     diagnostics.extend(unread::wrong_extension(&path));
-                    diagnostics.extend(unread::json_claim(files, &path));
+                    diagnostics.extend(unread::claim_with_other_extension(files, &path));
                 }
             }
         }
@@ -68,7 +68,7 @@ pub(super) fn is_claim_file(path: &TreePath) -> Option<bool> {
         FileRole::Claims => Some(true),
         FileRole::Other => {
             let is_reported = unread::wrong_extension(path).is_some();
-            (!path.name().ends_with(".json") && !is_reported).then_some(false)
+            (!unread::has_similar_extension(path) && !is_reported).then_some(false)
         }
     }
 }

@@ -8,6 +8,7 @@ use super::claim_files::{claim_files, is_misnamed_environment};
 use super::document::{plain_secrets, read_checked, read_text};
 use super::engine::{Engine, Engines, setting};
 use super::kind::{ClaimKind, Kinds};
+use super::unread;
 use super::word_index::ESCAPE;
 use super::workspace::{Layout, WorkspaceConfig};
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
@@ -203,6 +204,8 @@ impl Draft<'_> {
         names: Option<&BTreeSet<String>>,
         diagnostics: &mut Diagnostics,
     ) {
+        let empty = self.sources.iter().filter_map(unread::empty_claim_file);
+        diagnostics.extend(empty);
         let (sources, finders) = (self.sources.iter(), names.map(finders));
         let is_read = |it: &Source| finders.as_ref().is_none_or(|names| may_contain(it, names));
         for source in sources.filter(|it| is_read(it)) {

@@ -1,10 +1,11 @@
 //! Reports files and folders that look like inputs but are not read because of their name or location.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use memchr::memmem;
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::layout::{ENVIRONMENT, Folder, KIND, WORKSPACE};
 use crate::tree::{Entry, EntryKind, Files, TreePath};
 
@@ -51,17 +52,39 @@ pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
     Some(fault.help(format!("rename it to `{ENVIRONMENT}`")))
 }
 
-/// The error for a JSON file that contains a claim. Error: `unread-file`.
-pub(super) fn json_claim(files: &dyn Files, path: &TreePath) -> Option<Diagnostic> {
-    let stem = path.name().strip_suffix(".json")?;
-    let bytes = files.read(path).ok()?;
-    let contains = |word: &str| memmem::find(&bytes, word.as_bytes()).is_some();
-    if !(contains("\"apiVersion\"") && contains("\"kind\"")) {
+/// Whether a file may contain claims although its extension is another one: JSON, or a misspelled `.yaml`.
+pub(super) fn has_similar_extension(path: &TreePath) -> bool {
+    let extension = path.name().rsplit_once('.').map(|it| it.1);
+    extension.is_some_and(|it| it == "json" || nearest(it, ["yaml", "yml"]).is_some())
+}
+
+/// The error for a file with a claim whose extension is JSON or a misspelled `.yaml`. Error: `unread-file`.
+pub(super) fn claim_with_other_extension(files: &dyn Files, path: &TreePath) -> Option<Diagnostic> {
+    if !has_similar_extension(path) || wrong_extension(path).is_some() {
         return None;
     }
+    let bytes = files.read(path).ok()?;
+    let contains = |word: &str| memmem::find(&bytes, word.as_bytes()).is_some();
+    if !(contains("apiVersion") && contains("kind")) {
+        return None;
+    }
+    let (stem, extension) = path.name().rsplit_once('.')?;
     let message = format!("`{path}` is not read: claims are files that end in `.yaml` or `.yml`");
     let fault = Diagnostic::error("unread-file", message).at(start_of(path));
-    Some(fault.help(format!("rename it to `{stem}.yaml`; JSON is YAML too")))
+    Some(fault.help(match extension {
+        "json" => format!("rename it to `{stem}.yaml`; JSON is YAML too"),
+        _ => format!("rename it to `{stem}.yaml`"),
+    }))
+}
+
+/// The warning for a claim file without text. The output of its former claims is removed from the tree. Warning: `no-claims`.
+pub(super) fn empty_claim_file(source: &Arc<Source>) -> Option<Diagnostic> {
+    if !source.text.trim().is_empty() {
+        return None;
+    }
+    let message = format!("`{}` is empty", source.path);
+    let fault = Diagnostic::warning("no-claims", message).at(start_of(&source.path));
+    Some(fault.help("write its claims, or remove the file"))
 }
 
 /// Folders at the top of a workspace, with a file that each subfolder contains, and common misspellings.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
-use super::super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
+use super::super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles, unread_workspaces};
 use super::super::selection::Selection;
 use super::super::session::{self, Session};
 use super::super::{Global, Outcome, cache};
@@ -73,6 +73,7 @@ pub(in crate::cli) fn findings(
         })
         .collect();
     found.extend(check::check_deployed(&deployed, &clusters, demands(global)));
+    found.extend(unread_workspaces(files));
     let sources = sources(files, &deployed);
     let found = check::allow(found, &sources, &|_| false);
     Ok(Checked { found, entries })

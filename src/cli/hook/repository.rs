@@ -5,16 +5,19 @@ use anyhow::{Result, bail};
 use super::findings::without_known;
 use super::run::clean;
 use crate::cli::check::repository::findings;
-use crate::cli::repository_files::{NOTHING_DEPLOYED, addresses};
+use crate::cli::repository_files::{NOTHING_DEPLOYED, addresses, unread_workspaces};
 use crate::cli::session::{Session, no_workspace};
 use crate::cli::{Global, Outcome, output};
+use pleach::diag::Diagnostic;
 use pleach::disk::{Repository, Revision};
+use pleach::tree::Changes;
 
 /// Checks everything that is deployed from the index, because any file may be a part of it.
 pub(super) fn run(
     session: &Session<'_>,
     repository: &Repository,
     [head, index]: [&Revision; 2],
+    changes: &Changes,
     global: &Global,
 ) -> Result<Outcome> {
     let urls = addresses(repository);
@@ -28,6 +31,13 @@ pub(super) fn run(
         let before = findings(head, &urls, &[], global)?.found;
         repository.failure()?;
         found = without_known(found, &before);
+        // A commit to a workspace that is not checked must not look as if it had been.
+        let is_staged = |it: &Diagnostic| {
+            let span = it.span.as_ref();
+            span.and_then(|it| it.path().parent())
+                .is_some_and(|it| changes.is_below(&it))
+        };
+        found.extend(unread_workspaces(index).into_iter().filter(is_staged));
     }
     let outcome = session.report(&found);
     if outcome == Outcome::Findings {

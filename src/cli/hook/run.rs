@@ -63,7 +63,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if !session.is_workspace() {
         return match changes.is_empty() {
             true => Ok(clean("no files are staged")),
-            false => super::repository::run(&session, &repository, [&head, &index], global),
+            false => {
+                super::repository::run(&session, &repository, [&head, &index], &changes, global)
+            }
         };
     }
     let commit = Commit {
