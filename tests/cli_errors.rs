@@ -245,3 +245,26 @@ fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     files.extend(folders.iter().flat_map(|it| files_below(it)));
     files
 }
+
+#[test]
+fn charts_that_have_not_been_pulled_are_noted() {
+    let folder = workspace();
+    let root = folder.path();
+    let claim = "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata: {name: b}\n\
+                 spec: {namespace: b, chart: {name: b, repository: 'https://x.example', version: 1.2.3}}\n";
+    let lock = "apiVersion: pleach.dev/v1\nkind: Lock\nmetadata: {name: pleach}\nspec:\n  charts:\n\
+                \x20 - repository: https://x.example\n    name: b\n    requested: 1.2.3\n    version: 1.2.3\n\
+                \x20   digest: sha256:0000000000000000000000000000000000000000000000000000000000000000\n\
+                \x20   origin: https://x.example/b-1.2.3.tgz\n";
+    fs::write(root.join("environments/prod/b.yaml"), claim).unwrap();
+    fs::write(root.join("pleach.lock"), lock).unwrap();
+    let cache = root.join("cache").display().to_string();
+    run(root, &["render", "--cache", &cache], 0);
+    // The second run is not skipped, because the first one had a note.
+    for _ in 0..2 {
+        let found = run(root, &["check", "--cache", &cache], 0);
+        let note = "note[unchecked-chart]: the values of chart `b 1.2.3` are not checked, because its archive has not been pulled";
+        assert!(found.contains(note), "{found}");
+        assert!(found.contains("pleach.lock:7"), "{found}");
+    }
+}

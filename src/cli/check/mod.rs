@@ -20,10 +20,12 @@ use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::{RunCache, State};
 use super::{Global, Outcome, cache, earlier, output, removed, test};
-use pleach::diag::{Diagnostics, Severity, Source};
+use pleach::chart::{Cache, Pin};
+use pleach::diag::{Diagnostic, Diagnostics, Severity, Source};
 use pleach::disk::{Folder, read_output};
 use pleach::emit::{Plan, plan};
 use pleach::layout::Input;
+use pleach::load::charts_of;
 use pleach::report::{Format, View, unified};
 use pleach::tree::{Files, Recorded, TreePath};
 use pleach::workspace_diff::workspace_origins;
@@ -126,6 +128,7 @@ fn check_workspace(
     }
     let files = Recorded::new(&session.files);
     found.extend(test::findings(session, &files));
+    found.extend(unchecked_charts(&session.files, options.cache.clone()));
     let earlier = match &selection.out {
         None => earlier::find(session, &compiled)?,
         Some(_) => Vec::new(),
@@ -150,6 +153,26 @@ fn check_workspace(
         (&plan, &output_path),
         of_removed,
     )
+}
+
+/// Notes about pinned charts that are not available here, so that their values are not checked.
+fn unchecked_charts(files: &dyn Files, cache: Option<Cache>) -> Diagnostics {
+    // An invalid lock has already been reported.
+    let Ok(charts) = charts_of(files, cache) else {
+        return Diagnostics::default();
+    };
+    let note = |pin: &Pin| {
+        let message = format!(
+            "the values of chart `{}` are not checked, because its archive has not been pulled",
+            pin.title()
+        );
+        let note = Diagnostic {
+            span: pin.span.clone(),
+            ..Diagnostic::note("unchecked-chart", message)
+        };
+        note.help("run `pleach vendor` to pull it")
+    };
+    charts.not_pulled().map(note).collect()
 }
 
 /// Whether an earlier run has found that this state, or one that differs in nothing that matters, is clean.

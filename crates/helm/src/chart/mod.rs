@@ -35,7 +35,7 @@ use crate::HelmVersion;
 use crate::source::LoadedChart;
 use pleach_yaml::diag::{Class, Diagnostic, Source};
 use pleach_yaml::hex;
-use pleach_yaml::tree::{Files, FilesError, Tree, TreePath};
+use pleach_yaml::tree::{EntryKind, Files, FilesError, Tree, TreePath};
 
 /// Reads a chart from its files. `location` is its folder in messages.
 pub fn read_chart(files: &Tree, location: &TreePath) -> Result<Chart, Diagnostic> {
@@ -282,6 +282,21 @@ impl<'a> Charts<'a> {
             .collect();
         let pins = self.lock.pins.iter().filter(|it| !used.contains(&it.key()));
         pins.cloned().collect()
+    }
+
+    /// The pinned charts whose archives are neither in the workspace nor in the cache.
+    pub fn not_pulled(&self) -> impl Iterator<Item = &Pin> {
+        let is_file = |files: &dyn Files, path: &TreePath| {
+            matches!(files.kind(path), Ok(Some(EntryKind::File)))
+        };
+        self.lock.pins.iter().filter(move |pin| {
+            let mut copies = copy_names(pin)
+                .map(|it| self.locations.copies.child(&it))
+                .into_iter();
+            let cached = self.cache.as_ref();
+            !copies.any(|it| is_file(self.files, &it))
+                && !cached.is_some_and(|it| is_file(&*it.files, &cache_path(&pin.digest)))
+        })
     }
 
     /// Records a request, for [`requests`](Charts::requests).
