@@ -268,3 +268,34 @@ fn charts_that_have_not_been_pulled_are_noted() {
         assert!(found.contains("pleach.lock:7"), "{found}");
     }
 }
+
+#[test]
+fn applied_files_of_other_origin_are_reported() {
+    let folder = workspace();
+    let root = folder.path();
+    run(root, &["render"], 0);
+    run(root, &["check"], 0);
+    let cluster = root.join("deploy/clusters/prod");
+    fs::create_dir(cluster.join("flux-system")).unwrap();
+    fs::write(cluster.join("flux-system/gotk-sync.yaml"), "kind: Any\n").unwrap();
+    let clean = run(root, &["check"], 0);
+    assert_eq!(clean, "");
+    let stray = cluster.join("stray.yaml");
+    fs::write(&stray, "apiVersion: v1\nkind: ConfigMap\n").unwrap();
+    let warning =
+        "warning[unchecked-file]: `deploy/clusters/prod/stray.yaml` is applied, but not checked";
+    for _ in 0..2 {
+        let found = run(root, &["check"], 0);
+        assert!(
+            found.contains(warning) && found.contains("1 warning\n"),
+            "{found}"
+        );
+    }
+    run(root, &["check", "--strict"], 1);
+    fs::write(
+        &stray,
+        "# pleach: allow[unchecked-file] written by Terraform\nkind: ConfigMap\n",
+    )
+    .unwrap();
+    assert_eq!(run(root, &["check", "--strict"], 0), "");
+}

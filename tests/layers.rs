@@ -21,7 +21,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("remote", &["chart", "kustomize"]),
     // `inflate` because units install charts, `kustomize` because they build folders.
     ("deploy", &["inflate", "chart", "kustomize"]),
-    ("emit", &[]),
+    ("emit", &["layout"]),
     ("danger", &["rules", "diff", "products"]),
     // `emit` for the ownership line, which names the claim that a file was generated from.
     (

@@ -23,7 +23,7 @@ use super::{Global, Outcome, cache, earlier, output, removed, test};
 use pleach::chart::{Cache, Pin};
 use pleach::diag::{Diagnostic, Diagnostics, Severity, Source};
 use pleach::disk::{Folder, read_output};
-use pleach::emit::{Plan, plan};
+use pleach::emit::{Plan, plan, unchecked_files};
 use pleach::layout::Input;
 use pleach::load::charts_of;
 use pleach::report::{Format, View, unified};
@@ -135,16 +135,30 @@ fn check_workspace(
     };
     found.extend(earlier::findings(session, &earlier));
     // People read on while the tree is compared.
-    let reported = (global.format == Format::Human).then(|| session.report(&found));
+    let mut reported = (global.format == Format::Human).then(|| session.report(&found));
     progress.set("comparing with the tree");
     let folder = session.output(selection.out.as_deref(), &output_path)?;
     let existing = earlier::exclude(read_output(&folder)?, &earlier, &output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, false);
-    let is_silent = found.is_empty() && earlier.is_empty() && plan.is_clean();
+    let unchecked = unchecked_files(&existing, &output_path);
+    let is_silent = [&found, &unchecked].iter().all(|it| it.is_empty());
+    let is_silent = is_silent && earlier.is_empty() && plan.is_clean();
     if let Some(run_cache) = run_cache.filter(|_| is_silent) {
         let compiled = (&compiled, files.finish());
         run_cache.store_up_to_date(session, compiled, &existing, &plan);
+    }
+    match reported {
+        Some(outcome) if !unchecked.is_empty() => {
+            let more = session.report(&unchecked);
+            reported = Some(if outcome == Outcome::Clean {
+                more
+            } else {
+                outcome
+            });
+        }
+        Some(_) => {}
+        None => found.extend(unchecked),
     }
     let of_removed = || removed::findings(session, &compiled, &plan);
     report_all(
