@@ -561,6 +561,21 @@ fn quiet_runs_print_nothing_on_success() {
         assert!(output.status.success());
         assert!(output.stderr.is_empty() && output.stdout.is_empty());
     }
+    // Warnings are shown without `-q`, or if they decide the exit code.
+    fs::remove_file(
+        folder
+            .path()
+            .join("environments/base/external-secrets.yaml"),
+    )
+    .unwrap();
+    run(folder.path(), &["render"], 0);
+    for command in [&["check"][..], &["render"], &["tree", "prod"]] {
+        let with = |more: &[&str], code| run(folder.path(), &[command, more].concat(), code);
+        assert!(with(&[], 0).contains("warning["));
+        assert_eq!(with(&["-q"], 0), "");
+    }
+    let strict = run(folder.path(), &["check", "-q", "--strict"], 1);
+    assert!(strict.contains("error[crd-not-provided]"), "{strict}");
     fs::remove_dir_all(folder.path().join("deploy/clusters")).unwrap();
     assert!(run(folder.path(), &["check", "--quiet"], 1).contains("run `pleach render`"));
 }

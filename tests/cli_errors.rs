@@ -15,10 +15,13 @@ fn workspace() -> TempDir {
     folder
 }
 
+const NEAREST: &str =
+    "unknown environment `prodd`; did you mean `prod`?\nhelp: environments: prod, stage, test\n";
+
 #[test]
 fn unknown_names_are_reported_with_the_nearest() {
     let folder = workspace();
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 17] = [
         (&["matrix", "analytcs"], 2, "did you mean `analytics`?"),
         (
             &["compare", "stage", "prod", "event"],
@@ -37,7 +40,17 @@ fn unknown_names_are_reported_with_the_nearest() {
         ),
         (&["explain", "zzz"], 2, "`pleach explain` lists all codes"),
         (&["verify", "nowhere"], 2, "`nowhere` is not a directory"),
-        (&["test", "Nothing"], 1, "does not define a kind `Nothing`"),
+        (&["test", "Nothing"], 2, "does not define a kind `Nothing`"),
+        (&["check", "--env", "prodd"], 2, NEAREST),
+        (&["render", "--env", "prodd"], 2, NEAREST),
+        (&["matrix", "--env", "prodd"], 2, NEAREST),
+        (&["compare", "stage", "prodd"], 2, NEAREST),
+        (&["promote", "stage", "prodd"], 2, NEAREST),
+        (&["explain", "prodd", "Deployment/a", "spec"], 2, NEAREST),
+        (&["matrix", "zzz"], 2, "help: claims: analytics, "),
+        (&["promote", "stage", "prod", "zzz"], 2, "no claim `zzz`"),
+        (&["-C", "nowhere", "check"], 2, "nowhere` does not exist"),
+        (&["-C", "pleach.yaml", "check"], 2, "is not a directory"),
     ];
     for (arguments, code, words) in cases {
         let printed = run(folder.path(), arguments, code);
@@ -201,7 +214,10 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
     git(root, &["commit", "--quiet", "-m", "all"]);
     for (arguments, words) in [
         (["--claim", "analytcs"], "did you mean `analytics`?"),
-        (["--env", "prdo"], "did you mean `prod`?"),
+        (
+            ["--env", "prdo"],
+            "did you mean `prod`?\nhelp: environments: prod",
+        ),
     ] {
         let printed = run(root, &[&["diff", "HEAD"], &arguments[..]].concat(), 2);
         assert!(printed.contains(words), "{printed}");
@@ -221,6 +237,67 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
         "{printed}"
     );
     run(root, &["diff", "HEAD", "--env", "environments/prod"], 0);
+}
+
+#[test]
+fn a_folder_that_nothing_is_deployed_from_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["tree"][..],
+        &["tree", "-o", "json"],
+        &["matrix"],
+        &["check"],
+    ] {
+        let printed = run(folder.path(), arguments, 2);
+        assert!(printed.contains("no `pleach.yaml` in"), "{printed}");
+    }
+    fs::write(folder.path().join("a.yaml"), "").unwrap();
+    fs::create_dir(folder.path().join("old")).unwrap();
+    for (names, words) in [
+        (
+            ["a.yaml", "a.yaml"],
+            "`a.yaml` is a file; compare the folders",
+        ),
+        (["old", "a.yaml"], "`a.yaml` is a file; compare the folders"),
+        (["old", "nowhere"], "the folder `nowhere` does not exist"),
+        (["nowhere", "old"], "the folder `nowhere` does not exist"),
+    ] {
+        let printed = run(folder.path(), &["diff", names[0], names[1]], 2);
+        assert!(printed.contains(words), "{printed}");
+    }
+}
+
+/// The exit code for a `pleach.yaml` that cannot be read does not depend on the reason.
+#[cfg(unix)]
+#[test]
+fn an_unreadable_workspace_file_fails_the_command() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = workspace();
+    let file = folder.path().join("pleach.yaml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    // Root may read everything.
+    if fs::read(&file).is_err() {
+        let printed = run(folder.path(), &["check"], 2);
+        assert!(printed.contains("cannot read `pleach.yaml`"), "{printed}");
+    }
+    fs::remove_file(&file).unwrap();
+    for target in ["nothing", "pleach.yaml"] {
+        symlink(target, &file).unwrap();
+        let printed = run(folder.path(), &["check"], 2);
+        assert!(printed.contains("pleach.yaml"), "{printed}");
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn an_empty_variable_is_unset() {
+    let folder = workspace();
+    let mut command = std::process::Command::new(crate::program::PLEACH);
+    command.current_dir(folder.path()).args(["matrix", "-q"]);
+    let caches = tempfile::tempdir().unwrap();
+    command.env("XDG_CACHE_HOME", caches.path());
+    let output = command.env("PLEACH_CACHE", "").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Git writes CRLF into checkouts where `core.autocrlf` is set.

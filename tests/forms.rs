@@ -436,6 +436,64 @@ fn code_owners_are_read_as_git_services_read_them() {
     );
 }
 
+/// Each command prints one document, although `render` and `check` report in several steps; with other output, to standard error.
+#[test]
+fn reports_for_programs_are_one_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let pleach = |arguments: &[&str]| crate::program::pleach(root, arguments);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let one = |format: &str, text: &str| match format {
+        "junit" => check_markup(text.split_once("?>\n").unwrap().1, "junit"),
+        "github" => assert!(text.starts_with("::warning "), "{text}"),
+        _ => drop(serde_json::from_str::<Value>(text).expect(text)),
+    };
+    assert!(pleach(&["init"]).status.success());
+    assert!(pleach(&["render"]).status.success());
+    let claims = root.join("environments/base/external-secrets.yaml");
+    let claims_text = std::fs::read_to_string(&claims).unwrap();
+    let built = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels:\n    a: b\n  name: c\n";
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "k/kustomization.yaml",
+        "commonLabels: {a: b}\nresources: [c.yaml]\n",
+    );
+    write(
+        "k/c.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n",
+    );
+    for format in ["json", "github", "gitlab", "sarif", "junit"] {
+        // Warnings about the CRDs, and one about the removed claim.
+        std::fs::write(&claims, &claims_text).unwrap();
+        assert!(pleach(&["render"]).status.success());
+        std::fs::remove_file(&claims).unwrap();
+        for arguments in [&["check"][..], &["render"], &["check", "--fix"]] {
+            let output = pleach(&[arguments, &["--format", format]].concat());
+            one(format, &text(&output.stdout));
+            let rest = text(&output.stderr);
+            assert!(
+                !rest.contains("crd-not-provided"),
+                "{arguments:?} {format}: {rest}"
+            );
+        }
+        let output = pleach(&["build", "k", "--format", format]);
+        assert_eq!(text(&output.stdout), built);
+        one(format, &text(&output.stderr));
+        for arguments in [
+            &["matrix", "-o", "json"][..],
+            &["tree", "-o", "json"],
+            &["schema"],
+        ] {
+            let output = pleach(&[arguments, &["--format", format]].concat());
+            serde_json::from_str::<Value>(&text(&output.stdout)).unwrap();
+        }
+    }
+}
+
 /// CI services read one document from standard output, with or without findings.
 #[test]
 fn check_prints_one_document_for_services() {

@@ -43,6 +43,17 @@ fn a_stale_tree_is_reported_with_the_command_that_fixes_it() {
 }
 
 #[test]
+fn nothing_is_staged_in_a_new_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    git(root, &["init", "--quiet"]);
+    assert_eq!(hook(root, true), "pleach: no files are staged\n");
+    run(root, PLEACH, &["init", "-q"], true);
+    let none = "pleach: no files of the workspace are staged\n";
+    assert_eq!(hook(root, true), none);
+}
+
+#[test]
 fn the_hook_checks_the_index_and_not_the_work_tree() {
     let (_folder, root) = repository("");
     change(&root, "201Gi");
@@ -267,6 +278,17 @@ fn affected_names_the_changed_claims_and_folders() {
     assert_eq!(affected(&["overlays/prod/kustomization.yaml"]), "prod\n");
     assert_eq!(affected(&["environments/stage/gone.yaml"]), "stage\n");
     assert_eq!(affected(&["README.md"]), "");
+    let misspelt = ["affected", "enviroments/prod/orders.yaml"];
+    let printed = run(&root, PLEACH, &misspelt, true);
+    assert_eq!(
+        printed,
+        "warning: `enviroments/prod/orders.yaml` is neither in the work tree nor in HEAD\n"
+    );
+    // A file that the change removes is in HEAD.
+    fs::remove_file(root.join("environments/stage/databases.yaml")).unwrap();
+    let removed = ["affected", "environments/stage/databases.yaml"];
+    assert_eq!(run(&root, PLEACH, &removed, true), "stage\n");
+    git(&root, &["checkout", "environments/stage"]);
     let matrix = affected(&["-o", "github-matrix"]);
     assert_eq!(matrix, "{\"include\": [{\"environment\": \"prod\"}]}\n");
     assert_eq!(affected(&["--staged"]), "");

@@ -4,6 +4,7 @@
 )]
 //! `pleach affected`: the environments, claims and kustomizations that a change affects.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
@@ -233,6 +234,7 @@ fn named_files(
         names.extend(text.lines().filter(|it| !it.is_empty()).map(str::to_string));
     }
     let (above, mut changes) = (below(start, repository.root())?, Changes::new());
+    let mut paths = Vec::new();
     for name in &names {
         let absolute = Path::new(name).strip_prefix(repository.root()).ok();
         let path = match absolute.and_then(Path::to_str) {
@@ -241,15 +243,26 @@ fn named_files(
         };
         let path = path.with_context(|| format!("`{name}` is not in the repository"))?;
         changes.change_unknown(&path);
+        paths.push((name, path));
     }
     let after: SharedFiles = Arc::new(WorkTree::open(repository)?);
-    for name in &names {
-        let path = above.resolve(name);
-        let is_absent = path.is_some_and(|it| matches!(after.kind(&it), Ok(None)));
-        if is_absent && (is_range(name) || is_revision(repository, name)) {
+    let head = OnceCell::new();
+    let head = || head.get_or_init(|| repository.revision("HEAD").ok().flatten());
+    let is_committed = |path: &TreePath| {
+        let kind = head().as_ref().map(|it| it.kind(path));
+        kind.is_some_and(|it| !matches!(it, Ok(None)))
+    };
+    for (name, path) in &paths {
+        if !matches!(after.kind(path), Ok(None)) {
+            continue;
+        }
+        if is_range(name) || is_revision(repository, name) {
             output::note(&format!(
                 "`{name}` is treated as a changed file; to compare revisions, use `--since {name}`\n"
             ));
+        } else if !is_committed(path) {
+            let message = format!("`{name}` is neither in the work tree nor in HEAD");
+            output::warning(&message, &[]);
         }
     }
     let before = ExcludedFiles {

@@ -9,7 +9,8 @@ use clap_complete::ArgValueCandidates;
 use super::comparison_flags::ComparisonFlags;
 use super::diff::{Printed, salt};
 use super::session::Session;
-use super::tree_slices::{check_claims, only, owner, rendered};
+use super::tree_slices::{only, owner, rendered};
+use super::usage::{check_environments, check_names};
 use super::{Global, Outcome, session};
 use pleach::compare::{Side, compare};
 use pleach::load::WorkspaceConfig;
@@ -34,6 +35,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let names = [arguments.from.clone(), arguments.to.clone()];
+    check_environments(&session, &names)?;
     let Some(compiled) = rendered(&session, &session.files, &names) else {
         return Ok(Outcome::Findings);
     };
@@ -42,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         .iter()
         .filter_map(|(folder, _)| Some(owner(folder)?.1))
         .collect();
-    check_claims(known.iter().map(String::as_str), &arguments.claims)?;
+    check_names("claim", known.iter().map(String::as_str), &arguments.claims)?;
     let claim = |folder: &TreePath| {
         let (_, claim) = owner(folder)?;
         let is_requested = arguments.claims.is_empty() || arguments.claims.contains(&claim);

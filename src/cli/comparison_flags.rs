@@ -104,7 +104,7 @@ impl ComparisonFlags {
     ) -> Outcome {
         let reported = match notes.is_empty() {
             true => Outcome::Clean,
-            false => session::report(notes, global, display),
+            false => session::report_notes(notes, global, display),
         };
         let is_same = comparison.environments.is_empty() && notes.is_empty();
         match self.exit_code && !is_same {

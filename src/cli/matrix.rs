@@ -1,5 +1,7 @@
 //! `pleach matrix`: claims × environments.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use clap_complete::ArgValueCandidates;
@@ -7,7 +9,8 @@ use clap_complete::ArgValueCandidates;
 use super::diff::Depth;
 use super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
 use super::session::{Session, no_workspace};
-use super::tree_slices::{check_claims, owner, rendered, service};
+use super::tree_slices::{owner, rendered, service};
+use super::usage::{check_environments, check_names};
 use super::{Global, Outcome, cache, output};
 use pleach::Compiled;
 use pleach::compare::DeployedOrigins;
@@ -48,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let known = matrix.claims.iter().map(|it| it.name.as_str());
-    check_claims(known, &arguments.claims)?;
+    check_names("claim", known, &arguments.claims)?;
     let requested = &arguments.claims;
     matrix
         .claims
@@ -73,6 +76,7 @@ fn table(arguments: &Arguments, global: &Global) -> Result<Option<Matrix>> {
     if !session.is_workspace() {
         return deployed_from_repository(&session, arguments, global).map(Some);
     }
+    check_environments(&session, &arguments.environments)?;
     let Some(compiled) = rendered(&session, &session.files, &arguments.environments) else {
         return Ok(None);
     };
@@ -119,6 +123,16 @@ fn deployed_from_repository(
         bail!("{}, and {NOTHING_DEPLOYED}", no_workspace(global)?);
     }
     session.report(&unseen);
+    let known = found.origins.iter();
+    let known: BTreeSet<&str> = known
+        .filter_map(|it| it.1.environment.as_deref())
+        .chain(found.incomplete.iter().map(String::as_str))
+        .collect();
+    check_names(
+        "environment",
+        known.iter().copied(),
+        &arguments.environments,
+    )?;
     Ok(table_of(&found, arguments))
 }
 

@@ -10,6 +10,7 @@ mod compare;
 mod comparison_flags;
 mod completions;
 mod diff;
+mod document;
 mod earlier;
 mod examples;
 mod explain;
@@ -37,6 +38,7 @@ mod tree;
 mod timings;
 mod tree_slices;
 mod unchanged;
+mod usage;
 mod vendor;
 mod verify;
 
@@ -44,8 +46,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 
+use document::Document;
 use pleach::disk::DiskError;
 use pleach::report::Format;
 use pleach::yaml::parallel;
@@ -79,7 +83,8 @@ struct Global {
     /// Run in this folder instead of the current one
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     directory: Option<PathBuf>,
-    /// Format of errors and warnings: human, short or json; github, gitlab, sarif or junit for CI services
+    /// Format of errors and warnings: human or short on standard error; json, github, gitlab, sarif or junit as one document, on
+    /// standard output if the command has no other output
     #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
     format: Format,
     /// When to use colours
@@ -88,7 +93,7 @@ struct Global {
     /// Treat warnings as errors; with `=files`, also report files in a kustomization's folder that nothing refers to
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "warnings", global = true)]
     strict: Option<Strict>,
-    /// Print errors and requested output only: no progress, no summary
+    /// Print only errors and requested output: no warnings, no progress, no summary
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Folder for pulled charts [default: `pleach` in the user's cache folder]
@@ -96,10 +101,15 @@ struct Global {
         long,
         value_name = "DIR",
         env = "PLEACH_CACHE",
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
+        value_hint = ValueHint::DirPath,
         hide_env_values = true,
         global = true
     )]
     cache: Option<PathBuf>,
+    /// What the command reports in a format for programs.
+    #[arg(skip)]
+    document: Document,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -166,6 +176,20 @@ enum Command {
     Man(man::Arguments),
 }
 
+impl Command {
+    /// Whether standard output is for something else than the report of errors and warnings.
+    fn has_output(&self) -> bool {
+        !matches!(
+            self,
+            Command::Render(_)
+                | Command::Check(_)
+                | Command::Hook(_)
+                | Command::Vendor(_)
+                | Command::Test(_)
+        )
+    }
+}
+
 /// The result of a subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -179,10 +203,15 @@ pub(super) fn run() -> ExitCode {
     if let Some(version) = requested_version() {
         return exit_code(output::data(version.as_bytes()).map(|()| Outcome::Clean));
     }
-    let Cli { global, command } = match read_arguments() {
+    let Cli {
+        mut global,
+        command,
+    } = match read_arguments() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    // An empty variable counts as unset.
+    global.cache.take_if(|it| it.as_os_str().is_empty());
     // The thread with the server's state must not wait for work of other threads.
     if !matches!(command, Command::Lsp(_)) {
         parallel::use_current_thread();
@@ -194,6 +223,10 @@ pub(super) fn run() -> ExitCode {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let has_output = command.has_output();
+    if !has_output && global.format.is_for_programs() {
+        output::reserve_for_document();
     }
     let outcome = match command {
         Command::Render(arguments) => render::run(&arguments, &global),
@@ -220,6 +253,7 @@ pub(super) fn run() -> ExitCode {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };
+    global.document.print(global.format, has_output);
     exit_code(outcome)
 }
 
@@ -313,9 +347,12 @@ fn exit_code(outcome: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) => {
             output::error(&format!("{error:#}"));
             let failed = error.chain().find_map(|it| it.downcast_ref::<DiskError>());
-            if let Some(help) = failed.and_then(|it| it.help.as_ref()) {
-                output::help(help);
-            }
+            let usage = error
+                .chain()
+                .find_map(|it| it.downcast_ref::<usage::UsageError>());
+            let helps = usage.into_iter().flat_map(|it| &it.helps);
+            let help = failed.and_then(|it| it.help.as_ref());
+            helps.chain(help).for_each(|it| output::help(it));
             ExitCode::from(2)
         }
     }

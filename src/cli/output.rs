@@ -18,6 +18,19 @@ static IS_QUIET: AtomicBool = AtomicBool::new(false);
 /// Whether a line is shown on standard error that must be removed before anything else is printed.
 static HAS_LINE: AtomicBool = AtomicBool::new(false);
 
+/// Whether standard output is for a document of a program's format, so text goes to standard error.
+static IS_RESERVED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps text for people out of standard output.
+pub(super) fn reserve_for_document() {
+    IS_RESERVED.store(true, Ordering::Relaxed);
+}
+
+/// Whether only errors and requested output are printed.
+pub(super) fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
+
 /// Suppresses messages about progress and results.
 pub(super) fn be_quiet() {
     IS_QUIET.store(true, Ordering::Relaxed);
@@ -46,8 +59,12 @@ pub(super) fn data(bytes: &[u8]) -> anyhow::Result<()> {
     printed(write(&mut io::stdout().lock(), bytes))
 }
 
-/// Prints text that may be coloured to standard output.
+/// Prints text that may be coloured to standard output, or to standard error if a document is printed to standard output.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    if IS_RESERVED.load(Ordering::Relaxed) {
+        note(text);
+        return Ok(());
+    }
     clear_line();
     printed(write(
         &mut anstream::stdout().lock(),
@@ -92,9 +109,15 @@ pub(super) fn note(text: &str) {
         .write_all(screened(text).as_bytes());
 }
 
+/// Prints a document to standard error, byte for byte. It is no error if standard error is closed.
+pub(super) fn document(text: &str) {
+    clear_line();
+    let _ = write(&mut io::stderr().lock(), text.as_bytes());
+}
+
 /// Reports progress or a result; nothing with `-q`.
 pub(super) fn status(text: &str) {
-    if !IS_QUIET.load(Ordering::Relaxed) {
+    if !is_quiet() {
         note(text);
     }
 }

@@ -9,6 +9,7 @@ use clap_complete::ArgValueCandidates;
 use super::diff::salt;
 use super::session::Session;
 use super::tree_slices::{only, owner, rendered};
+use super::usage::{UsageError, check_environments};
 use super::{Global, Outcome, output};
 use pleach::compare::{Side, compare};
 use pleach::diag::Diagnostics;
@@ -62,7 +63,11 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let Some(found) = compute(&session, &arguments.request()) else {
+    check_environments(
+        &session,
+        &[&arguments.from, &arguments.to].map(String::clone),
+    )?;
+    let Some(found) = compute(&session, &arguments.request())? else {
         return Ok(Outcome::Findings);
     };
     output::text(&promotion(&found, &arguments.to, &salt()))?;
@@ -93,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 }
 
 /// The new texts; errors are reported.
-fn compute(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
+fn compute(session: &Session<'_>, request: &Request<'_>) -> Result<Option<Promotion>> {
     let mut diagnostics = Diagnostics::default();
     let whole = Scope::default();
     let repository = load::load(
@@ -106,11 +111,14 @@ fn compute(session: &Session<'_>, request: &Request<'_>) -> Option<Promotion> {
         None => Err(Diagnostics::default()),
     };
     match promoted {
-        Ok(promotion) => Some(promotion),
+        Ok(promotion) => Ok(Some(promotion)),
         Err(faults) => {
+            if let Some(fault) = UsageError::among(&faults) {
+                return Err(fault.into());
+            }
             diagnostics.extend(faults);
             session.report(&diagnostics);
-            None
+            Ok(None)
         }
     }
 }

@@ -12,6 +12,7 @@ use super::selection::Selection;
 use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::{Changed, RunCache, State};
+use super::usage::check_environments;
 use super::{Global, Outcome, cache, output, removed};
 use pleach::diag::Diagnostics;
 use pleach::disk::{apply, read_output};
@@ -51,8 +52,9 @@ fn render(
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
     let session = Session::open(global)?;
-    let _lock = session.lock()?;
     let selection = &arguments.selection;
+    check_environments(&session, &selection.environments)?;
+    let _lock = session.lock()?;
     let progress = Progress::timed(global, "looking for changes", timings);
     let run_cache = selection.run_cache("render", &session, global, timings);
     let run_cache = run_cache.filter(|_| arguments.shard.is_none());

@@ -4,6 +4,8 @@
 )]
 //! A run on a workspace: its path, and the display of paths.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -35,8 +37,16 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
         None => Ok(current),
         Some(directory) => {
             let directory = current.join(directory);
-            if !directory.is_dir() {
-                bail!("`{}` is not a directory", directory.display());
+            match directory.metadata() {
+                Ok(found) if found.is_dir() => {}
+                Ok(_) => bail!("`{}` is not a directory", directory.display()),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    bail!("the folder `{}` does not exist", directory.display())
+                }
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("cannot read `{}`", directory.display()));
+                }
             }
             Ok(directory)
         }
@@ -98,6 +108,12 @@ impl Session<'_> {
         };
         let files = Folder::open(&root)?;
         if let Err(error) = files.kind(&TreePath::root().child(WORKSPACE)) {
+            bail!("cannot read `{WORKSPACE}`: {error}");
+        }
+        let file = root.join(WORKSPACE);
+        if file.is_file()
+            && let Err(error) = File::open(&file)
+        {
             bail!("cannot read `{WORKSPACE}`: {error}");
         }
         Ok(Some(Session {
@@ -219,35 +235,51 @@ pub(super) fn relative_path(file: &Path, current: &Path, path: &TreePath) -> Str
     file.display().to_string()
 }
 
-/// Prints diagnostics, to standard error or, in formats for services, to standard output; with `--strict`, warnings become errors.
+/// Reports diagnostics: to standard error or, in a format for programs, in the document of the run. With `--strict`, warnings become
+/// errors; with `-q`, only errors are printed.
 pub(super) fn report(
     diagnostics: &Diagnostics,
     global: &Global,
     display: &dyn Fn(&TreePath) -> String,
 ) -> Outcome {
-    let raised: Diagnostics = diagnostics
-        .iter()
-        .cloned()
-        .map(|it| {
-            if global.strict.is_some() {
-                warning_as_error(it)
-            } else {
-                it
-            }
-        })
-        .collect();
+    let is_quiet = output::is_quiet() && !global.format.is_for_programs();
+    report_where(diagnostics, global, display, &|it| {
+        !is_quiet || it.severity == Severity::Error
+    })
+}
+
+/// Reports notes on a result, which are a part of it, also with `-q`.
+pub(super) fn report_notes(
+    diagnostics: &Diagnostics,
+    global: &Global,
+    display: &dyn Fn(&TreePath) -> String,
+) -> Outcome {
+    report_where(diagnostics, global, display, &|_| true)
+}
+
+fn report_where(
+    diagnostics: &Diagnostics,
+    global: &Global,
+    display: &dyn Fn(&TreePath) -> String,
+    is_shown: &dyn Fn(&Diagnostic) -> bool,
+) -> Outcome {
+    let raised = diagnostics.iter().cloned();
+    let raised = raised.map(|it| match global.strict {
+        Some(_) => warning_as_error(it),
+        None => it,
+    });
+    let shown: Diagnostics = raised.filter(is_shown).collect();
     let view = View {
         display,
         color: true,
     };
     let format = global.format;
-    if format.is_for_services() {
-        // A failure determines the exit code at the end.
-        let _ = output::data(report::report(&raised, format, &view).as_bytes());
-    } else if !raised.is_empty() || format == report::Format::Json {
-        output::note(&report::report(&raised, format, &view));
+    if format.is_for_programs() {
+        global.document.add(&shown, format, display);
+    } else if !shown.is_empty() {
+        output::note(&report::report(&shown, format, &view));
     }
-    if raised.has_errors() {
+    if shown.has_errors() {
         Outcome::Findings
     } else {
         Outcome::Clean

@@ -6,6 +6,7 @@ use clap_complete::ArgValueCandidates;
 
 use super::diff::salt;
 use super::session::Session;
+use super::usage::UsageError;
 use super::{Global, Outcome, cache, output};
 use pleach::case;
 use pleach::diag::{Diagnostic, Diagnostics};
@@ -32,7 +33,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let _lock = session.lock()?;
     let case::Outcome { count, steps } = match cases(&session, &session.files, &arguments.kinds) {
         Ok(outcome) => outcome,
-        Err(faults) => return Ok(session.report(&faults)),
+        Err(faults) => match UsageError::among(&faults) {
+            Some(fault) => return Err(fault.into()),
+            None => return Ok(session.report(&faults)),
+        },
     };
     let differing = steps.len();
     let plan = Plan::from_steps(steps);

@@ -41,6 +41,7 @@ enum Form {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let current = session::directory(global)?;
     let session = session::Session::find(global)?;
+    let is_workspace = session.is_some();
     if let Some(session) = session.filter(|_| !arguments.committed && arguments.at.is_none()) {
         let options = Options {
             cache: cache::open(global),
@@ -68,6 +69,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let repository = RepositoryFiles::open(&current, arguments.at.as_deref())?;
     let found = deployed(&*repository.files, &repository.urls, cache::open(global));
     repository.failure()?;
+    if found.entries.is_empty() && !is_workspace {
+        bail!("{}, and {NOTHING_DEPLOYED}", session::no_workspace(global)?);
+    }
     let display = |path: &TreePath| display_path(&repository.root, &current, path);
     print(found, arguments, global, &display)
 }

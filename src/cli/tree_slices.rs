@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
-
 use super::session::Session;
 use super::{Outcome, cache};
-use pleach::diag::{Source, nearest};
+use pleach::diag::Source;
 use pleach::engine::ENGINES;
 use pleach::layout::{CLUSTERS, Output, environment_of};
 use pleach::tree::{Files, Tree, TreePath};
@@ -28,20 +26,6 @@ pub(super) fn rendered(
     let found = session.report(&compiled.diagnostics);
     let is_sound = compiled.output.is_some() && found == Outcome::Clean;
     is_sound.then_some(compiled)
-}
-
-/// Checks that each claim in the arguments exists.
-pub(super) fn check_claims<'a>(
-    known: impl Iterator<Item = &'a str> + Clone,
-    requested: &[String],
-) -> Result<()> {
-    for name in requested {
-        if !known.clone().any(|it| it == name) {
-            let near = nearest(name, known).map(|it| format!("; did you mean `{it}`?"));
-            bail!("unknown claim `{name}`{}", near.unwrap_or_default());
-        }
-    }
-    Ok(())
 }
 
 /// Environment and claim of a folder of a rendered tree: `apps/prod/orders`, and `clusters/prod/orders` with its Applications.

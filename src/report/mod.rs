@@ -85,7 +85,12 @@ impl Format {
         Format::Junit,
     ];
 
-    /// Whether it is printed to standard output, for a service, and not to standard error.
+    /// Whether it is a document for a program, and not text that people read line by line.
+    pub fn is_for_programs(self) -> bool {
+        !matches!(self, Format::Human | Format::Short)
+    }
+
+    /// Whether it is for a service, which knows files by their paths in the repository.
     pub fn is_for_services(self) -> bool {
         !matches!(self, Format::Human | Format::Short | Format::Json)
     }
@@ -149,7 +154,7 @@ const SHOWN_MAX: usize = 200;
 /// The first diagnostics and a note with the count, if there are too many.
 fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
     let count = diagnostics.iter().count();
-    let max = match format.is_for_services() || format == Format::Json {
+    let max = match format.is_for_programs() {
         true => SHOWN_MAX * 10,
         false => SHOWN_MAX,
     };

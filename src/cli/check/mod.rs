@@ -19,6 +19,7 @@ use super::selection::Selection;
 use super::session::Session;
 use super::timings::Timings;
 use super::unchanged::{RunCache, State};
+use super::usage::check_environments;
 use super::{Global, Outcome, cache, earlier, output, removed, test};
 use pleach::chart::{Cache, Pin};
 use pleach::diag::{Diagnostic, Diagnostics, Severity, Source};
@@ -100,6 +101,7 @@ fn check_workspace(
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
     let selection = &arguments.selection;
+    check_environments(session, &selection.environments)?;
     let progress = Progress::timed(global, "looking for changes", timings);
     let is_cacheable = !arguments.twice && arguments.depth != Depth::Objects;
     let run_cache = selection.run_cache("check", session, global, timings);

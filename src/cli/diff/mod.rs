@@ -11,9 +11,10 @@ use clap_complete::ArgValueCandidates;
 use self::sides::{ComparisonSide, open};
 use super::comparison_flags::{ComparisonFlags, Form, ReportFile};
 use super::progress::Progress;
-use super::{Global, Outcome, cache, output, session, tree_slices};
+use super::usage::check_names;
+use super::{Global, Outcome, cache, output, session};
 use pleach::compare::Comparison;
-use pleach::diag::{Diagnostic, Source, Span, nearest};
+use pleach::diag::{Diagnostic, Source, Span};
 use pleach::diff::Salt;
 use pleach::disk::store;
 use pleach::layout::Input;
@@ -159,13 +160,9 @@ fn compare_sides(
 
 /// Checks that one side has each environment that the user names.
 fn check_environments(states: [&State<'_>; 2], requested: &[String]) -> Result<()> {
-    let known: Vec<String> = states.iter().flat_map(|it| it.environments()).collect();
-    if let Some(name) = requested.iter().find(|it| !known.contains(it)) {
-        let near = nearest(name, known.iter().map(String::as_str));
-        let near = near.map(|it| format!("; did you mean `{it}`?"));
-        bail!("unknown environment `{name}`{}", near.unwrap_or_default());
-    }
-    Ok(())
+    let known: BTreeSet<String> = states.iter().flat_map(|it| it.environments()).collect();
+    let known = known.iter().map(String::as_str);
+    Ok(check_names("environment", known, requested)?)
 }
 
 /// Checks that one side has each folder that the user names, if there is no workspace.
@@ -205,7 +202,8 @@ fn check_claims(
         return Ok(());
     }
     known.extend(states.iter().flat_map(|it| it.claims()));
-    tree_slices::check_claims(known.iter().map(String::as_str), requested)
+    let known = known.iter().map(String::as_str);
+    Ok(check_names("claim", known, requested)?)
 }
 
 /// Compares the rendered trees of two workspaces. Nothing is applied from a revision without a workspace.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::super::output;
 use super::super::repository_files::addresses;
@@ -209,16 +209,11 @@ pub(super) fn open(names: &[String], current: &Path) -> Result<[ComparisonSide; 
 fn open_named(names: &[String], current: &Path) -> Result<[ComparisonSide; 2]> {
     let workspace = find_upwards(current, WORKSPACE);
     let location = workspace.as_deref().unwrap_or(current);
-    let git = || {
-        Git::open(
-            location,
-            if names.len() < 2 {
-                "revision"
-            } else {
-                "folder or revision"
-            },
-        )
+    let what = match names.len() {
+        0 | 1 => "revision",
+        _ => "folder or revision",
     };
+    let git = || Git::open(location, what);
     match names {
         [] => git()?.with_work_tree("HEAD"),
         [range] => match (range.split_once("..."), range.split_once("..")) {
@@ -233,6 +228,12 @@ fn open_named(names: &[String], current: &Path) -> Result<[ComparisonSide; 2]> {
         [before, after, ..] => {
             let is_folder = |name: &String| current.join(name).is_dir();
             let folder = |name: &String| open_folder(&current.join(name), name);
+            let git = || {
+                let git = git();
+                let mut others = names.iter().filter(|it| !is_folder(it));
+                others.try_for_each(|it| check_folder(&git, current, it))?;
+                git
+            };
             match (is_folder(before), is_folder(after)) {
                 (true, true) => Ok([folder(before)?, folder(after)?]),
                 (true, false) => {
@@ -246,6 +247,24 @@ fn open_named(names: &[String], current: &Path) -> Result<[ComparisonSide; 2]> {
                 (false, false) => git()?.revisions(before, after),
             }
         }
+    }
+}
+
+/// Explains why a name that is not a revision is not a folder either.
+fn check_folder(git: &Result<Git>, current: &Path, name: &str) -> Result<()> {
+    if let Ok(git) = git
+        && git.repository.revision(name)?.is_some()
+    {
+        return Ok(());
+    }
+    if current.join(name).is_file() {
+        bail!(
+            "`{name}` is a file; compare the folders that contain the files: `pleach diff old/ new/`"
+        );
+    }
+    match git {
+        Ok(_) => Ok(()),
+        Err(_) => bail!("the folder `{name}` does not exist"),
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use super::super::session::{Session, directory};
+use super::super::usage::check_environments;
 use super::super::{Global, Outcome};
 use super::subject::{no_field, options, print_subject, short_name, whole_name};
 use super::{Form, deployed_object};
@@ -24,6 +25,7 @@ pub(super) fn of_object(
     if !session.is_workspace() {
         return deployed_object::of_repository(&session, environment, object, field, form, global);
     }
+    check_environments(&session, &[environment.to_string()])?;
     let options = Options {
         scope: Scope::for_environments(&[environment.to_string()]),
         ..options(global)

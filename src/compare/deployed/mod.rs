@@ -24,7 +24,9 @@ use order::order;
 use origins::origin;
 pub use origins::{DeployedOrigins, SyncOptions, deployed_origins};
 pub use units::Deployed;
-use units::{Key, Units, by_key, chart, definition, environment_of, has_same_objects, mark};
+use units::{
+    Key, Units, by_key, chart, definition, environment_of, has_same_objects, is_entry_folder, mark,
+};
 use values::values_without_effect;
 
 /// Compares the objects that are deployed on two sides.
@@ -128,14 +130,20 @@ fn collect_objects(
 ) -> SideObjects {
     let mut objects: BTreeMap<String, Vec<Object>> = BTreeMap::new();
     let mut origins: Vec<(TreePath, Origin)> = Vec::new();
-    for (key, (entry, unit)) in &units[at] {
-        if excluded.contains(key) {
-            continue;
-        }
+    let compared = || units[at].iter().filter(|it| !excluded.contains(it.0));
+    // An entry that the engine also applies by itself, with an Application for its folder, is deployed once.
+    let synced: BTreeSet<(&TreePath, ObjectId)> = compared()
+        .filter(|(_, (_, unit))| !is_entry_folder(unit))
+        .flat_map(|(key, (_, unit))| unit.objects.iter().map(|it| (key.0, it.id())))
+        .collect();
+    for (key, (entry, unit)) in compared() {
         let environment = environment_of(sides[at], entry, unit);
         let mark = mark(*key);
         let other = units[1 - at].get(key).map(|it| it.1);
-        let marked = unit.objects.iter().map(|it| Object {
+        let is_repeated =
+            |it: &&Object| is_entry_folder(unit) && synced.contains(&(key.0, it.id()));
+        let objects_once = unit.objects.iter().filter(|it| !is_repeated(it));
+        let marked = objects_once.map(|it| Object {
             mark: Some(mark.as_str().into()),
             stays: stays_in_cluster(it, unit, other.is_none()),
             ..it.clone()

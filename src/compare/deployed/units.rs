@@ -54,6 +54,11 @@ pub(super) fn environment_of(side: &Deployed<'_>, entry: &Entry, unit: &Unit) ->
     }
 }
 
+/// Whether a unit is the folder of an entry, whose objects somebody applies by other means.
+pub(super) fn is_entry_folder(unit: &Unit) -> bool {
+    &*unit.id.kind == "Folder" && matches!(unit.origin, deploy::Origin::Folder(_))
+}
+
 /// The mark of a unit's objects, with which their unit is found again.
 pub(super) fn mark((folder, id): Key<'_>) -> TreePath {
     let parts = [folder.as_str(), &*id.kind, &*id.namespace, &*id.name];

@@ -139,7 +139,13 @@ impl Revision {
     /// The revision with some files added, replaced or removed.
     fn with_entries(&self, entries: &Entries) -> Result<Revision, FilesError> {
         if entries.is_empty() {
-            return Ok(Revision::new(self.objects.clone(), self.root));
+            let same = Revision::new(self.objects.clone(), self.root);
+            // The tree before the first commit is in no object.
+            let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut copies = same.trees.lock().unwrap_or_else(PoisonError::into_inner);
+            copies.extend(trees.get(&self.root).map(|it| (self.root, it.clone())));
+            drop(copies);
+            return Ok(same);
         }
         let index = Revision::new(self.objects.clone(), Id::synthetic(1));
         let mut changed = ChangedFolders::new();
