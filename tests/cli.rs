@@ -511,7 +511,7 @@ fn a_new_kind_renders_and_its_cases_detect_changes() {
     run(folder.path(), &["new", "kind", "WebService"], 0);
     let kind = folder.path().join("templates/WebService");
     let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();
-    assert!(refused.contains("names no tag"), "{refused}");
+    assert!(refused.contains("has no tag"), "{refused}");
     assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 differ"));
     // The workspace can use the new kind.
     let claim = folder.path().join("environments/base/shop.yaml");

@@ -73,7 +73,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("matrix", &["products"]),
     // `danger` for the rules that need only one tree, `compare` for the claims that folders were rendered from.
     // `deploy` for the values that releases pass to charts, `provenance` for the lines of claims behind templates.
-    // `chart` and `compose` for the CRDs in the cluster of an environment.
+    // `chart` and `compose` for the CRDs in the cluster of an environment. `kustomize` for the names of its files.
     (
         "check",
         &[
@@ -88,6 +88,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "load",
             "compose",
             "engine",
+            "kustomize",
         ],
     ),
     // `compare` for the files that a kustomization names, `inflate` for its charts.

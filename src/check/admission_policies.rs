@@ -6,16 +6,17 @@ use super::cluster::Cluster;
 use super::environment::{EnvironmentObjects, SourcedObject};
 use super::objects::is_applied;
 use super::pods::pods;
+use super::policy_faults::faults_of;
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::layout::Folder;
 use crate::load::ShortPolicy;
 use crate::object::{Gvk, Object};
-use crate::validate::RuleBudget;
-use crate::validate::kyverno::{self, KyvernoFinding, KyvernoPolicies};
+use crate::validate::kyverno::{self, KyvernoFinding, KyvernoPolicies, invalid_actions};
 use crate::validate::policy::{
     Created, GROUP, KYVERNO_GROUP, Outcome, Policies, PolicyFinding, defaulted, is_kyverno,
     kyverno_reason, resource_of,
 };
+use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Mapping, Node};
 
 /// Evaluates the policies of an environment for its objects and for the pods of its workloads.
@@ -27,9 +28,9 @@ pub(super) fn findings(
 ) -> Vec<Diagnostic> {
     let documents = &cluster.policies;
     let mut found = documents.faults.clone();
-    let is_here = |it: &&ShortPolicy| {
-        it.environments.is_empty() || it.environments.iter().any(|it| it == name)
-    };
+    // The faults of a policy are reported once, not for each object that it cannot be evaluated for.
+    let catalog = Catalog::new(cluster.minor);
+    let is_here = |it: &&ShortPolicy| it.applies_to(name) && faults_of(it, &catalog).is_empty();
     let own_policies: Vec<&ShortPolicy> = documents.own.iter().filter(is_here).collect();
     let objects: Vec<&Object> = environment.objects.iter().map(|it| &*it.object).collect();
     let own = environment.objects.iter().filter_map(|it| {
@@ -41,6 +42,13 @@ pub(super) fn findings(
     found.extend(others.filter_map(|it| Some(other_policy(it)?.at(it.span().clone()))));
     let kyverno = KyvernoPolicies::among(objects.iter().copied().chain(&documents.objects));
     found.extend(not_evaluated_kyverno(&kyverno, environment));
+    let here = environment.objects.iter().flat_map(|it| {
+        let actions = invalid_actions(&it.object);
+        actions.map(|action| (action, it.line(&FieldPath::root())))
+    });
+    let others = documents.objects.iter().flat_map(invalid_actions);
+    let invalid = here.chain(others.map(|it| (it, it.span().clone())));
+    found.extend(invalid.map(|(action, line)| unknown_action(action, line)));
     let of_own = own_policies.iter().flat_map(|it| &it.objects);
     let objects = objects.into_iter().chain(of_own).collect();
     let policies = Policies::among(objects, &documents.objects);
@@ -186,6 +194,22 @@ fn violation(title: &str, policy: &str, message: &str, outcome: Outcome) -> Diag
             "broken-policy",
             format!("{title} breaks {policy}: {message}"),
         )
+    }
+}
+
+/// An action that Kyverno does not know. Its definition rejects it.
+fn unknown_action(action: &Node, line: Span) -> Diagnostic {
+    let text = action.as_str().unwrap_or("");
+    let message = format!("`{text}` is not an action of Kyverno");
+    let at = match action.span().path().as_str().is_empty() {
+        true => line,
+        false => action.span().outermost(),
+    };
+    let fault = Diagnostic::error("invalid-value", message).at(at);
+    let fault = fault.did_you_mean(text, kyverno::ACTIONS);
+    match fault.help.is_empty() {
+        true => fault.help("write `Audit` or `Enforce`"),
+        false => fault,
     }
 }
 

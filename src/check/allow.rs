@@ -1,14 +1,15 @@
 //! `# pleach: allow[code] reason`: suppresses a finding on its own line.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span};
 use crate::tree::TreePath;
 
+/// The beginning of a comment for pleach.
+pub const COMMENT: &str = "# pleach:";
 /// The beginning of an allow comment.
-pub const ALLOW: &str = "# pleach: allow[";
-const BEGIN: &str = ALLOW;
+const BEGIN: &str = "# pleach: allow[";
 
 struct Allow {
     path: TreePath,
@@ -30,7 +31,8 @@ pub fn allow(
     is_judged: &dyn Fn(&str) -> bool,
 ) -> Diagnostics {
     let mut allows: Vec<Allow> = inputs.iter().flat_map(allows).collect();
-    if allows.is_empty() {
+    let others: Vec<Diagnostic> = inputs.iter().flat_map(not_understood).collect();
+    if allows.is_empty() && others.is_empty() {
         return found;
     }
     let mut kept: Diagnostics = found
@@ -46,14 +48,71 @@ pub fn allow(
                 it.code
             )));
         }
-        if !it.is_used && is_judged(&it.code) {
+        if !it.is_used && !codes().any(|code| code == it.code) {
+            kept.push(unknown_code(it));
+        } else if !it.is_used && is_judged(&it.code) {
             let message = format!("unused `allow[{}]`: no such finding here", it.code);
             let fault = Diagnostic::warning("unused-allow", message).at(&it.span);
             let help = "remove the comment, or move it to the line above the reported line";
             kept.push(fault.fix(help, Edit::new(it.comment, "")));
         }
     }
+    kept.extend(others);
     kept
+}
+
+fn codes() -> impl Iterator<Item = &'static str> {
+    static CODES: OnceLock<Vec<&str>> = OnceLock::new();
+    let codes = CODES.get_or_init(|| super::pages().iter().map(|it| it.code).collect());
+    codes.iter().copied()
+}
+
+fn unknown_code(allow: Allow) -> Diagnostic {
+    let message = format!(
+        "unknown code `{}`, so the comment allows nothing",
+        allow.code
+    );
+    let fault = Diagnostic::warning("unused-allow", message).at(&allow.span);
+    let fault = fault.did_you_mean(&allow.code, codes());
+    match fault.help.is_empty() {
+        true => fault.help("`pleach explain` lists all codes"),
+        false => fault,
+    }
+}
+
+/// Warnings about comments that begin with `# pleach:` and are no allow comments.
+fn not_understood(source: &Arc<Source>) -> Vec<Diagnostic> {
+    let (mut found, mut start) = (Vec::new(), 0);
+    for line in source.text.split_inclusive('\n') {
+        let comment = comment_in(line);
+        let is_allow = |text: &str| text.strip_prefix(BEGIN).is_some_and(|it| it.contains(']'));
+        if let Some(at) = comment
+            && let Some(text) = line.get(at..).map(str::trim_end).filter(|it| !is_allow(it))
+        {
+            let span = Span::new(source, start + at..start + at + text.len());
+            let message = "the comment is not understood, so it allows nothing";
+            let fault = Diagnostic::warning("unused-allow", message).at(&span);
+            let words = text.split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'));
+            let code = words
+                .filter_map(|word| codes().find(|it| *it == word))
+                .next();
+            let help = format!("write `{BEGIN}{}] REASON`", code.unwrap_or("CODE"));
+            found.push(fault.help(help));
+        }
+        start += line.len();
+    }
+    found
+}
+
+/// The beginning of a comment for pleach in a line, also with other spaces than usual.
+fn comment_in(line: &str) -> Option<usize> {
+    let mut starts = line.match_indices('#').map(|it| it.0);
+    starts.find(|at| {
+        let before = line.get(..*at).unwrap_or("");
+        let text = line.get(at + 1..).unwrap_or("").trim_start();
+        let rest = text.strip_prefix("pleach").unwrap_or("").trim_start();
+        (before.is_empty() || before.trim_end() != before) && rest.starts_with(':')
+    })
 }
 
 fn is_allowed(finding: &Diagnostic, allows: &mut [Allow]) -> bool {

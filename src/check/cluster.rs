@@ -7,9 +7,9 @@ use super::policy_documents::PolicyDocuments;
 use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
 use crate::deploy::ChartInputs;
-use crate::diag::Source;
+use crate::diag::{Diagnostics, Source};
 use crate::layout::Folder;
-use crate::load::BuiltinPolicies;
+use crate::load::{BuiltinPolicies, environment_names};
 use crate::tree::{EntryKind, Files, Walk};
 use crate::yaml::Node;
 
@@ -73,7 +73,13 @@ pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
 
 /// The policies in the workspace's folder for policies.
 pub fn policies(files: &dyn Files) -> Arc<PolicyDocuments> {
-    Arc::new(PolicyDocuments::read(&files_below(files, Folder::Policies)))
+    let sources = files_below(files, Folder::Policies);
+    // Only policies need the names of environments, so that other workspaces do not read the folder for them.
+    let names = match sources.is_empty() {
+        true => Vec::new(),
+        false => environment_names(files, &mut Diagnostics::default()),
+    };
+    Arc::new(PolicyDocuments::read(&sources, names))
 }
 
 fn files_below(files: &dyn Files, folder: Folder) -> Vec<Arc<Source>> {

@@ -25,6 +25,7 @@ mod objects;
 mod pod_security;
 mod pods;
 mod policy_documents;
+mod policy_faults;
 mod admission_policies;
 mod refused_by_project;
 mod environment;
@@ -45,7 +46,7 @@ use crate::rules::{self, Page, Rule};
 use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
-pub use allow::{ALLOW, allow};
+pub use allow::{COMMENT, allow};
 pub use cluster::{Cluster, definitions, minor, policies};
 pub use determinism::compare_runs;
 use environment::{EnvironmentObjects, SourcedObject, environment_objects};
@@ -204,6 +205,7 @@ fn check_all(
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
     let (unknown, budget) = (Cluster::default(), RuleBudget::default());
+    found.extend(policy_faults::unmatched(&environments, clusters));
     for (name, mut environment) in environments {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         environment.given_namespaces = cluster.namespaces.clone();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ValidationOptions;
 use super::cluster::Cluster;
 use super::environment::{EnvironmentObjects, SourcedObject};
+use super::policy_faults;
 use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span};
 use crate::layout::Input;
 use crate::object::{Gvk, Object};
@@ -54,6 +55,7 @@ pub(super) fn findings(
             entry.1.push(sourced);
         }
     }
+    found.extend(policy_faults::rejected(&cluster.policies, &catalog));
     found.extend(unknown.iter().map(|(gvk, it)| no_schema(gvk, it, options)));
     for (gvk, (lifecycle, objects)) in &leaving {
         found.extend(deprecated(gvk, lifecycle, objects, &catalog));

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 enum Target {
     /// Add a claim kind: a schema, templates and two test cases that pass
     Kind {
-        /// The name of the kind, in camel case: `WebService`
+        /// The name of the kind, in PascalCase: `WebService`
         #[arg(value_name = "NAME")]
         name: String,
     },

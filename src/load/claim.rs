@@ -60,11 +60,25 @@ fn find_kind(
     environment: &str,
     kinds: &[Arc<ClaimKind>],
 ) -> Result<Arc<ClaimKind>, Diagnostic> {
+    const HELP: &str =
+        "put only claims below `environments/`, and raw manifests in `overlays/<environment>/`";
+    if node.as_mapping().is_none() {
+        let message = format!("a claim must be a map, found {}", node.kind().description());
+        let fault = Diagnostic::error("not-a-claim", message);
+        return Err(fault.at(node.span().start()).help(HELP));
+    }
     let field = |key: &str| {
-        node.get(key).filter(|it| it.as_string().is_some()).ok_or_else(|| {
-            let fault = Diagnostic::error("not-a-claim", format!("a claim requires `apiVersion`, `kind` and `metadata`; `{key}` is missing"));
-            fault.at(node.span().start()).help("put only claims below `environments/`, and raw manifests in `overlays/<environment>/`")
-        })
+        node.get(key)
+            .filter(|it| it.as_string().is_some())
+            .ok_or_else(|| {
+                let fault = Diagnostic::error(
+                    "not-a-claim",
+                    format!(
+                        "a claim requires `apiVersion`, `kind` and `metadata`; `{key}` is missing"
+                    ),
+                );
+                fault.at(node.span().start()).help(HELP)
+            })
     };
     let (api_version, kind) = (field("apiVersion")?, field("kind")?);
     let (version, name) = (

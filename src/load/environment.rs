@@ -14,6 +14,7 @@ use super::workspace::{Layout, WorkspaceConfig};
 use crate::diag::{Diagnostic, Diagnostics, Edit, Source, Span, nearest};
 use crate::layout::{BASE, ENVIRONMENT, Folder, Input};
 use crate::tree::{Files, TreePath, WordFinder};
+use crate::validate::{fault_in_label_key, fault_in_label_value};
 use crate::yaml::{Entry, Mapping, Node, parse};
 
 /// One environment, which is one cluster.
@@ -268,7 +269,33 @@ pub(super) fn read_environment_file(
     name: &str,
 ) -> Result<Node, Diagnostics> {
     let path = Input::Environment(name).path();
-    read_checked(files, &path, engines.schema(), "Environment")
+    let node = read_checked(files, &path, engines.schema(), "Environment")?;
+    let faults = label_faults(&node);
+    match faults.has_errors() {
+        true => Err(faults),
+        false => Ok(node),
+    }
+}
+
+/// Labels that no object can have. Every object of the environment would be rejected because of them.
+fn label_faults(node: &Node) -> Diagnostics {
+    let labels = setting(node, &["labels"]).and_then(Node::as_mapping);
+    let faults = labels.into_iter().flatten().flat_map(|it| {
+        let (key, value) = (
+            it.key.as_str().unwrap_or(""),
+            it.value.as_str().unwrap_or(""),
+        );
+        let of_key = fault_in_label_key(key).map(|fault| {
+            let message = format!("the key `{key}` of a label {fault}");
+            Diagnostic::error("invalid-value", message).at(&it.key)
+        });
+        let of_value = fault_in_label_value(value).map(|fault| {
+            let message = format!("the value of label `{key}` {fault}");
+            Diagnostic::error("invalid-value", message).at(&it.value)
+        });
+        of_key.into_iter().chain(of_value)
+    });
+    faults.collect()
 }
 
 /// Reads environments of a workspace.

@@ -1,6 +1,6 @@
 //! The built-in policies that `pleach.yaml` enables for rendered objects.
 
-use crate::diag::Severity;
+use crate::diag::{Severity, Span};
 use crate::yaml::Node;
 
 /// The severity of a violation of each built-in policy. A policy that is `None` is disabled.
@@ -20,6 +20,8 @@ pub struct BuiltinPolicies {
     pub labels: Option<(Severity, Vec<String>)>,
     /// Workloads with one replica or without a PodDisruptionBudget, in these environments; if empty, in all.
     pub availability: Option<(Severity, Vec<String>)>,
+    /// The locations of these environments.
+    pub environment_spans: Vec<Span>,
     /// Pods that violate the level `baseline` of the Pod Security Standards.
     pub baseline: Option<Severity>,
     /// Pods that violate the level `restricted` of the Pod Security Standards.
@@ -50,6 +52,13 @@ impl BuiltinPolicies {
             probes: at(&["probes"]),
             labels: with_list("labels", "names"),
             availability: with_list("availability", "environments"),
+            environment_spans: node
+                .at_keys(&["availability", "environments"])
+                .and_then(Node::as_sequence)
+                .into_iter()
+                .flatten()
+                .map(Span::from)
+                .collect(),
             baseline: at(&["podSecurity", "baseline"]),
             restricted: at(&["podSecurity", "restricted"]),
         }

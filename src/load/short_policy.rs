@@ -13,7 +13,11 @@ use crate::yaml::{Mapping, Node, node};
 #[derive(Clone, Debug)]
 pub struct ShortPolicy {
     /// The environments that the policy applies to; if empty, all.
-    pub environments: Vec<String>,
+    pub environments: Vec<Node>,
+    /// The kinds that it applies to; if empty, all.
+    pub kinds: Vec<Node>,
+    /// The namespaces that it applies to; if empty, all.
+    pub namespaces: Vec<Node>,
     /// A ValidatingAdmissionPolicy and its binding.
     pub objects: Vec<Object>,
     /// The location and the help text of each rule that has one.
@@ -26,6 +30,12 @@ impl ShortPolicy {
         let text = |key: &str| node.get(key).and_then(Node::as_str);
         text("kind") == Some("Policy")
             && text("apiVersion").is_some_and(|it| it.starts_with("pleach.dev/"))
+    }
+
+    /// Whether the policy applies to an environment.
+    pub fn applies_to(&self, environment: &str) -> bool {
+        let mut names = self.environments.iter();
+        self.environments.is_empty() || names.any(|it| it.as_str() == Some(environment))
     }
 
     /// Reads a document. Errors: violations of its schema.
@@ -86,11 +96,9 @@ fn convert(node: &Node) -> ShortPolicy {
         Some((it.get("require")?.span().clone(), text))
     });
     ShortPolicy {
-        environments: list("environments")
-            .iter()
-            .filter_map(Node::as_str)
-            .map(str::to_string)
-            .collect(),
+        environments: list("environments").to_vec(),
+        kinds: list("kinds").to_vec(),
+        namespaces: list("namespaces").to_vec(),
         objects: vec![
             object("ValidatingAdmissionPolicy", &name, policy),
             object("ValidatingAdmissionPolicyBinding", &name, binding),

@@ -7,7 +7,7 @@ use memchr::memmem;
 use serde::de::IgnoredAny;
 
 use super::find::{Candidate, unreadable};
-use crate::check::ALLOW;
+use crate::check::COMMENT;
 use crate::diag::{Diagnostic, Diagnostics, Source};
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
@@ -51,7 +51,7 @@ pub(super) fn read_text(source: &Arc<Source>) -> FileContent {
 /// The text of a file, if it contains allow comments.
 pub(super) fn commented(files: &dyn Files, path: &TreePath) -> Option<Arc<Source>> {
     let bytes = files.read(path).ok()?;
-    memmem::find(&bytes, ALLOW.as_bytes())?;
+    memmem::find(&bytes, COMMENT.as_bytes())?;
     text_source(path, &bytes).ok()
 }
 
@@ -76,7 +76,7 @@ fn read(source: &Arc<Source>, is_named: bool) -> FileContent {
         }
     };
     let mut reading = FileContent {
-        source: source.text.contains(ALLOW).then(|| source.clone()),
+        source: source.text.contains(COMMENT).then(|| source.clone()),
         ..FileContent::default()
     };
     for document in documents.into_iter().filter(|it| !it.is_null()) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::effects;
 use super::instance::{Instance, ResolvedClaim};
+use super::merge::restore_faulty_nulls;
 use super::normalize::normalize_values;
 use super::select::Selected;
 use crate::diag::{Class, Diagnostic, Diagnostics, Edit, Severity, Span};
@@ -16,6 +17,9 @@ use crate::yaml::{FieldPath, Mapping, Node, Step};
 
 /// In a rule with `forEach`, `at: item` means the location of the current item, which need not be a field of the claim.
 const ITEM: &str = "item";
+
+/// The code of an expression that fails.
+const TEMPLATE_ERROR: &str = "template-error";
 
 /// The other claims that a claim depends on.
 #[derive(Default)]
@@ -66,7 +70,11 @@ impl Draft {
             shared: selected.base.is_some(),
             span: claim.span().clone(),
         };
-        let draft = draft.with_defaults(workspace, environment, diagnostics);
+        let mut draft = draft.with_defaults(workspace, environment, diagnostics);
+        if let Some(own) = selected.own {
+            let base = selected.base.map(|it| &it.node);
+            restore_faulty_nulls(&mut draft.node, &own.node, base, &kind.schema);
+        }
         diagnostics.extend(validate(&draft.node, &kind.schema, &kind.name));
         (diagnostics.errors() == errors_before).then_some(draft)
     }
@@ -244,9 +252,16 @@ impl Draft {
     }
 
     fn check_rules(&self, templates: &Templates, context: &Context, diagnostics: &mut Diagnostics) {
+        let mut found = Diagnostics::default();
         for rule in &self.kind.rules {
-            self.check_rule(rule, templates, context, diagnostics);
+            self.check_rule(rule, templates, context, &mut found);
         }
+        // A rule may fail because of a value that another rule rejects, in words of the claim.
+        let mut broken = found.iter();
+        let is_broken =
+            broken.any(|it| it.class == Class::BrokenRule && it.severity == Severity::Error);
+        let is_kept = |it: &Diagnostic| !is_broken || it.code != TEMPLATE_ERROR;
+        diagnostics.extend(found.into_iter().filter(is_kept));
     }
 
     /// Checks a rule; if it has `forEach`, for each item of the list.

@@ -106,3 +106,54 @@ pub(super) fn drop_nulls(node: &mut Node, schema: Option<&Schema>, free_form: bo
             .for_each(|item| drop_nulls(item, schema, free_form));
     }
 }
+
+/// Adds the nulls of an environment's document that the merge has removed although they are errors: in fields that neither the schema
+/// nor base has, and in required fields. The validation then reports them at their line.
+pub(super) fn restore_faulty_nulls(
+    merged: &mut Node,
+    own: &Node,
+    base: Option<&Node>,
+    schema: &Schema,
+) {
+    if let (Some(merged), Some(own)) = (merged.as_mapping_mut(), own.as_mapping()) {
+        for Entry { key, value } in own {
+            let name = key.as_str().unwrap_or("");
+            let base = base.and_then(|it| it.get(name));
+            let field = schema.child(name);
+            if !value.is_null() {
+                if let (Some(merged), Some(field)) = (merged.get_mut(name), field) {
+                    restore_faulty_nulls(merged, value, base, field);
+                }
+                continue;
+            }
+            let is_faulty = match field {
+                Some(field) => {
+                    let mut required = schema.required();
+                    required.any(|it| it == name) && field.default().is_none()
+                }
+                None => schema.is_closed() && base.is_none(),
+            };
+            if is_faulty && !merged.contains_key(name) {
+                merged.push(key.clone(), value.clone());
+            }
+        }
+    } else if let (Some(merged), Some(own)) = (merged.as_sequence_mut(), own.as_sequence())
+        && let Some(items) = schema.items()
+    {
+        let keys: Vec<&str> = schema.list_map_keys().collect();
+        let is_same = |a: &Node, b: &Node| {
+            let mut keys = keys.iter();
+            keys.all(|it| matches!((a.get(it), b.get(it)), (Some(a), Some(b)) if a.same_data(b)))
+        };
+        for (at, item) in own.iter().enumerate() {
+            // Without keys, the list of the environment replaces that of base.
+            let found = match keys.is_empty() {
+                true => merged.get_mut(at),
+                false => merged.iter_mut().find(|it| is_same(it, item)),
+            };
+            if let Some(found) = found {
+                restore_faulty_nulls(found, item, None, items);
+            }
+        }
+    }
+}

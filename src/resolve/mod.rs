@@ -202,7 +202,11 @@ fn check_environment_names(workspace: &Workspace, diagnostics: &mut Diagnostics)
     let known = || loaded().chain(workspace.others.iter().map(String::as_str));
     let requested = workspace.scope.environments.iter().map(|it| (it, None));
     let ordered = workspace.config.environment_order.iter();
+    let policies = &workspace.config.policies;
+    let selected = policies.availability.iter().flat_map(|it| &it.1);
+    let selected = selected.zip(policies.environment_spans.iter().map(Some));
     let used = requested.chain(ordered.map(|(name, span)| (name, Some(span))));
+    let used = used.chain(selected);
     // The error of an environment that cannot be read is already reported.
     let unread = workspace.unread.iter().map(String::as_str);
     let names: BTreeSet<&str> = known().chain(unread).collect();

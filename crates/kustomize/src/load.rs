@@ -352,6 +352,13 @@ impl Loader<'_> {
 }
 
 fn outside(name: &str, at: &Span) -> Diagnostic {
+    // kustomize accepts a file below its folder, but Flux and Argo CD build in another folder.
+    if name.starts_with('/') {
+        let message = format!("the path `{name}` is absolute, so it exists only on one machine");
+        return Diagnostic::error("file-outside-root", message)
+            .at(at)
+            .help("write it relative to the folder of the kustomization");
+    }
     let message = format!("the path `{name}` leads out of the root folder");
     Diagnostic::error("file-outside-root", message)
         .at(at)

@@ -2,8 +2,8 @@
 
 use pleach_kube::object::{Gvk, Object};
 use pleach_kube::schema::Schemas;
-use pleach_yaml::Mapping;
 use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::{Mapping, Node};
 
 use super::kustomization::Target;
 use super::pattern::Pattern;
@@ -35,6 +35,12 @@ pub(super) fn did_you_mean(
     identity: &Identity<'_>,
     resources: &Resources,
 ) -> Diagnostic {
+    // Without a namespace, a selector selects those of all namespaces.
+    if !identity.namespace.is_empty()
+        && let Some(help) = wrong_namespace(identity, resources)
+    {
+        return fault.help(help);
+    }
     let known = |of: fn(&Object) -> &str| resources.iter().map(move |it| of(&it.object));
     let fields = [
         (identity.kind, known(Object::kind)),
@@ -53,6 +59,36 @@ pub(super) fn did_you_mean(
             .help("correct the kind, name, namespace, labels or annotations, or remove the entry"),
         false => fault,
     }
+}
+
+/// The help if a resource with this kind and name exists, but in another namespace.
+pub(super) fn wrong_namespace(identity: &Identity<'_>, resources: &Resources) -> Option<String> {
+    let is_it = |it: &&Resource| {
+        let object = &it.object;
+        object.name() == identity.name
+            && (identity.kind.is_empty() || object.kind() == identity.kind)
+            && written_namespace(object) != identity.namespace
+    };
+    let Identity { kind, name, .. } = identity;
+    let found = resources.iter().filter(|_| !name.is_empty()).find(is_it)?;
+    let named = match kind.is_empty() {
+        true => format!("`{name}`"),
+        false => format!("{kind} `{name}`"),
+    };
+    Some(match written_namespace(&found.object) {
+        "" => format!(
+            "{named} has no namespace: remove `namespace: {}`",
+            identity.namespace
+        ),
+        namespace => {
+            format!("{named} is in namespace `{namespace}`: write `namespace: {namespace}`")
+        }
+    })
+}
+
+fn written_namespace(object: &Object) -> &str {
+    let namespace = object.node.at_keys(&["metadata", "namespace"]);
+    namespace.and_then(Node::as_str).unwrap_or("")
 }
 
 impl Selector {

@@ -36,13 +36,21 @@ fn has_no_findings(
         let mut files = tree.iter();
         files.all(|(_, it)| memchr::memmem::find(it, b"AppProject").is_none())
     };
-    if !part.plan.is_clean() || !is_local(&part.update.before) || changed.has_text(check::ALLOW) {
+    if !part.plan.is_clean() || !is_local(&part.update.before) || changed.has_text(check::COMMENT) {
         return false;
     }
     let Some(compiled) = &part.update.compiled else {
         return true;
     };
     if !is_local(&compiled.tree) {
+        return false;
+    }
+    // A selector of a policy may match nothing without the change, which depends on all environments.
+    if compiled
+        .clusters
+        .values()
+        .any(|it| it.policies.has_selectors())
+    {
         return false;
     }
     if compiled.scope.claims.is_empty() {

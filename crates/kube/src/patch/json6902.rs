@@ -331,22 +331,34 @@ struct PathTarget<'a> {
 }
 
 fn target<'a>(root: &'a mut Node, path: &'a str) -> Result<PathTarget<'a>, Diagnostic> {
-    let missing = || {
-        fault(format!("`{path}` does not exist in the object"))
-            .help("add the parent maps first: an operation does not create them")
-    };
+    let missing = || fault(format!("`{path}` does not exist in the object"));
     // The part before the first slash is ignored; in the RFC, this is an error.
     let mut parts = path.split('/').skip(1).map(unescape);
-    let mut key = parts.next().ok_or_else(missing)?;
+    const HELP: &str = "add the parent maps first: an operation does not create them";
+    let mut key = parts.next().ok_or_else(|| missing().help(HELP))?;
     let mut within = root;
     for next in parts {
-        within = match child(within, &key) {
-            Some(node) if !node.is_scalar() => node,
-            _ => return Err(missing()),
+        if !child(within, &key).is_some_and(|it| !it.is_scalar()) {
+            let fault = did_you_mean(missing(), within, &key);
+            return Err(match fault.help.is_empty() {
+                true => fault.help(HELP),
+                false => fault,
+            });
+        }
+        let Some(node) = child(within, &key) else {
+            return Err(missing().help(HELP));
         };
+        within = node;
         key = next;
     }
     Ok(PathTarget { within, key, path })
+}
+
+/// Suggests a key of a map that is similar to a missing one.
+fn did_you_mean(fault: Diagnostic, within: &Node, key: &str) -> Diagnostic {
+    let keys = within.as_mapping().into_iter().flatten();
+    let keys: Vec<&str> = keys.filter_map(|it| it.key.as_str()).collect();
+    fault.did_you_mean(key, keys)
 }
 
 fn unescape(part: &str) -> Cow<'_, str> {
@@ -426,8 +438,8 @@ impl<'a> PathTarget<'a> {
         }
         let entry = within.as_mapping_mut().and_then(|it| it.remove(&key));
         entry.map(|it| it.value).ok_or_else(|| {
-            fault(format!("`{path}` does not exist in the object"))
-                .help("only an existing value can be removed or moved")
+            let fault = fault(format!("`{path}` does not exist in the object"));
+            did_you_mean(fault, within, &key).help("only an existing value can be removed or moved")
         })
     }
 }

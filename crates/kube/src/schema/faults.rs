@@ -115,6 +115,17 @@ pub(super) fn wrong_type(
         {
             fault.fix(format!("write it without quotes: `{text}`"), unquote(node))
         }
+        // Words that are booleans in YAML 1.1.
+        (Types::Boolean, Kind::String)
+            if matches!(&*text.to_ascii_lowercase(), "yes" | "on" | "y") =>
+        {
+            fault.fix("write `true`", Edit::rename(node.span(), text, "true"))
+        }
+        (Types::Boolean, Kind::String)
+            if matches!(&*text.to_ascii_lowercase(), "no" | "off" | "n") =>
+        {
+            fault.fix("write `false`", Edit::rename(node.span(), text, "false"))
+        }
         _ => fault,
     }
 }

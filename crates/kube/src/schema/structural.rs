@@ -235,7 +235,7 @@ impl Schema {
     }
 
     /// Whether unknown keys are errors.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         !self.preserves_unknown()
             && match self.additional {
                 Additional::Refused => true,

@@ -125,6 +125,12 @@ impl Kubernetes {
         self.kinds.iter().flat_map(|it| it.1)
     }
 
+    /// The group and name of each kind of object.
+    pub(super) fn resources(&self) -> impl Iterator<Item = (&str, &str)> {
+        let resources = self.all().filter(|it| it.1.is_namespaced.is_some());
+        resources.map(|it| (&*it.0.group, &*it.0.kind))
+    }
+
     /// The type of `metadata` in a release.
     pub(super) fn metadata(&self, minor: u32) -> &Schema {
         match at(&self.metadata, minor) {
@@ -254,6 +260,12 @@ impl BuiltinCrds {
         let part = self.parts.get(group)?.get(kind)?;
         let read = || CustomKind::read_packed(&Pack::get().part(part.about)?);
         part.kind.get_or_init(read).as_ref()
+    }
+
+    /// The group and name of each kind.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let groups = self.parts.iter();
+        groups.flat_map(|(group, kinds)| kinds.keys().map(|it| (*group, *it)))
     }
 
     /// The kinds of a group.

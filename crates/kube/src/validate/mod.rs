@@ -37,7 +37,7 @@ use json::Fields;
 pub use lifecycle::Lifecycle;
 
 use crate::object::Gvk;
-use pleach_yaml::diag::Diagnostic;
+use pleach_yaml::diag::{Diagnostic, is_typo};
 use pleach_yaml::{FieldPath, Node};
 
 /// The kinds of a cluster.
@@ -155,6 +155,18 @@ impl Catalog {
         Verdict::Checked(findings.collect())
     }
 
+    /// The group and name of each kind: custom kinds, the kinds of common operators, and those of all releases of Kubernetes.
+    pub fn kinds(&self) -> Vec<(&str, &str)> {
+        let custom = self.custom.iter();
+        let custom = custom.flat_map(|(group, kinds)| kinds.keys().map(|it| (&**group, &**it)));
+        let mut kinds: Vec<(&str, &str)> = custom.collect();
+        let fixed = BuiltinCrds::get()
+            .all()
+            .chain(Kubernetes::builtin().resources());
+        fixed.for_each(|it| kinds.push(it));
+        kinds
+    }
+
     /// The minor version of Kubernetes 1 whose rules are used.
     pub fn minor(&self) -> u32 {
         self.minor
@@ -217,10 +229,13 @@ impl Catalog {
                 Some(version) => Kind::Custom(kind, version),
                 None => {
                     let served: Vec<&str> = kind.versions().map(|it| &*it.name).collect();
-                    let help = served
-                        .first()
-                        .map(|it| write_version(&format!("{}/{it}", gvk.group)));
-                    Kind::Refused(unknown_version(object, gvk, help))
+                    let served = served.first().map(|it| format!("{}/{it}", gvk.group));
+                    let is_own = self.custom.get(&gvk.group);
+                    let is_own = is_own.is_some_and(|it| it.contains_key(&gvk.kind));
+                    Kind::Refused(match is_own {
+                        true => unknown_version(object, gvk, served.as_deref().map(write_version)),
+                        false => not_built_in(object, gvk, served.as_deref()),
+                    })
                 }
             };
         }
@@ -242,12 +257,14 @@ impl Catalog {
         }
         if kubernetes.has_group(&gvk.group) {
             let near = pleach_yaml::diag::nearest(&gvk.kind, kubernetes.names(gvk, self.minor));
-            return Kind::Refused(unknown_kind(object, gvk, near, self.minor));
+            let release = format!(" in Kubernetes 1.{}", self.minor);
+            return Kind::Refused(unknown_kind(object, gvk, near, &release));
         }
         let builtin: Vec<&str> = BuiltinCrds::get().names(&gvk.group).collect();
         let mut custom = builtin.into_iter().chain(self.names(&gvk.group));
-        match custom.find(|it| it.eq_ignore_ascii_case(&gvk.kind)) {
-            Some(near) => Kind::Refused(unknown_kind(object, gvk, Some(near), self.minor)),
+        // Another release of an operator may have other kinds, but none that differs from a known one by a typo.
+        match custom.find(|it| it.eq_ignore_ascii_case(&gvk.kind) || is_typo(&gvk.kind, it)) {
+            Some(near) => Kind::Refused(unknown_kind(object, gvk, Some(near), "")),
             None => Kind::Unknown,
         }
     }
@@ -256,6 +273,16 @@ impl Catalog {
         let kinds = self.custom.get(group).into_iter();
         kinds.flat_map(|it| it.keys()).map(|it| &**it)
     }
+}
+
+/// Why a text cannot be the key of a label.
+pub fn fault_in_label_key(text: &str) -> Option<&'static str> {
+    names::qualified_name(text)
+}
+
+/// Why a text cannot be the value of a label.
+pub fn fault_in_label_value(text: &str) -> Option<&'static str> {
+    names::label_value(text)
 }
 
 fn removed_version<'a>(object: &'a Node, gvk: &Gvk, known: &Lifecycle) -> Fault<'a> {
@@ -290,11 +317,28 @@ fn unknown_version<'a>(object: &'a Node, gvk: &Gvk, help: Option<Help>) -> Fault
     }
 }
 
-fn unknown_kind<'a>(object: &'a Node, gvk: &Gvk, near: Option<&str>, minor: u32) -> Fault<'a> {
+/// The error for a version that the built-in definition of a kind does not serve.
+fn not_built_in<'a>(object: &'a Node, gvk: &Gvk, served: Option<&str>) -> Fault<'a> {
+    const HELP: &str = "if your cluster runs another release, put its CustomResourceDefinition into the folder `crds/`";
+    let help = match served {
+        Some(served) => Help::name(format!("use `apiVersion: {served}`; {HELP}"), served),
+        None => Help::text(HELP),
+    };
     let message = format!(
-        "is not a kind of `{}` in Kubernetes 1.{minor}",
-        gvk.api_version()
+        "is not a served version of `{}` in the built-in release of `{}`",
+        gvk.kind, gvk.group
     );
+    Fault {
+        at: object.get("apiVersion").unwrap_or(object),
+        below: Vec::new(),
+        class: class::UNKNOWN_KIND,
+        message: message.into(),
+        help: Some(help),
+    }
+}
+
+fn unknown_kind<'a>(object: &'a Node, gvk: &Gvk, near: Option<&str>, release: &str) -> Fault<'a> {
+    let message = format!("is not a kind of `{}`{release}", gvk.api_version());
     Fault {
         at: object.get("kind").unwrap_or(object),
         below: Vec::new(),

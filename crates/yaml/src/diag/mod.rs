@@ -9,7 +9,7 @@ mod source;
 pub use class::Class;
 pub use conflict::{MERGE_CONFLICT, conflict_marker};
 pub use fix::{Edit, Fix, apply_edits};
-pub use nearest::nearest;
+pub use nearest::{is_typo, nearest};
 pub use source::{Position, Source, Span};
 
 use std::borrow::Cow;
@@ -150,7 +150,7 @@ impl Diagnostic {
         wrong: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> Diagnostic {
-        match nearest(wrong, known) {
+        match nearest(wrong, known).filter(|it| *it != wrong) {
             Some(name) => {
                 let edit = self
                     .span

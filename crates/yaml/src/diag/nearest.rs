@@ -30,6 +30,12 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     near.map(|it| it.1).or(begun)
 }
 
+/// Whether a name is so similar to a known one that it is certainly a typo: at most two edits of a name that is much longer.
+pub fn is_typo(wrong: &str, known: &str) -> bool {
+    let edits = Pattern::new(wrong).and_then(|it| it.distance(known));
+    edits.is_some_and(|it| it <= 2 && known.len() > 4 * it)
+}
+
 fn begins(name: &str, beginning: &str) -> bool {
     let start = name.get(..beginning.len());
     beginning.len() >= BEGINNING_MIN && start.is_some_and(|it| it.eq_ignore_ascii_case(beginning))

@@ -93,9 +93,10 @@ pub fn parse_within_as_go_yaml_v2(
     }
 }
 
-/// Reads a file with one document; a file without any is a null.
+/// Reads a file with one document; a file without any is a null. Empty documents after it are ignored: a final `---` is common.
 pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
     let mut documents = parse(source)?;
+    drop_empty_tail(&mut documents);
     match documents.len() {
         0 => Ok(Node::null().at(Span::new(source, 0..0))),
         1 => Ok(documents.remove(0)),
@@ -105,6 +106,13 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
                 .help("move the documents after `---` to separate files")
                 .into(),
         ),
+    }
+}
+
+/// Removes empty documents after the first one.
+fn drop_empty_tail(documents: &mut Vec<Node>) {
+    while documents.len() > 1 && documents.last().is_some_and(Node::is_null) {
+        documents.pop();
     }
 }
 
@@ -127,6 +135,7 @@ pub fn parse_with_duplicates(
 /// Reads a file with one document like [`parse_one`], but accepts duplicate keys.
 pub fn parse_one_with_duplicates(source: &Arc<Source>) -> Result<(Node, Diagnostics), Diagnostics> {
     let (mut documents, duplicates) = parse_with_duplicates(source)?;
+    drop_empty_tail(&mut documents);
     match documents.len() {
         1 => Ok((documents.remove(0), duplicates)),
         _ => parse_one(source).map(|node| (node, duplicates)),

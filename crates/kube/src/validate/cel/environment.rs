@@ -102,7 +102,7 @@ pub(in crate::validate) fn compile(
     let ast = match env.compile(text) {
         Ok(ast) => ast,
         Err(error) => {
-            let error = error.to_string();
+            let error = fault_text(&error);
             return match is_guess(&error) {
                 true => Ok(()),
                 false => Err(error),
@@ -397,8 +397,13 @@ impl ProtoRegistry for AdmissionTypes {
     }
 }
 
+/// The text of an error. After `token:`, the text would be hidden as a secret.
+fn fault_text(error: &impl fmt::Display) -> String {
+    error.to_string().replace("token: ", "token ")
+}
+
 /// Parses an expression without type checking, which the definition has already passed.
 pub(super) fn parse(text: &str) -> Result<Ast, String> {
     bounds::check(text)?;
-    rules().parse_only(text).map_err(|it| it.to_string())
+    rules().parse_only(text).map_err(|it| fault_text(&it))
 }

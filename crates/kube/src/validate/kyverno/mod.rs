@@ -17,6 +17,9 @@ use pattern::{Match, matches, wildcard};
 /// The API group of Kyverno's policies.
 pub const GROUP: &str = "kyverno.io";
 
+/// The values of `validationFailureAction` and `failureAction`; their first letter may be in lower case.
+pub const ACTIONS: [&str; 2] = ["Audit", "Enforce"];
+
 /// The Kyverno policies among the objects of a cluster.
 #[derive(Debug)]
 pub struct KyvernoPolicies<'a> {
@@ -114,6 +117,33 @@ impl<'a> KyvernoPolicies<'a> {
         }
         found
     }
+}
+
+/// The actions of a policy that Kyverno does not know.
+pub fn invalid_actions(policy: &Object) -> impl Iterator<Item = &Node> {
+    let is_policy =
+        &*policy.gvk().group == GROUP && matches!(policy.kind(), "ClusterPolicy" | "Policy");
+    let spec = policy.node.get("spec").filter(|_| is_policy);
+    let rules = spec.and_then(|it| it.get("rules")?.as_sequence());
+    let validations = rules
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it.get("validate"));
+    let parts = spec.into_iter().chain(validations).flat_map(move |part| {
+        let of_policy = part.get("validationFailureAction");
+        let overrides = ["validationFailureActionOverrides", "failureActionOverrides"];
+        let overrides = overrides.into_iter().filter_map(|it| part.get(it));
+        let overrides = overrides.filter_map(Node::as_sequence).flatten();
+        let overrides = overrides.filter_map(|it| it.get("action"));
+        of_policy
+            .into_iter()
+            .chain(part.get("failureAction"))
+            .chain(overrides)
+    });
+    parts.filter(|it| {
+        let is_known = |action: &str| ACTIONS.iter().any(|it| it.eq_ignore_ascii_case(action));
+        !it.is_null() && !it.as_str().is_some_and(is_known)
+    })
 }
 
 fn name(rule: &Node) -> &str {

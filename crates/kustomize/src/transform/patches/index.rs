@@ -7,7 +7,7 @@ use pleach_yaml::diag::{Class, Diagnostic, Span};
 use super::super::super::kustomization::Target;
 use super::super::super::resource::Resource;
 use super::super::super::resources::{AnyId, Resources, id_of};
-use super::super::super::selector::{Selector, did_you_mean};
+use super::super::super::selector::{Identity, Selector, did_you_mean, wrong_namespace};
 use super::super::TransformContext;
 
 /// An index of resources, rebuilt after an identity has changed.
@@ -91,17 +91,26 @@ impl ResourceIndex {
                 Ok(None)
             }
             (None, _) => {
+                let identity = Identity {
+                    kind: &id.kind,
+                    name: &id.name,
+                    namespace: patch.object.namespace(),
+                };
+                let fault = format!("the patch matches no resource: {id} does not exist");
+                let fault = Diagnostic::error("unmatched-patch", fault)
+                    .class(Class::Unmatched)
+                    .at(patch.object.span())
+                    .related(entry, "the patch is listed here");
+                if let Some(help) = wrong_namespace(&identity, resources) {
+                    return Err(fault.help(help));
+                }
                 let names = resources
                     .iter()
                     .filter(|it| it.object.kind() == &*id.kind)
                     .map(|it| it.object.name());
-                Err(
-                    Diagnostic::error("unmatched-patch", format!("the patch matches no resource: {id} does not exist")).class(Class::Unmatched)
-                        .at(patch.object.span())
-                        .related(entry, "the patch is listed here")
-                        .did_you_mean(&id.name, names)
-                        .help("correct the kind, name or namespace, or use a `target` to select by fewer fields"),
-                )
+                Err(fault
+                    .did_you_mean(&id.name, names)
+                    .help("correct the kind, name or namespace, or use a `target` to select by fewer fields"))
             }
             (Some(_), Some(_)) => Err(Diagnostic::error(
                 "ambiguous-patch",
