@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::environment::{EnvironmentObjects, SourcedObject};
 use crate::deploy::ChartInput;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::object::ObjectId;
 use crate::yaml::{Entry, FieldPath, Node, View};
 use pleach_helm::schema_faults;
@@ -81,6 +81,35 @@ pub(super) fn findings(environment: &EnvironmentObjects<'_>) -> Vec<Diagnostic> 
         found.extend(release.unknown());
     }
     found
+}
+
+/// Joins equal findings about the releases of several environments, which may have different names, at the same line.
+pub(super) fn joined(found: Diagnostics) -> Diagnostics {
+    let mut kept: Vec<(Diagnostic, usize)> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for fault in found {
+        let is_own = matches!(fault.code, "invalid-chart-value" | "unknown-chart-value");
+        let key = fault.span.as_ref().zip(fault.message.split_once(": "));
+        let key = key.filter(|_| is_own);
+        let key = key.map(|(span, (_, rest))| {
+            let at = span.position();
+            format!("{}:{}:{}:{rest}", span.path(), at.line, at.column)
+        });
+        let next = kept.len();
+        let first = key.map_or(next, |it| *known.entry(it).or_insert(next));
+        match kept.get_mut(first) {
+            Some((_, more)) => *more += 1,
+            None => kept.push((fault, 0)),
+        }
+    }
+    let joined = kept.into_iter().map(|(fault, more)| {
+        let message = match fault.message.split_once(": ") {
+            Some((id, rest)) if more > 0 => format!("{id} and {more} more: {rest}"),
+            _ => fault.message.clone(),
+        };
+        Diagnostic { message, ..fault }
+    });
+    joined.collect()
 }
 
 /// The chart values of a release.

@@ -78,6 +78,13 @@ impl SourcedObject<'_> {
         (Some(template) != origin.claim.span.as_ref()).then(|| template.clone())
     }
 
+    /// The line of a template of the workspace that a field comes from, if known.
+    pub(super) fn own_template(&self, field: &FieldPath) -> Option<Span> {
+        self.origin
+            .filter(|it| it.value_files == ValueFiles::Inputs)?;
+        self.lines.template(&self.folder, &self.object.id(), field)
+    }
+
     /// Whether a location is in an input file of the object, as far as known.
     pub(super) fn is_written(&self, span: &Span) -> bool {
         match self.origin.map(|it| it.value_files) {

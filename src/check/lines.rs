@@ -57,6 +57,29 @@ impl Lines<'_> {
     }
 }
 
+impl Lines<'_> {
+    /// The line of a template of the workspace that writes a value; `None` as for [`Lines::line`].
+    pub(super) fn template(
+        &self,
+        folder: &TreePath,
+        id: &ObjectId,
+        field: &FieldPath,
+    ) -> Option<Span> {
+        let Some(traced) = &self.traced else {
+            let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+            missing.insert(folder.clone());
+            return None;
+        };
+        let object = traced.objects.get(&(folder, id.clone()))?;
+        let (_, node) = first_scalar(object.node.nearest_on_path(field), field);
+        let causes = traced.provenance.causes_of(node.span()).into_iter();
+        let is_builtin = |it: &Span| it.path().as_str().starts_with('<');
+        let mut templates = causes.filter(|it| it.writer() == Writer::Template);
+        let found = templates.find(|it| it.role != Role::Condition && !is_builtin(&it.location));
+        found.map(|it| it.location.clone())
+    }
+}
+
 /// The first scalar of a mapping or list, and its field: a merged collection has no location of its own.
 pub(super) fn first_scalar<'n>(node: &'n Node, field: &FieldPath) -> (FieldPath, &'n Node) {
     let (mut node, mut field) = (node, field.clone());

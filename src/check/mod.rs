@@ -219,7 +219,7 @@ fn check_all(
         ));
     }
     found.sort_and_dedup();
-    found
+    chart_values::joined(found)
 }
 
 /// The findings about the objects of an environment. `is_selected` selects checks by their input.

@@ -143,7 +143,16 @@ fn with_location(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
         span,
         ..diagnostic
     };
-    super::with_template(found, sourced.template(&field))
+    // Without a line in the claim, the value is written in the template of its kind.
+    let is_at_claim = found
+        .span
+        .as_ref()
+        .is_some_and(|it| sourced.is_name_of_claim(it));
+    let own = is_at_claim.then(|| sourced.own_template(&field)).flatten();
+    match own {
+        Some(line) => found.related(&line, "written by this line of the template"),
+        None => super::with_template(found, sourced.template(&field)),
+    }
 }
 
 /// Whether a location is in a file of an environment.

@@ -31,6 +31,11 @@ pub(crate) trait SyncEngine: Lowering {
     /// Reports names that several environments use.
     fn check_names(&self, _environments: &[&SharedNames<'_>], _diagnostics: &mut Diagnostics) {}
 
+    /// The name under which a release of an environment is applied.
+    fn release_name(&self, _environment: &Environment, name: &str) -> String {
+        name.to_string()
+    }
+
     /// Whether a kind is defined by a CRD of the engine itself.
     fn defines(&self, gvk: &Gvk) -> bool;
 

@@ -9,15 +9,24 @@ use crate::deploy::Placement;
 use crate::load::Workspace;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
+use crate::yaml::Node;
 use crate::{Options, deploy, load};
 
 /// The Applications of charts, each with its environment. They are collected before they are written to the files of clusters, where
 /// their values no longer have the locations in claims.
 pub(super) fn applications(manifests: &EnvironmentManifests<'_>) -> Vec<(String, Object)> {
+    let environment = manifests.environment;
     let releases = manifests.deliveries.iter().flat_map(|it| &it.releases);
-    releases
-        .map(|it| (manifests.environment.name.clone(), it.object.clone()))
-        .collect()
+    let applied = releases.map(|it| {
+        let mut object = it.object.clone();
+        let name = manifests.engine.release_name(environment, object.name());
+        let metadata = object.node.get_mut("metadata");
+        if let Some(metadata) = metadata.and_then(Node::as_mapping_mut) {
+            metadata.insert("name", name);
+        }
+        (environment.name.clone(), object)
+    });
+    applied.collect()
 }
 
 /// Adds the charts that objects of claims and Applications install to the known state of clusters.
@@ -30,14 +39,15 @@ pub(crate) fn add_charts<'a>(
     options: &Options,
 ) {
     let mut environments: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
+    // Of two objects with the same identity, the first one is used.
+    for (name, object) in applications {
+        environments.entry(name.clone()).or_default().push(object);
+    }
     for (_, origin) in origins {
         if let Some(name) = &origin.environment {
             let objects = environments.entry(name.clone()).or_default();
             objects.extend(&origin.objects);
         }
-    }
-    for (name, object) in applications {
-        environments.entry(name.clone()).or_default().push(object);
     }
     // An invalid lock has already been reported.
     let config = &workspace.config;

@@ -211,7 +211,7 @@ fn render_file(
             return Err(several_documents(&file.template, documents.len()).into());
         }
         if let Some(node) = documents.pop() {
-            check_object(&node, &file.template)?;
+            check_object(&node, &file.template, templates)?;
             let node = templates.with_conditions(node, &conditions);
             files.push(File { name, node });
         }
@@ -229,7 +229,16 @@ fn several_documents(template: &str, count: usize) -> Diagnostic {
 }
 
 /// Reports objects that no API server accepts. This is done here because all later stages rely on valid objects.
-fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
+fn check_object(node: &Node, template: &str, templates: &Templates) -> Result<(), Diagnostic> {
+    let fault = |message: String, line: &str| {
+        let fault = Diagnostic::error("template-output", message);
+        fault.at(templates.line_of(template, line))
+    };
+    if node.as_mapping().is_none() {
+        let found = node.kind().description();
+        let message = format!("template `{template}` produced {found}, expected an object");
+        return Err(fault(message, "").help("write `apiVersion`, `kind` and `metadata`"));
+    }
     let fields: [&[&str]; 3] = [&["apiVersion"], &["kind"], &["metadata", "name"]];
     let has = |field: &[&str]| {
         let text = node.at_keys(field).and_then(Node::as_str);
@@ -242,7 +251,7 @@ fn check_object(node: &Node, template: &str) -> Result<(), Diagnostic> {
         "template `{template}` produced an object without `{}`",
         missing.join(".")
     );
-    let fault = Diagnostic::error("template-output", message).at(node);
+    let fault = fault(message, missing.first().unwrap_or(&""));
     Err(fault.help("set `apiVersion`, `kind` and `metadata.name` to strings"))
 }
 

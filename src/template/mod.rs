@@ -277,6 +277,23 @@ impl<'a> Templates<'a> {
             .collect()
     }
 
+    /// The first line of a template that begins with a key; without one, its first line.
+    pub fn line_of(&self, name: &str, key: &str) -> Span {
+        let source = self.source_of(name);
+        let mut lines = source.text.split_inclusive('\n').scan(0, |start, line| {
+            let at = *start;
+            *start += line.len();
+            Some((at, line.trim_end()))
+        });
+        let is_key = |line: &str| line.strip_prefix(key).is_some_and(|it| it.starts_with(':'));
+        let found = lines
+            .clone()
+            .find(|it| is_key(it.1))
+            .or_else(|| lines.next());
+        let (at, line) = found.unwrap_or_default();
+        Span::new(&source, at..at + line.len())
+    }
+
     /// The value of an expression. Errors: `template-error`.
     pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
         let input = self.input(name, context);

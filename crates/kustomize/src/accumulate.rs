@@ -438,7 +438,11 @@ impl Context<'_> {
         let mut names = FILE_NAMES
             .iter()
             .filter(|name| entries.iter().any(|it| &*it.name == **name));
-        let path = || self.loader.display(folder);
+        let path = || match self.loader.display(folder) {
+            // The built folder itself has a name only in a folder above it.
+            path if path == "." && !folder.name().is_empty() => folder.name().to_string(),
+            path => path,
+        };
         match (names.next(), names.next()) {
             (Some(name), None) => Ok(name),
             // kustomize also rejects this: with two files, editing one of them might have no effect.

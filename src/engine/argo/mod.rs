@@ -92,6 +92,10 @@ impl SyncEngine for Argo {
         services::check(environments, diagnostics);
     }
 
+    fn release_name(&self, environment: &Environment, name: &str) -> String {
+        names::application_name(environment, name)
+    }
+
     fn defines(&self, gvk: &Gvk) -> bool {
         let kinds = ["Application", "ApplicationSet", "AppProject"];
         &*gvk.group == "argoproj.io" && kinds.contains(&&*gvk.kind)
