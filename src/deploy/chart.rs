@@ -8,7 +8,7 @@ use super::metadata::set_namespace;
 use super::sync::{items, text};
 use super::{Cluster, Options};
 use crate::chart::Request;
-use crate::diag::{Class, Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Span};
 use crate::inflate::load_folder;
 use crate::object::Object;
 use crate::schema::Schemas;
@@ -295,12 +295,15 @@ pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnosti
     note
 }
 
-/// An error as a note on its unit.
+/// An error as a note on its unit. It stays an error if the engine certainly reports it, too.
 pub(super) fn not_shown(what: &str, fault: Diagnostic, at: &Span) -> Diagnostic {
     let message = format!("{what} is not shown: {}", fault.message);
     Diagnostic {
         message,
-        severity: crate::diag::Severity::Warning,
+        severity: match fault.class {
+            Class::Refused => Severity::Error,
+            _ => Severity::Warning,
+        },
         span: Some(at.clone()),
         ..fault
     }

@@ -2,7 +2,7 @@
 
 use super::chart::Install;
 use super::locations::Locations;
-use crate::diag::{Diagnostic, Source};
+use crate::diag::{Class, Diagnostic, Source};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{Node, duplicate_key, parse, parse_as_kustomize};
@@ -108,7 +108,7 @@ pub(super) fn missing_kind(object: &Object) -> Diagnostic {
         "its chart renders an object without `kind`: {}",
         object.name()
     );
-    Diagnostic::error("missing-name", message)
+    Diagnostic::error("missing-name", message).class(Class::Refused)
 }
 
 /// The items of a list, which are applied instead of the list.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::installed::{Installed, hook, is_applied, missing_kind};
 use super::super::metadata::{entries, set};
+use super::super::refusal::refused;
 use super::super::sync::{flag, items, text};
 use super::HELM_GROUP;
 use crate::diag::{Class, Diagnostic};
@@ -83,7 +84,7 @@ fn rendered(
     version: HelmVersion,
 ) -> Result<Vec<Object>, Diagnostic> {
     objects.extend(hooks);
-    refuse_unreadable(&objects)?;
+    refuse_unreadable(&objects).map_err(refused)?;
     let renderers = items(&release.node, &["spec", "postRenderers"]).iter();
     let steps = renderers.filter_map(|it| it.get("kustomize")).enumerate();
     for (step, kustomize) in steps {
@@ -96,9 +97,9 @@ fn rendered(
                 _ => json_round_trip(&mut object.node)?,
             }
         }
-        objects = patched(kustomize, objects)?;
+        objects = patched(kustomize, objects).map_err(refused)?;
         // The next step parses them again.
-        refuse_unreadable(&objects)?;
+        refuse_unreadable(&objects).map_err(refused)?;
     }
     for field in ["labels", "annotations"] {
         let common = entries(release.node.at_keys(&["spec", "commonMetadata", field]));
