@@ -14,7 +14,7 @@ use super::timings::Timings;
 use super::unchanged::{Changed, RunCache, State};
 use super::usage::check_environments;
 use super::{Global, Outcome, cache, output, removed};
-use pleach::diag::Diagnostics;
+use pleach::diag::{Diagnostic, Diagnostics};
 use pleach::disk::{apply, read_output};
 use pleach::emit::{Plan, plan};
 use pleach::report::plan_summary;
@@ -116,7 +116,8 @@ fn write(
     let existing = earlier::exclude(read_output(&folder)?, earlier, output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, arguments.force);
-    let mut faults = plan.faults(output_path);
+    let faults = plan.faults(output_path).into_iter();
+    let mut faults: Diagnostics = faults.map(with_command).collect();
     faults.extend(removed::findings(session, compiled, &plan));
     let outcome = session.report(&faults);
     if plan.is_blocked() {
@@ -189,4 +190,12 @@ fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> 
         number => format!("{number} files of an earlier output removed\n"),
     });
     Ok(())
+}
+
+/// Names the command that shows an edit. That command itself prints the edit with the finding.
+fn with_command(fault: Diagnostic) -> Diagnostic {
+    match fault.code {
+        "edited-by-hand" => fault.help("`pleach check` shows what was edited"),
+        _ => fault,
+    }
 }

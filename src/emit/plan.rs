@@ -277,7 +277,6 @@ impl KeptFile {
             .at(span)
             .label("the digest does not match the path and content")
             .help(help)
-            .help("`pleach check` shows what was edited")
     }
 }
 

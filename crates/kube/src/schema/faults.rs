@@ -48,7 +48,12 @@ pub(super) fn missing_field(
         Some(span) if at.as_mapping().is_some() => span.clone(),
         _ => head(at.span()),
     };
-    let fault = Diagnostic::error("missing-field", format!("missing field `{path}`"))
+    // With a null, `at` is the key of the field.
+    let message = match at.as_mapping() {
+        Some(_) => format!("missing field `{path}`"),
+        None => format!("field `{path}` has no value"),
+    };
+    let fault = Diagnostic::error("missing-field", message)
         .class(Class::MissingField)
         .at(span);
     let expected = schema.property(name).map_or("a value", expected_type);
