@@ -338,7 +338,7 @@ fn target<'a>(root: &'a mut Node, path: &'a str) -> Result<PathTarget<'a>, Diagn
     let mut key = parts.next().ok_or_else(|| missing().help(HELP))?;
     let mut within = root;
     for next in parts {
-        if !child(within, &key).is_some_and(|it| !it.is_scalar()) {
+        if child(within, &key).is_none_or(|it| it.is_scalar()) {
             let fault = did_you_mean(missing(), within, &key);
             return Err(match fault.help.is_empty() {
                 true => fault.help(HELP),
