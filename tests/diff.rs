@@ -500,6 +500,96 @@ fn cluster_files_are_compared_beside_claims_that_fail() {
     }
 }
 
+/// A claim that refers to others is compared if they render. Only those that refer to one with an error are not.
+#[test_with::executable(git)]
+#[test]
+fn claims_with_references_are_compared_beside_claims_that_fail() {
+    let folder = repository(REFERENCES);
+    let folder = folder.path();
+    let claims = "environments/prod/claims.yaml";
+    let text = std::fs::read_to_string(folder.join(claims)).unwrap();
+    let broken = text.replace("colour: red", "size: 1, colour: pink");
+    let changed = broken.replace("colour: blue", "colour: green");
+    let (printed, noted, _) = diff_with(folder, &[(claims, &changed)], &[]);
+    assert_contains(
+        &printed,
+        &["ConfigMap default/shop", "ConfigMap default/cart"],
+    );
+    assert!(!printed.contains("web"), "{printed}");
+    assert_contains(
+        &noted,
+        &[
+            "claims.yaml:14:8: warning[not-compared]: claim `web` in prod is not compared",
+            "unknown field `spec.size`",
+            "claim `front` in prod is not compared",
+            "it refers to a claim that is not compared",
+        ],
+    );
+    assert_eq!(noted.lines().count(), 2, "{noted}");
+}
+
+/// Claims of an own kind: `cart` refers to `shop`, and `front` to `web`.
+const REFERENCES: &str = "\
+-- pleach.yaml --
+apiVersion: pleach.dev/v1
+kind: Workspace
+metadata: {name: shop}
+-- templates/Colour/kind.yaml --
+apiVersion: pleach.dev/v1
+kind: ClaimKind
+metadata: {name: Colour}
+spec:
+  apiVersions: [example.com/v1]
+  group: apps
+  schema:
+    type: object
+    required: [spec]
+    properties:
+      spec:
+        type: object
+        properties:
+          colour:
+            anyOf: [{type: string}, {type: object}]
+            x-kubernetes-preserve-unknown-fields: true
+  references:
+  - at: spec.colour
+    kind: Colour
+    fieldPath: outputs.colour
+  outputs:
+    colour: spec.colour
+  files:
+  - template: config.yaml.j2
+-- templates/Colour/config.yaml.j2 --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ metadata.name }}, namespace: default}
+data: {colour: {{ spec.colour }}}
+-- environments/prod/environment.yaml --
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata: {name: prod}
+-- environments/prod/claims.yaml --
+apiVersion: example.com/v1
+kind: Colour
+metadata: {name: shop}
+spec: {colour: blue}
+---
+apiVersion: example.com/v1
+kind: Colour
+metadata: {name: cart}
+spec: {colour: {valueFrom: {name: shop}}}
+---
+apiVersion: example.com/v1
+kind: Colour
+metadata: {name: web}
+spec: {colour: red}
+---
+apiVersion: example.com/v1
+kind: Colour
+metadata: {name: front}
+spec: {colour: {valueFrom: {name: web}}}
+";
+
 #[cfg(unix)]
 #[test_with::executable(git)]
 #[test]

@@ -38,7 +38,7 @@ pub(super) fn compile_renderable(
     (!is_nothing).then(|| (search.merged(), search.notes(names)))
 }
 
-/// The maximum number of claims of an environment that are rendered one by one to find those with errors. With more claims, none is
+/// The maximum number of claims of an environment that are tried one by one to find those with errors. Further claims are not
 /// compared, because each rendering takes as long as reading the environment.
 const ALONE_MAX: usize = 20;
 
@@ -98,21 +98,28 @@ impl Search<'_> {
     /// Keeps an environment as a whole, or those of its claims that render on both sides.
     fn environment(&mut self, environment: &str) {
         let asked = self.options.scope.claims.get(environment);
-        let asked = asked.filter(|_| !self.is_mixed(environment));
-        let mut found = self.find(environment, asked);
+        let asked = asked.filter(|_| !self.is_mixed(environment)).cloned();
         // The files that all claims share are left out if only some claims are rendered.
-        if asked.is_some() && found.kept.as_ref().is_some_and(has_different_exports) {
-            found = self.find(environment, None);
+        if let Some(asked) = &asked
+            && let Ok(rendered) = self.render(environment, Some(asked))
+            && !has_different_exports(&rendered)
+        {
+            return self.kept.push(rendered);
         }
+        let found = self.find(environment);
         self.kept.extend(found.kept);
+        // Other claims are unchanged.
+        let is_asked = |claim: &String| asked.as_ref().is_none_or(|it| it.contains(claim));
         for (claim, faults) in found.failed {
-            self.add_failure(claim, &faults, environment);
+            if claim.as_ref().is_none_or(is_asked) {
+                self.add_failure(claim, &faults, environment);
+            }
         }
     }
 
-    /// Renders an environment, or only the claims that a change affects, without those that fail.
-    fn find(&self, environment: &str, asked: Option<&BTreeSet<String>>) -> Found {
-        let faults = match self.render(environment, asked, false) {
+    /// Renders an environment without the claims that fail.
+    fn find(&self, environment: &str) -> Found {
+        let faults = match self.render(environment, None) {
             Ok(rendered) => {
                 return Found {
                     kept: Some(rendered),
@@ -123,21 +130,21 @@ impl Search<'_> {
         };
         let stock = self.sides.map(|it| inventory(it, environment));
         let unknown = unknown(&stock);
-        let is_asked = |it: &String| asked.is_none_or(|asked| asked.contains(it));
-        let all = names(&stock).into_iter().filter(is_asked);
-        let (lost, rest): (BTreeSet<String>, BTreeSet<String>) =
-            all.partition(|it| unknown.contains(it));
-        let render =
-            |claims: &BTreeSet<String>| self.render(environment, Some(claims), asked.is_none());
-        let mut parts = partition(&stock, rest, faults.clone(), &render);
+        let (lost, rest): (BTreeSet<String>, BTreeSet<String>) = names(&stock)
+            .into_iter()
+            .partition(|it| unknown.contains(it));
+        let render = |claims: &BTreeSet<String>| self.render_only(environment, claims);
+        let first = match lost.is_empty() {
+            true => Err(faults.clone()),
+            false => render(&rest),
+        };
+        let mut parts = partition(&stock, rest, first, &render);
         // Errors in the settings of the environment and in its overlay belong to no claim.
-        let is_lost = parts.rendered.is_none() && render(&BTreeSet::new()).is_err();
-        if !is_lost {
-            parts.readmit(&render);
+        if parts.rendered.is_none() && render(&BTreeSet::new()).is_ok() {
+            parts.try_each(&render);
         }
         let mut failed: Vec<_> = match parts.rendered {
             Some(_) => Vec::new(),
-            // Or each claim renders on its own, but not together.
             None => vec![(None, parts.faults)],
         };
         let claims = parts.failed.into_iter();
@@ -163,18 +170,26 @@ impl Search<'_> {
         sides.any(|side| scope != widen_scope(*side, &scope))
     }
 
-    /// Renders some or all claims of an environment on both sides. Errors: those of both sides.
-    fn render(
-        &self,
-        environment: &str,
-        claims: Option<&BTreeSet<String>>,
-        leaves_out_rest: bool,
-    ) -> Rendering {
+    /// Renders an environment, or the claims of it that a change affects. Errors: those of both sides.
+    fn render(&self, environment: &str, claims: Option<&BTreeSet<String>>) -> Rendering {
         let mut scope = Scope::for_environments(&[environment.to_string()]);
-        scope.leaves_out_rest = leaves_out_rest;
         let own = claims.map(|it| (environment.to_string(), it.clone()));
         scope.claims.extend(own);
-        let compiled = compile_sides(self.sides, &scope, self.options, true);
+        self.render_scope(&scope)
+    }
+
+    /// Renders an environment as if it had only these claims.
+    fn render_only(&self, environment: &str, claims: &BTreeSet<String>) -> Rendering {
+        self.render_scope(&Scope {
+            environments: vec![environment.to_string()],
+            claims: [(environment.to_string(), claims.clone())].into(),
+            is_closed: true,
+            leaves_out_rest: true,
+        })
+    }
+
+    fn render_scope(&self, scope: &Scope) -> Rendering {
+        let compiled = compile_sides(self.sides, scope, self.options, true);
         let mut rendered = compiled.iter().flatten();
         let is_sound = rendered.all(|it| !it.diagnostics.has_errors());
         match is_sound {
@@ -265,20 +280,33 @@ impl Search<'_> {
 /// Both sides of some claims, or the errors of both sides.
 type Rendering = Result<[Option<Compiled>; 2], [Diagnostics; 2]>;
 
-/// Leaves out the claims whose documents contain errors, until the others render or no further claim is at fault.
+/// Leaves out the claims whose documents contain errors, until the others render or no further claim is at fault. `first` is the
+/// result for all of them.
 fn partition(
     stock: &[ClaimInventory; 2],
     claims: BTreeSet<String>,
-    faults: [Diagnostics; 2],
+    first: Rendering,
     render: &dyn Fn(&BTreeSet<String>) -> Rendering,
 ) -> Partition {
     let mut parts = Partition {
         sound: claims,
         rendered: None,
         failed: BTreeMap::new(),
-        faults,
+        faults: Default::default(),
     };
+    let mut rendering = first;
     loop {
+        match rendering {
+            Ok(rendered) => {
+                parts.rendered = Some(rendered);
+                return parts;
+            }
+            Err(faults) => parts.faults = faults,
+        }
+        if !parts.failed.is_empty() {
+            let faults = std::mem::take(&mut parts.faults);
+            parts.faults = faults.map(|it| it.into_iter().map(consequence).collect());
+        }
         let mut suspects = suspects(stock, &parts.faults);
         suspects.retain(|it, _| parts.sound.contains(it));
         if suspects.is_empty() {
@@ -286,39 +314,40 @@ fn partition(
         }
         parts.sound.retain(|it| !suspects.contains_key(it));
         parts.failed.extend(suspects);
-        match render(&parts.sound) {
-            Ok(rendered) => {
-                parts.rendered = Some(rendered);
-                return parts;
-            }
-            Err(faults) => parts.faults = faults,
-        }
+        rendering = render(&parts.sound);
+    }
+}
+
+/// An error after claims were left out: a reference to one of them is no fault of the claim that refers to it.
+fn consequence(fault: Diagnostic) -> Diagnostic {
+    match fault.class {
+        Class::UnknownReference => Diagnostic {
+            message: "it refers to a claim that is not compared".to_string(),
+            help: Vec::new(),
+            ..fault
+        },
+        _ => fault,
     }
 }
 
 impl Partition {
-    /// Adds the claims that render on their own again.
-    fn readmit(&mut self, render: &dyn Fn(&BTreeSet<String>) -> Rendering) {
-        if self.rendered.is_none() {
-            let unclear = std::mem::take(&mut self.sound).into_iter();
-            let faults = &self.faults;
-            self.failed.extend(unclear.map(|it| (it, faults.clone())));
-        }
-        let mut innocent = BTreeSet::new();
-        for (claim, faults) in self.failed.iter_mut().take(ALONE_MAX) {
-            match render(&BTreeSet::from([claim.clone()])) {
-                Ok(_) => drop(innocent.insert(claim.clone())),
-                Err(own) => *faults = own,
+    /// Adds one claim after the other, if it is unclear which of them have errors.
+    fn try_each(&mut self, render: &dyn Fn(&BTreeSet<String>) -> Rendering) {
+        let claims = std::mem::take(&mut self.sound).into_iter();
+        for (at, claim) in claims.enumerate() {
+            let mut more = self.sound.clone();
+            more.insert(claim.clone());
+            let rendering = match at < ALONE_MAX {
+                true => render(&more),
+                false => Err(self.faults.clone()),
+            };
+            match rendering {
+                Ok(rendered) => {
+                    self.sound = more;
+                    self.rendered = Some(rendered);
+                }
+                Err(faults) => drop(self.failed.insert(claim, faults)),
             }
-        }
-        if innocent.is_empty() {
-            return;
-        }
-        let sound = &self.sound | &innocent;
-        if let Ok(rendered) = render(&sound) {
-            self.failed.retain(|it, _| !innocent.contains(it));
-            self.sound = sound;
-            self.rendered = Some(rendered);
         }
     }
 }
