@@ -6,7 +6,7 @@ use super::ValidationOptions;
 use super::cluster::Cluster;
 use super::environment::{EnvironmentObjects, SourcedObject};
 use super::policy_faults;
-use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span};
+use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span, is_typo};
 use crate::layout::Input;
 use crate::object::{Gvk, Object};
 use crate::schema::Schemas;
@@ -56,7 +56,11 @@ pub(super) fn findings(
         }
     }
     found.extend(policy_faults::rejected(&cluster.policies, &catalog));
-    found.extend(unknown.iter().map(|(gvk, it)| no_schema(gvk, it, options)));
+    found.extend(
+        unknown
+            .iter()
+            .map(|(gvk, it)| no_schema(gvk, it, options, &catalog)),
+    );
     for (gvk, (lifecycle, objects)) in &leaving {
         found.extend(deprecated(gvk, lifecycle, objects, &catalog));
     }
@@ -160,7 +164,12 @@ fn is_input(span: &Span) -> bool {
     Input::is_of_environments(span.path())
 }
 
-fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, options: ValidationOptions) -> Diagnostic {
+fn no_schema(
+    gvk: &Gvk,
+    sourced: &SourcedObject<'_>,
+    options: ValidationOptions,
+    catalog: &Catalog,
+) -> Diagnostic {
     let message = format!(
         "no schema for `{}` of `{}`; its objects are not validated",
         gvk.kind,
@@ -171,8 +180,11 @@ fn no_schema(gvk: &Gvk, sourced: &SourcedObject<'_>, options: ValidationOptions)
         severity: options.unknown_kind,
         ..Diagnostic::error("no-schema", message).class(Class::NoSchema)
     };
+    let kinds = catalog.kinds().into_iter();
+    let kinds = kinds.filter(|it| it.0 == &*gvk.group && is_typo(&gvk.kind, it.1));
     fault
         .at(at)
+        .did_you_mean(&gvk.kind, kinds.map(|it| it.1))
         .help("put its CustomResourceDefinition into the folder `crds/` of the workspace")
 }
 

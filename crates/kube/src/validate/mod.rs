@@ -262,8 +262,9 @@ impl Catalog {
         }
         let builtin: Vec<&str> = BuiltinCrds::get().names(&gvk.group).collect();
         let mut custom = builtin.into_iter().chain(self.names(&gvk.group));
-        // Another release of an operator may have other kinds, but none that differs from a known one by a typo.
-        match custom.find(|it| it.eq_ignore_ascii_case(&gvk.kind) || is_typo(&gvk.kind, it)) {
+        // Another release of an operator may have a kind with a similar name, such as `VLSingle` and `VMSingle`.
+        let is_wrong = |it: &str| is_of_sync_engine(&gvk.group) && is_typo(&gvk.kind, it);
+        match custom.find(|it| it.eq_ignore_ascii_case(&gvk.kind) || is_wrong(it)) {
             Some(near) => Kind::Refused(unknown_kind(object, gvk, Some(near), "")),
             None => Kind::Unknown,
         }
@@ -273,6 +274,11 @@ impl Catalog {
         let kinds = self.custom.get(group).into_iter();
         kinds.flat_map(|it| it.keys()).map(|it| &**it)
     }
+}
+
+/// Whether a group is one of Flux or Argo CD, whose kinds are all known.
+fn is_of_sync_engine(group: &str) -> bool {
+    group == "argoproj.io" || group.ends_with(".toolkit.fluxcd.io")
 }
 
 /// Why a text cannot be the key of a label.
