@@ -480,6 +480,9 @@ fn reports_for_programs_are_one_document() {
                 "{arguments:?} {format}: {rest}"
             );
         }
+        let output = pleach(&["test", "--format", format]);
+        assert!(format == "github" || !output.stdout.is_empty());
+        assert!(text(&output.stderr).starts_with("0 cases"));
         let output = pleach(&["build", "k", "--format", format]);
         assert_eq!(text(&output.stdout), built);
         one(format, &text(&output.stderr));

@@ -46,25 +46,37 @@ impl Document {
         content.found.extend(found.clone());
     }
 
-    /// Prints the document to standard output, or to standard error if standard output has the output of the command.
-    pub(super) fn print(&self, format: Format, has_output: bool) {
-        let content = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(content) = content else {
-            return;
-        };
+    /// Prints the document to standard error, because standard output has the output of the command. Nothing if the command has
+    /// reported nothing.
+    pub(super) fn print_beside_output(&self, format: Format) {
+        let text = self.take().map(|it| it.text(format));
+        text.iter().for_each(|it| output::document(it));
+    }
+
+    /// Prints the document to standard output. A command that has reported nothing has an empty document, unless it failed.
+    pub(super) fn print(&self, format: Format, has_failed: bool) {
+        let content = self.take().or((!has_failed).then(Content::default));
+        if let Some(content) = content {
+            // A failure to write determines the exit code at the end.
+            drop(output::data(content.text(format).as_bytes()));
+        }
+    }
+
+    fn take(&self) -> Option<Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Content {
+    fn text(&self, format: Format) -> String {
         let display = |path: &TreePath| {
-            let name = content.names.get(path);
+            let name = self.names.get(path);
             name.map_or_else(|| path.to_string(), String::clone)
         };
         let view = View {
             display: &display,
             color: false,
         };
-        let text = report(&content.found, format, &view);
-        match has_output {
-            true => output::document(&text),
-            // A failure determines the exit code at the end.
-            false => drop(output::data(text.as_bytes())),
-        }
+        report(&self.found, format, &view)
     }
 }

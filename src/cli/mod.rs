@@ -225,7 +225,8 @@ pub(super) fn run() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let has_output = command.has_output();
-    if !has_output && global.format.is_for_programs() {
+    let is_for_programs = global.format.is_for_programs();
+    if !has_output && is_for_programs {
         output::reserve_for_document();
     }
     let outcome = match command {
@@ -253,7 +254,11 @@ pub(super) fn run() -> ExitCode {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };
-    global.document.print(global.format, has_output);
+    match has_output {
+        _ if !is_for_programs => {}
+        true => global.document.print_beside_output(global.format),
+        false => global.document.print(global.format, outcome.is_err()),
+    }
     exit_code(outcome)
 }
 

@@ -11,9 +11,9 @@ use super::{Global, Outcome, cache, output};
 use pleach::case;
 use pleach::diag::{Diagnostic, Diagnostics};
 use pleach::disk::apply;
-use pleach::emit::Plan;
+use pleach::emit::{Plan, Step};
 use pleach::load;
-use pleach::report::{View, short, unified};
+use pleach::report::{Format, View, short, unified};
 use pleach::tree::{Files, TreePath};
 
 /// A case is a folder `templates/<Kind>/cases/<case>/` with `claim.yaml` and either the expected output, `expected.yaml`, or the expected
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             None => return Ok(session.report(&faults)),
         },
     };
-    let differing = steps.len();
+    let (differing, found) = (steps.len(), differing(&steps));
     let plan = Plan::from_steps(steps);
     if arguments.accept {
         apply(&plan, &session.root)?;
@@ -54,6 +54,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     output::text(&unified(&plan, &TreePath::root(), &view, &salt()))?;
     output::status(&format!("{count} cases, {differing} differ\n"));
+    if global.format != Format::Human {
+        session.report(&found);
+    }
     if differing == 0 {
         return Ok(Outcome::Clean);
     }
@@ -100,10 +103,14 @@ pub(super) fn findings(session: &Session<'_>, files: &dyn Files) -> Diagnostics 
     let Ok(outcome) = cases(session, files, &[]) else {
         return Diagnostics::default();
     };
-    let steps = outcome.steps.iter().map(|it| {
+    differing(&outcome.steps)
+}
+
+fn differing(steps: &[Step]) -> Diagnostics {
+    let found = steps.iter().map(|it| {
         let message = format!("`{}` differs from the output of the case", it.path);
         Diagnostic::error("case-differs", message)
             .help("run `pleach test` to see the difference, or `pleach test --accept` to accept it")
     });
-    steps.collect()
+    found.collect()
 }
