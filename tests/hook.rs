@@ -282,13 +282,25 @@ fn affected_names_the_changed_claims_and_folders() {
     let printed = run(&root, PLEACH, &misspelt, true);
     assert_eq!(
         printed,
-        "warning: `enviroments/prod/orders.yaml` is neither in the work tree nor in HEAD\n"
+        "warning: `enviroments/prod/orders.yaml` is neither in the work tree nor in the history of HEAD\n"
     );
     // A file that the change removes is in HEAD.
     fs::remove_file(root.join("environments/stage/databases.yaml")).unwrap();
     let removed = ["affected", "environments/stage/databases.yaml"];
     assert_eq!(run(&root, PLEACH, &removed, true), "stage\n");
-    git(&root, &["checkout", "environments/stage"]);
+    // So is one that an earlier commit of the branch has removed in its history.
+    let commit = [
+        "commit",
+        "--quiet",
+        "-m",
+        "file",
+        "--",
+        "environments/stage",
+    ];
+    git(&root, &commit);
+    assert_eq!(run(&root, PLEACH, &removed, true), "stage\n");
+    git(&root, &["checkout", "HEAD~", "--", "environments/stage"]);
+    git(&root, &commit);
     let matrix = affected(&["-o", "github-matrix"]);
     assert_eq!(matrix, "{\"include\": [{\"environment\": \"prod\"}]}\n");
     assert_eq!(affected(&["--staged"]), "");

@@ -252,6 +252,7 @@ fn named_files(
         let kind = head().as_ref().map(|it| it.kind(path));
         kind.is_some_and(|it| !matches!(it, Ok(None)))
     };
+    let mut unknown = Vec::new();
     for (name, path) in &paths {
         if !matches!(after.kind(path), Ok(None)) {
             continue;
@@ -261,15 +262,44 @@ fn named_files(
                 "`{name}` is treated as a changed file; to compare revisions, use `--since {name}`\n"
             ));
         } else if !is_committed(path) {
-            let message = format!("`{name}` is neither in the work tree nor in HEAD");
-            output::warning(&message, &[]);
+            unknown.push((name, path));
         }
+    }
+    let removed = removed_files(repository, unknown.iter().map(|it| it.1))?;
+    for (name, _) in unknown.iter().filter(|it| !removed.contains(it.1)) {
+        let message = format!("`{name}` is neither in the work tree nor in the history of HEAD");
+        output::warning(&message, &[]);
     }
     let before = ExcludedFiles {
         files: after.clone(),
         hidden: changes.clone(),
     };
     Ok(([Arc::new(before), after], changes))
+}
+
+/// The maximum number of files whose history is searched.
+const SEARCHED_MAX: usize = 200;
+
+/// Those of some files that an earlier commit has removed: scripts list them among the changes of a branch.
+fn removed_files<'a>(
+    repository: &Repository,
+    paths: impl Iterator<Item = &'a TreePath>,
+) -> Result<BTreeSet<TreePath>> {
+    let paths: Vec<&str> = paths.map(TreePath::as_str).take(SEARCHED_MAX).collect();
+    if paths.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let log = [
+        "--literal-pathspecs",
+        "log",
+        "-z",
+        "--format=",
+        "--name-only",
+        "--",
+    ];
+    let found = repository.query(&[&log[..], &paths].concat())?;
+    let found = found.unwrap_or_default();
+    Ok(found.split('\0').filter_map(TreePath::new).collect())
 }
 
 /// The side before the change, if only the names of differing files are known: everything in such a file counts as added, and the
