@@ -10,7 +10,7 @@ use super::{ValidationOptions, check_at};
 use crate::chart::Cache;
 use crate::diag::{Diagnostics, Span};
 use crate::object::{Object, ObjectId};
-use crate::provenance::{Provenance, Role, Writer};
+use crate::provenance::{Cause, Provenance, Role, Writer};
 use crate::tree::{Files, TreePath};
 use crate::yaml::{FieldPath, Node};
 use crate::{Compiled, Options, Scope};
@@ -34,15 +34,8 @@ struct Traced<'a> {
 impl Lines<'_> {
     /// The line that a value comes from; `None` if it is not known yet, or the value is not from an input file.
     pub(super) fn line(&self, folder: &TreePath, id: &ObjectId, field: &FieldPath) -> Option<Span> {
-        let Some(traced) = &self.traced else {
-            let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-            missing.insert(folder.clone());
-            return None;
-        };
-        let object = traced.objects.get(&(folder, id.clone()))?;
-        let (_, node) = first_scalar(object.node.nearest_on_path(field), field);
-        let causes = traced.provenance.causes_of(node.span());
-        let is_written = |it: &&crate::provenance::Cause| {
+        let causes = self.causes(folder, id, field)?;
+        let is_written = |it: &&Cause| {
             matches!(
                 it.writer(),
                 Writer::Claim | Writer::BaseClaim | Writer::Environment | Writer::Overlay
@@ -55,9 +48,7 @@ impl Lines<'_> {
             .or_else(|| written.next_back())
             .map(|it| it.location.clone())
     }
-}
 
-impl Lines<'_> {
     /// The line of a template of the workspace that writes a value; `None` as for [`Lines::line`].
     pub(super) fn template(
         &self,
@@ -65,6 +56,15 @@ impl Lines<'_> {
         id: &ObjectId,
         field: &FieldPath,
     ) -> Option<Span> {
+        let causes = self.causes(folder, id, field)?.into_iter();
+        let is_builtin = |it: &Span| it.path().as_str().starts_with('<');
+        let mut templates = causes.filter(|it| it.writer() == Writer::Template);
+        let found = templates.find(|it| it.role != Role::Condition && !is_builtin(&it.location));
+        found.map(|it| it.location)
+    }
+
+    /// What a value comes from; `None` if it is not known yet.
+    fn causes(&self, folder: &TreePath, id: &ObjectId, field: &FieldPath) -> Option<Vec<Cause>> {
         let Some(traced) = &self.traced else {
             let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
             missing.insert(folder.clone());
@@ -72,11 +72,7 @@ impl Lines<'_> {
         };
         let object = traced.objects.get(&(folder, id.clone()))?;
         let (_, node) = first_scalar(object.node.nearest_on_path(field), field);
-        let causes = traced.provenance.causes_of(node.span()).into_iter();
-        let is_builtin = |it: &Span| it.path().as_str().starts_with('<');
-        let mut templates = causes.filter(|it| it.writer() == Writer::Template);
-        let found = templates.find(|it| it.role != Role::Condition && !is_builtin(&it.location));
-        found.map(|it| it.location.clone())
+        Some(traced.provenance.causes_of(node.span()))
     }
 }
 
