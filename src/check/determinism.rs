@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::Origins;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::tree::{Tree, TreePath};
 
 /// A finding for each file that differs, with the claim and the templates that it is rendered from.
@@ -20,13 +20,13 @@ fn not_reproducible(path: &TreePath, origins: &Origins) -> Diagnostic {
     let fault = Diagnostic::error("unstable-file", message);
     let folder = path.parent().unwrap_or_else(TreePath::root);
     let Some((_, origin)) = origins.iter().find(|it| *it.0 == folder) else {
-        return fault.at(Span::new(&Source::new(path.clone(), ""), 0..0));
+        return fault.at(Span::of_file(path));
     };
     let templates = origin.objects.iter().map(|it| it.span().path().to_string());
     let templates: BTreeSet<String> = templates.map(|it| format!("`{it}`")).collect();
     let templates: Vec<String> = templates.into_iter().collect();
     let location = origin.claim.span.clone();
-    let location = location.unwrap_or_else(|| Span::new(&Source::new(path.clone(), ""), 0..0));
+    let location = location.unwrap_or_else(|| Span::of_file(path));
     let help = format!(
         "{} is rendered by {}",
         origin.claim.title,

@@ -104,7 +104,7 @@ fn finding(title: &str, removed: &Removed, inputs: &Inputs, session: &Session<'_
 fn note(message: String, file: Option<&TreePath>) -> Diagnostic {
     let note = Diagnostic::note("removed-claim", message);
     match file {
-        Some(file) => note.at(Span::new(&Source::new(file.clone(), ""), 0..0)),
+        Some(file) => note.at(Span::of_file(file)),
         None => note,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 
 use super::revision;
-use pleach::diag::{Diagnostic, Diagnostics, Source, Span};
+use pleach::diag::{Diagnostic, Diagnostics, Span};
 use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::layout::WORKSPACE;
 use pleach::tree::{EntryKind, Files, TreePath, Walk};
@@ -98,7 +98,7 @@ fn unread_workspace(files: &dyn Files, folder: &TreePath, path: TreePath) -> Opt
         ),
     };
     let message = format!("`{path}` is not read: {reason}");
-    let start = Span::new(&Source::new(path, ""), 0..0);
+    let start = Span::of_file(&path);
     Some(
         Diagnostic::warning("unread-file", message)
             .at(start)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::application_sets::Listing;
 use super::part::{Part, PartKind, documents, is_yaml};
 use super::{Side, kustomization_paths};
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::kustomize::{FILE_NAMES, ParsedFiles};
 use crate::tree::{Entry, EntryKind, FilesError, TreePath, Walk};
 use crate::yaml::Node;
@@ -91,7 +91,7 @@ fn unreadable_folder(side: &Side<'_>, folder: &TreePath, error: &FilesError) -> 
     );
     let fault = Diagnostic::warning("not-compared", message);
     fault
-        .at(Span::new(&Source::new(path, ""), 0..0))
+        .at(Span::of_file(&path))
         .help("make it a regular file or folder that you can read")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
+use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::kustomize::FILE_NAMES;
 use crate::layout::{BASE, Folder};
 use crate::load::{environments, misnamed_folder};
@@ -68,18 +68,14 @@ fn unused_folder(
     Some(match nearest(name, without_overlay.iter().copied()) {
         Some(similar) => {
             let overlays = Folder::Overlays.name();
-            let fault = Diagnostic::error("unused-overlay", message).at(start_of(path));
+            let fault = Diagnostic::error("unused-overlay", message).at(Span::of_file(path));
             fault.help(format!("did you mean `{overlays}/{similar}`?"))
         }
         None => {
-            let fault = Diagnostic::warning("unused-overlay", message).at(start_of(path));
+            let fault = Diagnostic::warning("unused-overlay", message).at(Span::of_file(path));
             fault.help("name it after an environment, or remove it")
         }
     })
-}
-
-fn start_of(path: &TreePath) -> Span {
-    Span::new(&Source::new(path.clone(), ""), 0..0)
 }
 
 /// The YAML files of overlays.
@@ -151,7 +147,7 @@ impl Texts {
                 ),
             };
             let message = format!("`{path}` is not read: {reason}");
-            let fault = Diagnostic::warning("unread-file", message).at(start_of(path));
+            let fault = Diagnostic::warning("unread-file", message).at(Span::of_file(path));
             fault.help(help)
         };
         unread.map(warning).collect()

@@ -253,7 +253,7 @@ impl Plan {
 
 /// An error about a file as a whole, without an excerpt.
 fn about(code: &'static str, message: String, path: TreePath) -> Diagnostic {
-    Diagnostic::error(code, message).at(Span::new(&Source::new(path, ""), 0..0))
+    Diagnostic::error(code, message).at(Span::of_file(&path))
 }
 
 impl KeptFile {

@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::ownership::{Ownership, ownership};
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::layout::Output;
 use crate::tree::{Tree, TreePath};
 
@@ -27,7 +27,7 @@ pub fn unchecked_files(existing: &Tree, folder: &TreePath) -> Diagnostics {
     let warning = |path: &TreePath| {
         let path = folder.join(path);
         let message = format!("`{path}` is applied, but not checked: pleach did not render it");
-        let start = Span::new(&Source::new(path, ""), 0..0);
+        let start = Span::of_file(&path);
         let warning = Diagnostic::warning("unchecked-file", message).at(start);
         warning.help("move its objects to the environment's folder below `overlays/`, or add `# pleach: allow[unchecked-file] REASON`")
     };

@@ -25,7 +25,7 @@ pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     };
     let message = format!("cannot read `{path}`: {error}");
     let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);
-    let start = Span::new(&Source::new(path.clone(), ""), 0..0);
+    let start = Span::of_file(path);
     fault.at(start).help(help)
 }
 

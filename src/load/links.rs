@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::document::unreadable;
-use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::tree::{Files, FilesError, Recorded, TreePath, Unlisted};
 
 /// Reports links that could not be followed and files that were skipped, in all accesses that `files` has recorded.
@@ -31,7 +31,7 @@ pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
                 "unread-file",
                 format!("`{path}` is not read: its name is not valid UTF-8"),
             )
-            .at(start_of(path))
+            .at(Span::of_file(path))
             .help("rename it"),
         }
     }));
@@ -62,9 +62,5 @@ pub(super) fn repeated_folder(files: &dyn Files, path: &TreePath) -> Diagnostic 
 
 fn warning(path: &TreePath, message: String) -> Diagnostic {
     let fault = Diagnostic::warning("unfollowed-link", message);
-    fault.at(start_of(path)).help("remove the link")
-}
-
-fn start_of(path: &TreePath) -> Span {
-    Span::new(&Source::new(path.clone(), ""), 0..0)
+    fault.at(Span::of_file(path)).help("remove the link")
 }

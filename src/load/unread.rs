@@ -9,10 +9,6 @@ use crate::diag::{Diagnostic, Diagnostics, Source, Span, nearest};
 use crate::layout::{ENVIRONMENT, Folder, KIND, WORKSPACE};
 use crate::tree::{Entry, EntryKind, Files, TreePath};
 
-fn start_of(path: &TreePath) -> Span {
-    Span::new(&Source::new(path.clone(), ""), 0..0)
-}
-
 /// The error for a file whose extension is `.yaml` or `.yml` with upper-case letters. Error: `unread-file`.
 pub(super) fn wrong_extension(path: &TreePath) -> Option<Diagnostic> {
     let (stem, extension) = path.name().rsplit_once('.')?;
@@ -21,7 +17,7 @@ pub(super) fn wrong_extension(path: &TreePath) -> Option<Diagnostic> {
         return None;
     }
     let message = format!("`{path}` is not read: its extension is `.{extension}`");
-    let fault = Diagnostic::error("unread-file", message).at(start_of(path));
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(path));
     Some(fault.help(format!("rename it to `{stem}.{lower}`")))
 }
 
@@ -37,7 +33,7 @@ pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Di
         "`{path}` is not read: a claim kind is defined in `{}`",
         KIND
     );
-    let fault = Diagnostic::error("unread-file", message).at(start_of(&path));
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(&path));
     Some(fault.help(format!("rename it to `{}`", KIND)))
 }
 
@@ -48,7 +44,7 @@ pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
         return None;
     }
     let message = format!("`{path}` is not read: an environment is defined in `{ENVIRONMENT}`");
-    let fault = Diagnostic::error("unread-file", message).at(start_of(path));
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(path));
     Some(fault.help(format!("rename it to `{ENVIRONMENT}`")))
 }
 
@@ -70,7 +66,7 @@ pub(super) fn claim_with_other_extension(files: &dyn Files, path: &TreePath) -> 
     }
     let (stem, extension) = path.name().rsplit_once('.')?;
     let message = format!("`{path}` is not read: claims are files that end in `.yaml` or `.yml`");
-    let fault = Diagnostic::error("unread-file", message).at(start_of(path));
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(path));
     Some(fault.help(match extension {
         "json" => format!("rename it to `{stem}.yaml`; JSON is YAML too"),
         _ => format!("rename it to `{stem}.yaml`"),
@@ -83,7 +79,7 @@ pub(super) fn empty_claim_file(source: &Arc<Source>) -> Option<Diagnostic> {
         return None;
     }
     let message = format!("`{}` is empty", source.path);
-    let fault = Diagnostic::warning("no-claims", message).at(start_of(&source.path));
+    let fault = Diagnostic::warning("no-claims", message).at(Span::of_file(&source.path));
     Some(fault.help("write its claims, or remove the file"))
 }
 
@@ -108,7 +104,7 @@ pub(super) fn check_root(files: &dyn Files, diagnostics: &mut Diagnostics) {
     let file = root.child("pleach.yml");
     if matches!(files.kind(&file), Ok(Some(EntryKind::File))) {
         let message = format!("`{file}` is not read: a workspace is configured in `{WORKSPACE}`");
-        let fault = Diagnostic::warning("unread-file", message).at(start_of(&file));
+        let fault = Diagnostic::warning("unread-file", message).at(Span::of_file(&file));
         diagnostics.push(fault.help("move its settings into `pleach.yaml`, or remove it"));
     }
     for (folder, file, misspellings) in FOLDERS {
@@ -146,7 +142,7 @@ pub fn misnamed_folder(
         return None;
     }
     let message = format!("`{folder}` is not read: the folder must be called `{correct}`");
-    let fault = Diagnostic::warning("unread-file", message).at(start_of(&folder));
+    let fault = Diagnostic::warning("unread-file", message).at(Span::of_file(&folder));
     Some(fault.help(format!("rename it to `{correct}`, or move its files there")))
 }
 
@@ -156,7 +152,7 @@ pub(super) fn kind_without_folder(folder: &TreePath, entries: &[Entry]) -> Optio
         |it: &&Entry| it.kind == EntryKind::File && ["kind.yaml", "kind.yml"].contains(&&*it.name);
     let path = folder.child(&entries.iter().find(is_kind)?.name);
     let message = format!("`{path}` is not read: it is not in the folder of a kind");
-    let fault = Diagnostic::error("unread-file", message).at(start_of(&path));
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(&path));
     Some(fault.help(format!("move it to `{folder}/<Kind>/{}`", KIND)))
 }
 
@@ -178,7 +174,7 @@ pub(super) fn check_environments(
         }
         let path = folder.child(&entry.name);
         let message = format!("`{path}` is not read: it is not in the folder of an environment");
-        let fault = Diagnostic::error("unread-file", message).at(start_of(&path));
+        let fault = Diagnostic::error("unread-file", message).at(Span::of_file(&path));
         let environment = folders().find(|it| *it.name == *stem);
         diagnostics.push(fault.help(match environment {
             Some(it) => format!("move its claims into `{folder}/{}/`, or remove it", it.name),
@@ -190,7 +186,7 @@ pub(super) fn check_environments(
         if let Some(other) = seen.insert(entry.name.to_lowercase(), entry) {
             let (one, two) = (folder.child(&other.name), folder.child(&entry.name));
             let message = format!("`{one}` and `{two}` differ only in case");
-            let fault = Diagnostic::error("names-differ-in-case", message).at(start_of(&two));
+            let fault = Diagnostic::error("names-differ-in-case", message).at(Span::of_file(&two));
             diagnostics.push(fault.help("rename one of them, or move its files into the other"));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::{referenced_files, referenced_resources};
-use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::kustomize::FILE_NAMES;
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Walk};
 use crate::yaml::{Node, parse, text_source};
@@ -136,7 +136,7 @@ fn record_references(
 pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let message = format!("cannot read `{}`: {error}", path.name());
     let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);
-    fault.at(Span::new(&Source::new(path.clone(), ""), 0..0))
+    fault.at(Span::of_file(path))
 }
 
 fn chart(folder: &TreePath) -> Diagnostic {
@@ -144,7 +144,7 @@ fn chart(folder: &TreePath) -> Diagnostic {
         "`{}` is a chart: its templates must be rendered before they can be checked",
         folder.name()
     );
-    let location = Span::new(&Source::new(folder.child("Chart.yaml"), ""), 0..0);
+    let location = Span::of_file(&folder.child("Chart.yaml"));
     let fault = Diagnostic::error("nothing-checked", message).at(location);
     fault.help("run `pleach template CHART | pleach check -`")
 }

@@ -91,7 +91,7 @@ impl Objects {
         });
         self.build(files, rest, building, &mut read);
         if is_new && (self.count, self.found.len()) == before {
-            self.found.push(nothing_checked(start_of(path)));
+            self.found.push(nothing_checked(Span::of_file(path)));
         }
     }
 
@@ -153,10 +153,6 @@ fn build_id(folder: &TreePath) -> ObjectId {
             name => name.into(),
         },
     }
-}
-
-fn start_of(path: &TreePath) -> Span {
-    Span::new(&Source::new(path.clone(), ""), 0..0)
 }
 
 fn nothing_checked(location: Span) -> Diagnostic {

@@ -65,7 +65,7 @@ impl ExistingLines<'_> {
             }
         };
         let Some(new) = new else {
-            return Span::new(&Source::new(path.clone(), ""), 0..0);
+            return Span::of_file(path);
         };
         let source = &span.source;
         let (_, moved) = self

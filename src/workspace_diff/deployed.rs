@@ -10,7 +10,7 @@ use crate::compare::{
     compare_deployed, deployed_origins, differing_units,
 };
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
-use crate::diag::{Diagnostics, Source, Span};
+use crate::diag::{Diagnostics, Span};
 use crate::engine::ENGINES;
 use crate::load::{self, WorkspaceConfig};
 use crate::object::ObjectId;
@@ -383,7 +383,7 @@ fn title(unit: &Unit) -> String {
 
 fn folder_span(unit: &Unit) -> Option<Span> {
     let folder = TreePath::new(&unit.id.name)?;
-    Some(Span::new(&Source::new(folder, ""), 0..0))
+    Some(Span::of_file(&folder))
 }
 
 /// Compares what is deployed from the rendered trees of two states of a workspace. Objects are reported under the claim that their

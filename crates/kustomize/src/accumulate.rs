@@ -183,7 +183,7 @@ impl Context<'_> {
     ) -> Result<Kustomization, Failed> {
         let location = |it: Diagnostic| match at {
             Some(span) => it.at(span),
-            None => it.at(Span::new(&Source::new(folder.clone(), ""), 0..0)),
+            None => it.at(Span::of_file(folder)),
         };
         let name = self.kustomization_file(folder).map_err(|fault| {
             self.diagnostics.push(location(fault));

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::usage::check_names;
 use super::{Global, Outcome, cache, output, session};
 use pleach::compare::Comparison;
-use pleach::diag::{Diagnostic, Source, Span};
+use pleach::diag::{Diagnostic, Span};
 use pleach::diff::Salt;
 use pleach::disk::store;
 use pleach::layout::Input;
@@ -241,7 +241,7 @@ fn note_misnamed(comparison: &mut Comparison, paths: BTreeSet<TreePath>) {
         if !is_said {
             let message = format!("{name} is not compared: its name is not valid UTF-8");
             let note = Diagnostic::warning("not-compared", message);
-            let note = note.at(Span::new(&Source::new(path, ""), 0..0));
+            let note = note.at(Span::of_file(&path));
             comparison.notes.push(note.help("rename it"));
         }
     }

@@ -19,7 +19,7 @@ use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::{Global, Outcome, cache, output};
 use pleach::affected::{Affected, affected};
-use pleach::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span};
+use pleach::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Span};
 use pleach::disk::{Index, Repository, Revision};
 use pleach::emit::{Change, Plan, plan};
 use pleach::engine::ENGINES;
@@ -192,7 +192,7 @@ fn checked(scope: &Scope, number: usize) -> String {
 fn unmerged_files(unmerged: &BTreeSet<TreePath>, root: &TreePath) -> Diagnostics {
     let own = unmerged.iter().filter_map(|it| it.below(root));
     let fault = |path: TreePath| {
-        let span = Span::new(&Source::new(path, ""), 0..0);
+        let span = Span::of_file(&path);
         Diagnostic::error(MERGE_CONFLICT, "this file has unresolved merge conflicts")
             .class(Class::MergeConflict)
             .at(span)

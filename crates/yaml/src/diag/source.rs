@@ -103,6 +103,11 @@ pub struct Position {
 }
 
 impl Span {
+    /// The location of a fault of a whole file or folder: its beginning, without an excerpt.
+    pub fn of_file(path: &TreePath) -> Span {
+        Span::new(&Source::new(path.clone(), ""), 0..0)
+    }
+
     /// A range of a source.
     pub fn new(source: &Arc<Source>, range: Range<usize>) -> Span {
         // Every node has a span, so offsets have 32 bits. The reader rejects larger files.
