@@ -200,6 +200,8 @@ fn workspaces_that_are_not_checked_are_reported() {
     );
     git(&["init", "-q"]);
     git(&["add", "-A"]);
+    let new = pleach(&["hook", "run"], 0);
+    assert_eq!(new.matches(warning).count(), 1, "{new}");
     git(&["commit", "-qm", "first"]);
     let claim = folder.path().join("platform/claim.yaml");
     std::fs::write(claim, "a: b\n").unwrap();

@@ -61,6 +61,9 @@ pub(super) fn addresses(repository: &Repository) -> Vec<String> {
     urls.map(|it| it.1.to_string()).collect()
 }
 
+/// The code of the warnings of [`unread_workspaces`].
+pub(super) const UNREAD: &str = "unread-file";
+
 /// Warnings about workspaces of a repository that are not checked: those in subfolders, and those whose file has another name.
 pub(super) fn unread_workspaces(files: &dyn Files) -> Diagnostics {
     let mut found = Diagnostics::default();
@@ -99,9 +102,5 @@ fn unread_workspace(files: &dyn Files, folder: &TreePath, path: TreePath) -> Opt
     };
     let message = format!("`{path}` is not read: {reason}");
     let start = Span::of_file(&path);
-    Some(
-        Diagnostic::warning("unread-file", message)
-            .at(start)
-            .help(help),
-    )
+    Some(Diagnostic::warning(UNREAD, message).at(start).help(help))
 }

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::findings::without_known;
 use super::run::clean;
 use crate::cli::check::repository::findings;
-use crate::cli::repository_files::{NOTHING_DEPLOYED, addresses, unread_workspaces};
+use crate::cli::repository_files::{NOTHING_DEPLOYED, UNREAD, addresses};
 use crate::cli::session::{Session, no_workspace};
 use crate::cli::{Global, Outcome, output};
 use pleach::diag::Diagnostic;
@@ -30,14 +30,14 @@ pub(super) fn run(
     if !found.is_empty() {
         let before = findings(head, &urls, &[], global)?.found;
         repository.failure()?;
-        found = without_known(found, &before);
         // A commit to a workspace that is not checked must not look as if it had been.
         let is_staged = |it: &Diagnostic| {
-            let span = it.span.as_ref();
-            span.and_then(|it| it.path().parent())
-                .is_some_and(|it| changes.is_below(&it))
+            let folder = it.span.as_ref().and_then(|it| it.path().parent());
+            it.code == UNREAD && folder.is_some_and(|it| changes.is_below(&it))
         };
-        found.extend(unread_workspaces(index).into_iter().filter(is_staged));
+        let (staged, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_staged);
+        found = without_known(others.into_iter().collect(), &before);
+        found.extend(staged);
     }
     let outcome = session.report(&found);
     if outcome == Outcome::Findings {
