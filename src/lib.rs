@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! claims + templates + environments + overlays
-//!     → load → resolve → render → compose → prove → check
+//!     → load → resolve → render → delivery → compose → prove → check
 //!     → Tree (path → bytes)
 //!     → write | diff | check | publish
 //! ```

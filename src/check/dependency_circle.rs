@@ -23,7 +23,7 @@ Remove one of the dependencies. If two parts really need each other, merge them,
 /// Kind, namespace and name.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// All objects with dependencies, or that can be one.
+/// All objects that can have dependencies or be a dependency.
 pub(super) fn waiting<'a, 'b>(
     environment: &'a EnvironmentObjects<'b>,
 ) -> BTreeMap<Key<'a>, &'a SourcedObject<'b>> {

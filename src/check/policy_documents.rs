@@ -106,7 +106,7 @@ impl PolicyDocuments {
         own.any(|it| !it.kinds.is_empty() || !it.namespaces.is_empty())
     }
 
-    /// The same, together with the short-form policies among some objects.
+    /// These policies, together with the short-form policies among some objects.
     pub(super) fn with_own(&self, objects: &[Object]) -> PolicyDocuments {
         let mut all = self.clone();
         let own = objects

@@ -95,12 +95,12 @@ impl Session<'_> {
         self.root.join(WORKSPACE).is_file()
     }
 
-    /// The same for commands that do not need a workspace.
+    /// Like [`Session::open`], but `None` if there is no workspace.
     pub(super) fn find(global: &Global) -> Result<Option<Session<'_>>> {
         Session::find_from(global, &directory(global)?)
     }
 
-    /// The same from a folder that need not be the one where the program was started.
+    /// Like [`Session::find`], from a folder that need not be the current one.
     pub(super) fn find_from<'g>(global: &'g Global, start: &Path) -> Result<Option<Session<'g>>> {
         let start = start.to_path_buf();
         let Some(root) = find_upwards(&start, WORKSPACE) else {

@@ -421,7 +421,7 @@ fn not_built(id: &ObjectId, fault: Diagnostic) -> Diagnostic {
     }
 }
 
-/// A ResourceSet whose inputs are not in the repository. What a set makes of its templates.
+/// The objects that an ApplicationSet or a ResourceSet generates. A fault is reported, and its objects are then unknown.
 fn generated(made: Result<Vec<Object>, Diagnostic>, diagnostics: &mut Diagnostics) -> Followed {
     let (origin, objects, status) = match made {
         Ok(objects) => (Origin::Generated, objects, Status::Built),

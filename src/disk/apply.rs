@@ -110,8 +110,8 @@ pub fn apply(plan: &Plan, root: &Path) -> Result<Summary, DiskError> {
     Ok(summary)
 }
 
-/// Writes one file atomically; missing folders are created. A pipe or a device, such as `/dev/null`, is written to and stays what
-/// it is.
+/// Writes one file atomically; missing folders are created. A pipe or a device, such as `/dev/null`, is written to directly and not
+/// replaced.
 pub fn store(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     if fs::metadata(file).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         return fs::write(file, bytes).map_err(DiskError::when("write", file));
@@ -134,7 +134,7 @@ pub fn remove(file: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// The same with access for the owner only.
+/// Writes one file like [`store`], with access for the owner only.
 pub fn store_private(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
@@ -142,7 +142,7 @@ pub fn store_private(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     written.map_err(DiskError::when("write", file))
 }
 
-/// The same for a program.
+/// Writes one file like [`store`], as an executable program.
 pub fn store_executable(file: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
@@ -185,7 +185,7 @@ impl Output {
         missing.last()
     }
 
-    /// Writes all files (at least one) of a new folder, and moves the folder into location.
+    /// Writes all files (at least one) of a new folder, and moves the folder into place.
     fn write_folder(&mut self, folder: &TreePath, steps: &[Step]) -> Result<(), DiskError> {
         self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
         let mut builder = tempfile::Builder::new();

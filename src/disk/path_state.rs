@@ -202,7 +202,7 @@ impl PathStates {
         })
     }
 
-    /// Reads entries that [`SeenPaths::write`] has written; `None` for invalid bytes.
+    /// Reads entries that [`PathStates::write`] has written; `None` for invalid bytes.
     pub(super) fn read(bytes: &[u8]) -> Option<PathStates> {
         let (text, entries) = read_entries(bytes)?;
         let read = entries.into_iter();
@@ -214,7 +214,7 @@ impl PathStates {
         })
     }
 
-    /// Applies changes that [`SeenPaths::write_changes`] has written; `None` for invalid bytes.
+    /// Applies changes that [`PathStates::write_changes`] has written; `None` for invalid bytes.
     pub(super) fn read_changes(&mut self, bytes: &[u8]) -> Option<()> {
         let (text, entries) = read_entries(bytes)?;
         for (path, seen) in entries {
@@ -226,7 +226,7 @@ impl PathStates {
 }
 
 /// Appends entries to bytes: each path as the length of the prefix that it shares with the one before, and the rest. A removed entry
-/// has no [`Seen`].
+/// has no [`PathState`].
 fn write_entries<'a>(
     entries: impl Iterator<Item = (&'a str, Option<&'a PathState>)>,
     bytes: &mut Vec<u8>,

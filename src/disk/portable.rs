@@ -434,7 +434,7 @@ mod tests {
         }
     }
 
-    /// Who can write to a store can seal whatever he likes.
+    /// Whoever can write to a store can store a run with any paths.
     #[test]
     fn no_path_leads_out_of_the_workspace() {
         let one = workspace();

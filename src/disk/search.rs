@@ -1,4 +1,4 @@
-//! Finds folders of a work tree by a folder in them.
+//! Finds the folders of a work tree that contain a folder with a given name.
 
 use std::fs;
 use std::path::Path;

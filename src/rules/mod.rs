@@ -12,7 +12,7 @@ pub use page::{Page, written};
 
 /// A rule with its manual page and its function.
 pub struct Rule<C: 'static> {
-    /// Stable name that reads after "allow".
+    /// The stable name that users write in `# pleach: allow[unknown-field]`.
     pub code: &'static str,
     /// An error if data is certainly lost or an object certainly rejected, otherwise a warning.
     pub severity: Severity,

@@ -1,4 +1,4 @@
-//! The manual pages of codes that no rule has; those of rules are next to their judges.
+//! The manual pages of codes that no rule has; those of rules are in the files of the rules.
 
 use crate::diag::Severity;
 

@@ -129,12 +129,12 @@ pub fn workspace_origins(
     Ok((origins, found.deployment.faults()))
 }
 
-/// Something that an engine reconciles, as reports name it.
+/// A sync unit, with its environment and claim in reports.
 #[derive(Clone, Debug)]
 pub struct NamedUnit {
     /// The environment; without a workspace the folder that the engine begins at.
     pub environment: String,
-    /// The claim that it came from, or itself as one.
+    /// The claim that it was rendered from; without one, the unit itself in place of a claim.
     pub claim: Claim,
     /// The sync unit that deploys the objects.
     pub unit: Unit,
@@ -187,7 +187,8 @@ fn named_units(
     units.map(|(entry, unit)| named(entry, unit)).collect()
 }
 
-/// The same for a repository without a workspace, grouped by the objects that make an engine deploy something.
+/// What is deployed from a repository without a workspace, grouped for checks by the objects that make an engine deploy something, and
+/// notes on what cannot be determined.
 pub fn repository_origins(
     files: &dyn Files,
     urls: &[String],

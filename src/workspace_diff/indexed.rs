@@ -27,7 +27,7 @@ pub(super) struct Indexed<'a> {
     indexes: BTreeMap<TreePath, WordIndex>,
 }
 
-/// Environments with only a few files have no index, because reading them is as fast.
+/// At least this many environments are indexed in parallel.
 const ENVIRONMENTS_MANY: usize = 2;
 
 impl<'a> Indexed<'a> {

@@ -17,7 +17,7 @@ use pleach_yaml::diag::Source;
 use pleach_yaml::{Node, parse};
 use rustix::time::{ClockId, clock_gettime};
 
-/// That of the program.
+/// The same allocator as in the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

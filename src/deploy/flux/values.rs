@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 /// The target of a reference.
 enum Content {
-    /// And the field that contains it, if that is plain text.
+    /// The text, and the field that contains it if it is not encoded.
     Text(String, Option<Node>),
     /// The target is not in the repository, or is encrypted.
     Unseen(&'static str),

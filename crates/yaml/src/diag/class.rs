@@ -51,7 +51,7 @@ pub enum Class {
 }
 
 impl Diagnostic {
-    /// Sets what kind of fault it reports.
+    /// Sets the class.
     #[must_use]
     pub fn class(mut self, class: Class) -> Diagnostic {
         self.class = class;

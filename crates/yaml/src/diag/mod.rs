@@ -17,7 +17,7 @@ use std::borrow::Cow;
 /// An error, warning or note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Stable name that reads after "allow": `unknown-claim-field`.
+    /// The stable name that users write in `# pleach: allow[unknown-claim-field]`.
     pub code: &'static str,
     /// The class, for programs.
     pub class: Class,
@@ -130,7 +130,7 @@ impl Diagnostic {
             && self.related == other.related
     }
 
-    /// The same with every location converted to the input file: see [`Span::outermost`].
+    /// This diagnostic with every location converted to the input file: see [`Span::outermost`].
     #[must_use]
     pub fn outermost(mut self) -> Diagnostic {
         self.span = self.span.map(|it| it.outermost());

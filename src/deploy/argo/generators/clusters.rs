@@ -19,7 +19,6 @@ const OWN_ANNOTATIONS: [&str; 5] = [
 ];
 
 /// The cluster that Argo CD runs in.
-/// The cluster that Argo CD runs in.
 const IN_CLUSTER: [&str; 2] = ["in-cluster", "https://kubernetes.default.svc"];
 
 impl Generators<'_> {
