@@ -33,7 +33,7 @@ fn run(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // In some cases the program ends before it has read all input, so a failed write is no error.
+    // In some cases the program ends before it has read all input, so a failed write is not an error.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }

@@ -222,7 +222,7 @@ fn a_diff_of_unknown_claims_and_folders_is_refused() {
         let printed = run(root, &[&["diff", "HEAD"], &arguments[..]].concat(), 2);
         assert!(printed.contains(words), "{printed}");
     }
-    // A claim without changes exists, so selecting it is no error.
+    // A claim without changes exists, so selecting it is not an error.
     run(root, &["diff", "HEAD", "--claim", "analytics"], 0);
     run(
         root,

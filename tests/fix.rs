@@ -56,7 +56,7 @@ fn a_document_without_a_kind_is_not_fixed() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen("kind: ", "knid: ", 1)).unwrap();
     let before = fs::read(&file).unwrap();
-    // A document without a kind is no claim, so there is no suggestion for it.
+    // A document without a kind is not a claim, so there is no suggestion for it.
     run(top.path(), &["check", "--fix"], 1);
     assert_eq!(fs::read(&file).unwrap(), before);
 }

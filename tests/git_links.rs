@@ -38,7 +38,7 @@ fn edit() -> impl Strategy<Value = (String, Edit)> {
 fn apply(root: &Path, (path, edit): &(String, Edit)) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    // A missing file is no error.
+    // A missing file is not an error.
     let _ = fs::remove_file(&path);
     match edit {
         Edit::File(content) => fs::write(path, [*content]).unwrap(),

@@ -35,7 +35,7 @@ fn assert_is_harmless(what: &str, text: &str) {
     };
     for line in text.lines().filter(|it| !is_ours(it)) {
         let bare = line.trim_start();
-        // `::: path:1:2` in an excerpt is no command.
+        // `::: path:1:2` in an excerpt is not a command.
         let is_command = bare.starts_with("::") && !bare.starts_with("::: ");
         assert!(!is_command, "{what} has a command: {line:?}");
         assert!(!line.contains("##["), "{what} has a command: {line:?}");

@@ -105,7 +105,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("case", &["layout", "chart", "emit", "load", "compare"]),
     // Describes what `load` reads, and the values of charts.
     ("json_schema", &["chart", "load", "engine"]),
-    // `emit` because generated files are no input.
+    // `emit` because generated files are not input.
     (
         "affected",
         &["layout", "template", "chart", "kustomize", "load", "emit"],

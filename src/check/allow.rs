@@ -80,7 +80,7 @@ fn unknown_code(allow: Allow) -> Diagnostic {
     }
 }
 
-/// Warnings about comments that begin with `# pleach:` and are no allow comments.
+/// Warnings about comments that begin with `# pleach:` and are not allow comments.
 fn not_understood(source: &Arc<Source>) -> Vec<Diagnostic> {
     let (mut found, mut start) = (Vec::new(), 0);
     for line in source.text.split_inclusive('\n') {

@@ -280,7 +280,7 @@ fn named_files(
 /// The maximum number of files whose history is searched.
 const SEARCHED_MAX: usize = 200;
 
-/// Those of some files that an earlier commit has removed: scripts list them among the changes of a branch.
+/// The given files that an earlier commit has removed. Scripts list such files among the changes of a branch.
 fn removed_files<'a>(
     repository: &Repository,
     paths: impl Iterator<Item = &'a TreePath>,

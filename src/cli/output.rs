@@ -101,7 +101,7 @@ pub(super) fn columns() -> Option<usize> {
     size.map(|(width, _)| usize::from(width.0).max(40))
 }
 
-/// Prints text that may be coloured to standard error. It is no error if standard error is closed.
+/// Prints text that may be coloured to standard error. It is not an error if standard error is closed.
 pub(super) fn note(text: &str) {
     clear_line();
     let _ = anstream::stderr()
@@ -109,7 +109,7 @@ pub(super) fn note(text: &str) {
         .write_all(screened(text).as_bytes());
 }
 
-/// Prints a document to standard error, byte for byte. It is no error if standard error is closed.
+/// Prints a document to standard error, byte for byte. It is not an error if standard error is closed.
 pub(super) fn document(text: &str) {
     clear_line();
     let _ = write(&mut io::stderr().lock(), text.as_bytes());

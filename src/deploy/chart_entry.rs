@@ -1,4 +1,4 @@
-//! Entries that are charts of the repository: their templates make Applications or other sync objects, and nothing in the repository
+//! Entries that are charts of the repository: their templates render Applications or other sync objects, and nothing in the repository
 //! installs them. Someone installs them with `helm install`, or with an Application that exists only in the cluster.
 
 use std::cmp::Reverse;

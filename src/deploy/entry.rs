@@ -95,7 +95,7 @@ fn bootstraps(files: &dyn Files, scan: &Scan) -> Vec<Bootstrap> {
     found
 }
 
-/// A Kustomization for the whole repository other than Flux's own applies far more than itself.
+/// A Kustomization for the whole repository applies far more than itself, so only Flux's own counts.
 fn is_bootstrapped(object: &Object, folder: &TreePath) -> bool {
     object.name() == "flux-system" || *folder != TreePath::root()
 }

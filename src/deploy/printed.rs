@@ -96,7 +96,7 @@ impl PrintedObject<'_> {
         Some(printed)
     }
 
-    /// The values that an expression names whose result is none of them as it is.
+    /// The values that occur in an expression, unless its result is one of them unchanged.
     fn named_values(&self, origin: &ValueOrigin) -> Vec<Vec<String>> {
         let Some(location) = origin.location.as_ref().filter(|it| !it.is_copied) else {
             return Vec::new();

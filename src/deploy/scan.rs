@@ -29,7 +29,7 @@ pub(super) struct Scan {
     pub(super) named_by: BTreeMap<TreePath, BTreeSet<TreePath>>,
     /// The folders of kustomizations.
     pub(super) kustomizations: BTreeSet<TreePath>,
-    /// The folders of charts whose templates may make sync objects, in order.
+    /// The folders of charts whose templates may render sync objects, in order.
     pub(super) charts: Vec<TreePath>,
     /// Why files with the text of sync objects are not YAML, by file.
     pub(super) invalid: BTreeMap<TreePath, Diagnostics>,
@@ -111,7 +111,7 @@ impl Scan {
         }
         let documents = match parsed(files, &path) {
             Ok(documents) => documents,
-            // The input of another template language is no sync object.
+            // The input of another template language is not a sync object.
             Err(_) if contains_any(files, &path, &["{{", "{%"]) => return,
             Err(faults) => {
                 self.invalid.insert(path, faults);

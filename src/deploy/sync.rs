@@ -10,13 +10,13 @@ pub(super) enum SyncKind {
     Kustomization,
     /// Flux installs a chart.
     HelmRelease,
-    /// The Flux operator makes Flux apply a folder.
+    /// The Flux operator installs Flux, which applies a folder.
     FluxInstance,
-    /// The Flux operator makes objects of its templates.
+    /// The Flux operator renders its templates to objects.
     ResourceSet,
     /// Argo CD applies its sources.
     Application,
-    /// Argo CD makes Applications.
+    /// Argo CD generates Applications.
     ApplicationSet,
 }
 

@@ -318,7 +318,7 @@ fn partition(
     }
 }
 
-/// An error after claims were left out: a reference to one of them is no fault of the claim that refers to it.
+/// An error after claims were left out: a reference to one of them is not a fault of the claim that refers to it.
 fn consequence(fault: Diagnostic) -> Diagnostic {
     match fault.class {
         Class::UnknownReference => Diagnostic {
@@ -365,7 +365,7 @@ fn has_different_exports(sides: &[Option<Compiled>; 2]) -> bool {
 fn inventory(files: &dyn Files, environment: &str) -> ClaimInventory {
     let mut stock = ClaimInventory::default();
     for folder in [BASE, environment].map(|it| environment_folder(it).0) {
-        // A folder that does not exist is no error here.
+        // A folder that does not exist is not an error here.
         if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
             continue;
         }

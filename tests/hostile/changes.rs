@@ -6,7 +6,7 @@ use super::{Case, hostile, repeat};
 fn change(before: &str, after: &str) -> Case {
     let files = [("old/all.yaml", before), ("new/all.yaml", after)];
     let files = files.map(|(path, text)| (path.to_string(), text.into()));
-    // The differences are printed; half a megabyte of them is no fault.
+    // The differences are printed; half a megabyte of them is not a fault.
     Case::new(&["diff", "old", "new", "-o", "github"], files.into()).harmless()
 }
 

@@ -132,7 +132,7 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) {
     folders.for_each(|it| find(it, found));
 }
 
-/// Reads the files of a chart; `None` if one of them is no text.
+/// Reads the files of a chart; `None` if one of them is not text.
 fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) -> Option<()> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -26,10 +26,10 @@
 //! ```
 //!
 //! After a kustomization is parsed, its entries are built first, then its generators and transformers run; hashes, references to
-//! changed names and the order come last, once, on the outermost level. Charts are rendered by the caller [`build_with_charts`].
-//! Features that would run another program (functions, Go plugins) are rejected, with a help text. Remote bases and files are read
-//! at the path of [`remote::mount`], where the caller provides them; nothing is fetched. The engine does not depend on claims, and
-//! writes nothing back.
+//! changed names and the order come last, once, on the outermost level. Charts are rendered by the caller of
+//! [`build_with_charts`]. Features that would run another program (functions, Go plugins) are rejected, with a help text. Remote bases
+//! and files are read at the path of [`remote::mount`], where the caller provides them; nothing is fetched. The engine does not depend on
+//! claims, and writes nothing back.
 
 mod accumulate;
 mod base64;

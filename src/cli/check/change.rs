@@ -45,7 +45,7 @@ fn has_no_findings(
     if !is_local(&compiled.tree) {
         return false;
     }
-    // A selector of a policy may match nothing without the change, which depends on all environments.
+    // After the change, a selector of a policy may match nothing; whether it does depends on all environments.
     if compiled
         .clusters
         .values()

@@ -136,7 +136,7 @@ fn check_workspace(
         Some(_) => Vec::new(),
     };
     found.extend(earlier::findings(session, &earlier));
-    // People read on while the tree is compared.
+    // Reported before the tree is compared, so that people can start to read.
     let mut reported = (global.format == Format::Human).then(|| session.report(&found));
     progress.set("comparing with the tree");
     let folder = session.output(selection.out.as_deref(), &output_path)?;

@@ -1,6 +1,6 @@
-//! Argo CD: Applications as its repository server renders them, and the Applications that ApplicationSets make (Argo CD 3).
+//! Argo CD: Applications as its repository server renders them, and the Applications that ApplicationSets generate (Argo CD 3).
 //!
-//! Not supported: plugins, Jsonnet, and generators that query other systems. Diagnostics name what is therefore missing.
+//! Not supported: plugins, Jsonnet, and generators that query other systems. Diagnostics name what is missing because of this.
 
 mod application;
 mod build;

@@ -1,4 +1,4 @@
-//! The Applications that an ApplicationSet makes.
+//! The Applications that an ApplicationSet generates.
 
 use std::collections::BTreeMap;
 

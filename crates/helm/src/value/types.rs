@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Str, Value};
 use crate::template::{Context, FunctionError, Signature};
 
-/// A type of Go, as its reflection has it.
+/// A Go type, as Go's reflection describes it.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
     /// The empty interface, `interface {}`.

@@ -255,7 +255,7 @@ fn each_container(
     for entry in entries.into_iter().flatten() {
         // Depth first. kustomize visits every map, because custom resources may contain pod templates anywhere.
         each_container(&mut entry.value, set)?;
-        // Most values are no lists, which is quicker to see than the key.
+        // Most values are not lists, which is faster to test than the key.
         let Some(containers) = entry.value.as_sequence_mut() else {
             continue;
         };

@@ -83,7 +83,8 @@ fn matches(class: &OnceLock<Option<Regex>>, pattern: &str, c: char) -> bool {
 /// The maximum number of items that Go's `sort.Sort` sorts by insertion.
 const INSERTION_MAX: usize = 12;
 
-/// An insertion sort like Go's, and a merge sort for more items: the comparison is not a total order, for which the sort of the standard library may panic.
+/// An insertion sort like Go's, and a merge sort for more items. The comparison is not a total order, so the sort of the standard library
+/// could panic.
 pub(super) fn sort(items: &mut [u32], compare: &impl Fn(u32, u32) -> Ordering) {
     if items.len() <= INSERTION_MAX {
         return sort_by_insertion(items, compare);

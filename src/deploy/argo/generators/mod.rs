@@ -29,7 +29,7 @@ const EXTERNAL_GENERATORS: [&str; 4] = [
 /// How deep generators may be nested: a matrix or merge in another one, and the generators in it.
 const DEPTH_MAX: usize = 2;
 
-/// A generator's sets of parameters, and its own template over that of the ApplicationSet.
+/// A generator's sets of parameters, and their template: the generator's own, with empty fields filled from that of the ApplicationSet.
 pub(super) struct Generated {
     pub(super) parameters: Vec<Parameters>,
     pub(super) template: Node,
@@ -95,7 +95,7 @@ impl<'a> Generators<'a> {
         depth: usize,
         diagnostics: &mut Diagnostics,
     ) -> ParameterSets {
-        // What Argo CD compares the parameters with is the selector as written.
+        // Argo CD compares the parameters with the selector as written, before parameters are inserted into it.
         let selector = generator.get("selector");
         let replaced;
         let generator = match outer.is_empty() {
