@@ -1,4 +1,4 @@
-//! `pleach check --fix`: fixes are shown or written, including those that only a former fix makes possible.
+//! `pleach check --fix`: fixes are shown or written, including those that only an earlier fix makes possible.
 
 use std::fs;
 

@@ -36,7 +36,7 @@ pub(super) fn be_quiet() {
     IS_QUIET.store(true, Ordering::Relaxed);
 }
 
-/// Shows a line on the terminal of standard error, in place of the former one, until something else is printed.
+/// Shows a line on the terminal of standard error, in place of the previous one, until something else is printed.
 pub(super) fn show_line(text: &str) {
     HAS_LINE.store(true, Ordering::Relaxed);
     let mut out = io::stderr();

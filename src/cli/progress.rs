@@ -68,7 +68,7 @@ impl Progress {
         }
     }
 
-    /// The same for the stages of a compilation.
+    /// An observer of a compilation that sets the text at each stage.
     pub(super) fn observer(&self) -> Observer {
         let (stages, timings) = (self.stages.clone(), self.timings.clone());
         if stages.is_none() && timings.is_none() {

@@ -20,7 +20,7 @@ struct Removed {
     files: usize,
 }
 
-/// Reports claims of which a plan removes all files, and why. The former content of input files is read from the checked-out
+/// Reports claims of which a plan removes all files, and why. The previous content of input files is read from the checked-out
 /// commit, if any. Notes: `removed-claim`.
 pub(super) fn findings(session: &Session<'_>, compiled: &Compiled, plan: &Plan) -> Diagnostics {
     let mut found = Diagnostics::default();

@@ -171,7 +171,7 @@ impl Session<'_> {
         relative_path(&self.root.join(path.as_str()), &self.current, path)
     }
 
-    /// The same for a line of text.
+    /// Like `display`, with unprintable characters escaped.
     pub(super) fn printable_path(&self, path: &TreePath) -> String {
         report::printable(&self.display(path))
     }

@@ -1,4 +1,4 @@
-//! The stored inputs of a run, with which a later run finds changes and the former content.
+//! The stored inputs of a run, with which a later run finds changes and the previous content.
 //!
 //! If stat data show that an input is unchanged, it is not read again: its bytes are stored here.
 

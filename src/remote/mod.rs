@@ -74,7 +74,7 @@ impl<'a> WithRemotes<'a> {
         }
     }
 
-    /// The same with a different lock and with fetched content instead of the pinned one. There are no warnings about missing pins.
+    /// These files with a different lock, and with fetched content instead of the pinned one. There are no warnings about missing pins.
     #[must_use]
     pub fn with_fetched(self, lock: Lock, fetched: BTreeMap<String, Remote>) -> WithRemotes<'a> {
         WithRemotes {

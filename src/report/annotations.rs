@@ -28,7 +28,7 @@ pub fn annotations(comparison: &Comparison) -> Diagnostics {
     all
 }
 
-/// The same at lines that exist after the change, because services show no others: a removed line is replaced by the nearest
+/// Moves annotations to lines that exist after the change, because services show no others: a removed line is replaced by the nearest
 /// remaining one, and a removed file by the file name alone. `after` returns the text of a file.
 pub fn at_existing_lines(
     found: Diagnostics,

@@ -276,7 +276,7 @@ fn single(key: &str, value: Node) -> Node {
     Node::mapping(mapping)
 }
 
-/// The same change on the data.
+/// Sets `value` at the path `steps` in the data, as the edit does in the text.
 fn put(node: &mut Node, steps: &[Step], value: Node) {
     let Some((step, rest)) = steps.split_first() else {
         *node = value;

@@ -21,7 +21,7 @@ pub(super) fn findings(
     found
 }
 
-/// The same for a part of its objects, without policies that objects outside this part could satisfy.
+/// The same for a part of the environment's objects, without policies that objects outside this part could satisfy.
 pub(super) fn findings_of_part(
     environment: &EnvironmentObjects<'_>,
     policies: &BuiltinPolicies,

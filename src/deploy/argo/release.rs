@@ -224,7 +224,7 @@ fn escape_commas(value: &str) -> String {
     out
 }
 
-/// A text that `--set-string` takes as it is.
+/// Escapes a value so that `--set-string` reads it literally.
 fn escape_for_set(value: &str) -> String {
     let mut out = String::new();
     for character in value.chars() {

@@ -44,7 +44,7 @@ fn rendered(
     parameters: &Parameters,
 ) -> Result<Node, Diagnostic> {
     let mut node = template.clone();
-    // Without parameters the controller takes the template as it is.
+    // Without parameters, the controller uses the template unchanged.
     if !parameters.is_empty() {
         node = language.node(template, parameters)?;
         add_finalizer(&mut node, set);

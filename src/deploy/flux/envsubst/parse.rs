@@ -463,7 +463,7 @@ mod tests {
         names.collect::<Vec<_>>().join(" ")
     }
 
-    /// What Go's `parse.Parse` makes of these texts.
+    /// The expected results are those of Go's `parse.Parse`.
     #[test]
     fn texts_are_parsed_as_by_flux() {
         let cases = [

@@ -488,7 +488,7 @@ mod tests {
             ("{l: [{n: a}, {n: b}]}", "{^(l): [{n: b}]}", ""),
             ("{l: [{n: a}]}", "{^(l): [{n: b}]}", "l"),
             ("{l: []}", "{l: [{n: b}]}", ""),
-            // The last of the keys with conditions goes first, and a global one is no exception.
+            // The last of the keys with conditions is evaluated first, even if it is a global one.
             (
                 "{a: {x: 1, y: 2}, c: 1}",
                 "{<(c): 2, a: {(x): 1, y: 3}}",
