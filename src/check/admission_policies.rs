@@ -295,7 +295,8 @@ fn not_evaluated(policy: &str, reason: &str, objects: &[&SourcedObject<'_>]) -> 
     Some(Diagnostic::warning("unevaluated-policy", message).at(location(first, &FieldPath::root())))
 }
 
-fn is_policy(object: &Object) -> bool {
+/// Whether an object is a policy, or binds one.
+pub(super) fn is_policy(object: &Object) -> bool {
     matches!(&*object.gvk().group, GROUP | kyverno::GROUP | KYVERNO_GROUP)
 }
 

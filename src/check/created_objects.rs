@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::environment::EnvironmentObjects;
+use super::local_change::is_local_key;
 use crate::object::Object;
 use crate::yaml::Node;
 
@@ -143,7 +144,6 @@ pub(super) fn names<'a>(node: &'a Node, found: &mut impl FnMut(&'a str)) {
                     | "volumes"
                     | "labels"
                     | "annotations"
-                    | "image"
                     | "containers"
                     | "initContainers"
                     | "imagePullSecrets"
@@ -152,7 +152,8 @@ pub(super) fn names<'a>(node: &'a Node, found: &mut impl FnMut(&'a str)) {
                     | "apiVersion"
                     | "kind"
             );
-        if !is_use {
+        let is_amount = is_local_key(key) && entry.value.is_scalar();
+        if !is_use && !is_amount {
             names(&entry.value, found);
         }
     }

@@ -17,6 +17,7 @@ mod dangling_source;
 mod dependency_circle;
 mod lfs_pointer;
 mod lines;
+mod local_change;
 mod missing_namespace;
 mod created_objects;
 mod missing_project;
@@ -38,6 +39,7 @@ mod unset_variable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::Compiled;
 use crate::compare::{DeployedOrigins, Origins};
 use crate::danger::{DANGERS, check_tree, is_single_tree};
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
@@ -53,6 +55,7 @@ use environment::{EnvironmentObjects, SourcedObject, environment_objects};
 pub use groups::{ObjectGroup, check_groups};
 use lines::Lines;
 pub use lines::check_workspace;
+pub use local_change::{has_cluster_rules, is_local_change};
 pub use objects::is_applied;
 pub use policy_documents::PolicyDocuments;
 
@@ -169,6 +172,25 @@ fn check_at(
 ) -> Diagnostics {
     let mut environments = environment_objects(tree, origins, lines);
     for (name, environment) in &mut environments {
+        if let Some(cluster) = clusters.get(name) {
+            environment.inputs = cluster.inputs.clone();
+        }
+    }
+    check_all(environments, clusters, options)
+}
+
+/// The findings about the objects of a part of a workspace, without those that depend on other objects.
+pub fn check_part(compiled: &Compiled, options: ValidationOptions) -> Diagnostics {
+    let Compiled {
+        tree,
+        origins,
+        clusters,
+        ..
+    } = compiled;
+    let lines = Lines::default();
+    let mut environments = environment_objects(tree, origins, &lines);
+    for (name, environment) in &mut environments {
+        environment.is_partial = true;
         if let Some(cluster) = clusters.get(name) {
             environment.inputs = cluster.inputs.clone();
         }

@@ -100,6 +100,11 @@ impl PolicyDocuments {
         Some(fault.help(format!("environments: {names}")))
     }
 
+    /// Whether there are no policies and no diagnostics about their files.
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.own.is_empty() && self.faults.is_empty()
+    }
+
     /// Whether a policy selects kinds or namespaces, which other environments may have.
     pub fn has_selectors(&self) -> bool {
         let mut own = self.own.iter();

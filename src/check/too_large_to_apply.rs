@@ -96,6 +96,11 @@ fn sync_options<'a>(
     found
 }
 
+/// Whether an object is too large for client-side apply.
+pub(super) fn is_too_large(object: &Node) -> bool {
+    annotations_size(object) > ANNOTATIONS_MAX
+}
+
 fn own_options(object: &Node) -> Vec<&str> {
     let options = object.at_keys(&["metadata", "annotations", OPTIONS]);
     let options = options.and_then(Node::as_str).unwrap_or("");

@@ -20,7 +20,7 @@ use pleach::emit::Plan;
 use pleach::incremental::{Update, update};
 use pleach::tree::{Changes, ReadSet, Tree, TreePath};
 use pleach::yaml::hex;
-use pleach::{Compiled, Options};
+use pleach::{Compiled, Options, check};
 
 /// A run of one command on one workspace and output folder.
 pub(super) struct RunCache {
@@ -241,6 +241,7 @@ impl RunCache {
         let summary = RunSummary {
             files: compiled.tree.len(),
             claims: compiled.claims,
+            has_cluster_rules: check::has_cluster_rules(compiled),
             id: new_id(),
         };
         if let Some(inputs) = &inputs {
@@ -262,8 +263,10 @@ impl RunCache {
             inputs: [_, new],
             changed: mut paths,
             outputs,
+            summary,
             ..
         } = changed;
+        let has_cluster_rules = summary.has_cluster_rules;
         let root = session.files.root();
         let inputs = match &part.update.compiled {
             Some(compiled) => {
@@ -276,7 +279,8 @@ impl RunCache {
             None => new,
         };
         difference.inputs(root, paths, self.begin)?;
-        let tree = part.update.compiled.as_ref().map(|it| &it.tree);
+        let compiled = part.update.compiled.as_ref();
+        let tree = compiled.map(|it| &it.tree);
         let steps = part.plan.steps.iter();
         let steps = steps.map(|it| (it.path.clone(), it.after.clone()));
         let outputs = outputs.into_iter();
@@ -289,6 +293,7 @@ impl RunCache {
         let summary = RunSummary {
             files: part.files,
             claims: part.update.claims,
+            has_cluster_rules: has_cluster_rules || compiled.is_some_and(check::has_cluster_rules),
             id: new_id(),
         };
         let is_kept = whole.is_some_and(|it| self.store_changes(&it, &stamp, &inputs, &summary));
@@ -356,7 +361,8 @@ impl Changed {
         if output.is_some_and(|it| *it != run_cache.output) {
             return None;
         }
-        let paths: BTreeSet<&TreePath> = update.before.iter().chain(tree).map(|it| it.0).collect();
+        let before = &update.before.tree;
+        let paths: BTreeSet<&TreePath> = before.iter().chain(tree).map(|it| it.0).collect();
         let mut outputs = self.outputs.iter();
         if !outputs.all(|it| self.is_known(run_cache, it, &paths)) {
             return None;
@@ -366,13 +372,18 @@ impl Changed {
         if plan.is_blocked() || plan.kept() > 0 || has_names_in_other_case(&plan, &run_cache.out) {
             return None;
         }
-        let files = (self.summary.files + tree.len()).checked_sub(update.before.len())?;
+        let files = (self.summary.files + tree.len()).checked_sub(before.len())?;
         plan.unchanged = files.checked_sub(plan.written())?;
         Some(Part {
             update,
             plan,
             files,
         })
+    }
+
+    /// Whether any object may be subject to rules in other objects.
+    pub(super) fn has_cluster_rules(&self) -> bool {
+        self.summary.has_cluster_rules
     }
 
     /// Whether any input contains a string.
@@ -442,6 +453,8 @@ fn has_names_in_other_case(plan: &Plan, out: &Path) -> bool {
 struct RunSummary {
     files: usize,
     claims: usize,
+    /// Whether environments contain policies or definitions, as far as the run has seen objects.
+    has_cluster_rules: bool,
     /// The ID of the stored inputs.
     id: String,
 }
@@ -452,19 +465,30 @@ impl RunSummary {
         Some(RunSummary {
             files: parts.next()?.parse().ok()?,
             claims: parts.next()?.parse().ok()?,
+            has_cluster_rules: parts.next()?.parse().ok()?,
             id: parts.next()?.to_string(),
         })
     }
 
     /// The text that is the same on every machine.
     fn without_id(&self) -> String {
-        format!("{} {} -", self.files, self.claims)
+        self.text("-")
+    }
+
+    fn text(&self, id: &str) -> String {
+        let RunSummary {
+            files,
+            claims,
+            has_cluster_rules,
+            ..
+        } = self;
+        format!("{files} {claims} {has_cluster_rules} {id}")
     }
 }
 
 impl std::fmt::Display for RunSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.files, self.claims, self.id)
+        f.write_str(&self.text(&self.id))
     }
 }
 

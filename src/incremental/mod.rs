@@ -10,7 +10,7 @@ use crate::affected::{Affected, AffectedClaims, BASE, affected, claim_titles};
 use crate::layout::{Folder, Input};
 use crate::load::{self, WorkspaceConfig};
 use crate::resolve::CLAIMS_MAX;
-use crate::tree::{Changes, Files, ReadSet, Tree, TreePath};
+use crate::tree::{Changes, Files, ReadSet, TreePath};
 use crate::{Compiled, Options, compile_change};
 
 /// The result of a change.
@@ -20,8 +20,8 @@ pub struct Update {
     pub compiled: Option<Compiled>,
     /// The number of claims of all environments after the change.
     pub claims: usize,
-    /// The generated files of the affected part before the change.
-    pub before: Tree,
+    /// The affected part before the change; empty if the change affects nothing.
+    pub before: Compiled,
 }
 
 /// Renders the affected part. `claims` is the number of claims of all environments before the change, in a complete run without
@@ -44,7 +44,7 @@ pub fn update(
         return Some(Update {
             compiled: None,
             claims,
-            before: Tree::new(),
+            before: Compiled::default(),
         });
     };
     let options = Options {
@@ -63,7 +63,7 @@ pub fn update(
     is_known.then_some(Update {
         compiled: Some(after),
         claims,
-        before: before.tree,
+        before,
     })
 }
 

@@ -16,6 +16,7 @@
 //! Before that, the tokens of an expression are counted: minijinja's parser adds a level to its tree for each chained operator, and
 //! it compiles and drops the tree recursively.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use minijinja::machinery::{Span, Token, ast, parse, tokenize};
@@ -46,6 +47,8 @@ const NESTING_MAX: usize = 200;
 pub(super) struct Guarded {
     pub(super) text: String,
     pub(super) insertions: OffsetMap,
+    /// The variables that the text reads, with their fields, such as `spec.version`; `None` unless it is a single expression.
+    pub(super) reads: Option<BTreeSet<String>>,
 }
 
 /// Where text was inserted: the offset in the original text, and the number of bytes. Sorted.
@@ -247,6 +250,32 @@ pub(super) fn insert(text: &str, mut insertions: Vec<Insertion>) -> Guarded {
     Guarded {
         text: out,
         insertions: OffsetMap(offsets),
+        reads: None,
+    }
+}
+
+/// The variables that a text reads, with their fields; `None` unless it is a single expression.
+fn reads(tree: &Stmt<'_>) -> Option<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    is_expression(tree).then(|| {
+        each_expression(tree, &mut |it| add_reads(it, &mut found));
+        found
+    })
+}
+
+fn add_reads(expression: &Expr<'_>, found: &mut BTreeSet<String>) {
+    match path(expression) {
+        Some(path) => _ = found.insert(path),
+        None => each_part(expression, &mut |it| add_reads(it, found)),
+    }
+}
+
+/// The path of a variable or its field.
+fn path(expression: &Expr<'_>) -> Option<String> {
+    match expression {
+        Expr::Var(it) => Some(it.id.to_string()),
+        Expr::GetAttr(it) => Some(path(&it.expr)? + "." + it.name),
+        _ => None,
     }
 }
 
@@ -261,6 +290,7 @@ fn is_expression(tree: &Stmt<'_>) -> bool {
 struct Guard<'a> {
     text: &'a str,
     insertions: Vec<Insertion>,
+    reads: Option<BTreeSet<String>>,
 }
 
 impl<'a> Guard<'a> {
@@ -269,6 +299,7 @@ impl<'a> Guard<'a> {
         let mut guard = Guard {
             text,
             insertions: Vec::new(),
+            reads: reads(tree),
         };
         if !is_expression(tree) {
             guard.charge_texts(syntax);
@@ -329,7 +360,10 @@ impl<'a> Guard<'a> {
     }
 
     fn finish(self) -> Guarded {
-        insert(self.text, self.insertions)
+        Guarded {
+            reads: self.reads,
+            ..insert(self.text, self.insertions)
+        }
     }
 }
 

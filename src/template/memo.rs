@@ -5,11 +5,11 @@
 //! cached with the value and looked up in the data each time.
 //! Expressions that call functions may depend on more and are always evaluated.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use indexmap::IndexMap;
-use minijinja::Template;
 
 use super::context::{Context, LastReadPath};
 use super::input::InputData;
@@ -207,24 +207,20 @@ impl CachedExpression {
         }
     }
 
-    /// Finds the names and fields that an expression reads. A text with statements is never cached.
-    pub(super) fn from_template(
-        template: &Template<'_, '_>,
+    /// An expression that reads some names and fields.
+    pub(super) fn new(
+        paths: &BTreeSet<String>,
         is_function: impl Fn(&str) -> bool,
     ) -> CachedExpression {
-        let mut expression = CachedExpression::uncached();
-        if template.source().contains("{%") {
-            return expression;
-        }
-        let mut paths: Vec<String> = template.undeclared_variables(true).into_iter().collect();
-        paths.sort_unstable();
         let paths = paths
             .iter()
             .map(|it| it.split('.').map(Box::from).collect());
         let paths: Vec<Vec<Box<str>>> = paths.collect();
         let mut names = paths.iter().filter_map(|it| it.first());
         let is_pure = names.all(|it| PURE.contains(&&**it) || !is_function(it));
-        expression.reads = is_pure.then_some(paths);
-        expression
+        CachedExpression {
+            reads: is_pure.then_some(paths),
+            ..CachedExpression::uncached()
+        }
     }
 }

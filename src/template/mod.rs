@@ -307,9 +307,12 @@ impl<'a> Templates<'a> {
     fn input(&self, name: &str, context: &Context) -> Option<memo::Input> {
         let parse = || {
             let is_function = |name: &str| self.functions().any(|it| it == name);
-            match self.environment.get_template(name) {
-                Ok(template) => CachedExpression::from_template(&template, is_function),
-                Err(_) => CachedExpression::uncached(),
+            // What it reads is found when it is compiled.
+            let is_compiled = self.environment.get_template(name).is_ok();
+            let origin = self.origin(name).filter(|_| is_compiled);
+            match origin.and_then(Origin::reads) {
+                Some(reads) => CachedExpression::new(reads, is_function),
+                None => CachedExpression::uncached(),
             }
         };
         match self.trace {

@@ -1,12 +1,12 @@
 //! Texts that templates are made of: files, expressions, and texts with expressions in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
 
-use super::guard::{OffsetMap, Rejection, guard, guard_builtin};
+use super::guard::{Guarded, OffsetMap, Rejection, guard, guard_builtin};
 use super::trace::Trace;
 use crate::diag::{Source, Span};
 use crate::yaml::{Node, View};
@@ -29,7 +29,8 @@ pub(super) struct Origin {
     pub(super) span: Span,
     pub(super) offset: usize,
     /// Where [`super::guard`] has inserted text.
-    pub(super) insertions: OnceLock<OffsetMap>,
+    insertions: OnceLock<OffsetMap>,
+    reads: OnceLock<BTreeSet<String>>,
 }
 
 impl Texts {
@@ -96,8 +97,7 @@ impl Text {
         let Some(guarded) = guard(traced.as_ref().unwrap_or(&self.text), syntax)? else {
             return Ok(self.text.clone());
         };
-        let _ = self.origin.insertions.set(guarded.insertions);
-        Ok(guarded.text)
+        Ok(self.origin.record(guarded))
     }
 
     /// The text of a built-in template with limits. It is not checked, because a test checks all built-in templates.
@@ -111,10 +111,7 @@ impl Text {
             return self.guarded(name, trace, syntax);
         }
         let compute = || match guard_builtin(&self.text, syntax) {
-            Some(guarded) => {
-                let _ = self.origin.insertions.set(guarded.insertions);
-                guarded.text
-            }
+            Some(guarded) => self.origin.record(guarded),
             None => self.text.clone(),
         };
         Ok(self.guarded.get_or_init(compute).clone())
@@ -127,7 +124,23 @@ impl Origin {
             span,
             offset,
             insertions: OnceLock::new(),
+            reads: OnceLock::new(),
         }
+    }
+
+    /// Stores what is known about the text, and returns it with limits.
+    fn record(&self, guarded: Guarded) -> String {
+        // A text that is compiled again has the same insertions.
+        let _ = self.insertions.set(guarded.insertions);
+        if let Some(reads) = guarded.reads {
+            let _ = self.reads.set(reads);
+        }
+        guarded.text
+    }
+
+    /// The variables that an expression reads, with their fields; `None` for a text that is not compiled or not a single expression.
+    pub(super) fn reads(&self) -> Option<&BTreeSet<String>> {
+        self.reads.get()
     }
 
     /// The location of a range of the compiled text.

@@ -14,14 +14,21 @@ pub(crate) const VIEW: View<'static> = View {
 };
 
 pub(crate) fn make(tree: &mut Tree) {
-    let report_path = TreePath::new("report").unwrap();
+    let report = human(&found(&input(tree)), &VIEW);
+    tree.insert(report_path(), report.into_bytes());
+}
+
+fn report_path() -> TreePath {
+    TreePath::new("report").unwrap()
+}
+
+/// The workspace of a case.
+pub(crate) fn input(case: &Tree) -> Tree {
     let mut input = workspace();
-    let sections = tree.iter().filter(|it| *it.0 != report_path);
-    for (path, bytes) in sections {
+    for (path, bytes) in case.iter().filter(|it| *it.0 != report_path()) {
         input.insert(path.clone(), bytes.clone());
     }
-    let report = human(&found(&input), &VIEW);
-    tree.insert(report_path, report.into_bytes());
+    input
 }
 
 pub(crate) fn options() -> Options {

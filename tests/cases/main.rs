@@ -26,6 +26,7 @@ mod explain;
 mod forms;
 mod golden;
 mod kustomize;
+mod local_changes;
 mod matrix;
 mod patch;
 mod plain;
@@ -78,11 +79,29 @@ fn main() {
         let run = move || causes::check(&input).map_err(Failed::from);
         Trial::test(format!("causes::{name}"), run)
     });
-    let trials = texts.chain(workspaces).chain(causes).collect();
+    let local_changes = files("check").into_iter().map(|path| {
+        let name = format!("local_changes::{}", title(&path));
+        let run = move || {
+            let case = Tree::from_text(&fs::read_to_string(&path)?);
+            local_changes::check(&case).map_err(Failed::from)
+        };
+        Trial::test(name, run)
+    });
+    let all = texts.chain(workspaces).chain(causes);
+    let trials = all.chain(local_changes).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 fn trials(prefix: &str, folder: &str, make: Make) -> Vec<Trial> {
+    let trial = |path: PathBuf| {
+        let name = format!("{prefix}::{}", title(&path));
+        Trial::test(name, move || run(&path, make))
+    };
+    files(folder).into_iter().map(trial).collect()
+}
+
+/// The files of a folder below `tests/`.
+fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
         .join(folder);
@@ -90,11 +109,11 @@ fn trials(prefix: &str, folder: &str, make: Make) -> Vec<Trial> {
     let mut files: Vec<PathBuf> = files.filter(|it| it.is_file()).collect();
     assert!(!files.is_empty(), "no cases in {}", folder.display());
     files.sort();
-    let trial = |path: PathBuf| {
-        let name = path.file_stem().unwrap().to_string_lossy();
-        Trial::test(format!("{prefix}::{name}"), move || run(&path, make))
-    };
-    files.into_iter().map(trial).collect()
+    files
+}
+
+fn title(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
 /// Runs one case. The error is a diff of its file.

@@ -1,6 +1,6 @@
 //! A check of the changes since the last check.
 
-use super::lint;
+use super::{demands, lint};
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::unchanged::{Changed, Part, RunCache};
@@ -36,7 +36,10 @@ fn has_no_findings(
         let mut files = tree.iter();
         files.all(|(_, it)| memchr::memmem::find(it, b"AppProject").is_none())
     };
-    if !part.plan.is_clean() || !is_local(&part.update.before) || changed.has_text(check::COMMENT) {
+    if !part.plan.is_clean()
+        || !is_local(&part.update.before.tree)
+        || changed.has_text(check::COMMENT)
+    {
         return false;
     }
     let Some(compiled) = &part.update.compiled else {
@@ -52,6 +55,11 @@ fn has_no_findings(
         .any(|it| it.policies.has_selectors())
     {
         return false;
+    }
+    let is_local_change = || check::is_local_change(&part.update.before, compiled);
+    let findings = || check::check_part(compiled, demands(session.global));
+    if !changed.has_cluster_rules() && is_local_change() && findings().is_empty() {
+        return true;
     }
     if compiled.scope.claims.is_empty() {
         return lint(compiled, &session.files, Depth::Sync, session.global).is_empty();
