@@ -43,7 +43,7 @@ pub use short_policy::schema as policy_schema;
 pub use spelling::normalize_field_names;
 pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
-pub use word_index::WordIndex;
+pub use word_index::{WordChanges, WordIndex};
 pub use workspace::schema as workspace_schema;
 pub use workspace::{ChartSource, Layout, Mirror, WorkspaceConfig};
 

@@ -31,11 +31,23 @@ pub struct WordIndex {
     path_starts: Vec<u32>,
     /// Pairs of the digest of a word and the number of a file that contains it, sorted.
     words: Vec<(u32, u32)>,
-    /// By path of each file that has changed since: the digests of its words; empty for a removed file.
-    changed: BTreeMap<String, BTreeSet<u32>>,
+    changed: WordChanges,
 }
 
+/// By path of each file that differs from an index: the digests of its words; empty for a removed file.
+pub type WordChanges = BTreeMap<String, BTreeSet<u32>>;
+
 impl WordIndex {
+    /// What has changed since the index was built.
+    pub fn changes(&self) -> &WordChanges {
+        &self.changed
+    }
+
+    /// The index of another state of the files, which differs from the state when the index was built.
+    pub fn with_changes(self, changed: WordChanges) -> WordIndex {
+        WordIndex { changed, ..self }
+    }
+
     /// Indexes all files of an environment's folder. `None` if a file has a diagnostic or is reached by a link.
     pub fn build(files: &dyn Files, folder: &TreePath) -> Option<WordIndex> {
         let mut found = Diagnostics::default();

@@ -11,7 +11,6 @@ use super::tree_object::{Mode, TreeEntry};
 use crate::disk::FOLDERS_MAX;
 use crate::tree::{Changes, FilesError, TreePath};
 use crate::workspace_diff::Memory;
-use crate::yaml::parallel::join;
 
 /// Refuses to compare more folders than a revision may list.
 pub(super) fn check_folder_count(count: usize) -> Result<(), FilesError> {
@@ -44,8 +43,8 @@ impl Revision {
             return Ok(Changes::new());
         }
         let mut search = LinkSearch::new(memory);
-        let (walked, links) = join(|| self.walk(after), || search.links(self, inputs));
-        let (mut changes, mut links) = (walked?, links?);
+        let mut changes = self.walk(after)?;
+        let mut links = search.links(self, inputs)?;
         links.extend(search.links(after, inputs)?);
         search.finish();
         changes_through(links, &mut changes)?;
