@@ -176,9 +176,8 @@ fn render_file(
     let items: Vec<Option<Node>> = match &file.for_each {
         None => vec![None],
         Some(list) => {
-            let list = templates.evaluate(list, &instance.context)?;
-            let items = list.as_sequence().unwrap_or_default();
-            items.iter().cloned().map(Some).collect()
+            let items = templates.list(list, "forEach", &instance.context)?;
+            items.into_iter().map(Some).collect()
         }
     };
     let (mut files, mut missing) = (Vec::new(), Diagnostics::default());

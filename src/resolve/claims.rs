@@ -47,11 +47,11 @@ fn with_dependencies(
     let Some(expression) = &instance.kind.depends_on else {
         return instance;
     };
-    let Some(value) = diagnostics.keep(workspace.templates.evaluate(expression, &instance.context))
-    else {
-        return instance;
-    };
-    for entry in value.as_sequence().unwrap_or_default() {
+    let templates = &workspace.templates;
+    let list = templates.list_of_names(expression, "dependsOn", &instance.context);
+    let context = format!("for this {}", instance.kind.name);
+    let list = list.map_err(|it| it.related(&instance.span, &context));
+    for entry in diagnostics.keep(list).unwrap_or_default() {
         let name = entry.as_str().unwrap_or("");
         let exists = names.contains(name) || workspace.is_partial();
         if exists && name != instance.name {
@@ -61,8 +61,13 @@ fn with_dependencies(
                 "unknown-reference",
                 format!("the environment has no other claim `{name}`"),
             )
-            .class(Class::UnknownReference)
-            .at(entry);
+            .class(Class::UnknownReference);
+            let fault = match entry.has_origin() {
+                true => fault.at(&entry),
+                false => fault
+                    .at(templates.expression_span(expression))
+                    .related(&instance.span, &context),
+            };
             diagnostics.push(
                 fault
                     .did_you_mean(name, names.iter().map(String::as_str))

@@ -276,12 +276,12 @@ impl Draft {
             self.check_item(rule, (0, None), templates, context, diagnostics);
             return;
         };
-        let list = templates.evaluate(list, context);
+        let list = templates.list(list, "forEach", context);
         let Some(list) = diagnostics.keep(list.map_err(|fault| self.with_claim_context(fault)))
         else {
             return;
         };
-        for (position, item) in list.as_sequence().unwrap_or_default().iter().enumerate() {
+        for (position, item) in list.iter().enumerate() {
             let mut context = context.child();
             context.set("item", item);
             let located = Some(item).filter(|_| rule.at.as_deref() == Some(ITEM));
@@ -408,9 +408,8 @@ fn capabilities(
         }
         let mut names: Vec<String> = capability.name.iter().cloned().collect();
         if let Some(expression) = &capability.names {
-            let value = templates.evaluate(expression, context)?;
-            let more = value.as_sequence().unwrap_or_default().iter();
-            names.extend(more.filter_map(Node::as_str).map(str::to_string));
+            let more = templates.list_of_names(expression, "names", context)?;
+            names.extend(more.iter().filter_map(Node::as_str).map(str::to_string));
         }
         let version = match (&capability.version, &capability.min_version) {
             (Some(expression), _) => Some(templates.evaluate(expression, context)?),

@@ -7,6 +7,7 @@ use minijinja::{Error, ErrorKind};
 use super::claims::MissingOutput;
 use super::{Templates, meter, placeholder};
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
+use crate::yaml::{Kind, Node};
 
 impl Templates<'_> {
     /// The report for an exceeded limit, at the beginning of a file.
@@ -64,6 +65,39 @@ impl Templates<'_> {
         })
     }
 
+    /// The error for the value of an expression that must be a list.
+    pub(super) fn not_a_list(&self, name: &str, field: &str, value: &Node) -> Diagnostic {
+        let found = value.kind().description();
+        let message = format!("`{field}` must be a list, found {found}");
+        let fault = Diagnostic::error("template-error", message).at(self.expression_span(name));
+        fault.help(match value.kind() {
+            Kind::Bool => "write `LIST if CONDITION else []`",
+            Kind::Mapping => {
+                "for the entries of a map, write `MAP | items`, each a key and a value"
+            }
+            _ => "write an expression that returns a list; for a single item, write `[ITEM]`",
+        })
+    }
+
+    /// The error for an item of a list of names that is not a name.
+    pub(super) fn not_a_name(&self, name: &str, field: &str, item: &Node) -> Diagnostic {
+        let found = match item.as_str() {
+            Some("") => "an empty string",
+            _ => item.kind().description(),
+        };
+        let message = format!("`{field}` must be a list of names, found {found} in it");
+        let fault = Diagnostic::error("template-error", message).at(self.expression_span(name));
+        fault.help("write an expression that returns a list of strings")
+    }
+
+    /// The location of an expression.
+    pub fn expression_span(&self, name: &str) -> Span {
+        match self.origin(name) {
+            Some(origin) => origin.span.clone(),
+            None => Span::new(&self.source_of(name), 0..0),
+        }
+    }
+
     /// The diagnostic for an error of minijinja, at the innermost template that caused it.
     pub(super) fn diagnostic(&self, code: &'static str, name: &str, error: &Error) -> Diagnostic {
         let innermost = std::iter::successors(Some(error), |error| {
@@ -80,10 +114,10 @@ impl Templates<'_> {
             (ErrorKind::OutOfFuel, None) => "the template does not terminate".to_string(),
             (ErrorKind::UndefinedError, _) => {
                 let expression = error.range().and(location.as_ref()).map(Span::text);
-                format!(
-                    "`{}` has no value here",
-                    expression.unwrap_or("the expression").trim()
-                )
+                match expression.map(str::trim).filter(|it| !it.is_empty()) {
+                    Some(expression) => format!("`{expression}` has no value here"),
+                    None => "a part of the expression has no value here".to_string(),
+                }
             }
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),

@@ -303,6 +303,37 @@ impl<'a> Templates<'a> {
         self.evaluate_uncached(name, context, input)
     }
 
+    /// The items of an expression that returns a list; null is an empty list. `field` is the field of `kind.yaml` with the expression.
+    /// Errors: `template-error`, also if the value is not a list.
+    pub fn list(
+        &self,
+        name: &str,
+        field: &str,
+        context: &Context,
+    ) -> Result<Vec<Node>, Diagnostic> {
+        let value = self.evaluate(name, context)?;
+        match value.as_sequence() {
+            Some(items) => Ok(items.to_vec()),
+            None if value.is_null() => Ok(Vec::new()),
+            None => Err(self.not_a_list(name, field, &value)),
+        }
+    }
+
+    /// Like [`Templates::list`], for an expression that returns a list of names. Errors: also an item that is not a name.
+    pub fn list_of_names(
+        &self,
+        name: &str,
+        field: &str,
+        context: &Context,
+    ) -> Result<Vec<Node>, Diagnostic> {
+        let items = self.list(name, field, context)?;
+        let is_name = |it: &Node| it.as_str().is_some_and(|it| !it.is_empty()) && !it.is_null();
+        match items.iter().find(|it| !is_name(it)) {
+            Some(item) => Err(self.not_a_name(name, field, item)),
+            None => Ok(items),
+        }
+    }
+
     /// The inputs of an expression, if its value may be cached.
     fn input(&self, name: &str, context: &Context) -> Option<memo::Input> {
         let parse = || {
