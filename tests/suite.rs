@@ -50,6 +50,7 @@ mod layers;
 mod output_location;
 mod lsp;
 mod links;
+mod sparse_checkout;
 mod git_links;
 mod html_report;
 mod explain_deployed;

@@ -32,8 +32,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// The key of a run for the cache. `None` if only some environments are selected, with `--no-cache`, and if the workspace is
-    /// invalid, which the run reports.
+    /// The key of a run for the cache. `None` if only some environments are selected, with `--no-cache`, if the workspace is invalid,
+    /// which the run reports, and if some files are read from Git's index, because changes of them are not visible in stat data.
     pub(super) fn run_cache(
         &self,
         command: &str,
@@ -41,7 +41,7 @@ impl Selection {
         global: &Global,
         timings: Option<&Arc<Timings>>,
     ) -> Option<RunCache> {
-        if self.no_cache || !self.environments.is_empty() {
+        if self.no_cache || !self.environments.is_empty() || session.files.is_partial() {
             return None;
         }
         let workspace = WorkspaceConfig::read(&session.files).ok()?;

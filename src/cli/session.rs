@@ -84,7 +84,7 @@ impl Session<'_> {
         let root = repository.map_or_else(|| start.clone(), |it| it.root().to_path_buf());
         Ok(Session {
             global,
-            files: Folder::open(&root)?,
+            files: Folder::open_checkout(&root)?,
             root,
             current: std::env::current_dir().unwrap_or_default(),
             start,
@@ -106,7 +106,7 @@ impl Session<'_> {
         let Some(root) = find_upwards(&start, WORKSPACE) else {
             return Ok(None);
         };
-        let files = Folder::open(&root)?;
+        let files = Folder::open_checkout(&root)?;
         if let Err(error) = files.kind(&TreePath::root().child(WORKSPACE)) {
             bail!("cannot read `{WORKSPACE}`: {error}");
         }

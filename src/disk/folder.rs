@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 use super::error::{DiskError, reason};
+use super::git::NotCheckedOut;
 use super::{FILE_BYTES_MAX, too_large};
 
 /// A folder on disk. Reading is confined to it: a link that leads outside is an error.
@@ -22,6 +23,8 @@ pub struct Folder {
     /// The entries of listed folders that are not links, by name. The system has returned their type with the list.
     plain: RwLock<BTreeMap<TreePath, Vec<Entry>>>,
     unlisted: Mutex<BTreeMap<TreePath, Unlisted>>,
+    /// The tracked files that a sparse checkout leaves out.
+    not_checked_out: Option<NotCheckedOut>,
 }
 
 impl Folder {
@@ -38,7 +41,35 @@ impl Folder {
             real: RwLock::default(),
             plain: RwLock::default(),
             unlisted: Mutex::default(),
+            not_checked_out: None,
         })
+    }
+
+    /// The folder, with tracked files that are not checked out.
+    pub(super) fn with_not_checked_out(self, files: NotCheckedOut) -> Folder {
+        Folder {
+            not_checked_out: Some(files),
+            ..self
+        }
+    }
+
+    /// Whether some of its files are not on disk but in Git's index.
+    pub fn is_partial(&self) -> bool {
+        self.not_checked_out.is_some()
+    }
+
+    /// The result for a path that does not exist on disk, from the files that are not checked out.
+    fn from_index<T>(
+        &self,
+        found: Result<T, FilesError>,
+        from_index: impl Fn(&NotCheckedOut) -> Option<Result<T, FilesError>>,
+    ) -> Result<T, FilesError> {
+        match (found, &self.not_checked_out) {
+            (Err(FilesError::NotFound), Some(files)) => {
+                from_index(files).unwrap_or(Err(FilesError::NotFound))
+            }
+            (found, _) => found,
+        }
     }
 
     /// The folder itself, absolute and without links.
@@ -177,8 +208,8 @@ impl Folder {
     }
 }
 
-impl Files for Folder {
-    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+impl Folder {
+    fn read_from_disk(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
         let (file, metadata) = self.open_file(path)?;
         if metadata.len() > FILE_BYTES_MAX {
             return Err(too_large());
@@ -193,12 +224,7 @@ impl Files for Folder {
         }
     }
 
-    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
-        let unlisted = self.unlisted.lock();
-        unlisted.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+    fn real_on_disk(&self, path: &TreePath) -> Result<TreePath, FilesError> {
         let full_path = match self.known_folder(path) {
             Some(Ok(folder)) => folder,
             _ => match self.plain_path(path) {
@@ -213,7 +239,7 @@ impl Files for Folder {
         below.and_then(TreePath::new).ok_or(FilesError::Outside)
     }
 
-    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+    fn list_on_disk(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
         let (mut entries, mut plain) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(self.folder(folder)?).map_err(files_error)? {
             let entry = entry.map_err(files_error)?;
@@ -233,15 +259,55 @@ impl Files for Folder {
         Ok(entries)
     }
 
-    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+    fn kind_on_disk(&self, path: &TreePath) -> Result<EntryKind, FilesError> {
         if let Some(kind) = self.plain(path) {
-            return Ok(Some(kind));
+            return Ok(kind);
         }
         match self.entry(path) {
-            Ok((_, metadata)) if metadata.is_dir() => Ok(Some(EntryKind::Folder)),
-            Ok(_) => Ok(Some(EntryKind::File)),
-            Err(FilesError::NotFound) => Ok(None),
+            Ok((_, metadata)) if metadata.is_dir() => Ok(EntryKind::Folder),
+            Ok(_) => Ok(EntryKind::File),
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl Files for Folder {
+    fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+        self.from_index(self.read_from_disk(path), |it| it.read(path))
+    }
+
+    fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
+        let unlisted = self.unlisted.lock();
+        unlisted.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+        self.from_index(self.real_on_disk(path), |it| it.real(path))
+    }
+
+    fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+        let on_disk = self.list_on_disk(folder);
+        let more = self.not_checked_out.as_ref();
+        let Some(more) = more.and_then(|it| it.list(folder)).transpose()? else {
+            return on_disk;
+        };
+        let mut entries = match on_disk {
+            Err(FilesError::NotFound) => Vec::new(),
+            on_disk => on_disk?,
+        };
+        for entry in more {
+            if let Err(at) = entries.binary_search_by(|it| it.name.cmp(&entry.name)) {
+                entries.insert(at, entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+        let on_disk = self.kind_on_disk(path).map(Some);
+        match self.from_index(on_disk, |it| it.kind(path)) {
+            Err(FilesError::NotFound) => Ok(None),
+            kind => kind,
         }
     }
 }

@@ -9,7 +9,8 @@ use super::error::DiskError;
 use super::folder::Folder;
 use super::git::Repository;
 
-/// The work tree's top folder. Ignored files are not listed, but can be read by name.
+/// The work tree's top folder. Ignored files are not listed, but can be read by name. Files that a sparse checkout leaves out are read
+/// from the index.
 pub struct WorkTree {
     folder: Folder,
     repository: Arc<Repository>,
@@ -20,7 +21,7 @@ impl WorkTree {
     /// Opens the work tree of a repository.
     pub fn open(repository: &Arc<Repository>) -> Result<WorkTree, DiskError> {
         Ok(WorkTree {
-            folder: Folder::open(repository.root())?,
+            folder: Folder::open(repository.root())?.in_checkout(repository)?,
             repository: repository.clone(),
             ignored: OnceLock::new(),
         })

@@ -124,7 +124,7 @@ fn check_workspace(
     progress.set(format!("checking {} files", compiled.tree.len()));
     let mut found = lint(&compiled, &session.files, arguments.depth, global);
     if arguments.twice {
-        let again = compile(&Folder::open(&session.root)?, &options);
+        let again = compile(&Folder::open_checkout(&session.root)?, &options);
         let (first, second) = (&compiled.tree, &again.tree);
         found.extend(check::compare_runs(first, second, &compiled.origins));
     }

@@ -245,7 +245,7 @@ impl Server {
         if self.opened.contains_key(root) {
             return;
         }
-        let Ok(files) = Folder::open(root) else {
+        let Ok(files) = Folder::open_checkout(root) else {
             return;
         };
         let cache = self.cache.clone();

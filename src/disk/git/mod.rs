@@ -19,6 +19,7 @@ mod objects;
 mod owner;
 mod pack;
 mod revision;
+mod sparse;
 mod stage;
 mod store;
 mod tree_object;
@@ -26,6 +27,7 @@ mod tree_object;
 pub use fetch::{fetch, submodule_commit, submodules};
 pub use index::Index;
 pub use revision::Revision;
+pub(super) use sparse::NotCheckedOut;
 pub use stage::StagedFile;
 
 use std::collections::BTreeSet;
