@@ -40,6 +40,7 @@ mod helm_flags;
 mod hook;
 mod hostile;
 mod real_kustomize;
+mod kind_cases;
 mod kustomize;
 mod incremental;
 mod infraforge;

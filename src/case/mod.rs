@@ -3,13 +3,15 @@
 //! A case is rendered in its own environment, which is `environment.yaml` next to the claim or an empty one. `expected.yaml`
 //! contains the objects of the kind's claims; for invalid claims, `expected.txt` contains the diagnostics.
 
+use std::sync::Arc;
+
 use crate::chart::Cache;
-use crate::diag::{Diagnostic, Diagnostics, Source};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::emit::{Change, Step, equal_except_line_endings};
 use crate::layout::{ENVIRONMENT, Folder, Input};
-use crate::load::WorkspaceConfig;
+use crate::load::{self, ClaimKind, WorkspaceConfig};
 use crate::tree::{Entry, EntryKind, Files, FilesError, Tree, TreePath};
-use crate::yaml::{Node, emit_canonical, parse_one};
+use crate::yaml::{Node, emit_canonical, parse, parse_one};
 use crate::{Compiled, Options, compile};
 
 const CLAIM: &str = "claim.yaml";
@@ -23,15 +25,23 @@ pub struct Outcome {
     pub count: usize,
     /// Files that differ from the output, are missing, or are superfluous.
     pub steps: Vec<Step>,
+    /// Errors of cases that test nothing.
+    pub faults: Diagnostics,
 }
 
-/// Renders the cases of these kinds; if there are none, of all kinds. `format` formats diagnostics.
+/// Renders the cases of these kinds; if there are none, of all kinds. `format` formats diagnostics. Errors: those of kinds, which are
+/// reported instead of the results of their cases.
 pub fn run(
     files: &dyn Files,
     cache: Option<&Cache>,
     names: &[String],
     format: &dyn Fn(&Diagnostics) -> String,
 ) -> Result<Outcome, Diagnostics> {
+    let mut faults = Diagnostics::default();
+    let definitions = load::kinds(files, &mut faults);
+    if faults.has_errors() {
+        return Err(faults);
+    }
     let workspace = WorkspaceConfig::read(files)?;
     let kinds = workspace.templates.iter().flat_map(|it| folders(files, it));
     let kinds: Vec<TreePath> = kinds.collect();
@@ -47,9 +57,41 @@ pub fn run(
     let mut outcome = Outcome::default();
     for case in cases.filter(|it| read(files, &it.child(CLAIM)).is_some()) {
         outcome.count += 1;
+        let kind = definitions.iter().find(|it| it.name == kind_of(&case));
+        if let Some(fault) = kind.and_then(|it| without_claim(files, &case, it)) {
+            outcome.faults.push(fault);
+            continue;
+        }
         outcome.steps.extend(differing(files, cache, &case, format));
     }
     Ok(outcome)
+}
+
+/// The error for a case without a claim of its kind. It would render nothing of the kind, and never differ. Error:
+/// `case-without-claim`.
+fn without_claim(files: &dyn Files, case: &TreePath, kind: &Arc<ClaimKind>) -> Option<Diagnostic> {
+    let path = case.child(CLAIM);
+    let bytes = files.read(&path).ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    // A syntax error is reported when the case is rendered.
+    let documents = parse(&Source::new(path.clone(), text)).ok()?;
+    let mut kinds = documents.iter().filter_map(|it| it.get("kind"));
+    if kinds.any(|it| it.as_str().is_some_and(|it| kind.has_name(it))) {
+        return None;
+    }
+    let message = format!("`{path}` has no claim of {}", kind.name);
+    let fault = Diagnostic::error("case-without-claim", message);
+    let found = documents.iter().find_map(|it| it.get("kind"));
+    let fault = match found {
+        Some(found) => fault
+            .at(found)
+            .did_you_mean(found.as_str().unwrap_or(""), kind.names()),
+        None => fault.at(Span::of_file(&path)),
+    };
+    Some(fault.help(format!(
+        "write a claim with `kind: {}`, or move the case to the kind of its claims",
+        kind.name
+    )))
 }
 
 fn folders(files: &dyn Files, below: &TreePath) -> Vec<TreePath> {

@@ -9,10 +9,9 @@ use super::session::Session;
 use super::usage::UsageError;
 use super::{Global, Outcome, cache, output};
 use pleach::case;
-use pleach::diag::{Diagnostic, Diagnostics};
+use pleach::diag::{Diagnostic, Diagnostics, Span};
 use pleach::disk::apply;
 use pleach::emit::{Plan, Step};
-use pleach::load;
 use pleach::report::{Format, View, short, unified};
 use pleach::tree::{Files, TreePath};
 
@@ -31,7 +30,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let _lock = session.lock()?;
-    let case::Outcome { count, steps } = match cases(&session, &session.files, &arguments.kinds) {
+    let case::Outcome {
+        count,
+        steps,
+        faults,
+    } = match cases(&session, &session.files, &arguments.kinds) {
         Ok(outcome) => outcome,
         Err(faults) => match UsageError::among(&faults) {
             Some(fault) => return Err(fault.into()),
@@ -45,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         output::note(&format!(
             "{count} cases, {differing} of their files written\n"
         ));
-        return Ok(Outcome::Clean);
+        return Ok(session.report(&faults));
     }
     let display = |path: &TreePath| session.display(path);
     let view = View {
@@ -54,11 +57,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     output::text(&unified(&plan, &TreePath::root(), &view, &salt()))?;
     output::status(&format!("{count} cases, {differing} differ\n"));
+    let mut reported = faults;
     if global.format != Format::Human {
-        session.report(&found);
+        reported.extend(found);
     }
+    let outcome = session.report(&reported);
     if differing == 0 {
-        return Ok(Outcome::Clean);
+        return Ok(outcome);
     }
     output::error(
         "a case differs from its expected output: fix the kind, or run `pleach test --accept`",
@@ -71,12 +76,6 @@ fn cases(
     files: &dyn Files,
     kinds: &[String],
 ) -> Result<case::Outcome, Diagnostics> {
-    // Errors in a kind are reported instead of the results of its cases.
-    let mut faults = Diagnostics::default();
-    load::kinds(files, &mut faults);
-    if faults.has_errors() {
-        return Err(faults);
-    }
     let format = |faults: &Diagnostics| {
         let view = View {
             display: &TreePath::to_string,
@@ -103,13 +102,16 @@ pub(super) fn findings(session: &Session<'_>, files: &dyn Files) -> Diagnostics 
     let Ok(outcome) = cases(session, files, &[]) else {
         return Diagnostics::default();
     };
-    differing(&outcome.steps)
+    let mut found = outcome.faults;
+    found.extend(differing(&outcome.steps));
+    found
 }
 
 fn differing(steps: &[Step]) -> Diagnostics {
     let found = steps.iter().map(|it| {
         let message = format!("`{}` differs from the output of the case", it.path);
         Diagnostic::error("case-differs", message)
+            .at(Span::of_file(&it.path))
             .help("run `pleach test` to see the difference, or `pleach test --accept` to accept it")
     });
     found.collect()
