@@ -16,6 +16,7 @@ mod namespaces;
 pub(crate) mod object_text;
 mod order;
 pub(crate) mod overlay;
+mod overlay_fields;
 mod owners;
 mod shared_folder;
 mod unused_overlays;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::common::CommonMetadata;
 use super::folder::KUSTOMIZATION;
-use super::{EnvironmentManifests, Overlaid};
+use super::{EnvironmentManifests, Overlaid, overlay_fields};
 use crate::delivery::{Delivery, ManifestFile};
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Source, Span};
 use crate::kustomize::{self, FILE_NAMES, Options, Reorder};
@@ -29,6 +29,8 @@ pub(super) struct Overlay {
     common: CommonMetadata,
     /// Whether the overlay contains nothing but `common`.
     has_only_metadata: bool,
+    /// Whether `buildMetadata` adds the label of the tool that manages the objects.
+    has_managed_by_label: bool,
     /// The start of the kustomization file.
     span: Option<Span>,
 }
@@ -60,6 +62,7 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
         folder: None,
         common: CommonMetadata::default(),
         has_only_metadata: false,
+        has_managed_by_label: false,
         span: None,
     };
     let folder = Folder::Overlays.path().child(environment);
@@ -92,6 +95,8 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
         return overlay;
     };
     overlay.span = Some(node.span().start());
+    diagnostics.extend(overlay_fields::ineffective(&node));
+    overlay.has_managed_by_label = overlay_fields::has_managed_by_label(&node);
     overlay.common = common_metadata(&node);
     overlay.has_only_metadata = has_only_metadata(&node, &overlay.common);
     overlay
@@ -210,8 +215,11 @@ fn apply_overlay(
     reports_unmatched: bool,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Delivery> {
-    let ignored_fields = overlay.common.fields().keys().map(str::to_string).collect();
+    let common = overlay.common.fields();
+    let ignored_fields = common.keys().chain(["buildMetadata"]).map(str::to_string);
+    let ignored_fields = ignored_fields.collect();
     let options = Options {
+        managed_by_label: overlay.has_managed_by_label,
         ignore_unmatched_patches: !reports_unmatched,
         ignored_fields,
         reorder: Reorder::None,
