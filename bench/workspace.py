@@ -18,6 +18,15 @@ spec:
   labels: {{environment: {name}}}
 """
 
+BASE = """\
+apiVersion: pleach.dev/v1
+kind: Environment
+metadata:
+  name: base
+spec:
+  kubernetesVersion: "1.33"
+"""
+
 OPERATORS = """\
 apiVersion: kubernetes.project-planton.org/v1
 kind: KubernetesAltinityOperator
@@ -69,7 +78,7 @@ def workspace(root, environments, claims):
     (root / "pleach.yaml").write_text(WORKSPACE)
     folder = root / "environments" / "base"
     folder.mkdir(parents=True)
-    (folder / "environment.yaml").write_text(ENVIRONMENT.format(name="base"))
+    (folder / "environment.yaml").write_text(BASE)
     (folder / "operators.yaml").write_text(OPERATORS)
     names = [f"database{at}" for at in range(claims - 2)]
     for name in names:

@@ -60,3 +60,21 @@ fn a_document_without_a_kind_is_not_fixed() {
     run(top.path(), &["check", "--fix"], 1);
     assert_eq!(fs::read(&file).unwrap(), before);
 }
+
+#[test]
+fn a_fix_never_adds_a_key_twice() {
+    let top = tempfile::tempdir().unwrap();
+    run(top.path(), &["init"], 0);
+    run(top.path(), &["render"], 0);
+    let claim = "apiVersion: pleach.dev/v1\nkind: OperatorInstall\nmetadata:\n  name: redis\nspec:\n  namespace: redis\n  namespac: other\n  chart:\n    name: redis\n    repository: https://charts.example.org\n    version: \"1.2.3\"\n  creatNamespace: true\n  createNamespac: true\n";
+    let file = top.path().join(CLAIM);
+    fs::write(&file, claim).unwrap();
+    let shown = run(top.path(), &["check", "--fix"], 1);
+    assert!(
+        shown.contains("`namespace` is already set here: remove this field"),
+        "{shown}"
+    );
+    assert!(!shown.contains("duplicate-key"), "{shown}");
+    let expected = claim.replace("creatNamespace", "createNamespace");
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::workspace::WorkspaceConfig;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Class, Diagnostic, Diagnostics};
 use crate::layout::BASE;
 use crate::schema::{Schema, own_document, schema_of_own};
 use crate::yaml::{Entry, Mapping, Node};
@@ -156,8 +156,21 @@ impl Engines {
                 diagnostics.push(fault.help("remove it here, and set it in the environments"));
             }
         }
+        for key in WITHOUT_EFFECT_IN_BASE {
+            if let Some(value) = setting(base, &[key]) {
+                let message = format!(
+                    "`{key}` has no effect in `environments/{BASE}`, because no cluster applies it"
+                );
+                let fault = Diagnostic::warning("no-effect", message).class(Class::NoEffect);
+                let fault = fault.at(value);
+                diagnostics.push(fault.help("remove it here, and set it in the environments"));
+            }
+        }
     }
 }
+
+/// Settings that only matter where the tree is applied. Templates read the others when base is rendered.
+const WITHOUT_EFFECT_IN_BASE: [&str; 4] = ["engine", "labels", "exclude", "helmVersion"];
 
 impl fmt::Debug for Engines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

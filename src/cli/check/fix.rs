@@ -11,13 +11,14 @@ use super::super::session::Session;
 use super::lint;
 use crate::cli::Global;
 use crate::cli::diff::Depth;
-use pleach::diag::{Diagnostics, Edit, apply_edits};
+use pleach::diag::{Diagnostics, Edit, Source, apply_edits};
 use pleach::disk::apply;
 use pleach::emit::{Change, Plan, Step};
 use pleach::layout::Input;
 use pleach::load::WorkspaceConfig;
 use pleach::report::{View, unified};
 use pleach::tree::{Files, Over, Tree, TreePath};
+use pleach::yaml::parse;
 use pleach::{Options, compile};
 
 /// The maximum number of rounds. Each applies all fixes that do not overlap; a corrected name may reveal the next finding.
@@ -111,7 +112,7 @@ fn fixed(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option<
             let Some(text) = text.and_then(|it| String::from_utf8(it.to_vec()).ok()) else {
                 continue;
             };
-            let (new, left_out) = apply_edits(&text, edits.iter().copied());
+            let (new, left_out) = apply_valid(&text, &edits);
             if new != text {
                 count += count_distinct(&edits) - left_out;
                 next.insert(path.clone(), new.into_bytes());
@@ -123,6 +124,27 @@ fn fixed(files: &dyn Files, find: &dyn Fn(&dyn Files) -> Diagnostics) -> Option<
         changed = next;
     }
     (!changed.is_empty()).then_some((changed, count))
+}
+
+/// A text with the edits applied. An edit that would make the text invalid YAML is left out, such as a second key of the same name. Also
+/// returns the number of edits that were left out.
+fn apply_valid(text: &str, edits: &[&Edit]) -> (String, usize) {
+    let is_valid = |text: &str| parse(&Source::internal("fixed", text)).is_ok();
+    let (new, left_out) = apply_edits(text, edits.iter().copied());
+    // Templates are not YAML.
+    if is_valid(&new) || !is_valid(text) {
+        return (new, left_out);
+    }
+    let mut valid: Vec<&Edit> = Vec::new();
+    for edit in edits {
+        let with_edit = valid.iter().chain([edit]).copied();
+        if is_valid(&apply_edits(text, with_edit).0) {
+            valid.push(edit);
+        }
+    }
+    let (new, left_out) = apply_edits(text, valid.iter().copied());
+    let invalid = count_distinct(edits) - count_distinct(&valid);
+    (new, left_out + invalid)
 }
 
 /// The number of different edits: a finding in a shared file is reported for each environment.

@@ -2,15 +2,15 @@
 
 use super::structural::{Format, Limits, Range, Schema, Types};
 use super::trail::Trail;
-use pleach_yaml::diag::{Class, Diagnostic, Edit, Span};
-use pleach_yaml::{Kind, Node, View, quote, resolve, unquote};
+use pleach_yaml::diag::{Class, Diagnostic, Edit, Span, nearest};
+use pleach_yaml::{Kind, Mapping, Node, View, quote, resolve, unquote};
 
 /// The maximum number of names that a label lists.
 const NAMES_MAX: usize = 8;
 
 pub(super) fn unknown_field(
     root: &str,
-    key: &Node,
+    (map, key): (&Mapping, &Node),
     schema: &Schema,
     trail: &Trail<'_>,
 ) -> Diagnostic {
@@ -30,9 +30,16 @@ pub(super) fn unknown_field(
     } else {
         format!("`{owner}` has {}", listed(known, "and"))
     };
-    fault
-        .label(label)
-        .did_you_mean(name, schema.property_names())
+    let fault = fault.label(label);
+    // A field of another file is merged with this one.
+    let is_set_here = |it: &&str| {
+        let other = map.entry(it);
+        other.is_some_and(|it| it.key.span().path() == key.span().path())
+    };
+    match nearest(name, schema.property_names()).filter(is_set_here) {
+        Some(field) => fault.help(format!("`{field}` is already set here: remove this field")),
+        None => fault.did_you_mean(name, schema.property_names()),
+    }
 }
 
 pub(super) fn missing_field(

@@ -93,7 +93,7 @@ impl Walk<'_> {
                     self.node(value, field, &trail.key(key));
                 }
             } else if closed {
-                let fault = faults::unknown_field(self.root, key, schema, trail);
+                let fault = faults::unknown_field(self.root, (mapping, key), schema, trail);
                 self.faults.push(fault);
             }
         }

@@ -103,7 +103,7 @@ impl<'a> Decoder<'a, '_> {
                     self.value(value, below, false);
                     self.in_status = was;
                 }
-                None => self.unknown_field(key, schema),
+                None => self.unknown_field((map, key), schema),
             }
         }
         if !self.in_status {
@@ -120,10 +120,11 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
-    fn unknown_field(&mut self, key: &'a Node, schema: &Schema) {
+    fn unknown_field(&mut self, (map, key): (&Mapping, &'a Node), schema: &Schema) {
         self.report
             .push(class::UNKNOWN_FIELD, key, "is an unknown field");
         let names = schema.properties.names();
+        let names = names.filter(|it| !map.contains_key(it));
         self.report
             .help(Help::nearest(key.as_str().unwrap_or(""), names));
     }

@@ -90,7 +90,7 @@ impl<'a> Structural<'a, '_> {
                 match schema.and_then(|it| self.below(it, name)) {
                     Some(below) => self.unknown_fields(value, below, false),
                     None if keeps => {}
-                    None => self.unknown_field(key, schema),
+                    None => self.unknown_field((map, key), schema),
                 }
             }
         }
@@ -129,10 +129,11 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
-    fn unknown_field(&mut self, key: &'a Node, schema: Option<&'a Schema>) {
+    fn unknown_field(&mut self, (map, key): (&Mapping, &'a Node), schema: Option<&'a Schema>) {
         self.report
             .push(class::UNKNOWN_FIELD, key, "is an unknown field");
         let known = schema.into_iter().flat_map(|it| it.properties.names());
+        let known = known.filter(|it| !map.contains_key(it));
         self.report
             .help(Help::nearest(key.as_str().unwrap_or(""), known));
     }
