@@ -12,7 +12,7 @@ use crate::diag::{Source, Span};
 use crate::layout::{Folder, Input, Output, environment_of};
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
-use crate::yaml::{FieldPath, Node, Step, parse};
+use crate::yaml::{FieldPath, Mapping, Node, Step, View, parse};
 
 /// The objects of one environment.
 #[derive(Default)]
@@ -162,7 +162,7 @@ pub(super) fn environment_objects<'a>(
             continue;
         };
         let objects = origin.objects.iter().map(|object| SourcedObject {
-            object: Cow::Borrowed(object),
+            object: as_written(object, origin),
             folder: folder.clone(),
             origin: Some(origin),
             is_alone: false,
@@ -196,6 +196,40 @@ pub(super) fn environment_objects<'a>(
         environment.folders = folders.clone();
     }
     environments
+}
+
+/// An object as it is written: a word such as `yes`, which the API server would read as a boolean, is written in quotes.
+fn as_written<'a>(object: &'a Object, origin: &Origin) -> Cow<'a, Object> {
+    if origin.value_files != ValueFiles::Inputs || !has_old_boolean(&object.node) {
+        return Cow::Borrowed(object);
+    }
+    let mut written = object.clone();
+    quote_old_booleans(&mut written.node);
+    Cow::Owned(written)
+}
+
+fn has_old_boolean(node: &Node) -> bool {
+    match node.view() {
+        View::Mapping(map) => map.iter().any(|it| has_old_boolean(&it.value)),
+        View::Sequence(items) => items.iter().any(has_old_boolean),
+        View::Scalar(_) => node.as_old_bool().is_some(),
+    }
+}
+
+fn quote_old_booleans(node: &mut Node) {
+    if node.as_old_bool().is_some() {
+        return node.quote_as_field();
+    }
+    for entry in node
+        .as_mapping_mut()
+        .into_iter()
+        .flat_map(Mapping::iter_mut)
+    {
+        quote_old_booleans(&mut entry.value);
+    }
+    for item in node.as_sequence_mut().into_iter().flatten() {
+        quote_old_booleans(item);
+    }
 }
 
 /// All folders with files, at any depth.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::ambiguous_booleans::ambiguous_booleans;
 use super::effects;
 use super::instance::{Instance, ResolvedClaim};
 use super::merge::restore_faulty_nulls;
@@ -76,6 +77,7 @@ impl Draft {
             restore_faulty_nulls(&mut draft.node, &own.node, base, &kind.schema);
         }
         diagnostics.extend(validate(&draft.node, &kind.schema, &kind.name));
+        diagnostics.extend(ambiguous_booleans(&draft.node, &kind.schema));
         (diagnostics.errors() == errors_before).then_some(draft)
     }
 

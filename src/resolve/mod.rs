@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+mod ambiguous_booleans;
 mod claims;
 mod draft;
 mod effects;
