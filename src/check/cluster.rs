@@ -7,7 +7,7 @@ use super::policy_documents::PolicyDocuments;
 use crate::chart::Charts;
 use crate::compose::EnvironmentManifests;
 use crate::deploy::ChartInputs;
-use crate::diag::{Diagnostics, Source};
+use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::layout::Folder;
 use crate::load::{BuiltinPolicies, environment_names};
 use crate::tree::{EntryKind, Files, Walk};
@@ -18,6 +18,8 @@ use crate::yaml::Node;
 pub struct Cluster {
     /// The minor version of Kubernetes 1, if the environment sets it.
     pub minor: Option<u32>,
+    /// The location of the version, if the environment sets it.
+    pub version_span: Option<Span>,
     /// Files with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
     pub definitions: Vec<Arc<Source>>,
     /// Policies that are not part of the environment's objects.
@@ -49,12 +51,19 @@ impl Cluster {
         Cluster {
             namespaces: given.map(str::to_string).collect(),
             minor: version.and_then(Node::as_str).and_then(minor),
+            version_span: version.filter(|it| it.has_origin()).map(Span::from),
             definitions,
             policies: policies.clone(),
             inputs: ChartInputs::new(),
             builtin_policies: BuiltinPolicies::default(),
         }
     }
+}
+
+/// The note that there are no schemas for a minor version of Kubernetes, if those of another one are used.
+pub fn other_version(minor: u32, used: u32) -> Option<Diagnostic> {
+    let message = format!("no schemas for Kubernetes 1.{minor}: using those of 1.{used}");
+    (minor != used).then(|| Diagnostic::note("other-version", message))
 }
 
 /// The minor version in `1.33`, `v1.33.2` or `1.33+`.

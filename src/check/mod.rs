@@ -49,7 +49,7 @@ use crate::tree::Tree;
 use crate::validate::{Catalog, RuleBudget};
 use crate::yaml::{FieldPath, Node};
 pub use allow::{COMMENT, allow};
-pub use cluster::{Cluster, definitions, minor, policies};
+pub use cluster::{Cluster, definitions, minor, other_version, policies};
 pub use determinism::compare_runs;
 use environment::{EnvironmentObjects, SourcedObject, environment_objects};
 pub use groups::{ObjectGroup, check_groups};
@@ -265,6 +265,8 @@ fn run_checks(
         budget,
     ));
     let minor = Catalog::new(cluster.minor).minor();
+    let version = cluster.minor.zip(cluster.version_span.as_ref());
+    found.extend(version.and_then(|(asked, at)| Some(other_version(asked, minor)?.at(at))));
     found.extend(pod_security::findings(environment, minor));
     let policies = &cluster.builtin_policies;
     found.extend(match environment.is_partial {

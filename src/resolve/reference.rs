@@ -11,7 +11,7 @@ use super::instance::{Instance, ResolvedClaim};
 use crate::diag::{Class, Diagnostic, Diagnostics, Span};
 use crate::load::{ClaimKind, Environment, Lookup, Reference, Workspace};
 use crate::template::{ClaimLookup, PendingLookup};
-use crate::yaml::{FieldPath, Mapping, Node, Step};
+use crate::yaml::{FieldPath, Kind, Mapping, Node, Step};
 
 /// The name of the function that looks up a claim in expressions.
 const CLAIM: &str = "claim";
@@ -62,6 +62,25 @@ enum Unresolved {
 impl From<Diagnostic> for Unresolved {
     fn from(fault: Diagnostic) -> Unresolved {
         Unresolved::Fault(Box::new(fault))
+    }
+}
+
+/// The keys of a field that may refer to another claim.
+const VALUE_KEYS: [&str; 2] = ["value", "valueFrom"];
+/// The keys of `valueFrom`.
+const REFERENCE_KEYS: [&str; 4] = ["kind", "env", "name", "fieldPath"];
+
+/// Reports keys of a reference that are not read. Errors: `unknown-field`.
+fn report_unknown_keys(node: &Node, known: &[&'static str], diagnostics: &mut Diagnostics) {
+    for key in node.as_mapping().into_iter().flatten().map(|it| &it.key) {
+        let name = key.as_str().unwrap_or("");
+        if !known.contains(&name) {
+            let message = format!("unknown field `{name}` of a reference");
+            let fault = Diagnostic::error("unknown-field", message).at(key);
+            let names = known.join("`, `");
+            let fault = fault.label(format!("it has `{names}`"));
+            diagnostics.push(fault.did_you_mean(name, known.iter().copied()));
+        }
     }
 }
 
@@ -220,6 +239,7 @@ impl Resolver<'_> {
         names: &mut BTreeSet<String>,
         diagnostics: &mut Diagnostics,
     ) -> Result<Node, Unresolved> {
+        report_unknown_keys(node, &VALUE_KEYS, diagnostics);
         if let (Some(_), Some(from)) = (node.get("value"), node.get("valueFrom")) {
             let message = format!("`{}` has both `value` and `valueFrom`", reference.at);
             let fault = Diagnostic::error("invalid-value", message).at(from);
@@ -237,6 +257,7 @@ impl Resolver<'_> {
             .at(node)
             .into());
         };
+        report_unknown_keys(from, &REFERENCE_KEYS, diagnostics);
         let value = self.referenced_value(from, reference, names, diagnostics)?;
         Ok(value.at(node.span()))
     }
@@ -374,23 +395,40 @@ fn ambiguous_lookup(draft: &Draft, first: &Instance, second: &Instance) -> Diagn
 }
 
 fn unknown_field(instance: &Instance, path: &str) -> Diagnostic {
-    let message = format!("{} has no `{path}`", instance.title());
+    let title = instance.title();
+    let message = match value_at(instance, path).map(|it| it.kind()) {
+        Some(Kind::Mapping) => {
+            format!("`{path}` of {title} is a map, but a reference needs a scalar")
+        }
+        Some(Kind::Sequence) => {
+            format!("`{path}` of {title} is a list, but a reference needs a scalar")
+        }
+        _ => format!("{title} has no `{path}`"),
+    };
     let fault = Diagnostic::error("unknown-reference", message).class(Class::UnknownReference);
     let outputs = instance.outputs.keys().map(|it| format!("outputs.{it}"));
     let outputs: Vec<String> = outputs.collect();
-    fault.help(format!("its outputs: {}", outputs.join(", ")))
+    match outputs.is_empty() {
+        true => fault.help(format!(
+            "{title} has no outputs: name a field of its `spec`"
+        )),
+        false => fault.help(format!("its outputs: {}", outputs.join(", "))),
+    }
 }
 
 /// The scalar at a path: `outputs.x` and `status.outputs.x` are outputs, any other path is a field of the claim.
 fn scalar_at(instance: &Instance, path: &str) -> Option<Node> {
+    value_at(instance, path).filter(Node::is_scalar)
+}
+
+fn value_at(instance: &Instance, path: &str) -> Option<Node> {
     let path = path.strip_prefix("status.").unwrap_or(path);
-    let value = match path.strip_prefix("outputs.") {
+    match path.strip_prefix("outputs.") {
         Some(output) => Node::mapping(instance.outputs.clone())
             .at_path(&FieldPath::dotted(output))
             .cloned(),
         None => instance.node.at_path(&FieldPath::dotted(path)).cloned(),
-    };
-    value.filter(Node::is_scalar)
+    }
 }
 
 fn at_path_mut<'a>(node: &'a mut Node, path: &FieldPath) -> Option<&'a mut Node> {

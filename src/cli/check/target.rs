@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::super::session::Session;
 use super::Arguments;
 use pleach::check::{self, Cluster};
-use pleach::diag::{Diagnostic, Diagnostics, nearest};
+use pleach::diag::{Diagnostics, nearest};
 use pleach::engine::ENGINES;
 use pleach::helm::HelmVersion;
 use pleach::layout::{Input, WORKSPACE, environment_of};
@@ -83,14 +83,8 @@ impl Target {
 
     /// Notes about the version.
     pub(super) fn notes(&self) -> Diagnostics {
-        let asked = self.asked.as_ref().filter(|it| it.1 != self.minor());
-        let note = asked.map(|(_, minor)| {
-            let message = format!(
-                "no schemas for Kubernetes 1.{minor}: using those of 1.{}",
-                self.minor()
-            );
-            Diagnostic::note("other-version", message)
-        });
+        let asked = self.asked.as_ref();
+        let note = asked.and_then(|it| check::other_version(it.1, self.minor()));
         note.into_iter().collect()
     }
 }
