@@ -326,6 +326,35 @@ fn affected_names_the_changed_claims_and_folders() {
     );
 }
 
+#[test]
+fn affected_accepts_paths_as_git_prints_them() {
+    let (folder, root) = repository("platform");
+    change(&root, "201Gi");
+    let pipe = |folder: &Path, command: &str| {
+        let script = format!("git diff --name-only | {PLEACH} {command}");
+        run(folder, "sh", &["-c", &script], true)
+    };
+    let environments = root.join("environments");
+    for (folder, command) in [
+        (&*root, "affected -"),
+        (&environments, "affected -"),
+        (folder.path(), "-C platform affected -"),
+    ] {
+        assert_eq!(pipe(folder, command), "prod/analytics\n");
+    }
+    let own = ["affected", "prod/databases.yaml"];
+    assert_eq!(run(&environments, PLEACH, &own, true), "prod/analytics\n");
+    // A removed file, in HEAD or in its history.
+    fs::remove_file(root.join("environments/stage/databases.yaml")).unwrap();
+    let removed = ["affected", "platform/environments/stage/databases.yaml"];
+    assert_eq!(run(&root, PLEACH, &removed, true), "stage\n");
+    git(&root, &["commit", "--quiet", "-a", "-m", "removed"]);
+    assert_eq!(run(&root, PLEACH, &removed, true), "stage\n");
+    let wrong = ["affected", "platfrom/environments/stage/databases.yaml"];
+    let printed = run(&root, PLEACH, &wrong, true);
+    assert!(printed.contains("neither in the work tree"), "{printed}");
+}
+
 /// `.ci/run` installs pre-commit in `target/pre-commit` and adds it to the PATH.
 #[test_with::executable("pre-commit")]
 #[test]

@@ -226,6 +226,45 @@ fn named_files(
     start: &Path,
     repository: &Arc<Repository>,
 ) -> Result<([SharedFiles; 2], Changes)> {
+    let above = below(start, repository.root())?;
+    let after: SharedFiles = Arc::new(WorkTree::open(repository)?);
+    let head = OnceCell::new();
+    let head = || head.get_or_init(|| repository.revision("HEAD").ok().flatten());
+    let is_in_work_tree = |path: &TreePath| !matches!(after.kind(path), Ok(None));
+    let is_committed = |path: &TreePath| {
+        let kind = head().as_ref().map(|it| it.kind(path));
+        kind.is_some_and(|it| !matches!(it, Ok(None)))
+    };
+    let (mut changes, mut unknown) = (Changes::new(), Vec::new());
+    for name in given_names(files)? {
+        let paths = possible_paths(&name, &above, repository.root())?;
+        let is_revision = || is_range(&name) || is_revision(repository, &name);
+        if !paths.iter().any(is_in_work_tree) && is_revision() {
+            output::note(&format!(
+                "`{name}` is treated as a changed file; to compare revisions, use `--since {name}`\n"
+            ));
+            paths.iter().for_each(|it| changes.change_unknown(it));
+            continue;
+        }
+        let known = paths
+            .iter()
+            .filter(|it| is_in_work_tree(it) || is_committed(it));
+        let known: Vec<&TreePath> = known.collect();
+        known.iter().for_each(|it| changes.change_unknown(it));
+        if known.is_empty() {
+            unknown.push((name, paths));
+        }
+    }
+    change_missing_files(&unknown, repository, &mut changes)?;
+    let before = ExcludedFiles {
+        files: after.clone(),
+        hidden: changes.clone(),
+    };
+    Ok(([Arc::new(before), after], changes))
+}
+
+/// The names in the arguments, with the lines of standard input for `-`.
+fn given_names(files: &[String]) -> Result<Vec<String>> {
     let mut names: Vec<String> = files.iter().filter(|it| *it != "-").cloned().collect();
     if names.len() < files.len() {
         let mut text = String::new();
@@ -233,48 +272,43 @@ fn named_files(
         read.context("cannot read standard input")?;
         names.extend(text.lines().filter(|it| !it.is_empty()).map(str::to_string));
     }
-    let (above, mut changes) = (below(start, repository.root())?, Changes::new());
-    let mut paths = Vec::new();
-    for name in &names {
-        let absolute = Path::new(name).strip_prefix(repository.root()).ok();
-        let path = match absolute.and_then(Path::to_str) {
-            Some(path) => TreePath::new(path),
-            None => above.resolve(name),
-        };
-        let path = path.with_context(|| format!("`{name}` is not in the repository"))?;
-        changes.change_unknown(&path);
-        paths.push((name, path));
-    }
-    let after: SharedFiles = Arc::new(WorkTree::open(repository)?);
-    let head = OnceCell::new();
-    let head = || head.get_or_init(|| repository.revision("HEAD").ok().flatten());
-    let is_committed = |path: &TreePath| {
-        let kind = head().as_ref().map(|it| it.kind(path));
-        kind.is_some_and(|it| !matches!(it, Ok(None)))
-    };
-    let mut unknown = Vec::new();
-    for (name, path) in &paths {
-        if !matches!(after.kind(path), Ok(None)) {
-            continue;
-        }
-        if is_range(name) || is_revision(repository, name) {
-            output::note(&format!(
-                "`{name}` is treated as a changed file; to compare revisions, use `--since {name}`\n"
-            ));
-        } else if !is_committed(path) {
-            unknown.push((name, path));
+    Ok(names)
+}
+
+/// Adds files that are neither in the work tree nor in HEAD, by name and possible paths. Warns about those that never existed.
+fn change_missing_files(
+    missing: &[(String, Vec<TreePath>)],
+    repository: &Repository,
+    changes: &mut Changes,
+) -> Result<()> {
+    let removed = removed_files(repository, missing.iter().flat_map(|it| &it.1))?;
+    for (name, paths) in missing {
+        let known: Vec<&TreePath> = paths.iter().filter(|it| removed.contains(*it)).collect();
+        known.iter().for_each(|it| changes.change_unknown(it));
+        if known.is_empty() {
+            paths.iter().for_each(|it| changes.change_unknown(it));
+            let message =
+                format!("`{name}` is neither in the work tree nor in the history of HEAD");
+            output::warning(&message, &[]);
         }
     }
-    let removed = removed_files(repository, unknown.iter().map(|it| it.1))?;
-    for (name, _) in unknown.iter().filter(|it| !removed.contains(it.1)) {
-        let message = format!("`{name}` is neither in the work tree nor in the history of HEAD");
-        output::warning(&message, &[]);
-    }
-    let before = ExcludedFiles {
-        files: after.clone(),
-        hidden: changes.clone(),
+    Ok(())
+}
+
+/// The paths in the repository that a name may mean: relative to the current folder, and otherwise to the top of the repository, as
+/// Git prints names. At least one.
+fn possible_paths(name: &str, above: &TreePath, top: &Path) -> Result<Vec<TreePath>> {
+    let absolute = Path::new(name).strip_prefix(top).ok();
+    let paths = match absolute.and_then(Path::to_str) {
+        Some(path) => [TreePath::new(path), None],
+        None => [above.resolve(name), TreePath::root().resolve(name)],
     };
-    Ok(([Arc::new(before), after], changes))
+    let mut paths: Vec<TreePath> = paths.into_iter().flatten().collect();
+    paths.dedup();
+    match paths.is_empty() {
+        true => bail!("`{name}` is not in the repository"),
+        false => Ok(paths),
+    }
 }
 
 /// The maximum number of files whose history is searched.
