@@ -327,6 +327,53 @@ fn affected_names_the_changed_claims_and_folders() {
 }
 
 #[test]
+fn the_hook_at_the_top_checks_the_workspaces_in_subfolders() {
+    let (folder, root) = repository("platform");
+    let top = folder.path();
+    let printed = run(top, PLEACH, &["hook", "install"], true);
+    assert!(
+        printed.contains("installed for the workspace in `platform`"),
+        "{printed}"
+    );
+    let file = top.join(".git/hooks/pre-commit");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        text.ends_with("\nexec pleach -C 'platform' hook run\n"),
+        "{text}"
+    );
+    change(&root, "201Gi");
+    run(top, "git", &["commit", "-a", "-m", "stale"], false);
+    // A hook of an earlier version is replaced without `--force`.
+    let old = "# Made by `pleach hook install`; `pleach hook uninstall` takes it away.";
+    fs::write(&file, format!("#!/bin/sh\n{old}\nexec pleach hook run\n")).unwrap();
+    fs::create_dir(top.join("another one")).unwrap();
+    run(&top.join("another one"), PLEACH, &["init"], true);
+    let printed = run(top, PLEACH, &["hook", "install", "--fix"], true);
+    assert!(
+        printed.contains("the workspaces in `another one`, `platform`"),
+        "{printed}"
+    );
+    let text = fs::read_to_string(&file).unwrap();
+    let lines = "pleach -C 'another one' hook run --fix || exit 1\nexec pleach -C 'platform' hook run --fix\n";
+    assert!(text.ends_with(lines), "{text}");
+    git(top, &["add", "."]);
+    git(top, &["commit", "--quiet", "-m", "fixed"]);
+    run(&root, PLEACH, &["check"], true);
+    assert!(git(top, &["show", "--name-only"]).contains("platform/deploy/"));
+    fs::write(&file, "#!/bin/sh\n").unwrap();
+    let printed = run(top, PLEACH, &["hook", "install"], false);
+    assert!(
+        printed.contains("add the lines `pleach -C 'another one' hook run || exit 1` and `pleach -C 'platform' hook run || exit 1` to it"),
+        "{printed}"
+    );
+    let one = ["-C", "platform", "hook", "install", "--force"];
+    run(top, PLEACH, &one, true);
+    assert!(!fs::read_to_string(&file).unwrap().contains("another"));
+    run(top, PLEACH, &["hook", "uninstall"], true);
+    assert!(!file.exists());
+}
+
+#[test]
 fn affected_accepts_paths_as_git_prints_them() {
     let (folder, root) = repository("platform");
     change(&root, "201Gi");

@@ -64,32 +64,53 @@ pub(super) fn addresses(repository: &Repository) -> Vec<String> {
 /// The code of the warnings of [`unread_workspaces`].
 pub(super) const UNREAD: &str = "unread-file";
 
+/// The folders of a repository with a workspace.
+pub(super) fn workspaces(files: &dyn Files) -> Vec<TreePath> {
+    let mut found = Vec::new();
+    walk(files, &mut |folder, path| {
+        let is_it = path.name() == WORKSPACE && is_workspace_file(files, &path);
+        found.extend(is_it.then(|| folder.clone()));
+    });
+    found.sort();
+    found
+}
+
 /// Warnings about workspaces of a repository that are not checked: those in subfolders, and those whose file has another name.
 pub(super) fn unread_workspaces(files: &dyn Files) -> Diagnostics {
     let mut found = Diagnostics::default();
+    walk(files, &mut |folder, path| {
+        found.extend(unread_workspace(files, folder, path));
+    });
+    found
+}
+
+/// Visits all files with their folders, except in hidden folders.
+fn walk(files: &dyn Files, visit: &mut dyn FnMut(&TreePath, TreePath)) {
     let mut folders = Walk::new(files, TreePath::root());
     while let Some(folder) = folders.next() {
         for entry in files.list(&folder).unwrap_or_default() {
             let path = folder.child(&entry.name);
             match entry.kind {
                 EntryKind::Folder if !entry.name.starts_with('.') => folders.add(path),
-                EntryKind::File => found.extend(unread_workspace(files, &folder, path)),
+                EntryKind::File => visit(&folder, path),
                 EntryKind::Folder => {}
             }
         }
     }
-    found
+}
+
+/// Whether the content of a file is that of a workspace: any program may have a file with this name.
+fn is_workspace_file(files: &dyn Files, path: &TreePath) -> bool {
+    let text = files.read(path).ok();
+    text.is_some_and(|it| memchr::memmem::find(&it, b"pleach.dev/").is_some())
 }
 
 fn unread_workspace(files: &dyn Files, folder: &TreePath, path: TreePath) -> Option<Diagnostic> {
     let is_misnamed = path.name() != WORKSPACE;
     let mut names = [WORKSPACE, "pleach.yml"].into_iter();
-    if !names.any(|it| path.name().eq_ignore_ascii_case(it)) {
+    if !names.any(|it| path.name().eq_ignore_ascii_case(it)) || !is_workspace_file(files, &path) {
         return None;
     }
-    // Any program may have a file with this name.
-    let text = files.read(&path).ok()?;
-    memchr::memmem::find(&text, b"pleach.dev/")?;
     let (reason, help) = match is_misnamed {
         true => (
             format!("a workspace is configured in `{WORKSPACE}`"),

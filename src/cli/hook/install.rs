@@ -4,17 +4,20 @@
 )]
 //! `pleach hook install` and `uninstall`: a plain Git hook.
 
-use pleach::layout::WORKSPACE;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cli::diff::Depth;
+use crate::cli::repository_files::workspaces;
 use crate::cli::session::{directory, no_workspace};
 use crate::cli::{Global, Outcome, output};
-use pleach::disk::{Repository, find_upwards, store_executable};
+use pleach::disk::{Repository, WorkTree, find_upwards, store_executable};
+use pleach::layout::WORKSPACE;
+use pleach::tree::TreePath;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,35 +34,58 @@ pub(super) struct Arguments {
 }
 
 /// This line marks the hook as installed by pleach.
-const MARK: &str = "# Made by `pleach hook install`; `pleach hook uninstall` takes it away.";
+const MARK: &str = "# Installed by `pleach hook install`; `pleach hook uninstall` removes it.";
+
+/// Each of these texts marks a hook as installed by pleach; earlier versions wrote other lines.
+const MARKS: [&str; 2] = [
+    "# Installed by `pleach hook install`",
+    "# Made by `pleach hook install`",
+];
 
 pub(super) fn install(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let start = directory(global)?;
     let workspace = find_upwards(&start, WORKSPACE);
     let repository = Repository::find(workspace.as_ref().unwrap_or(&start))?;
-    let folder = match workspace {
-        Some(workspace) => workspace,
-        None if arguments.fix => bail!(
+    let repository = Arc::new(repository);
+    let folders = match workspace {
+        Some(workspace) => vec![workspace_folder(&workspace, &repository)?],
+        None => workspaces(&WorkTree::open(&repository)?),
+    };
+    if folders.is_empty() && arguments.fix {
+        bail!(
             "`--fix` needs a workspace, and there is {}; use `-C DIR` for another folder",
             no_workspace(global)?
-        ),
-        None => repository.root().to_path_buf(),
-    };
-    let path = hook(&repository)?;
-    if is_foreign(&path) && !arguments.force {
-        bail!(
-            "`{}` is not a hook of pleach: add the line `{} || exit 1` to it, or replace it with `--force`",
-            path.display(),
-            line(&folder, &repository, arguments)?
         );
     }
-    let line = line(&folder, &repository, arguments)?;
-    store_executable(&path, script(&line).as_bytes())?;
+    let path = hook(&repository)?;
+    let lines = lines(&folders, arguments);
+    if is_foreign(&path) && !arguments.force {
+        let lines: Vec<String> = lines.iter().map(|it| format!("`{it} || exit 1`")).collect();
+        bail!(
+            "`{}` is not a hook of pleach: add the {} {} to it, or replace it with `--force`",
+            path.display(),
+            if lines.len() == 1 { "line" } else { "lines" },
+            lines.join(" and ")
+        );
+    }
+    store_executable(&path, script(&lines).as_bytes())?;
     output::status(&format!(
-        "`{}` installed: `git commit` runs it, `git commit --no-verify` does not\n",
-        path.display()
+        "`{}` installed{}: `git commit` runs it, `git commit --no-verify` does not\n",
+        path.display(),
+        of_workspaces(&folders)
     ));
     Ok(Outcome::Clean)
+}
+
+/// Names the workspaces in subfolders that the hook checks.
+fn of_workspaces(folders: &[TreePath]) -> String {
+    let named = folders.iter().filter(|it| !it.as_str().is_empty());
+    let named: Vec<String> = named.map(|it| format!("`{it}`")).collect();
+    match &*named {
+        [] => String::new(),
+        [one] => format!(" for the workspace in {one}"),
+        several => format!(" for the workspaces in {}", several.join(", ")),
+    }
 }
 
 pub(super) fn uninstall(global: &Global) -> Result<Outcome> {
@@ -88,34 +114,51 @@ fn hook(repository: &Repository) -> Result<PathBuf> {
 
 fn is_foreign(path: &Path) -> bool {
     let text = fs::read(path).unwrap_or_default();
-    path.exists() && !String::from_utf8_lossy(&text).contains(MARK)
+    let text = String::from_utf8_lossy(&text);
+    path.exists() && !MARKS.iter().any(|it| text.contains(it))
 }
 
-/// The command that runs the hook. Git starts it in the work tree's top folder.
-fn line(folder: &Path, repository: &Repository, arguments: &Arguments) -> Result<String> {
+/// The folder of a workspace in its repository.
+fn workspace_folder(folder: &Path, repository: &Repository) -> Result<TreePath> {
     let folder = folder.canonicalize()?;
     let below = folder
         .strip_prefix(repository.root())
         .unwrap_or(Path::new(""));
-    let below = below
-        .to_str()
-        .context("the path of the folder is not valid UTF-8")?;
-    let change = match below {
+    let below = below.to_str().and_then(TreePath::new);
+    below.context("the path of the folder is not valid UTF-8")
+}
+
+/// The commands that run the hook, one for each workspace. Git starts them in the work tree's top folder.
+fn lines(folders: &[TreePath], arguments: &Arguments) -> Vec<String> {
+    match folders {
+        [] => vec![line(&TreePath::root(), arguments)],
+        folders => folders.iter().map(|it| line(it, arguments)).collect(),
+    }
+}
+
+fn line(folder: &TreePath, arguments: &Arguments) -> String {
+    let change = match folder.as_str() {
         "" => String::new(),
-        below => format!(" -C '{}'", below.replace('\'', r"'\''")),
+        folder => format!(" -C '{}'", folder.replace('\'', r"'\''")),
     };
     let fix = if arguments.fix { " --fix" } else { "" };
     let depth = match arguments.depth {
         Depth::Sync => "",
         Depth::Objects => " --depth objects",
     };
-    Ok(format!("pleach{change} hook run{fix}{depth}"))
+    format!("pleach{change} hook run{fix}{depth}")
 }
 
-fn script(line: &str) -> String {
-    format!(
+fn script(lines: &[String]) -> String {
+    let mut text = format!(
         "#!/bin/sh\n{MARK}\n\
-         command -v pleach >/dev/null || {{ echo 'the hook needs pleach: install it, or commit with --no-verify' >&2; exit 1; }}\n\
-         exec {line}\n"
-    )
+         command -v pleach >/dev/null || {{ echo 'the hook needs pleach: install it, or commit with --no-verify' >&2; exit 1; }}\n"
+    );
+    if let Some((last, others)) = lines.split_last() {
+        others
+            .iter()
+            .for_each(|it| text.push_str(&format!("{it} || exit 1\n")));
+        text.push_str(&format!("exec {last}\n"));
+    }
+    text
 }
