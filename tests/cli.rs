@@ -507,7 +507,9 @@ fn a_new_kind_renders_and_its_cases_detect_changes() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["init"], 0);
     assert!(run(folder.path(), &["new", "kind", "webService"], 2).contains("use PascalCase"));
-    assert!(run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("already"));
+    assert!(
+        run(folder.path(), &["new", "kind", "OperatorInstall"], 2).contains("is a built-in kind")
+    );
     run(folder.path(), &["new", "kind", "WebService"], 0);
     let kind = folder.path().join("templates/WebService");
     let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();

@@ -10,7 +10,7 @@ use super::{Global, Outcome, output, test};
 use pleach::disk::{self, apply};
 use pleach::emit::{Change, Plan, Step};
 use pleach::layout::KIND;
-use pleach::load::{self, WorkspaceConfig};
+use pleach::load::{self, ClaimKind, WorkspaceConfig};
 use pleach::tree::{EntryKind, Files, TreePath};
 
 #[derive(Debug, Args)]
@@ -95,8 +95,8 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
     }
     let mut faults = Default::default();
     let kinds = load::kinds(&session.files, &mut faults);
-    if kinds.iter().any(|it| it.has_name(name)) {
-        bail!("kind `{name}` already exists; `pleach kinds {name}` explains it");
+    if let Some(kind) = kinds.iter().find(|it| it.has_name(name)) {
+        bail!("{}", existing(kind, name, &session.display(&folder)));
     }
     if matches!(session.files.kind(&folder), Ok(Some(_))) {
         bail!(
@@ -105,6 +105,16 @@ fn folder(session: &Session<'_>, name: &str) -> Result<Option<TreePath>> {
         );
     }
     Ok(Some(folder))
+}
+
+/// The message for a name that a kind already has.
+fn existing(kind: &ClaimKind, name: &str, folder: &str) -> String {
+    match kind.is_builtin() && kind.name == name {
+        true => format!(
+            "`{name}` is a built-in kind; `pleach kinds {name}` explains it. To replace it, write `{folder}/{KIND}` yourself"
+        ),
+        false => format!("kind `{name}` already exists; `pleach kinds {name}` explains it"),
+    }
 }
 
 /// Whether an interrupted run has left a part of the kind, which was not edited since.

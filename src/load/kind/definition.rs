@@ -123,6 +123,11 @@ impl Reader<'_> {
                 .collect(),
             spec: spec.clone(),
             span: node.span().clone(),
+            name_span: node
+                .at_keys(&["metadata", "name"])
+                .unwrap_or(node)
+                .span()
+                .clone(),
             effects,
             schema,
         })

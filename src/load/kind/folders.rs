@@ -9,7 +9,7 @@ use super::super::document::unreadable;
 use super::super::unread;
 use super::super::workspace::WorkspaceConfig;
 use super::definition::{KindFolder, read};
-use super::{ClaimKind, effects, names};
+use super::{ClaimKind, conflicts, effects, names};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::layout::KIND;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
@@ -56,6 +56,7 @@ pub(in crate::load) fn read_all(
         folders.into_iter().partition(|it| it.may_match(filter));
     let mut queue = VecDeque::from(selected);
     let mut kinds = Kinds::default();
+    let mut own = Vec::new();
     while let Some(folder) = queue.pop_front() {
         let mut add_included = |texts: &Texts| {
             queue.extend(rest.extract_if(.., |it| it.may_be_included_by(texts)));
@@ -75,7 +76,7 @@ pub(in crate::load) fn read_all(
                 faults.extend(names::check(&kind, templates));
                 effects::add_unread(&mut kind, templates);
                 match faults.has_errors() {
-                    false => kinds.valid.push(Arc::new(kind)),
+                    false => own.push(Arc::new(kind)),
                     true => kinds.invalid.push(kind.name),
                 }
             }
@@ -83,7 +84,36 @@ pub(in crate::load) fn read_all(
         }
         diagnostics.extend(faults);
     }
+    let named = named_builtin_kinds(&own, &kinds.valid, &rest);
+    let removed = conflicts::resolve(&mut own, &named, diagnostics);
+    kinds.invalid.extend(removed);
+    own.append(&mut kinds.valid);
+    kinds.valid = own;
     kinds
+}
+
+/// The built-in kinds that were read, and those of `rest` that may have a name of the kinds `own`.
+fn named_builtin_kinds(
+    own: &[Arc<ClaimKind>],
+    read: &[Arc<ClaimKind>],
+    rest: &[KindFolder<'_>],
+) -> Vec<Arc<ClaimKind>> {
+    let names: BTreeSet<&str> = own.iter().flat_map(|it| it.names()).collect();
+    let may_have_alias = |folder: &KindFolder<'_>| {
+        let text = folder.files.read(&folder.path.child(KIND));
+        let text = text.unwrap_or_default();
+        let mut lines = text.split(|it| *it == b'\n');
+        let aliases = lines.find(|it| it.trim_ascii_start().starts_with(b"aliases:"));
+        aliases.is_some_and(|line| {
+            let contains = |name: &&str| memmem::find(line, name.as_bytes()).is_some();
+            names.iter().any(contains)
+        })
+    };
+    let rest = rest
+        .iter()
+        .filter(|it| it.is_builtin && (names.contains(it.path.name()) || may_have_alias(it)));
+    let rest = rest.map(|it| builtin_kind(it.path.name()).0.clone());
+    read.iter().cloned().chain(rest).collect()
 }
 
 /// A built-in kind and its texts. Because they never change, each is read only once, when it is first needed.

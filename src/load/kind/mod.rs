@@ -1,5 +1,6 @@
 //! Claim kinds. A kind is a folder with the file `kind.yaml` and templates.
 
+mod conflicts;
 mod definition;
 mod effects;
 mod folders;
@@ -8,6 +9,7 @@ mod names;
 use crate::diag::Span;
 use crate::layout::Group;
 use crate::schema::Schema;
+use crate::template::BUILTIN;
 use crate::yaml::Node;
 pub use definition::schema;
 pub use folders::preload_builtin_kinds;
@@ -56,6 +58,8 @@ pub struct ClaimKind {
     pub spec: Node,
     /// The location of `kind.yaml`, for errors that belong to no field.
     pub span: Span,
+    /// The location of its name.
+    pub name_span: Span,
 }
 
 /// The accepted spellings of a claim's fields.
@@ -142,6 +146,11 @@ impl ClaimKind {
     /// Whether a name is the name or an alias of the kind.
     pub fn has_name(&self, name: &str) -> bool {
         self.names().any(|it| it == name)
+    }
+
+    /// Whether the kind is built in, and not one of the workspace.
+    pub fn is_builtin(&self) -> bool {
+        self.span.path().parts().next() == Some(BUILTIN)
     }
 
     /// The name under which the condition of a default is compiled.
