@@ -23,7 +23,7 @@ bootstrap`.",
 };
 
 fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = super::dependency_circle::waiting(environment);
+    let known = super::object_dependency_cycle::dependents(environment);
     for sourced in &environment.objects {
         for (index, (namespace, name)) in dependencies(&sourced.object).into_iter().enumerate() {
             let kind = sourced.object.kind();

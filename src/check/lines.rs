@@ -95,7 +95,7 @@ pub fn check_workspace(
     compiled: &Compiled,
     files: &dyn Files,
     cache: Option<Cache>,
-    demands: ValidationOptions,
+    validation: ValidationOptions,
 ) -> Diagnostics {
     let Compiled {
         tree,
@@ -104,7 +104,7 @@ pub fn check_workspace(
         ..
     } = compiled;
     let lines = Lines::default();
-    let found = check_at(tree, origins, clusters, demands, &lines);
+    let found = check_at(tree, origins, clusters, validation, &lines);
     let missing = lines.missing.into_inner();
     let missing = missing.unwrap_or_else(PoisonError::into_inner);
     let Some(scope) = scope_of(&missing, compiled) else {
@@ -129,7 +129,7 @@ pub fn check_workspace(
         traced: Some(traced),
         ..Lines::default()
     };
-    check_at(tree, origins, clusters, demands, &lines)
+    check_at(tree, origins, clusters, validation, &lines)
 }
 
 /// The claims rendered into some folders; `None` if there are none.

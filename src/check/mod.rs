@@ -14,7 +14,7 @@ mod builtin_policies;
 mod cluster;
 mod dangling_dependency;
 mod dangling_source;
-mod dependency_circle;
+mod object_dependency_cycle;
 mod lfs_pointer;
 mod lines;
 mod local_change;
@@ -122,7 +122,7 @@ fn run_each(
 
 /// All checks, in the order in which they run.
 pub const CHECKS: &[Check] = &[
-    dependency_circle::CHECK,
+    object_dependency_cycle::CHECK,
     dangling_dependency::CHECK,
     missing_namespace::CHECK,
     dangling_source::CHECK,

@@ -167,11 +167,11 @@ pub fn check_objects(
     objects: &Objects,
     environment: &str,
     cluster: &Cluster,
-    demands: ValidationOptions,
+    validation: ValidationOptions,
 ) -> Diagnostics {
     let mut found = objects.found.clone();
     let Objects { plain, built, .. } = objects;
-    let checked = check::check_groups(environment, plain, built, cluster, demands);
+    let checked = check::check_groups(environment, plain, built, cluster, validation);
     found.extend(checked.into_iter().map(without_workspace));
     found.sort_and_dedup();
     check::allow(found, &objects.sources, &|_| false)

@@ -191,7 +191,7 @@ pub(super) enum Difference<'a> {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Cause<'a> {
     /// The kind of line: `claim`, `base`, `overlay`, `default`, `template`, `because of`.
-    pub(super) words: &'a str,
+    pub(super) label: &'a str,
     /// The file, relative to the workspace.
     pub(super) path: &'a str,
     #[cfg_attr(test, schemars(range(min = 1)))]
@@ -304,7 +304,7 @@ pub(super) struct Volume<'a> {
     pub(super) class: Option<&'a str>,
 }
 
-/// A unit that the sync engine reconciles by itself.
+/// A unit that the sync engine reconciles separately.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Step<'a> {
@@ -323,8 +323,8 @@ pub(super) struct Step<'a> {
 pub(super) struct Event {
     #[serde(flatten)]
     pub(super) id: Identity,
-    /// Whether nothing keeps running meanwhile, a quorum is lost, or a danger was found.
-    pub(super) grave: bool,
+    /// Whether no pod keeps running during the change, a quorum is lost, or a danger was found.
+    pub(super) severe: bool,
     pub(super) events: Vec<String>,
 }
 

@@ -74,7 +74,7 @@ fn steps(comparison: &Comparison) -> Vec<Step<'_>> {
         events(environment).into_iter().map(|(step, events)| {
             let events = events.into_iter().map(|it| Event {
                 id: Identity::from(it.id),
-                grave: it.is_severe,
+                severe: it.is_severe,
                 events: it.effects,
             });
             Step {
@@ -241,7 +241,7 @@ fn field<'a>(it: &'a FieldChange, causes: &[&'a FieldCause]) -> Field<'a> {
         },
     };
     let causes = causes.iter().map(|it| Cause {
-        words: it.label,
+        label: it.label,
         path: it.span.path().as_str(),
         line: it.span.position().line,
     });

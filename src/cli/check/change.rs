@@ -1,6 +1,6 @@
 //! A check of the changes since the last check.
 
-use super::{demands, lint};
+use super::{lint, validation_options};
 use crate::cli::diff::Depth;
 use crate::cli::session::Session;
 use crate::cli::unchanged::{Changed, Part, RunCache};
@@ -57,7 +57,7 @@ fn has_no_findings(
         return false;
     }
     let is_local_change = || check::is_local_change(&part.update.before, compiled);
-    let findings = || check::check_part(compiled, demands(session.global));
+    let findings = || check::check_part(compiled, validation_options(session.global));
     if !changed.has_cluster_rules() && is_local_change() && findings().is_empty() {
         return true;
     }

@@ -287,19 +287,19 @@ pub(super) fn lint(
     if found.has_errors() {
         return found;
     }
-    let demands = demands(global);
+    let validation = validation_options(global);
     found.extend(check::check_workspace(
         compiled,
         files,
         cache::open(global),
-        demands,
+        validation,
     ));
     if depth == Depth::Objects {
         let known: BTreeSet<(&str, String)> = found
             .iter()
             .map(|it| (it.code, it.message.clone()))
             .collect();
-        let deep = deployed_findings(compiled, files, demands, global).into_iter();
+        let deep = deployed_findings(compiled, files, validation, global).into_iter();
         let new = deep.filter(|it| !known.contains(&(it.code, it.message.clone())));
         found.extend(new.collect::<Vec<_>>());
     }
@@ -314,7 +314,7 @@ pub(super) fn lint(
 fn deployed_findings(
     compiled: &Compiled,
     files: &dyn Files,
-    demands: check::ValidationOptions,
+    validation: check::ValidationOptions,
     global: &Global,
 ) -> Diagnostics {
     match workspace_origins(compiled, files, cache::open(global)) {
@@ -322,7 +322,7 @@ fn deployed_findings(
             unseen.extend(check::check_deployed(
                 &deployed,
                 &compiled.clusters,
-                demands,
+                validation,
             ));
             unseen
         }
@@ -331,7 +331,7 @@ fn deployed_findings(
 }
 
 /// The severity of objects without a schema.
-pub(super) fn demands(global: &Global) -> check::ValidationOptions {
+pub(super) fn validation_options(global: &Global) -> check::ValidationOptions {
     check::ValidationOptions {
         unknown_kind: match global.strict {
             Some(_) => Severity::Error,

@@ -15,7 +15,7 @@ use super::super::session::{self, Session, repository_top};
 use super::super::timings::Timings;
 use super::super::{Global, Outcome, Strict, cache, output};
 use super::target::Target;
-use super::{Arguments, demands};
+use super::{Arguments, validation_options};
 use pleach::diag::{Diagnostics, Source};
 use pleach::disk::Folder;
 use pleach::inflate::Inflater;
@@ -57,7 +57,7 @@ pub(super) fn check(
         cluster,
         ..
     } = &target;
-    let found = check_objects(&objects, environment, cluster, demands(global));
+    let found = check_objects(&objects, environment, cluster, validation_options(global));
     let outcome = report(&found, workspace.as_ref(), &current, global);
     if global.format == Format::Human && outcome == Outcome::Clean {
         output::status(&summary(&objects, &target));

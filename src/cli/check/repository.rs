@@ -8,7 +8,7 @@ use super::super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles, unread_w
 use super::super::selection::Selection;
 use super::super::session::{self, Session};
 use super::super::{Global, Outcome, cache};
-use super::demands;
+use super::validation_options;
 use pleach::check;
 use pleach::compare::DeployedOrigins;
 use pleach::diag::{Diagnostics, Source, nearest};
@@ -72,7 +72,11 @@ pub(in crate::cli) fn findings(
             (name.clone(), cluster)
         })
         .collect();
-    found.extend(check::check_deployed(&deployed, &clusters, demands(global)));
+    found.extend(check::check_deployed(
+        &deployed,
+        &clusters,
+        validation_options(global),
+    ));
     found.extend(unread_workspaces(files));
     let sources = sources(files, &deployed);
     let found = check::allow(found, &sources, &|_| false);

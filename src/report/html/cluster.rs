@@ -53,8 +53,8 @@ pub(super) fn write(comparison: &Comparison, severe: &SevereFindings<'_>, page: 
         "<section data-of=\".cluster\" id=\"clusters\"><h2>{products} clusters</h2><div class=\"clusters\">"
     );
     for (change, environments, claims) in pictures {
-        let is_grave = is_severe(change, &environments, severe);
-        picture(change, &environments, &claims, is_grave, page);
+        let is_severe = is_severe(change, &environments, severe);
+        picture(change, &environments, &claims, is_severe, page);
     }
     page.push_str("</div></section>\n");
 }
@@ -69,7 +69,7 @@ fn picture(
     change: &ClusterChange,
     environments: &[&str],
     claims: &[&str],
-    is_grave: bool,
+    is_severe: bool,
     page: &mut String,
 ) {
     let Some(one) = change.after.as_ref().or(change.before.as_ref()) else {
@@ -86,7 +86,7 @@ fn picture(
     let what = if one.is_keeper { "Keeper" } else { "cluster" };
     let _ = write!(
         page,
-        "<article class=\"sheet cluster{wide}\"{} data-grave=\"{is_grave}\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
+        "<article class=\"sheet cluster{wide}\"{} data-severe=\"{is_severe}\"><h3><span class=\"same\">{what}</span> {} <span class=\"same\">of {}</span></h3><div class=\"meta\">{}</div><div class=\"views\">",
         filter_attributes(claims.iter().copied(), environments.iter().copied()),
         escaped(&one.name),
         escaped(&one.id.to_string()),

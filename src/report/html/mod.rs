@@ -122,10 +122,10 @@ fn bar(findings: &[FindingGroup<'_>], page: &mut String) {
     page.push_str("<div class=\"bar\"><div role=\"search\"><label class=\"find\"><input id=\"find\" type=\"search\" placeholder=\"Search objects, fields, values\" aria-label=\"Search\" autocomplete=\"off\" spellcheck=\"false\"><kbd>/</kbd></label>");
     if !findings.is_empty() {
         page.push_str(
-            "<button class=\"tool\" id=\"grave\" aria-pressed=\"false\">Only dangers</button>",
+            "<button class=\"tool\" id=\"severe\" aria-pressed=\"false\">Only dangers</button>",
         );
     }
-    page.push_str("<button class=\"tool\" id=\"open\">Expand all</button><button class=\"tool\" id=\"close\">Collapse all</button><button class=\"tool keys\" id=\"keys\" aria-label=\"Keys\">?</button><div class=\"status\" id=\"status\" role=\"status\" hidden><span id=\"said\"></span><button id=\"clear\">show everything</button></div></div></div>\n");
+    page.push_str("<button class=\"tool\" id=\"open\">Expand all</button><button class=\"tool\" id=\"close\">Collapse all</button><button class=\"tool keys\" id=\"keys\" aria-label=\"Keys\">?</button><div class=\"status\" id=\"status\" role=\"status\" hidden><span id=\"shown-count\"></span><button id=\"clear\">show everything</button></div></div></div>\n");
 }
 
 fn notes(comparison: &Comparison, view: &View<'_>, page: &mut String) {
@@ -177,7 +177,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
     };
     let finding = &it.found.finding;
     let (class, ink) = if is_severe(it.found) {
-        ("grave", "stop")
+        ("severe", "stop")
     } else {
         ("", "warn")
     };
@@ -187,7 +187,7 @@ fn danger(group: &DangerGroup<'_>, view: &View<'_>, page: &mut String) {
     let environments = group.environments();
     let _ = write!(
         page,
-        "<li class=\"{class}\"{} data-grave=\"true\"><div class=\"message\">{}</div><div class=\"meta\"><span class=\"rule {ink}\">{}</span>{}",
+        "<li class=\"{class}\"{} data-severe=\"true\"><div class=\"message\">{}</div><div class=\"meta\"><span class=\"rule {ink}\">{}</span>{}",
         filter_attributes(claims, environments.iter().copied()),
         with_code(&finding.message),
         finding.danger.code,
@@ -266,7 +266,7 @@ fn change(group: &Group<'_>, severe: &SevereFindings<'_>, may_open: bool, page: 
         .iter()
         .filter_map(|it| it.object.claim.as_ref());
     let mut occurrences = group.occurrences.iter();
-    let is_grave = occurrences.any(|it| severe.contains(&(&it.object.change.id, it.environment)));
+    let is_severe = occurrences.any(|it| severe.contains(&(&it.object.change.id, it.environment)));
     let open = if may_open && (1..=ROWS_OPEN).contains(&rows.len()) && !group.kind.is_gone() {
         " open"
     } else {
@@ -275,7 +275,7 @@ fn change(group: &Group<'_>, severe: &SevereFindings<'_>, may_open: bool, page: 
     let word = name(group.kind);
     let _ = write!(
         page,
-        "<details class=\"change\"{open}{} data-grave=\"{is_grave}\"><summary><span class=\"sign {word}\" title=\"{word}\">{}</span><div class=\"who\">",
+        "<details class=\"change\"{open}{} data-severe=\"{is_severe}\"><summary><span class=\"sign {word}\" title=\"{word}\">{}</span><div class=\"who\">",
         filter_attributes(
             claims.map(|it| &*it.title),
             group.occurrences.iter().map(|it| it.environment)

@@ -2,20 +2,20 @@
 (() => {
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
-  const find = $("#find"), status = $("#status"), said = $("#said"), grave = $("#grave"), help = $("#help");
+  const find = $("#find"), status = $("#status"), shown_count = $("#shown-count"), severe = $("#severe"), help = $("#help");
   const changes = $$(".change"), dangers = $$(".dangers > li"), clusters = $$(".cluster");
-  const state = { words: [], claim: null, environment: null, grave: false };
+  const state = { words: [], claim: null, environment: null, severe: false };
 
   // Each thing knows its claims, environments and words; the words are the text that is shown.
   const list = (it, name) => JSON.parse(it.dataset[name] || "[]");
   const known = [...changes, ...dangers, ...clusters].map((it) => ({
-    it, claims: list(it, "claims"), environments: list(it, "environments"), grave: it.dataset.grave === "true",
+    it, claims: list(it, "claims"), environments: list(it, "environments"), severe: it.dataset.severe === "true",
     text: it.textContent.toLowerCase(),
   }));
   const fits = (one) =>
     (state.claim === null || one.claims.includes(state.claim)) &&
     (state.environment === null || one.environments.includes(state.environment)) &&
-    (!state.grave || one.grave) &&
+    (!state.severe || one.severe) &&
     state.words.every((word) => one.text.includes(word));
 
   function apply() {
@@ -26,9 +26,9 @@
       section.hidden = inner.length > 0 && inner.every((it) => it.hidden);
     }
     const shown = changes.filter((it) => !it.hidden).length;
-    const filtered = state.claim !== null || state.environment !== null || state.grave || state.words.length > 0;
+    const filtered = state.claim !== null || state.environment !== null || state.severe || state.words.length > 0;
     const parts = [state.claim, state.environment && "in " + state.environment].filter(Boolean).join(" ");
-    said.textContent = shown + " of " + changes.length + " changes" + (parts ? ": " + parts : "");
+    shown_count.textContent = shown + " of " + changes.length + " changes" + (parts ? ": " + parts : "");
     status.hidden = !filtered;
     $("#empty").hidden = shown > 0 || !filtered;
     for (const button of $$(".matrix button")) {
@@ -36,7 +36,7 @@
       const on = (claim !== null || environment !== null) && claim === state.claim && environment === state.environment;
       button.setAttribute("aria-pressed", String(on));
     }
-    grave?.setAttribute("aria-pressed", String(state.grave));
+    severe?.setAttribute("aria-pressed", String(state.severe));
   }
 
   function choose(claim, environment) {
@@ -47,7 +47,7 @@
   }
 
   function clear() {
-    Object.assign(state, { words: [], claim: null, environment: null, grave: false });
+    Object.assign(state, { words: [], claim: null, environment: null, severe: false });
     find.value = "";
     apply();
   }
@@ -69,7 +69,7 @@
   $("#clear").addEventListener("click", clear);
   $("#open").addEventListener("click", () => all(true));
   $("#close").addEventListener("click", () => all(false));
-  grave?.addEventListener("click", () => { state.grave = !state.grave; apply(); });
+  severe?.addEventListener("click", () => { state.severe = !state.severe; apply(); });
   $("#keys").addEventListener("click", () => help.showModal());
 
   document.addEventListener("keydown", (event) => {
@@ -79,7 +79,7 @@
     if (typing) return;
     const act = {
       "/": () => find.focus(), "j": () => step(1), "k": () => step(-1), "e": () => all(true), "c": () => all(false),
-      "d": () => grave?.click(), "?": () => help.showModal(),
+      "d": () => severe?.click(), "?": () => help.showModal(),
     }[event.key];
     if (act) { event.preventDefault(); act(); }
   });

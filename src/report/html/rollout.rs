@@ -23,14 +23,14 @@ pub(super) fn write(comparison: &Comparison, page: &mut String) {
     }
     page.push_str("<section data-of=\".lane\" id=\"rollout\"><h2>Rollout <small>in the order of reconciliation</small></h2><div class=\"sheet lanes\">\n");
     for (environment, steps) in lanes {
-        let is_grave = steps.iter().any(|it| it.1.iter().any(|it| it.is_severe));
+        let is_severe = steps.iter().any(|it| it.1.iter().any(|it| it.is_severe));
         let name = match &*environment.name {
             "." => "everything",
             name => name,
         };
         let _ = write!(
             page,
-            "<article class=\"lane\"{} data-grave=\"{is_grave}\"><h3>{}</h3><ol>",
+            "<article class=\"lane\"{} data-severe=\"{is_severe}\"><h3>{}</h3><ol>",
             filter_attributes(std::iter::empty(), [&*environment.name].into_iter()),
             escaped(name)
         );
@@ -55,7 +55,7 @@ pub(super) fn write(comparison: &Comparison, page: &mut String) {
 }
 
 fn event(event: &Event<'_>, page: &mut String) {
-    let class = if event.is_severe { "grave" } else { "" };
+    let class = if event.is_severe { "severe" } else { "" };
     let _ = write!(
         page,
         "<li class=\"{class}\"><span class=\"obj\">{}</span>",

@@ -9,7 +9,7 @@ use crate::diag::Severity;
 use crate::yaml::FieldPath;
 
 pub(super) const CHECK: Check = Check {
-    code: "dependency-circle",
+    code: "object-dependency-cycle",
     severity: Severity::Error,
     summary: "Kustomizations or HelmReleases depend on one another in a cycle",
     explain: "\
@@ -24,7 +24,7 @@ Remove one of the dependencies. If two parts really need each other, merge them,
 type Key<'a> = (&'a str, &'a str, &'a str);
 
 /// All objects that can have dependencies or be a dependency.
-pub(super) fn waiting<'a, 'b>(
+pub(super) fn dependents<'a, 'b>(
     environment: &'a EnvironmentObjects<'b>,
 ) -> BTreeMap<Key<'a>, &'a SourcedObject<'b>> {
     let all = environment.objects.iter();
@@ -40,16 +40,16 @@ pub(super) fn waiting<'a, 'b>(
 }
 
 fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let known = waiting(environment);
+    let known = dependents(environment);
     let mut done = BTreeSet::new();
     for start in known.keys() {
-        let Some(circle) = find_cycle(*start, &known, &mut done) else {
+        let Some(cycle) = find_cycle(*start, &known, &mut done) else {
             continue;
         };
-        let Some(sourced) = circle.first().and_then(|it| known.get(it)) else {
+        let Some(sourced) = cycle.first().and_then(|it| known.get(it)) else {
             continue;
         };
-        let names: Vec<&str> = circle.iter().chain(circle.first()).map(|it| it.2).collect();
+        let names: Vec<&str> = cycle.iter().chain(cycle.first()).map(|it| it.2).collect();
         let message = format!(
             "dependency cycle of {}s: {}",
             sourced.object.kind(),
