@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::program::run;
+use crate::program::{assert_contains, run};
 
 const CLAIM: &str = "\
 apiVersion: pleach.dev/v1
@@ -177,4 +177,52 @@ fn init_in_a_subfolder_writes_the_sync_path() {
     let text = fs::read_to_string(root.join("pleach.yaml")).unwrap();
     assert!(text.contains("path: ./team/platform/deploy"), "{text}");
     run(&root, &["render", "--strict"], 0);
+}
+
+#[test]
+fn out_cannot_be_a_folder_that_output_cannot_be() {
+    let folder = workspace("w", "  output: deploy\n  sync: {path: ./w/deploy}\n");
+    let root = &folder.path().join("w");
+    fs::create_dir_all(root.join("templates")).unwrap();
+    fs::create_dir_all(root.join("elsewhere")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../environments", root.join("elsewhere/link")).unwrap();
+    let other =
+        |folder: &str| format!("the tree cannot be written to `{folder}`, which has other files");
+    for (start, out, message) in [
+        (".", "environments", other("environments")),
+        (".", "Environments/x", other("environments")),
+        (".", "templates/Website", other("templates")),
+        (".", "overlays", other("overlays")),
+        (".", "new/../overlays/x", other("overlays")),
+        ("environments/prod", "zz", other("environments")),
+        ("elsewhere", "link/x", other("environments")),
+        (".", ".git", "written to the folder of Git".to_string()),
+        (".", "../.git/x", "written to the folder of Git".to_string()),
+        (
+            ".",
+            ".",
+            "written to the folder of the workspace".to_string(),
+        ),
+        (
+            "elsewhere",
+            "..",
+            "written to the folder of the workspace".to_string(),
+        ),
+    ] {
+        for command in ["render", "check"] {
+            let printed = run(&root.join(start), &[command, "--out", out], 2);
+            assert_contains(
+                &printed,
+                &[&message, "help: use a folder with no other files"],
+            );
+        }
+    }
+    run(root, &["render", "--out", "tree"], 0);
+    run(root, &["render", "--out", "../tree/of.git"], 0);
+    run(
+        &root.join("environments/prod"),
+        &["render", "--out", "../../tree"],
+        0,
+    );
 }

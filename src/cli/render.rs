@@ -53,6 +53,7 @@ fn render(
 ) -> Result<Outcome> {
     let session = Session::open(global)?;
     let selection = &arguments.selection;
+    session.check_out(selection.out.as_deref())?;
     check_environments(&session, &selection.environments)?;
     let _lock = session.lock()?;
     let progress = Progress::timed(global, "looking for changes", timings);

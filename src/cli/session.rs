@@ -6,17 +6,22 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::usage::UsageError;
 use super::{Global, Outcome, output};
 use pleach::diag::{Diagnostic, Diagnostics, Severity};
 use pleach::disk::{Folder, Lock, Repository, find_upwards, refuse_links};
 use pleach::kustomize::remote;
 use pleach::layout::WORKSPACE;
+use pleach::load::{OTHER_OUTPUT, WorkspaceConfig};
 use pleach::report::{self, View};
 use pleach::tree::{Files, TreePath};
+
+/// Git's own folder.
+const GIT: &str = ".git";
 
 /// With more levels, `../..` is less readable than the absolute path.
 const UP_MAX: usize = 3;
@@ -166,6 +171,24 @@ impl Session<'_> {
         Ok(self.root.join(output.as_str()))
     }
 
+    /// Refuses `--out` for folders that cannot be the output folder of the workspace. An invalid workspace is reported later.
+    pub(super) fn check_out(&self, out: Option<&Path>) -> Result<(), UsageError> {
+        let Some(out) = out.map(|it| real_path(&self.start.join(it))) else {
+            return Ok(());
+        };
+        let in_git = out
+            .iter()
+            .any(|it| it.to_str().is_some_and(|it| it.eq_ignore_ascii_case(GIT)));
+        let below = out.strip_prefix(self.files.root()).ok();
+        let below = match in_git {
+            true => Some(TreePath::root().child(GIT)),
+            false => below.and_then(Path::to_str).and_then(TreePath::new),
+        };
+        let workspace = WorkspaceConfig::read(&self.files).ok();
+        let reason = below.and_then(|it| workspace?.refused_output(&it));
+        reason.map_or(Ok(()), |it| Err(UsageError::new(it, OTHER_OUTPUT)))
+    }
+
     /// A path of the workspace, relative to the current folder.
     pub(super) fn display(&self, path: &TreePath) -> String {
         relative_path(&self.root.join(path.as_str()), &self.current, path)
@@ -200,6 +223,24 @@ impl Session<'_> {
             false => report(diagnostics, self.global, &|path| self.display(path)),
         }
     }
+}
+
+/// An absolute path without links and `..`. The last folders need not exist.
+fn real_path(path: &Path) -> PathBuf {
+    let existing = path
+        .ancestors()
+        .find_map(|it| Some((it, it.canonicalize().ok()?)));
+    let Some((above, mut real)) = existing else {
+        return path.to_path_buf();
+    };
+    let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
+    for part in rest.components() {
+        match part {
+            Component::ParentDir => _ = real.pop(),
+            part => real.push(part),
+        }
+    }
+    real
 }
 
 /// The top folder of the Git repository that contains a folder.

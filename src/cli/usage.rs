@@ -26,6 +26,13 @@ impl fmt::Display for UsageError {
 impl std::error::Error for UsageError {}
 
 impl UsageError {
+    pub(super) fn new(message: String, help: &str) -> UsageError {
+        UsageError {
+            message,
+            helps: vec![help.to_string()],
+        }
+    }
+
     /// The error about arguments among the errors of a command: it has no location in a file.
     pub(super) fn among(faults: &Diagnostics) -> Option<UsageError> {
         let mut faults = faults.iter();

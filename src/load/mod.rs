@@ -45,7 +45,7 @@ pub use sync_path::check_sync_path;
 pub use unread::misnamed_folder;
 pub use word_index::{WordChanges, WordIndex};
 pub use workspace::schema as workspace_schema;
-pub use workspace::{ChartSource, Layout, Mirror, WorkspaceConfig};
+pub use workspace::{ChartSource, Layout, Mirror, OTHER_OUTPUT, WorkspaceConfig};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

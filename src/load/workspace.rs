@@ -134,6 +134,17 @@ impl WorkspaceConfig {
         WorkspaceConfig::from_node(&Node::mapping(Mapping::new()))
     }
 
+    /// The reason why the tree cannot be written to a folder of the workspace; `None` if it can be.
+    pub fn refused_output(&self, folder: &TreePath) -> Option<String> {
+        match folder.as_str() {
+            "" => Some(
+                "the tree cannot be written to the folder of the workspace, which has other files"
+                    .to_string(),
+            ),
+            _ => refused_output(folder, &self.templates),
+        }
+    }
+
     /// The names in `environments`, in the order of promotion; empty if it is not set.
     pub fn environment_names(&self) -> Vec<String> {
         let names = self.environment_order.iter();
@@ -275,9 +286,23 @@ fn folder(node: &Node) -> Result<TreePath, Diagnostic> {
     })
 }
 
-/// The path of the output folder. It must not be in a folder of inputs, or the tree would be read as inputs.
+/// The path of the output folder.
 fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagnostic> {
     let path = folder(node)?;
+    match refused_output(&path, templates) {
+        None => Ok(path),
+        Some(reason) => {
+            let fault = Diagnostic::error("invalid-value", reason).at(node);
+            Err(fault.help(OTHER_OUTPUT))
+        }
+    }
+}
+
+/// The help for a folder that the tree cannot be written to.
+pub const OTHER_OUTPUT: &str = "use a folder with no other files, such as `deploy`";
+
+/// The reason why the tree cannot be written to a folder; `None` if it can be. In a folder of inputs, it would be read as inputs.
+fn refused_output(path: &TreePath, templates: &[TreePath]) -> Option<String> {
     let inputs = input_folders();
     let mut inputs = inputs.iter().chain(templates);
     // On some file systems, `.GIT` is the same as `.git`.
@@ -289,22 +314,12 @@ fn output_folder(node: &Node, templates: &[TreePath]) -> Result<TreePath, Diagno
         })
     };
     if path.parts().any(|it| it.eq_ignore_ascii_case(".git")) {
-        let fault = Diagnostic::error(
-            "invalid-value",
-            "the tree cannot be written to the folder of Git",
-        );
-        return Err(fault
-            .at(node)
-            .help("use a folder with no other files, such as `deploy`"));
+        return Some("the tree cannot be written to the folder of Git".to_string());
     }
-    match inputs.find(|it| is_within(it)) {
-        None => Ok(path),
-        Some(input) => {
-            let message = format!("the tree cannot be written to `{input}`, which has other files");
-            let fault = Diagnostic::error("invalid-value", message).at(node);
-            Err(fault.help("use a folder with no other files, such as `deploy`"))
-        }
-    }
+    let input = inputs.find(|it| is_within(it))?;
+    Some(format!(
+        "the tree cannot be written to `{input}`, which has other files"
+    ))
 }
 
 /// Checks `requires`, the version of pleach that a workspace requires, such as `1.4`; an `x` matches any number. Errors:

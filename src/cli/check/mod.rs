@@ -101,6 +101,7 @@ fn check_workspace(
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
     let selection = &arguments.selection;
+    session.check_out(selection.out.as_deref())?;
     check_environments(session, &selection.environments)?;
     let progress = Progress::timed(global, "looking for changes", timings);
     let is_cacheable = !arguments.twice && arguments.depth != Depth::Objects;
