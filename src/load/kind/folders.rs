@@ -9,7 +9,7 @@ use super::super::document::unreadable;
 use super::super::unread;
 use super::super::workspace::WorkspaceConfig;
 use super::definition::{KindFolder, read};
-use super::{ClaimKind, conflicts, effects, names};
+use super::{ClaimKind, conflicts, effects, fields, names};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::layout::KIND;
 use crate::template::{BUILTIN, Templates, Texts, builtin};
@@ -74,6 +74,7 @@ pub(in crate::load) fn read_all(
         match kind.filter(|_| !faults.has_errors()) {
             Some(mut kind) => {
                 faults.extend(names::check(&kind, templates));
+                faults.extend(fields::check(&kind));
                 effects::add_unread(&mut kind, templates);
                 match faults.has_errors() {
                     false => own.push(Arc::new(kind)),
@@ -87,9 +88,32 @@ pub(in crate::load) fn read_all(
     let named = named_builtin_kinds(&own, &kinds.valid, &rest);
     let removed = conflicts::resolve(&mut own, &named, diagnostics);
     kinds.invalid.extend(removed);
+    diagnostics.extend(unknown_kinds(&own, &kinds, &rest));
     own.append(&mut kinds.valid);
     kinds.valid = own;
     kinds
+}
+
+/// Checks the kinds that the kinds `own` refer to. `read` are the other kinds that were read, and `rest` the folders of further ones.
+fn unknown_kinds(own: &[Arc<ClaimKind>], read: &Kinds, rest: &[KindFolder<'_>]) -> Diagnostics {
+    // The aliases of kinds that are not read, or with errors, are not known.
+    if !read.invalid.is_empty() || rest.iter().any(|it| !it.is_builtin) {
+        return Diagnostics::default();
+    }
+    let check = |known: &BTreeSet<&str>| -> Diagnostics {
+        let faults = own.iter().flat_map(|it| fields::check_kinds(it, known));
+        faults.collect()
+    };
+    let mut known: BTreeSet<&str> = own.iter().flat_map(|it| it.names()).collect();
+    known.extend(read.valid.iter().flat_map(|it| it.names()));
+    known.extend(rest.iter().map(|it| it.path.name()));
+    let found = check(&known);
+    // The aliases of built-in kinds are only read if they may be needed.
+    if !found.is_empty() {
+        let builtin = rest.iter().map(|it| &*builtin_kind(it.path.name()).0);
+        known.extend(builtin.flat_map(|it| it.names()));
+    }
+    check(&known)
 }
 
 /// The built-in kinds that were read, and those of `rest` that may have a name of the kinds `own`.
@@ -287,7 +311,9 @@ mod tests {
             let reader = |_: &crate::template::LookupRequest| Ok(crate::yaml::Node::null());
             templates.add_reader("chart", Box::new(reader));
             templates.add(texts).unwrap();
-            let faults = names::check(&kind.unwrap(), &templates);
+            let kind = kind.unwrap();
+            let mut faults = names::check(&kind, &templates);
+            faults.extend(fields::check(&kind));
             assert!(faults.is_empty(), "{faults:?}");
         }
     }

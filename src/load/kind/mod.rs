@@ -3,6 +3,7 @@
 mod conflicts;
 mod definition;
 mod effects;
+mod fields;
 mod folders;
 mod names;
 

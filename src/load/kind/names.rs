@@ -159,13 +159,13 @@ impl NameScope<'_> {
 }
 
 /// The first step of a path that a schema does not define.
-struct UnknownStep<'a> {
-    position: usize,
+pub(super) struct UnknownStep<'a> {
+    pub(super) position: usize,
     /// The fields that the schema defines there.
-    known: Vec<&'a str>,
+    pub(super) known: Vec<&'a str>,
 }
 
-fn find_unknown_step<'a>(schema: &'a Schema, steps: &[&str]) -> Option<UnknownStep<'a>> {
+pub(super) fn find_unknown_step<'a>(schema: &'a Schema, steps: &[&str]) -> Option<UnknownStep<'a>> {
     let (step, rest) = steps.split_first()?;
     if let Some(inner) = schema.child(step) {
         let unknown = find_unknown_step(inner, rest)?;
