@@ -52,6 +52,7 @@ mod output_location;
 mod lsp;
 mod links;
 mod sparse_checkout;
+mod submodules;
 mod git_links;
 mod html_report;
 mod explain_deployed;

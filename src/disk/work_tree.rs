@@ -7,7 +7,7 @@ use crate::tree::{Entry, EntryKind, Files, FilesError, TreePath, Unlisted};
 
 use super::error::DiskError;
 use super::folder::Folder;
-use super::git::Repository;
+use super::git::{Repository, submodule_paths};
 
 /// The work tree's top folder. Ignored files are not listed, but can be read by name. Files that a sparse checkout leaves out are read
 /// from the index.
@@ -15,6 +15,7 @@ pub struct WorkTree {
     folder: Folder,
     repository: Arc<Repository>,
     ignored: OnceLock<Result<BTreeSet<TreePath>, FilesError>>,
+    submodules: Vec<TreePath>,
 }
 
 impl WorkTree {
@@ -24,6 +25,7 @@ impl WorkTree {
             folder: Folder::open(repository.root())?.in_checkout(repository)?,
             repository: repository.clone(),
             ignored: OnceLock::new(),
+            submodules: submodule_paths(repository.root()),
         })
     }
 
@@ -35,10 +37,12 @@ impl WorkTree {
         ignored.as_ref().map_err(FilesError::clone)
     }
 
-    /// Whether an entry is a separate repository, such as a submodule, whose files are not part of a commit.
+    /// Whether an entry is a separate repository, whose files are not part of a commit, and not a submodule.
     fn is_repository(&self, entry: &Entry, path: &TreePath) -> bool {
         let git = path.child(".git");
-        entry.kind == EntryKind::Folder && matches!(self.folder.kind(&git), Ok(Some(_)))
+        entry.kind == EntryKind::Folder
+            && matches!(self.folder.kind(&git), Ok(Some(_)))
+            && !self.submodules.contains(path)
     }
 
     /// The folder on disk.

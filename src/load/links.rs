@@ -33,6 +33,12 @@ pub fn check_links(files: &Recorded<'_>, diagnostics: &mut Diagnostics) {
             )
             .at(Span::of_file(path))
             .help("rename it"),
+            Unlisted::Submodule => Diagnostic::warning(
+                "unread-file",
+                format!("`{path}` is not read: the commit of this submodule is not available"),
+            )
+            .at(Span::of_file(path))
+            .help("run `git submodule update --init`"),
         }
     }));
 }

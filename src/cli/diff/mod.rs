@@ -30,6 +30,9 @@ use pleach::workspace_diff::{
 
 mod sides;
 
+/// The file that lists the submodules of a repository.
+const GITMODULES: &str = ".gitmodules";
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second revision with the merge base of
@@ -151,6 +154,7 @@ fn compare_sides(
     // Files that git could not read may look like a workspace that does not render.
     sides.iter().try_for_each(ComparisonSide::failure)?;
     let mut comparison = comparison?;
+    note_submodules(&mut comparison, sides)?;
     if !is_workspace || arguments.committed || arguments.depth == Depth::Objects {
         let unread = sides.iter().flat_map(ComparisonSide::misnamed);
         note_misnamed(&mut comparison, unread.collect());
@@ -231,6 +235,26 @@ fn rendered(
     let below = misnamed.filter_map(|it| it.below(after.root));
     note_misnamed(&mut comparison, below.collect());
     Ok(comparison)
+}
+
+/// Reports changed submodules whose files are not available on some side.
+fn note_submodules(comparison: &mut Comparison, sides: &[ComparisonSide; 2]) -> Result<()> {
+    let list = TreePath::root().child(GITMODULES);
+    let is_there = |it: &ComparisonSide| matches!(it.state().files.kind(&list), Ok(Some(_)));
+    let [before, after] = sides;
+    if !sides.iter().any(is_there) {
+        return Ok(());
+    }
+    let changes = after.changes(before, None)?;
+    for path in changes.iter().flat_map(Changes::wholes) {
+        let reasons = sides.iter().map(|it| it.state().files.list(path).err());
+        if let Some(reason) = reasons.flatten().next() {
+            let message = format!("the submodule `{path}` has changed and is not compared");
+            let note = Diagnostic::warning("not-compared", message).at(Span::of_file(path));
+            comparison.notes.push(note.help(reason.to_string()));
+        }
+    }
+    Ok(())
 }
 
 /// Reports files that are not compared because their names are not valid, unless this is already reported.

@@ -335,6 +335,7 @@ fn check_names(files: &Folder, chart: &TreePath) -> Result<(), HelmError> {
     let reason = match reason {
         Unlisted::Cycle => "it links to one of its parent folders",
         Unlisted::NotUtf8 => "its name is not valid UTF-8",
+        Unlisted::Submodule => "the commit of this submodule is not available",
     };
     let fault = Diagnostic::error("unreadable-file", format!("cannot read `{path}`: {reason}"));
     Err(HelmError::from(fault))

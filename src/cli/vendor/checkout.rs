@@ -171,7 +171,8 @@ impl Module {
 }
 
 fn revision(folder: &Path, commit: &str) -> Result<Option<Revision>, DiskError> {
-    Repository::find(folder)?.revision(commit)
+    let revision = Repository::find(folder)?.revision(commit)?;
+    Ok(revision.map(Revision::without_submodules))
 }
 
 /// The diagnostic for an error of the disk or git during a fetch.

@@ -26,6 +26,22 @@ pub(super) fn command(folder: &Path) -> Command {
     with_settings(folder, &SETTINGS)
 }
 
+/// A git command in a submodule. Git sets variables for its hooks that name the repository around it.
+pub(super) fn command_in_submodule(folder: &Path) -> Command {
+    let mut command = command(folder);
+    for name in [
+        "GIT_DIR",
+        "GIT_COMMON_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_WORK_TREE",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// A git command that may connect to servers, only with the given protocols (separated by `:`).
 pub(super) fn command_to_fetch(folder: &Path, protocols: &str) -> Command {
     let mut command = command(folder);

@@ -22,6 +22,7 @@ mod revision;
 mod sparse;
 mod stage;
 mod store;
+mod submodules;
 mod tree_object;
 
 pub use fetch::{fetch, submodule_commit, submodules};
@@ -29,6 +30,7 @@ pub use index::Index;
 pub use revision::Revision;
 pub(super) use sparse::NotCheckedOut;
 pub use stage::StagedFile;
+pub(super) use submodules::submodule_paths;
 
 use std::collections::BTreeSet;
 use std::fs;

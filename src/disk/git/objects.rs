@@ -7,13 +7,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::command::{command, git_error, start_error};
+use super::command::{command, command_in_submodule, git_error, start_error};
 use super::failures::Failures;
 use super::id::Id;
 use super::store::Store;
 use super::tree_object::Layout;
 use crate::disk::error::DiskError;
 use crate::disk::{FILE_BYTES_MAX, too_large};
+use crate::tree::TreePath;
 use crate::yaml::parallel::map;
 
 /// The maximum number of requests that are written before the responses are read. They must fit into the pipe's buffer.
@@ -24,7 +25,7 @@ const PARALLEL_LOOKUPS_MIN: usize = 32;
 
 /// The objects of a repository.
 pub(super) struct Objects {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     store: Option<Store>,
     /// The contents of the objects read so far.
     cache: Mutex<BTreeMap<Id, Arc<[u8]>>>,
@@ -32,7 +33,10 @@ pub(super) struct Objects {
     layouts: Mutex<BTreeMap<Id, Option<Arc<Layout>>>>,
     /// Started on first use.
     batch: Mutex<Option<Batch>>,
-    failures: Arc<Failures>,
+    pub(super) failures: Arc<Failures>,
+    /// The objects of submodules; `None` for one that is not checked out.
+    pub(super) submodules: Mutex<BTreeMap<TreePath, Option<Arc<Objects>>>>,
+    is_submodule: bool,
 }
 
 impl Objects {
@@ -44,6 +48,16 @@ impl Objects {
             cache: Mutex::default(),
             layouts: Mutex::default(),
             batch: Mutex::default(),
+            submodules: Mutex::default(),
+            is_submodule: false,
+        }
+    }
+
+    /// The objects of a submodule, which must not be read from the repository that a hook runs in.
+    pub(super) fn open_submodule(root: &Path, failures: Arc<Failures>) -> Objects {
+        Objects {
+            is_submodule: true,
+            ..Objects::open(root, failures)
         }
     }
 
@@ -147,7 +161,7 @@ impl Objects {
         let batch = match &mut *batch {
             Some(batch) => batch,
             none => {
-                let started = Batch::start(&self.root);
+                let started = Batch::start(&self.root, self.is_submodule);
                 none.insert(started.map_err(|it| self.record(start_error(it)))?)
             }
         };
@@ -178,8 +192,11 @@ struct Batch {
 const STDERR_BYTES_MAX: u64 = 1 << 16;
 
 impl Batch {
-    fn start(root: &Path) -> io::Result<Batch> {
-        let mut batch = command(root);
+    fn start(root: &Path, is_submodule: bool) -> io::Result<Batch> {
+        let mut batch = match is_submodule {
+            true => command_in_submodule(root),
+            false => command(root),
+        };
         batch.args(["cat-file", "--batch"]);
         batch.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = batch.stderr(Stdio::piped()).spawn()?;

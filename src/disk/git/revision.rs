@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::id::Id;
 use super::objects::Objects;
@@ -13,7 +13,8 @@ use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, TreePath, Unlist
 /// The maximum length of a chain of links.
 const LINKS_MAX: usize = 40;
 
-/// The files of one revision. Symbolic links are followed if they stay inside the repository; submodules are not listed.
+/// The files of one revision. Symbolic links are followed if they stay inside the repository. The files of submodules are read if they
+/// are checked out.
 pub struct Revision {
     pub(super) objects: Arc<Objects>,
     pub(super) root: Id,
@@ -24,6 +25,9 @@ pub struct Revision {
     listed_folders: AtomicUsize,
     /// The trees parsed so far, and those built from the index, which are not stored as objects.
     pub(super) trees: Mutex<BTreeMap<Id, Arc<[TreeEntry]>>>,
+    pub(super) has_submodules: OnceLock<bool>,
+    /// The submodules that were read; `None` for one that is not available.
+    pub(super) submodules: Mutex<BTreeMap<TreePath, Option<Arc<Revision>>>>,
 }
 
 impl Revision {
@@ -38,6 +42,8 @@ impl Revision {
             root,
             listed_folders: AtomicUsize::new(0),
             trees: Mutex::default(),
+            has_submodules: OnceLock::new(),
+            submodules: Mutex::default(),
         }
     }
 
@@ -80,7 +86,7 @@ impl Revision {
     }
 
     /// The entry with a name in a tree.
-    fn tree_entry(&self, id: &Id, name: &str) -> Result<Option<TreeEntry>, FilesError> {
+    pub(super) fn tree_entry(&self, id: &Id, name: &str) -> Result<Option<TreeEntry>, FilesError> {
         let find = |entries: &[TreeEntry]| {
             let entry = entries.get(entries.partition_point(|it| *it.name < *name));
             entry.filter(|it| *it.name == *name).cloned()
@@ -155,13 +161,21 @@ impl Revision {
         unlisted.insert(path, why);
     }
 
-    /// The listed form of a tree entry. `None` for a submodule, for a name that is not valid UTF-8, and for a link that leads back
+    /// The listed form of a tree entry. `None` for a submodule that is not available, for a name that is not valid UTF-8, and for a link that leads back
     /// to a parent folder, which would make a walk endless.
     fn listed_entry(&self, folder: &TreePath, entry: &TreeEntry) -> Option<Entry> {
         let kind = match entry.mode {
             Mode::File => EntryKind::File,
             Mode::Folder => EntryKind::Folder,
-            Mode::Submodule => return None,
+            Mode::Submodule if !self.has_submodules() => return None,
+            Mode::Submodule => {
+                let path = folder.child(&entry.name);
+                if self.submodule(&path, entry).is_none() {
+                    self.record_unlisted(path, Unlisted::Submodule);
+                    return None;
+                }
+                EntryKind::Folder
+            }
             Mode::NotUtf8 => {
                 self.record_unlisted(folder.child(&entry.name), Unlisted::NotUtf8);
                 return None;
@@ -197,9 +211,14 @@ impl Files for Revision {
     }
 
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        match self.find(path, 0)? {
-            (EntryKind::File, _, id) => self.object(&id),
-            (EntryKind::Folder, ..) => Err(FilesError::NotAFile),
+        match self.find(path, 0) {
+            Ok((EntryKind::File, _, id)) => self.object(&id),
+            Ok((EntryKind::Folder, ..)) => Err(FilesError::NotAFile),
+            Err(FilesError::NotFound) => match self.in_submodule(path) {
+                Some(inner) => inner.revision()?.read(&inner.rest),
+                None => Err(FilesError::NotFound),
+            },
+            Err(error) => Err(error),
         }
     }
 
@@ -208,7 +227,14 @@ impl Files for Revision {
             let message = format!("more than {FOLDERS_MAX} folders are listed in the revision");
             return Err(FilesError::Other(message));
         }
-        let tree = self.tree(&self.folder(folder, 0)?.1)?;
+        let id = match self.folder(folder, 0) {
+            Err(FilesError::NotFound) => match self.in_submodule(folder) {
+                Some(inner) => return inner.revision()?.list(&inner.rest),
+                None => return Err(FilesError::NotFound),
+            },
+            found => found?.1,
+        };
+        let tree = self.tree(&id)?;
         let mut entries: Vec<Entry> = tree
             .iter()
             .filter_map(|it| self.listed_entry(folder, it))
@@ -218,7 +244,13 @@ impl Files for Revision {
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        Ok(self.find(path, 0)?.1)
+        match self.find(path, 0) {
+            Err(FilesError::NotFound) => match self.in_submodule(path) {
+                Some(inner) => Ok(inner.at.join(&inner.revision()?.real(&inner.rest)?)),
+                None => Err(FilesError::NotFound),
+            },
+            found => Ok(found?.1),
+        }
     }
 
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
@@ -228,13 +260,15 @@ impl Files for Revision {
 
     fn id(&self, folder: &TreePath) -> Option<String> {
         let (real, id) = self.folder(folder, 0).ok()?;
-        let is_object = !id.digest().is_empty();
-        (real == *folder && is_object).then(|| id.to_string())
+        // The same tree has other content when a submodule of it becomes available.
+        let is_content = !id.digest().is_empty() && !self.has_submodules();
+        (real == *folder && is_content).then(|| id.to_string())
     }
 
     fn since(&self, folder: &TreePath, id: &str) -> Option<Changes> {
         let (real, now) = self.folder(folder, 0).ok()?;
-        let before = Id::parse(id).filter(|_| real == *folder)?;
+        let is_content = real == *folder && !self.has_submodules();
+        let before = Id::parse(id).filter(|_| is_content)?;
         Revision::new(self.objects.clone(), before)
             .changes_to(&Revision::new(self.objects.clone(), now))
     }
@@ -242,7 +276,17 @@ impl Files for Revision {
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         match self.find(path, 0) {
             Ok((kind, ..)) => Ok(Some(kind)),
-            Err(FilesError::NotFound) => Ok(None),
+            Err(FilesError::NotFound) => match self.in_submodule(path) {
+                Some(inner) => match inner.revision() {
+                    Ok(revision) => revision.kind(&inner.rest),
+                    // As in a work tree in which the submodule is not checked out.
+                    Err(_) => {
+                        self.record_unlisted(inner.at, Unlisted::Submodule);
+                        Ok(None)
+                    }
+                },
+                None => Ok(None),
+            },
             Err(error) => Err(error),
         }
     }

@@ -101,6 +101,11 @@ impl Changes {
         self.wholes.iter().any(is_above)
     }
 
+    /// The folders of which everything has changed.
+    pub fn wholes(&self) -> impl Iterator<Item = &TreePath> {
+        self.wholes.iter()
+    }
+
     /// The paths that differ.
     pub fn paths(&self) -> impl Iterator<Item = &TreePath> {
         self.paths.iter()

@@ -78,6 +78,8 @@ pub enum Unlisted {
     Cycle,
     /// The name is not valid UTF-8. Its path has U+FFFD in place of invalid bytes.
     NotUtf8,
+    /// It is a Git submodule whose files are not available.
+    Submodule,
 }
 
 /// The type of an entry.
