@@ -52,7 +52,7 @@ impl Chart {
 /// The schema of a chart's values; `None` if it uses keywords that structural schemas do not support.
 fn schema(mut node: Node) -> Option<Arc<Schema>> {
     allow_unknown_fields(&mut node);
-    Schema::parse(&node).ok().map(Arc::new)
+    Schema::parse_values(&node).ok().map(Arc::new)
 }
 
 /// Allows unknown fields, which JSON Schema does by default and structural schemas do not.

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod ecma;
+mod effect;
 mod faults;
 mod format;
 mod json;

@@ -1,5 +1,6 @@
 //! Parses a schema from a node.
 
+use super::effect;
 use super::pattern::Pattern;
 use super::structural::{
     Additional, ConditionalDefault, EffectiveWhen, Format, Limits, ListType, Logic, Range, Schema,
@@ -12,8 +13,10 @@ use pleach_yaml::{Mapping, Node, parse_one};
 /// The dialect of schemas, which determines the strictness of the parser.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Schemas of claim kinds: unknown keywords are errors, and every pattern is compiled immediately.
+    /// Schemas of claim kinds: unknown keywords and those without effect are errors, and every pattern is compiled immediately.
     Claim,
+    /// JSON schemas of a chart's values: unknown keywords are errors.
+    Values,
     /// Schemas that are part of the program: a test validates them like those of claim kinds.
     Own,
 }
@@ -40,6 +43,11 @@ impl Schema {
         Schema::parse_as(node, Dialect::Claim)
     }
 
+    /// Parses the JSON schema of a chart's values.
+    pub fn parse_values(node: &Node) -> Result<Schema, Diagnostics> {
+        Schema::parse_as(node, Dialect::Values)
+    }
+
     /// Parses a schema that is part of the program. Its patterns are compiled when a value is validated.
     pub fn parse_own(node: &Node) -> Result<Schema, Diagnostics> {
         Schema::parse_as(node, Dialect::Own)
@@ -48,6 +56,7 @@ impl Schema {
     pub(super) fn parse_as(node: &Node, dialect: Dialect) -> Result<Schema, Diagnostics> {
         let mut reader = Reader {
             dialect,
+            is_branch: false,
             faults: Diagnostics::default(),
         };
         let schema = reader.schema(node);
@@ -61,6 +70,8 @@ impl Schema {
 
 struct Reader {
     dialect: Dialect,
+    /// Whether the current schema is within `allOf`, `anyOf`, `oneOf` or `not`.
+    is_branch: bool,
     faults: Diagnostics,
 }
 
@@ -119,10 +130,54 @@ const KNOWN: [&str; 36] = [
     "x-pleach-values-of",
 ];
 
+/// The formats that are checked.
+const FORMATS: [&str; 21] = [
+    "int-or-string",
+    "int32",
+    "int64",
+    "byte",
+    "date",
+    "date-time",
+    "duration",
+    "quantity",
+    "ipv4",
+    "ipv6",
+    "cidr",
+    "uri",
+    "uuid",
+    "email",
+    "hostname",
+    "wildcard-hostname",
+    "cpu",
+    "memory",
+    "storage",
+    "image",
+    "image-repository",
+];
+
+/// Formats that OpenAPI defines only as a note for readers and editors, or that Kubernetes does not check either.
+const WITHOUT_CHECK: [&str; 12] = [
+    "float", "double", "password", "binary", "mac", "uint32", "uint64", "int8", "int16", "uint8",
+    "uint16", "regex",
+];
+
+/// The keywords of CRDs that begin with `x-kubernetes-`. The last three have no effect on claims, and are accepted for schemas that
+/// are copied from a CRD.
+const KUBERNETES: [&str; 7] = [
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-map-type",
+    "x-kubernetes-embedded-resource",
+    "x-kubernetes-group-version-kind",
+];
+
 /// All keywords of a claim kind's schema.
 pub fn schema_keywords() -> impl Iterator<Item = &'static str> {
     let more = ["example", "x-kubernetes-list-type"];
-    KNOWN.into_iter().chain(SILENT).chain(more)
+    let silent = SILENT.into_iter().filter(|it| *it != "patternProperties");
+    KNOWN.into_iter().chain(silent).chain(more)
 }
 
 impl Reader {
@@ -161,6 +216,7 @@ impl Reader {
                     self.logic(logic, key, value);
                 }
                 _ if key.starts_with("x-pleach-") => self.own_word(&mut schema, &entry.key, value),
+                _ if self.dialect == Dialect::Claim && self.is_refused(&entry.key) => {}
                 _ if key.starts_with("x-") || SILENT.contains(&key) => {}
                 _ => self.limit(&mut schema, &entry.key, value),
             }
@@ -168,7 +224,34 @@ impl Reader {
         if int_or_string || schema.types == Types::Any && is_int_or_string(keywords) {
             schema.types = Types::IntOrString;
         }
+        if self.dialect == Dialect::Claim {
+            let faults = effect::check(keywords, &schema, self.is_branch);
+            self.faults.extend(faults);
+        }
         schema
+    }
+
+    /// Reports a keyword of CRDs and JSON Schema that has no effect in the schema of a claim kind, and a misspelled one.
+    fn is_refused(&mut self, key: &Node) -> bool {
+        let word = key.as_str().unwrap_or("");
+        let fault = match word {
+            "patternProperties" => {
+                let fault = schema_fault(key, "`patternProperties` is not supported in a schema");
+                fault.help("for keys that are not known in advance, use `additionalProperties`")
+            }
+            "x-kubernetes-validations" => {
+                let message = "`x-kubernetes-validations` is not evaluated for claims";
+                let fault = schema_fault(key, message);
+                fault.help("write the condition as an entry of `rules` of the kind")
+            }
+            _ if !word.starts_with("x-kubernetes-") || KUBERNETES.contains(&word) => return false,
+            _ => {
+                let fault = schema_fault(key, format!("unknown keyword `{word}` in a schema"));
+                fault.did_you_mean(word, KUBERNETES)
+            }
+        };
+        self.faults.push(fault);
+        true
     }
 
     fn structure(&mut self, schema: &mut Schema, key: &str, value: &Node) {
@@ -213,7 +296,7 @@ impl Reader {
             "nullable" => schema.flags.nullable = self.flag(value),
             "default" => schema.default = Some(value.clone()),
             "$ref" => {
-                if self.dialect == Dialect::Claim {
+                if self.dialect != Dialect::Own {
                     self.fault(value, "`$ref` is not allowed in a structural schema");
                 }
             }
@@ -229,7 +312,7 @@ impl Reader {
             Some("integer") => Types::Integer,
             Some("number") => Types::Number,
             Some("boolean") => Types::Boolean,
-            Some("") if self.dialect != Dialect::Claim => Types::Any,
+            Some("") if self.dialect == Dialect::Own => Types::Any,
             _ => {
                 let known = ["object", "array", "string", "integer", "number", "boolean"];
                 let wrong = value.as_str().unwrap_or("");
@@ -270,7 +353,16 @@ impl Reader {
             "storage" => Format::Storage,
             "image" => Format::Image,
             "image-repository" => Format::ImageRepository,
-            _ => Format::None,
+            other => {
+                if self.dialect == Dialect::Claim && !WITHOUT_CHECK.contains(&other) {
+                    let fault = schema_fault(value, format!("unknown format `{other}`"));
+                    let fault = fault.did_you_mean(other, FORMATS);
+                    let known = FORMATS.join(", ");
+                    self.faults
+                        .push(fault.help(format!("known formats: {known}")));
+                }
+                Format::None
+            }
         };
     }
 
@@ -308,6 +400,12 @@ impl Reader {
     }
 
     fn logic(&mut self, logic: &mut Logic, key: &str, value: &Node) {
+        let is_branch = std::mem::replace(&mut self.is_branch, true);
+        self.branches(logic, key, value);
+        self.is_branch = is_branch;
+    }
+
+    fn branches(&mut self, logic: &mut Logic, key: &str, value: &Node) {
         if key == "not" {
             logic.not = Some(self.schema(value));
             return;
@@ -356,7 +454,7 @@ impl Reader {
     }
 
     fn unknown_word(&mut self, key: &Node, word: &str) {
-        if self.dialect == Dialect::Claim {
+        if self.dialect != Dialect::Own {
             let fault = schema_fault(key, format!("unknown keyword `{word}` in a schema"));
             self.faults.push(fault.did_you_mean(word, KNOWN));
         }
@@ -364,7 +462,7 @@ impl Reader {
 
     fn pattern(&mut self, value: &Node) -> Option<Pattern> {
         let pattern = Pattern::new(value.as_str()?);
-        if self.dialect == Dialect::Claim && !pattern.is_valid() {
+        if self.dialect != Dialect::Own && !pattern.is_valid() {
             self.fault(value, "the pattern is not a valid RE2 regular expression");
         }
         Some(pattern)
@@ -433,7 +531,7 @@ fn is_int_or_string(keywords: &Mapping) -> bool {
         && (is(0, "integer") && is(1, "string") || is(0, "string") && is(1, "integer"))
 }
 
-fn schema_fault(at: &Node, message: impl Into<String>) -> Diagnostic {
+pub(super) fn schema_fault(at: &Node, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("invalid-schema", message).at(at)
 }
 
