@@ -46,9 +46,9 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     }
 }
 
-/// `a | merge(b)`: maps are merged by key; all other values are replaced by those of `b`, also by null.
+/// `a | merge(b)`: maps are merged by key; all other values in them are replaced by those of `b`, also by null.
 fn merge(base: &Value, over: &Value) -> Result<Value, Error> {
-    let (mut base, over) = (node(base)?, node(over)?);
+    let (mut base, over) = (map_node("merge", base)?, map_node("merge", over)?);
     base.merge(over);
     Ok(from_node(&base))
 }
@@ -73,7 +73,7 @@ fn without_empty(map: &Value) -> Result<Value, Error> {
 /// a value, and is kept.
 fn flat(map: &Value, separator: &str) -> Result<Value, Error> {
     let mut flat = (Mapping::new(), KeyIndex::default());
-    flatten(&node(map)?, "", separator, &mut flat)?;
+    flatten(&map_node("flat", map)?, "", separator, &mut flat)?;
     Ok(from_node(&Node::mapping(flat.0)))
 }
 
@@ -148,19 +148,29 @@ fn nearest_name(word: &str, known: Vec<String>) -> Option<String> {
 }
 
 /// `image | retag("7.2")`: the image with the tag of another version. The new tag keeps the prefix `v` and a suffix after a dash,
-/// as in `3.12-management`. A tag that is already a release of the version is not changed.
-fn retag(image: &str, version: &str) -> String {
-    let (name, tag) = match image.rsplit_once(':') {
+/// as in `3.12-management`. A tag that is already a release of the version is not changed. A digest is removed, because it names the
+/// image of the former tag.
+fn retag(image: &str, version: &str) -> Result<String, Error> {
+    let is_of_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if version.is_empty() || !version.chars().all(is_of_tag) {
+        return Err(unusable(format!("`{version}` is not a tag of an image")));
+    }
+    let is_of_image = |c: char| c.is_ascii_graphic();
+    if image.is_empty() || !image.chars().all(is_of_image) {
+        return Err(unusable(format!("`{image}` is not an image")));
+    }
+    let (tagged, digest) = image.split_once('@').unwrap_or((image, ""));
+    let (name, tag) = match tagged.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, ""),
+        _ => (tagged, ""),
     };
     let (release, suffix) = tag.split_once('-').unwrap_or((tag, ""));
     let plain = release.strip_prefix('v').unwrap_or(release);
     let rest = plain.strip_prefix(version.trim_start_matches('v'));
     if version.contains('-') || suffix.is_empty() && release.is_empty() {
-        format!("{name}:{version}")
-    } else if rest.is_some_and(|it| it.is_empty() || it.starts_with('.')) {
-        image.to_string()
+        Ok(format!("{name}:{version}"))
+    } else if digest.is_empty() && rest.is_some_and(|it| it.is_empty() || it.starts_with('.')) {
+        Ok(image.to_string())
     } else {
         let v = if plain.len() < release.len() && !version.starts_with('v') {
             "v"
@@ -168,7 +178,24 @@ fn retag(image: &str, version: &str) -> String {
             ""
         };
         let dash = if suffix.is_empty() { "" } else { "-" };
-        format!("{name}:{v}{version}{dash}{suffix}")
+        Ok(format!("{name}:{v}{version}{dash}{suffix}"))
+    }
+}
+
+fn unusable(message: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// The node of an argument that must be a map; null is an empty map. `filter` is the name for messages.
+fn map_node(filter: &str, value: &Value) -> Result<Node, Error> {
+    let node = node(value)?;
+    match node.as_mapping() {
+        Some(_) => Ok(node),
+        None if node.is_null() => Ok(Node::mapping(Mapping::new())),
+        None => {
+            let found = node.kind().description();
+            Err(unusable(format!("`{filter}` needs a map, found {found}")))
+        }
     }
 }
 
@@ -324,8 +351,20 @@ mod tests {
             ("localhost:5000/redis", "7", "localhost:5000/redis:7"),
             ("redis:7.0", "7", "redis:7.0"),
             ("redis:70", "7", "redis:7"),
+            ("foo:1.0@sha256:abc", "1", "foo:1"),
+            ("foo:1.0-alpine@sha256:abc", "2", "foo:2-alpine"),
+            ("foo@sha256:abc", "1", "foo:1"),
         ] {
-            assert_eq!(retag(image, version), expected);
+            assert_eq!(retag(image, version).unwrap(), expected);
+        }
+        for (image, version) in [
+            ("foo:1", ""),
+            ("a b:c", "1"),
+            ("", "1"),
+            ("foo:1", "1 2"),
+            ("foo", "a/b"),
+        ] {
+            assert!(retag(image, version).is_err(), "{image} {version}");
         }
     }
 }
