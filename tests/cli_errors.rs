@@ -359,8 +359,7 @@ fn applied_files_of_other_origin_are_reported() {
     assert_eq!(clean, "");
     let stray = cluster.join("stray.yaml");
     fs::write(&stray, "apiVersion: v1\nkind: ConfigMap\n").unwrap();
-    let warning =
-        "warning[unchecked-file]: `deploy/clusters/prod/stray.yaml` is applied, but not checked";
+    let warning = "warning[unchecked-file]: `clusters/prod/stray.yaml` is applied, but not checked";
     for _ in 0..2 {
         let found = run(root, &["check"], 0);
         assert!(

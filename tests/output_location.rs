@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::program::{assert_contains, run};
+use crate::program::{assert_contains, pleach, run};
 
 const CLAIM: &str = "\
 apiVersion: pleach.dev/v1
@@ -225,4 +225,58 @@ fn out_cannot_be_a_folder_that_output_cannot_be() {
         &["render", "--out", "../../tree"],
         0,
     );
+}
+
+#[test]
+fn reports_name_the_folder_of_out() {
+    let folder = workspace("w", "  output: deploy\n  sync: {path: ./w/deploy}\n");
+    let root = &folder.path().join("w");
+    run(root, &["render"], 0);
+    let elsewhere = folder.path().join("elsewhere");
+    for (out, shown) in [("tree", "tree"), ("../elsewhere", "../elsewhere")] {
+        run(root, &["render", "--out", out], 0);
+        fs::remove_file(root.join(out).join("clusters/prod/infrastructure.yaml")).unwrap();
+        let short = run(root, &["check", "--out", out, "--format", "short"], 1);
+        assert_contains(
+            &short,
+            &[&format!(
+                "{shown}/clusters/prod/infrastructure.yaml:1:1: error[missing-file]"
+            )],
+        );
+        let human = pleach(root, &["check", "--out", out]);
+        let human = String::from_utf8([human.stdout, human.stderr].concat()).unwrap();
+        assert_contains(
+            &human,
+            &[
+                &format!("+++ b/{shown}/clusters/prod/infrastructure.yaml"),
+                &format!("run `pleach render --out {out}`"),
+            ],
+        );
+        assert!(!human.contains("deploy/clusters"), "{human}");
+        let sarif = pleach(root, &["check", "--out", out, "--format", "sarif"]);
+        let sarif = String::from_utf8(sarif.stdout).unwrap();
+        let uri = format!(
+            "{}/clusters/prod/infrastructure.yaml\"",
+            shown.replace("..", "").trim_start_matches('/')
+        );
+        assert!(
+            sarif.contains(&uri) && !sarif.contains("deploy/clusters"),
+            "{sarif}"
+        );
+        run(root, &["render", "--out", out], 0);
+        let file = root.join(out).join("clusters/prod/infrastructure.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{text}# edited\n")).unwrap();
+        let printed = run(root, &["render", "--out", out], 1);
+        assert_contains(
+            &printed,
+            &[
+                &format!("{shown}/clusters/prod/infrastructure.yaml"),
+                &format!("run `pleach render --out {out} --force`"),
+                &format!("`pleach check --out {out}` shows"),
+            ],
+        );
+        run(root, &["render", "--force", "--out", out], 0);
+    }
+    assert!(elsewhere.is_dir());
 }

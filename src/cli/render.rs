@@ -51,9 +51,9 @@ fn render(
     global: &Global,
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
-    let session = Session::open(global)?;
+    let mut session = Session::open(global)?;
     let selection = &arguments.selection;
-    session.check_out(selection.out.as_deref())?;
+    session.use_out(selection.out.as_deref())?;
     check_environments(&session, &selection.environments)?;
     let _lock = session.lock()?;
     let progress = Progress::timed(global, "looking for changes", timings);
@@ -117,8 +117,9 @@ fn write(
     let existing = earlier::exclude(read_output(&folder)?, earlier, output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, arguments.force);
-    let faults = plan.faults(output_path).into_iter();
-    let mut faults: Diagnostics = faults.map(with_command).collect();
+    let faults = plan.faults(output_path, &session.command("render"));
+    let faults = faults.into_iter();
+    let mut faults: Diagnostics = faults.map(|it| with_command(it, session)).collect();
     faults.extend(removed::findings(session, compiled, &plan));
     let outcome = session.report(&faults);
     if plan.is_blocked() {
@@ -194,9 +195,12 @@ fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> 
 }
 
 /// Names the command that shows an edit. That command itself prints the edit with the finding.
-fn with_command(fault: Diagnostic) -> Diagnostic {
+fn with_command(fault: Diagnostic, session: &Session<'_>) -> Diagnostic {
     match fault.code {
-        "edited-by-hand" => fault.help("`pleach check` shows what was edited"),
+        "edited-by-hand" => fault.help(format!(
+            "`{}` shows what was edited",
+            session.command("check")
+        )),
         _ => fault,
     }
 }

@@ -65,6 +65,17 @@ pub(super) struct Session<'a> {
     pub(super) files: Folder,
     start: PathBuf,
     current: PathBuf,
+    out: Option<OutFolder>,
+}
+
+/// The folder of `--out`.
+struct OutFolder {
+    /// As the user wrote it.
+    given: PathBuf,
+    /// Its absolute path.
+    real: PathBuf,
+    /// The output folder of the workspace, which it replaces in reports.
+    output: TreePath,
 }
 
 impl Session<'_> {
@@ -93,6 +104,7 @@ impl Session<'_> {
             root,
             current: std::env::current_dir().unwrap_or_default(),
             start,
+            out: None,
         })
     }
 
@@ -127,6 +139,7 @@ impl Session<'_> {
             files,
             current: std::env::current_dir().unwrap_or_default(),
             start,
+            out: None,
         }))
     }
 
@@ -171,11 +184,13 @@ impl Session<'_> {
         Ok(self.root.join(output.as_str()))
     }
 
-    /// Refuses `--out` for folders that cannot be the output folder of the workspace. An invalid workspace is reported later.
-    pub(super) fn check_out(&self, out: Option<&Path>) -> Result<(), UsageError> {
-        let Some(out) = out.map(|it| real_path(&self.start.join(it))) else {
+    /// Uses the folder of `--out` in reports. Errors: it cannot be the output folder of the workspace. An invalid workspace is reported
+    /// later.
+    pub(super) fn use_out(&mut self, out: Option<&Path>) -> Result<(), UsageError> {
+        let Some(given) = out else {
             return Ok(());
         };
+        let out = real_path(&self.start.join(given));
         let in_git = out
             .iter()
             .any(|it| it.to_str().is_some_and(|it| it.eq_ignore_ascii_case(GIT)));
@@ -184,14 +199,43 @@ impl Session<'_> {
             true => Some(TreePath::root().child(GIT)),
             false => below.and_then(Path::to_str).and_then(TreePath::new),
         };
-        let workspace = WorkspaceConfig::read(&self.files).ok();
-        let reason = below.and_then(|it| workspace?.refused_output(&it));
-        reason.map_or(Ok(()), |it| Err(UsageError::new(it, OTHER_OUTPUT)))
+        let Ok(workspace) = WorkspaceConfig::read(&self.files) else {
+            return Ok(());
+        };
+        match below.and_then(|it| workspace.refused_output(&it)) {
+            Some(reason) => Err(UsageError::new(reason, OTHER_OUTPUT)),
+            None => {
+                self.out = Some(OutFolder {
+                    given: given.to_path_buf(),
+                    real: out,
+                    output: workspace.output,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// The path on disk of a path in a report.
+    fn file(&self, path: &TreePath) -> PathBuf {
+        let out = self.out.as_ref();
+        let moved = out.and_then(|it| Some(it.real.join(path.below(&it.output)?.as_str())));
+        moved.unwrap_or_else(|| self.root.join(path.as_str()))
+    }
+
+    /// A command that works on the same tree as this run, such as `render --out DIR`.
+    pub(super) fn command(&self, name: &str) -> String {
+        match &self.out {
+            None => format!("pleach {name}"),
+            Some(out) => {
+                let given = report::printable(&out.given.display().to_string());
+                format!("pleach {name} --out {given}")
+            }
+        }
     }
 
     /// A path of the workspace, relative to the current folder.
     pub(super) fn display(&self, path: &TreePath) -> String {
-        relative_path(&self.root.join(path.as_str()), &self.current, path)
+        relative_path(&self.file(path), &self.current, path)
     }
 
     /// Like `display`, with unprintable characters escaped.
@@ -207,10 +251,17 @@ impl Session<'_> {
     /// A path for services: relative to the top of the repository, or else to the workspace.
     fn display_in_repository(&self, path: &TreePath) -> String {
         let top = repository_top(&self.root);
-        let file = self.root.join(path.as_str());
+        let file = self.file(path);
         let below = file.strip_prefix(top.unwrap_or(&self.root)).ok();
         match below.and_then(Path::to_str) {
             Some(below) if !path.as_str().starts_with('<') => below.to_string(),
+            None if self
+                .out
+                .as_ref()
+                .is_some_and(|it| path.below(&it.output).is_some()) =>
+            {
+                file.display().to_string()
+            }
             _ => virtual_path(path),
         }
     }

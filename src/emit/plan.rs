@@ -223,21 +223,22 @@ impl Plan {
         self.kept.len()
     }
 
-    /// Diagnostics on why the plan cannot be executed completely. `folder` is the path of the output folder.
-    pub fn faults(&self, folder: &TreePath) -> Diagnostics {
+    /// Diagnostics on why the plan cannot be executed completely. `folder` is the path of the output folder, and `command` renders the
+    /// tree.
+    pub fn faults(&self, folder: &TreePath, command: &str) -> Diagnostics {
         let mut faults = Diagnostics::default();
         for (path, reason) in &self.blocked {
             let message = format!("a file that pleach did not create is in the way: {reason}");
             let fault = about("foreign-file", message, folder.join(path));
             faults.push(fault.help("move or remove it; nothing was written"));
         }
-        faults.extend(self.kept.iter().map(|it| it.fault(folder)));
+        faults.extend(self.kept.iter().map(|it| it.fault(folder, command)));
         faults
     }
 
     /// For `check`: each file that differs from the rendered tree.
-    pub fn findings(&self, folder: &TreePath) -> Diagnostics {
-        let mut findings = self.faults(folder);
+    pub fn findings(&self, folder: &TreePath, command: &str) -> Diagnostics {
+        let mut findings = self.faults(folder, command);
         for step in &self.steps {
             let (code, message) = match step.change {
                 Change::Create => ("missing-file", "a generated file is missing"),
@@ -245,7 +246,7 @@ impl Plan {
                 Change::Delete => ("unwanted-file", "a generated file is obsolete"),
             };
             let finding = about(code, message.to_string(), folder.join(&step.path));
-            findings.push(finding.help("run `pleach render`"));
+            findings.push(finding.help(format!("run `{command}`")));
         }
         findings
     }
@@ -257,7 +258,7 @@ fn about(code: &'static str, message: String, path: TreePath) -> Diagnostic {
 }
 
 impl KeptFile {
-    fn fault(&self, folder: &TreePath) -> Diagnostic {
+    fn fault(&self, folder: &TreePath, command: &str) -> Diagnostic {
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         let marker = match self.ownership {
             Ownership::Conflicted => conflict_marker(text.as_bytes()),
@@ -270,9 +271,10 @@ impl KeptFile {
             return Diagnostic::error(MERGE_CONFLICT, message)
                 .class(Class::MergeConflict)
                 .at(span)
-                .help("merge the claims, then run `pleach render --force`");
+                .help(format!("merge the claims, then run `{command} --force`"));
         }
-        let help = "move the change to a claim or to `overlays/`, then run `pleach render --force`";
+        let help =
+            format!("move the change to a claim or to `overlays/`, then run `{command} --force`");
         Diagnostic::error("edited-by-hand", "a generated file was edited")
             .at(span)
             .label("the digest does not match the path and content")

@@ -25,9 +25,8 @@ pub fn unchecked_files(existing: &Tree, folder: &TreePath) -> Diagnostics {
             && memmem::find(bytes, ALLOWED).is_none()
     });
     let warning = |path: &TreePath| {
-        let path = folder.join(path);
         let message = format!("`{path}` is applied, but not checked: pleach did not render it");
-        let start = Span::of_file(&path);
+        let start = Span::of_file(&folder.join(path));
         let warning = Diagnostic::warning("unchecked-file", message).at(start);
         warning.help("move its objects to the environment's folder below `overlays/`, or add `# pleach: allow[unchecked-file] REASON`")
     };

@@ -24,7 +24,11 @@ pub(crate) fn make(case: &mut Tree) {
             color: false,
         };
         let folder = path("deploy");
-        text += &report(&plan.findings(&folder), Format::Human, &view);
+        text += &report(
+            &plan.findings(&folder, "pleach render"),
+            Format::Human,
+            &view,
+        );
         if !force {
             text += &unified(&plan, &folder, &view, &Salt::new(b"salt"));
         }

@@ -91,6 +91,7 @@ fn check_all(
     if !session.is_workspace() {
         return repository::check(&session, &arguments.selection, global);
     }
+    session.use_out(arguments.selection.out.as_deref())?;
     check_workspace(arguments, &session, global, timings)
 }
 
@@ -101,7 +102,6 @@ fn check_workspace(
     timings: Option<&Arc<Timings>>,
 ) -> Result<Outcome> {
     let selection = &arguments.selection;
-    session.check_out(selection.out.as_deref())?;
     check_environments(session, &selection.environments)?;
     let progress = Progress::timed(global, "looking for changes", timings);
     let is_cacheable = !arguments.twice && arguments.depth != Depth::Objects;
@@ -215,7 +215,7 @@ fn report_all(
         }
         // Programs expect one document.
         None => {
-            found.extend(plan.findings(output));
+            found.extend(plan.findings(output, &session.command("render")));
             found.extend(of_removed());
             session.report(&found)
         }
@@ -241,13 +241,13 @@ fn report_plan(
         color: true,
     };
     output::text(&unified(plan, output, &view, &salt()))?;
-    let mut faults = plan.faults(output);
+    let mut faults = plan.faults(output, &session.command("render"));
     faults.extend(of_removed());
     session.report(&faults);
     let help = match plan.kept() {
-        0 => ": run `pleach render`",
+        0 => format!(": run `{}`", session.command("render")),
         // Each of these has its own help.
-        _ => "",
+        _ => String::new(),
     };
     output::error(&format!("the tree is out of date{help}"));
     Ok(())

@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     depth: Depth,
 }
 
+/// The command in the help of findings.
+const RENDER: &str = "pleach render";
+
 /// The maximum number of files listed.
 const LISTED_MAX: usize = 10;
 
@@ -132,7 +135,7 @@ impl Commit<'_> {
         if plan.is_clean() {
             return Ok(up_to_date(compiled, &self.after, outcome));
         }
-        let kept = self.session.report(&plan.faults(&output_path));
+        let kept = self.session.report(&plan.faults(&output_path, RENDER));
         if !arguments.fix || plan.is_blocked() || kept == Outcome::Findings {
             report(self.session, &plan, &output_path, self.root);
             return Ok(Outcome::Findings);
@@ -295,7 +298,7 @@ fn existing(files: &dyn Files, output: &TreePath, compiled: &Compiled) -> Result
 /// Reports outdated files, and the command that updates them.
 fn report(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &TreePath) {
     if session.global.format != Format::Human {
-        session.report(&plan.findings(output_path));
+        session.report(&plan.findings(output_path, RENDER));
         return;
     }
     for step in plan.steps.iter().take(LISTED_MAX) {
