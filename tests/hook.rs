@@ -327,6 +327,26 @@ fn affected_names_the_changed_claims_and_folders() {
 }
 
 #[test]
+fn fix_names_files_with_unstaged_changes() {
+    let (_folder, root) = repository("");
+    change(&root, "201Gi");
+    git(&root, &["add", "."]);
+    let stale = hook(&root, false);
+    let path = stale.split("out of date: ").nth(1).unwrap();
+    let path = path.lines().next().unwrap();
+    let text = fs::read_to_string(root.join(path)).unwrap();
+    fs::write(root.join(path), format!("{text}# unstaged\n")).unwrap();
+    let printed = run(&root, PLEACH, &["hook", "run", "--fix"], true);
+    let expected = format!(
+        "pleach: 1 file written and 0 removed, in the index; not in the work tree, because of unstaged changes: `{path}`\n"
+    );
+    assert_eq!(printed, expected);
+    let kept = fs::read_to_string(root.join(path)).unwrap();
+    assert!(kept.ends_with("# unstaged\n"), "{kept}");
+    assert!(git(&root, &["diff", "--cached"]).contains("201Gi"));
+}
+
+#[test]
 fn the_hook_at_the_top_checks_the_workspaces_in_subfolders() {
     let (folder, root) = repository("platform");
     let top = folder.path();

@@ -140,14 +140,35 @@ impl Commit<'_> {
             report(self.session, &plan, &output_path, self.root);
             return Ok(Outcome::Findings);
         }
-        let output_path = self.root.join(&output_path);
-        stage(self.repository, &plan, &output_path, self.index)?;
+        let folder = self.root.join(&output_path);
+        let kept = stage(self.repository, &plan, &folder, self.index)?;
         clean(&format!(
-            "{} written and {} removed, in the index and the work tree",
+            "{} written and {} removed, in the index{}",
             files(plan.written()),
-            plan.removed()
+            plan.removed(),
+            self.in_work_tree(&kept, &output_path)
         ));
         Ok(outcome)
+    }
+}
+
+impl Commit<'_> {
+    /// What `--fix` has done in the work tree. `kept` are the files that have unstaged changes there.
+    fn in_work_tree(&self, kept: &[TreePath], output: &TreePath) -> String {
+        let paths = kept.iter().take(LISTED_MAX);
+        let paths = paths.map(|it| self.session.printable_path(&output.join(it)));
+        let paths: Vec<String> = paths.map(|it| format!("`{it}`")).collect();
+        let more = match kept.len() - paths.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        match &*paths {
+            [] => " and the work tree".to_string(),
+            paths => format!(
+                "; not in the work tree, because of unstaged changes: {}{more}",
+                paths.join(", ")
+            ),
+        }
     }
 }
 

@@ -7,17 +7,17 @@ use pleach::emit::{Plan, Step};
 use pleach::tree::{Files, TreePath};
 
 /// Writes the outdated files of the index. A file of the work tree that differs from the index has unstaged changes and is not
-/// overwritten.
+/// overwritten; returns these files, by paths below the output folder.
 pub(super) fn stage(
     repository: &Repository,
     plan: &Plan,
     output: &TreePath,
     index: &Revision,
-) -> Result<()> {
+) -> Result<Vec<TreePath>> {
     refuse_links(repository.root(), output)?;
     let root = repository.root().join(output.as_str());
     let work_tree = pleach::disk::Folder::open(repository.root())?;
-    let is_as_staged = |step: &&Step| {
+    let is_as_staged = |step: &Step| {
         let path = output.join(&step.path);
         work_tree.read(&path).ok() == index.read(&path).ok()
     };
@@ -25,11 +25,13 @@ pub(super) fn stage(
         path: output.join(&it.path),
         bytes: it.after.clone(),
     });
-    let steps: Vec<Step> = plan.steps.iter().filter(is_as_staged).cloned().collect();
+    let steps = plan.steps.iter().cloned();
+    let (steps, kept): (Vec<Step>, Vec<Step>) = steps.partition(is_as_staged);
     let mut own = Plan::default();
     own.steps = steps;
     // The index is updated last: as long as it is out of date, the next run of the hook reports it.
     apply(&own, &root)?;
     repository.stage(&staged.collect::<Vec<_>>())?;
-    Ok(repository.refresh()?)
+    repository.refresh()?;
+    Ok(kept.into_iter().map(|it| it.path).collect())
 }
