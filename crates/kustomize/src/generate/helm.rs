@@ -212,7 +212,8 @@ pub(in super::super) fn inflate(
 fn disabled(config: &Span) -> Diagnostic {
     Diagnostic::error("helm-chart", "Helm charts are not enabled")
         .at(config)
-        .help("pass `--enable-helm` to render charts, without running helm; with Flux, install the chart with a HelmRelease, because Flux does not support `helmCharts`")
+        .help("`pleach build --enable-helm` renders charts, without running helm")
+        .help("overlays of a workspace and Flux do not support `helmCharts`: install the chart with a claim or a HelmRelease")
 }
 
 /// A values file's name and content.
