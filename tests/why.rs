@@ -37,7 +37,7 @@ fn the_lines_that_differ_are_shown_below_the_field() {
     }
     let json = diff(&["--why", "-o", "json"]);
     let cause = format!(
-        "\"causes\": [{{\"words\": \"claim\", \"path\": \"environments/prod/databases.yaml\", \"line\": {at}}}]"
+        "\"causes\": [{{\"label\": \"claim\", \"path\": \"environments/prod/databases.yaml\", \"line\": {at}}}]"
     );
     assert!(json.contains(&cause), "{json}");
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::schema::Schema;
-use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node};
+use crate::yaml::{Entry, KeyIndex, Kind, Mapping, Node, View};
 
 /// Merges the document of an environment into that of base.
 ///
@@ -47,34 +47,60 @@ fn merge_mappings(base: &mut Mapping, over: &Mapping, schema: Option<&Schema>) {
 }
 
 fn merge_items(items: &mut Vec<Node>, over: &[Node], keys: &[&str], schema: Option<&Schema>) {
-    // An index of the items, so that merging two long lists does not compare all pairs. Items with equal keys have the same label;
-    // the reverse need not be true.
-    let label = |item: &Node| -> Vec<(&str, String)> {
+    let mut index = ItemIndex::new(items, keys);
+    for item in over {
+        match index.position(items, item) {
+            Some(at) => drop(items.get_mut(at).map(|it| merge(it, item, schema))),
+            None => {
+                index.add(item, items.len());
+                items.push(without_nulls(item.clone(), schema));
+            }
+        }
+    }
+}
+
+/// An index of the items of a list by their keys, so that comparing two long lists does not compare all pairs.
+struct ItemIndex<'a> {
+    keys: &'a [&'a str],
+    /// Items with equal keys have the same label; the reverse need not be true.
+    positions: BTreeMap<Vec<(&'static str, String)>, Vec<usize>>,
+}
+
+impl<'a> ItemIndex<'a> {
+    fn new(items: &[Node], keys: &'a [&'a str]) -> ItemIndex<'a> {
+        let mut index = ItemIndex {
+            keys,
+            positions: BTreeMap::new(),
+        };
+        for (at, item) in items.iter().enumerate() {
+            index.add(item, at);
+        }
+        index
+    }
+
+    fn add(&mut self, item: &Node, at: usize) {
+        self.positions.entry(self.label(item)).or_default().push(at);
+    }
+
+    /// The first item with the same keys.
+    fn position(&self, items: &[Node], item: &Node) -> Option<usize> {
+        let has_same_keys = |other: &Node| {
+            let mut keys = self.keys.iter();
+            keys.all(|key| matches!((other.get(key), item.get(key)), (Some(a), Some(b)) if a.same_data(b)))
+        };
+        let candidates = self.positions.get(&self.label(item))?;
+        let mut candidates = candidates.iter().copied();
+        candidates.find(|at| items.get(*at).is_some_and(has_same_keys))
+    }
+
+    fn label(&self, item: &Node) -> Vec<(&'static str, String)> {
         let part = |node: &Node| match (node.kind(), node.as_bool()) {
             (kind @ Kind::Bool, Some(value)) => (kind.description(), value.to_string()),
             (kind @ Kind::Null, _) => (kind.description(), String::new()),
             (kind, _) => (kind.description(), node.as_str().unwrap_or("").to_string()),
         };
-        let parts = keys.iter().map(|key| item.get(key).map(part));
+        let parts = self.keys.iter().map(|key| item.get(key).map(part));
         parts.map(Option::unwrap_or_default).collect()
-    };
-    let mut index: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (at, item) in items.iter().enumerate() {
-        index.entry(label(item)).or_default().push(at);
-    }
-    for item in over {
-        let has_same_keys = |other: &Node| {
-            keys.iter().all(|key| matches!((other.get(key), item.get(key)), (Some(a), Some(b)) if a.same_data(b)))
-        };
-        let positions = index.entry(label(item)).or_default();
-        let mut candidates = positions.iter().copied();
-        match candidates.find(|at| items.get(*at).is_some_and(has_same_keys)) {
-            Some(at) => drop(items.get_mut(at).map(|it| merge(it, item, schema))),
-            None => {
-                positions.push(items.len());
-                items.push(without_nulls(item.clone(), schema));
-            }
-        }
     }
 }
 
@@ -115,45 +141,64 @@ pub(super) fn restore_faulty_nulls(
     base: Option<&Node>,
     schema: &Schema,
 ) {
+    if has_null(own) {
+        restore(merged, own, base, schema);
+    }
+}
+
+fn has_null(node: &Node) -> bool {
+    match node.view() {
+        View::Mapping(map) => map.iter().any(|it| has_null(&it.value)),
+        View::Sequence(items) => items.iter().any(has_null),
+        View::Scalar(_) => node.is_null(),
+    }
+}
+
+fn restore(merged: &mut Node, own: &Node, base: Option<&Node>, schema: &Schema) {
     if let (Some(merged), Some(own)) = (merged.as_mapping_mut(), own.as_mapping()) {
-        for Entry { key, value } in own {
-            let name = key.as_str().unwrap_or("");
-            let base = base.and_then(|it| it.get(name));
-            let field = schema.child(name);
-            if !value.is_null() {
-                if let (Some(merged), Some(field)) = (merged.get_mut(name), field) {
-                    restore_faulty_nulls(merged, value, base, field);
-                }
-                continue;
-            }
-            let is_faulty = match field {
-                Some(field) => {
-                    let mut required = schema.required();
-                    required.any(|it| it == name) && field.default().is_none()
-                }
-                None => schema.is_closed() && base.is_none(),
-            };
-            if is_faulty && !merged.contains_key(name) {
-                merged.push(key.clone(), value.clone());
-            }
-        }
+        restore_fields(merged, own, base.and_then(Node::as_mapping), schema);
     } else if let (Some(merged), Some(own)) = (merged.as_sequence_mut(), own.as_sequence())
         && let Some(items) = schema.items()
     {
         let keys: Vec<&str> = schema.list_map_keys().collect();
-        let is_same = |a: &Node, b: &Node| {
-            let mut keys = keys.iter();
-            keys.all(|it| matches!((a.get(it), b.get(it)), (Some(a), Some(b)) if a.same_data(b)))
-        };
+        // Without keys, the list of the environment replaces that of base.
+        let index = (!keys.is_empty()).then(|| ItemIndex::new(merged, &keys));
         for (at, item) in own.iter().enumerate() {
-            // Without keys, the list of the environment replaces that of base.
-            let found = match keys.is_empty() {
-                true => merged.get_mut(at),
-                false => merged.iter_mut().find(|it| is_same(it, item)),
+            let at = match &index {
+                Some(index) => index.position(merged, item),
+                None => Some(at),
             };
-            if let Some(found) = found {
-                restore_faulty_nulls(found, item, None, items);
+            if let Some(found) = at.and_then(|at| merged.get_mut(at)) {
+                restore(found, item, None, items);
             }
+        }
+    }
+}
+
+fn restore_fields(merged: &mut Mapping, own: &Mapping, base: Option<&Mapping>, schema: &Schema) {
+    let (mut in_merged, mut in_base) = (KeyIndex::default(), KeyIndex::default());
+    for Entry { key, value } in own {
+        let name = key.as_str().unwrap_or("");
+        let base = base.and_then(|it| it.iter().as_slice().get(in_base.position(it, name)?));
+        let base = base.map(|it| &it.value);
+        let at = in_merged.position(merged, name);
+        let field = schema.child(name);
+        if !value.is_null() {
+            let merged = at.and_then(|at| merged.entries_mut().get_mut(at));
+            if let (Some(merged), Some(field)) = (merged, field) {
+                restore(&mut merged.value, value, base, field);
+            }
+            continue;
+        }
+        let is_faulty = match field {
+            Some(field) => {
+                let mut required = schema.required();
+                required.any(|it| it == name) && field.default().is_none()
+            }
+            None => schema.is_closed() && base.is_none(),
+        };
+        if is_faulty && at.is_none() {
+            merged.push(key.clone(), value.clone());
         }
     }
 }

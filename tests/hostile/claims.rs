@@ -113,6 +113,7 @@ fn merged(spec: impl Fn(&str) -> String) -> Case {
 hostile! {
     maps_of_base_and_an_environment: merged(|value| format!("{{map: {{{}}}}}", repeat(60_000, |at| format!("k{at}: {value}, ")))).harmless();
     lists_of_base_and_an_environment: merged(|value| format!("{{list: [{}]}}", repeat(30_000, |at| format!("{{name: k{at}, value: {value}}}, ")))).harmless();
+    nulls_of_base_and_an_environment: merged(|_| format!("{{list: [{}], map: {{{}}}}}", repeat(30_000, |at| format!("{{name: k{at}, value: null}}, ")), repeat(30_000, |at| format!("k{at}: null, ")))).harmless();
     items_of_a_large_map: kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n{% for k, v in spec.map | items %}\n  {{ k }}: {{ v }}\n{% endfor %}\n", &format!("{{map: {{{}}}}}", repeat(30_000, |at| format!("k{at}: a, ")))).harmless();
     large_maps_that_a_template_merges: kind("", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {{ spec.one | merge(spec.two) }}\n", &format!("{{one: {{{0}}}, two: {{{0}}}}}", repeat(30_000, |at| format!("k{at}: a, ")))).harmless();
     claims_of_base_in_many_environments: {

@@ -124,9 +124,8 @@ impl<'a> Decoder<'a, '_> {
         self.report
             .push(class::UNKNOWN_FIELD, key, "is an unknown field");
         let names = schema.properties.names();
-        let names = names.filter(|it| !map.contains_key(it));
-        self.report
-            .help(Help::nearest(key.as_str().unwrap_or(""), names));
+        let name = key.as_str().unwrap_or("");
+        self.report.help(Help::nearest_field(name, names, map));
     }
 
     /// Checks required fields. For Go, an empty string is the same as a missing one.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use pleach_yaml::diag::{self, Diagnostic, Edit, Severity, Span, nearest};
-use pleach_yaml::{Entry, FieldPath, Node, Step, quote};
+use pleach_yaml::{Entry, FieldPath, Mapping, Node, Step, quote};
 
 /// An error. It refers to the node; the path is only computed when it is reported.
 #[derive(Clone, Debug)]
@@ -63,6 +63,16 @@ impl Help {
         known: impl IntoIterator<Item = &'n str>,
     ) -> Option<Help> {
         nearest(wrong, known).map(Help::did_you_mean)
+    }
+
+    /// The nearest of the known fields, unless the map has it: a second one would be a duplicate key.
+    pub(super) fn nearest_field<'n>(
+        wrong: &str,
+        known: impl IntoIterator<Item = &'n str>,
+        map: &Mapping,
+    ) -> Option<Help> {
+        let near = nearest(wrong, known).filter(|it| !map.contains_key(it));
+        near.map(Help::did_you_mean)
     }
 }
 

@@ -133,9 +133,8 @@ impl<'a> Structural<'a, '_> {
         self.report
             .push(class::UNKNOWN_FIELD, key, "is an unknown field");
         let known = schema.into_iter().flat_map(|it| it.properties.names());
-        let known = known.filter(|it| !map.contains_key(it));
-        self.report
-            .help(Help::nearest(key.as_str().unwrap_or(""), known));
+        let name = key.as_str().unwrap_or("");
+        self.report.help(Help::nearest_field(name, known, map));
     }
 
     /// Validates a value against a schema. `whole` is the enclosing schema with the defaults, if this one is a part of it.
