@@ -51,3 +51,40 @@ fn a_case_without_a_claim_of_its_kind_is_an_error() {
         format!("{webste}:2:7: error[case-without-claim]: `{webste}` has no claim of Website\n")
     );
 }
+
+#[test]
+fn files_of_cases_that_are_never_read_are_errors() {
+    let files = [
+        claim("one/claim.yml", "Website"),
+        claim("two/claim.yaml", "Website"),
+        claim("two/second.yaml", "Website"),
+        claim("two/environment.yml", "Website"),
+        claim("deep/sub/claim.yaml", "Website"),
+        claim("flat.yaml", "Website"),
+        claim("lost/environment.yaml", "Website"),
+        claim("fine/claim.yaml", "Website"),
+        "-- templates/Website/cases/notes/README.md --\nabout\n".to_string(),
+        "-- templates/Website/cases/README.md --\nabout\n".to_string(),
+        claim("x", "Website").replace("cases/x", "case/one/claim.yaml"),
+    ];
+    let (count, _, faults) = run(&files.concat());
+    assert_eq!(count, 2);
+    let faults: Vec<&str> = faults
+        .lines()
+        .map(|it| it.split(':').next().unwrap())
+        .collect();
+    let expected = [
+        "cases/deep/sub/claim.yaml",
+        "cases/flat.yaml",
+        "cases/lost",
+        "cases/one/claim.yml",
+        "cases/two/environment.yml",
+        "cases/two/second.yaml",
+        "case/one/claim.yaml",
+    ];
+    let mut expected = expected.map(|it| format!("templates/Website/{it}"));
+    expected.sort();
+    let mut found: Vec<String> = faults.iter().map(|it| it.to_string()).collect();
+    found.sort();
+    assert_eq!(found, expected);
+}

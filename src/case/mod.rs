@@ -3,6 +3,8 @@
 //! A case is rendered in its own environment, which is `environment.yaml` next to the claim or an empty one. `expected.yaml`
 //! contains the objects of the kind's claims; for invalid claims, `expected.txt` contains the diagnostics.
 
+mod unread;
+
 use std::sync::Arc;
 
 use crate::chart::Cache;
@@ -52,9 +54,12 @@ pub fn run(
         return Err(fault.into());
     }
     let is_selected = |it: &&TreePath| names.is_empty() || names.iter().any(|n| n == it.name());
-    let cases = kinds.iter().filter(is_selected);
-    let cases = cases.flat_map(|it| folders(files, &it.child("cases")));
+    let selected = kinds.iter().filter(is_selected);
     let mut outcome = Outcome::default();
+    for kind in selected.clone() {
+        outcome.faults.extend(unread::check(files, kind));
+    }
+    let cases = selected.flat_map(|it| folders(files, &it.child(unread::CASES)));
     for case in cases.filter(|it| read(files, &it.child(CLAIM)).is_some()) {
         outcome.count += 1;
         let kind = definitions.iter().find(|it| it.name == kind_of(&case));

@@ -156,6 +156,35 @@ pub(super) fn kind_without_folder(folder: &TreePath, entries: &[Entry]) -> Optio
     Some(fault.help(format!("move it to `{folder}/<Kind>/{}`", KIND)))
 }
 
+/// The error for a kind that is one folder too deep. Error: `unread-file`.
+pub(super) fn nested_kind(
+    files: &dyn Files,
+    folder: &TreePath,
+    entries: &[Entry],
+) -> Option<Diagnostic> {
+    let folders = entries.iter().filter(|it| it.kind == EntryKind::Folder);
+    let mut kinds = folders.map(|it| folder.child(&it.name).child(KIND));
+    let path = kinds.find(|it| matches!(files.kind(it), Ok(Some(EntryKind::File))))?;
+    let parent = folder.parent()?;
+    let message = format!("`{path}` is not read: the folders of kinds are directly in `{parent}`");
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(&path));
+    Some(fault.help(format!(
+        "move its folder to `{parent}`, or add `{folder}` to `templates` in `{WORKSPACE}`"
+    )))
+}
+
+/// The warning for a folder with templates that is not one of a kind, so that not even another kind can include them. Warning:
+/// `unread-file`.
+pub(super) fn templates_without_kind(folder: &TreePath, entries: &[Entry]) -> Option<Diagnostic> {
+    let is_template = |it: &&Entry| it.kind == EntryKind::File && it.name.ends_with(".j2");
+    let path = folder.child(&entries.iter().find(is_template)?.name);
+    let message = format!("`{path}` is not read: its folder has no `{KIND}`");
+    let fault = Diagnostic::warning("unread-file", message).at(Span::of_file(&path));
+    Some(fault.help(format!(
+        "add `{KIND}`, or move the templates into the folder of a kind"
+    )))
+}
+
 /// Checks the entries of `environments/`. Errors: `unread-file` for a YAML file, `names-differ-in-case` for two folders that are
 /// the same folder on macOS and Windows.
 pub(super) fn check_environments(

@@ -40,6 +40,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use crate::diag::{Diagnostic, Diagnostics, Source, Span};
+use crate::tree::TreePath;
 use crate::yaml::{Kind, Node};
 use memo::{CachedExpression, Memo};
 use run::{FUEL, Output};
@@ -207,6 +208,18 @@ impl<'a> Templates<'a> {
             let rest = it.strip_prefix(kind);
             rest.is_some_and(|it| it.starts_with(['/', '#']))
         })
+    }
+
+    /// The templates that a text includes, imports or extends; `None` if a name is not written in quotes.
+    pub fn includes(&self, name: &str) -> Option<Vec<String>> {
+        let text = self.origin(name).map_or("", |it| it.span.text());
+        let names = guard::included(text, &whole_line_blocks()).into_iter();
+        names.collect()
+    }
+
+    /// The file of a template.
+    pub fn path_of(&self, name: &str) -> TreePath {
+        self.source_of(name).path.clone()
     }
 
     /// Whether everything that a text includes, imports or extends is named in quotes and begins with `prefix`.
@@ -468,7 +481,6 @@ fn whole_line_blocks() -> SyntaxConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::TreePath;
     use crate::yaml::{emit_canonical, parse_one};
 
     fn source(text: &str) -> Arc<Source> {

@@ -89,6 +89,10 @@ pub(in crate::load) fn read_all(
     let removed = conflicts::resolve(&mut own, &named, diagnostics);
     kinds.invalid.extend(removed);
     diagnostics.extend(unknown_kinds(&own, &kinds, &rest));
+    // A template of a kind that is not read may include any other.
+    if kinds.invalid.is_empty() && rest.iter().all(|it| it.is_builtin) {
+        diagnostics.extend(unused_templates(&own, templates));
+    }
     own.append(&mut kinds.valid);
     kinds.valid = own;
     kinds
@@ -114,6 +118,34 @@ fn unknown_kinds(own: &[Arc<ClaimKind>], read: &Kinds, rest: &[KindFolder<'_>]) 
         known.extend(builtin.flat_map(|it| it.names()));
     }
     check(&known)
+}
+
+/// Reports templates that no kind uses. Warnings: `unread-file`.
+fn unused_templates(own: &[Arc<ClaimKind>], templates: &Templates<'_>) -> Vec<Diagnostic> {
+    let texts = own.iter().flat_map(|it| templates.of_kind(&it.name));
+    let (expressions, unused): (Vec<&str>, Vec<&str>) = texts.partition(|it| it.contains('#'));
+    let mut unused: BTreeSet<&str> = unused.into_iter().collect();
+    let files = own.iter().flat_map(|it| &it.files);
+    let files = files.map(|it| it.template.clone());
+    let mut used: Vec<String> = expressions.into_iter().map(str::to_string).collect();
+    used.extend(files);
+    while let Some(name) = used.pop() {
+        if !name.contains('#') && !unused.remove(&*name) {
+            continue;
+        }
+        match templates.includes(&name) {
+            Some(included) => used.extend(included),
+            // The name of an included template is computed.
+            None => return Vec::new(),
+        }
+    }
+    let unread = unused.into_iter().map(|name| {
+        let path = templates.path_of(name);
+        let message = format!("`{path}` is not read: no kind uses this template");
+        let fault = Diagnostic::warning("unread-file", message).at(Span::of_file(&path));
+        fault.help("list it in `files` of the kind, include it in another template, or remove it")
+    });
+    unread.collect()
 }
 
 /// The built-in kinds that were read, and those of `rest` that may have a name of the kinds `own`.
@@ -249,7 +281,7 @@ fn own_folders(
                 diagnostics.push(fault.at(span.unwrap_or(&workspace.span)));
             }
         }
-        diagnostics.extend(unread_kinds(files, folder));
+        diagnostics.extend(unread_kinds(files, folder, &workspace.templates));
     }
     folders
 }
@@ -269,15 +301,21 @@ fn missing_folder(files: &dyn Files, folder: &TreePath, span: &Span) -> Diagnost
         .help("correct the name, or remove it from `templates`")
 }
 
-/// Reports kinds that are not read because their file is misnamed or not in a folder of its own.
-fn unread_kinds(files: &dyn Files, folder: &TreePath) -> Vec<Diagnostic> {
+/// Reports kinds that are not read because their file is misnamed or not in a folder of its own, and templates without a kind.
+/// `all` are the folders of kinds.
+fn unread_kinds(files: &dyn Files, folder: &TreePath, all: &[TreePath]) -> Vec<Diagnostic> {
     let entries = files.list(folder).unwrap_or_default();
     let misplaced = unread::kind_without_folder(folder, &entries);
     let entries = entries.into_iter();
     let folders = entries.filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
-    let unread = |path: TreePath| match files.kind(&path.child(KIND)) {
-        Ok(None) => unread::wrong_kind_file(&path, &files.list(&path).ok()?),
-        _ => None,
+    let unread = |path: TreePath| {
+        if all.contains(&path) || !matches!(files.kind(&path.child(KIND)), Ok(None)) {
+            return None;
+        }
+        let entries = files.list(&path).ok()?;
+        unread::wrong_kind_file(&path, &entries)
+            .or_else(|| unread::nested_kind(files, &path, &entries))
+            .or_else(|| unread::templates_without_kind(&path, &entries))
     };
     let unread = folders.filter_map(|it| unread(folder.child(&it.name)));
     unread.chain(misplaced).collect()
