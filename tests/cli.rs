@@ -7,7 +7,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::program::{pleach, run};
+use crate::git_repository::repository;
+use crate::program::{assert_contains, pleach, run};
 
 fn rendered() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -580,4 +581,47 @@ fn quiet_runs_print_nothing_on_success() {
     assert!(strict.contains("error[crd-not-provided]"), "{strict}");
     fs::remove_dir_all(folder.path().join("deploy/clusters")).unwrap();
     assert!(run(folder.path(), &["check", "--quiet"], 1).contains("run `pleach render`"));
+}
+
+#[test]
+fn a_run_without_findings_has_one_document() {
+    let (_folder, root) = repository("");
+    let is_document = |text: &str, format: &str| match format {
+        "junit" => text.starts_with("<?xml") && text.trim_end().ends_with("</testsuites>"),
+        _ => serde_json::from_str::<serde_json::Value>(text).is_ok(),
+    };
+    let mut commands = vec![
+        vec!["diff"],
+        vec!["affected"],
+        vec!["explain", "prod", "Namespace/analytics"],
+        vec!["explain", "missing-file"],
+        vec!["promote", "prod", "prod"],
+        vec!["matrix"],
+        vec!["kinds"],
+        vec!["build", "deploy/apps/prod/analytics"],
+    ];
+    if Command::new("kustomize").arg("version").output().is_ok() {
+        commands.push(vec!["verify", "deploy/apps/prod/analytics"]);
+    }
+    for command in commands {
+        for format in ["json", "sarif", "gitlab", "junit"] {
+            let output = pleach(&root, &[&command[..], &["--format", format]].concat());
+            let printed = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{command:?}: {printed}");
+            assert!(
+                is_document(&printed, format),
+                "{command:?} {format}: {printed}"
+            );
+        }
+    }
+    // Other text follows the document.
+    let output = pleach(&root, &["affected", "gone.yaml", "--format", "json"]);
+    let printed = String::from_utf8(output.stderr).unwrap();
+    let mut values = serde_json::Deserializer::from_str(&printed).into_iter::<serde_json::Value>();
+    assert_eq!(values.next().unwrap().unwrap()["schema"], 1);
+    let rest = &printed[values.byte_offset()..];
+    assert_contains(rest, &["warning: `gone.yaml` is neither"]);
+    let output = pleach(&root, &["diff", "no-such-revision", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_contains(&String::from_utf8(output.stderr).unwrap(), &["error: "]);
 }

@@ -46,24 +46,25 @@ impl Document {
         content.found.extend(found.clone());
     }
 
-    /// Prints the document to standard error, because standard output has the output of the command. Nothing if the command has
-    /// reported nothing.
-    pub(super) fn print_beside_output(&self, format: Format) {
-        let text = self.take().map(|it| it.text(format));
-        text.iter().for_each(|it| output::document(it));
+    /// Prints the document to standard error, because standard output has the output of the command.
+    pub(super) fn print_beside_output(&self, format: Format, has_failed: bool) {
+        if let Some(content) = self.take(has_failed) {
+            output::document(&content.text(format));
+        }
     }
 
-    /// Prints the document to standard output. A command that has reported nothing has an empty document, unless it failed.
+    /// Prints the document to standard output.
     pub(super) fn print(&self, format: Format, has_failed: bool) {
-        let content = self.take().or((!has_failed).then(Content::default));
-        if let Some(content) = content {
+        if let Some(content) = self.take(has_failed) {
             // A failure to write determines the exit code at the end.
             drop(output::data(content.text(format).as_bytes()));
         }
     }
 
-    fn take(&self) -> Option<Content> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The content. A command that has reported nothing has an empty document, unless it failed.
+    fn take(&self, has_failed: bool) -> Option<Content> {
+        let content = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        content.or((!has_failed).then(Content::default))
     }
 }
 

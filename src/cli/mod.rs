@@ -229,6 +229,10 @@ pub(super) fn run() -> ExitCode {
     if !has_output && is_for_programs {
         output::reserve_for_document();
     }
+    let is_server = matches!(command, Command::Lsp(_));
+    if has_output && is_for_programs && !is_server {
+        output::hold_text();
+    }
     let outcome = match command {
         Command::Render(arguments) => render::run(&arguments, &global),
         Command::Check(arguments) => check::run(&arguments, &global),
@@ -256,7 +260,12 @@ pub(super) fn run() -> ExitCode {
     };
     match has_output {
         _ if !is_for_programs => {}
-        true => global.document.print_beside_output(global.format),
+        true if is_server => {}
+        true => {
+            let (format, has_failed) = (global.format, outcome.is_err());
+            global.document.print_beside_output(format, has_failed);
+            output::release_text();
+        }
         false => global.document.print(global.format, outcome.is_err()),
     }
     exit_code(outcome)

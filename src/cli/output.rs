@@ -1,8 +1,8 @@
 //! Output: data to standard output, everything else to standard error.
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 
@@ -20,6 +20,28 @@ static HAS_LINE: AtomicBool = AtomicBool::new(false);
 
 /// Whether standard output is for a document of a program's format, so text goes to standard error.
 static IS_RESERVED: AtomicBool = AtomicBool::new(false);
+
+/// The text that follows the document on standard error; `None` if standard error is for text only.
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
+/// Holds text for people back until the document is printed to standard error, and suppresses messages about progress and results.
+pub(super) fn hold_text() {
+    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(String::new());
+}
+
+/// Prints the text that was held back.
+pub(super) fn release_text() {
+    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(text) = held.filter(|it| !it.is_empty()) {
+        note(&text);
+    }
+}
+
+fn is_holding() -> bool {
+    HELD.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some()
+}
 
 /// Keeps text for people out of standard output.
 pub(super) fn reserve_for_document() {
@@ -103,6 +125,10 @@ pub(super) fn columns() -> Option<usize> {
 
 /// Prints text that may be coloured to standard error. It is not an error if standard error is closed.
 pub(super) fn note(text: &str) {
+    if let Some(held) = &mut *HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+        held.push_str(text);
+        return;
+    }
     clear_line();
     let _ = anstream::stderr()
         .lock()
@@ -115,9 +141,9 @@ pub(super) fn document(text: &str) {
     let _ = write(&mut io::stderr().lock(), text.as_bytes());
 }
 
-/// Reports progress or a result; nothing with `-q`.
+/// Reports progress or a result; nothing with `-q`, or if standard error is for a document.
 pub(super) fn status(text: &str) {
-    if !is_quiet() {
+    if !is_quiet() && !is_holding() {
         note(text);
     }
 }
@@ -130,10 +156,13 @@ pub(super) fn error(message: &str) {
 
 /// Reports a problem that does not fail the run, and what to do; nothing with `-q`.
 pub(super) fn warning(message: &str, helps: &[String]) {
+    if is_quiet() {
+        return;
+    }
     let message = without_secrets(message);
-    status(&format!("\x1b[1m\x1b[33mwarning\x1b[0m: {message}\n"));
+    note(&format!("\x1b[1m\x1b[33mwarning\x1b[0m: {message}\n"));
     for help in helps {
-        status(&format!("\x1b[1m\x1b[36mhelp\x1b[0m: {help}\n"));
+        note(&format!("\x1b[1m\x1b[36mhelp\x1b[0m: {help}\n"));
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     };
     output::text(&promotion(&found, &arguments.to, &salt()))?;
     if found.taken.is_empty() {
-        output::note(&format!("nothing to promote to {}\n", arguments.to));
+        output::status(&format!("nothing to promote to {}\n", arguments.to));
         return Ok(Outcome::Clean);
     }
     let Some(effect) = effect(&session, &found, &arguments.to)? else {
