@@ -257,7 +257,7 @@ fn only_the_folders_of_engines_name_them() {
 }
 
 /// Words that earlier sources used in a sense that the documentation of Kubernetes, Git and Rust does not know.
-const PECULIAR_WORDS: [&str; 5] = ["told", "stands", "stand", "hands", "handed"];
+const AVOIDED_WORDS: [&str; 5] = ["told", "stands", "stand", "hands", "handed"];
 
 /// Code, comments, messages and the texts of kinds say "reported", "contains", "represents" or "passed" instead.
 #[test]
@@ -286,7 +286,7 @@ fn sources_use_common_technical_words() {
             };
             for (number, line) in text.lines().enumerate() {
                 let mut words = line.split(|c: char| !c.is_alphanumeric());
-                if words.any(|word| PECULIAR_WORDS.contains(&word)) {
+                if words.any(|word| AVOIDED_WORDS.contains(&word)) {
                     found.push(format!("{}:{}: {line}", file.path().display(), number + 1));
                 }
             }

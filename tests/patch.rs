@@ -31,7 +31,7 @@ fn source(text: &str) -> Arc<Source> {
 fn documents(text: &str) -> Vec<Node> {
     // Some cases that must be refused are not valid YAML.
     let mut documents = parse(&source(text)).unwrap_or_default();
-    documents.iter_mut().for_each(Node::state_types);
+    documents.iter_mut().for_each(Node::declare_types);
     documents
 }
 
@@ -131,7 +131,7 @@ fn plain_case(case: &Path) -> Option<(Node, Vec<Node>, Option<String>)> {
             None => patch.get("patch")?.as_str()?.to_string(),
         };
         let mut patch = parse(&source(&text)).ok()?;
-        patch.iter_mut().for_each(Node::state_types);
+        patch.iter_mut().for_each(Node::declare_types);
         if patch.iter().any(|it| it.as_mapping().is_none()) {
             return None;
         }

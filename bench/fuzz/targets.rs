@@ -51,7 +51,7 @@ pub(super) const TARGETS: &[Target] = &[
     target("regular expression", 20, PATTERNS, match_pattern),
     target("secrets", 40, SECRETS, hide_secrets),
     target("object", 40, OBJECTS, validate_object),
-    target("CEL", 10, RULES, judge_by_rule),
+    target("CEL", 10, RULES, check_by_rule),
     target("archive", 10, ARCHIVES, unpack_archive),
     target("workspace", 4, CLAIMS, compile_workspace),
     target("kind", 2, KINDS, compile_kind),
@@ -240,7 +240,7 @@ fn validate_object(text: &str) {
 }
 
 /// Validates a custom resource with the text as a rule of its definition.
-fn judge_by_rule(text: &str) {
+fn check_by_rule(text: &str) {
     let rule = text.replace('\'', "''").replace('\n', " ");
     let crd = format!(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: as.e.com}}\nspec: {{group: e.com, scope: Namespaced, names: {{kind: A, plural: as}}, versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object, properties: {{spec: {{type: object, properties: {{a: {{type: array, items: {{type: object, properties: {{b: {{type: integer}}, c: {{type: string}}}}}}}}, d: {{type: string}}}}, x-kubernetes-validations: [{{rule: '{rule}'}}]}}}}}}}}}}]}}\n"

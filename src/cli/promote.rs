@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     output::text(&promotion(&found, &arguments.to, &salt()))?;
-    if found.taken.is_empty() {
+    if found.copied.is_empty() {
         output::status(&format!("nothing to promote to {}\n", arguments.to));
         return Ok(Outcome::Clean);
     }

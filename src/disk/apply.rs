@@ -14,7 +14,7 @@ use crate::emit::{Change, Plan, Step};
 use crate::tree::TreePath;
 
 use super::error::DiskError;
-use super::output::{ASIDE, full_path, is_leftover};
+use super::output::{TEMPORARY, full_path, is_leftover};
 
 /// The numbers of files that a plan has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,12 +189,16 @@ impl Output {
     fn write_folder(&mut self, folder: &TreePath, steps: &[Step]) -> Result<(), DiskError> {
         self.make_folder(&folder.parent().unwrap_or_else(TreePath::root))?;
         let mut builder = tempfile::Builder::new();
-        builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
+        builder
+            .prefix(TEMPORARY.0)
+            .suffix(TEMPORARY.1)
+            .rand_bytes(6);
         if let Some(permissions) = permissions(FOLDER_MODE) {
             builder.permissions(permissions);
         }
-        let aside = builder.tempdir_in(&self.root);
-        let aside = aside.map_err(DiskError::when("create", &full_path(&self.root, folder)))?;
+        let temporary = builder.tempdir_in(&self.root);
+        let temporary =
+            temporary.map_err(DiskError::when("create", &full_path(&self.root, folder)))?;
         let mut made = BTreeSet::from([TreePath::root()]);
         for step in steps {
             let Some(path) = step.path.below(folder) else {
@@ -202,14 +206,14 @@ impl Output {
             };
             let target = full_path(&self.root, &step.path);
             let bytes = step.after.as_deref().unwrap_or_default();
-            make_below(aside.path(), &path, &mut made)
-                .and_then(|()| create(&full_path(aside.path(), &path), bytes))
+            make_below(temporary.path(), &path, &mut made)
+                .and_then(|()| create(&full_path(temporary.path(), &path), bytes))
                 .map_err(DiskError::when("write", &target))?;
         }
         let target = full_path(&self.root, folder);
-        fs::rename(aside.path(), &target).map_err(DiskError::when("create", &target))?;
+        fs::rename(temporary.path(), &target).map_err(DiskError::when("create", &target))?;
         // The folder was moved, so there is nothing to remove.
-        let _ = aside.keep();
+        let _ = temporary.keep();
         let below = made.iter().map(|it| folder.join(it));
         self.folders.extend(below);
         Ok(())
@@ -295,7 +299,10 @@ fn replace(root: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn replace_by(root: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(ASIDE.0).suffix(ASIDE.1).rand_bytes(6);
+    builder
+        .prefix(TEMPORARY.0)
+        .suffix(TEMPORARY.1)
+        .rand_bytes(6);
     if let Some(permissions) = permissions(mode) {
         builder.permissions(permissions);
     }

@@ -9,13 +9,13 @@ use crate::tree::{Tree, TreePath};
 use super::error::DiskError;
 
 /// The beginning and the end of the name of a temporary file, with six letters or digits in between.
-pub(super) const ASIDE: (&str, &str) = (".pleach-", ".tmp");
+pub(super) const TEMPORARY: (&str, &str) = (".pleach-", ".tmp");
 
 /// Whether an interrupted run may have left this file. The test is exact, because the file is removed.
 pub(super) fn is_leftover(name: &str) -> bool {
     let middle = name
-        .strip_prefix(ASIDE.0)
-        .and_then(|it| it.strip_suffix(ASIDE.1));
+        .strip_prefix(TEMPORARY.0)
+        .and_then(|it| it.strip_suffix(TEMPORARY.1));
     middle.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 

@@ -46,9 +46,9 @@ pub struct Promotion {
     /// The changed files, with their complete text.
     pub files: BTreeMap<TreePath, String>,
     /// The differences that are promoted.
-    pub taken: Vec<Difference>,
+    pub copied: Vec<Difference>,
     /// The differences that a promotion keeps.
-    pub left: Vec<Difference>,
+    pub skipped: Vec<Difference>,
 }
 
 /// Computes the new texts of the files below `environments/<to>/`.
@@ -77,11 +77,11 @@ pub fn promote(
     let mut promotion = Promotion::default();
     for (source, target) in pairs(&from, &to, request)? {
         let all = differences(&source.kind.schema, source, target);
-        let (taken, left): (Vec<_>, Vec<_>) =
+        let (copied, skipped): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|it| request.is_requested(it));
-        document::write(files, &mut promotion.files, request.to, target, &taken)?;
-        promotion.taken.extend(taken);
-        promotion.left.extend(left);
+        document::write(files, &mut promotion.files, request.to, target, &copied)?;
+        promotion.copied.extend(copied);
+        promotion.skipped.extend(skipped);
     }
     check_fields(request, &promotion)?;
     Ok(promotion)
@@ -136,9 +136,9 @@ fn check_fields(request: &Request<'_>, promotion: &Promotion) -> Result<(), Diag
     let Fields::Named(names) = request.fields else {
         return Ok(());
     };
-    let differing = || promotion.taken.iter().chain(&promotion.left);
+    let differing = || promotion.copied.iter().chain(&promotion.skipped);
     for name in names {
-        if promotion.taken.iter().any(|it| it.is_at_or_below(name)) {
+        if promotion.copied.iter().any(|it| it.is_at_or_below(name)) {
             continue;
         }
         let known: Vec<String> = differing().map(Difference::path).collect();

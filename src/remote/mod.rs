@@ -8,7 +8,7 @@ mod find;
 mod store;
 
 pub use find::{RemoteReference, RemoteReferences, remote_references};
-pub use store::{StoredRemote, copy_name, digest_of, floating_path, matches_pin, stored_path};
+pub use store::{StoredRemote, copy_name, digest_of, matches_pin, stored_path, unpinned_path};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -156,7 +156,7 @@ impl<'a> WithRemotes<'a> {
     /// The cached content of an address without a pin.
     fn unpinned(&self, address: &str) -> Option<Remote> {
         let cache = self.cache.as_ref().filter(|_| self.may_float)?;
-        let text = cache.files().read(&floating_path(address)).ok()?;
+        let text = cache.files().read(&unpinned_path(address)).ok()?;
         let pin = store::floating_pin(address, &text)?;
         let kept = StoredRemote::read(&cache.files().read(&stored_path(&pin)).ok()?, &pin)?;
         let at = match &pin.commit {

@@ -82,7 +82,7 @@ pub fn stored_path(pin: &RemotePin) -> TreePath {
 }
 
 /// The path of the cached resolution of an address.
-pub fn floating_path(address: &str) -> TreePath {
+pub fn unpinned_path(address: &str) -> TreePath {
     let name = digest(address.as_bytes());
     let name = name.strip_prefix("sha256:").unwrap_or(&name);
     cache_folder().child(&format!("{name}.address"))

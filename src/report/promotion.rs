@@ -14,10 +14,10 @@ const WIDTH_MAX: usize = 60;
 /// One line per field, by claim; fields that stay are listed after fields that are copied.
 pub fn promotion(promotion: &Promotion, to: &str, salt: &Salt) -> String {
     let mut text = String::new();
-    part(&mut text, &promotion.taken, ["\x1b[1m", ""], " →", salt);
-    if !promotion.left.is_empty() {
+    part(&mut text, &promotion.copied, ["\x1b[1m", ""], " →", salt);
+    if !promotion.skipped.is_empty() {
         _ = writeln!(text, "\x1b[2mstays in {}:\x1b[0m", printable(to));
-        part(&mut text, &promotion.left, ["\x1b[2m"; 2], ", not", salt);
+        part(&mut text, &promotion.skipped, ["\x1b[2m"; 2], ", not", salt);
     }
     screened(&text)
 }

@@ -51,7 +51,7 @@ impl Case {
 
     fn apply(&self) -> Result<Node, Diagnostic> {
         let Object { mut node, .. } = self.object("object.yaml").unwrap();
-        node.state_types();
+        node.declare_types();
         let gvk = Object::new(node.clone()).gvk();
         let patch = Source::new(
             TreePath::new("patch.yaml").unwrap(),

@@ -342,7 +342,7 @@ fn build_all(
     context.track = kustomization.fields.build_metadata.span.is_some();
     let mut sum = Accumulated::default();
     for mut object in initial {
-        object.node.state_types();
+        object.node.declare_types();
         let added = sum
             .resources
             .append(Resource::new(object), &context.schemas);

@@ -414,7 +414,7 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
     for mut document in documents {
         // go-yaml sets a tag on each scalar. Patches compare tags, and a scalar without a tag would
         // take the type of the text that replaces it.
-        document.state_types();
+        document.declare_types();
         let list =
             matches!(kind(&document), "List" | "ResourceList") && document.get("items").is_some();
         match document.get("items").and_then(Node::as_sequence) {

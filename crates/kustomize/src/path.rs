@@ -249,7 +249,7 @@ fn visit_key(
         return Err(fault.help(format!("end the field path at `{key}`")));
     };
     // A replaced value keeps its tag, because kyaml sets one on all scalars that it reads.
-    inside.state_types();
+    inside.declare_types();
     visit(&mut inside, rest, create, act)
 }
 

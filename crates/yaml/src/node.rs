@@ -63,7 +63,7 @@ pub enum Style {
     Folded,
     /// A collection in `[…]` or `{…}`; a null whose value is missing inside such a collection.
     Flow,
-    /// A scalar without quotes after its tag, as in `!!str 5`. Only [`Node::state_types`] distinguishes it from `Plain`.
+    /// A scalar without quotes after its tag, as in `!!str 5`. Only [`Node::declare_types`] distinguishes it from `Plain`.
     Tagged,
 }
 
@@ -318,12 +318,12 @@ impl Node {
     /// changes.
     ///
     /// Keys are not changed. Without this, the kind of a scalar changes with its text.
-    pub fn state_types(&mut self) {
+    pub fn declare_types(&mut self) {
         if let Some(items) = self.as_sequence_mut() {
-            return items.iter_mut().for_each(Node::state_types);
+            return items.iter_mut().for_each(Node::declare_types);
         }
         if let Some(entries) = self.as_mapping_mut() {
-            return entries.iter_mut().for_each(|it| it.value.state_types());
+            return entries.iter_mut().for_each(|it| it.value.declare_types());
         }
         let tag = Tag::from_kind(self.kind());
         let look = self.value.look_mut();

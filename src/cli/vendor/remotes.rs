@@ -14,8 +14,8 @@ use pleach::diag::{Class, Diagnostic, Diagnostics};
 use pleach::disk::{self, Folder};
 use pleach::kustomize::remote::RemoteBase;
 use pleach::remote::{
-    Record, Remote, RemoteReference, RemoteReferences, StoredRemote, WithRemotes, floating_path,
-    remote_references, stored_path,
+    Record, Remote, RemoteReference, RemoteReferences, StoredRemote, WithRemotes,
+    remote_references, stored_path, unpinned_path,
 };
 use pleach::tree::{Files, Tree, TreePath};
 use pleach::yaml::parallel::each;
@@ -360,7 +360,7 @@ impl Vendor<'_> {
     fn store_remote(&self, pin: &RemotePin, bytes: &[u8]) -> Result<()> {
         disk::store(&self.folder.join(stored_path(pin).as_str()), bytes)?;
         let line = format!("{} {}\n", pin.digest, pin.commit.as_deref().unwrap_or(""));
-        let file = self.folder.join(floating_path(&pin.address).as_str());
+        let file = self.folder.join(unpinned_path(&pin.address).as_str());
         Ok(disk::store(&file, line.as_bytes())?)
     }
 }

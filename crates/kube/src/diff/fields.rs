@@ -58,8 +58,8 @@ impl Comparison<'_> {
         let (old, new) = (by_key(before), by_key(after));
         for Entry { key, value } in before {
             let key = key.as_str().unwrap_or("");
-            if self.says_nothing(key, value)
-                && new.get(key).is_none_or(|it| self.says_nothing(key, it))
+            if self.is_insignificant(key, value)
+                && new.get(key).is_none_or(|it| self.is_insignificant(key, it))
             {
                 continue;
             }
@@ -73,7 +73,7 @@ impl Comparison<'_> {
         }
         for Entry { key, value } in after {
             let key = key.as_str().unwrap_or("");
-            if !old.contains_key(key) && !self.says_nothing(key, value) {
+            if !old.contains_key(key) && !self.is_insignificant(key, value) {
                 self.within(Step::Key(key.into()), |it| it.added(value));
             }
         }
@@ -123,13 +123,13 @@ impl Comparison<'_> {
     }
 
     /// Whether a field of the current map has the same meaning as a missing one.
-    fn says_nothing(&self, key: &str, value: &Node) -> bool {
+    fn is_insignificant(&self, key: &str, value: &Node) -> bool {
         let is_known = self.is_builtin && !self.path.is_in_text();
         let above = match self.path.is_root() {
             true => None,
             false => Some(self.path.keys_upwards().next().unwrap_or("")),
         };
-        !self.options.exact && lenient::says_nothing(key, value, above, is_known)
+        !self.options.exact && lenient::is_insignificant(key, value, above, is_known)
     }
 
     /// Runs a function one level deeper.

@@ -72,7 +72,12 @@ pub(super) fn is_same_quantity<'a>(
 
 /// Whether a field with this value has the same meaning as a missing one. `above` is the key of the parent map, `None` for the
 /// object itself; `is_known` is whether the kind is built into Kubernetes.
-pub(super) fn says_nothing(key: &str, value: &Node, above: Option<&str>, is_known: bool) -> bool {
+pub(super) fn is_insignificant(
+    key: &str,
+    value: &Node,
+    above: Option<&str>,
+    is_known: bool,
+) -> bool {
     match above {
         None if key == "status" => is_hollow(value),
         Some("metadata") if METADATA.contains(&key) => is_empty(value),

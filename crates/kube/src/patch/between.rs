@@ -41,11 +41,11 @@ pub fn between(
     let makes_after = |patch: &Patch| {
         let mut node = as_emitted(&before.node);
         // As in kustomize, every scalar of the base has a tag.
-        node.state_types();
+        node.declare_types();
         let applied = match patch {
             Patch::Strategic(it) => {
                 let mut patch = it.clone();
-                patch.state_types();
+                patch.declare_types();
                 strategic(&mut node, &patch, schemas, &before.gvk())
             }
             Patch::Json6902(it) => json6902(&mut node, it).map(|()| Applied::Merged),

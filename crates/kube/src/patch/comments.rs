@@ -46,7 +46,7 @@ impl Commented {
             View::Sequence(items) => items.iter().for_each(|item| self.walk(item)),
             View::Mapping(mapping) => {
                 for entry in mapping {
-                    let comments = [behind_value(&entry.value), at_key(entry.key.span())];
+                    let comments = [comment_after_value(&entry.value), at_key(entry.key.span())];
                     let mut comments = comments.into_iter().flatten().filter_map(schema);
                     let found = comments.find_map(|it| self.schemas.add_inline(&it));
                     self.types
@@ -69,7 +69,7 @@ fn has_schema(text: &str) -> bool {
 }
 
 /// The comment after a single-line value.
-fn behind_value(value: &Node) -> Option<&str> {
+fn comment_after_value(value: &Node) -> Option<&str> {
     let is_block = !value.is_scalar() && value.style() != Style::Flow;
     let span = value.span();
     let rest = span.source.text.get(span.end as usize..)?.lines().next()?;

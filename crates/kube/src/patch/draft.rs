@@ -167,10 +167,10 @@ impl Drafter<'_> {
         tries.find_map(|items| {
             let patch = Node::sequence(items).at(after.span());
             // Verified immediately: the next form is only needed if this one does not give the desired list.
-            let (mut merged, mut stated) = (as_emitted(before), patch.clone());
-            merged.state_types();
-            stated.state_types();
-            let kept = self.merge.merge(&mut merged, Some(&stated), of);
+            let (mut merged, mut declared) = (as_emitted(before), patch.clone());
+            merged.declare_types();
+            declared.declare_types();
+            let kept = self.merge.merge(&mut merged, Some(&declared), of);
             (kept.ok()? && same(&merged, after)).then_some(patch)
         })
     }

@@ -70,7 +70,7 @@ pub fn parse_patch(source: &Arc<Source>) -> Result<PatchText, Diagnostic> {
     }
     documents.retain(|it| !it.is_null());
     // Merging uses tags, which go-yaml sets on all scalars.
-    documents.iter_mut().for_each(Node::state_types);
+    documents.iter_mut().for_each(Node::declare_types);
     Ok(PatchText::Strategic(documents))
 }
 

@@ -29,7 +29,7 @@ pub enum Applied {
 
 /// Merges a patch into an object of the kind `gvk`.
 ///
-/// Both must have explicit types (see [`Node::state_types`]). The caller must ensure that a patch changes neither kind nor name nor
+/// Both must have explicit types (see [`Node::declare_types`]). The caller must ensure that a patch changes neither kind nor name nor
 /// namespace. After an error, the target is partly merged.
 pub fn strategic(
     target: &mut Node,

@@ -565,7 +565,7 @@ fn copy_into_text(
     let original = field.as_str()?.to_string();
     let source = Source::internal("text", original.as_str());
     let mut inside = parse_as_written(&source).ok()??;
-    inside.document.state_types();
+    inside.document.declare_types();
     if inside.document.is_tagged_null() {
         return None;
     }

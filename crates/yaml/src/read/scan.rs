@@ -264,7 +264,7 @@ impl<'s> Scanner<'s> {
     }
 
     fn flow_start(&mut self, kind: TokenKind, column: i32) -> Scan<Token> {
-        if let Some(colon) = self.colon_behind_collection() {
+        if let Some(colon) = self.colon_after_collection() {
             self.collection_key = Some(colon);
             let key = self.token(TokenKind::Key, self.at);
             let rolled = self.flow.is_empty() && self.roll_indent(column);
@@ -288,7 +288,7 @@ impl<'s> Scanner<'s> {
 
     /// The position of the `:` after the `[…]` or `{…}` that begins here, if it is a key. Only needed for a document as written;
     /// otherwise, such keys are rejected later, with a better message.
-    fn colon_behind_collection(&self) -> Option<usize> {
+    fn colon_after_collection(&self) -> Option<usize> {
         self.comments.as_ref().filter(|_| self.key_allowed)?;
         // libyaml only allows simple keys on one line, which also limits the search.
         let line = self.at..self.line_end(self.at);
