@@ -328,14 +328,72 @@ fn kind_folders(files: &dyn Files, folder: &TreePath) -> Result<Vec<TreePath>, F
         .into_iter()
         .filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
     let folders = entries.map(|it| folder.child(&it.name));
-    Ok(folders
-        .filter(|it| matches!(files.kind(&it.child(KIND)), Ok(Some(EntryKind::File))))
-        .collect())
+    let is_kind = |it: &TreePath| match files.kind(&it.child(KIND)) {
+        Ok(kind) => kind == Some(EntryKind::File),
+        // The kind is missing otherwise, and its claims would be of an unknown kind. The error is reported when the file is read.
+        Err(error) => matches!(error, FilesError::Other(_)),
+    };
+    Ok(folders.filter(is_kind).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::{Entry, Tree};
+
+    /// Files of which everything below a folder cannot be read.
+    struct Locked(Tree, TreePath);
+
+    impl Locked {
+        fn check(&self, path: &TreePath) -> Result<(), FilesError> {
+            match path.below(&self.1) {
+                Some(_) => Err(FilesError::Other("permission denied".to_string())),
+                None => Ok(()),
+            }
+        }
+    }
+
+    impl Files for Locked {
+        fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
+            self.check(path)?;
+            self.0.read(path)
+        }
+
+        fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
+            self.check(folder)?;
+            self.0.list(folder)
+        }
+
+        fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
+            self.0.real(path)
+        }
+
+        fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
+            self.check(path)?;
+            self.0.kind(path)
+        }
+    }
+
+    #[test]
+    fn a_kind_that_cannot_be_read_is_reported() {
+        let text = "-- pleach.yaml --\napiVersion: pleach.dev/v1\nkind: Workspace\nmetadata: {name: a}\n-- templates/Site/kind.yaml --\nkind: ClaimKind\n";
+        let files = Locked(
+            Tree::from_text(text),
+            TreePath::new("templates/Site").unwrap(),
+        );
+        let workspace = WorkspaceConfig::read(&files).unwrap();
+        let (mut templates, mut faults) = (Templates::default(), Diagnostics::default());
+        let kinds = read_all(
+            &files,
+            Some(&workspace),
+            KindFilter::All,
+            &mut templates,
+            &mut faults,
+        );
+        assert_eq!(kinds.invalid, ["Site"]);
+        let codes: Vec<&str> = faults.iter().map(|it| it.code).collect();
+        assert_eq!(codes, ["unreadable-file"]);
+    }
 
     #[test]
     fn built_in_kinds_have_no_errors() {
