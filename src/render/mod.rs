@@ -131,7 +131,7 @@ fn find<'a>(
 fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>, Diagnostics> {
     let mut files: Vec<File> = Vec::new();
     let mut missing = Diagnostics::default();
-    for file in &instance.kind.files {
+    for (at, file) in instance.kind.files.iter().enumerate() {
         let rendered = render_file(instance, file, templates).map_err(|mut faults| {
             faults.extend(instance.context.claims().take_rest());
             faults
@@ -149,13 +149,7 @@ fn render_files(instance: &Instance, templates: &Templates) -> Result<Vec<File>,
                 .iter()
                 .find(|it| it.name.eq_ignore_ascii_case(&rendered.name));
             if let Some(twin) = twin {
-                let message = format!(
-                    "two files of the claim are named `{}` and `{}`",
-                    twin.name, rendered.name
-                );
-                return Err(Diagnostic::error("duplicate-file", message)
-                    .help("use names that differ in more than case")
-                    .into());
+                return Err(duplicate_file(instance, at, [&twin.name, &rendered.name]).into());
             }
             files.push(rendered);
         }
@@ -207,7 +201,8 @@ fn render_file(
             rendered => rendered?,
         };
         if documents.len() > 1 {
-            return Err(several_documents(&file.template, documents.len()).into());
+            let fault = several_documents(&file.template, documents.len());
+            return Err(fault.at(templates.last_document(&file.template)).into());
         }
         if let Some(node) = documents.pop() {
             check_object(&node, &file.template, templates)?;
@@ -219,6 +214,31 @@ fn render_file(
         true => Ok(files),
         false => Err(missing),
     }
+}
+
+/// The error for two files with the same name, or names that differ only in case. `at` is the entry of `files` of the second one.
+fn duplicate_file(instance: &Instance, at: usize, names: [&str; 2]) -> Diagnostic {
+    let [first, second] = names;
+    let (message, help) = match first == second {
+        true => (
+            format!("two files of the claim are named `{first}`"),
+            "set a different `name`; with `forEach`, use `item` in it",
+        ),
+        false => (
+            format!("two files of the claim are named `{first}` and `{second}`"),
+            "use names that differ in more than case",
+        ),
+    };
+    let fault = Diagnostic::error("duplicate-file", message);
+    fault.at(entry_span(instance, at)).help(help)
+}
+
+/// The location of an entry of `files` of a claim's kind: its name, or else its template.
+fn entry_span(instance: &Instance, at: usize) -> Span {
+    let files = instance.kind.spec.get("files").and_then(Node::as_sequence);
+    let entry = files.and_then(|it| it.get(at));
+    let name = entry.and_then(|it| it.get("name").or_else(|| it.get("template")));
+    name.map_or_else(|| instance.kind.span.start(), |it| it.span().clone())
 }
 
 fn several_documents(template: &str, count: usize) -> Diagnostic {

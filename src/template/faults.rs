@@ -106,9 +106,13 @@ impl Templates<'_> {
         let error = innermost.last().unwrap_or(error);
         let origin = self.origin(error.name().unwrap_or(name));
         let location = origin.map(|it| match error.range() {
+            Some(range) if error.kind() == ErrorKind::UndefinedError => {
+                with_object(it.location(range))
+            }
             Some(range) => it.location(range),
             None => it.span.clone(),
         });
+        let hint = self.hint(name, error, location.as_ref());
         let message = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, Some(detail)) => detail.to_string(),
             (ErrorKind::OutOfFuel, None) => "the template does not terminate".to_string(),
@@ -126,8 +130,38 @@ impl Templates<'_> {
         let help = "reduce the size or number of values; see `docs/limits.md`";
         Diagnostic {
             span: location,
-            help: is_limit.then(|| help.to_string()).into_iter().collect(),
+            help: is_limit
+                .then(|| help.to_string())
+                .into_iter()
+                .chain(hint)
+                .collect(),
             ..Diagnostic::error(code, message)
+        }
+    }
+
+    /// What to do about an error of minijinja whose message does not say it.
+    fn hint(&self, name: &str, error: &Error, location: Option<&Span>) -> Option<String> {
+        let detail = error.detail()?;
+        match error.kind() {
+            ErrorKind::TemplateNotFound => {
+                let included = detail.split(['\'', '"']).nth(1)?;
+                let kind = error.name().unwrap_or(name).split(['/', '#']).next()?;
+                let path = format!("{kind}/{included}");
+                self.origin(&path)?;
+                Some(format!(
+                    "write `{path}`: the name of a template begins with that of its kind"
+                ))
+            }
+            ErrorKind::InvalidOperation if detail.ends_with("is not callable") => {
+                let text = location?.text();
+                let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+                let called = text.split(|c| !is_of_name(c)).next()?;
+                let is_function = self.functions().any(|it| it == called);
+                is_function.then(|| {
+                    format!("a name in `let` hides the function `{called}`: rename it in `let`")
+                })
+            }
+            _ => None,
         }
     }
 
@@ -140,7 +174,7 @@ impl Templates<'_> {
     ) -> Diagnostics {
         let mut found = Diagnostics::default();
         for fault in faults {
-            let line = fault.span.as_ref().map_or(1, |span| span.position().line);
+            let line = faulty_line(output, &fault);
             let rendered = output.text.lines().nth(line - 1).unwrap_or("");
             let source = self.source_of(name);
             let diagnostic = Diagnostic::error(
@@ -168,4 +202,35 @@ impl Templates<'_> {
             .at(placeholder::likely_line(&source, &fault.line))
             .help("write it on its own line: `key: {{ value }}`")
     }
+}
+
+/// The number of the line with an error in the output of a template. At an empty line, such as the end of the output, something before
+/// it is not closed: the line where it was opened, or else the last line with text.
+fn faulty_line(output: &Arc<Source>, fault: &Diagnostic) -> usize {
+    let line_of = |it: &Span| it.position().line;
+    let line = fault.span.as_ref().map_or(1, line_of);
+    let lines: Vec<&str> = output.text.lines().collect();
+    let has_text = |line: &usize| {
+        let text = lines.get(line.saturating_sub(1));
+        text.is_some_and(|it| !it.trim().is_empty())
+    };
+    if has_text(&line) {
+        return line;
+    }
+    let mut related = fault.related.iter().map(|it| &it.0);
+    let opened = related.find(|it| Arc::ptr_eq(&it.source, output));
+    let before = || (1..line).rev().find(has_text);
+    opened.map(line_of).or_else(before).unwrap_or(1)
+}
+
+/// The location of an expression whose range may only cover its last fields, such as `.variables.name` of `environment.variables.name`.
+fn with_object(location: Span) -> Span {
+    if !location.text().starts_with('.') {
+        return location;
+    }
+    let before = location.source.text.get(..location.start as usize);
+    let object = before
+        .unwrap_or("")
+        .trim_end_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.'));
+    Span::new(&location.source, object.len()..location.end as usize)
 }

@@ -307,6 +307,18 @@ impl<'a> Templates<'a> {
         Span::new(&source, at..at + line.len())
     }
 
+    /// The line of a template that begins its last document; without `---`, its first line.
+    pub fn last_document(&self, name: &str) -> Span {
+        let source = self.source_of(name);
+        let text = &source.text;
+        let line_end = |start: usize| {
+            let rest = text.get(start..).unwrap_or("");
+            start + rest.lines().next().map_or(0, str::len)
+        };
+        let start = text.rfind("\n---").map_or(0, |it| it + 1);
+        Span::new(&source, start..line_end(start))
+    }
+
     /// The value of an expression. Errors: `template-error`.
     pub fn evaluate(&self, name: &str, context: &Context) -> Result<Node, Diagnostic> {
         let input = self.input(name, context);

@@ -256,11 +256,11 @@ impl Fill<'_> {
             View::Mapping(_) => {
                 let (mut mapping, mut index) = (Mapping::new(), KeyIndex::default());
                 for Entry { key, value } in node.into_mapping().unwrap_or_default() {
-                    let text = self.interpolate(key.as_str().unwrap_or(""))?;
+                    let text = self.interpolate(key.as_str().unwrap_or(""), key.span())?;
                     if index.position(&mapping, &text).is_some() {
                         return Err(MisplacedValue {
                             message: format!("duplicate key `{text}`"),
-                            line: key.span().text().to_string(),
+                            line: self.output_line(key.span()),
                         });
                     }
                     mapping.push(Node::string(text).at(self.origin), self.node(value)?);
@@ -280,7 +280,7 @@ impl Fill<'_> {
         {
             return Ok(value.clone());
         }
-        let filled = self.interpolate(text)?;
+        let filled = self.interpolate(text, node.span())?;
         if let Some(traced) = self.traced {
             let values = numbers(text).filter_map(|it| self.values.get(it));
             return Ok(Node::string(filled).at(traced.text(node.span(), values)));
@@ -292,8 +292,26 @@ impl Fill<'_> {
         Ok(Node::string(filled).at(span.map_or(self.origin, Node::span)))
     }
 
-    /// The text with each placeholder replaced by the text of its value. Errors: the value is a collection or null.
-    fn interpolate(&self, text: &str) -> Result<String, MisplacedValue> {
+    /// The line of the output with a value that cannot be a part of a text; without one, the first line of the text at `span`.
+    fn output_line(&self, span: &Span) -> String {
+        let output = &span.source.text;
+        let (start, end) = (span.start as usize, span.end as usize);
+        let before = output.get(..start).unwrap_or("");
+        let start = before.rfind('\n').map_or(0, |it| it + 1);
+        let after = output.get(end..).unwrap_or("");
+        let end = end + after.find('\n').unwrap_or(after.len());
+        let lines = output.get(start..end).unwrap_or("").lines();
+        let is_misplaced = |line: &&str| {
+            let mut values = numbers(line).filter_map(|it| self.values.get(it));
+            values.any(|it| !it.is_scalar() || it.is_null())
+        };
+        let found = lines.clone().find(is_misplaced);
+        found.or(lines.clone().next()).unwrap_or("").to_string()
+    }
+
+    /// The text at `span` of the output, with each placeholder replaced by the text of its value. Errors: the value is a collection or
+    /// null.
+    fn interpolate(&self, text: &str, span: &Span) -> Result<String, MisplacedValue> {
         replace(text, self.values, |node| match node.kind() {
             Kind::Mapping | Kind::Sequence | Kind::Null => {
                 let message = format!(
@@ -302,7 +320,7 @@ impl Fill<'_> {
                 );
                 Err(MisplacedValue {
                     message,
-                    line: text.to_string(),
+                    line: self.output_line(span),
                 })
             }
             _ => Ok(node.as_str().unwrap_or("")),
