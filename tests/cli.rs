@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::git_repository::repository;
+use crate::git_repository::{git, repository};
 use crate::program::{assert_contains, pleach, run};
 
 fn rendered() -> TempDir {
@@ -516,6 +516,13 @@ fn a_new_kind_renders_and_its_cases_detect_changes() {
     let refused = fs::read_to_string(kind.join("cases/floating-image/expected.txt")).unwrap();
     assert!(refused.contains("has no tag"), "{refused}");
     assert!(run(folder.path(), &["test"], 0).starts_with("2 cases, 0 differ"));
+    let (case, aside) = (
+        kind.join("cases/floating-image"),
+        folder.path().join("aside"),
+    );
+    fs::rename(&case, &aside).unwrap();
+    assert!(run(folder.path(), &["test"], 0).starts_with("1 case, 0 differ"));
+    fs::rename(&aside, &case).unwrap();
     // The workspace can use the new kind.
     let claim = folder.path().join("environments/base/shop.yaml");
     fs::copy(kind.join("cases/basic/claim.yaml"), claim).unwrap();
@@ -624,4 +631,48 @@ fn a_run_without_findings_has_one_document() {
     let output = pleach(&root, &["diff", "no-such-revision", "--format", "json"]);
     assert_eq!(output.status.code(), Some(2));
     assert_contains(&String::from_utf8(output.stderr).unwrap(), &["error: "]);
+}
+
+#[test]
+fn diff_reports_one_cause_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let write = |path: &str, text: &str| {
+        let file = root.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    let head = "apiVersion: pleach.dev/v1\nkind:";
+    write(
+        "pleach.yaml",
+        &format!("{head} Workspace\nmetadata: {{name: w}}\n"),
+    );
+    for name in ["dev", "prod"] {
+        let text = format!("{head} Environment\nmetadata: {{name: {name}}}\n");
+        write(&format!("environments/{name}/environment.yaml"), &text);
+    }
+    write(
+        "templates/Site/kind.yaml",
+        &format!(
+            "{head} ClaimKind\nmetadata: {{name: Site}}\nspec:\n  apiVersions: [example.com/v1]\n  group: apps\n  schema:\n    type: object\n    properties:\n      spec: {{type: object, properties: {{args: {{type: array, items: {{type: string}}}}}}}}\n  files: [{{template: a.yaml.j2}}]\n"
+        ),
+    );
+    write(
+        "templates/Site/a.yaml.j2",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: a}\ndata: {a: '{{ spec.args|length }}'}\n",
+    );
+    let claim = |spec: &str| {
+        format!("apiVersion: example.com/v1\nkind: Site\nmetadata: {{name: shop}}\nspec: {spec}\n")
+    };
+    write("environments/base/shop.yaml", &claim("{args: [x]}"));
+    git(root, &["init", "--quiet"]);
+    git(root, &["add", "."]);
+    git(root, &["commit", "--quiet", "-m", "all"]);
+    write("environments/base/shop.yaml", &claim("{args: null}"));
+    write("environments/prod/shop.yaml", &claim("{args: [a, b]}"));
+    let printed = run(root, &["diff"], 0);
+    assert_contains(
+        &printed,
+        &["environment dev is not compared", "1 warning\n"],
+    );
 }

@@ -70,3 +70,25 @@ fn long_lines_are_cut() {
         assert!(text.contains(&format!("a.yaml:1:{}", at + 1)), "{text}");
     }
 }
+
+#[test]
+fn the_help_of_a_shortened_report_depends_on_the_findings() {
+    let many = |last: Diagnostic| {
+        let notes = (0..300).map(|at| Diagnostic::note("removed-claim", format!("note {at}")));
+        notes.chain([last]).collect::<Diagnostics>()
+    };
+    let notes = many(Diagnostic::note("removed-claim", "one more"));
+    let printed = report(&notes, Format::Human, &plain());
+    assert!(
+        printed.contains("only 200 of 301 findings are shown"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("`--format json` lists up to 2000"),
+        "{printed}"
+    );
+    assert!(!printed.contains("fix these"), "{printed}");
+    let errors = many(Diagnostic::error("missing-file", "an error"));
+    let printed = report(&errors, Format::Human, &plain());
+    assert!(printed.contains("fix these first"), "{printed}");
+}

@@ -189,6 +189,7 @@ fn remove_earlier(session: &Session<'_>, earlier: &[EarlierTree]) -> Result<()> 
     let removed: usize = removed.iter().map(Plan::removed).sum();
     output::status(&match removed {
         0 => "no earlier output found\n".to_string(),
+        1 => "1 file of an earlier output removed\n".to_string(),
         number => format!("{number} files of an earlier output removed\n"),
     });
     Ok(())

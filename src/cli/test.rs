@@ -46,7 +46,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     if arguments.accept {
         apply(&plan, &session.root)?;
         output::note(&format!(
-            "{count} cases, {differing} of their files written\n"
+            "{}, {differing} of their files written\n",
+            counted(count)
         ));
         return Ok(session.report(&faults));
     }
@@ -56,7 +57,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         color: true,
     };
     output::text(&unified(&plan, &TreePath::root(), &view, &salt()))?;
-    output::status(&format!("{count} cases, {differing} differ\n"));
+    let differ = if differing == 1 { "differs" } else { "differ" };
+    output::status(&format!("{}, {differing} {differ}\n", counted(count)));
     let mut reported = faults;
     if global.format != Format::Human {
         reported.extend(found);
@@ -69,6 +71,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         "a case differs from its expected output: fix the kind, or run `pleach test --accept`",
     );
     Ok(Outcome::Findings)
+}
+
+fn counted(cases: usize) -> String {
+    match cases {
+        1 => "1 case".to_string(),
+        cases => format!("{cases} cases"),
+    }
 }
 
 fn cases(

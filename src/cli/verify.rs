@@ -294,8 +294,17 @@ impl Summary {
         }
         let [theirs, ours] = self.times.map(|it| it.as_secs_f64());
         let ratio = theirs / ours.max(1e-9);
+        let noun = match self.count {
+            1 => "kustomization",
+            _ => "kustomizations",
+        };
+        let differ = if self.differing == 1 {
+            "differs"
+        } else {
+            "differ"
+        };
         format!(
-            "{} kustomizations, {} differ, {} rejected by both; {theirs:.2} s and {ours:.2} s, {ratio:.0} times faster\n",
+            "{} {noun}, {} {differ}, {} rejected by both; {theirs:.2} s and {ours:.2} s, {ratio:.0} times faster\n",
             self.count, self.differing, self.refused_by_both
         )
     }

@@ -92,7 +92,7 @@ fn unreadable_folder(side: &Side<'_>, folder: &TreePath, error: &FilesError) -> 
     let fault = Diagnostic::warning("not-compared", message);
     fault
         .at(Span::of_file(&path))
-        .help("make it a regular file or folder that you can read")
+        .help("make it a regular file of at most 64 MiB, or a folder, that you can read")
 }
 
 /// Finds the folders of a side. Hidden folders, charts, documentation and templates of Backstage are skipped. Folders below a

@@ -21,7 +21,7 @@ pub(super) fn unreadable(path: &TreePath, error: &FilesError) -> Diagnostic {
     let help = match error {
         FilesError::Outside => "copy the target of the link into the workspace",
         FilesError::BrokenLink => "restore the target of the link, or delete the link",
-        _ => "make it a regular file or folder that you can read",
+        _ => "make it a regular file of at most 64 MiB, or a folder, that you can read",
     };
     let message = format!("cannot read `{path}`: {error}");
     let fault = Diagnostic::error("unreadable-file", message).class(Class::Unreadable);

@@ -170,7 +170,15 @@ fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
     let message = format!("only {max} of {count} findings are shown");
     let mut note = Diagnostic::warning("more-findings", message);
     note.severity = Severity::Note;
-    shown.push(note.help("fix these first"));
+    let help = match (shown.has_errors(), format.is_for_programs()) {
+        (true, _) => Some("fix these first".to_string()),
+        (false, false) => Some(format!("`--format json` lists up to {}", SHOWN_MAX * 10)),
+        (false, true) => None,
+    };
+    shown.push(match help {
+        Some(help) => note.help(help),
+        None => note,
+    });
     Some(shown)
 }
 

@@ -209,6 +209,16 @@ impl Search<'_> {
         let Some(fault) = found.next() else {
             return;
         };
+        // The fault of a claim can be the reason why its environment is not compared.
+        let is_known = self.failed.iter().any(|it| {
+            it.claim.is_none()
+                && it.sides == sides
+                && it.fault == fault
+                && it.environments.contains(environment)
+        });
+        if claim.is_some() && is_known {
+            return;
+        }
         let is_it = |it: &&mut Failure| it.claim == claim && it.sides == sides && it.fault == fault;
         match self.failed.iter_mut().find(is_it) {
             Some(known) => drop(known.environments.insert(environment.to_string())),
