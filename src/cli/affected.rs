@@ -46,8 +46,8 @@ pub(super) struct Arguments {
     /// Compare the index instead of the work tree
     #[arg(long, conflicts_with_all = ["files", "since"])]
     staged: bool,
-    /// What to consider: the objects in Git, or also what Flux and Argo CD deploy from them: Kustomizations, HelmReleases and
-    /// Applications whose objects change
+    /// What to list: environments, claims and kustomizations; or with `objects` also the Kustomizations, HelmReleases and Applications
+    /// whose deployed objects change
     #[arg(long, value_name = "DEPTH", default_value = "sync")]
     depth: Depth,
     /// Output format of the list

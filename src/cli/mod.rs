@@ -96,7 +96,7 @@ struct Global {
     /// Print only errors and requested output: no warnings, no progress, no summary
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Folder for pulled charts [default: `pleach` in the user's cache folder]
+    /// Folder for pulled charts, remote bases and records of runs [default: `pleach` in the user's cache folder]
     #[arg(
         long,
         value_name = "DIR",
@@ -154,7 +154,7 @@ enum Command {
     Template(Box<template::Arguments>),
     /// Compare `pleach build` with an installed kustomize, on your own kustomizations
     Verify(verify::Arguments),
-    /// Pull the charts that claims or Flux and Argo CD objects refer to, and pin them in pleach.lock
+    /// Fetch the charts and remote bases that the repository refers to, and pin them in pleach.lock
     Vendor(vendor::Arguments),
     /// Pack charts and push them to a registry
     Publish(publish::Arguments),

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     /// Only this kind: a claim kind, Environment, Workspace, ClaimKind or Policy
     #[arg(value_name = "KIND", add = ArgValueCandidates::new(super::completions::kinds))]
     kind: Option<String>,
-    /// Require all required fields of claims. By default, a claim may be partial, since it is merged into the one in
+    /// Enforce required fields of claims. By default, a claim may be partial, because it is merged into the one in
     /// `environments/base`
     #[arg(long)]
     whole: bool,

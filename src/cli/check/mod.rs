@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// kustomization is built
     #[arg(value_name = "PATH", conflicts_with_all = ["out", "twice", "depth", "fix", "dry_run"])]
     paths: Vec<PathBuf>,
-    /// With PATH: the Kubernetes version of the cluster [default: that of the environment, else the newest supported version]
+    /// With PATH: the Kubernetes version of the cluster [default: `kubernetesVersion` of the environment, otherwise the newest supported version]
     #[arg(long, value_name = "VERSION", requires = "paths")]
     kubernetes_version: Option<String>,
     /// With PATH: enable a built-in policy, as under `policies` in pleach.yaml: `requests=warning` (repeatable)

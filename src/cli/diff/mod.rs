@@ -60,7 +60,7 @@ pub(super) struct Arguments {
     no_cache: bool,
     #[command(flatten)]
     comparing: ComparisonFlags,
-    /// A link or command to print in `md` if the report is cut
+    /// A link or command that shows the whole report, printed in `md` if the report is truncated
     #[arg(long, value_name = "WHERE")]
     rest: Option<String>,
 }

@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// does so
     #[arg(long)]
     copies: bool,
-    /// Check that pleach.lock pins all charts, without network access
+    /// Check that pleach.lock pins all charts and remote bases, without network access
     #[arg(long, conflicts_with_all = ["update", "copies"])]
     check: bool,
 }
