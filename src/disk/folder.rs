@@ -59,7 +59,7 @@ impl Folder {
     }
 
     /// The result for a path that does not exist on disk, from the files that are not checked out.
-    fn from_index<T>(
+    fn or_in_index<T>(
         &self,
         found: Result<T, FilesError>,
         from_index: impl Fn(&NotCheckedOut) -> Option<Result<T, FilesError>>,
@@ -273,7 +273,7 @@ impl Folder {
 
 impl Files for Folder {
     fn read(&self, path: &TreePath) -> Result<Arc<[u8]>, FilesError> {
-        self.from_index(self.read_from_disk(path), |it| it.read(path))
+        self.or_in_index(self.read_from_disk(path), |it| it.read(path))
     }
 
     fn unlisted(&self) -> BTreeMap<TreePath, Unlisted> {
@@ -282,7 +282,7 @@ impl Files for Folder {
     }
 
     fn real(&self, path: &TreePath) -> Result<TreePath, FilesError> {
-        self.from_index(self.real_on_disk(path), |it| it.real(path))
+        self.or_in_index(self.real_on_disk(path), |it| it.real(path))
     }
 
     fn list(&self, folder: &TreePath) -> Result<Vec<Entry>, FilesError> {
@@ -305,7 +305,7 @@ impl Files for Folder {
 
     fn kind(&self, path: &TreePath) -> Result<Option<EntryKind>, FilesError> {
         let on_disk = self.kind_on_disk(path).map(Some);
-        match self.from_index(on_disk, |it| it.kind(path)) {
+        match self.or_in_index(on_disk, |it| it.kind(path)) {
             Err(FilesError::NotFound) => Ok(None),
             kind => kind,
         }
