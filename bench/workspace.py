@@ -18,15 +18,6 @@ spec:
   labels: {{environment: {name}}}
 """
 
-BASE = """\
-apiVersion: pleach.dev/v1
-kind: Environment
-metadata:
-  name: base
-spec:
-  kubernetesVersion: "1.33"
-"""
-
 OPERATORS = """\
 apiVersion: kubernetes.project-planton.org/v1
 kind: KubernetesAltinityOperator
@@ -78,7 +69,7 @@ def workspace(root, environments, claims):
     (root / "pleach.yaml").write_text(WORKSPACE)
     folder = root / "environments" / "base"
     folder.mkdir(parents=True)
-    (folder / "environment.yaml").write_text(BASE)
+    (folder / "environment.yaml").write_text(ENVIRONMENT.format(name="base"))
     (folder / "operators.yaml").write_text(OPERATORS)
     names = [f"database{at}" for at in range(claims - 2)]
     for name in names:

@@ -169,8 +169,8 @@ impl Engines {
     }
 }
 
-/// Settings that only matter where the tree is applied. Templates read the others when base is rendered.
-const WITHOUT_EFFECT_IN_BASE: [&str; 4] = ["engine", "labels", "exclude", "helmVersion"];
+/// Settings that only matter where the tree is applied. `engine` and `labels`, which many environments have in common, are allowed.
+const WITHOUT_EFFECT_IN_BASE: [&str; 2] = ["exclude", "helmVersion"];
 
 impl fmt::Debug for Engines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
