@@ -170,32 +170,35 @@ fn check_at(
     options: ValidationOptions,
     lines: &Lines<'_>,
 ) -> Diagnostics {
+    let environments = rendered_environments(tree, origins, clusters, lines);
+    check_all(environments, clusters, options)
+}
+
+/// The findings about the objects of a part of a workspace, without those that depend on other objects.
+pub fn check_part(compiled: &Compiled, options: ValidationOptions) -> Diagnostics {
+    let (clusters, lines) = (&compiled.clusters, Lines::default());
+    let mut environments =
+        rendered_environments(&compiled.tree, &compiled.origins, clusters, &lines);
+    for environment in environments.values_mut() {
+        environment.is_partial = true;
+    }
+    check_all(environments, clusters, options)
+}
+
+/// The objects of each environment of a rendered tree, with the charts that its releases install.
+fn rendered_environments<'a>(
+    tree: &Tree,
+    origins: &'a Origins,
+    clusters: &BTreeMap<String, Cluster>,
+    lines: &'a Lines<'a>,
+) -> BTreeMap<String, EnvironmentObjects<'a>> {
     let mut environments = environment_objects(tree, origins, lines);
     for (name, environment) in &mut environments {
         if let Some(cluster) = clusters.get(name) {
             environment.inputs = cluster.inputs.clone();
         }
     }
-    check_all(environments, clusters, options)
-}
-
-/// The findings about the objects of a part of a workspace, without those that depend on other objects.
-pub fn check_part(compiled: &Compiled, options: ValidationOptions) -> Diagnostics {
-    let Compiled {
-        tree,
-        origins,
-        clusters,
-        ..
-    } = compiled;
-    let lines = Lines::default();
-    let mut environments = environment_objects(tree, origins, &lines);
-    for (name, environment) in &mut environments {
-        environment.is_partial = true;
-        if let Some(cluster) = clusters.get(name) {
-            environment.inputs = cluster.inputs.clone();
-        }
-    }
-    check_all(environments, clusters, options)
+    environments
 }
 
 /// The findings of all checks in a deployment, including the objects of charts and remote bases.

@@ -84,22 +84,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
 
 /// `pleach.yaml`, with the path of the tree below the top of the Git repository.
 fn workspace(root: &Path) -> String {
-    let root = real(root);
+    let root = session::real_path(root);
     let below = session::repository_top(&root).and_then(|top| root.strip_prefix(top).ok());
     let below = below.and_then(Path::to_str).and_then(TreePath::new);
     match below.filter(|it| *it != TreePath::root()) {
         Some(below) => WORKSPACE_TEXT.replace("path: ./deploy", &format!("path: ./{below}/deploy")),
         None => WORKSPACE_TEXT.to_string(),
-    }
-}
-
-/// A path without links, whose last folders may not exist yet.
-fn real(folder: &Path) -> PathBuf {
-    let mut above = folder.ancestors();
-    let found = above.find_map(|it| Some((it, it.canonicalize().ok()?)));
-    match found.map(|(above, real)| folder.strip_prefix(above).map(|rest| real.join(rest))) {
-        Some(Ok(path)) => path.components().collect(),
-        _ => folder.to_path_buf(),
     }
 }
 

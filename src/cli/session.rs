@@ -277,7 +277,7 @@ impl Session<'_> {
 }
 
 /// An absolute path without links and `..`. The last folders need not exist.
-fn real_path(path: &Path) -> PathBuf {
+pub(super) fn real_path(path: &Path) -> PathBuf {
     let existing = path
         .ancestors()
         .find_map(|it| Some((it, it.canonicalize().ok()?)));

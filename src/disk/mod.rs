@@ -27,7 +27,9 @@ pub use apply::{
 };
 pub use error::DiskError;
 pub use folder::Folder;
-pub use git::{Index, Repository, Revision, StagedFile, fetch, submodule_commit, submodules};
+pub use git::{
+    GITMODULES, Index, Repository, Revision, StagedFile, fetch, submodule_commit, submodules,
+};
 pub use inputs::{CachedInputs, Inputs};
 pub use links::refuse_links;
 pub use memory::Memory;

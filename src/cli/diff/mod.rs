@@ -16,7 +16,7 @@ use super::{Global, Outcome, cache, output, session};
 use pleach::compare::Comparison;
 use pleach::diag::{Diagnostic, Span};
 use pleach::diff::Salt;
-use pleach::disk::store;
+use pleach::disk::{GITMODULES, store};
 use pleach::layout::Input;
 use pleach::report::{
     Format, MarkdownOptions, TreeFile, View, annotations, at_existing_lines, changes, changes_json,
@@ -29,9 +29,6 @@ use pleach::workspace_diff::{
 };
 
 mod sides;
-
-/// The file that lists the submodules of a repository.
-const GITMODULES: &str = ".gitmodules";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::command::{answer, command, command_to_fetch, first_message, output, start_error};
+use super::submodules::GITMODULES;
 use crate::disk::error::DiskError;
 
 /// The protocols that kustomize supports. Others, such as `ext::`, would run programs.
@@ -66,7 +67,7 @@ pub fn fetch(
 /// The paths and addresses of the submodules in a commit's `.gitmodules`.
 pub fn submodules(folder: &Path, commit: &str) -> Result<Vec<(String, String)>, DiskError> {
     let mut list = command(folder);
-    list.args(["config", "--blob", &format!("{commit}:.gitmodules"), "-z"]);
+    list.args(["config", "--blob", &format!("{commit}:{GITMODULES}"), "-z"]);
     list.args(["--get-regexp", r"^submodule\..*\.(path|url)$"]);
     let listed = answer(folder, &mut list)?.unwrap_or_default();
     let (mut paths, mut urls) = (BTreeMap::new(), BTreeMap::new());

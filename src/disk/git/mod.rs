@@ -30,6 +30,7 @@ pub use index::Index;
 pub use revision::Revision;
 pub(super) use sparse::NotCheckedOut;
 pub use stage::StagedFile;
+pub use submodules::GITMODULES;
 pub(super) use submodules::submodule_paths;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ use crate::disk::refuse_links;
 use crate::tree::{FilesError, TreePath};
 
 /// The file that lists the submodules of a repository.
-pub(in crate::disk) const GITMODULES: &str = ".gitmodules";
+pub const GITMODULES: &str = ".gitmodules";
 
 /// A path in a submodule.
 pub(super) struct InSubmodule {

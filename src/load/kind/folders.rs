@@ -112,11 +112,12 @@ fn unknown_kinds(own: &[Arc<ClaimKind>], read: &Kinds, rest: &[KindFolder<'_>]) 
     known.extend(read.valid.iter().flat_map(|it| it.names()));
     known.extend(rest.iter().map(|it| it.path.name()));
     let found = check(&known);
-    // The aliases of built-in kinds are only read if they may be needed.
-    if !found.is_empty() {
-        let builtin = rest.iter().map(|it| &*builtin_kind(it.path.name()).0);
-        known.extend(builtin.flat_map(|it| it.names()));
+    if found.is_empty() {
+        return found;
     }
+    // The aliases of built-in kinds are only read if they may be needed.
+    let builtin = rest.iter().map(|it| &*builtin_kind(it.path.name()).0);
+    known.extend(builtin.flat_map(|it| it.names()));
     check(&known)
 }
 
