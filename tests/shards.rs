@@ -60,3 +60,12 @@ fn a_shard_is_written_as_its_number_and_the_number_of_shards() {
         assert_eq!(Shard::read(wrong), None, "{wrong}");
     }
 }
+
+#[test]
+fn shards_beyond_the_number_of_claims_have_no_work() {
+    let files = Tree::from_text(SMALL);
+    let of = usize::MAX;
+    let rendered = |number| compile_shard(&files, Shard { number, of }, &Options::default()).tree;
+    assert!(!rendered(1).is_empty());
+    assert!(rendered(of).is_empty());
+}

@@ -4,7 +4,8 @@
 //! amount of work; larger ones are divided by claims. Files of a divided environment as a whole, such as the objects of its sync
 //! engine, depend on all of its claims: the machine that has the first claims also renders the others for this purpose.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::diag::Diagnostics;
 use crate::engine::ENGINES;
@@ -188,15 +189,16 @@ pub fn split(files: &dyn Files, claims: &BTreeMap<String, BTreeSet<String>>, sha
     pieces.sort_by(|a, b| {
         (b.cost, a.environment, &a.claims).cmp(&(a.cost, b.environment, &b.claims))
     });
-    let mut loads = vec![0; shard.of];
+    // A piece is never divided, so shards beyond the number of pieces have no work.
+    let shards = shard.of.min(pieces.len());
+    let mut loads: BinaryHeap<_> = (1..=shards).map(|number| Reverse((0, number))).collect();
     let mut part = Part::default();
     for piece in pieces {
-        let least = loads.iter().enumerate().min_by_key(|it| (*it.1, it.0));
-        let at = least.map_or(0, |it| it.0);
-        if let Some(load) = loads.get_mut(at) {
-            *load += piece.cost;
-        }
-        if at + 1 == shard.number {
+        let Some(mut least) = loads.peek_mut() else {
+            break;
+        };
+        least.0.0 += piece.cost;
+        if least.0.1 == shard.number {
             part.add(&piece);
         }
     }
