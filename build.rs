@@ -5,6 +5,10 @@
 
 use std::env::var;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Cargo describes the target in variables of the environment"
+)]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let target = |key: &str| var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
