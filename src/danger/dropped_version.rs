@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{ChangeSet, Danger, Faults, NAMES_MAX, RuleKind, list_first_names};
 use crate::diag::Severity;
 use crate::object::{Gvk, Object};
+use crate::validate::rejected_changes;
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {
@@ -13,10 +14,12 @@ pub(super) const DANGER: Danger = Danger {
     summary: "a CRD no longer serves a version that is in use",
     explain: "\
 An object in a version that is no longer served cannot be read, changed or deleted: the sync engine reports `no matches for \
-kind`. This happens when the upgrade of an operator brings new CRDs.
+kind`. This happens when the upgrade of an operator brings new CRDs. The API server rejects a CRD that lacks a version in which \
+objects are stored.
 
 Write the objects in a version that both the old and the new CRD serve, wait until that is applied, and then upgrade the CRD. \
-Objects in the cluster that are not in this tree are not checked. To see the stored versions, run `kubectl get crd NAME -o \
+Keep the old storage version with `served: false` until it is no longer stored. Objects in the cluster that are not in this tree \
+are not checked. To see the stored versions, run `kubectl get crd NAME -o \
 jsonpath='{.status.storedVersions}'`.",
     check: RuleKind::ChangeSet(check),
 };
@@ -24,6 +27,7 @@ jsonpath='{.status.storedVersions}'`.",
 fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
     let users = Users::new(changes);
     for (before, after) in crds(changes) {
+        stored(before, after, faults);
         let (old, new) = (served(before), served(after));
         let new: BTreeSet<&str> = new.iter().map(|it| it.0).collect();
         for (version, _) in old.iter().filter(|it| !new.contains(it.0)) {
@@ -37,6 +41,22 @@ fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
                 );
                 faults.push(after, FieldPath::dotted("spec.versions"), message);
             }
+        }
+    }
+}
+
+/// A version in which objects are stored cannot be removed.
+fn stored(before: &Object, after: &Object, faults: &mut Faults) {
+    for change in rejected_changes(&after.node, &before.node) {
+        if change.finding.diagnostic.code == DANGER.code
+            && let Some(reason) = change.reason
+        {
+            let field = change.finding.field;
+            let message = format!(
+                "`{field}` of {} {reason}: the API server rejects the change",
+                after.id()
+            );
+            faults.push(after, field, message);
         }
     }
 }

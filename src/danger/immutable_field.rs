@@ -1,10 +1,11 @@
 //! Fields that are immutable after the object is created.
 
-use super::{Danger, Faults, RuleKind};
+use super::{Danger, Faults, RuleKind, dropped_version};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
-use crate::yaml::{FieldPath, Node};
+use crate::validate::rejected_changes;
+use crate::yaml::{FieldPath, Step};
 
 pub(super) const DANGER: Danger = Danger {
     code: "immutable-field",
@@ -12,109 +13,26 @@ pub(super) const DANGER: Danger = Danger {
     summary: "an immutable field changes",
     explain: "\
 Some fields cannot be changed after an object is created: the selector of a workload, the volume claims of a StatefulSet, the \
-pods of a Job, the address of a Service, the role of a binding. The API server rejects the change, and the sync engine reports \
-an error until somebody deletes the object manually.
+pods of a Job, the address of a Service, the source of a PersistentVolume, the role of a binding, and fields of custom \
+resources whose definition has a rule about changes. The API server rejects the change, and the sync engine reports an error \
+until somebody deletes the object manually. A value that the server would have set as a default is not a change.
 
 Give the new object another name, and remove the old one when nothing uses it any more. For the volumes of a StatefulSet, delete \
 it with `kubectl delete statefulset NAME --cascade=orphan`, which keeps its pods, and let the sync engine create it again. If \
-force is configured (`kustomize.toolkit.fluxcd.io/force: enabled`, or `Replace=true` in Argo CD), the sync engine itself deletes \
-the object and its pods and creates it again.
+force is configured (`kustomize.toolkit.fluxcd.io/force: enabled`, or `Force=true,Replace=true` in Argo CD), the sync engine itself \
+deletes the object and its pods and creates it again. `Replace=true` alone does not: the API server rejects it as well.
 
 If the release name or namespace of a HelmRelease changes, the change is not rejected: the old release is uninstalled, and a new \
 one is installed.",
     check: RuleKind::ChangeOrSecret(check),
 };
 
-const REFUSED: &str = "the API server rejects it";
-const REINSTALLED: &str = "the release is uninstalled and installed again";
-
-/// API group, kind, its fields, and what happens.
-const FIELDS: &[(&str, &str, &[&str], &str)] = &[
-    ("apps", "Deployment", &["spec.selector"], REFUSED),
-    ("apps", "DaemonSet", &["spec.selector"], REFUSED),
-    ("apps", "ReplicaSet", &["spec.selector"], REFUSED),
-    (
-        "apps",
-        "StatefulSet",
-        &[
-            "spec.selector",
-            "spec.serviceName",
-            "spec.volumeClaimTemplates",
-            "spec.podManagementPolicy",
-        ],
-        REFUSED,
-    ),
-    (
-        "batch",
-        "Job",
-        &["spec.template", "spec.selector", "spec.completionMode"],
-        REFUSED,
-    ),
-    (
-        "",
-        "PersistentVolumeClaim",
-        &[
-            "spec.accessModes",
-            "spec.storageClassName",
-            "spec.volumeName",
-            "spec.volumeMode",
-            "spec.selector",
-            "spec.dataSource",
-            "spec.dataSourceRef",
-        ],
-        REFUSED,
-    ),
-    ("", "Secret", &["type"], REFUSED),
-    (
-        "storage.k8s.io",
-        "StorageClass",
-        &[
-            "provisioner",
-            "parameters",
-            "reclaimPolicy",
-            "volumeBindingMode",
-        ],
-        REFUSED,
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "RoleBinding",
-        &["roleRef"],
-        REFUSED,
-    ),
-    (
-        "rbac.authorization.k8s.io",
-        "ClusterRoleBinding",
-        &["roleRef"],
-        REFUSED,
-    ),
-    (
-        "scheduling.k8s.io",
-        "PriorityClass",
-        &["value", "preemptionPolicy"],
-        REFUSED,
-    ),
-    ("node.k8s.io", "RuntimeClass", &["handler"], REFUSED),
-    (
-        "apiextensions.k8s.io",
-        "CustomResourceDefinition",
-        &["spec.scope", "spec.names.plural"],
-        REFUSED,
-    ),
-    (
-        "helm.toolkit.fluxcd.io",
-        "HelmRelease",
-        &[
-            "spec.releaseName",
-            "spec.targetNamespace",
-            "spec.storageNamespace",
-        ],
-        REINSTALLED,
-    ),
+/// A HelmRelease whose identity changes.
+const RELEASE: [&str; 3] = [
+    "spec.releaseName",
+    "spec.targetNamespace",
+    "spec.storageNamespace",
 ];
-
-/// The data of an object with `immutable: true`.
-const DATA: &[&str] = &["data", "stringData", "binaryData"];
 
 fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
@@ -124,49 +42,51 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     if before.name() != after.name() {
         return;
     }
-    let gvk = after.gvk();
-    let is_kind = |it: &&(&str, &str, &[&str], &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
-    for (_, _, fields, what) in FIELDS.iter().filter(is_kind) {
-        fields
+    for change in rejected_changes(&after.node, &before.node) {
+        let field = change.finding.field;
+        if change.finding.diagnostic.code == dropped_version::DANGER.code || is_size(after, &field)
+        {
+            continue;
+        }
+        let subject = match field.is_root() {
+            true => after.id().to_string(),
+            false => format!("`{field}` of {}", after.id()),
+        };
+        let reason = change.reason.map(|it| format!(", because it {it}"));
+        let message = format!(
+            "{subject} changes: the API server rejects it{}",
+            reason.unwrap_or_default()
+        );
+        faults.push(after, field, message);
+    }
+    if &*after.gvk().group == "helm.toolkit.fluxcd.io" && after.kind() == "HelmRelease" {
+        RELEASE
             .iter()
-            .for_each(|it| field(before, after, it, what, faults));
-    }
-    if before.node.get("immutable").and_then(Node::as_bool) == Some(true) {
-        DATA.iter()
-            .for_each(|it| field(before, after, it, REFUSED, faults));
-    }
-    if gvk.group.is_empty() && &*gvk.kind == "Service" {
-        address(before, after, faults);
+            .for_each(|it| release(before, after, it, faults));
     }
 }
 
-fn field(before: &Object, after: &Object, field: &str, what: &str, faults: &mut Faults) {
+/// Whether a field is the size of a volume, which has its own rule.
+fn is_size(object: &Object, field: &FieldPath) -> bool {
+    let is_resources = matches!(
+        field.steps(),
+        [Step::Key(spec), Step::Key(resources), ..] if &**spec == "spec" && &**resources == "resources"
+    );
+    is_resources && object.kind() == "PersistentVolumeClaim"
+}
+
+fn release(before: &Object, after: &Object, field: &str, faults: &mut Faults) {
     let path = FieldPath::dotted(field);
     let is_same = match (before.node.at_path(&path), after.node.at_path(&path)) {
         (None, None) => true,
         (Some(a), Some(b)) => a.same_data(b),
-        // Fields that the server sets may be missing on either side.
-        _ => matches!(
-            field,
-            "type" | "spec.volumeName" | "preemptionPolicy" | "spec.podManagementPolicy"
-        ),
+        _ => false,
     };
     if !is_same {
-        let message = format!("`{field}` of {} changes: {what}", after.id());
+        let message = format!(
+            "`{field}` of {} changes: the release is uninstalled and installed again",
+            after.id()
+        );
         faults.push(after, path, message);
-    }
-}
-
-/// A Service without an address keeps its current one.
-fn address(before: &Object, after: &Object, faults: &mut Faults) {
-    let text = |object: &Object, keys| -> Option<String> {
-        Some(object.node.at_keys(keys)?.as_str()?.to_string())
-    };
-    let address = |object| text(object, &["spec", "clusterIP"]).filter(|it| !it.is_empty());
-    let (old, new) = (address(before), address(after));
-    let is_external = text(after, &["spec", "type"]).as_deref() == Some("ExternalName");
-    if new.is_some() && old != new && !is_external {
-        let message = format!("`spec.clusterIP` of {} changes: {REFUSED}", after.id());
-        faults.push(after, FieldPath::dotted("spec.clusterIP"), message);
     }
 }

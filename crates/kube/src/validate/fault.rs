@@ -124,6 +124,10 @@ pub(super) mod class {
         code: "immutable-field",
         severity: Severity::Error,
     };
+    pub(in super::super) const DROPPED_VERSION: Class = Class {
+        code: "dropped-version",
+        severity: Severity::Error,
+    };
     pub(in super::super) const UNKNOWN_KIND: Class = Class {
         code: "unknown-kind",
         severity: Severity::Error,

@@ -8,6 +8,7 @@ mod builtin;
 mod cel;
 mod crd;
 mod decode;
+mod defaults;
 mod fault;
 mod format;
 mod json;
@@ -56,6 +57,15 @@ pub struct Finding {
     pub diagnostic: Diagnostic,
     /// The field in the object.
     pub field: FieldPath,
+}
+
+/// A change that the server rejects.
+#[derive(Clone, Debug)]
+pub struct RejectedChange {
+    /// The error, as on the server.
+    pub finding: Finding,
+    /// The rule that follows the name of the field, `must …`; `None` if the field cannot be changed at all.
+    pub reason: Option<String>,
 }
 
 /// The definition of a kind.
@@ -128,14 +138,7 @@ impl Catalog {
         };
         match known {
             Some(Kind::Builtin(kind, schema)) => {
-                builtin(
-                    object,
-                    old,
-                    Type { pool, schema },
-                    kind,
-                    encoding,
-                    &mut report,
-                );
+                builtin(object, Type { pool, schema }, kind, encoding, &mut report);
             }
             Some(Kind::Custom(kind, version)) => {
                 let options = cel::Options {
@@ -148,11 +151,13 @@ impl Catalog {
             Some(Kind::Refused(fault)) => report.faults.push(fault),
             _ => {}
         }
-        let findings = report.faults.iter().map(|it| {
-            let (diagnostic, field) = it.diagnostic(object, kind);
-            Finding { diagnostic, field }
-        });
-        Verdict::Checked(findings.collect())
+        let findings = report.faults.iter().map(|it| finding(it, object, kind));
+        let mut findings: Vec<Finding> = findings.collect();
+        if let Some(old) = old.filter(|_| findings.is_empty()) {
+            let changes = builtin_changes(object, old);
+            findings.extend(changes.into_iter().map(|it| it.finding));
+        }
+        Verdict::Checked(findings)
     }
 
     /// The group and name of each kind: custom kinds, the kinds of common operators, and those of all releases of Kubernetes.
@@ -357,7 +362,6 @@ fn unknown_kind<'a>(object: &'a Node, gvk: &Gvk, near: Option<&str>, release: &s
 /// Validates an object of a built-in kind.
 fn builtin<'a>(
     object: &'a Node,
-    old: Option<&'a Node>,
     of: Type<'a>,
     kind: &builtin::BuiltinKind,
     encoding: Encoding,
@@ -378,10 +382,65 @@ fn builtin<'a>(
     metadata::validate(object, metadata, report);
     if let Some(rules) = rules {
         (rules.validate)(object, report);
-        if let Some(old) = old {
-            (rules.update)(object, old, report);
-        }
     }
+}
+
+fn finding(fault: &Fault<'_>, object: &Node, kind: &str) -> Finding {
+    let (diagnostic, field) = fault.diagnostic(object, kind);
+    Finding { diagnostic, field }
+}
+
+/// The changes of an object that the server rejects whatever the state of the cluster is: of immutable fields, and those that
+/// violate a rule of the built-in definition of its kind.
+pub fn rejected_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
+    let mut changes = builtin_changes(object, old);
+    let gvk = gvk_of(object);
+    let Some(kind) = BuiltinCrds::get().kind(&gvk.group, &gvk.kind) else {
+        return changes;
+    };
+    let Some(version) = kind.version(&gvk.version) else {
+        return changes;
+    };
+    let schema = kind.schema(version);
+    let budget = RuleBudget::default();
+    let mut report = Report::default();
+    if schema.flags.has_rules {
+        let options = cel::Options {
+            encoding: Encoding::Yaml,
+            drops_status: version.has_status,
+            budget: &budget,
+        };
+        cel::transitions(object, old, &kind.pool, schema, options, &mut report);
+    }
+    let broken = report.faults.iter();
+    let broken = broken.filter(|it| it.class == class::BROKEN_RULE);
+    changes.extend(broken.map(|it| RejectedChange {
+        finding: finding(it, object, &gvk.kind),
+        reason: Some(it.message.to_string()),
+    }));
+    changes
+}
+
+fn builtin_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
+    let gvk = gvk_of(object);
+    let (new, old) = (
+        defaults::defaulted(object.clone()),
+        defaults::defaulted(old.clone()),
+    );
+    let mut report = Report::default();
+    kinds::changes(&gvk, &new, &old, &mut report);
+    let changes = report.faults.iter().map(|it| RejectedChange {
+        finding: finding(it, &new, &gvk.kind),
+        reason: (it.class != class::IMMUTABLE_FIELD).then(|| it.message.to_string()),
+    });
+    changes.collect()
+}
+
+fn gvk_of(object: &Node) -> Gvk {
+    Gvk::new(
+        object.text_or_empty("apiVersion"),
+        object.text_or_empty("kind"),
+    )
 }
 
 /// Validates an object of a custom kind.

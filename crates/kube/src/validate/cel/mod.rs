@@ -75,6 +75,31 @@ pub(super) fn rules<'a>(
     options: Options<'a>,
     report: &mut Report<'a>,
 ) {
+    let is_change_only = false;
+    evaluate_rules(object, old, pool, schema, options, is_change_only, report);
+}
+
+/// Evaluates only the rules that compare a custom resource with its previous state.
+pub(super) fn transitions<'a>(
+    object: &'a Node,
+    old: &'a Node,
+    pool: &'a Pool,
+    schema: &'a Schema,
+    options: Options<'a>,
+    report: &mut Report<'a>,
+) {
+    evaluate_rules(object, Some(old), pool, schema, options, true, report);
+}
+
+fn evaluate_rules<'a>(
+    object: &'a Node,
+    old: Option<&'a Node>,
+    pool: &'a Pool,
+    schema: &'a Schema,
+    options: Options<'a>,
+    is_change_only: bool,
+    report: &mut Report<'a>,
+) {
     let values = Values {
         pool,
         encoding: options.encoding,
@@ -82,6 +107,7 @@ pub(super) fn rules<'a>(
     let mut walk = Walk {
         values,
         budget: options.budget,
+        is_change_only,
         report,
     };
     if !schema.rules.is_empty() {
@@ -108,6 +134,8 @@ pub(super) struct Options<'a> {
 struct Walk<'a, 'r> {
     values: Values<'a>,
     budget: &'a RuleBudget,
+    /// Whether other rules than those about changes are skipped.
+    is_change_only: bool,
     report: &'r mut Report<'a>,
 }
 
@@ -144,7 +172,11 @@ impl<'a> Walk<'a, '_> {
     fn rules(&mut self, node: &'a Node, value: &Value, old: Option<&Value>, schema: &'a Schema) {
         for rule in &schema.rules {
             let is_transition = rule.expression.contains("oldSelf");
-            if is_transition && old.is_none() && !rule.optional_old_self {
+            let is_skipped = match is_transition {
+                true => old.is_none() && !rule.optional_old_self,
+                false => self.is_change_only,
+            };
+            if is_skipped {
                 continue;
             }
             let mut activation = MapActivation::new();

@@ -41,7 +41,7 @@ pub(super) struct Rules {
     /// Whether the server generates a name if there is none.
     pub(super) is_name_optional: bool,
     pub(super) validate: Validate,
-    pub(super) update: Update,
+    update: Update,
 }
 
 type Validate = for<'a> fn(&'a Node, &mut Report<'a>);
@@ -92,7 +92,7 @@ impl Rules {
 }
 
 const RULES: &[Rules] = &[
-    rules("", "Pod", workload::single_pod, update::nothing),
+    rules("", "Pod", workload::single_pod, update::pod),
     rules("", "PodTemplate", workload::pod_template, update::nothing),
     rules("", "Service", service::service, update::service).named(names::dns_1035_label),
     rules("", "Namespace", quota::namespace, update::nothing).named(names::dns_label),
@@ -147,18 +147,12 @@ const RULES: &[Rules] = &[
     ),
     rules(RBAC, "Role", rbac::role, update::nothing).named(names::path_segment),
     rules(RBAC, "ClusterRole", rbac::cluster_role, update::nothing).named(names::path_segment),
-    rules(
-        RBAC,
-        "RoleBinding",
-        rbac::role_binding,
-        rbac::update_binding,
-    )
-    .named(names::path_segment),
+    rules(RBAC, "RoleBinding", rbac::role_binding, update::binding).named(names::path_segment),
     rules(
         RBAC,
         "ClusterRoleBinding",
         rbac::cluster_role_binding,
-        rbac::update_binding,
+        update::binding,
     )
     .named(names::path_segment),
     rules(
@@ -166,6 +160,85 @@ const RULES: &[Rules] = &[
         "StorageClass",
         storage::storage_class,
         update::storage_class,
+    ),
+    rules(
+        STORAGE,
+        "CSIDriver",
+        update::unvalidated,
+        update::csi_driver,
+    ),
+    rules(
+        STORAGE,
+        "VolumeAttributesClass",
+        update::unvalidated,
+        update::attributes_class,
+    ),
+    rules(
+        STORAGE,
+        "CSIStorageCapacity",
+        update::unvalidated,
+        update::storage_capacity,
+    ),
+    rules(
+        STORAGE,
+        "VolumeAttachment",
+        update::unvalidated,
+        update::whole_spec,
+    ),
+    rules("", "PersistentVolume", update::unvalidated, update::volume),
+    rules(
+        "apps",
+        "ControllerRevision",
+        update::unvalidated,
+        update::revision,
+    ),
+    rules(
+        NETWORKING,
+        "ServiceCIDR",
+        update::unvalidated,
+        update::service_cidr,
+    ),
+    rules(
+        NETWORKING,
+        "IPAddress",
+        update::unvalidated,
+        update::whole_spec,
+    ),
+    rules(
+        "discovery.k8s.io",
+        "EndpointSlice",
+        update::unvalidated,
+        update::endpoint_slice,
+    ),
+    rules(
+        "node.k8s.io",
+        "RuntimeClass",
+        update::unvalidated,
+        update::runtime_class,
+    ),
+    rules(
+        "resource.k8s.io",
+        "ResourceClaim",
+        update::unvalidated,
+        update::whole_spec,
+    ),
+    rules(
+        "resource.k8s.io",
+        "ResourceClaimTemplate",
+        update::unvalidated,
+        update::whole_spec,
+    ),
+    rules(
+        "certificates.k8s.io",
+        "CertificateSigningRequest",
+        update::unvalidated,
+        update::whole_spec,
+    ),
+    rules(
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        update::unvalidated,
+        update::custom_kind,
     ),
     rules(
         SCHEDULING,
@@ -202,6 +275,13 @@ const RULES: &[Rules] = &[
     )
     .generic(),
 ];
+
+/// The changes of an object that the server rejects because of its rules. Both have the defaults of their kind.
+pub(super) fn changes<'a>(gvk: &Gvk, object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+    if let Some(rules) = find(gvk) {
+        (rules.update)(object, old, report);
+    }
+}
 
 /// The rules of a kind.
 pub(super) fn find(gvk: &Gvk) -> Option<&'static Rules> {

@@ -97,14 +97,3 @@ fn validate_subject<'a>(subject: &'a Node, is_namespaced: bool, report: &mut Rep
         ),
     }
 }
-
-pub(super) fn update_binding<'a>(object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
-    let (role, before) = (object.get("roleRef"), old.get("roleRef"));
-    let text = |node: Option<&'a Node>, key| node.map_or("", |it| it.text_or_empty(key));
-    if ["kind", "name"]
-        .iter()
-        .any(|key| text(role, key) != text(before, key))
-    {
-        super::update::immutable(object, "roleRef", report);
-    }
-}

@@ -45,6 +45,32 @@ const SOURCES: [&str; 30] = [
     "image",
 ];
 
+/// The sources of a PersistentVolume: fields.
+pub(super) const PERSISTENT_SOURCES: [&str; 22] = [
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "hostPath",
+    "glusterfs",
+    "nfs",
+    "rbd",
+    "iscsi",
+    "cinder",
+    "cephfs",
+    "fc",
+    "flocker",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "quobyte",
+    "azureDisk",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+];
+
 /// The volumes of a pod by name.
 pub(super) type Volumes<'a> = BTreeMap<&'a str, Volume>;
 

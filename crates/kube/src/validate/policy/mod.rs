@@ -3,7 +3,6 @@
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/policy/validating`. The user and the authorizer are unknown: an expression that
 //! uses them is not evaluated, which is reported.
 
-mod defaults;
 mod evaluate;
 mod matching;
 
@@ -13,8 +12,8 @@ use pleach_yaml::diag::Span;
 use pleach_yaml::{FieldPath, Node};
 
 use super::cel::{Programs, RuleBudget};
+pub use super::defaults::defaulted;
 use crate::object::{Gvk, Object, Selects};
-pub use defaults::defaulted;
 pub(super) use evaluate::Evaluation;
 
 /// The API group of policies and bindings.
