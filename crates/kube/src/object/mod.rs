@@ -60,8 +60,12 @@ pub struct ObjectId {
 /// `Kind name` or `Kind namespace/name`, for messages.
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slash = if self.namespace.is_empty() { "" } else { "/" };
-        write!(f, "{} {}{slash}{}", self.kind, self.namespace, self.name)
+        match (&*self.namespace, &*self.name) {
+            ("", "") => f.write_str(&self.kind),
+            (namespace, "") => write!(f, "{} in {namespace}", self.kind),
+            ("", name) => write!(f, "{} {name}", self.kind),
+            (namespace, name) => write!(f, "{} {namespace}/{name}", self.kind),
+        }
     }
 }
 

@@ -150,9 +150,23 @@ pub(super) mod class {
 #[derive(Debug, Default)]
 pub(super) struct Report<'a> {
     pub(super) faults: Vec<Fault<'a>>,
+    /// The minor version of Kubernetes 1 whose rules are used.
+    minor: u32,
 }
 
 impl<'a> Report<'a> {
+    pub(super) fn new(minor: u32) -> Report<'a> {
+        Report {
+            faults: Vec::new(),
+            minor,
+        }
+    }
+
+    /// Whether the rules are those of a minor version, or of a later one.
+    pub(super) fn is_since(&self, minor: u32) -> bool {
+        self.minor >= minor
+    }
+
     /// Whether nothing was found so far.
     pub(super) fn is_empty(&self) -> bool {
         self.faults.is_empty()

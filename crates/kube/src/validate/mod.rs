@@ -124,7 +124,7 @@ impl Catalog {
         old: Option<&Node>,
         encoding: Encoding,
     ) -> Verdict {
-        let mut report = Report::default();
+        let mut report = Report::new(self.minor);
         let kind = object.text_or_empty("kind");
         let known = self.type_meta(object, &mut report);
         let known = match known {
@@ -374,7 +374,7 @@ fn builtin<'a>(
     report.faults.extend(missing.faults);
     let rules = kind.rules;
     let metadata = metadata::Rules {
-        name: rules.map_or(names::dns_subdomain, |it| it.name),
+        name: rules.map_or(names::dns_subdomain, |it| it.name(report)),
         is_name_optional: rules.is_some_and(|it| it.is_name_optional),
         is_core: rules.is_some_and(|it| it.has_core_finalizers),
         is_namespaced: kind.is_namespaced.unwrap_or(true),

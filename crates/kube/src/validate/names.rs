@@ -103,7 +103,17 @@ pub(super) fn path_segment(text: &str) -> Option<&'static str> {
     (matches!(text, "." | "..") || text.contains(['/', '%'])).then_some(WORDS)
 }
 
-/// The name of an environment variable: any printable ASCII except `=` (since Kubernetes 1.30).
+/// The name of an environment variable before Kubernetes 1.32.
+pub(super) fn strict_env_name(text: &str) -> Option<&'static str> {
+    const WORDS: &str = "must be letters, digits, `_`, `-` and `.`, not beginning with a digit or `..` (before Kubernetes 1.32)";
+    let form = text
+        .bytes()
+        .all(|it| it.is_ascii_alphanumeric() || b"_-.".contains(&it));
+    let begins = text.bytes().next().is_some_and(|it| !it.is_ascii_digit());
+    (!form || !begins || text == "." || text.starts_with("..")).then_some(WORDS)
+}
+
+/// The name of an environment variable: any printable ASCII except `=` (since Kubernetes 1.32).
 pub(super) fn env_name(text: &str) -> Option<&'static str> {
     const WORDS: &str = "must be printable ASCII without `=`";
     let printable = text

@@ -50,6 +50,12 @@ impl<'a> Structural<'a, '_> {
         }
     }
 
+    /// Validates a value of a field.
+    pub(super) fn field(&mut self, node: &'a Node, schema: &'a Schema) {
+        self.unknown_fields(node, Some(schema), false);
+        self.value(node, schema);
+    }
+
     fn value(&mut self, node: &'a Node, schema: &'a Schema) {
         self.assertions(node, schema, schema);
         if let Some(map) = node.as_mapping() {
@@ -251,8 +257,20 @@ impl<'a> Structural<'a, '_> {
     }
 
     fn text(&mut self, node: &'a Node, text: &str, limits: &'a Limits) {
+        let length = text.chars().count();
         if !limits.length.is_open() {
-            self.size(node, text.chars().count(), limits.length, "characters");
+            self.size(node, length, limits.length, "characters");
+        }
+        // A pattern that repeats the limit adds nothing.
+        let limit = limits.length.max.map(|it| format!("{it}}}"));
+        let is_longer = limits.length.max.is_some_and(|it| length as u64 > it);
+        let repeats = |it: &crate::schema::pattern::Pattern| {
+            limit
+                .as_ref()
+                .is_some_and(|limit| it.text().contains(limit))
+        };
+        if is_longer && limits.pattern.as_ref().is_some_and(repeats) {
+            return;
         }
         if let Some(pattern) = limits.pattern.as_ref().filter(|it| !it.matches(text)) {
             let message = format!("must match `{}`", short(pattern.text()));

@@ -260,8 +260,10 @@ impl<'s> Builder<'s> {
             };
             for source in sources {
                 let span = source.span().clone();
+                let is_undefined = is_undefined(&source);
                 match source.into_mapping() {
                     Some(mapping) => merged.extend(mapping),
+                    None if is_undefined => {}
                     None => self.faults.push(no_map_to_merge(&span)),
                 }
             }
@@ -285,6 +287,9 @@ impl<'s> Builder<'s> {
             };
             for source in sources {
                 let span = source.span().clone();
+                if is_undefined(&source) {
+                    continue;
+                }
                 let Some(mapping) = source.into_mapping() else {
                     self.fault(no_map_to_merge(&span))?;
                     continue;
@@ -298,6 +303,11 @@ impl<'s> Builder<'s> {
         }
         Ok(Mapping::from_entries(entries))
     }
+}
+
+/// Whether it replaces an undefined alias, which is already reported: the only null without a location.
+fn is_undefined(node: &Node) -> bool {
+    node.is_null() && node.span().source.text.is_empty()
 }
 
 fn is_merge(key: &Node) -> bool {

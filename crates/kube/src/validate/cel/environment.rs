@@ -399,7 +399,65 @@ impl ProtoRegistry for AdmissionTypes {
 
 /// The text of an error. After `token:`, the text would be hidden as a secret.
 fn fault_text(error: &impl fmt::Display) -> String {
-    error.to_string().replace("token: ", "token ")
+    let text = error.to_string();
+    let faults = text.split("; ").map(|fault| {
+        for before in ["found ", "unexpected token: "] {
+            if let Some((start, token)) = fault.split_once(before) {
+                let before = before.replace(':', "");
+                return format!("{start}{before}{}", token_text(token));
+            }
+        }
+        fault.to_owned()
+    });
+    let faults: Vec<String> = faults.collect();
+    let text = faults.join("; ");
+    text.replace("expected identifier", "expected a name")
+}
+
+/// A token as in the expression, from its name in the parser (`Some(LParen)`).
+fn token_text(name: &str) -> String {
+    const TOKENS: [(&str, &str); 28] = [
+        ("True", "true"),
+        ("False", "false"),
+        ("Null", "null"),
+        ("In", "in"),
+        ("EqEq", "=="),
+        ("Ne", "!="),
+        ("Le", "<="),
+        ("Ge", ">="),
+        ("And", "&&"),
+        ("Or", "||"),
+        ("Plus", "+"),
+        ("Minus", "-"),
+        ("Star", "*"),
+        ("Slash", "/"),
+        ("Percent", "%"),
+        ("Lt", "<"),
+        ("Gt", ">"),
+        ("Not", "!"),
+        ("Question", "?"),
+        ("Colon", ":"),
+        ("LParen", "("),
+        ("RParen", ")"),
+        ("LBracket", "["),
+        ("RBracket", "]"),
+        ("LBrace", "{"),
+        ("RBrace", "}"),
+        ("Dot", "."),
+        ("Comma", ","),
+    ];
+    if name == "None" {
+        return "the end".to_owned();
+    }
+    let token = name
+        .strip_prefix("Some(")
+        .and_then(|it| it.strip_suffix(')'))
+        .unwrap_or(name);
+    let symbol = TOKENS.iter().find(|it| it.0 == token).map(|it| it.1);
+    // Names and literals: `Ident("a")`.
+    let literal = || token.split_once('(')?.1.strip_suffix(')');
+    let text = symbol.or_else(literal).unwrap_or(token);
+    format!("`{text}`")
 }
 
 /// Parses an expression without type checking, which the definition has already passed.

@@ -237,6 +237,11 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
+/// Why a text is not an expression.
+pub(super) fn parses(expression: &str) -> Result<(), String> {
+    environment::parse(expression).map(|_| ())
+}
+
 fn program(expression: &str) -> Compiled {
     let made = environment::parse(expression).and_then(|ast| {
         environment::rules()

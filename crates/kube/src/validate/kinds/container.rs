@@ -88,11 +88,20 @@ pub(super) fn validate<'a>(
     restart_policy(container, role, report);
 }
 
-/// Before Kubernetes 1.35, the server drops the policies of containers that are not sidecars.
+/// Kubernetes 1.34 drops the policies of containers that are not sidecars, and earlier versions reject them.
 fn restart_policy<'a>(container: &'a Node, role: Role, report: &mut Report<'a>) {
     match (role, container.field("restartPolicy")) {
         (Role::Ephemeral, Some(policy)) => {
             report.invalid(policy, "must not be set for an ephemeral container");
+        }
+        (Role::Init, _) if !report.is_since(34) => {
+            exactly_one_of(container, "restartPolicy", &["Always"], report);
+        }
+        (_, Some(policy)) if !report.is_since(34) => {
+            report.invalid(
+                policy,
+                "must only be set for an init container (before Kubernetes 1.34)",
+            );
         }
         _ => exactly_one_of(
             container,
@@ -184,7 +193,7 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
         "secretKeyRef",
         "fileKeyRef",
     ];
-    required_name(variable, "name", names::env_name, report);
+    required_name(variable, "name", env_name(report), report);
     let Some(from) = variable.field("valueFrom") else {
         return;
     };
@@ -220,8 +229,15 @@ fn environment_variable<'a>(variable: &'a Node, report: &mut Report<'a>) {
     }
 }
 
+fn env_name(report: &Report<'_>) -> names::NameRule {
+    match report.is_since(32) {
+        true => names::env_name,
+        false => names::strict_env_name,
+    }
+}
+
 fn environment_source<'a>(source: &'a Node, report: &mut Report<'a>) {
-    fields::name(source, "prefix", names::env_name, report);
+    fields::name(source, "prefix", env_name(report), report);
     let sources = fields::set(source, &["configMapRef", "secretRef"]);
     if sources.len() != 1 {
         report.invalid(
@@ -344,9 +360,10 @@ fn handler<'a>(holder: &'a Node, kinds: &[&str], pod: &PodFacts<'a>, report: &mu
             "tcpSocket" | "grpc" => port_or_name(action, "port", report),
             "sleep" => {
                 let seconds = action.integer("seconds").unwrap_or(0);
-                if !(0..=pod.grace_seconds).contains(&seconds) {
+                let least = i64::from(!report.is_since(33));
+                if !(least..=pod.grace_seconds).contains(&seconds) {
                     let message = format!(
-                        "must be from 0 to the pod's `terminationGracePeriodSeconds`, {}",
+                        "must be from {least} to the pod's `terminationGracePeriodSeconds`, {}",
                         pod.grace_seconds
                     );
                     report.invalid_field(action, "seconds", message);

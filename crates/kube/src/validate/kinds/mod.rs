@@ -12,6 +12,7 @@ mod fields;
 mod network;
 mod pod;
 mod pod_fields;
+mod pod_resources;
 mod quota;
 mod rbac;
 mod resources;
@@ -35,7 +36,9 @@ pub(super) struct Rules {
     group: &'static str,
     kind: &'static str,
     /// The rule for its name.
-    pub(super) name: NameRule,
+    name: NameRule,
+    /// The rule for its name before a minor version.
+    earlier_name: Option<(u32, NameRule)>,
     /// Whether its finalizers require a domain.
     pub(super) has_core_finalizers: bool,
     /// Whether the server generates a name if there is none.
@@ -63,6 +66,7 @@ const fn rules(
         group,
         kind,
         name: names::dns_subdomain,
+        earlier_name: None,
         has_core_finalizers: true,
         is_name_optional: false,
         validate,
@@ -73,6 +77,21 @@ const fn rules(
 impl Rules {
     const fn named(self, name: NameRule) -> Rules {
         Rules { name, ..self }
+    }
+
+    const fn named_before(self, minor: u32, name: NameRule) -> Rules {
+        Rules {
+            earlier_name: Some((minor, name)),
+            ..self
+        }
+    }
+
+    /// The rule for its name in a release.
+    pub(super) fn name(&self, report: &Report<'_>) -> NameRule {
+        match self.earlier_name {
+            Some((minor, name)) if !report.is_since(minor) => name,
+            _ => self.name,
+        }
     }
 
     const fn nameless(self) -> Rules {
@@ -94,7 +113,9 @@ impl Rules {
 const RULES: &[Rules] = &[
     rules("", "Pod", workload::single_pod, update::pod),
     rules("", "PodTemplate", workload::pod_template, update::nothing),
-    rules("", "Service", service::service, update::service).named(names::dns_1035_label),
+    rules("", "Service", service::service, update::service)
+        .named(names::dns_label)
+        .named_before(36, names::dns_1035_label),
     rules("", "Namespace", quota::namespace, update::nothing).named(names::dns_label),
     rules("", "ConfigMap", config::config_map, update::config),
     rules("", "Secret", config::secret, update::config),

@@ -111,7 +111,11 @@ fn ingress_backend<'a>(backend: &'a Node, report: &mut Report<'a>) {
     match (backend.field("resource"), backend.field("service")) {
         (Some(resource), None) => typed_reference(resource, report),
         (None, Some(service)) => {
-            fields::required_name(service, "name", names::dns_1035_label, report);
+            let rule = match report.is_since(36) {
+                true => names::dns_label,
+                false => names::dns_1035_label,
+            };
+            fields::required_name(service, "name", rule, report);
             let Some(port) = service.field("port") else {
                 return report.required(service, "port");
             };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::container::{self, PodFacts, Role};
 use super::fields::{self, exactly_one_of, one_of, required, text_of, within};
 use super::volume::Volume;
-use super::{resources, scheduling, security, volume};
+use super::{pod_resources, resources, scheduling, security, volume};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::metadata;
@@ -25,7 +25,10 @@ pub(super) fn template<'a>(
         metadata::annotations(about, report);
     }
     match template.field("spec") {
-        Some(spec) => validate(spec, claims, is_identified, report),
+        Some(spec) => {
+            validate(spec, claims, is_identified, report);
+            pod_resources::compare(spec, false, report);
+        }
         None => required(template, "spec", report),
     }
     if !template
@@ -86,9 +89,7 @@ pub(super) fn validate<'a>(
         fields::each(alias, "hostnames", names::dns_subdomain, report);
     }
     resources::list(spec.map("overhead"), resources::container_name, report);
-    if let Some(amounts) = spec.field("resources") {
-        resources::requirements(amounts, &[], pod_resource, report);
-    }
+    pod_resources::validate(spec, report);
     host_namespaces(spec, report);
     if let Some(os) = spec.field("os") {
         exactly_one_of(os, "name", &["linux", "windows"], report);
@@ -133,11 +134,6 @@ fn windows<'a>(spec: &'a Node, report: &mut Report<'a>) {
             report.invalid_field(context, key, WORDS);
         }
     }
-}
-
-fn pod_resource(name: &str) -> Option<&'static str> {
-    let known = matches!(name, "cpu" | "memory") || name.starts_with("hugepages-");
-    (!known).then_some("must be `cpu`, `memory` or `hugepages-SIZE` for a whole pod")
 }
 
 fn facts<'a>(
@@ -256,7 +252,11 @@ fn dns<'a>(spec: &'a Node, report: &mut Report<'a>) {
     for search in searches {
         let text = text_of(search);
         let name = text.strip_suffix('.').unwrap_or(text);
-        if let Some(message) = names::dns_subdomain_with_underscore(name).filter(|_| text != ".") {
+        let fault = match report.is_since(33) {
+            true => names::dns_subdomain_with_underscore(name).filter(|_| text != "."),
+            false => names::dns_subdomain(name),
+        };
+        if let Some(message) = fault {
             report.invalid(search, message);
         }
     }

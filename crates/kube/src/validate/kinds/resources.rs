@@ -130,10 +130,20 @@ pub(super) fn amount<'a>(name: &str, value: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// Validates the requests and limits of a container.
+/// Validates the requests, limits and claims of a container.
 pub(super) fn requirements<'a>(
     resources: &'a Node,
     claims: &[&str],
+    rule: fn(&str) -> Option<&'static str>,
+    report: &mut Report<'a>,
+) {
+    amounts(resources, rule, report);
+    resource_claims(resources.list("claims"), claims, report);
+}
+
+/// Validates requests and limits.
+pub(super) fn amounts<'a>(
+    resources: &'a Node,
     rule: fn(&str) -> Option<&'static str>,
     report: &mut Report<'a>,
 ) {
@@ -180,7 +190,6 @@ pub(super) fn requirements<'a>(
             "must request cpu or memory together with huge pages",
         );
     }
-    resource_claims(resources.list("claims"), claims, report);
 }
 
 fn is_divisible(name: &str, value: &Node) -> bool {

@@ -158,12 +158,13 @@ fn sysctls<'a>(pod: &'a Node, context: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-/// `^([a-z0-9][-_a-z0-9]*[a-z0-9]?[./])*[a-z0-9][-_a-z0-9]*[a-z0-9]?$`, simplified: parts that begin with a letter or digit.
+/// `^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`: parts that begin and end with a letter or digit.
 fn is_sysctl(name: &str) -> bool {
     let part = |it: &str| {
-        it.bytes()
-            .next()
-            .is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+        let is_outer =
+            |it: Option<u8>| it.is_some_and(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+        is_outer(it.bytes().next())
+            && is_outer(it.bytes().last())
             && it.bytes().all(|it| {
                 it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, b'-' | b'_')
             })

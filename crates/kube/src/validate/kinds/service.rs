@@ -302,6 +302,9 @@ fn traffic<'a>(spec: &'a Node, kind: &str, report: &mut Report<'a>) {
         report.invalid_field(spec, "healthCheckNodePort", PORT_WORDS);
     }
     exactly_one_of(spec, "internalTrafficPolicy", &["Cluster", "Local"], report);
-    let distributions = ["PreferClose", "PreferSameZone", "PreferSameNode"];
-    exactly_one_of(spec, "trafficDistribution", &distributions, report);
+    let distributions: &[&str] = match report.is_since(34) {
+        true => &["PreferClose", "PreferSameZone", "PreferSameNode"],
+        false => &["PreferClose"],
+    };
+    exactly_one_of(spec, "trafficDistribution", distributions, report);
 }

@@ -4,7 +4,7 @@ use super::fields::{
     at_most_all, count, count_or_percent, exactly_one_of, name, not_negative, one_of, required,
     spec_of,
 };
-use super::{pod, selector, storage};
+use super::{pod, pod_resources, selector, storage};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::names;
@@ -139,7 +139,9 @@ pub(super) fn stateful_set<'a>(object: &'a Node, report: &mut Report<'a>) {
             one_of(policy, key, &["Retain", "Delete"], report);
         }
     }
-    name(spec, "serviceName", names::dns_label, report);
+    if report.is_since(33) {
+        name(spec, "serviceName", names::dns_label, report);
+    }
     selected(spec, report);
     always_restarted(spec, report);
     let claims = spec.list("volumeClaimTemplates");
@@ -177,6 +179,17 @@ pub(super) fn single_pod<'a>(object: &'a Node, report: &mut Report<'a>) {
         return;
     };
     pod::validate(spec, [], false, report);
+    pod_resources::compare(spec, true, report);
+    if !spec.list("ephemeralContainers").is_empty() {
+        report.invalid_field(
+            spec,
+            "ephemeralContainers",
+            "must not be set when a pod is created",
+        );
+    }
+    if !spec.text_or_empty("nodeName").is_empty() && !spec.list("schedulingGates").is_empty() {
+        report.invalid_field(spec, "nodeName", "must not be set with `schedulingGates`");
+    }
     for list in ["containers", "initContainers"] {
         for container in spec.list(list) {
             let image = container.text_or_empty("image");
