@@ -47,6 +47,7 @@ pub mod json_schema;
 pub mod affected;
 pub mod incremental;
 pub mod shard;
+pub mod krm;
 pub mod workspace_diff;
 #[cfg(feature = "cli")]
 pub mod report;

@@ -114,6 +114,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("incremental", &["layout", "load", "resolve", "affected"]),
     // Renders a part.
     ("shard", &["layout", "load", "engine"]),
+    ("krm", &[]),
     // Renders both sides of a comparison.
     (
         "workspace_diff",
@@ -189,6 +190,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "affected",
             "incremental",
             "shard",
+            "krm",
             "workspace_diff",
             "report",
             "disk",

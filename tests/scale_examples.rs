@@ -105,21 +105,6 @@ fn a_plugin_of_argo_cd_prints_an_environment() {
     );
 }
 
-#[test_with::executable(git)]
-#[test]
-fn a_krm_function_prints_a_resource_list() {
-    let (_folder, root) = repository("");
-    let function = example("krm-function.sh");
-    let list = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems: []\nfunctionConfig:\n  spec:\n    environment: prod\n";
-    fs::write(root.join("list.yaml"), list).unwrap();
-    let text = format!("sh {} < list.yaml", function.display());
-    let printed = succeeds(&script(&root, &[], &text));
-    let printed = parse_one(&Source::new(TreePath::root(), printed)).unwrap();
-    let items = printed.get("items").and_then(Node::as_sequence).unwrap();
-    let kinds = items.iter().filter_map(|it| it.get("kind")?.as_str());
-    assert!(kinds.into_iter().any(|it| it == "ClickHouseInstallation"));
-}
-
 #[test_with::executable(kustomize)]
 #[test]
 fn kustomize_runs_the_krm_function() {

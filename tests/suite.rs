@@ -41,6 +41,7 @@ mod hook;
 mod hostile;
 mod real_kustomize;
 mod kind_cases;
+mod krm_function;
 mod kustomize;
 mod incremental;
 mod infraforge;

@@ -14,6 +14,7 @@ mod document;
 mod earlier;
 mod examples;
 mod explain;
+mod function;
 mod hook;
 mod init;
 mod kinds;
@@ -32,6 +33,7 @@ mod revision;
 mod schema;
 mod selection;
 mod session;
+mod stream;
 mod template;
 mod test;
 mod tree;
@@ -166,6 +168,12 @@ enum Command {
     Kinds(kinds::Arguments),
     /// Print JSON Schema for the files of the workspace, for completion and checks in editors
     Schema(schema::Arguments),
+    /// Run as a KRM function of kustomize or kpt: add the objects of an environment to a ResourceList
+    ///
+    /// Standard input is the ResourceList. Its functionConfig contains, in `spec` or in `data` of a ConfigMap, `environment` and
+    /// optionally `workspace`, a folder relative to the working directory. The printed list has all items of the input; items that
+    /// are rendered again are replaced. Errors and warnings are also its `results`.
+    Function(function::Arguments),
     /// Run the language server for editors, over standard input and output
     Lsp(lsp::Arguments),
     /// Show where a value comes from, or explain a diagnostic code
@@ -253,6 +261,7 @@ pub(super) fn run() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments, &global),
         Command::Kinds(arguments) => kinds::run(&arguments, &global),
         Command::Schema(arguments) => schema::run(&arguments, &global),
+        Command::Function(arguments) => function::run(&arguments, &global),
         Command::Lsp(arguments) => lsp::run(&arguments, &global),
         Command::Explain(arguments) => explain::run(&arguments, &global),
         Command::Completions(arguments) => completions::run(&arguments),
@@ -275,7 +284,7 @@ pub(super) fn run() -> ExitCode {
 type AddFlags = fn(clap::Command) -> clap::Command;
 
 /// The flags of each subcommand.
-const SUBCOMMANDS: [(&str, AddFlags); 23] = [
+const SUBCOMMANDS: [(&str, AddFlags); 24] = [
     ("init", init::Arguments::augment_args),
     ("render", render::Arguments::augment_args),
     ("check", check::Arguments::augment_args),
@@ -299,6 +308,7 @@ const SUBCOMMANDS: [(&str, AddFlags); 23] = [
     ("test", test::Arguments::augment_args),
     ("kinds", kinds::Arguments::augment_args),
     ("schema", schema::Arguments::augment_args),
+    ("function", function::Arguments::augment_args),
     ("lsp", lsp::Arguments::augment_args),
     ("explain", explain::Arguments::augment_args),
     ("completions", completions::Arguments::augment_args),

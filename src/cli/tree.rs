@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
 use super::{Global, Outcome, cache, output, session};
 use pleach::deploy::Deployment;
-use pleach::diag::nearest;
+use pleach::diag::{Diagnostics, nearest};
 use pleach::load::WorkspaceConfig;
 use pleach::report::{deployment, deployment_json, deployment_yaml};
 use pleach::tree::TreePath;
@@ -43,16 +43,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = session::Session::find(global)?;
     let is_workspace = session.is_some();
     if let Some(session) = session.filter(|_| !arguments.committed && arguments.at.is_none()) {
-        let options = Options {
-            cache: cache::open(global),
-            skip_proof: true,
-            ..Options::default()
-        };
-        let compiled = compile(&session.files, &options);
-        if compiled.diagnostics.has_errors() {
-            return Ok(session.report(&compiled.diagnostics));
-        }
-        let found = match deployed_from(&compiled, &session.files, cache::open(global)) {
+        let found = match rendered(&session) {
             Ok(found) => found,
             Err(faults) => return Ok(session.report(&faults)),
         };
@@ -74,6 +65,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     }
     let display = |path: &TreePath| display_path(&repository.root, &current, path);
     print(found, arguments, global, &display)
+}
+
+/// What the rendered workspace deploys.
+pub(super) fn rendered(session: &session::Session<'_>) -> Result<Deployment, Diagnostics> {
+    let options = Options {
+        cache: cache::open(session.global),
+        skip_proof: true,
+        ..Options::default()
+    };
+    let compiled = compile(&session.files, &options);
+    if compiled.diagnostics.has_errors() {
+        return Err(compiled.diagnostics);
+    }
+    deployed_from(&compiled, &session.files, cache::open(session.global))
 }
 
 fn display_path(root: &Path, current: &Path, path: &TreePath) -> String {
@@ -107,7 +112,7 @@ fn print(
 }
 
 /// Keeps the requested entries, given by their folder or its last part.
-fn select(found: &mut Deployment, requested: &[String]) -> Result<()> {
+pub(super) fn select(found: &mut Deployment, requested: &[String]) -> Result<()> {
     if requested.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,6 @@
 )]
 //! `pleach check PATH…`: the objects in files, folders, kustomizations and standard input.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use super::super::build::{charts, pinning_folder, tree_path};
 use super::super::session::{self, Session, repository_top};
+use super::super::stream::read_stream;
 use super::super::timings::Timings;
 use super::super::{Global, Outcome, Strict, cache, output};
 use super::target::Target;
@@ -28,8 +28,6 @@ use pleach::tree::TreePath;
 
 /// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
-/// The maximum number of bytes read from a stream.
-const TEXT_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn check(
     arguments: &Arguments,
@@ -99,7 +97,10 @@ fn inputs(paths: &[PathBuf], current: &Path) -> Result<Vec<Input>> {
 
 fn input(path: &Path, current: &Path) -> Result<Input> {
     if path.as_os_str() == STANDARD_INPUT {
-        return Ok(Input::Text(text("<stdin>", std::io::stdin().lock())?));
+        return Ok(Input::Text(read_stream(
+            "<stdin>",
+            std::io::stdin().lock(),
+        )?));
     }
     let full = current.join(path);
     let failed = || format!("cannot read `{}`", path.display());
@@ -118,25 +119,7 @@ fn input(path: &Path, current: &Path) -> Result<Input> {
     }
     // In a shell, `<(kubectl get …)` is a pipe.
     let file = std::fs::File::open(&full).with_context(failed)?;
-    Ok(Input::Text(text(&path.display().to_string(), file)?))
-}
-
-/// The content of a stream. Invalid UTF-8 is an error here, because there is no file to report it in.
-fn text(name: &str, from: impl std::io::Read) -> Result<Arc<Source>> {
-    let mut bytes = Vec::new();
-    let mut limited = from.take(TEXT_BYTES_MAX + 1);
-    let failed = || format!("cannot read `{name}`");
-    limited.read_to_end(&mut bytes).with_context(failed)?;
-    if bytes.len() as u64 > TEXT_BYTES_MAX {
-        bail!("`{name}` is longer than {} MiB", TEXT_BYTES_MAX >> 20);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source::internal(name, text)),
-        Err(fault) => bail!(
-            "`{name}` is not valid UTF-8: byte {} is invalid",
-            fault.utf8_error().valid_up_to() + 1
-        ),
-    }
+    Ok(Input::Text(read_stream(&path.display().to_string(), file)?))
 }
 
 /// The workspace of the current folder, or else of the first path that is in one.

@@ -64,6 +64,11 @@ impl<'a> Comments<'a> {
         (self.is_around(node) && first.start < node.span().start).then(|| self.take())?
     }
 
+    /// Whether the next comment follows the dash of a list item on the same line.
+    pub(super) fn is_after_dash(&self) -> bool {
+        self.gap().is_some_and(|it| it.trim_end().ends_with('-'))
+    }
+
     /// The comment inside a scalar: after the `|` of a block scalar.
     pub(super) fn inside(&mut self, scalar: &Node) -> Option<Comment<'a>> {
         let first = self.queue.front()?.start;

@@ -159,7 +159,7 @@ impl Writer<'_> {
 
     fn sequence(&mut self, items: &[Node], indent: usize, started: bool) {
         for (at, item) in items.iter().enumerate() {
-            self.begin(item, at > 0 || !started, indent);
+            self.begin_item(item, at > 0 || !started, indent);
             self.printer.push("-");
             self.after_sign(item, indent);
         }
@@ -168,14 +168,28 @@ impl Writer<'_> {
         }
     }
 
+    /// Moves to the start of a list item. A comment after its dash belongs to the first entry of a block collection.
+    fn begin_item(&mut self, item: &Node, new_line: bool, indent: usize) {
+        if new_line {
+            self.printer.line(indent);
+        }
+        self.comments_before(item, is_block(item), indent);
+    }
+
     /// Moves to the start of an entry of a block collection, writing the comments before it.
     fn begin(&mut self, first: &Node, new_line: bool, indent: usize) {
         if new_line {
             self.printer.line(indent);
         }
+        self.comments_before(first, false, indent);
+    }
+
+    fn comments_before(&mut self, first: &Node, until_dash: bool, indent: usize) {
         // A comment directly below an entry and followed by an empty line belongs to that entry.
         let (leads, mut count, mut trails) = (self.comments.at_start(), 0, true);
-        while let Some(comment) = self.comments.before(first) {
+        while !(until_dash && self.comments.is_after_dash())
+            && let Some(comment) = self.comments.before(first)
+        {
             if comment.apart && count > 0 {
                 self.printer.empty_line(indent);
             }
