@@ -13,7 +13,7 @@ pub use pleach_helm as helm;
 pub use pleach_helm::chart;
 #[cfg(feature = "cli")]
 pub use pleach_helm::fetch;
-pub use pleach_kube::{diff, object, patch, schema, secret, validate};
+pub use pleach_kube::{diff, object, patch, retention, schema, secret, validate};
 pub use pleach_kustomize as kustomize;
 pub use pleach_yaml as yaml;
 pub use pleach_yaml::{diag, tree};

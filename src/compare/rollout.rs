@@ -1,6 +1,7 @@
 //! The effect of a change on running pods: images, restarts, and the number of available replicas during a restart.
 
-use crate::diff::Pair;
+use crate::danger::changes_immutable_field;
+use crate::diff::{Pair, is_recreated};
 use crate::object::{Object, ObjectId};
 use crate::products::{Cluster, clusters};
 use crate::yaml::Node;
@@ -12,6 +13,8 @@ pub struct Rollout {
     pub images: Vec<[Option<String>; 2]>,
     /// The restart of its pods, if there is one.
     pub restart: Option<Restart>,
+    /// What the report says about the pods in addition, such as why none restarts.
+    pub note: Option<&'static str>,
 }
 
 /// A restart of pods.
@@ -51,15 +54,53 @@ impl Rollout {
         let (Some(old), Some(new)) = (old, new) else {
             return Rollout::default();
         };
+        let images = images(old, new);
+        let restart = (!old.same_data(new)).then(|| restart(after)).flatten();
+        if changes_immutable_field(pair) {
+            return match is_recreated(before, after) {
+                true => Rollout::recreated(images, after),
+                false => Rollout::default(),
+            };
+        }
+        match [before, after].map(is_paused) {
+            [_, true] => Rollout {
+                note: restart
+                    .is_some()
+                    .then_some("no pod restarts, because it is paused"),
+                restart: None,
+                images,
+            },
+            [true, false] if restart.is_none() => Rollout {
+                note: Some("it is no longer paused: changes of its pods since then roll out"),
+                restart,
+                images,
+            },
+            _ => Rollout {
+                note: None,
+                restart,
+                images,
+            },
+        }
+    }
+
+    /// The effect of deleting a workload and creating it again.
+    fn recreated(images: Vec<[Option<String>; 2]>, after: &Object) -> Rollout {
+        let restart = restart(after).map(|it| Restart {
+            pods: replicas(after),
+            min_available: Some(0),
+            is_manual: false,
+            ..it
+        });
         Rollout {
-            images: images(old, new),
-            restart: (!old.same_data(new)).then(|| restart(after)).flatten(),
+            images,
+            restart,
+            note: None,
         }
     }
 
     /// Whether there is no effect to report.
     pub fn is_empty(&self) -> bool {
-        self.images.is_empty() && self.restart.is_none()
+        self.images.is_empty() && self.restart.is_none() && self.note.is_none()
     }
 }
 
@@ -115,7 +156,7 @@ fn restart(object: &Object) -> Option<Restart> {
     let spec = object.node.get("spec")?;
     let number = |keys: &[&str]| spec.at_keys(keys).and_then(number);
     let text = |keys: &[&str]| spec.at_keys(keys).and_then(Node::as_str).unwrap_or("");
-    let replicas = number(&["replicas"]).unwrap_or(1);
+    let replicas = replicas(object).unwrap_or(1);
     let mut restart = Restart {
         pods: Some(replicas),
         min_available: None,
@@ -148,6 +189,21 @@ fn restart(object: &Object) -> Option<Restart> {
     }
     // Without pods, nothing restarts.
     (restart.pods != Some(0)).then_some(restart)
+}
+
+/// The number of replicas of a Deployment or StatefulSet.
+fn replicas(object: &Object) -> Option<u64> {
+    let replicas = object.node.at_keys(&["spec", "replicas"]);
+    match object.kind() {
+        "Deployment" | "StatefulSet" => Some(replicas.and_then(number).unwrap_or(1)),
+        _ => None,
+    }
+}
+
+/// Whether it is a Deployment that starts no rollouts.
+fn is_paused(object: &Object) -> bool {
+    let paused = object.node.at_keys(&["spec", "paused"]);
+    object.kind() == "Deployment" && paused.and_then(Node::as_bool) == Some(true)
 }
 
 fn number(node: &Node) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use super::{Danger, Faults, RuleKind, dropped_version};
 use crate::diag::Severity;
-use crate::diff::Pair;
+use crate::diff::{Pair, is_recreated};
 use crate::object::Object;
 use crate::validate::rejected_changes;
 use crate::yaml::{FieldPath, Step};
@@ -53,10 +53,11 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
             false => format!("`{field}` of {}", after.id()),
         };
         let reason = change.reason.map(|it| format!(", because it {it}"));
-        let message = format!(
-            "{subject} changes: the API server rejects it{}",
-            reason.unwrap_or_default()
-        );
+        let effect = match is_recreated(before, after) {
+            true => "because of `force`, the object is deleted and created again".to_string(),
+            false => format!("the API server rejects it{}", reason.unwrap_or_default()),
+        };
+        let message = format!("{subject} changes: {effect}");
         faults.push(after, field, message);
     }
     if &*after.gvk().group == "helm.toolkit.fluxcd.io" && after.kind() == "HelmRelease" {

@@ -111,6 +111,14 @@ pub fn check(changes: &ChangeSet<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether an immutable field of an object changes, so that the change is rejected or the object is created again.
+pub fn changes_immutable_field(pair: &Pair<'_>) -> bool {
+    let RuleKind::ChangeOrSecret(check) = immutable_field::DANGER.check else {
+        return false;
+    };
+    !run(&immutable_field::DANGER, |faults| check(pair, faults)).is_empty()
+}
+
 /// The findings of rules that only need one side.
 pub fn check_tree(objects: &[&Object]) -> Vec<Finding> {
     let rules = DANGERS.iter().filter_map(|danger| match danger.check {

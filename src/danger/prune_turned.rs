@@ -4,7 +4,8 @@ use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
-use crate::yaml::{FieldPath, Node};
+use crate::retention::Retention;
+use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
     code: "prune-turned",
@@ -29,7 +30,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         _ => return,
     };
     let path = FieldPath::dotted(field);
-    let is_on = |it: &Object| it.node.at_path(&path).and_then(Node::as_bool) == Some(true);
+    let is_on = |it: &Object| !Retention::of(it).keeps_removed;
     let message = match (is_on(before), is_on(after)) {
         (true, false) => format!(
             "pruning of {} is turned off: objects that are removed from the tree stay in the cluster",

@@ -6,6 +6,7 @@ use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
 use crate::products::kind_of;
+use crate::retention::{Engine, Retention};
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -18,11 +19,13 @@ Namespace is deleted with everything in it, a CustomResourceDefinition with ever
 with its data, the object of a database with its servers and often their volumes, and a HelmRelease with everything that its \
 chart installed.
 
-Renaming an object also deletes it.
+Renaming an object also deletes it. If an object moves from one Kustomization or Application to another, both are reconciled at \
+about the same time: if the first one is faster, it deletes the object before the second one applies it.
 
 If the deletion is intended, make a backup first. To keep the object in the cluster and remove it only from the tree, add the \
 annotation `kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in an earlier \
-change. Objects with this annotation are not reported.",
+change, and remove it afterwards. Each engine only heeds its own annotation, and Helm only `helm.sh/resource-policy: keep`. Objects \
+that stay because of it, or because their unit does not prune, are not reported.",
     check: RuleKind::ChangeOrSecret(check),
 };
 
@@ -53,12 +56,12 @@ const STATEFUL_KINDS: &[(&str, &str, &str)] = &[
     (
         "kustomize.toolkit.fluxcd.io",
         "Kustomization",
-        "everything that it applied is deleted too, if it prunes",
+        "everything that it applied is deleted too",
     ),
     (
         "argoproj.io",
         "Application",
-        "everything that it applied is deleted too, if it has the finalizer for that",
+        "everything that it applied is deleted too",
     ),
     (
         "argoproj.io",
@@ -81,13 +84,10 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let (gone, now) = match pair {
         Pair::Removed(before) => (before, None),
         Pair::Renamed(before, after) => (before, Some(after)),
-        _ => return,
+        Pair::Same(before, after) => return moved(before, after, faults),
+        Pair::Added(_) => return,
     };
-    let gvk = gone.gvk();
-    let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
-    let of_product = || kind_of(gone)?.deletion.as_deref();
-    let known = STATEFUL_KINDS.iter().find(is_kind).map(|it| it.2);
-    let Some(consequence) = known.or_else(of_product) else {
+    let Some(consequence) = consequence(gone) else {
         return;
     };
     if is_kept(gone) || gone.kind() == "ApplicationSet" && keeps_objects(gone) {
@@ -97,7 +97,6 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         Some(now) => format!(", because it is now named `{}`", now.name()),
         None => String::new(),
     };
-    let consequence = retention_note(gone).unwrap_or(consequence);
     let message = format!("{} would be deleted{why}: {consequence}", gone.id());
     // If it still exists under another name, the location is there.
     faults.push(
@@ -107,36 +106,38 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     );
 }
 
-/// The note for a Flux object whose objects stay in the cluster when it is deleted. Its controller neither prunes nor uninstalls
-/// suspended objects (`finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
-fn retention_note(gone: &Object) -> Option<&'static str> {
-    let flag = |key: &str| {
-        gone.node
-            .at_keys(&["spec", key])
-            .and_then(|it| it.as_bool())
+/// What happens when an object is deleted; `None` if no data or other objects are deleted with it.
+fn consequence(gone: &Object) -> Option<&str> {
+    let gvk = gone.gvk();
+    let is_kind = |it: &&(&str, &str, &str)| it.0 == &*gvk.group && it.1 == &*gvk.kind;
+    let of_product = || kind_of(gone)?.deletion.as_deref();
+    let known = STATEFUL_KINDS.iter().find(is_kind).map(|it| it.2);
+    let known = known.or_else(of_product)?;
+    Some(Retention::of(gone).on_deletion.unwrap_or(known))
+}
+
+/// An object that another unit applies after the change. Flux and Argo CD only delete what still has their own label or tracking ID,
+/// so the order decides. Helm deletes what is no longer in its release.
+fn moved(before: &Object, after: &Object, faults: &mut Faults) {
+    let (Some(from), Some(to)) = (&before.handling, &after.handling) else {
+        return;
     };
-    match gone.kind() {
-        "Kustomization" if flag("suspend") == Some(true) => Some(
-            "it is suspended, so everything that it applied stays; to delete that too, resume it first",
-        ),
-        "Kustomization" => {
-            let policy = gone.node.at_keys(&["spec", "deletionPolicy"]);
-            match policy.and_then(|it| it.as_str()) {
-                Some("Orphan") => {
-                    Some("its `deletionPolicy` is `Orphan`, so everything that it applied stays")
-                }
-                Some("Delete" | "WaitForTermination") => {
-                    Some("everything that it applied is deleted too")
-                }
-                _ if flag("prune") == Some(false) => {
-                    Some("it does not prune, so everything that it applied stays")
-                }
-                _ => None,
-            }
-        }
-        "HelmRelease" if flag("suspend") == Some(true) => {
-            Some("it is suspended, so its release stays; to uninstall it too, resume it first")
-        }
-        _ => None,
+    let Some(consequence) = consequence(before) else {
+        return;
+    };
+    if from.unit == to.unit || !from.deletes {
+        return;
     }
+    let condition = match from.engine {
+        Engine::Helm => String::new(),
+        _ => format!("unless {} applies it first, ", to.unit),
+    };
+    let message = format!(
+        "{} moves from {} to {}: {condition}{} deletes it, and {consequence}",
+        after.id(),
+        from.unit,
+        to.unit,
+        from.unit
+    );
+    faults.push(after, FieldPath::dotted("metadata.name"), message);
 }

@@ -74,7 +74,7 @@ fn unit(objects: Vec<Object>) -> Unit {
         inputs: Vec::new(),
         test_releases: Vec::new(),
         keeps_crds: false,
-        keeps: Default::default(),
+        retention: Default::default(),
         sync_options: Default::default(),
         status: Status::Built,
         read_set: ReadSet::default(),

@@ -17,6 +17,7 @@ use super::{Cluster, argo, flux};
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity};
 use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
+use crate::retention::Retention;
 use crate::tree::{Files, ReadSet, TreePath};
 use crate::yaml::Node;
 use crate::yaml::parallel::each;
@@ -313,7 +314,7 @@ impl<'a> Expansion<'a> {
             sync_options: object.map(sync_options).unwrap_or_default(),
             wave: object.map(wave).unwrap_or(0),
             keeps_crds: object.is_some_and(flux::keeps_crds),
-            keeps: object.map(flux::keeps).unwrap_or_default(),
+            retention: object.map(Retention::of).unwrap_or_default(),
             inputs: followed.inputs,
             test_releases: followed.test_releases,
             id,

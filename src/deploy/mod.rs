@@ -32,7 +32,7 @@ pub use crate::inflate::ChartInput;
 pub use chart_input::{ChartInputs, chart_inputs};
 pub use printed::{Printed, PrintedObject, PrintedValue};
 pub use test_release::{ReleaseValue, TestRelease, idle_changes, lost_values};
-pub use unit::{ChartTitle, Deployment, Entry, Origin, Retention, Status, Unit};
+pub use unit::{ChartTitle, Deployment, Entry, Origin, Status, Unit};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,6 +7,7 @@ use super::test_release::TestRelease;
 use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Span};
 use crate::inflate::ChartInput;
 use crate::object::{Object, ObjectId};
+use crate::retention::Retention;
 use crate::tree::{ReadSet, TreePath};
 
 /// What is deployed from a repository.
@@ -87,21 +88,12 @@ pub struct Unit {
     pub test_releases: Vec<Arc<TestRelease>>,
     /// Whether existing CRDs of its chart are not updated.
     pub keeps_crds: bool,
-    /// The objects that stay in the cluster when they are removed from the tree.
-    pub keeps: Retention,
+    /// Which objects it deletes from the cluster and which it keeps.
+    pub retention: Retention,
     /// Whether all objects are known.
     pub status: Status,
     /// The files that its objects depend on.
     pub read_set: ReadSet,
-}
-
-/// Which objects of a unit stay in the cluster when they are removed from the tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// Objects that the unit no longer has.
-    pub removed: bool,
-    /// All of its objects, when the unit itself is deleted.
-    pub on_deletion: bool,
 }
 
 /// The source of a unit.

@@ -39,6 +39,7 @@ fn event<'a>(changed: &'a ChangedObject, environment: &Environment) -> Option<Ev
         effects.push("is no longer created and is deleted".to_string());
     }
     effects.extend(rollout.restart.as_ref().map(restart));
+    effects.extend(rollout.note.map(str::to_string));
     effects.extend(images(rollout));
     let dangers = environment.findings.iter();
     let mut codes: Vec<&str> = dangers
@@ -71,6 +72,7 @@ fn restart(restart: &Restart) -> String {
     };
     match restart.min_available {
         Some(0) => effects.push_str(", none is available meanwhile"),
+        Some(1) => effects.push_str(", at least 1 stays available"),
         Some(left) => effects.push_str(&format!(", at least {left} stay available")),
         None => {}
     }

@@ -4,5 +4,6 @@ pub mod object;
 pub mod schema;
 pub mod patch;
 pub mod secret;
+pub mod retention;
 pub mod diff;
 pub mod validate;

@@ -5,41 +5,8 @@ use std::collections::BTreeMap;
 use super::units::{Units, mark};
 use crate::deploy::Unit;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::diff::has_flux_setting;
 use crate::object::{Object, ObjectId};
-use crate::yaml::Node;
-
-/// Whether an object of a unit stays in the cluster when it is removed from the tree or, if `is_deleted` is true, when its unit is
-/// deleted.
-pub(super) fn stays_in_cluster(object: &Object, unit: &Unit, is_deleted: bool) -> bool {
-    let annotation = |key: &str| {
-        let value = object.node.at_keys(&["metadata", "annotations", key]);
-        value.and_then(Node::as_str).unwrap_or("")
-    };
-    let has_keep_policy = || annotation("helm.sh/resource-policy").trim() == "keep";
-    let is_hook = || {
-        let policy = annotation("helm.sh/hook-delete-policy");
-        !annotation("helm.sh/hook").is_empty() && !policy.contains("hook-succeeded")
-    };
-    let keeps = match is_deleted {
-        true => unit.keeps.on_deletion,
-        false => unit.keeps.removed,
-    };
-    // Same as `shouldBeDeleted` in Argo CD for Applications, and `filterManifestsToKeep` in Helm for releases.
-    let by_engine = match &*unit.id.kind {
-        // Objects that a hook creates are not part of the release.
-        "HelmRelease" => has_keep_policy() || is_hook(),
-        "Application" if is_deleted => {
-            let options = annotation("argocd.argoproj.io/sync-options").to_lowercase();
-            let stays = |it: &str| it.trim() == "delete=false";
-            object.kind() == "CustomResourceDefinition"
-                || has_keep_policy()
-                || options.split(',').any(stays)
-        }
-        _ => false,
-    };
-    object.stays || keeps || by_engine
-}
+use crate::retention::has_flux_setting;
 
 /// By mark: the units on both sides for which Helm does not upgrade the CRDs of the chart.
 pub(super) fn units_keeping_crds<'a>(units: &[Units<'a>; 2]) -> BTreeMap<String, &'a Unit> {
@@ -81,8 +48,7 @@ pub(super) fn keep_crds(
 
 /// Reverts changes of objects that Flux only creates and never updates, and reports them.
 pub(super) fn keep_create_only(old: &[Object], new: &mut [Object], notes: &mut Diagnostics) {
-    const KEY: &str = "kustomize.toolkit.fluxcd.io/ssa";
-    let is_create_only = |it: &&mut Object| has_flux_setting(it, KEY, "IfNotPresent");
+    let is_create_only = |it: &&mut Object| has_flux_setting(it, "ssa", "IfNotPresent");
     let mut known: BTreeMap<ObjectId, &Object> = BTreeMap::new();
     for object in new.iter_mut().filter(is_create_only) {
         if known.is_empty() {
@@ -98,7 +64,7 @@ pub(super) fn keep_create_only(old: &[Object], new: &mut [Object], notes: &mut D
             "Flux does not apply the change of {}, because it only creates this object if it does not exist",
             object.id()
         );
-        let help = format!("to change the object in the cluster, remove `{KEY}: IfNotPresent`");
+        let help = "to change the object in the cluster, remove `kustomize.toolkit.fluxcd.io/ssa: IfNotPresent`";
         let note = Diagnostic::warning("unapplied-change", message);
         notes.push(note.at(object.node.span()).help(help));
         object.node = before.node.clone();

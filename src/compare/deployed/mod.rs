@@ -1,6 +1,7 @@
 //! Compares the objects that are deployed on two sides, unit by unit, including those of charts and of nested units.
 
 mod kept;
+mod handling;
 mod excluded;
 mod order;
 mod origins;
@@ -19,7 +20,8 @@ use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::parallel::each;
 use excluded::excluded_units;
-use kept::{keep_crds, keep_create_only, stays_in_cluster, units_keeping_crds};
+use handling::{Fate, fate, handling, stays};
+use kept::{keep_crds, keep_create_only, units_keeping_crds};
 use order::order;
 use origins::origin;
 pub use origins::{DeployedOrigins, SyncOptions, deployed_origins};
@@ -143,10 +145,19 @@ fn collect_objects(
         let is_repeated =
             |it: &&Object| is_entry_folder(unit) && synced.contains(&(key.0, it.id()));
         let objects_once = unit.objects.iter().filter(|it| !is_repeated(it));
-        let marked = objects_once.map(|it| Object {
-            mark: Some(mark.as_str().into()),
-            stays: stays_in_cluster(it, unit, other.is_none()),
-            ..it.clone()
+        let fate = match at {
+            0 => fate(*key, (*entry, *unit), &units[1]),
+            _ => Fate::Remains(*unit),
+        };
+        let title: Arc<str> = unit.id.to_string().into();
+        let marked = objects_once.map(|it| {
+            let stays = stays(it, unit, fate);
+            Object {
+                mark: Some(mark.as_str().into()),
+                stays,
+                handling: handling(it, unit, &title, stays),
+                ..it.clone()
+            }
         });
         objects
             .entry(environment.clone())

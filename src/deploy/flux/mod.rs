@@ -18,7 +18,7 @@ pub(super) use generate::read_fields;
 pub(super) use ignore::without_ignored;
 pub(super) use instance::sync_kustomization;
 pub(super) use kustomization::{Build, build, build_plain, is_suspended, path};
-pub(super) use release::{Release, keeps, keeps_crds};
+pub(super) use release::{Release, keeps_crds};
 pub(super) use resource_set::resource_set;
 pub(super) use source::{OwnSource, SourceLocation, find, in_artifact, plain};
 pub(super) use values::from_node as values_of;

@@ -11,7 +11,7 @@ use super::super::cluster_state::ClusterState;
 use super::super::installed::Parser;
 use super::super::sync::{flag, items, text};
 use super::super::test_release::TestRelease;
-use super::super::unit::{ChartTitle, Origin, Retention, Status};
+use super::super::unit::{ChartTitle, Origin, Status};
 use super::post_render::post_render;
 use super::source::{OwnSource, SourceLocation, find};
 use super::values::{Written, values};
@@ -200,31 +200,6 @@ impl<'a> Release<'a> {
             facts.default_namespace(object, self.namespace());
         }
         Ok(objects)
-    }
-}
-
-/// Whether a Kustomization or HelmRelease keeps objects in the cluster that are removed from it, and all of them when it is deleted
-/// itself (`prune` and `finalize` of kustomize-controller, `reconcileDelete` of helm-controller).
-pub(in crate::deploy) fn keeps(object: &Object) -> Retention {
-    let is_suspended = flag(&object.node, &["spec", "suspend"]);
-    match &*object.gvk().group {
-        super::HELM_GROUP => Retention {
-            removed: false,
-            on_deletion: is_suspended,
-        },
-        super::KUSTOMIZE_GROUP => {
-            let prunes = flag(&object.node, &["spec", "prune"]);
-            let deletes = match text(&object.node, &["spec", "deletionPolicy"]) {
-                "Delete" | "WaitForTermination" => true,
-                "Orphan" => false,
-                _ => prunes,
-            };
-            Retention {
-                removed: !prunes,
-                on_deletion: is_suspended || !deletes,
-            }
-        }
-        _ => Retention::default(),
     }
 }
 

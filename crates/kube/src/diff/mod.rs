@@ -19,6 +19,7 @@ pub use pair::{Pair, generator, pair};
 pub use path::{Path, Step};
 
 use crate::object::{Gvk, Object, ObjectId};
+use crate::retention::Retention;
 use crate::schema::Schemas;
 use crate::secret;
 use canonical::canonical;
@@ -65,29 +66,22 @@ impl ChangeKind {
     }
 }
 
-/// Whether an object has a setting of kustomize-controller, ignoring the case of the value. The controller reads annotations and
-/// labels (`Exclusions` and `IfNotPresentSelector` of its options for apply, `Exclusions` of those for deletion).
-pub fn has_flux_setting(object: &Object, key: &str, value: &str) -> bool {
-    let mut fields = ["annotations", "labels"].iter();
-    fields.any(|field| {
-        let found = object.node.at_keys(&["metadata", field, key]);
-        let found = found.and_then(Node::as_str);
-        found.is_some_and(|it| it.eq_ignore_ascii_case(value))
-    })
+/// Whether the sync engine keeps an object in the cluster when it is removed from the tree. If the unit that applies it is unknown,
+/// the annotations of Flux and Argo CD count.
+pub fn is_kept(object: &Object) -> bool {
+    match &object.handling {
+        Some(handling) => !handling.deletes,
+        None => object.stays || Retention::default().keeps_removed(object),
+    }
 }
 
-/// Whether Flux or Argo CD keep an object in the cluster when it is removed from the tree, because of an annotation or because of
-/// the unit that applies it.
-pub fn is_kept(object: &Object) -> bool {
-    let flux = |key: &str, value: &str| has_flux_setting(object, key, value);
-    let options = ["metadata", "annotations", "argocd.argoproj.io/sync-options"];
-    let options = object.node.at_keys(&options).and_then(Node::as_str);
-    let mut options = options.unwrap_or("").split(',');
-    object.stays
-        || flux("kustomize.toolkit.fluxcd.io/prune", "disabled")
-        || flux("kustomize.toolkit.fluxcd.io/reconcile", "disabled")
-        || flux("kustomize.toolkit.fluxcd.io/ssa", "ignore")
-        || options.any(|it| it.trim().eq_ignore_ascii_case("prune=false"))
+/// Whether the sync engine deletes an object and creates it again if an immutable field changes.
+pub fn is_recreated(before: &Object, after: &Object) -> bool {
+    let is_recreated = |it: &Object| match &it.handling {
+        Some(handling) => handling.recreates,
+        None => Retention::default().recreates(it),
+    };
+    is_recreated(before) || is_recreated(after)
 }
 
 /// A change of a field.

@@ -9,6 +9,7 @@ pub use selector::{Label, Selects, selects, selects_by};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::retention::Handling;
 use pleach_yaml::Node;
 use pleach_yaml::diag::Span;
 
@@ -84,6 +85,8 @@ pub struct Object {
     pub mark: Option<Arc<str>>,
     /// Whether it stays in the cluster when it is removed from the tree, for a reason outside of the object.
     pub stays: bool,
+    /// What the unit of a sync engine that applies it does with it; `None` if the unit or its engine is unknown.
+    pub handling: Option<Handling>,
 }
 
 impl Object {
@@ -93,6 +96,7 @@ impl Object {
             node,
             mark: None,
             stays: false,
+            handling: None,
         }
     }
 

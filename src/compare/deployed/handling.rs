@@ -1,0 +1,73 @@
+//! What units do with their objects: which they delete from the cluster, and which they keep.
+
+use std::sync::Arc;
+
+use super::units::{Key, Units, definition};
+use crate::deploy::{Entry, Status, Unit};
+use crate::object::Object;
+use crate::retention::Handling;
+
+/// What becomes of a unit.
+#[derive(Clone, Copy)]
+pub(super) enum Fate<'a> {
+    /// It still exists, as given.
+    Remains(&'a Unit),
+    /// It is deleted.
+    Deleted,
+    /// Its objects stay: it remains in the cluster although it is no longer in the tree, or it deploys to another cluster, and its
+    /// engine only looks for objects to delete there.
+    Left,
+}
+
+/// What becomes of a unit, given all units after the change.
+pub(super) fn fate<'a>(
+    key: Key<'_>,
+    (entry, unit): (&Entry, &Unit),
+    after: &Units<'a>,
+) -> Fate<'a> {
+    if let Some((_, other)) = after.get(&key) {
+        return match other.cluster == unit.cluster {
+            true => Fate::Remains(other),
+            false => Fate::Left,
+        };
+    }
+    let parent = unit.parent.and_then(|it| entry.units.get(it));
+    let (Some(parent), Some(definition)) = (parent, definition(entry, unit)) else {
+        return Fate::Deleted;
+    };
+    let above = fate((key.0, &parent.id), (entry, parent), after);
+    match stays(definition, parent, above) {
+        true => Fate::Left,
+        false => Fate::Deleted,
+    }
+}
+
+/// Whether an object of a unit stays in the cluster when the tree no longer has it.
+pub(super) fn stays(object: &Object, unit: &Unit, fate: Fate<'_>) -> bool {
+    let is_kept = match fate {
+        Fate::Remains(after) => {
+            // The new setting may be reconciled before or after the removal.
+            let [old, new] = [unit, after].map(|it| it.retention.keeps_removed(object));
+            let is_empty = after.objects.is_empty() && after.status == Status::Built;
+            old && new || is_empty && after.retention.keeps_all_removed
+        }
+        Fate::Deleted => unit.retention.keeps_on_deletion(object),
+        Fate::Left => true,
+    };
+    object.stays || is_kept
+}
+
+/// What a unit with the given title does with an object; `None` if its engine is unknown.
+pub(super) fn handling(
+    object: &Object,
+    unit: &Unit,
+    title: &Arc<str>,
+    stays: bool,
+) -> Option<Handling> {
+    Some(Handling {
+        unit: title.clone(),
+        engine: unit.retention.engine?,
+        deletes: !stays,
+        recreates: unit.retention.recreates(object),
+    })
+}
