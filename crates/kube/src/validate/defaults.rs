@@ -23,6 +23,15 @@ pub fn defaulted(mut object: Node) -> Node {
             class(&kind, &mut object);
             return object;
         }
+        "resource.k8s.io" => {
+            let path: &[&str] = match &*kind {
+                "ResourceClaimTemplate" => &["spec", "spec", "devices", "requests"],
+                _ => &["spec", "devices", "requests"],
+            };
+            let requests = object.at_keys_mut(path).and_then(Node::as_sequence_mut);
+            requests.into_iter().flatten().for_each(device_request);
+            return object;
+        }
         _ => return object,
     }
     if kind == "Secret" && group.is_empty() {
@@ -40,6 +49,25 @@ pub fn defaulted(mut object: Node) -> Node {
         }
     }
     object
+}
+
+/// The number of devices. In older versions, a request has the fields of `exactly`.
+fn device_request(request: &mut Node) {
+    let count = |it: &mut Node| {
+        set_text(it, "allocationMode", "ExactCount");
+        let is_exact = it.get("allocationMode").and_then(Node::as_str) == Some("ExactCount");
+        set(it.as_mapping_mut().filter(|_| is_exact), "count", 1);
+    };
+    if request.get("deviceClassName").is_some() {
+        count(request);
+    }
+    if let Some(exactly) = request.get_mut("exactly") {
+        count(exactly);
+    }
+    let choices = request
+        .get_mut("firstAvailable")
+        .and_then(Node::as_sequence_mut);
+    choices.into_iter().flatten().for_each(count);
 }
 
 /// The group of roles.

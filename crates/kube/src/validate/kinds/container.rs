@@ -94,6 +94,7 @@ fn restart_policy<'a>(container: &'a Node, role: Role, report: &mut Report<'a>) 
         (Role::Ephemeral, Some(policy)) => {
             report.invalid(policy, "must not be set for an ephemeral container");
         }
+        (Role::Init | Role::Regular, _) if report.is_since(34) && !report.is_since(35) => {}
         (Role::Init, _) if !report.is_since(34) => {
             exactly_one_of(container, "restartPolicy", &["Always"], report);
         }

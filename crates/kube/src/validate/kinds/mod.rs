@@ -5,9 +5,14 @@
 mod admission;
 mod autoscaling;
 mod batch;
+mod cluster;
 mod config;
 mod container;
 mod cron;
+mod custom_kind;
+mod custom_schema;
+mod devices;
+mod endpoints;
 mod fields;
 mod network;
 mod pod;
@@ -166,6 +171,41 @@ const RULES: &[Rules] = &[
         network::network_policy,
         update::nothing,
     ),
+    rules("", "Endpoints", endpoints::endpoints, update::nothing),
+    rules(
+        "",
+        "ReplicationController",
+        workload::replication_controller,
+        update::nothing,
+    ),
+    rules("", "Node", cluster::node, update::nothing),
+    rules(
+        "coordination.k8s.io",
+        "Lease",
+        cluster::lease,
+        update::nothing,
+    )
+    .generic(),
+    rules(
+        "apiregistration.k8s.io",
+        "APIService",
+        cluster::api_service,
+        update::nothing,
+    )
+    .named(names::path_segment)
+    .generic(),
+    rules(
+        "flowcontrol.apiserver.k8s.io",
+        "FlowSchema",
+        cluster::flow_schema,
+        update::nothing,
+    ),
+    rules(
+        "flowcontrol.apiserver.k8s.io",
+        "PriorityLevelConfiguration",
+        cluster::priority_level,
+        update::nothing,
+    ),
     rules(RBAC, "Role", rbac::role, update::nothing).named(names::path_segment),
     rules(RBAC, "ClusterRole", rbac::cluster_role, update::nothing).named(names::path_segment),
     rules(RBAC, "RoleBinding", rbac::role_binding, update::binding).named(names::path_segment),
@@ -185,13 +225,14 @@ const RULES: &[Rules] = &[
     rules(
         STORAGE,
         "CSIDriver",
-        update::unvalidated,
+        storage::csi_driver,
         update::csi_driver,
-    ),
+    )
+    .named(storage::driver_name),
     rules(
         STORAGE,
         "VolumeAttributesClass",
-        update::unvalidated,
+        storage::attributes_class,
         update::attributes_class,
     ),
     rules(
@@ -206,7 +247,7 @@ const RULES: &[Rules] = &[
         update::unvalidated,
         update::whole_spec,
     ),
-    rules("", "PersistentVolume", update::unvalidated, update::volume),
+    rules("", "PersistentVolume", storage::volume, update::volume),
     rules(
         "apps",
         "ControllerRevision",
@@ -228,25 +269,26 @@ const RULES: &[Rules] = &[
     rules(
         "discovery.k8s.io",
         "EndpointSlice",
-        update::unvalidated,
+        endpoints::slice,
         update::endpoint_slice,
     ),
     rules(
         "node.k8s.io",
         "RuntimeClass",
-        update::unvalidated,
+        cluster::runtime_class,
         update::runtime_class,
-    ),
+    )
+    .generic(),
     rules(
         "resource.k8s.io",
         "ResourceClaim",
-        update::unvalidated,
+        devices::claim,
         update::whole_spec,
     ),
     rules(
         "resource.k8s.io",
         "ResourceClaimTemplate",
-        update::unvalidated,
+        devices::claim_template,
         update::whole_spec,
     ),
     rules(
@@ -258,9 +300,10 @@ const RULES: &[Rules] = &[
     rules(
         "apiextensions.k8s.io",
         "CustomResourceDefinition",
-        update::unvalidated,
+        custom_kind::definition,
         update::custom_kind,
-    ),
+    )
+    .generic(),
     rules(
         SCHEDULING,
         "PriorityClass",

@@ -57,6 +57,7 @@ pub(super) fn node_selector<'a>(node: &'a Node, report: &mut Report<'a>) {
 }
 
 fn node_term<'a>(term: &'a Node, checks_values: bool, report: &mut Report<'a>) {
+    let checks_values = checks_values && report.is_since(33);
     for requirement in term.list("matchExpressions") {
         let values = requirement.list("values");
         node_operator(requirement, values.len(), report);

@@ -1,9 +1,10 @@
-//! PersistentVolumeClaims and StorageClasses.
+//! PersistentVolumes, their claims and classes, and CSI drivers.
 
 use std::collections::BTreeSet;
 
 use super::fields::{self, exactly_one_of, one_of, quantity_of, required, required_name, text_of};
-use super::selector;
+use super::volume::PERSISTENT_SOURCES;
+use super::{scheduling, selector};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::names;
@@ -22,8 +23,110 @@ pub(super) fn claim<'a>(object: &'a Node, report: &mut Report<'a>) {
     }
 }
 
+pub(super) fn volume<'a>(object: &'a Node, report: &mut Report<'a>) {
+    let Some(spec) = fields::spec_of(object, report) else {
+        return;
+    };
+    access_modes(spec, report);
+    capacity(spec, report);
+    let policies = ["Delete", "Recycle", "Retain"];
+    one_of(spec, "persistentVolumeReclaimPolicy", &policies, report);
+    if let Some(affinity) = spec.field("nodeAffinity") {
+        match affinity.field("required") {
+            Some(terms) => scheduling::node_selector(terms, report),
+            None => required(affinity, "required", report),
+        }
+    }
+    volume_source(spec, report);
+    for key in ["storageClassName", "volumeAttributesClassName"] {
+        fields::name(spec, key, names::dns_subdomain, report);
+    }
+    exactly_one_of(spec, "volumeMode", &["Filesystem", "Block"], report);
+}
+
+fn capacity<'a>(spec: &'a Node, report: &mut Report<'a>) {
+    let Some(capacity) = spec.field("capacity") else {
+        return required(spec, "capacity", report);
+    };
+    let amounts = spec.map("capacity");
+    if amounts.len() != 1 || capacity.field("storage").is_none() {
+        return report.invalid(capacity, "must have `storage`, and nothing else");
+    }
+    for Entry { value, .. } in amounts {
+        if quantity_of(value).is_some_and(|it| it.sign() != 1) {
+            report.invalid(value, "must be greater than 0");
+        }
+    }
+}
+
+/// A PersistentVolume has exactly one source.
+fn volume_source<'a>(spec: &'a Node, report: &mut Report<'a>) {
+    let sources = fields::set(spec, &PERSISTENT_SOURCES);
+    let Some((first, others)) = sources.split_first() else {
+        return report.invalid(
+            spec,
+            "must have the source of the volume, such as `csi` or `nfs`",
+        );
+    };
+    for other in others {
+        report.invalid_field(
+            spec,
+            other,
+            "must not be set together with another source of the volume",
+        );
+    }
+    let Some(source) = spec.field(first) else {
+        return;
+    };
+    match *first {
+        "csi" => {
+            required_name(source, "driver", driver_name, report);
+            if source.text_or_empty("volumeHandle").is_empty() {
+                required(source, "volumeHandle", report);
+            }
+        }
+        "local" => {
+            if source.text_or_empty("path").is_empty() {
+                required(source, "path", report);
+            }
+            fields::no_steps_back(source, "path", report);
+            if spec.field("nodeAffinity").is_none() {
+                required(spec, "nodeAffinity", report);
+            }
+        }
+        "hostPath" | "nfs" | "iscsi" | "gcePersistentDisk" | "awsElasticBlockStore" => {
+            super::volume::validate_source(first, source, report);
+        }
+        _ => {}
+    }
+    if *first == "hostPath"
+        && spec.text("persistentVolumeReclaimPolicy") == Some("Recycle")
+        && source
+            .text_or_empty("path")
+            .split('/')
+            .all(|it| matches!(it, "" | "."))
+    {
+        report.invalid_field(
+            spec,
+            "persistentVolumeReclaimPolicy",
+            "must not be `Recycle` for the root folder",
+        );
+    }
+}
+
 /// Validates the spec of a claim.
 pub(super) fn claim_spec<'a>(spec: &'a Node, _holder: &'a Node, report: &mut Report<'a>) {
+    access_modes(spec, report);
+    selector::field(spec, "selector", report);
+    claim_size(spec, report);
+    for key in ["storageClassName", "volumeAttributesClassName"] {
+        fields::name(spec, key, names::dns_subdomain, report);
+    }
+    exactly_one_of(spec, "volumeMode", &["Filesystem", "Block"], report);
+    data_source(spec, report);
+}
+
+fn access_modes<'a>(spec: &'a Node, report: &mut Report<'a>) {
     let modes = spec.list("accessModes");
     if modes.is_empty() {
         report.required(spec, "accessModes");
@@ -41,13 +144,6 @@ pub(super) fn claim_spec<'a>(spec: &'a Node, _holder: &'a Node, report: &mut Rep
             "must not have `ReadWriteOncePod` together with other modes",
         );
     }
-    selector::field(spec, "selector", report);
-    claim_size(spec, report);
-    for key in ["storageClassName", "volumeAttributesClassName"] {
-        fields::name(spec, key, names::dns_subdomain, report);
-    }
-    exactly_one_of(spec, "volumeMode", &["Filesystem", "Block"], report);
-    data_source(spec, report);
 }
 
 fn claim_size<'a>(spec: &'a Node, report: &mut Report<'a>) {
@@ -110,10 +206,37 @@ fn data_source<'a>(spec: &'a Node, report: &mut Report<'a>) {
 }
 
 /// The name of a CSI driver: a DNS name of at most 63 characters, possibly with capitals.
-pub(super) fn csi_driver_name<'a>(node: &'a Node, key: &str, report: &mut Report<'a>) {
-    let name = node.text_or_empty(key).to_lowercase();
-    if !name.is_empty() && (name.len() > 63 || names::dns_subdomain(&name).is_some()) {
-        report.invalid_field(node, key, "must be a DNS name of at most 63 characters");
+pub(super) fn driver_name(text: &str) -> Option<&'static str> {
+    const WORDS: &str = "must be a DNS name of at most 63 characters";
+    let is_name = text.len() <= 63 && names::dns_subdomain(&text.to_lowercase()).is_none();
+    (!is_name).then_some(WORDS)
+}
+
+pub(super) fn csi_driver<'a>(object: &'a Node, report: &mut Report<'a>) {
+    let Some(spec) = fields::spec_of(object, report) else {
+        return;
+    };
+    let policies = ["ReadWriteOnceWithFSType", "File", "None"];
+    exactly_one_of(spec, "fsGroupPolicy", &policies, report);
+    let modes = ["Persistent", "Ephemeral"];
+    for mode in spec.list("volumeLifecycleModes") {
+        if !modes.contains(&text_of(mode)) {
+            report.unsupported(mode, &modes);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for token in spec.list("tokenRequests") {
+        if !seen.insert(token.text_or_empty("audience")) {
+            report.duplicate(token);
+        }
+        fields::within(token, "expirationSeconds", 600, 1 << 32, report);
+    }
+}
+
+pub(super) fn attributes_class<'a>(object: &'a Node, report: &mut Report<'a>) {
+    required_name(object, "driverName", provisioner, report);
+    if object.map("parameters").is_empty() {
+        required(object, "parameters", report);
     }
 }
 

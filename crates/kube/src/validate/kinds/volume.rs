@@ -124,7 +124,7 @@ fn claim_template<'a>(template: &'a Node, report: &mut Report<'a>) {
     }
 }
 
-fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
+pub(super) fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
     match kind {
         "emptyDir" if quantity(source, "sizeLimit").is_some_and(|it| it.is_negative()) => {
             report.invalid_field(source, "sizeLimit", "must not be negative");
@@ -153,7 +153,7 @@ fn validate_source<'a>(kind: &str, source: &'a Node, report: &mut Report<'a>) {
         }
         "csi" => {
             needed(source, "driver", report);
-            storage::csi_driver_name(source, "driver", report);
+            fields::name(source, "driver", storage::driver_name, report);
             if let Some(secret) = source.field("nodePublishSecretRef") {
                 needed(secret, "name", report);
             }

@@ -8,7 +8,7 @@ use super::{pod, pod_resources, selector, storage};
 use crate::validate::fault::Report;
 use crate::validate::json::Fields;
 use crate::validate::names;
-use pleach_yaml::Node;
+use pleach_yaml::{Entry, Node};
 
 pub(super) fn deployment<'a>(object: &'a Node, report: &mut Report<'a>) {
     let Some(spec) = spec_of(object, report) else {
@@ -74,6 +74,39 @@ pub(super) fn replica_set<'a>(object: &'a Node, report: &mut Report<'a>) {
     match spec.field("template") {
         Some(template) => pod::template(template, [], false, report),
         None => required(spec, "template", report),
+    }
+}
+
+pub(super) fn replication_controller<'a>(object: &'a Node, report: &mut Report<'a>) {
+    let Some(spec) = spec_of(object, report) else {
+        return;
+    };
+    not_negative(spec, &["replicas", "minReadySeconds"], report);
+    let Some(template) = spec.field("template") else {
+        return required(spec, "template", report);
+    };
+    always_restarted(spec, report);
+    pod::template(template, [], false, report);
+    let about = template.field("metadata");
+    let labels = about.map_or(&[][..], |it| it.map("labels"));
+    let selector = spec.map("selector");
+    // The default is the labels of the template.
+    if selector.is_empty() && labels.is_empty() {
+        required(spec, "selector", report);
+    }
+    let has = |it: &Entry| {
+        let value = labels
+            .iter()
+            .find(|label| label.key.as_str() == it.key.as_str());
+        value.is_some_and(|label| label.value.as_str() == it.value.as_str())
+    };
+    if !selector.iter().all(has) {
+        let at = about.unwrap_or(template);
+        report.invalid_field(
+            at,
+            "labels",
+            "must have the labels that the selector requires",
+        );
     }
 }
 
