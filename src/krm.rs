@@ -4,7 +4,7 @@
 //! The format is that of the KRM Functions Specification of kustomize. A function returns the items that it does not change, and
 //! their comments.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Diagnostics, Severity, Source};
@@ -67,7 +67,7 @@ impl ResourceList {
             return self;
         };
         let ids = items.iter().enumerate().map(|(at, it)| (id(it), at));
-        let mut positions: HashMap<ObjectId, usize> = ids.collect();
+        let mut positions: BTreeMap<ObjectId, usize> = ids.collect();
         for object in objects {
             let position = positions.get(&id(object));
             match position.and_then(|it| items.get_mut(*it)) {
