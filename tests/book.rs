@@ -1,14 +1,22 @@
-//! The book in `docs/`: its tutorial works, and its command pages are the help of the program.
+//! The book in `docs/`: its tutorial and its guide for existing repositories work, and its command pages are the help of the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Every file that the tutorial shows is written, every command runs, in order, in an empty folder.
 #[test]
 fn the_tutorial_works_from_an_empty_folder() {
+    assert!(follow(include_str!("../docs/tutorial.md")) > 10);
+}
+
+#[test]
+fn the_guide_for_existing_repositories_works() {
+    assert!(follow(include_str!("../docs/existing-repository.md")) > 9);
+}
+
+/// Writes every file that a page shows and runs every command, in order, in an empty folder. Returns the number of commands.
+fn follow(text: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();
-    let text = include_str!("../docs/tutorial.md");
     let mut ran = 0;
     for block in text.split("\n```").skip(1).step_by(2) {
         let (language, body) = block.split_once('\n').unwrap();
@@ -23,10 +31,10 @@ fn the_tutorial_works_from_an_empty_folder() {
                     ran += 1;
                 }
             }
-            other => panic!("unknown block language `{other}` in the tutorial"),
+            other => panic!("unknown block language `{other}` in the page"),
         }
     }
-    assert!(ran > 10, "the commands of the tutorial were not found");
+    ran
 }
 
 /// A block begins with a comment that names its file.

@@ -21,7 +21,7 @@ const NEAREST: &str =
 #[test]
 fn unknown_names_are_reported_with_the_nearest() {
     let folder = workspace();
-    let cases: [(&[&str], i32, &str); 17] = [
+    let cases: [(&[&str], i32, &str); 18] = [
         (&["matrix", "analytcs"], 2, "did you mean `analytics`?"),
         (
             &["compare", "stage", "prod", "event"],
@@ -51,6 +51,7 @@ fn unknown_names_are_reported_with_the_nearest() {
         (&["promote", "stage", "prod", "zzz"], 2, "no claim `zzz`"),
         (&["-C", "nowhere", "check"], 2, "nowhere` does not exist"),
         (&["-C", "pleach.yaml", "check"], 2, "is not a directory"),
+        (&["-C", "/", "check"], 2, "`/` is not a Git repository"),
     ];
     for (arguments, code, words) in cases {
         let printed = run(folder.path(), arguments, code);

@@ -358,7 +358,7 @@ fn the_hook_at_the_top_checks_the_workspaces_in_subfolders() {
     let file = top.join(".git/hooks/pre-commit");
     let text = fs::read_to_string(&file).unwrap();
     assert!(
-        text.ends_with("\nexec pleach -C 'platform' hook run\n"),
+        text.ends_with("\nexec pleach -C platform hook run\n"),
         "{text}"
     );
     change(&root, "201Gi");
@@ -374,7 +374,7 @@ fn the_hook_at_the_top_checks_the_workspaces_in_subfolders() {
         "{printed}"
     );
     let text = fs::read_to_string(&file).unwrap();
-    let lines = "pleach -C 'another one' hook run --fix || exit 1\nexec pleach -C 'platform' hook run --fix\n";
+    let lines = "pleach -C 'another one' hook run --fix || exit 1\nexec pleach -C platform hook run --fix\n";
     assert!(text.ends_with(lines), "{text}");
     git(top, &["add", "."]);
     git(top, &["commit", "--quiet", "-m", "fixed"]);
@@ -383,7 +383,7 @@ fn the_hook_at_the_top_checks_the_workspaces_in_subfolders() {
     fs::write(&file, "#!/bin/sh\n").unwrap();
     let printed = run(top, PLEACH, &["hook", "install"], false);
     assert!(
-        printed.contains("add the lines `pleach -C 'another one' hook run || exit 1` and `pleach -C 'platform' hook run || exit 1` to it"),
+        printed.contains("add the lines `pleach -C 'another one' hook run || exit 1` and `pleach -C platform hook run || exit 1` to it"),
         "{printed}"
     );
     let one = ["-C", "platform", "hook", "install", "--force"];

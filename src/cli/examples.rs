@@ -137,6 +137,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "function",
+        &["function < list.yaml      # kustomize and kpt run it, see docs/scale.md"],
+    ),
+    (
         "lsp",
         &["lsp                       # started by an editor, see docs/editor.md"],
     ),

@@ -9,6 +9,7 @@ use super::revision;
 use pleach::diag::{Diagnostic, Diagnostics, Span};
 use pleach::disk::{Folder, Repository, WorkTree};
 use pleach::layout::WORKSPACE;
+use pleach::report::shell_word;
 use pleach::tree::{EntryKind, Files, TreePath, Walk};
 
 /// The second part of the error for a repository from which nothing is deployed.
@@ -33,6 +34,11 @@ impl RepositoryFiles {
             }
             (Some(repository), None) => Box::new(WorkTree::open(repository)?),
             (None, Some(_)) => bail!("`--at` requires a Git repository"),
+            (None, None) if folder.parent().is_none() => {
+                bail!(
+                    "`/` is not a Git repository: run the command in one, or specify it with `-C DIR`"
+                )
+            }
             (None, None) => Box::new(Folder::open(folder)?),
         };
         let root = repository.as_deref().map_or(folder, Repository::root);
@@ -118,7 +124,10 @@ fn unread_workspace(files: &dyn Files, folder: &TreePath, path: TreePath) -> Opt
         ),
         false => (
             format!("the workspace is in the folder `{folder}`"),
-            format!("run the command with `-C {folder}` to check it, too"),
+            format!(
+                "run the command with `-C {}` to check it, too",
+                shell_word(folder.as_str())
+            ),
         ),
     };
     let message = format!("`{path}` is not read: {reason}");

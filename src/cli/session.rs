@@ -227,7 +227,7 @@ impl Session<'_> {
         match &self.out {
             None => format!("pleach {name}"),
             Some(out) => {
-                let given = report::printable(&out.given.display().to_string());
+                let given = report::shell_word(&out.given.display().to_string());
                 format!("pleach {name} --out {given}")
             }
         }

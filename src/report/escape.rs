@@ -18,6 +18,16 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// A text as one word of a command for a POSIX shell, with escapes for characters that are not printable.
+pub fn shell_word(text: &str) -> String {
+    let text = printable(text);
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// Control characters, marks for the direction of writing, Unicode line separators, and invisible characters.
 pub(super) fn is_unprintable(char: char) -> bool {
     char.is_control()
@@ -106,7 +116,7 @@ fn escape(char: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, screened};
+    use super::{printable, screened, shell_word};
 
     #[test]
     fn nothing_moves_the_cursor() {
@@ -118,6 +128,20 @@ mod tests {
             screened("a\r\u{1b}[2Jb\n\u{1b}[1mc\u{1b}[0m"),
             "a\\r\\u{1b}[2Jb\n\u{1b}[1mc\u{1b}[0m"
         );
+    }
+
+    #[test]
+    fn a_word_of_a_command_is_quoted_if_necessary() {
+        let cases = [
+            ("apps/my-app", "apps/my-app"),
+            ("", "''"),
+            ("my platform", "'my platform'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shell_word(text), expected);
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use annotations::{annotations, at_existing_lines};
 pub use changes::changes;
 pub use changes_json::{TreeFile, changes_json};
 pub use deployment::{deployment, deployment_json, deployment_yaml};
-pub use escape::{printable, screened};
+pub use escape::{printable, screened, shell_word};
 pub use github::github;
 pub use gitlab::gitlab;
 pub use html::html;

@@ -23,7 +23,7 @@ use pleach::kustomize::{FILE_NAMES, Options};
 use pleach::layout::{Folder as InputFolder, WORKSPACE};
 use pleach::plain::{BuildContext, Objects, check_objects};
 use pleach::remote::WithRemotes;
-use pleach::report::{Format, counted, printable};
+use pleach::report::{Format, counted, printable, shell_word};
 use pleach::tree::TreePath;
 
 /// The path that means standard input.
@@ -108,8 +108,9 @@ fn input(path: &Path, current: &Path) -> Result<Input> {
     if metadata.is_dir() {
         if full.join(WORKSPACE).exists() {
             let folder = path.display();
+            let word = shell_word(&folder.to_string());
             bail!(
-                "`{folder}` is a workspace; check it with `pleach -C {folder} check`, or pass a folder of manifests in it"
+                "`{folder}` is a workspace; check it with `pleach -C {word} check`, or pass a folder of manifests in it"
             );
         }
         return Ok(Input::Path(full.canonicalize().with_context(failed)?));

@@ -17,6 +17,7 @@ use crate::cli::session::{directory, no_workspace};
 use crate::cli::{Global, Outcome, output};
 use pleach::disk::{Repository, WorkTree, find_upwards, store_executable};
 use pleach::layout::WORKSPACE;
+use pleach::report::shell_word;
 use pleach::tree::TreePath;
 
 #[derive(Debug, Args)]
@@ -139,7 +140,7 @@ fn lines(folders: &[TreePath], arguments: &Arguments) -> Vec<String> {
 fn line(folder: &TreePath, arguments: &Arguments) -> String {
     let change = match folder.as_str() {
         "" => String::new(),
-        folder => format!(" -C '{}'", folder.replace('\'', r"'\''")),
+        folder => format!(" -C {}", shell_word(folder)),
     };
     let fix = if arguments.fix { " --fix" } else { "" };
     let depth = match arguments.depth {

@@ -25,7 +25,7 @@ use pleach::emit::{Change, Plan, plan};
 use pleach::engine::ENGINES;
 use pleach::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
 use pleach::load::{self, Scope, WorkspaceConfig};
-use pleach::report::Format;
+use pleach::report::{Format, shell_word};
 use pleach::tree::{Below, Changes, EntryKind, Files, Tree, TreePath};
 use pleach::{Compiled, Options, compile, compile_change};
 
@@ -341,7 +341,7 @@ fn report(session: &Session<'_>, plan: &Plan, output_path: &TreePath, root: &Tre
     }
     let folder = match root.as_str() {
         "" => String::new(),
-        root => format!(" -C {root}"),
+        root => format!(" -C {}", shell_word(root)),
     };
     let help = match is_passing_index() {
         true => format!("run `pleach{folder} render`, `git add` the changes, and commit again"),
