@@ -3,7 +3,7 @@
 //! `labels` without selectors and `commonAnnotations` are not applied to the objects. Instead, each written kustomization repeats
 //! them, so that no object needs a patch for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::common::CommonMetadata;
@@ -33,6 +33,8 @@ pub(super) struct Overlay {
     has_managed_by_label: bool,
     /// The start of the kustomization file.
     span: Option<Span>,
+    /// The value of `namespace`.
+    namespace: Option<Span>,
 }
 
 impl Overlay {
@@ -64,6 +66,7 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
         has_only_metadata: false,
         has_managed_by_label: false,
         span: None,
+        namespace: None,
     };
     let folder = Folder::Overlays.path().child(environment);
     if !matches!(files.kind(&folder), Ok(Some(EntryKind::Folder))) {
@@ -95,6 +98,8 @@ pub(super) fn read(files: &dyn Files, environment: &str, diagnostics: &mut Diagn
         return overlay;
     };
     overlay.span = Some(node.span().start());
+    let namespace = node.get("namespace").filter(|it| !it.is_null());
+    overlay.namespace = namespace.map(Span::from);
     diagnostics.extend(overlay_fields::ineffective(&node));
     overlay.has_managed_by_label = overlay_fields::has_managed_by_label(&node);
     overlay.common = common_metadata(&node);
@@ -227,13 +232,11 @@ fn apply_overlay(
     };
     let built = kustomize::build_over(files, folder, marked_objects(&deliveries), &options);
     let failed = built.diagnostics.has_errors();
-    diagnostics.extend(
-        built
-            .diagnostics
-            .into_iter()
-            .filter(|it| (reports_unmatched || failed) && !is_duplicate_of_claim(it, &deliveries))
-            .map(unmatched_as_error),
-    );
+    if reports_unmatched || failed {
+        let faults = built.diagnostics.into_iter();
+        let faults = faults.filter_map(|it| duplicate_of_overlay(it, overlay, &deliveries));
+        diagnostics.extend(faults.map(unmatched_as_error));
+    }
     if failed {
         return deliveries;
     }
@@ -266,10 +269,48 @@ fn replace_objects(deliveries: &mut [Delivery], built: Vec<Object>) -> Vec<Objec
     added
 }
 
-/// Whether an error is about an object that two claims render, which [`owners`](super::owners) reports.
-fn is_duplicate_of_claim(fault: &Diagnostic, deliveries: &[Delivery]) -> bool {
-    let is_claim = |span: &Span| deliveries.iter().any(|it| it.span == *span);
-    fault.class == Class::DuplicateObject && fault.span.as_ref().is_some_and(is_claim)
+/// The error for two objects of claims with the same identity, at the overlay that gives it to them; `None` if they have it without
+/// the overlay, which [`owners`](super::owners) reports. Other errors are returned unchanged.
+fn duplicate_of_overlay(
+    fault: Diagnostic,
+    overlay: &Overlay,
+    deliveries: &[Delivery],
+) -> Option<Diagnostic> {
+    let claim = |span: &Span| deliveries.iter().find(|it| it.span == *span);
+    let of_claim = fault.span.as_ref().and_then(claim);
+    let Some(second) = of_claim.filter(|_| fault.class == Class::DuplicateObject) else {
+        return Some(fault);
+    };
+    if has_duplicates(deliveries) {
+        return None;
+    }
+    let Some(at) = overlay.namespace.as_ref().or(overlay.span.as_ref()) else {
+        return Some(fault);
+    };
+    let message = format!(
+        "the overlay makes objects of claims equal: {}",
+        fault.message
+    );
+    let own = Diagnostic::error(fault.code, message)
+        .class(fault.class)
+        .at(at);
+    let own = fault
+        .related
+        .into_iter()
+        .fold(own, |own, it| own.related(&it.0, it.1));
+    let own = own.related(&second.span, "the second one is rendered for this claim");
+    Some(own.help(
+        "change only some of the objects: a patch with a `target` can set their namespace or name",
+    ))
+}
+
+/// Whether two objects have the same identity.
+fn has_duplicates(deliveries: &[Delivery]) -> bool {
+    let mut known = BTreeSet::new();
+    let files = deliveries
+        .iter()
+        .flat_map(|it| it.files.iter().chain(&it.releases));
+    files.map(|it| it.object.id()).any(|it| !known.insert(it))
 }
 
 /// Turns the warning of the kustomize engine about an entry that matches nothing into an error.
