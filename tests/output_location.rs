@@ -280,3 +280,35 @@ fn reports_name_the_folder_of_out() {
     }
     assert!(elsewhere.is_dir());
 }
+
+#[test]
+fn the_tree_is_not_written_to_folders_of_workspaces() {
+    let parent = tempfile::tempdir().unwrap();
+    let (own, other) = (parent.path().join("own"), parent.path().join("other"));
+    for root in [&own, &other] {
+        write(&root.join("environments/prod/claims.yaml"), CLAIM);
+        let environment = "apiVersion: pleach.dev/v1\nkind: Environment\nmetadata: {name: prod}\n";
+        write(
+            &root.join("environments/prod/environment.yaml"),
+            environment,
+        );
+        set_spec(root, "  output: deploy\n");
+    }
+    let contains = "error: the tree cannot be written to a folder that contains the workspace";
+    for (out, reason) in [
+        ("..", contains),
+        ("/", contains),
+        ("../other", "which has other files, in the workspace"),
+        (
+            "../other/environments/prod",
+            "which has other files, in the workspace",
+        ),
+    ] {
+        let printed = run(&own, &["render", "--out", out], 2);
+        assert!(
+            printed.contains(reason) && !printed.contains("--force"),
+            "{printed}"
+        );
+    }
+    run(&own, &["render", "--out", "../new"], 0);
+}

@@ -202,7 +202,8 @@ impl Session<'_> {
         let Ok(workspace) = WorkspaceConfig::read(&self.files) else {
             return Ok(());
         };
-        match below.and_then(|it| workspace.refused_output(&it)) {
+        let own = below.and_then(|it| workspace.refused_output(&it));
+        match own.or_else(|| self.refused_outside(&out)) {
             Some(reason) => Err(UsageError::new(reason, OTHER_OUTPUT)),
             None => {
                 self.out = Some(OutFolder {
@@ -213,6 +214,23 @@ impl Session<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The reason why the tree cannot be written to a folder that is not in this workspace: it contains this workspace, or another one
+    /// has its inputs there.
+    fn refused_outside(&self, out: &Path) -> Option<String> {
+        if self.files.root().starts_with(out) {
+            let reason = "the tree cannot be written to a folder that contains the workspace";
+            return Some(reason.to_string());
+        }
+        let other = find_upwards(out, WORKSPACE)?.canonicalize().ok()?;
+        if other == self.files.root() {
+            return None;
+        }
+        let config = WorkspaceConfig::read(&Folder::open_checkout(&other).ok()?).ok()?;
+        let reason =
+            config.refused_output(&TreePath::new(out.strip_prefix(&other).ok()?.to_str()?)?)?;
+        Some(format!("{reason}, in the workspace `{}`", other.display()))
     }
 
     /// The path on disk of a path in a report.
