@@ -1,7 +1,7 @@
 //! What is known about the cluster of an environment.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::policy_documents::PolicyDocuments;
 use crate::chart::Charts;
@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics, Source, Span};
 use crate::layout::Folder;
 use crate::load::{BuiltinPolicies, environment_names};
 use crate::tree::{EntryKind, Files, Walk};
-use crate::yaml::Node;
+use crate::yaml::{Node, parse};
 
 /// The cluster of an environment: its version, definitions, policies and charts.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Cluster {
     pub version_span: Option<Span>,
     /// Files with CustomResourceDefinitions: those of the environment's charts, then those of the workspace.
     pub definitions: Vec<Arc<Source>>,
+    /// The errors of the workspace's files with definitions, once they are needed.
+    pub definition_faults: Arc<OnceLock<Vec<Diagnostic>>>,
     /// Policies that are not part of the environment's objects.
     pub policies: Arc<PolicyDocuments>,
     /// The built-in policies that the workspace enables.
@@ -53,10 +55,21 @@ impl Cluster {
             minor: version.and_then(Node::as_str).and_then(minor),
             version_span: version.filter(|it| it.has_origin()).map(Span::from),
             definitions,
+            definition_faults: Arc::default(),
             policies: policies.clone(),
             inputs: ChartInputs::new(),
             builtin_policies: BuiltinPolicies::default(),
         }
+    }
+
+    /// Files with definitions of the workspace that are not valid YAML.
+    pub(super) fn definition_faults(&self) -> &[Diagnostic] {
+        self.definition_faults.get_or_init(|| {
+            let definitions = self.definitions.iter();
+            let own = definitions.filter(|it| Folder::containing(&it.path) == Some(Folder::Crds));
+            let faults = own.filter_map(|it| parse(it).err()).flatten();
+            faults.collect()
+        })
     }
 }
 
@@ -75,7 +88,7 @@ pub fn minor(version: &str) -> Option<u32> {
     rest.get(..end)?.parse().ok()
 }
 
-/// The YAML files in the workspace's folder for definitions.
+/// The YAML and JSON files in the workspace's folder for definitions.
 pub fn definitions(files: &dyn Files) -> Vec<Arc<Source>> {
     files_below(files, Folder::Crds)
 }
@@ -97,7 +110,12 @@ fn files_below(files: &dyn Files, folder: Folder) -> Vec<Arc<Source>> {
     while let Some(folder) = folders.next() {
         for entry in files.list(&folder).unwrap_or_default() {
             let path = folder.child(&entry.name);
-            let is_yaml = entry.name.ends_with(".yaml") || entry.name.ends_with(".yml");
+            // JSON is YAML, too.
+            let extension = entry
+                .name
+                .rsplit_once('.')
+                .map(|it| it.1.to_ascii_lowercase());
+            let is_yaml = matches!(extension.as_deref(), Some("yaml" | "yml" | "json"));
             match entry.kind {
                 EntryKind::Folder => folders.add(path),
                 _ if is_yaml => {

@@ -6,6 +6,7 @@ use super::ValidationOptions;
 use super::cluster::Cluster;
 use super::environment::{EnvironmentObjects, SourcedObject};
 use super::policy_faults;
+use crate::deploy::flattened;
 use crate::diag::{Class, Diagnostic, Edit, Fix, Severity, Span, is_typo};
 use crate::layout::Input;
 use crate::object::{Gvk, Object};
@@ -20,7 +21,8 @@ pub(super) fn findings(
     options: ValidationOptions,
     budget: &RuleBudget,
 ) -> Vec<Diagnostic> {
-    let catalog = catalog(environment, cluster).with_rule_budget(budget.clone());
+    let (catalog, is_complete) = catalog(environment, cluster);
+    let catalog = catalog.with_rule_budget(budget.clone());
     let mut found = Vec::new();
     let mut unknown: BTreeMap<Gvk, &SourcedObject<'_>> = BTreeMap::new();
     let mut leaving: BTreeMap<Gvk, (Lifecycle, Vec<&SourcedObject<'_>>)> = BTreeMap::new();
@@ -55,6 +57,9 @@ pub(super) fn findings(
             entry.1.push(sourced);
         }
     }
+    if !is_complete || !unknown.is_empty() {
+        found.extend_from_slice(cluster.definition_faults());
+    }
     found.extend(policy_faults::rejected(&cluster.policies, &catalog));
     found.extend(
         unknown
@@ -83,27 +88,41 @@ fn is_other_spelling(object: &Object) -> bool {
     matches!(spelling, Some("seed" | "rust"))
 }
 
-/// The kinds that the cluster serves. Only definitions that an object may need are read.
-fn catalog(environment: &EnvironmentObjects<'_>, cluster: &Cluster) -> Catalog {
+/// The kinds that the cluster serves, and whether all of their definitions can be read. Only definitions that an object may need are
+/// read.
+fn catalog(environment: &EnvironmentObjects<'_>, cluster: &Cluster) -> (Catalog, bool) {
     let mut catalog = Catalog::new(cluster.minor);
+    let mut is_complete = true;
     let objects = || environment.objects.iter().map(|it| &*it.object);
     let groups: BTreeSet<Box<str>> = objects().map(|it| it.gvk().group).collect();
-    let custom: Vec<String> = groups
-        .iter()
-        .filter(|it| it.contains('.') && !Schemas::is_own_group(it))
-        .map(|it| format!("group: {it}"))
-        .collect();
+    let is_custom = |it: &&Box<str>| it.contains('.') && !Schemas::is_own_group(it);
+    let custom: Vec<&Box<str>> = groups.iter().filter(is_custom).collect();
     for source in &cluster.definitions {
-        if custom.iter().any(|it| source.text.contains(it)) {
-            for crd in parse(source).unwrap_or_default() {
-                catalog.add_crd(&crd);
+        if custom.iter().any(|it| names_group(&source.text, it)) {
+            let documents = parse(source);
+            is_complete &= documents.is_ok();
+            for crd in documents.unwrap_or_default() {
+                let items = flattened(Object::new(crd));
+                items.iter().for_each(|it| catalog.add_crd(&it.node));
             }
         }
     }
     for object in objects().filter(|it| it.kind() == "CustomResourceDefinition") {
         catalog.add_crd(&object.node);
     }
-    catalog
+    (catalog, is_complete)
+}
+
+/// Whether a text, YAML or JSON, has a field `group` with this value.
+fn names_group(text: &str, group: &str) -> bool {
+    let is_filler = |it: char| it.is_whitespace() || it == '"' || it == '\'';
+    text.match_indices(group).any(|(at, _)| {
+        let before = text.get(..at).unwrap_or("").trim_end_matches(is_filler);
+        let key = before
+            .strip_suffix(':')
+            .map(|it| it.trim_end_matches(is_filler));
+        key.is_some_and(|it| it.ends_with("group"))
+    })
 }
 
 /// Whether a finding depends on variables, which Flux replaces before it applies the object.

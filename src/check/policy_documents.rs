@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::deploy::flattened;
 use crate::diag::{Diagnostic, Source, Span};
 use crate::kustomize::FILE_NAMES;
 use crate::layout::BASE;
@@ -37,9 +38,9 @@ impl PolicyDocuments {
         for source in sources {
             match parse(source) {
                 Ok(documents) => found.add_file(source, documents),
-                // The folder may also contain files of other programs.
-                Err(faults) if is_about_policies(source) => found.faults.extend(faults),
-                Err(_) => {}
+                // The folder may also contain templates of other programs.
+                Err(_) if source.text.contains("{{") && !is_about_policies(source) => {}
+                Err(faults) => found.faults.extend(faults),
             }
         }
         found
@@ -56,11 +57,14 @@ impl PolicyDocuments {
         }
         // kustomize lists files without being a policy.
         let is_kustomization = FILE_NAMES.contains(&source.path.name());
-        for document in documents {
+        let documents = documents.flat_map(|it| flattened(Object::new(it)));
+        for Object { node: document, .. } in documents {
             if text(&document, "apiVersion").starts_with(OWN_GROUP) {
                 self.add_own(document);
             } else if is_object(&document) || is_kustomization {
-                self.objects.push(Object::new(document));
+                let object = Object::new(document);
+                self.faults.extend(misspelled_kind(&object));
+                self.objects.push(object);
             } else {
                 self.faults.push(not_a_policy(&document));
             }
@@ -159,6 +163,20 @@ fn not_a_policy(document: &Node) -> Diagnostic {
 fn is_about_policies(source: &Source) -> bool {
     let groups = [policy::GROUP, OWN_GROUP, kyverno::GROUP];
     groups.iter().any(|it| source.text.contains(it))
+}
+
+/// The error for an object with the group of Kyverno whose kind is a misspelled one, so that nothing applies it. Error: `unknown-kind`.
+fn misspelled_kind(object: &Object) -> Option<Diagnostic> {
+    let correct = kyverno::similar_kind(object)?;
+    let kind = object.kind();
+    let message = format!(
+        "{}: `{}` has no kind `{kind}`",
+        object.id(),
+        object.gvk().group
+    );
+    let at = object.node.get("kind").unwrap_or(&object.node);
+    let fault = Diagnostic::error("unknown-kind", message).at(at);
+    Some(fault.did_you_mean(kind, [correct]))
 }
 
 fn text<'n>(node: &'n Node, key: &str) -> &'n str {

@@ -112,7 +112,7 @@ pub(super) fn missing_kind(object: &Object) -> Diagnostic {
 }
 
 /// The items of a list, which are applied instead of the list.
-pub(super) fn flattened(object: Object) -> Vec<Object> {
+pub(crate) fn flattened(object: Object) -> Vec<Object> {
     let is_list = object.kind().ends_with("List") && object.node.get("items").is_some();
     if !is_list {
         return vec![object];

@@ -30,6 +30,7 @@ mod cluster_state;
 
 pub use crate::inflate::ChartInput;
 pub use chart_input::{ChartInputs, chart_inputs};
+pub(crate) use installed::flattened;
 pub use printed::{Printed, PrintedObject, PrintedValue};
 pub use test_release::{ReleaseValue, TestRelease, idle_changes, lost_values};
 pub use unit::{ChartTitle, Deployment, Entry, Origin, Status, Unit};

@@ -1,7 +1,7 @@
 //! Runs all stages for one environment, from its claims to its files.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::origins::origins_of;
 use super::{Stages, charts};
@@ -40,6 +40,7 @@ pub(super) struct Pipeline<'a> {
 /// The definitions and policies of the workspace, which apply to all clusters.
 pub(crate) struct ClusterDefinitions {
     definitions: Vec<Arc<Source>>,
+    definition_faults: Arc<OnceLock<Vec<Diagnostic>>>,
     policies: Arc<PolicyDocuments>,
 }
 
@@ -47,6 +48,7 @@ impl ClusterDefinitions {
     pub(crate) fn read(files: &dyn Files) -> ClusterDefinitions {
         ClusterDefinitions {
             definitions: check::definitions(files),
+            definition_faults: Arc::default(),
             policies: check::policies(files),
         }
     }
@@ -55,6 +57,7 @@ impl ClusterDefinitions {
     fn cluster(&self, workspace: &Workspace<'_>, manifests: &EnvironmentManifests<'_>) -> Cluster {
         Cluster {
             builtin_policies: workspace.config.policies.clone(),
+            definition_faults: self.definition_faults.clone(),
             ..Cluster::new(
                 manifests,
                 &workspace.charts,

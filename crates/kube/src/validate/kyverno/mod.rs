@@ -6,16 +6,54 @@
 mod cel;
 mod pattern;
 
-use pleach_yaml::diag::Span;
+use pleach_yaml::diag::{Span, is_typo};
 use pleach_yaml::{FieldPath, Node};
 
 use super::cel::{Programs, RuleBudget};
-use super::policy::{Created, Evaluation, Outcome};
+use super::policy::{Created, Evaluation, KYVERNO_GROUP, Outcome};
 use crate::object::{Label, Object, Selects, selects};
 use pattern::{Match, matches, wildcard};
 
 /// The API group of Kyverno's policies.
 pub const GROUP: &str = "kyverno.io";
+
+/// The kinds of [`GROUP`].
+const KINDS: [&str; 7] = [
+    "CleanupPolicy",
+    "ClusterCleanupPolicy",
+    "ClusterPolicy",
+    "GlobalContextEntry",
+    "Policy",
+    "PolicyException",
+    "UpdateRequest",
+];
+
+/// The kinds of `policies.kyverno.io`; each kind of policy is for the cluster, or with `Namespaced` for a namespace.
+const CEL_KINDS: [&str; 6] = [
+    "DeletingPolicy",
+    "GeneratingPolicy",
+    "ImageValidatingPolicy",
+    "MutatingPolicy",
+    "PolicyException",
+    "ValidatingPolicy",
+];
+
+/// The kind of Kyverno whose name is similar to that of an object with its group; `None` if the object has a known kind, or no similar
+/// name.
+pub fn similar_kind(object: &Object) -> Option<&'static str> {
+    let gvk = object.gvk();
+    let kinds: &[&str] = match &*gvk.group {
+        GROUP => &KINDS,
+        KYVERNO_GROUP => &CEL_KINDS,
+        _ => return None,
+    };
+    let kind = gvk.kind.strip_prefix("Namespaced").unwrap_or(&gvk.kind);
+    let mut similar = kinds.iter().filter(|it| is_typo(kind, it));
+    match kinds.contains(&kind) {
+        true => None,
+        false => similar.next().copied(),
+    }
+}
 
 /// The values of `validationFailureAction` and `failureAction`; their first letter may be in lower case.
 pub const ACTIONS: [&str; 2] = ["Audit", "Enforce"];
