@@ -376,3 +376,31 @@ fn applied_files_of_other_origin_are_reported() {
     .unwrap();
     assert_eq!(run(root, &["check", "--strict"], 0), "");
 }
+
+#[test]
+fn files_of_other_origin_are_reported_in_folders_of_claims_without_kustomization() {
+    let folder = workspace();
+    let root = folder.path();
+    for (layout, is_applied) in [("overlays", false), ("flat", true)] {
+        let text = fs::read_to_string(root.join("pleach.yaml")).unwrap();
+        let text = match text.split_once("\n  layout:") {
+            Some((before, _)) => before.to_string(),
+            None => text,
+        };
+        let text = format!("{}\n  layout: {layout}\n", text.trim_end());
+        fs::write(root.join("pleach.yaml"), text).unwrap();
+        run(root, &["render"], 0);
+        let groups = ["apps", "infrastructure"].map(|it| root.join("deploy").join(it).join("prod"));
+        let group = groups.into_iter().find(|it| it.is_dir()).unwrap();
+        let claim = fs::read_dir(group).unwrap().next().unwrap().unwrap();
+        let stray = claim.path().join("stray.yaml");
+        fs::write(&stray, "apiVersion: v1\nkind: ConfigMap\n").unwrap();
+        let found = run(root, &["check"], 0);
+        assert_eq!(
+            found.contains("warning[unchecked-file]"),
+            is_applied,
+            "{found}"
+        );
+        fs::remove_file(stray).unwrap();
+    }
+}

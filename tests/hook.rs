@@ -480,3 +480,20 @@ fn an_unchanged_submodule_affects_nothing() {
     let output = command(&root, PLEACH, &["affected"]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
 }
+
+#[test]
+fn a_staged_file_that_is_applied_but_not_rendered_is_reported_once() {
+    let (folder, root) = repository("");
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: web}\n";
+    fs::write(root.join("deploy/clusters/prod/stray.yaml"), text).unwrap();
+    git(folder.path(), &["add", "."]);
+    let printed = hook(&root, true);
+    let warning = "warning[unchecked-file]: `clusters/prod/stray.yaml` is applied";
+    assert!(printed.contains(warning), "{printed}");
+    git(folder.path(), &["commit", "--quiet", "-m", "a file"]);
+    change(&root, "301Gi");
+    run(&root, PLEACH, &["render"], true);
+    git(folder.path(), &["add", "."]);
+    let printed = hook(&root, true);
+    assert!(!printed.contains("unchecked-file"), "{printed}");
+}

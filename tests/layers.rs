@@ -21,7 +21,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("remote", &["chart", "kustomize"]),
     // `inflate` because units install charts, `kustomize` because they build folders.
     ("deploy", &["inflate", "chart", "kustomize"]),
-    ("emit", &["layout"]),
+    // `kustomize` for the names of files that say what a folder applies.
+    ("emit", &["layout", "kustomize"]),
     ("danger", &["rules", "diff", "products"]),
     // `emit` for the ownership line, which names the claim that a file was generated from.
     (

@@ -1,10 +1,13 @@
 //! Manifests of other origin that the sync engine applies together with the rendered ones.
 
+use std::collections::BTreeSet;
+
 use memchr::memmem;
 
 use super::ownership::{Ownership, ownership};
 use crate::diag::{Diagnostic, Diagnostics, Span};
-use crate::layout::Output;
+use crate::kustomize::FILE_NAMES;
+use crate::layout::{Output, OutputPart};
 use crate::tree::{Tree, TreePath};
 
 /// The folder that `flux bootstrap` writes.
@@ -13,13 +16,19 @@ const BOOTSTRAP: &str = "flux-system";
 /// The comment in a file that is meant to be there.
 const ALLOWED: &[u8] = b"pleach: allow[unchecked-file]";
 
-/// Warnings about YAML files in the folders of clusters that pleach did not create. The sync engine applies all files of such a folder,
-/// but only rendered objects are checked and compared. `folder` is the path of the output folder. Warning: `unchecked-file`.
-pub fn unchecked_files(existing: &Tree, folder: &TreePath) -> Diagnostics {
+/// Warnings about YAML files that pleach did not create in folders of which the sync engine applies all files: those of clusters, and
+/// those of claims without a kustomization. Only rendered objects are checked and compared. `folder` is the path of the output folder.
+/// Warning: `unchecked-file`.
+pub fn unchecked_files(existing: &Tree, rendered: &Tree, folder: &TreePath) -> Diagnostics {
     let is_yaml = |path: &TreePath| [".yaml", ".yml"].iter().any(|it| path.name().ends_with(it));
+    let flat = flat_folders(rendered);
+    let is_applied = |path: &TreePath| {
+        let of_claim = || claim_folder(path).is_some_and(|it| flat.contains(&it));
+        Output::is_of_cluster(path) || of_claim()
+    };
     let unchecked = existing.iter().filter(|(path, bytes)| {
-        Output::is_of_cluster(path)
-            && is_yaml(path)
+        is_yaml(path)
+            && is_applied(path)
             && !path.parts().any(|it| it == BOOTSTRAP)
             && ownership(path, bytes) == Ownership::Foreign
             && memmem::find(bytes, ALLOWED).is_none()
@@ -31,4 +40,32 @@ pub fn unchecked_files(existing: &Tree, folder: &TreePath) -> Diagnostics {
         warning.help("move its objects to the environment's folder below `overlays/`, or add `# pleach: allow[unchecked-file] REASON`")
     };
     unchecked.map(|(path, _)| warning(path)).collect()
+}
+
+/// The folders of claims that have files, but no kustomization.
+fn flat_folders(rendered: &Tree) -> BTreeSet<TreePath> {
+    let paths = || rendered.iter().map(|it| it.0);
+    let folders = paths().filter_map(claim_folder);
+    let mut flat: BTreeSet<TreePath> = folders.collect();
+    let lists = paths().filter(|it| FILE_NAMES.contains(&it.name()));
+    lists
+        .filter_map(claim_folder)
+        .for_each(|it| _ = flat.remove(&it));
+    flat
+}
+
+/// The folder of the claim that a file belongs to.
+fn claim_folder(path: &TreePath) -> Option<TreePath> {
+    match Output::parse(path)? {
+        Output::Own {
+            part: OutputPart::Group(group),
+            folder,
+            claim: Some(claim),
+            file,
+        } if !file.is_empty() => {
+            let group = TreePath::root().child(group.folder());
+            Some(group.child(folder).child(claim))
+        }
+        _ => None,
+    }
 }

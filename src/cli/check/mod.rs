@@ -144,7 +144,7 @@ fn check_workspace(
     let existing = earlier::exclude(read_output(&folder)?, &earlier, &output_path);
     let existing = compiled.covered(existing);
     let plan = plan(&compiled.tree, &existing, false);
-    let unchecked = unchecked_files(&existing, &output_path);
+    let unchecked = unchecked_files(&existing, &compiled.tree, &output_path);
     let is_silent = [&found, &unchecked].iter().all(|it| it.is_empty());
     let is_silent = is_silent && earlier.is_empty() && plan.is_clean();
     if let Some(run_cache) = run_cache.filter(|_| is_silent) {

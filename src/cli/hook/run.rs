@@ -21,7 +21,7 @@ use crate::cli::{Global, Outcome, cache, output};
 use pleach::affected::{Affected, affected};
 use pleach::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Span};
 use pleach::disk::{Index, Repository, Revision};
-use pleach::emit::{Change, Plan, plan};
+use pleach::emit::{Change, Plan, plan, unchecked_files};
 use pleach::engine::ENGINES;
 use pleach::layout::{BASE, Output, OutputPart, WORKSPACE, input_folders};
 use pleach::load::{self, Scope, WorkspaceConfig};
@@ -125,12 +125,14 @@ impl Commit<'_> {
             found.extend(new_findings(sides, compiled, arguments.depth, global));
         }
         self.repository.failure()?;
-        let outcome = self.session.report(&found);
         let Some(output_path) = compiled.output.clone().filter(|_| is_rendered) else {
+            self.session.report(&found);
             return Ok(Outcome::Findings);
         };
         let existing = existing(&self.after, &output_path, compiled)?;
+        found.extend(self.new_unchecked_files(&existing, &output_path, compiled)?);
         self.repository.failure()?;
+        let outcome = self.session.report(&found);
         let plan = plan(&compiled.tree, &existing, false);
         if plan.is_clean() {
             return Ok(up_to_date(compiled, &self.after, outcome));
@@ -153,6 +155,28 @@ impl Commit<'_> {
 }
 
 impl Commit<'_> {
+    /// Files that pleach did not create and that HEAD does not have yet, in folders of which the sync engine applies all files.
+    fn new_unchecked_files(
+        &self,
+        existing: &Tree,
+        output: &TreePath,
+        compiled: &Compiled,
+    ) -> Result<Diagnostics> {
+        let mut found = Diagnostics::default();
+        for fault in unchecked_files(existing, &compiled.tree, output) {
+            let path = fault.span.as_ref().map(|it| it.path().clone());
+            let before = path.map(|it| self.before.kind(&it)).transpose();
+            if before
+                .context("cannot read the tree of HEAD")?
+                .flatten()
+                .is_none()
+            {
+                found.push(fault);
+            }
+        }
+        Ok(found)
+    }
+
     /// What `--fix` has done in the work tree. `kept` are the files that have unstaged changes there.
     fn in_work_tree(&self, kept: &[TreePath], output: &TreePath) -> String {
         let paths = kept.iter().take(LISTED_MAX);
