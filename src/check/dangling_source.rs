@@ -20,7 +20,8 @@ A Kustomization or HelmRelease that refers to something that does not exist appl
 `sourceRef` and `chartRef` refer to a source or chart, `valuesFrom` and `postBuild.substituteFrom` to a ConfigMap or Secret in \
 the namespace of the object, and `path` to a folder of the source.
 
-The source that syncs the environment and `flux-system` always exist. References with `optional: true` are not checked. If an \
+The source that syncs the environment and `flux-system` always exist. If a Kustomization of the environment applies itself, and its \
+source is declared, as after `flux bootstrap`, all other sources must be declared too. References with `optional: true` are not checked. If an \
 environment contains no Secrets at all, they are created elsewhere, and references to Secrets are not checked. The same applies \
 to ConfigMaps with variables, in a namespace without any ConfigMap. A path is only checked if it begins like the paths of the \
 rendered tree.
@@ -85,7 +86,7 @@ impl<'a> Referable<'a> {
         for namespace in environment.chart_namespaces() {
             *known.charts.entry(namespace).or_default() += 1;
         }
-        let mut syncing = Vec::new();
+        let (mut syncing, mut own) = (Vec::new(), Vec::new());
         for sourced in &environment.objects {
             let object = &*sourced.object;
             if &*object.gvk().group == "source.toolkit.fluxcd.io" {
@@ -95,9 +96,15 @@ impl<'a> Referable<'a> {
                 known.with_config_maps.insert(object.namespace());
             } else if is_rendered(sourced) && object.kind() == "Kustomization" {
                 let reference = object.node.at_keys(&["spec", "sourceRef"]);
-                syncing.extend(reference.and_then(|it| identity(it, object)));
+                let source = reference.and_then(|it| identity(it, object));
+                syncing.extend(source);
+                own.extend(source.filter(|_| sourced.unit() == Some(object.id())));
                 known.tree = known.tree.or_else(|| top(object, &environment.folders));
             }
+        }
+        // If the source of the Kustomization that applies itself is declared, so are the others.
+        if own.iter().any(|it| known.sources.contains(it)) {
+            syncing.clear();
         }
         let syncing = syncing.into_iter().filter(|it| !known.is_misspelled(*it));
         let syncing: Vec<_> = syncing.collect();

@@ -66,6 +66,27 @@ impl<'a> SourcedObject<'a> {
 }
 
 impl SourcedObject<'_> {
+    /// The Kustomization or Application that applies the object from a folder; `None` if there is none, or if it is unknown.
+    pub(super) fn unit(&self) -> Option<ObjectId> {
+        self.origin
+            .filter(|it| it.value_files == ValueFiles::Objects)?;
+        let parts: Vec<&str> = self.folder.parts().collect();
+        let [.., kind, namespace, name] = *parts else {
+            return None;
+        };
+        let group = match kind {
+            "Kustomization" => "kustomize.toolkit.fluxcd.io",
+            "Application" => "argoproj.io",
+            _ => return None,
+        };
+        Some(ObjectId {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        })
+    }
+
     /// The line of the chart's template that a field comes from. Users cannot change it here.
     pub(super) fn template(&self, field: &FieldPath) -> Option<Span> {
         let origin = self

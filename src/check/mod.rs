@@ -5,6 +5,7 @@
 
 mod allow;
 mod applications;
+mod applied_twice;
 mod bad_substitution;
 mod bad_sync_wave;
 mod chart_values;
@@ -126,6 +127,7 @@ pub const CHECKS: &[Check] = &[
     dangling_dependency::CHECK,
     missing_namespace::CHECK,
     dangling_source::CHECK,
+    applied_twice::CHECK,
     missing_reference::CHECK,
     unmatched_selector::CHECK,
     blocked_traffic::CHECK,

@@ -71,6 +71,7 @@ fn unit(objects: Vec<Object>) -> Unit {
         cluster: String::new(),
         span: None,
         objects,
+        unapplied: Vec::new(),
         inputs: Vec::new(),
         test_releases: Vec::new(),
         keeps_crds: false,

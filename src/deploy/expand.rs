@@ -49,6 +49,7 @@ struct Followed {
     test_releases: Vec<Arc<TestRelease>>,
     origin: Origin,
     objects: Vec<Object>,
+    unapplied: Vec<Object>,
     status: Status,
     read_set: ReadSet,
 }
@@ -99,6 +100,7 @@ impl<'a> Expansion<'a> {
             test_releases: Vec::new(),
             origin: Origin::Chart(title),
             objects,
+            unapplied: Vec::new(),
             status: Status::Built,
             read_set,
         };
@@ -183,6 +185,7 @@ impl<'a> Expansion<'a> {
                     test_releases: applied.test_releases,
                     origin: applied.origin,
                     objects: applied.objects,
+                    unapplied: Vec::new(),
                     status: applied.status,
                     read_set: applied.read_set,
                 };
@@ -281,6 +284,7 @@ impl<'a> Expansion<'a> {
                 test_releases: test_release.into_iter().collect(),
                 origin,
                 objects,
+                unapplied: Vec::new(),
                 status,
                 read_set: ReadSet::default(),
             }
@@ -321,6 +325,7 @@ impl<'a> Expansion<'a> {
             parent,
             origin: followed.origin,
             objects: followed.objects,
+            unapplied: followed.unapplied,
             status: followed.status,
             read_set: followed.read_set,
         });
@@ -379,6 +384,7 @@ fn from_build(
 ) -> Followed {
     let Build {
         objects,
+        unapplied,
         read_set,
         diagnostics: faults,
     } = built;
@@ -404,6 +410,7 @@ fn from_build(
         test_releases: Vec::new(),
         origin: Origin::Folder(folder.clone()),
         objects,
+        unapplied,
         status,
         read_set,
     }
@@ -437,6 +444,7 @@ fn generated(made: Result<Vec<Object>, Diagnostic>, diagnostics: &mut Diagnostic
         test_releases: Vec::new(),
         origin,
         objects,
+        unapplied: Vec::new(),
         status,
         read_set: ReadSet::default(),
     }
@@ -455,6 +463,7 @@ fn external(object: &Object, what: String, diagnostics: &mut Diagnostics) -> Fol
         test_releases: Vec::new(),
         origin: Origin::External(what),
         objects: Vec::new(),
+        unapplied: Vec::new(),
         status: Status::NotBuilt(Box::new(fault)),
         read_set: ReadSet::default(),
     }

@@ -82,6 +82,8 @@ pub struct Unit {
     pub span: Option<Span>,
     /// The objects that it deploys; empty if unknown.
     pub objects: Vec<Object>,
+    /// Objects of the tree that the engine neither applies nor changes, because of an annotation or label.
+    pub unapplied: Vec<Object>,
     /// The charts that it installs, with their values.
     pub inputs: Vec<Arc<ChartInput>>,
     /// How its charts were rendered.

@@ -125,6 +125,46 @@ impl Retention {
     }
 }
 
+/// Whether a Kustomization or an Application applies its objects again and again, without anybody who starts it.
+pub fn applies_continuously(unit: &Object) -> bool {
+    let gvk = unit.gvk();
+    match (&*gvk.group, &*gvk.kind) {
+        ("kustomize.toolkit.fluxcd.io", "Kustomization") => !flag(unit, &["spec", "suspend"]),
+        ("argoproj.io", "Application") => is_automated(unit),
+        _ => false,
+    }
+}
+
+/// Whether a unit applies only the fields of an object that it sets, or does not change the object, so that others may apply it too.
+pub fn shares_objects(unit: &Object, object: &Object) -> bool {
+    let is_server_side = Retention::of(unit)
+        .options
+        .iter()
+        .any(|it| it == "ServerSideApply=true");
+    is_server_side
+        || csv(annotation(object, ARGO_OPTIONS)).any(|it| it == "ServerSideApply=true")
+        || has_flux_setting(object, "ssa", "merge")
+        || has_flux_setting(object, "ssa", "ifnotpresent")
+}
+
+/// The content of an object without the labels with which Flux finds the objects of a Kustomization.
+pub fn without_owner(object: &Object) -> Node {
+    let mut node = object.node.clone();
+    let labels = node.at_keys_mut(&["metadata", "labels"]);
+    let Some(labels) = labels.and_then(Node::as_mapping_mut) else {
+        return node;
+    };
+    for key in ["name", "namespace"] {
+        labels.remove(&format!("kustomize.toolkit.fluxcd.io/{key}"));
+    }
+    if labels.is_empty()
+        && let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut)
+    {
+        metadata.remove("labels");
+    }
+    node
+}
+
 /// As `prune` and `finalize` of kustomize-controller.
 fn kustomization(unit: &Object) -> Retention {
     let prunes = flag(unit, &["spec", "prune"]);
@@ -196,6 +236,14 @@ fn application(unit: &Object) -> Retention {
             .collect(),
         ..Retention::default()
     }
+}
+
+/// As `IsAutomatedSyncEnabled` of Argo CD.
+fn is_automated(application: &Object) -> bool {
+    let automated = ["spec", "syncPolicy", "automated"];
+    let automated = application.node.at_keys(&automated);
+    automated.is_some_and(|it| !it.is_null())
+        && setting(application, &["spec", "syncPolicy", "automated", "enabled"]) != Some(false)
 }
 
 /// As `deleteInCluster` and `removeOwnerReferencesOnDeleteAppSet` of the ApplicationSet controller. Without the finalizer, Kubernetes

@@ -7,6 +7,7 @@ mod order;
 mod origins;
 mod units;
 mod values;
+mod unapplied;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use kept::{keep_crds, keep_create_only, units_keeping_crds};
 use order::order;
 use origins::origin;
 pub use origins::{DeployedOrigins, SyncOptions, deployed_origins};
+use unapplied::unapplied_changes;
 pub use units::Deployed;
 use units::{
     Key, Units, by_key, chart, definition, environment_of, has_same_objects, is_entry_folder, mark,
@@ -44,6 +46,7 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
     comparison
         .notes
         .extend(values_without_effect(&units, &excluded));
+    comparison.notes.extend(unapplied_changes(&units));
     let keeping = units_keeping_crds(&units);
     let names: BTreeSet<&String> = old.objects.keys().chain(new.objects.keys()).collect();
     let none = Tree::new();
@@ -144,7 +147,13 @@ fn collect_objects(
         let other = units[1 - at].get(key).map(|it| it.1);
         let is_repeated =
             |it: &&Object| is_entry_folder(unit) && synced.contains(&(key.0, it.id()));
+        // An object that is no longer applied stays as it is.
+        let is_left = |it: &&Object| {
+            let unapplied = other.map(|it| &*it.unapplied).unwrap_or_default();
+            unapplied.iter().any(|left| left.id() == it.id())
+        };
         let objects_once = unit.objects.iter().filter(|it| !is_repeated(it));
+        let objects_once = objects_once.filter(|it| at == 1 || !is_left(it));
         let fate = match at {
             0 => fate(*key, (*entry, *unit), &units[1]),
             _ => Fate::Remains(*unit),

@@ -19,6 +19,8 @@ use crate::yaml::{Entry, Mapping, Node};
 pub(in crate::deploy) struct Build {
     /// The objects; empty if there are errors.
     pub(in crate::deploy) objects: Vec<Object>,
+    /// Objects that Flux does not apply, because of an annotation or label.
+    pub(in crate::deploy) unapplied: Vec<Object>,
     /// What they depend on.
     pub(in crate::deploy) read_set: ReadSet,
     pub(in crate::deploy) diagnostics: Diagnostics,
@@ -48,8 +50,10 @@ fn record_build(files: &dyn Files, run: &Builder<'_>) -> Build {
         true => Vec::new(),
         false => objects.unwrap_or_default(),
     };
+    let (objects, unapplied) = objects.into_iter().partition(is_applied);
     Build {
         objects,
+        unapplied,
         read_set: recorded.finish(),
         diagnostics,
     }
@@ -83,6 +87,7 @@ pub(in crate::deploy) fn build_plain(
     });
     Build {
         objects: objects.collect(),
+        unapplied: Vec::new(),
         read_set: recorded.finish(),
         diagnostics,
     }
@@ -138,7 +143,6 @@ fn run(
             add_owner_labels(it, object, diagnostics);
         }
     }
-    objects.retain(is_applied);
     Some(objects)
 }
 
