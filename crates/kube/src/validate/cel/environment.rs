@@ -186,7 +186,8 @@ fn literal_patterns(expr: &SpannedExpr) -> Result<(), String> {
     result
 }
 
-fn walk(expr: &SpannedExpr, visit: &mut dyn FnMut(&SpannedExpr)) {
+/// Visits an expression and its parts.
+pub(super) fn walk(expr: &SpannedExpr, visit: &mut dyn FnMut(&SpannedExpr)) {
     visit(expr);
     let mut each = |it: &SpannedExpr| walk(it, visit);
     match &expr.node {

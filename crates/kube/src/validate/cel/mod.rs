@@ -4,6 +4,7 @@
 
 mod bounds;
 mod cost;
+mod declared;
 mod environment;
 mod library;
 mod opaque;
@@ -237,9 +238,14 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// Why a text is not an expression.
-pub(super) fn parses(expression: &str) -> Result<(), String> {
-    environment::parse(expression).map(|_| ())
+/// Why a text is not a rule of a schema: it cannot be parsed, or reads a field of `self` that is not declared. Other types are not
+/// checked.
+pub(super) fn check_rule(expression: &str, schema: &Node, is_root: bool) -> Result<(), String> {
+    let ast = environment::parse(expression)?;
+    match declared::unknown_field(ast.expr(), schema, is_root) {
+        Some(name) => Err(format!("the schema has no field `{name}`")),
+        None => Ok(()),
+    }
 }
 
 fn program(expression: &str) -> Compiled {

@@ -61,7 +61,7 @@ pub(super) fn root<'a>(schema: &'a Node, has_status: bool, report: &mut Report<'
     // As on the server, only the conditions of the root are compared with the fields.
     conditions_are_declared(schema, schema, report);
     if report.faults.len() == before {
-        rules(schema, report);
+        rules(schema, true, report);
     }
 }
 
@@ -460,8 +460,8 @@ fn is_declared<'a>(branch: &'a Node, declared: &'a Node, report: &mut Report<'a>
     }
 }
 
-/// Rules in CEL must at least be expressions.
-fn rules<'a>(schema: &'a Node, report: &mut Report<'a>) {
+/// Rules in CEL must be expressions, and read declared fields.
+fn rules<'a>(schema: &'a Node, is_root: bool, report: &mut Report<'a>) {
     const REASONS: [&str; 4] = [
         "FieldValueRequired",
         "FieldValueForbidden",
@@ -472,7 +472,7 @@ fn rules<'a>(schema: &'a Node, report: &mut Report<'a>) {
         let (text, message) = (rule.text_or_empty("rule"), rule.text_or_empty("message"));
         if text.trim().is_empty() {
             required(rule, "rule", report);
-        } else if let Err(fault) = cel::parses(text) {
+        } else if let Err(fault) = cel::check_rule(text, schema, is_root) {
             report.invalid_field(rule, "rule", format!("does not compile: {fault}"));
         }
         if message.trim().contains('\n') {
@@ -483,11 +483,11 @@ fn rules<'a>(schema: &'a Node, report: &mut Report<'a>) {
         exactly_one_of(rule, "reason", &REASONS, report);
     }
     for Entry { value, .. } in schema.map("properties") {
-        rules(value, report);
+        rules(value, false, report);
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = schema.field(key).filter(|it| it.as_mapping().is_some()) {
-            rules(inner, report);
+            rules(inner, false, report);
         }
     }
 }
