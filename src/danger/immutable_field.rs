@@ -20,19 +20,9 @@ until somebody deletes the object manually. A value that the server would have s
 Give the new object another name, and remove the old one when nothing uses it any more. For the volumes of a StatefulSet, delete \
 it with `kubectl delete statefulset NAME --cascade=orphan`, which keeps its pods, and let the sync engine create it again. If \
 force is configured (`kustomize.toolkit.fluxcd.io/force: enabled`, or `Force=true,Replace=true` in Argo CD), the sync engine itself \
-deletes the object and its pods and creates it again. `Replace=true` alone does not: the API server rejects it as well.
-
-If the release name or namespace of a HelmRelease changes, the change is not rejected: the old release is uninstalled, and a new \
-one is installed.",
+deletes the object and its pods and creates it again. `Replace=true` alone does not: the API server rejects it as well.",
     check: RuleKind::ChangeOrSecret(check),
 };
-
-/// A HelmRelease whose identity changes.
-const RELEASE: [&str; 3] = [
-    "spec.releaseName",
-    "spec.targetNamespace",
-    "spec.storageNamespace",
-];
 
 fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
@@ -60,11 +50,6 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         let message = format!("{subject} changes: {effect}");
         faults.push(after, field, message);
     }
-    if &*after.gvk().group == "helm.toolkit.fluxcd.io" && after.kind() == "HelmRelease" {
-        RELEASE
-            .iter()
-            .for_each(|it| release(before, after, it, faults));
-    }
 }
 
 /// Whether a field is the size of a volume, which has its own rule.
@@ -74,20 +59,4 @@ fn is_size(object: &Object, field: &FieldPath) -> bool {
         [Step::Key(spec), Step::Key(resources), ..] if &**spec == "spec" && &**resources == "resources"
     );
     is_resources && object.kind() == "PersistentVolumeClaim"
-}
-
-fn release(before: &Object, after: &Object, field: &str, faults: &mut Faults) {
-    let path = FieldPath::dotted(field);
-    let is_same = match (before.node.at_path(&path), after.node.at_path(&path)) {
-        (None, None) => true,
-        (Some(a), Some(b)) => a.same_data(b),
-        _ => false,
-    };
-    if !is_same {
-        let message = format!(
-            "`{field}` of {} changes: the release is uninstalled and installed again",
-            after.id()
-        );
-        faults.push(after, path, message);
-    }
 }

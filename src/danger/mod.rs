@@ -17,6 +17,7 @@ mod no_replicas;
 mod prune_turned;
 mod pruned_application;
 mod pruned_object;
+mod reinstalled_release;
 mod removed_key;
 mod removed_operator;
 mod shrinking_volume;
@@ -56,6 +57,7 @@ pub const DANGERS: &[Danger] = &[
     shrinking_volume::DANGER,
     storage_class_changed::DANGER,
     immutable_field::DANGER,
+    reinstalled_release::DANGER,
     removed_key::DANGER,
     dropped_version::DANGER,
     dropped_field::DANGER,
