@@ -1,5 +1,6 @@
 //! Compares the objects that are deployed on two sides, unit by unit, including those of charts and of nested units.
 
+mod chart_versions;
 mod kept;
 mod handling;
 mod excluded;
@@ -20,6 +21,7 @@ use crate::diff::Options;
 use crate::object::{Object, ObjectId};
 use crate::tree::{Tree, TreePath};
 use crate::yaml::parallel::each;
+use chart_versions::unchanged_versions;
 use excluded::excluded_units;
 use handling::{Fate, fate, handling, stays};
 use kept::{keep_crds, keep_create_only, units_keeping_crds};
@@ -47,6 +49,9 @@ pub fn compare_deployed(sides: [&Deployed<'_>; 2], options: &Options<'_>) -> Com
         .notes
         .extend(values_without_effect(&units, &excluded));
     comparison.notes.extend(unapplied_changes(&units));
+    comparison
+        .notes
+        .extend(unchanged_versions(&units, &excluded));
     let keeping = units_keeping_crds(&units);
     let names: BTreeSet<&String> = old.objects.keys().chain(new.objects.keys()).collect();
     let none = Tree::new();

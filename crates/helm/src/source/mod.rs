@@ -59,6 +59,19 @@ impl LoadedChart {
         }
     }
 
+    /// Whether two charts have the same files, wherever these are.
+    pub fn has_same_files(&self, other: &LoadedChart) -> bool {
+        let mut dependencies = self.dependencies.iter().zip(&other.dependencies);
+        self.metadata == other.metadata
+            && self.values == other.values
+            && self.values_source == other.values_source
+            && self.schema == other.schema
+            && self.templates == other.templates
+            && self.files == other.files
+            && self.dependencies.len() == other.dependencies.len()
+            && dependencies.all(|(own, other)| own.has_same_files(other))
+    }
+
     /// The defaults of the chart as JSON, for messages, and for tests that compare them with Helm.
     pub fn values_text(&self) -> String {
         serde_json::to_string(&self.values).unwrap_or_default()
