@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
-use crate::object::Object;
-use crate::yaml::{Entry, FieldPath, Mapping, Node, emit_canonical};
+use crate::diff::Pair;
+use crate::object::{Label as Value, Object, Selects, selects};
+use crate::products::operators;
+use crate::yaml::{Entry, FieldPath, Node, emit_canonical};
 
 pub(super) const DANGER: Danger = Danger {
     code: "blocked-eviction",
@@ -19,6 +21,31 @@ Allow at least one eviction: set `maxUnavailable: 1`, or a `minAvailable` below 
 single pod and must not be disturbed, remove its budget or add a second replica.",
     check: RuleKind::Tree(check),
 };
+
+/// Whether a change may concern budgets of unchanged objects, or unchanged workloads of budgets.
+pub(super) fn affects_budgets(pair: &Pair<'_>) -> bool {
+    let Some(object) = pair.after().or(pair.before()) else {
+        return false;
+    };
+    let fields: &[&[&str]] = match object.kind() {
+        "PodDisruptionBudget" => return true,
+        "Deployment" | "StatefulSet" => &[
+            &["spec", "replicas"],
+            &["spec", "template", "metadata", "labels"],
+        ],
+        "HorizontalPodAutoscaler" | "ScaledObject" => &[&["spec", "scaleTargetRef"]],
+        _ => return false,
+    };
+    let (Some(before), Some(after)) = (pair.before(), pair.after()) else {
+        return true;
+    };
+    fields.iter().any(
+        |field| match (before.node.at_keys(field), after.node.at_keys(field)) {
+            (Some(before), Some(after)) => !before.same_data(after),
+            (before, after) => before.is_some() || after.is_some(),
+        },
+    )
+}
 
 fn check(objects: &[&Object], faults: &mut Faults) {
     let mut workloads = None;
@@ -70,6 +97,8 @@ struct Workloads<'a> {
     by_label: BTreeMap<Label<'a>, Vec<&'a Object>>,
     /// Namespaces and names of autoscaled workloads.
     scaled: BTreeSet<(&'a str, &'a str)>,
+    /// Namespaces with objects that create pods of an unknown number: charts, custom resources, DaemonSets.
+    others: BTreeSet<&'a str>,
     /// Results by selector, so that equal ones are evaluated once.
     known: BTreeMap<(&'a str, String), Option<i64>>,
 }
@@ -80,6 +109,7 @@ impl<'a> Workloads<'a> {
             by_namespace: BTreeMap::new(),
             by_label: BTreeMap::new(),
             scaled: BTreeSet::new(),
+            others: BTreeSet::new(),
             known: BTreeMap::new(),
         };
         for object in objects {
@@ -87,6 +117,9 @@ impl<'a> Workloads<'a> {
             let target = object.node.at_keys(&["spec", "scaleTargetRef", "name"]);
             let target = target.and_then(Node::as_str);
             found.scaled.extend(target.map(|it| (namespace, it)));
+            if creates_other_pods(object) {
+                found.others.insert(operators::namespace(object));
+            }
             if !matches!(object.kind(), "Deployment" | "StatefulSet") {
                 continue;
             }
@@ -110,16 +143,14 @@ impl<'a> Workloads<'a> {
 
     /// The number of pods that a budget covers; `None` if unknown.
     fn pods(&mut self, budget: &'a Object) -> Option<i64> {
+        // An empty selector covers all pods of the namespace, a missing one none.
         let selector = budget.node.at_keys(&["spec", "selector"])?;
-        if selector.get("matchExpressions").is_some() {
-            return None;
-        }
-        let labels = selector.get("matchLabels")?;
-        let key = (budget.namespace(), emit_canonical(labels));
+        selector.as_mapping()?;
+        let key = (budget.namespace(), emit_canonical(selector));
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let pods = self.count(budget.namespace(), labels.as_mapping()?);
+        let pods = self.count(budget.namespace(), selector);
         self.known.insert(key, pods);
         pods
     }
@@ -132,21 +163,24 @@ impl<'a> Workloads<'a> {
         found.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The pods of the workloads with all of these labels.
-    fn count(&self, namespace: &str, selector: &Mapping) -> Option<i64> {
+    /// The pods of the workloads that a selector matches.
+    fn count(&self, namespace: &str, selector: &Node) -> Option<i64> {
         let all = self.by_namespace.get(namespace);
         let all = all.map(Vec::as_slice).unwrap_or_default();
         // Only the pods with the rarest label need to be checked.
-        let rarest = selector
-            .iter()
+        let required = selector.get("matchLabels").and_then(Node::as_mapping);
+        let rarest = required
+            .into_iter()
+            .flatten()
             .map(|it| self.with(namespace, it))
             .min_by_key(|it| it.len());
+        // Without a required label, the budget also covers the pods of other objects.
+        if rarest.is_none() && self.others.contains(namespace) {
+            return None;
+        }
         let is_selected = |it: &&&Object| {
             let labels = labels(it);
-            selector.iter().all(|label| {
-                let own = labels.and_then(|it| it.get(label.key.as_str().unwrap_or("")));
-                own.is_some_and(|it| it.same_data(&label.value))
-            })
+            selects(Some(selector), |key| Value::find(labels, key)) == Selects::Always
         };
         let selected: Vec<_> = rarest.unwrap_or(all).iter().filter(is_selected).collect();
         let is_scaled = |it: &&&Object| self.scaled.contains(&(namespace, it.name()));
@@ -160,6 +194,17 @@ impl<'a> Workloads<'a> {
         let mut counts = selected.into_iter().map(replicas);
         counts.try_fold(0_i64, |sum, it| sum.checked_add(it?))
     }
+}
+
+/// Whether an object creates pods whose number or labels are not known.
+fn creates_other_pods(object: &Object) -> bool {
+    let group = object.gvk().group;
+    let is_custom = group.contains('.') && !group.ends_with(".k8s.io");
+    let is_workload = matches!(
+        object.kind(),
+        "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "CronJob" | "Pod"
+    );
+    is_custom || is_workload
 }
 
 /// The labels of a workload's pods.

@@ -76,18 +76,20 @@ pub const DANGERS: &[Danger] = &[
 pub const DISCLAIMER: &str =
     "this list describes the change; it does not prove that the change is safe";
 
-/// Whether a rule also needs unchanged objects: if a definition changes that they may use, or a key is removed that they may refer
-/// to.
+/// Whether a rule also needs unchanged objects: if a definition changes that they may use, a key is removed that they may refer to,
+/// or their pods are no longer enough for a budget.
 pub fn needs_unchanged_objects(pairs: &[Pair<'_>]) -> bool {
     let is_crd = |it: &Object| it.kind() == "CustomResourceDefinition";
-    let mut both = pairs.iter().filter(|it| it.before().is_some());
-    both.any(|it| it.after().is_some_and(is_crd) || !removed_key::lost_keys(it).is_empty())
+    pairs.iter().any(|it| {
+        it.before().is_some() && it.after().is_some_and(is_crd)
+            || !removed_key::lost_keys(it).is_empty()
+            || blocked_eviction::affects_budgets(it)
+    })
 }
 
 /// The findings of all rules in a change. A finding about a single tree is reported if it did not exist before.
 pub fn check(changes: &ChangeSet<'_>) -> Vec<Finding> {
-    let before: Vec<&Object> = changes.pairs.iter().filter_map(Pair::before).collect();
-    let after: Vec<&Object> = changes.pairs.iter().filter_map(Pair::after).collect();
+    let [before, after] = sides(changes);
     let mut findings = Vec::new();
     for danger in DANGERS {
         match danger.check {
@@ -119,6 +121,19 @@ pub fn changes_immutable_field(pair: &Pair<'_>) -> bool {
         return false;
     };
     !run(&immutable_field::DANGER, |faults| check(pair, faults)).is_empty()
+}
+
+/// The objects before and after a change. Unchanged objects are included if they are known.
+fn sides<'a>(changes: &ChangeSet<'a>) -> [Vec<&'a Object>; 2] {
+    let changed = |side: fn(&Pair<'a>) -> Option<&'a Object>| changes.pairs.iter().filter_map(side);
+    let known: BTreeSet<_> = changed(Pair::after).map(Object::id).collect();
+    let unchanged = changes.rest.iter().filter(|it| !known.contains(&it.id()));
+    let unchanged: Vec<&Object> = unchanged.collect();
+    let side = |changed: Vec<&'a Object>| changed.into_iter().chain(unchanged.clone()).collect();
+    [
+        side(changed(Pair::before).collect()),
+        side(changed(Pair::after).collect()),
+    ]
 }
 
 /// The findings of rules that only need one side.
