@@ -6,6 +6,7 @@
 mod app_project;
 mod blocked_eviction;
 mod clear_text_secret;
+mod deleted_claims;
 mod downgrade;
 mod dropped_field;
 mod dropped_version;
@@ -20,6 +21,7 @@ mod pruned_object;
 mod reinstalled_release;
 mod removed_key;
 mod removed_operator;
+mod retention_turned;
 mod shrinking_volume;
 mod storage_class_changed;
 mod suspend_turned;
@@ -54,6 +56,7 @@ pub const DANGERS: &[Danger] = &[
     clickhouse::fewer_shards::DANGER,
     clickhouse::fewer_replicas::DANGER,
     clickhouse::fewer_keepers::DANGER,
+    deleted_claims::DANGER,
     shrinking_volume::DANGER,
     storage_class_changed::DANGER,
     immutable_field::DANGER,
@@ -65,6 +68,7 @@ pub const DANGERS: &[Danger] = &[
     widened_privileges::DANGER,
     downgrade::DANGER,
     major_step::DANGER,
+    retention_turned::DANGER,
     prune_turned::DANGER,
     suspend_turned::DANGER,
     no_replicas::DANGER,
