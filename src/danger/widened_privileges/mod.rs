@@ -1,4 +1,8 @@
-//! Additional permissions: roles and their bindings, and pods with access to their node.
+//! Additional permissions: roles and their bindings, and Flux objects that no longer use a restricted account.
+//!
+//! Pods are in `pods.rs`, which also finds protection that is removed.
+
+mod pods;
 
 use std::collections::BTreeSet;
 
@@ -6,17 +10,24 @@ use super::{Danger, Faults, RuleKind, list_names};
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
-use crate::yaml::{FieldPath, Node, View, emit_canonical};
+use crate::yaml::{FieldPath, Node, emit_canonical};
+use pods::{lost_protection, pods};
 
-pub(super) const DANGER: Danger = Danger {
+pub(in crate::danger) const DANGER: Danger = Danger {
     code: "widened-privileges",
     severity: Severity::Warning,
     summary: "a role, binding or pod gains privileges",
     explain: "\
-Reported are: a role with additional permissions; a new role with wildcards, or one that can read Secrets, impersonate, or grant \
-permissions; a new ClusterRoleBinding, and new subjects of one; a RoleBinding to `cluster-admin` or `admin`; containers that \
-become privileged, allow privilege escalation or get capabilities; hostPath volumes; pods in the host network, PID or IPC \
-namespace.
+Reported are: a role with additional permissions; a new role with wildcards, or one that can read Secrets, run commands in pods, \
+request tokens, reach the kubelet, impersonate, or grant permissions; a role with such permissions that is added to `view`, `edit` \
+or `admin` by a label; a new ClusterRoleBinding, and new subjects of one; a RoleBinding to `cluster-admin`, `admin` or `edit`, or to \
+a group of all users; containers that become privileged, allow privilege escalation or get capabilities; hostPath volumes; ports of \
+the node; pods in the host network, PID or IPC namespace.
+
+Protection that a change removes is reported too: `allowPrivilegeEscalation: false`, `runAsNonRoot: true`, a user other than root, \
+`drop: [ALL]`, a seccomp profile, `hostUsers: false`, and the level that a Namespace enforces with \
+`pod-security.kubernetes.io/enforce`. A Kustomization or HelmRelease of Flux without `serviceAccountName` is applied with the \
+permissions of its controller, which may usually do everything.
 
 Ask what needs the privileges, and whether narrower ones are enough: fewer verbs, one resource, one namespace.",
     check: RuleKind::Change(check),
@@ -32,7 +43,18 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         "RoleBinding" | "ClusterRoleBinding" => {
             (new_permissions(bindings, before, after), "subjects")
         }
-        _ => (new_permissions(pods, before, after), "spec"),
+        "Namespace" => (
+            lower_level(before, after).into_iter().collect(),
+            "metadata.labels",
+        ),
+        _ => {
+            let mut more = new_permissions(pods, before, after);
+            if let Pair::Same(before, after) = pair {
+                more.extend(lost_protection(before, after));
+                more.extend(lost_account(before, after));
+            }
+            (more, "spec")
+        }
     };
     if !more.is_empty() {
         let message = format!("{} {}", after.id(), list_names(&more));
@@ -85,9 +107,21 @@ impl Right<'_> {
 
     /// Whether it is worth reporting for a new role.
     fn is_far_reaching(&self) -> bool {
-        [self.verb, self.resource].contains(&"*")
-            || ["escalate", "bind", "impersonate"].contains(&self.verb)
-            || (self.resource == "secrets" && ["get", "list", "watch"].contains(&self.verb))
+        [self.verb, self.resource].contains(&"*") || self.is_escalation()
+    }
+
+    /// Whether it gives access to Secrets, to other identities or to what runs in pods. The subresources are those of "RBAC Good
+    /// Practices" of Kubernetes.
+    fn is_escalation(&self) -> bool {
+        let is_of_core = matches!(self.group, "" | "*");
+        let verbs: &[&str] = match self.resource {
+            "secrets" => &["get", "list", "watch"],
+            "pods/exec" | "pods/attach" | "nodes/proxy" if is_of_core => &["get", "create"],
+            "pods/ephemeralcontainers" if is_of_core => &["update", "patch"],
+            "serviceaccounts/token" if is_of_core => &["create"],
+            _ => &[],
+        };
+        verbs.contains(&self.verb) || ["escalate", "bind", "impersonate"].contains(&self.verb)
     }
 
     fn describe(&self) -> String {
@@ -173,7 +207,29 @@ fn new_role_permissions(before: Option<&Object>, after: &Object) -> Vec<String> 
             it.groups.len()
         )
     });
-    more.chain(large).collect()
+    let given = new_aggregation(before, after);
+    more.chain(large).chain(given).collect()
+}
+
+/// The default roles that a role with far-reaching permissions is newly added to, by a label.
+fn new_aggregation(before: Option<&Object>, after: &Object) -> Vec<String> {
+    let label = |object: &Object, role: &str| {
+        let key = format!("rbac.authorization.k8s.io/aggregate-to-{role}");
+        let label = object.node.at_keys(&["metadata", "labels", &key]);
+        label.and_then(Node::as_str) == Some("true")
+    };
+    let (rules, _) = split_by_size(rules(after).into_iter());
+    let is_wide = |it: &Right<'_>| {
+        let is_everything = it.resource == "*" && matches!(it.group, "" | "*") && it.verb != "list";
+        it.is_escalation() || is_everything
+    };
+    if !rules.iter().flat_map(Rule::rights).any(|it| is_wide(&it)) {
+        return Vec::new();
+    }
+    let roles = ["view", "edit", "admin"].into_iter();
+    let new = roles.filter(|it| label(after, it) && !before.is_some_and(|old| label(old, it)));
+    new.map(|it| format!("gives its permissions to everybody with the role `{it}`"))
+        .collect()
 }
 
 fn rules(role: &Object) -> Vec<&Node> {
@@ -191,6 +247,14 @@ fn split_by_size<'a>(rules: impl Iterator<Item = &'a Node>) -> (Vec<Rule<'a>>, V
     })
 }
 
+/// Groups of all users, of all authenticated users, or of all service accounts.
+const EVERYBODY: &[&str] = &[
+    "system:unauthenticated",
+    "system:anonymous",
+    "system:authenticated",
+    "system:serviceaccounts",
+];
+
 /// The subjects of a binding.
 fn bindings(binding: &Object) -> BTreeSet<String> {
     let text = |node: &Node, key: &str| {
@@ -205,82 +269,61 @@ fn bindings(binding: &Object) -> BTreeSet<String> {
         .map(|it| text(it, "name"))
         .unwrap_or_default();
     let is_cluster = binding.kind() == "ClusterRoleBinding";
-    if !is_cluster && !["cluster-admin", "admin"].contains(&&*role) {
-        return BTreeSet::new();
-    }
+    let is_wide = is_cluster || ["cluster-admin", "admin", "edit"].contains(&&*role);
     let subjects = binding.node.get("subjects").and_then(Node::as_sequence);
     let everywhere = if is_cluster {
         " in the whole cluster"
     } else {
         ""
     };
-    let given = subjects.unwrap_or_default().iter().map(|it| {
+    let given = subjects.unwrap_or_default().iter().filter_map(|it| {
         let namespace = text(it, "namespace");
         let slash = if namespace.is_empty() { "" } else { "/" };
         let (kind, name) = (text(it, "kind"), text(it, "name"));
-        format!("grants `{role}` to {kind} {namespace}{slash}{name}{everywhere}")
+        let is_everybody = EVERYBODY.contains(&&*name);
+        (is_wide || is_everybody)
+            .then(|| format!("grants `{role}` to {kind} {namespace}{slash}{name}{everywhere}"))
     });
     given.collect()
 }
 
-/// The access of pods to their node.
-fn pods(object: &Object) -> BTreeSet<String> {
-    let mut rights = BTreeSet::new();
-    search(&object.node, &mut rights);
-    rights
-}
-
-/// Finds pods at any depth, because operators have pod templates in fields of their own.
-fn search(node: &Node, rights: &mut BTreeSet<String>) {
-    match node.view() {
-        View::Scalar(_) => {}
-        View::Sequence(items) => items.iter().for_each(|it| search(it, rights)),
-        View::Mapping(entries) => {
-            if node
-                .get("containers")
-                .is_some_and(|it| it.as_sequence().is_some())
-            {
-                pod(node, rights);
-            }
-            entries.iter().for_each(|it| search(&it.value, rights));
-        }
-    }
-}
-
-fn pod(spec: &Node, rights: &mut BTreeSet<String>) {
-    let list = |key: &str| {
-        spec.get(key)
-            .and_then(Node::as_sequence)
-            .unwrap_or_default()
+/// The Pod Security level that a Namespace no longer enforces.
+fn lower_level(before: Option<&Object>, after: &Object) -> Option<String> {
+    const LABEL: &str = "pod-security.kubernetes.io/enforce";
+    let level = |object: &Object| -> Option<String> {
+        let label = object.node.at_keys(&["metadata", "labels", LABEL])?;
+        label.as_str().map(str::to_string)
     };
-    let is_on = |node: Option<&Node>| node.and_then(Node::as_bool) == Some(true);
-    for (key, resource) in [
-        ("hostNetwork", "network"),
-        ("hostPID", "processes"),
-        ("hostIPC", "IPC"),
-    ] {
-        if is_on(spec.get(key)) {
-            rights.insert(format!("shares the {resource} of its node (`{key}`)"));
-        }
-    }
-    let folders = list("volumes")
-        .iter()
-        .filter_map(|it| it.at_keys(&["hostPath", "path"])?.as_str());
-    rights.extend(folders.map(|it| format!("mounts `{it}` of its node (`hostPath`)")));
-    for container in ["initContainers", "containers", "ephemeralContainers"]
-        .into_iter()
-        .flat_map(list)
-    {
-        let name = container.get("name").and_then(Node::as_str).unwrap_or("");
-        let context = |key: &str| container.at_keys(&["securityContext", key]);
-        if is_on(context("privileged")) {
-            rights.insert(format!("runs container `{name}` privileged"));
-        }
-        if is_on(context("allowPrivilegeEscalation")) {
-            rights.insert(format!("allows container `{name}` to gain privileges"));
-        }
-        let added = context("capabilities").and_then(|it| it.get("add")?.as_sequence());
-        let added = added.unwrap_or_default().iter().filter_map(Node::as_str);
-        rights.extend(added.map(|it| format!("gives container `{name}` the capability `{it}`")));
-    }
+    let rank = |level: Option<&str>| match level {
+        Some("restricted") => 2,
+        Some("baseline") => 1,
+        _ => 0,
+    };
+    let (old, new) = (level(before?)?, level(after));
+    (rank(new.as_deref()) < rank(Some(&old))).then(|| match &new {
+        Some(new) => format!("enforces the Pod Security level `{new}` instead of `{old}`"),
+        None => format!(
+            "no longer enforces the Pod Security level `{old}`, only the default of the cluster"
+        ),
+    })
+}
+
+/// The account that Flux no longer uses to apply the objects of a Kustomization or HelmRelease.
+fn lost_account(before: &Object, after: &Object) -> Option<String> {
+    let gvk = after.gvk();
+    let is_flux = matches!(
+        &*gvk.group,
+        "kustomize.toolkit.fluxcd.io" | "helm.toolkit.fluxcd.io"
+    );
+    let account = |object: &Object| {
+        let account = object.node.at_keys(&["spec", "serviceAccountName"]);
+        let account = account.and_then(Node::as_str).unwrap_or("");
+        account.to_string()
+    };
+    let (old, new) = (account(before), account(after));
+    (is_flux && !old.is_empty() && new.is_empty()).then(|| {
+        format!(
+            "is applied with the permissions of its controller instead of those of ServiceAccount `{old}`, unless the controller has a default account"
+        )
+    })
 }
