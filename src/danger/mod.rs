@@ -15,10 +15,12 @@ mod scalar_fields;
 mod lost_permission;
 mod major_step;
 mod no_replicas;
+mod opened_traffic;
 mod prune_turned;
 mod pruned_application;
 mod pruned_object;
 mod reinstalled_release;
+mod released_address;
 mod removed_key;
 mod removed_operator;
 mod retention_turned;
@@ -65,6 +67,8 @@ pub const DANGERS: &[Danger] = &[
     dropped_version::DANGER,
     dropped_field::DANGER,
     clear_text_secret::DANGER,
+    opened_traffic::DANGER,
+    released_address::DANGER,
     widened_privileges::DANGER,
     downgrade::DANGER,
     major_step::DANGER,
@@ -80,14 +84,15 @@ pub const DANGERS: &[Danger] = &[
 pub const DISCLAIMER: &str =
     "this list describes the change; it does not prove that the change is safe";
 
-/// Whether a rule also needs unchanged objects: if a definition changes that they may use, a key is removed that they may refer to,
-/// or their pods are no longer enough for a budget.
+/// Whether a rule also needs unchanged objects: if a definition changes that they may use, data is removed that they may refer to,
+/// their pods are no longer enough for a budget, or a policy no longer restricts them.
 pub fn needs_unchanged_objects(pairs: &[Pair<'_>]) -> bool {
     let is_crd = |it: &Object| it.kind() == "CustomResourceDefinition";
     pairs.iter().any(|it| {
         it.before().is_some() && it.after().is_some_and(is_crd)
-            || !removed_key::lost_keys(it).is_empty()
+            || removed_key::loses_data(it)
             || blocked_eviction::affects_budgets(it)
+            || opened_traffic::affects_traffic(it)
     })
 }
 
