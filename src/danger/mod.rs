@@ -58,6 +58,7 @@ pub const DANGERS: &[Danger] = &[
     clickhouse::fewer_shards::DANGER,
     clickhouse::fewer_replicas::DANGER,
     clickhouse::fewer_keepers::DANGER,
+    clickhouse::replaced_volume::DANGER,
     deleted_claims::DANGER,
     shrinking_volume::DANGER,
     storage_class_changed::DANGER,

@@ -26,6 +26,8 @@ pub struct Cluster {
 /// A shard, with its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
+    /// Its name, or its number if it has none. Servers with another name have other volumes.
+    pub name: String,
     /// The number of replicas.
     pub replica_count: u64,
     /// The first replicas; not all of them if there are very many.

@@ -37,13 +37,13 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         let Some((first, (before_shard, after_shard))) = fewer.next() else {
             continue;
         };
-        let affected = match fewer.count() + 1 {
-            many if many == old.shards.len() => "each shard".to_string(),
-            1 => format!("shard {first}"),
-            many => format!("{many} shards"),
+        let (affected, go) = match fewer.count() + 1 {
+            many if many == old.shards.len() => ("each shard".to_string(), "goes"),
+            1 => (format!("shard {first}"), "goes"),
+            many => (format!("{many} shards"), "go"),
         };
         let message = format!(
-            "{affected} of cluster `{}` of {} goes from {} to {} {}: data that only the removed replicas have is lost",
+            "{affected} of cluster `{}` of {} {go} from {} to {} {}: data that only the removed replicas have is lost",
             old.name,
             after.id(),
             before_shard.replica_count,

@@ -1,5 +1,7 @@
 //! ClickHouse clusters that lose shards.
 
+use std::collections::BTreeSet;
+
 use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -13,8 +15,8 @@ pub const DANGER: Danger = Danger {
     severity: Severity::Error,
     summary: "a ClickHouse cluster loses shards, and the data on them",
     explain: "\
-Each shard holds a part of the data that no other shard has. The operator deletes the surplus shards with their volumes. Their \
-rows are not moved to the remaining shards, and distributed queries continue without them and without an error.
+Each shard holds a part of the data that no other shard has. The operator deletes the surplus shards, and their volumes unless \
+these are retained. A shard with another name is another shard, with new volumes: its servers are named after it. The rows are not moved to the remaining shards, and distributed queries continue without them and without an error.
 
 Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the remaining shards, or with \
 clickhouse-backup. Compare the row counts before the shards are deleted.",
@@ -41,7 +43,24 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
                 let layout = path.index(at).key("layout").key("shardsCount");
                 faults.push(after, layout, message);
             }
-            Some(_) => {}
+            Some(at) => {
+                let names: BTreeSet<&str> = new[at].shards.iter().map(|it| &*it.name).collect();
+                let lost = old.shards.iter().map(|it| &*it.name);
+                let lost: Vec<&str> = lost.filter(|it| !names.contains(it)).collect();
+                if let [first, others @ ..] = &*lost {
+                    let more = match others.len() {
+                        0 => String::new(),
+                        more => format!(" and {more} more"),
+                    };
+                    let message = format!(
+                        "cluster `{}` of {} no longer has shard `{first}`{more}: the data on it is lost",
+                        old.name,
+                        after.id()
+                    );
+                    let layout = path.index(at).key("layout").key("shards");
+                    faults.push(after, layout, message);
+                }
+            }
             None if old.is_keeper => {}
             None => {
                 let message = format!(

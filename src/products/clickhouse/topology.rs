@@ -113,7 +113,9 @@ fn cluster(
             let levels = [Some(node), replicas.get(at), own, listed.get(at)];
             templates.replica(&levels.map(|it| it.and_then(|it| it.get("templates"))))
         };
+        let own_name = own.and_then(|it| it.get("name")?.as_str());
         Shard {
+            name: own_name.map_or_else(|| at.to_string(), str::to_string),
             replica_count,
             replicas: (0..reserve(&mut limits.replicas, replica_count))
                 .map(replica)
