@@ -12,7 +12,10 @@ pub(super) const DANGER: Danger = Danger {
     explain: "\
 An older version may not be able to read what a newer version has written: data formats, settings, objects in the cluster. \
 ClickHouse does not guarantee that a version can read the parts and metadata of a later one. An older operator may not know \
-fields that are in use.
+fields that are in use. A database such as PostgreSQL does not start with the files of a later major version.
+
+Versions are compared for the same image or chart, also if the image comes from another registry. A pre-release (`1.2.3-rc.1`) is \
+older than its release.
 
 Read the release notes of all versions between the two, and make a backup.",
     check: RuleKind::Change(check),
@@ -23,9 +26,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
             continue;
         };
-        // Numbers that a range leaves open do not count as older.
-        let (old, new) = (old.numbers, new.numbers);
-        if new.as_slice() < old.get(..new.len()).unwrap_or(&old) {
+        if new.is_older_than(&old) {
             let message = format!(
                 "`{}` of {} is downgraded from {} to {}",
                 step.of,

@@ -25,9 +25,9 @@ pub(super) fn version_changes<'a>(pair: &Pair<'a>) -> Vec<VersionChange<'a>> {
     let one = |(_, old, new): (String, Leaf<'a>, Leaf<'a>)| {
         let (name, was) = split(before, &old)?;
         let (now_name, is) = split(after, &new)?;
-        (name == now_name && was != is).then_some(VersionChange {
+        (is_same_image(&name, &now_name) && was != is).then_some(VersionChange {
             object: after,
-            of: name,
+            of: now_name,
             before: was,
             after: is,
             field: new.field,
@@ -36,10 +36,33 @@ pub(super) fn version_changes<'a>(pair: &Pair<'a>) -> Vec<VersionChange<'a>> {
     fields.into_iter().filter_map(one).collect()
 }
 
+/// Whether two names are the same image or chart, also in another registry or below another path of it, as in a mirror.
+fn is_same_image(before: &str, after: &str) -> bool {
+    let (mut old, mut new) = (path(before).rsplit('/'), path(after).rsplit('/'));
+    loop {
+        match (old.next(), new.next()) {
+            (Some(old), Some(new)) if old == new => {}
+            (Some(_), Some(_)) => return false,
+            _ => return true,
+        }
+    }
+}
+
+/// The name of an image without its registry and without `library`, which is the default of Docker Hub.
+fn path(name: &str) -> &str {
+    let path = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
+        _ => name,
+    };
+    path.strip_prefix("library/").unwrap_or(path)
+}
+
 fn is_version(keys: &[&str]) -> bool {
     matches!(
         keys,
-        [.., "image" | "imageTag" | "tag"] | ["spec", "targetRevision" | "version"] | ["version"]
+        [.., "image" | "imageName" | "imageTag" | "tag"]
+            | ["spec", "targetRevision" | "version"]
+            | ["version"]
     ) || keys == ["spec", "chart", "spec", "version"]
         || keys == ["spec", "ref", "tag"]
         || keys == ["spec", "ref", "semver"]
@@ -54,7 +77,8 @@ fn split(object: &Object, leaf: &Leaf<'_>) -> Option<(String, String)> {
     let last = holder.pop();
     let holder = object.node.at_path(&holder)?;
     let beside = |key: &str| holder.get(key).and_then(Node::as_str).map(str::to_string);
-    if matches!(&last, Some(crate::yaml::Step::Key(key)) if &**key == "image") {
+    if matches!(&last, Some(crate::yaml::Step::Key(key)) if matches!(&**key, "image" | "imageName"))
+    {
         let text = text.split('@').next()?;
         let (name, tag) = text.rsplit_once(':').filter(|it| !it.1.contains('/'))?;
         return Some((name.to_string(), tag.to_string()));
@@ -114,9 +138,44 @@ pub(super) struct Newest {
     pub(super) numbers: Vec<u64>,
     /// Whether it is a range, which leaves the numbers that follow open.
     pub(super) is_range: bool,
+    /// How far it is from the release with these numbers.
+    stage: Stage,
+}
+
+/// The stage of a version, the earliest first: `1.2.3-rc.1`. Other suffixes, such as `-alpine`, are variants of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Alpha,
+    Beta,
+    Candidate,
+    Release,
+}
+
+impl Stage {
+    fn read(version: &str) -> Stage {
+        let is_letter = |it: char| it.is_ascii_alphabetic();
+        let after_numbers = version.trim_start_matches('v');
+        let start = after_numbers.find(is_letter).unwrap_or(after_numbers.len());
+        let suffix = after_numbers.get(start..).unwrap_or("");
+        let word = suffix.split(|it| !is_letter(it)).next().unwrap_or("");
+        match word {
+            "alpha" => Stage::Alpha,
+            "beta" => Stage::Beta,
+            "rc" => Stage::Candidate,
+            _ => Stage::Release,
+        }
+    }
 }
 
 impl Newest {
+    /// Whether it is older than another version. Numbers that it leaves open do not count as older.
+    pub(super) fn is_older_than(&self, other: &Newest) -> bool {
+        let count = self.numbers.len();
+        let numbers = other.numbers.get(..count).unwrap_or(&other.numbers);
+        let is_earlier_stage = self.numbers == other.numbers && self.stage < other.stage;
+        self.numbers.as_slice() < numbers || is_earlier_stage
+    }
+
     /// The major and minor number; the maximum if they are open.
     pub(super) fn major_and_minor(&self) -> [u64; 2] {
         let open = if self.is_range { UNBOUNDED } else { 0 };
@@ -139,8 +198,13 @@ pub(super) fn newest(text: &str) -> Option<Newest> {
         true => Some(Newest {
             numbers: highest(text)?,
             is_range,
+            stage: Stage::Release,
         }),
-        false => numbers(text).map(|numbers| Newest { numbers, is_range }),
+        false => numbers(text).map(|numbers| Newest {
+            numbers,
+            is_range,
+            stage: Stage::read(text),
+        }),
     }
 }
 
