@@ -79,6 +79,9 @@ fn parallel_jobs_of_gitlab_write_the_whole_tree() {
         let variables = variables.each_ref().map(|it| (it.0, &*it.1));
         succeeds(&script(&root, &variables, &render));
     }
+    let bootstrap = root.join("deploy/clusters/prod/flux-system");
+    fs::create_dir(&bootstrap).unwrap();
+    fs::write(bootstrap.join("gotk-sync.yaml"), "kind: Any\n").unwrap();
     let compare = texts(&jobs, &["tree", "script"]).join("\n");
     succeeds(&script(&root, &[], &compare));
 }
@@ -154,6 +157,22 @@ fn a_github_matrix_names_the_environments_of_a_change() {
     let matrix: serde_json::Value = serde_json::from_str(&matrix_since("HEAD~1")).unwrap();
     assert_eq!(matrix["include"][0]["environment"], "prod", "{matrix}");
     assert_eq!(matrix["include"].as_array().unwrap().len(), 1, "{matrix}");
+    let names_of_commit = || {
+        run(&root, "git", &["add", "-A"], true);
+        run(&root, "git", &["commit", "--quiet", "-m", "change"], true);
+        let matrix: serde_json::Value = serde_json::from_str(&matrix_since("HEAD~1")).unwrap();
+        let jobs = matrix["include"].as_array().unwrap().iter();
+        let names = jobs.map(|it| it["environment"].as_str().unwrap().to_string());
+        names.collect::<Vec<_>>()
+    };
+    let cluster = root.join("deploy/clusters/stage");
+    fs::write(cluster.join("stray.yaml"), "kind: ConfigMap\n").unwrap();
+    assert_eq!(names_of_commit(), ["stage"]);
+    fs::create_dir(root.join("policies")).unwrap();
+    fs::write(root.join("policies/a.yaml"), "# None yet.\n").unwrap();
+    assert_eq!(names_of_commit(), ["prod", "stage", "test"]);
+    fs::remove_dir_all(root.join("environments/test")).unwrap();
+    assert!(!names_of_commit().contains(&"test".to_string()));
 }
 
 #[test_with::executable(bazel)]

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use super::diff::{Depth, salt};
+use super::hook::add_generated;
 use super::repository_files::addresses;
 use super::session::directory;
 use super::{Global, Outcome, cache, output, revision};
@@ -21,8 +22,8 @@ use pleach::affected::{Affected, affected, kustomizations};
 use pleach::chart::{Lock, RemotePin};
 use pleach::disk::{Index, Repository, Revision, WorkTree, find_upwards};
 use pleach::kustomize::remote::mount;
-use pleach::layout::{WORKSPACE, input_folders};
-use pleach::load::{Scope, WorkspaceConfig};
+use pleach::layout::{Folder, WORKSPACE, input_folders};
+use pleach::load::{self, Scope, WorkspaceConfig};
 use pleach::object::ObjectId;
 use pleach::remote::WithRemotes;
 use pleach::report::{AffectedParts, affected_json, affected_matrix, affected_names};
@@ -62,7 +63,8 @@ enum Form {
     Name,
     /// An object with a list of claims and a list of kustomizations; with `--depth objects` also a list of units
     Json,
-    /// The environments as JSON for `strategy.matrix` of a GitHub job
+    /// The environments to check, as JSON for `strategy.matrix` of a GitHub job: also those with changed generated files, or for which
+    /// a policy or definition has changed, but no removed ones
     GithubMatrix,
 }
 
@@ -101,7 +103,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         let failed = || format!("cannot read `{workspace}`");
         side.kind(&workspace).with_context(failed)?;
     }
-    let found = find(&sides, &changes, &root, global);
+    let mut found = find(&sides, &changes, &root, global);
+    if matches!(arguments.output, Form::GithubMatrix) {
+        let after = Below::new(&*sides[1], root.clone());
+        add_checked(&mut found.affected, &after, &changes.within(&root));
+    }
     let units = match arguments.depth {
         Depth::Sync => None,
         Depth::Objects => Some(units(&sides, &root, &addresses(&repository), global)),
@@ -419,6 +425,20 @@ fn find(
         affected,
         kustomizations: kustomizations([&sides[0], &sides[1]], &changes, &without),
     }
+}
+
+/// Adds the environments whose check may have another result, although their rendering is the same: because of generated files, policies
+/// or definitions. Removes those that no longer exist, which cannot be checked.
+fn add_checked(found: &mut Affected, after: &dyn Files, changes: &Changes) {
+    let names = load::environments(after);
+    if let Ok(workspace) = WorkspaceConfig::read(after) {
+        add_generated(found, after, changes, &workspace.output);
+    }
+    let rules = [Folder::Policies, Folder::Crds].map(Folder::path);
+    if rules.iter().any(|it| changes.below(it).next().is_some()) {
+        names.iter().for_each(|it| found.add_environment(it));
+    }
+    found.environments.retain(|it, _| names.contains(it));
 }
 
 /// The remote bases and files that the locks of two states pin differently.

@@ -10,6 +10,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use super::{Global, Outcome};
+pub(super) use run::add_generated;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -287,8 +287,13 @@ fn compile_affected(
     compiled.or_else(whole)
 }
 
-/// Adds the claims and environments whose generated files are staged, because these may have been edited.
-fn add_generated(found: &mut Affected, files: &dyn Files, changes: &Changes, output: &TreePath) {
+/// Adds the claims and environments whose generated files have changed, because these may have been edited.
+pub(in crate::cli) fn add_generated(
+    found: &mut Affected,
+    files: &dyn Files,
+    changes: &Changes,
+    output: &TreePath,
+) {
     let names = load::environments(files);
     for path in changes.below(output).filter_map(|it| it.below(output)) {
         let Some(Output::Own {
