@@ -11,7 +11,7 @@ use clap_complete::ArgValueCandidates;
 use self::sides::{ComparisonSide, open};
 use super::comparison_flags::{ComparisonFlags, Form, ReportFile};
 use super::progress::Progress;
-use super::usage::check_names;
+use super::usage::{UsageError, check_names};
 use super::{Global, Outcome, cache, output, session};
 use pleach::compare::Comparison;
 use pleach::diag::{Diagnostic, Span};
@@ -71,6 +71,11 @@ pub(in crate::cli) enum Depth {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
+    if arguments.why && arguments.depth == Depth::Objects {
+        let message = "`--why` cannot be used with `--depth objects`".to_string();
+        let help = "use `--depth sync`; `pleach explain` explains values of deployed objects";
+        return Err(UsageError::new(message, help).into());
+    }
     let current = session::directory(global)?;
     let sides = open(&arguments.sides, &current)?;
     let [before, after] = sides.each_ref().map(ComparisonSide::state);
@@ -102,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             .map(|it| it.environment_names())
             .unwrap_or_default(),
     );
-    if arguments.why && is_workspace && arguments.depth == Depth::Sync {
+    if arguments.why && is_workspace {
         add_causes(&mut comparison, [&before, &after], &context);
     }
     drop(progress);
