@@ -76,10 +76,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         None => None,
     };
     let outcome = session.report(&diagnostics);
-    match lock {
-        Some(lock) if outcome == Outcome::Clean => vendor.finish(&lock),
+    let is_unreachable = diagnostics.iter().any(|it| it.class == Class::Unreachable);
+    match lock.filter(|it| !(is_unreachable && it.is_empty())) {
+        Some(lock) if outcome == Outcome::Clean => vendor.finish(&lock, is_unreachable),
         // Another run may reach a server that this one could not.
-        _ if diagnostics.iter().any(|it| it.class == Class::Unreachable) => {
+        _ if is_unreachable => {
             bail!("nothing was pinned")
         }
         _ => {
@@ -162,7 +163,7 @@ impl Vendor<'_> {
     }
 
     /// Writes the lock and the copies, and prints the changes.
-    fn finish(&self, new: &Lock) -> Result<Outcome> {
+    fn finish(&self, new: &Lock, is_unreachable: bool) -> Result<Outcome> {
         let text = new.to_text();
         let is_unneeded = self.old.is_empty() && new.is_empty();
         if !is_unneeded && text != self.old_text() {
@@ -174,6 +175,7 @@ impl Vendor<'_> {
         }
         output::text(&self.changes(new))?;
         let count = match new.pins.len() {
+            0 if is_unreachable => "no chart was pinned".to_string(),
             0 if self.session.is_workspace() => {
                 "no claim uses a chart from a repository".to_string()
             }
