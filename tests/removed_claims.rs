@@ -25,7 +25,10 @@ fn a_deleted_claim_file_is_named() {
         reported.contains("files in prod, stage, test are removed"),
         "{reported}"
     );
-    assert!(reported.contains("git restore environments/base/external-secrets.yaml"));
+    assert!(
+        reported
+            .contains("git restore --staged --worktree environments/base/external-secrets.yaml")
+    );
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn finding(title: &str, removed: &Removed, inputs: &Inputs, session: &Session<'_
     let message = format!("`{file}`, which contained {title}, was removed: {effect}");
     let help = match similar(&file, session) {
         Some(other) => format!("rename `{other}`: only `.yaml` and `.yml` files are read"),
-        None => format!("if this is not intended, run `git restore {file}`"),
+        None => format!("if this is not intended, run `git restore --staged --worktree {file}`"),
     };
     note(message, Some(&file)).help(help)
 }

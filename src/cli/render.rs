@@ -119,7 +119,15 @@ fn write(
     let plan = plan(&compiled.tree, &existing, arguments.force);
     let faults = plan.faults(output_path, &session.command("render"));
     let faults = faults.into_iter();
-    let mut faults: Diagnostics = faults.map(|it| with_command(it, session)).collect();
+    let mut faults: Diagnostics = faults
+        .map(|it| {
+            let path = it.span.as_ref().and_then(|it| it.path().below(output_path));
+            match path.is_some_and(|it| compiled.tree.get(&it).is_some()) {
+                true => with_command(it, session),
+                false => it,
+            }
+        })
+        .collect();
     faults.extend(removed::findings(session, compiled, &plan));
     let outcome = session.report(&faults);
     if plan.is_blocked() {

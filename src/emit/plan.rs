@@ -273,6 +273,16 @@ impl KeptFile {
                 .at(span)
                 .help(format!("merge the claims, then run `{command} --force`"));
         }
+        if self.rendered.is_none() {
+            let message = "an edited or copied generated file does not belong to the tree";
+            let help = format!(
+                "`{command} --force` removes it; to keep it, remove its first line or move it out of `{folder}`"
+            );
+            return Diagnostic::error("edited-by-hand", message)
+                .at(span)
+                .label("the digest does not match the path and content")
+                .help(help);
+        }
         let help =
             format!("move the change to a claim or to `overlays/`, then run `{command} --force`");
         Diagnostic::error("edited-by-hand", "a generated file was edited")
