@@ -23,10 +23,13 @@ pub(super) fn find(
     after: &[Object],
     new: &[usize],
 ) -> BTreeMap<usize, usize> {
-    let mut groups: BTreeMap<ObjectId, Candidates> = BTreeMap::new();
-    let nameless = |object: &Object| ObjectId {
-        name: "".into(),
-        ..object.id()
+    let mut groups: BTreeMap<(ObjectId, Vec<String>), Candidates> = BTreeMap::new();
+    let nameless = |object: &Object| {
+        let id = ObjectId {
+            name: "".into(),
+            ..object.id()
+        };
+        (id, deployed(object))
     };
     // The contents of a Namespace are deleted with it, so a Namespace is never considered renamed.
     let may_be_renamed = |it: &Object| !(it.kind() == "Namespace" && it.gvk().group.is_empty());
@@ -50,6 +53,45 @@ pub(super) fn find(
         }
     }
     renames
+}
+
+/// The folders and charts that an object of Flux or Argo CD deploys. If they differ, it is another object, and not a renamed one,
+/// even if most of its values are the same.
+fn deployed(object: &Object) -> Vec<String> {
+    const PATHS: [&[&str]; 5] = [
+        &["spec", "path"],
+        &["spec", "source"],
+        &["spec", "sources"],
+        &["spec", "chart", "spec", "chart"],
+        &["spec", "chartRef", "name"],
+    ];
+    let is_sync = matches!(
+        (&*object.gvk().group, object.kind()),
+        ("kustomize.toolkit.fluxcd.io", "Kustomization")
+            | ("helm.toolkit.fluxcd.io", "HelmRelease")
+            | ("argoproj.io", "Application")
+    );
+    let nodes = PATHS.iter().filter(|_| is_sync);
+    let nodes = nodes.filter_map(|it| object.node.at_keys(it));
+    let nodes = nodes.flat_map(|it| match it.view() {
+        View::Scalar(_) => vec![it],
+        View::Sequence(sources) => sources.iter().flat_map(folder_or_chart).collect(),
+        View::Mapping(_) => folder_or_chart(it),
+    });
+    let own_name = |part: &str| match part == object.name() {
+        true => "its name".to_string(),
+        false => part.to_string(),
+    };
+    let texts = nodes.filter_map(Node::as_str);
+    texts
+        .map(|it| it.split('/').map(own_name).collect::<Vec<_>>().join("/"))
+        .collect()
+}
+
+/// What a source of an Application refers to.
+fn folder_or_chart(source: &Node) -> Vec<&Node> {
+    let fields = ["path", "chart"].iter();
+    fields.filter_map(|it| source.get(it)).collect()
 }
 
 /// Objects by their index, each with its values.
