@@ -379,7 +379,10 @@ fn promote_shows_the_effect_and_writes_only_valid_claims() {
     .unwrap();
     let prod = folder.path().join("environments/prod/databases.yaml");
     let before = fs::read_to_string(&prod).unwrap();
-    run(folder.path(), &["promote", "stage", "prod", "--dry-run"], 0);
+    let shown = pleach(folder.path(), &["promote", "stage", "prod", "--dry-run"]);
+    let effect = String::from_utf8(shown.stdout).unwrap();
+    assert!(effect.contains(" in prod"), "{effect}");
+    run(folder.path(), &["compare", "prod", "prod"], 2);
     assert_eq!(fs::read_to_string(&prod).unwrap(), before);
     let output = pleach(folder.path(), &["promote", "stage", "prod"]);
     let printed = String::from_utf8(output.stdout).unwrap();

@@ -10,7 +10,7 @@ use super::comparison_flags::ComparisonFlags;
 use super::diff::{Printed, salt};
 use super::session::Session;
 use super::tree_slices::{only, owner, rendered};
-use super::usage::{check_environments, check_names};
+use super::usage::{UsageError, check_environments, check_names};
 use super::{Global, Outcome, session};
 use pleach::compare::{Side, compare};
 use pleach::load::WorkspaceConfig;
@@ -36,6 +36,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = Session::open(global)?;
     let names = [arguments.from.clone(), arguments.to.clone()];
     check_environments(&session, &names)?;
+    if names[0] == names[1] {
+        let message = format!("`{}` is compared with itself", names[0]);
+        return Err(UsageError::new(message, "name two different environments").into());
+    }
     let Some(compiled) = rendered(&session, &session.files, &names) else {
         return Ok(Outcome::Findings);
     };

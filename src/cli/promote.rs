@@ -144,17 +144,22 @@ fn effect(session: &Session<'_>, promotion: &Promotion, to: &str) -> Result<Opti
         name,
         origins: None,
     };
-    let claim = |folder: &TreePath| owner(folder).map(|it| it.1);
+    let environment = |folder: &TreePath| owner(folder).map(|_| to.to_string());
     let comparison = compare(
         &side(0, "before"),
         &side(1, "after"),
-        &claim,
+        &environment,
         &Options::new(&salt()),
     );
     let view = View {
         display: &TreePath::to_string,
         color: true,
     };
+    if comparison.environments.is_empty() {
+        return Ok(Some(format!(
+            "no object of {to} changes: an overlay or a template may replace these values\n"
+        )));
+    }
     Ok(Some(changes(&comparison, &view, output::columns())))
 }
 

@@ -126,8 +126,9 @@ pub(super) fn select(found: &mut Deployment, requested: &[String]) -> Result<()>
     };
     for name in requested {
         if !found.entries.iter().any(|it| is_it(&it.folder, name)) {
-            let folders = found.entries.iter().map(|it| it.folder.as_str());
-            match nearest(name, folders) {
+            let folders = || found.entries.iter().map(|it| &it.folder);
+            let names = folders().map(TreePath::as_str);
+            match nearest(name, names.chain(folders().map(TreePath::name))) {
                 Some(near) => bail!("nothing is deployed from `{name}`; did you mean `{near}`?"),
                 None => bail!("nothing is deployed from `{name}`"),
             }

@@ -6,7 +6,7 @@
 mod difference;
 mod document;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::{Environment, Workspace};
@@ -141,7 +141,8 @@ fn check_fields(request: &Request<'_>, promotion: &Promotion) -> Result<(), Diag
         if promotion.copied.iter().any(|it| it.is_at_or_below(name)) {
             continue;
         }
-        let known: Vec<String> = differing().map(Difference::path).collect();
+        let known: BTreeSet<String> = differing().map(Difference::path).collect();
+        let known: Vec<String> = known.into_iter().collect();
         let message = format!(
             "`{name}` does not differ between `{}` and `{}`",
             request.from, request.to
