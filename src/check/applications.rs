@@ -46,21 +46,54 @@ impl<'a> Application<'a, '_> {
 
     /// The folders of its sources.
     pub(super) fn paths(&self) -> impl Iterator<Item = &'a str> {
-        let one = self.spec.get("source").into_iter();
-        let many = self.spec.get("sources").and_then(Node::as_sequence);
-        let all = one.chain(many.unwrap_or_default());
-        all.filter_map(|it| fixed_text(it.get("path")?))
+        let all = self.located_sources();
+        all.filter_map(|it| fixed_text(it.0.get("path")?))
     }
 
     /// The addresses of its sources, with their fields.
     pub(super) fn sources(&self) -> Vec<(&'a str, String)> {
+        let all = self.located_sources();
+        all.filter_map(|(it, at)| Some((fixed_text(it.get("repoURL")?)?, format!("{at}.repoURL"))))
+            .collect()
+    }
+
+    /// The names of the releases of its charts, with their fields. Without `releaseName`, it is the name of the Application.
+    pub(super) fn releases(&self) -> Vec<(&'a str, FieldPath)> {
+        let object = &self.sourced.object;
+        let own = match object.kind() {
+            "Application" => object
+                .node
+                .at_keys(&["metadata", "name"])
+                .and_then(fixed_text),
+            _ => None,
+        };
+        let charts = self
+            .located_sources()
+            .filter(|it| it.0.get("chart").is_some());
+        let name = |(source, at): (&'a Node, String)| match source.at_keys(&["helm", "releaseName"])
+        {
+            Some(name) => Some((
+                fixed_text(name)?,
+                self.location(&format!("{at}.helm.releaseName")),
+            )),
+            None => Some((own?, FieldPath::dotted("metadata.name"))),
+        };
+        charts.filter_map(name).collect()
+    }
+
+    /// Whether a plugin renders one of its sources.
+    pub(super) fn has_plugin(&self) -> bool {
+        self.located_sources()
+            .any(|it| it.0.get("plugin").is_some())
+    }
+
+    /// Its sources, each with its field.
+    fn located_sources(&self) -> impl Iterator<Item = (&'a Node, String)> {
         let one = self.spec.get("source").map(|it| (it, "source".to_string()));
         let many = self.spec.get("sources").and_then(Node::as_sequence);
         let many = many.unwrap_or_default().iter().enumerate();
         let many = many.map(|(index, it)| (it, format!("sources.{index}")));
-        let all = one.into_iter().chain(many);
-        all.filter_map(|(it, at)| Some((fixed_text(it.get("repoURL")?)?, format!("{at}.repoURL"))))
-            .collect()
+        one.into_iter().chain(many)
     }
 }
 

@@ -299,6 +299,20 @@ impl<'a> EnvironmentObjects<'a> {
             .collect()
     }
 
+    /// The folder of the tree that a path in the repository leads to. The location of the tree in the repository is unknown, so the end of
+    /// the path is matched.
+    pub(super) fn folder_of_path(&self, path: &str) -> Option<&TreePath> {
+        let mut start = Some(path.trim_start_matches("./").trim_matches('/'));
+        while let Some(rest) = start {
+            let folder = TreePath::new(rest).and_then(|it| self.folders.get(&it));
+            if folder.is_some() {
+                return folder;
+            }
+            start = rest.split_once('/').map(|it| it.1);
+        }
+        None
+    }
+
     /// The namespaces with a chart whose objects are unknown.
     pub(super) fn opaque(&self) -> BTreeSet<&str> {
         self.chart_namespaces().collect()

@@ -19,6 +19,8 @@ mod object_dependency_cycle;
 mod lfs_pointer;
 mod lines;
 mod local_change;
+mod long_release_name;
+mod missing_decryption;
 mod missing_namespace;
 mod created_objects;
 mod missing_project;
@@ -138,6 +140,8 @@ pub const CHECKS: &[Check] = &[
     missing_project::CHECK,
     refused_by_project::CHECK,
     too_large_to_apply::CHECK,
+    long_release_name::CHECK,
+    missing_decryption::CHECK,
 ];
 
 /// The manual pages of all codes, in their order.

@@ -57,7 +57,7 @@ fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
 
 /// The Application of each folder and its options, from the deployment or from the Applications of the environment. The location of the
 /// tree in the repository is unknown, so paths are matched by their end.
-fn sync_options<'a>(
+pub(super) fn sync_options<'a>(
     environment: &'a EnvironmentObjects<'_>,
 ) -> BTreeMap<&'a TreePath, (ObjectId, Vec<&'a str>)> {
     let mut found: BTreeMap<&TreePath, (ObjectId, Vec<&str>)> = BTreeMap::new();
@@ -77,19 +77,13 @@ fn sync_options<'a>(
         let options = options.and_then(Node::as_sequence).unwrap_or_default();
         let options: Vec<&str> = options.iter().filter_map(Node::as_str).collect();
         for path in application.paths() {
-            let mut start = Some(path.trim_matches('/'));
-            while let Some(rest) = start {
-                if let Some(folder) =
-                    TreePath::new(rest).and_then(|it| environment.folders.get(&it))
-                {
-                    let id = application.sourced.object.id();
-                    // If two Applications apply a folder, the one with client-side apply fails.
-                    if !found.contains_key(folder) || !options.contains(&SERVER_SIDE) {
-                        found.insert(folder, (id, options.clone()));
-                    }
-                    break;
-                }
-                start = rest.split_once('/').map(|it| it.1);
+            let Some(folder) = environment.folder_of_path(path) else {
+                continue;
+            };
+            let id = application.sourced.object.id();
+            // If two Applications apply a folder, the one with client-side apply fails.
+            if !found.contains_key(folder) || !options.contains(&SERVER_SIDE) {
+                found.insert(folder, (id, options.clone()));
             }
         }
     }
