@@ -59,6 +59,7 @@ pub const DANGERS: &[Danger] = &[
     clickhouse::fewer_replicas::DANGER,
     clickhouse::fewer_keepers::DANGER,
     clickhouse::replaced_volume::DANGER,
+    clickhouse::replaced_keeper::DANGER,
     deleted_claims::DANGER,
     shrinking_volume::DANGER,
     storage_class_changed::DANGER,

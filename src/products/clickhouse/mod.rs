@@ -5,6 +5,7 @@ pub mod fewer_keepers;
 pub mod fewer_replicas;
 pub mod fewer_shards;
 mod pod;
+pub mod replaced_keeper;
 pub mod replaced_volume;
 mod topology;
 
