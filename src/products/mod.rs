@@ -51,8 +51,21 @@ pub struct ProductKind {
     pub is_fast: bool,
     /// A description of the data that is deleted together with an object.
     pub deletion: Option<String>,
+    /// The setting that retains its volumes when servers are deleted.
+    pub retention: Option<VolumeRetention>,
     /// The pods that its operator connects to.
     pub pods: Option<ManagedPods>,
+}
+
+/// A setting that determines whether volumes are retained when their servers are deleted.
+#[derive(Debug)]
+pub struct VolumeRetention {
+    /// The name of the field, which may occur in several parts of an object.
+    pub field: String,
+    /// The value with which volumes are retained.
+    pub retains: String,
+    /// The value of a missing field.
+    pub default: String,
 }
 
 /// A health check: CEL expressions for an object, as in `spec.healthCheckExprs` of Flux Kustomizations (Flux 2.5). The states are
@@ -142,10 +155,24 @@ impl ProductKind {
             health: health.map(Health::parse).collect::<Option<_>>()?,
             is_fast: node.get("fast").and_then(Node::as_bool) == Some(true),
             deletion: text(node, "deletion"),
+            retention: match node.get("retention") {
+                Some(retention) => Some(VolumeRetention::parse(retention)?),
+                None => None,
+            },
             pods: match node.get("pods") {
                 Some(pods) => Some(ManagedPods::parse(pods)?),
                 None => None,
             },
+        })
+    }
+}
+
+impl VolumeRetention {
+    fn parse(node: &Node) -> Option<VolumeRetention> {
+        Some(VolumeRetention {
+            field: text(node, "field")?,
+            retains: text(node, "retains")?,
+            default: text(node, "default")?,
         })
     }
 }
@@ -208,8 +235,19 @@ mod tests {
             let node = parse_one(&Source::internal("pack", text)).unwrap();
             check_keys(&node, &["charts", "kinds"]);
             for kind in items(node.get("kinds")) {
-                let fields = ["group", "kind", "health", "fast", "deletion", "pods"];
+                let fields = [
+                    "group",
+                    "kind",
+                    "health",
+                    "fast",
+                    "deletion",
+                    "retention",
+                    "pods",
+                ];
                 check_keys(kind, &fields);
+                if let Some(retention) = kind.get("retention") {
+                    check_keys(retention, &["field", "retains", "default"]);
+                }
                 for health in items(kind.get("health")) {
                     check_keys(health, &["apiVersion", "current", "failed"]);
                 }
