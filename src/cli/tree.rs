@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
 use super::repository_files::{NOTHING_DEPLOYED, RepositoryFiles};
+use super::usage::UsageError;
 use super::{Global, Outcome, cache, output, session};
 use pleach::deploy::Deployment;
 use pleach::diag::{Diagnostics, nearest};
@@ -18,7 +20,7 @@ use pleach::{Options, compile};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only these environments, or entry folders of Flux or Argo CD such as `clusters/prod`
-    #[arg(value_name = "ENV|FOLDER")]
+    #[arg(value_name = "ENV|FOLDER", add = ArgValueCandidates::new(super::completions::environments))]
     entries: Vec<String>,
     /// Read this revision instead of the work tree
     #[arg(long, value_name = "REV")]
@@ -55,7 +57,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
             let path = output.map_or_else(|| path.clone(), |(it, below)| it.output.join(&below));
             session.display(&path)
         };
-        return print(found, arguments, global, &display);
+        return print(found, (arguments, true), global, &display);
     }
     let repository = RepositoryFiles::open(&current, arguments.at.as_deref())?;
     let found = deployed(&*repository.files, &repository.urls, cache::open(global));
@@ -64,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         bail!("{}, and {NOTHING_DEPLOYED}", session::no_workspace(global)?);
     }
     let display = |path: &TreePath| display_path(&repository.root, &current, path);
-    print(found, arguments, global, &display)
+    print(found, (arguments, false), global, &display)
 }
 
 /// What the rendered workspace deploys.
@@ -87,11 +89,19 @@ fn display_path(root: &Path, current: &Path, path: &TreePath) -> String {
 
 fn print(
     mut found: Deployment,
-    arguments: &Arguments,
+    (arguments, is_rendered): (&Arguments, bool),
     global: &Global,
     display: &dyn Fn(&TreePath) -> String,
 ) -> Result<Outcome> {
-    select(&mut found, &arguments.entries)?;
+    // The repository may have entries that the workspace does not render.
+    select(&mut found, &arguments.entries).map_err(|error| match is_rendered {
+        true => UsageError::new(
+            error.to_string(),
+            "`pleach tree --committed` also shows what other files of the repository deploy",
+        )
+        .into(),
+        false => error,
+    })?;
     let view = pleach::report::View {
         display,
         color: true,
