@@ -21,7 +21,12 @@ const NEAREST: &str =
 #[test]
 fn unknown_names_are_reported_with_the_nearest() {
     let folder = workspace();
-    let cases: [(&[&str], i32, &str); 18] = [
+    let cases: [(&[&str], i32, &str); 19] = [
+        (
+            &["tree", "clusters/production"],
+            2,
+            "`pleach tree --committed` also shows",
+        ),
         (&["matrix", "analytcs"], 2, "did you mean `analytics`?"),
         (
             &["compare", "stage", "prod", "event"],

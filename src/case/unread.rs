@@ -1,7 +1,7 @@
 //! Reports files of test cases that are never read, because of their name or location.
 
 use super::{CLAIM, OBJECTS, folders};
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span, is_typo};
 use crate::layout::ENVIRONMENT;
 use crate::tree::{Entry, EntryKind, Files, TreePath};
 
@@ -16,7 +16,8 @@ pub(super) fn check(files: &dyn Files, kind: &TreePath) -> Diagnostics {
     let mut faults = Diagnostics::default();
     for folder in folders(files, kind) {
         let name = folder.name().to_ascii_lowercase();
-        if folder.name() != CASES && SIMILAR.contains(&&*name) {
+        let is_similar = SIMILAR.contains(&&*name) || is_typo(&name, CASES);
+        if folder.name() != CASES && is_similar {
             faults.extend(misnamed(files, &folder));
         }
     }

@@ -37,6 +37,15 @@ pub(super) fn wrong_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Di
     Some(fault.help(format!("rename it to `{}`", KIND)))
 }
 
+/// The error for another file with the name of a kind's file, such as `kind.yml`, next to `kind.yaml`. Error: `unread-file`.
+pub(super) fn second_kind_file(folder: &TreePath, entries: &[Entry]) -> Option<Diagnostic> {
+    let is_second = |it: &&Entry| it.kind == EntryKind::File && *it.name == *"kind.yml";
+    let path = folder.child(&entries.iter().find(is_second)?.name);
+    let message = format!("`{path}` is not read: the kind is defined in `{KIND}`");
+    let fault = Diagnostic::error("unread-file", message).at(Span::of_file(&path));
+    Some(fault.help(format!("move its content into `{KIND}`, or remove it")))
+}
+
 /// The error for a file whose name is similar to `environment.yaml`. Error: `unread-file`.
 pub(super) fn wrong_environment_file(path: &TreePath) -> Option<Diagnostic> {
     let name = path.name().to_ascii_lowercase();

@@ -310,10 +310,13 @@ fn unread_kinds(files: &dyn Files, folder: &TreePath, all: &[TreePath]) -> Vec<D
     let entries = entries.into_iter();
     let folders = entries.filter(|it| it.kind == EntryKind::Folder && !it.name.starts_with('.'));
     let unread = |path: TreePath| {
-        if all.contains(&path) || !matches!(files.kind(&path.child(KIND)), Ok(None)) {
+        if all.contains(&path) {
             return None;
         }
         let entries = files.list(&path).ok()?;
+        if !matches!(files.kind(&path.child(KIND)), Ok(None)) {
+            return unread::second_kind_file(&path, &entries);
+        }
         unread::wrong_kind_file(&path, &entries)
             .or_else(|| unread::nested_kind(files, &path, &entries))
             .or_else(|| unread::templates_without_kind(&path, &entries))
