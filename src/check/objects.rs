@@ -95,8 +95,8 @@ fn catalog(environment: &EnvironmentObjects<'_>, cluster: &Cluster) -> (Catalog,
     let mut is_complete = true;
     let objects = || environment.objects.iter().map(|it| &*it.object);
     let groups: BTreeSet<Box<str>> = objects().map(|it| it.gvk().group).collect();
-    let is_custom = |it: &&Box<str>| it.contains('.') && !Schemas::is_own_group(it);
-    let custom: Vec<&Box<str>> = groups.iter().filter(is_custom).collect();
+    let is_custom = |it: &&str| it.contains('.') && !Schemas::is_own_group(it);
+    let custom: Vec<&str> = groups.iter().map(|it| &**it).filter(is_custom).collect();
     for source in &cluster.definitions {
         if custom.iter().any(|it| names_group(&source.text, it)) {
             let documents = parse(source);

@@ -161,7 +161,7 @@ fn collect_objects(
         let objects_once = objects_once.filter(|it| at == 1 || !is_left(it));
         let fate = match at {
             0 => fate(*key, (*entry, *unit), &units[1]),
-            _ => Fate::Remains(*unit),
+            _ => Fate::Remains(unit),
         };
         let title: Arc<str> = unit.id.to_string().into();
         let marked = objects_once.map(|it| {

@@ -140,19 +140,19 @@ fn set(map: Option<&mut Mapping>, key: &'static str, value: impl Into<Node>) {
 
 /// Sets a text that is missing or empty.
 fn set_text(node: &mut Node, key: &'static str, value: &'static str) {
-    if node.get(key).is_none_or(|it| it.as_str() == Some("")) {
-        if let Some(map) = node.as_mapping_mut() {
-            map.insert(key, value);
-        }
+    if node.get(key).is_none_or(|it| it.as_str() == Some(""))
+        && let Some(map) = node.as_mapping_mut()
+    {
+        map.insert(key, value);
     }
 }
 
 /// Sets a list that is missing or empty.
 fn set_list(node: &mut Node, key: &'static str, value: Node) {
-    if node.get(key).is_none_or(Node::is_empty_collection) {
-        if let Some(map) = node.as_mapping_mut() {
-            map.insert(key, value);
-        }
+    if node.get(key).is_none_or(Node::is_empty_collection)
+        && let Some(map) = node.as_mapping_mut()
+    {
+        map.insert(key, value);
     }
 }
 

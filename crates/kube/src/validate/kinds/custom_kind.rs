@@ -60,9 +60,7 @@ fn full_name<'a>(object: &'a Node, spec: &Node, names: &Node, report: &mut Repor
 fn kind_names<'a>(names: &'a Node, report: &mut Report<'a>) {
     let lower = |text: &str| names::dns_1035_label(&text.to_lowercase());
     required_name(names, "plural", names::dns_1035_label, report);
-    for key in ["singular"] {
-        super::fields::name(names, key, names::dns_1035_label, report);
-    }
+    super::fields::name(names, "singular", names::dns_1035_label, report);
     for key in ["kind", "listKind"] {
         if let Some(message) =
             lower(names.text_or_empty(key)).filter(|_| !names.text_or_empty(key).is_empty())
