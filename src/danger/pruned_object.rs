@@ -24,7 +24,7 @@ about the same time: if the first one is faster, it deletes the object before th
 
 If the deletion is intended, make a backup first. To keep the object in the cluster and remove it only from the tree, add the \
 annotation `kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in an earlier \
-change, and remove it afterwards. Each engine only heeds its own annotation, and Helm only `helm.sh/resource-policy: keep`. Objects \
+change, and remove it afterwards. Each engine only respects its own annotation, and Helm only `helm.sh/resource-policy: keep`. Objects \
 that stay because of it, or because their unit does not prune, are not reported.",
     check: RuleKind::ChangeOrSecret(check),
 };

@@ -68,8 +68,14 @@ pub struct Volume {
     pub class: Option<String>,
 }
 
-/// By name: the position of the first cluster with this name.
-pub fn by_name(clusters: &[Cluster]) -> BTreeMap<&str, usize> {
-    let clusters = clusters.iter().enumerate().rev();
-    clusters.map(|(at, it)| (&*it.name, at)).collect()
+/// Each cluster before a change, with the position of the first one that has its name after the change, and that one.
+pub fn paired<'a>(
+    before: &'a [Cluster],
+    after: &'a [Cluster],
+) -> impl Iterator<Item = (&'a Cluster, Option<(usize, &'a Cluster)>)> {
+    let later = after.iter().enumerate().rev();
+    let by_name: BTreeMap<&str, (usize, &Cluster)> =
+        later.map(|(at, it)| (&*it.name, (at, it))).collect();
+    let earlier = before.iter();
+    earlier.map(move |old| (old, by_name.get(&*old.name).copied()))
 }

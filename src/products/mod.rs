@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use crate::diag::Source;
 use crate::object::{Gvk, Object};
 use crate::yaml::{Node, parse_one};
-pub use cluster::{Cluster, Replica, Shard, Volume, Zones, by_name};
+pub use cluster::{Cluster, Replica, Shard, Volume, Zones, paired};
 
 /// The data files. Their order is that of [`kinds`]; their fields are those of [`Pack`].
 const PACKS: [&str; 10] = [

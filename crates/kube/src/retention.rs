@@ -15,7 +15,7 @@ pub enum Engine {
     Helm,
     /// The application controller of Argo CD.
     ArgoCd,
-    /// The ApplicationSet controller of Argo CD, which heeds no annotations of the Applications that it generates.
+    /// The ApplicationSet controller of Argo CD, which respects no annotations of the Applications that it generates.
     ApplicationSet,
     /// The Flux operator, for ResourceSets.
     FluxOperator,
@@ -25,7 +25,7 @@ pub enum Engine {
 /// for units whose engine is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// The engine, which heeds its own annotations only; `None` if unknown.
+    /// The engine, which respects its own annotations only; `None` if unknown.
     pub engine: Option<Engine>,
     /// Whether all objects stay that it no longer has.
     pub keeps_removed: bool,

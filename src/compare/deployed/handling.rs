@@ -7,9 +7,9 @@ use crate::deploy::{Entry, Status, Unit};
 use crate::object::Object;
 use crate::retention::Handling;
 
-/// What becomes of a unit.
+/// The state of a unit after a change.
 #[derive(Clone, Copy)]
-pub(super) enum Fate<'a> {
+pub(super) enum UnitAfter<'a> {
     /// It still exists, as given.
     Remains(&'a Unit),
     /// It is deleted.
@@ -19,40 +19,40 @@ pub(super) enum Fate<'a> {
     Left,
 }
 
-/// What becomes of a unit, given all units after the change.
-pub(super) fn fate<'a>(
+/// The state of a unit after a change, from all units after it.
+pub(super) fn unit_after<'a>(
     key: Key<'_>,
     (entry, unit): (&Entry, &Unit),
     after: &Units<'a>,
-) -> Fate<'a> {
+) -> UnitAfter<'a> {
     if let Some((_, other)) = after.get(&key) {
         return match other.cluster == unit.cluster {
-            true => Fate::Remains(other),
-            false => Fate::Left,
+            true => UnitAfter::Remains(other),
+            false => UnitAfter::Left,
         };
     }
     let parent = unit.parent.and_then(|it| entry.units.get(it));
     let (Some(parent), Some(definition)) = (parent, definition(entry, unit)) else {
-        return Fate::Deleted;
+        return UnitAfter::Deleted;
     };
-    let above = fate((key.0, &parent.id), (entry, parent), after);
+    let above = unit_after((key.0, &parent.id), (entry, parent), after);
     match stays(definition, parent, above) {
-        true => Fate::Left,
-        false => Fate::Deleted,
+        true => UnitAfter::Left,
+        false => UnitAfter::Deleted,
     }
 }
 
 /// Whether an object of a unit stays in the cluster when the tree no longer has it.
-pub(super) fn stays(object: &Object, unit: &Unit, fate: Fate<'_>) -> bool {
-    let is_kept = match fate {
-        Fate::Remains(after) => {
+pub(super) fn stays(object: &Object, unit: &Unit, unit_after: UnitAfter<'_>) -> bool {
+    let is_kept = match unit_after {
+        UnitAfter::Remains(after) => {
             // The new setting may be reconciled before or after the removal.
             let [old, new] = [unit, after].map(|it| it.retention.keeps_removed(object));
             let is_empty = after.objects.is_empty() && after.status == Status::Built;
             old && new || is_empty && after.retention.keeps_all_removed
         }
-        Fate::Deleted => unit.retention.keeps_on_deletion(object),
-        Fate::Left => true,
+        UnitAfter::Deleted => unit.retention.keeps_on_deletion(object),
+        UnitAfter::Left => true,
     };
     object.stays || is_kept
 }

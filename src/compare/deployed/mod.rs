@@ -23,7 +23,7 @@ use crate::tree::{Tree, TreePath};
 use crate::yaml::parallel::each;
 use chart_versions::unchanged_versions;
 use excluded::excluded_units;
-use handling::{Fate, fate, handling, stays};
+use handling::{UnitAfter, handling, stays, unit_after};
 use kept::{keep_crds, keep_create_only, units_keeping_crds};
 use order::order;
 use origins::origin;
@@ -159,13 +159,13 @@ fn collect_objects(
         };
         let objects_once = unit.objects.iter().filter(|it| !is_repeated(it));
         let objects_once = objects_once.filter(|it| at == 1 || !is_left(it));
-        let fate = match at {
-            0 => fate(*key, (*entry, *unit), &units[1]),
-            _ => Fate::Remains(unit),
+        let unit_after = match at {
+            0 => unit_after(*key, (*entry, *unit), &units[1]),
+            _ => UnitAfter::Remains(unit),
         };
         let title: Arc<str> = unit.id.to_string().into();
         let marked = objects_once.map(|it| {
-            let stays = stays(it, unit, fate);
+            let stays = stays(it, unit, unit_after);
             Object {
                 mark: Some(mark.as_str().into()),
                 stays,

@@ -3,7 +3,7 @@
 use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::products::{Cluster, by_name};
+use crate::products::{Cluster, paired};
 use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
@@ -25,11 +25,9 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let nodes = |it: &Cluster| it.shards.first().map_or(0, |it| it.replica_count);
-    let new = clusters(after);
-    let positions = by_name(&new);
-    for old in clusters(before).iter().filter(|it| it.is_keeper) {
-        let found = positions.get(&*old.name).map(|at| (*at, &new[*at]));
-        if let Some((at, now)) = found.filter(|it| nodes(it.1) < nodes(old)) {
+    let (old, new) = (clusters(before), clusters(after));
+    for (old, new) in paired(&old, &new).filter(|it| it.0.is_keeper) {
+        if let Some((at, now)) = new.filter(|it| nodes(it.1) < nodes(old)) {
             let message = format!(
                 "{} goes from {} to {} Keeper {}",
                 after.id(),

@@ -3,7 +3,7 @@
 use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::products::by_name;
+use crate::products::paired;
 use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
@@ -26,13 +26,12 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };
-    let new = clusters(after);
-    let positions = by_name(&new);
-    for old in clusters(before).iter().filter(|it| !it.is_keeper) {
-        let Some(at) = positions.get(&*old.name).copied() else {
+    let (old, new) = (clusters(before), clusters(after));
+    for (old, new) in paired(&old, &new).filter(|it| !it.0.is_keeper) {
+        let Some((at, new)) = new else {
             continue;
         };
-        let shards = old.shards.iter().zip(&new[at].shards).enumerate();
+        let shards = old.shards.iter().zip(&new.shards).enumerate();
         let mut fewer = shards.filter(|(_, (old, new))| new.replica_count < old.replica_count);
         let Some((first, (before_shard, after_shard))) = fewer.next() else {
             continue;

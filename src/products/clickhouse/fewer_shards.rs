@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
-use crate::products::by_name;
+use crate::products::{Cluster, paired};
 use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::FieldPath;
 
@@ -16,7 +16,8 @@ pub const DANGER: Danger = Danger {
     summary: "a ClickHouse cluster loses shards, and the data on them",
     explain: "\
 Each shard holds a part of the data that no other shard has. The operator deletes the surplus shards, and their volumes unless \
-these are retained. A shard with another name is another shard, with new volumes: its servers are named after it. The rows are not moved to the remaining shards, and distributed queries continue without them and without an error.
+these are retained. A shard with another name is another shard, with new volumes: its servers are named after it. The rows are not \
+moved to the remaining shards, and distributed queries continue without them and without an error.
 
 Move the rows first, for example with `INSERT INTO … SELECT` into a Distributed table over the remaining shards, or with \
 clickhouse-backup. Compare the row counts before the shards are deleted.",
@@ -27,49 +28,44 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };
-    let new = clusters(after);
-    let positions = by_name(&new);
-    for old in clusters(before) {
-        let path = FieldPath::dotted("spec.configuration.clusters");
-        match positions.get(&*old.name).copied() {
-            Some(at) if new[at].shard_count < old.shard_count => {
-                let message = format!(
-                    "cluster `{}` of {} goes from {} to {} shards: the data on the removed shards is lost",
-                    old.name,
-                    after.id(),
-                    old.shard_count,
-                    new[at].shard_count
-                );
-                let layout = path.index(at).key("layout").key("shardsCount");
-                faults.push(after, layout, message);
-            }
-            Some(at) => {
-                let names: BTreeSet<&str> = new[at].shards.iter().map(|it| &*it.name).collect();
-                let lost = old.shards.iter().map(|it| &*it.name);
-                let lost: Vec<&str> = lost.filter(|it| !names.contains(it)).collect();
-                if let [first, others @ ..] = &*lost {
-                    let more = match others.len() {
-                        0 => String::new(),
-                        more => format!(" and {more} more"),
-                    };
+    let (old, new) = (clusters(before), clusters(after));
+    let path = FieldPath::dotted("spec.configuration.clusters");
+    for (old, new) in paired(&old, &new) {
+        let whose = format!("cluster `{}` of {}", old.name, after.id());
+        match new {
+            Some((at, new)) => {
+                let layout = path.clone().index(at).key("layout");
+                if new.shard_count < old.shard_count {
+                    let (from, to) = (old.shard_count, new.shard_count);
                     let message = format!(
-                        "cluster `{}` of {} no longer has shard `{first}`{more}: the data on it is lost",
-                        old.name,
-                        after.id()
+                        "{whose} goes from {from} to {to} shards: the data on the removed shards is lost"
                     );
-                    let layout = path.index(at).key("layout").key("shards");
-                    faults.push(after, layout, message);
+                    faults.push(after, layout.key("shardsCount"), message);
+                } else if let Some(lost) = lost_shards(old, new) {
+                    let message = format!("{whose} no longer has {lost}");
+                    faults.push(after, layout.key("shards"), message);
                 }
             }
             None if old.is_keeper => {}
             None => {
+                let name = &old.name;
                 let message = format!(
-                    "cluster `{}` is removed from {}: its data is lost",
-                    old.name,
+                    "cluster `{name}` is removed from {}: its data is lost",
                     after.id()
                 );
-                faults.push(after, path, message);
+                faults.push(after, path.clone(), message);
             }
         }
     }
+}
+
+/// The shards whose names no longer exist, and what is lost with them.
+fn lost_shards(old: &Cluster, new: &Cluster) -> Option<String> {
+    let names: BTreeSet<&str> = new.shards.iter().map(|it| &*it.name).collect();
+    let mut lost = old.shards.iter().map(|it| &*it.name);
+    let first = lost.find(|it| !names.contains(it))?;
+    Some(match lost.filter(|it| !names.contains(it)).count() {
+        0 => format!("shard `{first}`: the data on it is lost"),
+        more => format!("shard `{first}` and {more} more: the data on them is lost"),
+    })
 }

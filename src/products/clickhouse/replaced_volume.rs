@@ -6,7 +6,7 @@ use super::clusters;
 use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
-use crate::products::{Cluster, by_name};
+use crate::products::{Cluster, paired};
 use crate::rules::{Danger, Faults, RuleKind};
 use crate::yaml::{FieldPath, Node, View};
 
@@ -30,15 +30,14 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let Pair::Same(before, after) = pair else {
         return;
     };
-    let new = clusters(after);
-    let positions = by_name(&new);
+    let (old, new) = (clusters(before), clusters(after));
     let logs = log_templates(before);
-    for old in clusters(before) {
-        let Some(at) = positions.get(&*old.name).copied() else {
+    for (old, new) in paired(&old, &new) {
+        let Some((at, new)) = new else {
             continue;
         };
         let path = FieldPath::dotted("spec.configuration.clusters").index(at);
-        let (had, has) = (volumes(&old), volumes(&new[at]));
+        let (had, has) = (volumes(old), volumes(new));
         for lost in had.difference(&has).filter(|it| !logs.contains(&***it)) {
             let now: Vec<&&str> = has.difference(&had).collect();
             let consequence = match &*now {
