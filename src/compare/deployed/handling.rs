@@ -16,7 +16,7 @@ pub(super) enum UnitAfter<'a> {
     Deleted,
     /// Its objects stay: it remains in the cluster although it is no longer in the tree, or it deploys to another cluster, and its
     /// engine only looks for objects to delete there.
-    Left,
+    Kept,
 }
 
 /// The state of a unit after a change, from all units after it.
@@ -28,7 +28,7 @@ pub(super) fn unit_after<'a>(
     if let Some((_, other)) = after.get(&key) {
         return match other.cluster == unit.cluster {
             true => UnitAfter::Remains(other),
-            false => UnitAfter::Left,
+            false => UnitAfter::Kept,
         };
     }
     let parent = unit.parent.and_then(|it| entry.units.get(it));
@@ -37,7 +37,7 @@ pub(super) fn unit_after<'a>(
     };
     let above = unit_after((key.0, &parent.id), (entry, parent), after);
     match stays(definition, parent, above) {
-        true => UnitAfter::Left,
+        true => UnitAfter::Kept,
         false => UnitAfter::Deleted,
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn stays(object: &Object, unit: &Unit, unit_after: UnitAfter<'_>) -> 
             old && new || is_empty && after.retention.keeps_all_removed
         }
         UnitAfter::Deleted => unit.retention.keeps_on_deletion(object),
-        UnitAfter::Left => true,
+        UnitAfter::Kept => true,
     };
     object.stays || is_kept
 }
