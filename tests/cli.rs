@@ -276,6 +276,25 @@ fn a_shell_completes_commands_environments_claims_kinds_and_codes() {
     assert_eq!(completed(&["matrix", "ana"]), ["analytics"]);
     assert_eq!(completed(&["kinds", "Operator"]), ["OperatorInstall"]);
     assert_eq!(completed(&["explain", "clear-"]), ["clear-text-secret"]);
+    assert_eq!(completed(&["explain", "stag"]), ["stage"]);
+    assert_eq!(completed(&["tree", "stag"]), ["stage"]);
+    assert_eq!(
+        completed(&["check", "--format", "git"]),
+        ["github", "gitlab"]
+    );
+}
+
+#[test_with::executable(git)]
+#[test]
+fn a_shell_completes_revisions_and_folders() {
+    let (_folder, root) = crate::git_repository::repository("");
+    crate::git_repository::git(&root, &["branch", "env-branch"]);
+    let completed = |words: &str| {
+        let text = format!("_PLEACH_COMPLETE=fish pleach -- pleach {words}");
+        crate::git_repository::run(&root, "sh", &["-c", &text], true)
+    };
+    assert_eq!(completed("tree --at env"), "env-branch\n");
+    assert_eq!(completed("diff env"), "env-branch\nenvironments/\n");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
 use super::diff::{Depth, salt};
 use super::hook::add_generated;
@@ -41,7 +42,8 @@ pub(super) struct Arguments {
         long,
         value_name = "REV",
         default_value = "HEAD",
-        conflicts_with = "files"
+        conflicts_with = "files",
+        add = ArgValueCandidates::new(super::completions::revisions)
     )]
     since: String,
     /// Compare the index instead of the work tree

@@ -4,23 +4,26 @@
 )]
 //! `pleach completions`: the script that connects a shell to pleach, and the candidates that pleach answers with.
 //!
-//! The script calls `pleach` itself for each completion, so environments, claims, kinds and codes are those of the workspace around
+//! The script calls `pleach` itself for each completion, so environments, claims, kinds, codes and revisions are those of the workspace around
 //! the working directory, and no generated list becomes outdated.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory};
+use clap_complete::engine::{PathCompleter, ValueCompleter};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
 
 use super::{Cli, Outcome, output};
 use pleach::check::pages;
 use pleach::diag::Diagnostics;
-use pleach::disk::{Folder, find_upwards};
+use pleach::disk::{Folder, Repository, find_upwards};
 use pleach::engine::ENGINES;
 use pleach::layout::WORKSPACE;
 use pleach::load::{self, Scope};
+use pleach::report::Format;
 use pleach::tree::Tree;
 
 /// The environment variable with which the script requests candidates.
@@ -60,6 +63,43 @@ pub(super) fn environments() -> Vec<CompletionCandidate> {
     let names = load::environment_names(&files, &mut Diagnostics::default());
     let deployed = names.into_iter().filter(|it| !ENGINES.is_base(it));
     deployed.map(CompletionCandidate::new).collect()
+}
+
+/// What `pleach explain` accepts first: environments and codes.
+pub(super) fn subjects() -> Vec<CompletionCandidate> {
+    environments().into_iter().chain(codes()).collect()
+}
+
+/// The names of the formats for errors and warnings.
+pub(super) fn formats() -> Vec<CompletionCandidate> {
+    let names = Format::ALL.iter().map(|it| it.name());
+    names.map(CompletionCandidate::new).collect()
+}
+
+/// The branches and tags of the repository.
+pub(super) fn revisions() -> Vec<CompletionCandidate> {
+    const QUERY: [&str; 5] = [
+        "for-each-ref",
+        "--format=%(refname:short)",
+        "refs/heads",
+        "refs/tags",
+        "refs/remotes",
+    ];
+    let repository = std::env::current_dir().ok();
+    let repository = repository.and_then(|it| Repository::find(&it).ok());
+    let names = repository.and_then(|it| it.query(&QUERY).ok().flatten());
+    let names = names.unwrap_or_default();
+    names.lines().map(CompletionCandidate::new).collect()
+}
+
+/// Revisions of the repository, and folders.
+pub(super) fn revisions_and_folders(current: &OsStr) -> Vec<CompletionCandidate> {
+    let text = current.to_string_lossy();
+    let is_continued =
+        |it: &CompletionCandidate| it.get_value().to_string_lossy().starts_with(&*text);
+    let mut found: Vec<_> = revisions().into_iter().filter(is_continued).collect();
+    found.extend(PathCompleter::dir().complete(current));
+    found
 }
 
 /// The names of all claims of the workspace, with their kinds.

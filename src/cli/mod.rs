@@ -50,6 +50,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCandidates;
 
 use document::Document;
 use pleach::disk::DiskError;
@@ -87,7 +88,7 @@ struct Global {
     directory: Option<PathBuf>,
     /// Format of errors and warnings: human or short on standard error; json, github, gitlab, sarif or junit as one document, on
     /// standard output if the command has no other output
-    #[arg(long, value_name = "FORMAT", default_value = "human", global = true)]
+    #[arg(long, value_name = "FORMAT", default_value = "human", global = true, add = ArgValueCandidates::new(completions::formats))]
     format: Format,
     /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]

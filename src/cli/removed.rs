@@ -9,7 +9,7 @@ use pleach::disk::Repository;
 use pleach::emit::{Change, Plan, origin};
 use pleach::engine::ENGINES;
 use pleach::layout::{BASE, environment_of};
-use pleach::load::{self};
+use pleach::load;
 use pleach::tree::{Below, EntryKind, Files, TreePath};
 use pleach::yaml::{Node, parse};
 
@@ -77,7 +77,14 @@ fn key(path: &TreePath, bytes: &[u8]) -> Option<(String, String)> {
 }
 
 fn finding(title: &str, removed: &Removed, inputs: &Inputs, session: &Session<'_>) -> Diagnostic {
-    let names: Vec<&str> = removed.environments.iter().map(String::as_str).collect();
+    let order = load::environments_in_order(&session.files);
+    let mut names: Vec<&str> = removed.environments.iter().map(String::as_str).collect();
+    names.sort_by_key(|name| {
+        order
+            .iter()
+            .position(|it| it == name)
+            .unwrap_or(order.len())
+    });
     let effect = match removed.files {
         1 => format!("its file in {} is removed", names.join(", ")),
         number => format!("its {number} files in {} are removed", names.join(", ")),

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "ENV|FOLDER", add = ArgValueCandidates::new(super::completions::environments))]
     entries: Vec<String>,
     /// Read this revision instead of the work tree
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", add = ArgValueCandidates::new(super::completions::revisions))]
     at: Option<String>,
     /// Read the committed tree of the workspace, instead of rendering the claims
     #[arg(long)]

@@ -75,7 +75,7 @@ pub(super) fn check_environments(
     session: &Session<'_>,
     requested: &[String],
 ) -> Result<(), UsageError> {
-    let known = load::environments(&session.files);
+    let known = load::environments_in_order(&session.files);
     // If the folder of the environments cannot be read, the command reports this.
     match known.is_empty() {
         true => Ok(()),

@@ -383,6 +383,21 @@ pub fn environments(files: &dyn Files) -> Vec<String> {
     names
 }
 
+/// Like [`environments`], in the order of `environments` in `pleach.yaml`. Those that it does not list follow.
+pub fn environments_in_order(files: &dyn Files) -> Vec<String> {
+    let workspace = WorkspaceConfig::read(files).ok();
+    let order = workspace.map(|it| it.environment_names());
+    let order = order.unwrap_or_default();
+    let mut names = environments(files);
+    names.sort_by_key(|name| {
+        order
+            .iter()
+            .position(|it| it == name)
+            .unwrap_or(order.len())
+    });
+    names
+}
+
 /// The names of the folders in `environments/`, including `base`, sorted.
 pub fn environment_names(files: &dyn Files, diagnostics: &mut Diagnostics) -> Vec<String> {
     let folder = Folder::Environments.path();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use clap_complete::ArgValueCandidates;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
 use self::sides::{ComparisonSide, open};
 use super::comparison_flags::{ComparisonFlags, Form, ReportFile};
@@ -34,7 +34,7 @@ mod sides;
 pub(super) struct Arguments {
     /// REV compares a Git revision with the work tree, REV..REV two revisions, REV...REV the second revision with the merge base of
     /// both. Two arguments are two folders or revisions. The default compares HEAD with the work tree
-    #[arg(value_name = "REV|TREE", num_args = 0..=2)]
+    #[arg(value_name = "REV|TREE", num_args = 0..=2, add = ArgValueCompleter::new(super::completions::revisions_and_folders))]
     sides: Vec<String>,
     /// Compare the committed tree of the workspace, instead of rendering the claims
     #[arg(long)]

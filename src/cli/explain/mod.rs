@@ -14,7 +14,7 @@ use super::{Global, Outcome};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// A code from the output (`clear-text-secret`), an environment, or a line of a file (`deploy/apps/prod/shop/deployment.yaml:17`)
-    #[arg(value_name = "CODE|ENV|FILE:LINE", add = ArgValueCandidates::new(super::completions::codes))]
+    #[arg(value_name = "CODE|ENV|FILE:LINE", add = ArgValueCandidates::new(super::completions::subjects))]
     what: Option<String>,
     /// With an environment: one of its objects, including those of charts: `Deployment/shop`, or `Deployment/web/shop` with the namespace
     #[arg(value_name = "KIND/NAME")]
