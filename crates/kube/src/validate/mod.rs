@@ -39,7 +39,7 @@ pub use lifecycle::Lifecycle;
 
 use crate::object::Gvk;
 use pleach_yaml::diag::{Diagnostic, is_typo};
-use pleach_yaml::{FieldPath, Node};
+use pleach_yaml::{Entry, FieldPath, Mapping, Node};
 
 /// The kinds of a cluster.
 #[derive(Debug)]
@@ -423,9 +423,17 @@ pub fn rejected_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
 
 fn builtin_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
     let gvk = gvk_of(object);
+    if kinds::find(&gvk).is_none() {
+        return Vec::new();
+    }
+    // Most changes are in the pods of workloads, of which only those of a Job are immutable.
+    let compared = |it: &Node| match &*gvk.kind {
+        "Job" => it.clone(),
+        _ => without_template(it),
+    };
     let (new, old) = (
-        defaults::defaulted(object.clone()),
-        defaults::defaulted(old.clone()),
+        defaults::defaulted(compared(object)),
+        defaults::defaulted(compared(old)),
     );
     let mut report = Report::default();
     kinds::changes(&gvk, &new, &old, &mut report);
@@ -434,6 +442,27 @@ fn builtin_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
         reason: (it.class != class::IMMUTABLE_FIELD).then(|| it.message.to_string()),
     });
     changes.collect()
+}
+
+/// A copy of an object without `spec.template`.
+fn without_template(object: &Node) -> Node {
+    let Some(fields) = object.as_mapping() else {
+        return object.clone();
+    };
+    let fields = fields.iter().map(|it| match it.value.as_mapping() {
+        Some(spec) if it.key.as_str() == Some("spec") => {
+            let kept = spec.iter().filter(|it| it.key.as_str() != Some("template"));
+            let kept = Mapping::from_entries(kept.cloned().collect());
+            let spec = Node::mapping(kept).at(it.value.span());
+            Entry {
+                key: it.key.clone(),
+                value: spec,
+            }
+        }
+        _ => it.clone(),
+    });
+    let fields = Mapping::from_entries(fields.collect());
+    Node::mapping(fields).at(object.span())
 }
 
 fn gvk_of(object: &Node) -> Gvk {
