@@ -103,31 +103,46 @@ fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {
     list.unwrap_or_default()
 }
 
+/// A step to a field or an item of a list, which its name identifies if it has one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step<'a> {
+    Field(&'a str),
+    Named(&'a str),
+    At(usize),
+}
+
 /// The pod specs in an object by path, at any depth, because operators have pod templates in fields of their own.
-fn specs(object: &Object) -> BTreeMap<String, &Node> {
+fn specs(object: &Object) -> BTreeMap<Vec<Step<'_>>, &Node> {
     let mut found = BTreeMap::new();
-    search(&object.node, String::new(), &mut found);
+    search(&object.node, &mut Vec::new(), &mut found);
     found
 }
 
-fn search<'a>(node: &'a Node, path: String, found: &mut BTreeMap<String, &'a Node>) {
+fn search<'a>(
+    node: &'a Node,
+    path: &mut Vec<Step<'a>>,
+    found: &mut BTreeMap<Vec<Step<'a>>, &'a Node>,
+) {
+    let mut below = |step: Step<'a>, node: &'a Node| {
+        path.push(step);
+        search(node, path, found);
+        path.pop();
+    };
     match node.view() {
         View::Scalar(_) => {}
         View::Sequence(items) => {
             for (at, item) in items.iter().enumerate() {
                 let name = item.get("name").and_then(Node::as_str);
-                let name = name.map_or_else(|| at.to_string(), str::to_string);
-                search(item, format!("{path}[{name}]"), found);
+                below(name.map_or(Step::At(at), Step::Named), item);
             }
         }
         View::Mapping(entries) => {
-            let has_containers = node.get("containers").map(|it| it.as_sequence().is_some());
-            if has_containers == Some(true) {
-                found.insert(path.clone(), node);
-            }
             for entry in entries {
-                let key = entry.key.as_str().unwrap_or("");
-                search(&entry.value, format!("{path}.{key}"), found);
+                below(Step::Field(entry.key.as_str().unwrap_or("")), &entry.value);
+            }
+            let containers = node.get("containers");
+            if containers.is_some_and(|it| it.as_sequence().is_some()) {
+                found.insert(path.clone(), node);
             }
         }
     }
