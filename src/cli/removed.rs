@@ -29,8 +29,9 @@ pub(super) fn findings(session: &Session<'_>, compiled: &Compiled, plan: &Plan) 
         return found;
     }
     let inputs = Inputs::before(session);
+    let order = load::environments_in_order(&session.files);
     for (title, removed) in &removed {
-        found.push(finding(title, removed, &inputs, session));
+        found.push(finding(title, removed, &inputs, &order, session));
     }
     found
 }
@@ -76,8 +77,13 @@ fn key(path: &TreePath, bytes: &[u8]) -> Option<(String, String)> {
     (!is_shared).then_some((environment.to_string(), origin(line)?.to_string()))
 }
 
-fn finding(title: &str, removed: &Removed, inputs: &Inputs, session: &Session<'_>) -> Diagnostic {
-    let order = load::environments_in_order(&session.files);
+fn finding(
+    title: &str,
+    removed: &Removed,
+    inputs: &Inputs,
+    order: &[String],
+    session: &Session<'_>,
+) -> Diagnostic {
     let mut names: Vec<&str> = removed.environments.iter().map(String::as_str).collect();
     names.sort_by_key(|name| {
         order

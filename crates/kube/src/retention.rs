@@ -212,13 +212,7 @@ fn resource_set(unit: &Object) -> Retention {
 
 /// As `autoSync` and `finalizeApplicationDeletion` of Argo CD. If somebody syncs the Application by hand, they decide about pruning.
 fn application(unit: &Object) -> Retention {
-    let automated = ["spec", "syncPolicy", "automated"];
-    let is_automated = unit
-        .node
-        .at_keys(&automated)
-        .is_some_and(|it| !it.is_null())
-        && setting(unit, &["spec", "syncPolicy", "automated", "enabled"]) != Some(false);
-    let prunes = is_automated && flag(unit, &["spec", "syncPolicy", "automated", "prune"]);
+    let prunes = is_automated(unit) && flag(unit, &["spec", "syncPolicy", "automated", "prune"]);
     let options = unit.node.at_keys(&["spec", "syncPolicy", "syncOptions"]);
     let options = options.and_then(Node::as_sequence).unwrap_or_default();
     let cascades = finalizers(unit).any(|it| CASCADE.contains(&it));

@@ -153,10 +153,9 @@ fn collect_objects(
         let is_repeated =
             |it: &&Object| is_entry_folder(unit) && synced.contains(&(key.0, it.id()));
         // An object that is no longer applied stays as it is.
-        let is_left = |it: &&Object| {
-            let unapplied = other.map(|it| &*it.unapplied).unwrap_or_default();
-            unapplied.iter().any(|left| left.id() == it.id())
-        };
+        let unapplied = other.iter().flat_map(|it| &it.unapplied);
+        let unapplied: BTreeSet<ObjectId> = unapplied.map(Object::id).collect();
+        let is_left = |it: &&Object| !unapplied.is_empty() && unapplied.contains(&it.id());
         let objects_once = unit.objects.iter().filter(|it| !is_repeated(it));
         let objects_once = objects_once.filter(|it| at == 1 || !is_left(it));
         let unit_after = match at {

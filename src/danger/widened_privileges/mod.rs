@@ -11,7 +11,7 @@ use crate::diag::Severity;
 use crate::diff::Pair;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node, emit_canonical};
-use pods::{lost_protection, pods};
+use pods::{access, lost_protection, specs};
 
 pub(in crate::danger) const DANGER: Danger = Danger {
     code: "widened-privileges",
@@ -48,9 +48,10 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
             "metadata.labels",
         ),
         _ => {
-            let mut more = new_permissions(pods, before, after);
+            let (old, new) = (before.map(specs).unwrap_or_default(), specs(after));
+            let mut more = added(&access(&old), access(&new));
             if let Pair::Same(before, after) = pair {
-                more.extend(lost_protection(before, after));
+                more.extend(lost_protection(&old, &new));
                 more.extend(lost_account(before, after));
             }
             (more, "spec")
@@ -68,8 +69,11 @@ fn new_permissions(
     before: Option<&Object>,
     after: &Object,
 ) -> Vec<String> {
-    let had = before.map(rights).unwrap_or_default();
-    let now = rights(after).into_iter();
+    added(&before.map(rights).unwrap_or_default(), rights(after))
+}
+
+fn added(had: &BTreeSet<String>, now: BTreeSet<String>) -> Vec<String> {
+    let now = now.into_iter();
     now.filter(|it| !had.contains(it)).collect()
 }
 

@@ -5,18 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::object::Object;
 use crate::yaml::{Node, View};
 
-/// The access of the pods of an object to their node.
-pub(super) fn pods(object: &Object) -> BTreeSet<String> {
+/// The pod specs of an object by path.
+pub(super) type PodSpecs<'a> = BTreeMap<Vec<Step<'a>>, &'a Node>;
+
+/// The access of pods to their node.
+pub(super) fn access(specs: &PodSpecs<'_>) -> BTreeSet<String> {
     let mut rights = BTreeSet::new();
-    for spec in specs(object).values() {
+    for spec in specs.values() {
         pod(spec, &mut rights);
     }
     rights
 }
 
 /// The protection that pods of an object no longer have. Pods and containers that are new or removed are not compared.
-pub(super) fn lost_protection(before: &Object, after: &Object) -> Vec<String> {
-    let (old, new) = (specs(before), specs(after));
+pub(super) fn lost_protection(old: &PodSpecs<'_>, new: &PodSpecs<'_>) -> Vec<String> {
     let both = old
         .iter()
         .filter_map(|(path, old)| Some((*old, *new.get(path)?)));
@@ -105,24 +107,20 @@ fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {
 
 /// A step to a field or an item of a list, which its name identifies if it has one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Field(&'a str),
     Named(&'a str),
     At(usize),
 }
 
 /// The pod specs in an object by path, at any depth, because operators have pod templates in fields of their own.
-fn specs(object: &Object) -> BTreeMap<Vec<Step<'_>>, &Node> {
+pub(super) fn specs(object: &Object) -> PodSpecs<'_> {
     let mut found = BTreeMap::new();
     search(&object.node, &mut Vec::new(), &mut found);
     found
 }
 
-fn search<'a>(
-    node: &'a Node,
-    path: &mut Vec<Step<'a>>,
-    found: &mut BTreeMap<Vec<Step<'a>>, &'a Node>,
-) {
+fn search<'a>(node: &'a Node, path: &mut Vec<Step<'a>>, found: &mut PodSpecs<'a>) {
     let mut below = |step: Step<'a>, node: &'a Node| {
         path.push(step);
         search(node, path, found);

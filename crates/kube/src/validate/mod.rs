@@ -423,9 +423,9 @@ pub fn rejected_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
 
 fn builtin_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
     let gvk = gvk_of(object);
-    if kinds::find(&gvk).is_none() {
+    let Some(rules) = kinds::find(&gvk) else {
         return Vec::new();
-    }
+    };
     // Most changes are in the pods of workloads, of which only those of a Job are immutable.
     let compared = |it: &Node| match &*gvk.kind {
         "Job" => it.clone(),
@@ -436,7 +436,7 @@ fn builtin_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
         defaults::defaulted(compared(old)),
     );
     let mut report = Report::default();
-    kinds::changes(&gvk, &new, &old, &mut report);
+    rules.changes(&new, &old, &mut report);
     let changes = report.faults.iter().map(|it| RejectedChange {
         finding: finding(it, &new, &gvk.kind),
         reason: (it.class != class::IMMUTABLE_FIELD).then(|| it.message.to_string()),

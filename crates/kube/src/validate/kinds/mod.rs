@@ -99,6 +99,11 @@ impl Rules {
         }
     }
 
+    /// The changes of an object that the server rejects. Both have the defaults of their kind.
+    pub(super) fn changes<'a>(&self, object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
+        (self.update)(object, old, report);
+    }
+
     const fn nameless(self) -> Rules {
         Rules {
             is_name_optional: true,
@@ -339,13 +344,6 @@ const RULES: &[Rules] = &[
     )
     .generic(),
 ];
-
-/// The changes of an object that the server rejects because of its rules. Both have the defaults of their kind.
-pub(super) fn changes<'a>(gvk: &Gvk, object: &'a Node, old: &'a Node, report: &mut Report<'a>) {
-    if let Some(rules) = find(gvk) {
-        (rules.update)(object, old, report);
-    }
-}
 
 /// The rules of a kind.
 pub(super) fn find(gvk: &Gvk) -> Option<&'static Rules> {
