@@ -1,6 +1,6 @@
 //! Compares the objects of one environment, and finds dangers of the changes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::moves::path_field;
@@ -8,7 +8,7 @@ use super::objects::{all_after, objects};
 use super::part::Part;
 use super::rollout::Rollout;
 use super::{ChangedObject, Claim, ClusterChange, Environment, LocatedFinding, Origin, Side};
-use crate::danger::{ChangeSet, Finding, check, needs_unchanged_objects};
+use crate::danger::{ChangeSet, Finding, check, is_immutable_field, needs_unchanged_objects};
 use crate::diag::{Diagnostics, Span};
 use crate::diff::{Change, ChangeKind, Options, Pair, Salt, change, pair};
 use crate::emit::origin as signed_by;
@@ -66,7 +66,7 @@ pub(super) fn compare_objects(
                 change,
                 claim,
                 deploys: Vec::new(),
-                rollout: Rollout::new(&pair),
+                rollout: Rollout::default(),
             });
             changed.push(pair);
         }
@@ -80,7 +80,13 @@ pub(super) fn compare_objects(
         rest: &rest,
     };
     let by_id = by_id(&changes);
-    let findings = check(&changes).into_iter();
+    let findings = check(&changes);
+    let immutable = findings.iter().filter(|it| is_immutable_field(it));
+    let immutable: BTreeSet<&ObjectId> = immutable.map(|it| &it.id).collect();
+    for (object, pair) in environment.objects.iter_mut().zip(&changed) {
+        object.rollout = Rollout::new(pair, immutable.contains(&object.change.id));
+    }
+    let findings = findings.into_iter();
     environment.findings = findings
         .map(|it| locate(it, &by_id, sides, options.salt))
         .collect();

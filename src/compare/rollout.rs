@@ -1,6 +1,5 @@
 //! The effect of a change on running pods: images, restarts, and the number of available replicas during a restart.
 
-use crate::danger::changes_immutable_field;
 use crate::diff::{Pair, is_recreated};
 use crate::object::{Object, ObjectId};
 use crate::products::{Cluster, clusters};
@@ -42,8 +41,9 @@ pub struct Step {
 }
 
 impl Rollout {
-    /// The effect of a change of an object; none if it is added or removed.
-    pub(super) fn new(pair: &Pair<'_>) -> Rollout {
+    /// The effect of a change of an object; none if it is added or removed. If an immutable field changes, the change is rejected or
+    /// the object is created again.
+    pub(super) fn new(pair: &Pair<'_>, changes_immutable_field: bool) -> Rollout {
         let (Some(before), Some(after)) = (pair.before(), pair.after()) else {
             return Rollout::default();
         };
@@ -56,7 +56,7 @@ impl Rollout {
         };
         let images = images(old, new);
         let restart = (!old.same_data(new)).then(|| restart(after)).flatten();
-        if changes_immutable_field(pair) {
+        if changes_immutable_field {
             return match is_recreated(before, after) {
                 true => Rollout::recreated(images, after),
                 false => Rollout::default(),

@@ -126,12 +126,9 @@ pub fn check(changes: &ChangeSet<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether an immutable field of an object changes, so that the change is rejected or the object is created again.
-pub fn changes_immutable_field(pair: &Pair<'_>) -> bool {
-    let RuleKind::ChangeOrSecret(check) = immutable_field::DANGER.check else {
-        return false;
-    };
-    !run(&immutable_field::DANGER, |faults| check(pair, faults)).is_empty()
+/// Whether a finding is that an immutable field of an object changes, so that the change is rejected or the object is created again.
+pub fn is_immutable_field(finding: &Finding) -> bool {
+    finding.danger.code == immutable_field::DANGER.code
 }
 
 /// The objects before and after a change. Unchanged objects are included if they are known.

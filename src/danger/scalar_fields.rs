@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::yaml::{FieldPath, Node, Step, View};
+use crate::yaml::{FieldPath, KeyIndex, Node, Step, View};
 
 /// A scalar and its path.
 pub(super) struct Leaf<'a> {
@@ -17,8 +17,7 @@ pub(super) fn leaves<'a>(
 ) -> BTreeMap<String, Leaf<'a>> {
     let mut walk = Walk {
         wants,
-        keys: Vec::new(),
-        steps: Vec::new(),
+        location: Location::default(),
         found: BTreeMap::new(),
     };
     walk.node(node);
@@ -27,64 +26,99 @@ pub(super) fn leaves<'a>(
 
 struct Walk<'a, 'w> {
     wants: &'w dyn Fn(&[&str]) -> bool,
-    keys: Vec<&'a str>,
-    /// The path to a node. Its name is only built on request.
-    steps: Vec<Part<'a>>,
+    location: Location<'a>,
     found: BTreeMap<String, Leaf<'a>>,
+}
+
+/// The path to a node. Its name is only built on request.
+#[derive(Default)]
+struct Location<'a> {
+    keys: Vec<&'a str>,
+    parts: Vec<Part<'a>>,
 }
 
 enum Part<'a> {
     Key(&'a str),
-    /// The index of an item and its name.
-    Item(usize, Option<&'a str>),
+    /// The index of an item on each side, and its name.
+    Item([usize; 2], Option<&'a str>),
 }
 
 impl<'a> Walk<'a, '_> {
     fn node(&mut self, node: &'a Node) {
         match node.view() {
-            View::Scalar(_) if (self.wants)(&self.keys) => {
-                let (name, field) = self.location();
-                self.found.insert(name, Leaf { field, node });
+            View::Scalar(_) if (self.wants)(&self.location.keys) => {
+                let leaf = Leaf {
+                    field: self.location.field(0),
+                    node,
+                };
+                self.found.insert(self.location.name(), leaf);
             }
             View::Scalar(_) => {}
             View::Mapping(entries) => {
                 for entry in entries {
-                    let key = entry.key.as_str().unwrap_or("");
-                    self.keys.push(key);
-                    self.steps.push(Part::Key(key));
+                    self.location.push_key(entry.key.as_str().unwrap_or(""));
                     self.node(&entry.value);
-                    self.steps.pop();
-                    self.keys.pop();
+                    self.location.pop_key();
                 }
             }
             View::Sequence(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    self.steps.push(Part::Item(at, own_name(item)));
+                    self.location
+                        .parts
+                        .push(Part::Item([at, at], own_name(item)));
                     self.node(item);
-                    self.steps.pop();
+                    self.location.parts.pop();
                 }
             }
         }
     }
+}
 
-    fn location(&self) -> (String, FieldPath) {
-        let (mut name, mut field) = (String::new(), FieldPath::root());
-        for part in &self.steps {
+impl<'a> Location<'a> {
+    fn push_key(&mut self, key: &'a str) {
+        self.keys.push(key);
+        self.parts.push(Part::Key(key));
+    }
+
+    fn pop_key(&mut self) {
+        self.keys.pop();
+        self.parts.pop();
+    }
+
+    fn name(&self) -> String {
+        let mut name = String::new();
+        for part in &self.parts {
             match part {
                 Part::Key(key) => {
                     name.push_str(if name.is_empty() { "" } else { "." });
                     name.push_str(key);
-                    field.push(Step::Key((*key).into()));
                 }
-                Part::Item(at, own) => {
+                Part::Item([at, _], own) => {
                     let own = own.map_or_else(|| at.to_string(), str::to_string);
                     name.extend(["[", &*own, "]"]);
-                    field.push(Step::Index(*at));
                 }
             }
         }
-        (name, field)
+        name
     }
+
+    /// The path on the side before (0) or after (1) the change.
+    fn field(&self, side: usize) -> FieldPath {
+        let mut field = FieldPath::root();
+        for part in &self.parts {
+            field.push(match part {
+                Part::Key(key) => Step::Key((*key).into()),
+                Part::Item(indexes, _) => Step::Index(indexes[side]),
+            });
+        }
+        field
+    }
+}
+
+/// What identifies an item in its list: its name, or else its index.
+fn key_of<'a>((at, item): (usize, &'a Node)) -> (Option<&'a str>, usize) {
+    let name = own_name(item);
+    (name, if name.is_some() { 0 } else { at })
 }
 
 fn own_name(item: &Node) -> Option<&str> {
@@ -96,18 +130,84 @@ fn own_name(item: &Node) -> Option<&str> {
         })
 }
 
-/// Fields that exist on both sides: the name, before, after.
-pub(super) fn both<'a>(
+/// Scalars with different values before and after: the name, before, after.
+pub(super) fn changed<'a>(
     before: &'a Node,
     after: &'a Node,
     wants: &dyn Fn(&[&str]) -> bool,
 ) -> Vec<(String, Leaf<'a>, Leaf<'a>)> {
-    let (old, mut new) = (leaves(before, wants), leaves(after, wants));
-    let pairs = old.into_iter().filter_map(|(name, before)| {
-        let after = new.remove(&name)?;
-        Some((name, before, after))
-    });
-    pairs.collect()
+    let mut walk = ChangeWalk {
+        wants,
+        location: Location::default(),
+        found: Vec::new(),
+    };
+    walk.nodes(before, after);
+    walk.found
+}
+
+/// Visits both sides at once, so that equal fields cost little: no name is built for them.
+struct ChangeWalk<'a, 'w> {
+    wants: &'w dyn Fn(&[&str]) -> bool,
+    location: Location<'a>,
+    found: Vec<(String, Leaf<'a>, Leaf<'a>)>,
+}
+
+impl<'a> ChangeWalk<'a, '_> {
+    fn nodes(&mut self, before: &'a Node, after: &'a Node) {
+        match (before.view(), after.view()) {
+            (View::Scalar(_), View::Scalar(_)) => self.scalars(before, after),
+            (View::Mapping(old), View::Mapping(new)) => {
+                let mut index = KeyIndex::default();
+                for entry in old {
+                    let key = entry.key.as_str().unwrap_or("");
+                    let at = index.position(new, key);
+                    if let Some(now) = at.and_then(|at| new.as_slice().get(at)) {
+                        self.location.push_key(key);
+                        self.nodes(&entry.value, &now.value);
+                        self.location.pop_key();
+                    }
+                }
+            }
+            (View::Sequence(old), View::Sequence(new)) => self.items(old, new),
+            _ => {}
+        }
+    }
+
+    fn items(&mut self, old: &'a [Node], new: &'a [Node]) {
+        let names = old.iter().map(own_name);
+        let is_in_order = names.eq(new.iter().map(own_name));
+        let by_name: BTreeMap<_, _> = match is_in_order {
+            true => BTreeMap::new(),
+            false => new
+                .iter()
+                .enumerate()
+                .map(|it| (key_of(it), it.0))
+                .collect(),
+        };
+        for (at, item) in old.iter().enumerate() {
+            let key = key_of((at, item));
+            let Some(now_at) = is_in_order.then_some(at).or(by_name.get(&key).copied()) else {
+                continue;
+            };
+            if let Some(now) = new.get(now_at) {
+                self.location
+                    .parts
+                    .push(Part::Item([at, now_at], own_name(item)));
+                self.nodes(item, now);
+                self.location.parts.pop();
+            }
+        }
+    }
+
+    fn scalars(&mut self, before: &'a Node, after: &'a Node) {
+        if (self.wants)(&self.location.keys) && !before.same_data(after) {
+            let [old, new] = [(0, before), (1, after)].map(|(side, node)| Leaf {
+                field: self.location.field(side),
+                node,
+            });
+            self.found.push((self.location.name(), old, new));
+        }
+    }
 }
 
 /// A description of the list item that contains the field: ``volume `data` ``, or else `a volume`.

@@ -1,6 +1,6 @@
 //! Volumes that shrink.
 
-use super::scalar_fields::{both, item};
+use super::scalar_fields::{changed, item};
 use super::{Danger, Faults, RuleKind, field_text};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -25,7 +25,7 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
     let is_storage = |keys: &[&str]| {
         keys.ends_with(&["requests", "storage"]) || keys.ends_with(&["storage", "size"])
     };
-    for (name, old, new) in both(&before.node, &after.node, &is_storage) {
+    for (name, old, new) in changed(&before.node, &after.node, &is_storage) {
         let size = |it: &str| quantity(it.trim());
         let sizes = (
             size(field_text(Some(old.node))),

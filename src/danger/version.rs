@@ -1,6 +1,6 @@
 //! The versions of charts and images that an object names.
 
-use super::scalar_fields::{Leaf, both};
+use super::scalar_fields::{Leaf, changed};
 use crate::diff::Pair;
 use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
@@ -21,7 +21,7 @@ pub(super) fn version_changes<'a>(pair: &Pair<'a>) -> Vec<VersionChange<'a>> {
     let Pair::Same(before, after) = *pair else {
         return Vec::new();
     };
-    let fields = both(&before.node, &after.node, &is_version);
+    let fields = changed(&before.node, &after.node, &is_version);
     let one = |(_, old, new): (String, Leaf<'a>, Leaf<'a>)| {
         let (name, was) = split(before, &old)?;
         let (now_name, is) = split(after, &new)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::Object;
-use crate::yaml::{Node, View};
+use crate::yaml::{Entry, Node, View};
 
 /// The pod specs of an object by path.
 pub(super) type PodSpecs<'a> = BTreeMap<Vec<Step<'a>>, &'a Node>;
@@ -135,11 +135,15 @@ fn search<'a>(node: &'a Node, path: &mut Vec<Step<'a>>, found: &mut PodSpecs<'a>
             }
         }
         View::Mapping(entries) => {
-            for entry in entries {
-                below(Step::Field(entry.key.as_str().unwrap_or("")), &entry.value);
+            let mut is_spec = false;
+            for Entry { key, value } in entries {
+                let key = key.as_str().unwrap_or("");
+                is_spec |= key == "containers" && value.as_sequence().is_some();
+                if !value.is_scalar() {
+                    below(Step::Field(key), value);
+                }
             }
-            let containers = node.get("containers");
-            if containers.is_some_and(|it| it.as_sequence().is_some()) {
+            if is_spec {
                 found.insert(path.clone(), node);
             }
         }

@@ -31,6 +31,9 @@ fn check(pair: &Pair<'_>, faults: &mut Faults) {
         return;
     };
     let (old, new) = (clusters(before), clusters(after));
+    if old.is_empty() {
+        return;
+    }
     let logs = log_templates(before);
     for (old, new) in paired(&old, &new) {
         let Some((at, new)) = new else {

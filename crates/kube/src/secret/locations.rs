@@ -315,9 +315,14 @@ fn child_name<'a>(name: &'a str, key: &'a str, node: &Node) -> &'a str {
         "enabled",
         "create",
     ];
+    let ends_with = |end: &str| {
+        let at = name.len().checked_sub(end.len());
+        at.and_then(|at| name.get(at..))
+            .is_some_and(|it| it.eq_ignore_ascii_case(end))
+    };
     let is_collection = ["passwords", "tokens", "apikeys"]
-        .iter()
-        .any(|it| name.to_ascii_lowercase().ends_with(it));
+        .into_iter()
+        .any(ends_with);
     match is_collection && node.is_scalar() && !OF_REFERENCES.contains(&key) {
         true => name,
         false => key,

@@ -1,5 +1,9 @@
 //! Names of fields and variables with passwords and keys.
 
+use std::sync::OnceLock;
+
+use aho_corasick::AhoCorasick;
+
 /// How certainly a name indicates a secret value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
@@ -132,6 +136,42 @@ const OF_OBJECTS: [&str; 16] = [
     "credentials",
 ];
 
+/// Strings of which each name of a secret contains one.
+const PARTS: [&str; 22] = [
+    "pass",
+    "pwd",
+    "token",
+    "key",
+    "secret",
+    "auth",
+    "cred",
+    "pw",
+    "psk",
+    "psw",
+    "salt",
+    "pepper",
+    "bearer",
+    "mnemonic",
+    "seed",
+    "cookie",
+    "recovery",
+    "community",
+    "pat",
+    "sk",
+    "identity",
+    "docker",
+];
+
+/// Whether a text may be or contain the name of a secret. Most texts do not, and this takes much less time than splitting into words.
+pub(super) fn may_contain_name(text: &str) -> bool {
+    static PARTS_FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let finder = PARTS_FINDER.get_or_init(|| {
+        let mut builder = AhoCorasick::builder();
+        builder.ascii_case_insensitive(true).build(PARTS).ok()
+    });
+    finder.as_ref().is_none_or(|it| it.is_match(text))
+}
+
 /// Whether a field, variable or flag with this name contains a secret.
 pub fn is_secret_name(name: &str) -> bool {
     certainty(name) != Certainty::None
@@ -139,6 +179,9 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// How certainly a value with this name is secret.
 pub(super) fn certainty(name: &str) -> Certainty {
+    if !may_contain_name(name) {
+        return Certainty::None;
+    }
     let words = words(name);
     let Some(last) = words.last() else {
         return Certainty::None;
@@ -234,7 +277,19 @@ fn words(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Certainty, certainty, words};
+    use super::*;
+
+    #[test]
+    fn each_name_of_a_secret_contains_a_part() {
+        let pairs = PAIRS.iter().map(|it| it.1);
+        let last = LAST_WORDS.iter().chain(&LAST_WORDS_OF_VARIABLES);
+        let names = ENDINGS.iter().chain(last).chain(&AMBIGUOUS).copied();
+        let missed: Vec<_> = names
+            .chain(pairs)
+            .filter(|it| !may_contain_name(it))
+            .collect();
+        assert!(missed.is_empty(), "{missed:?}");
+    }
 
     #[test]
     fn words_of_names() {

@@ -3,15 +3,16 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use aho_corasick::AhoCorasick;
 use regex::{Captures, Regex};
 
-use super::names::is_secret_name;
+use super::names::{is_secret_name, may_contain_name};
 use super::references::is_reference;
 
 /// The secrets in a text, in order. A text that is a private key or the manifest of a Secret is secret as a whole.
 pub fn secret_parts(text: &str) -> Vec<Range<usize>> {
-    let lower = text.to_ascii_lowercase();
-    if may_be_whole(&lower) && whole_pattern().is_match(text) {
+    let has_name = may_contain_name(text);
+    if has_name && may_be_whole(text) && whole_pattern().is_match(text) {
         return std::iter::once(0..text.len()).collect();
     }
     let mut parts = Vec::new();
@@ -23,7 +24,7 @@ pub fn secret_parts(text: &str) -> Vec<Range<usize>> {
             );
         }
     }
-    if has_secret_word(&lower) {
+    if has_name {
         elements(text, &mut parts);
         flags(text, &mut parts);
         named(text, &mut parts);
@@ -200,17 +201,23 @@ fn part_pattern() -> &'static Regex {
     PATTERN.get_or_init(pattern)
 }
 
-/// Whether a text, given in lower case, may match `WHOLE_TEXTS`.
-fn may_be_whole(lower: &str) -> bool {
+/// Whether a text may match `WHOLE_TEXTS`.
+fn may_be_whole(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
     let has = |word: &str| lower.contains(word);
     has("private key") || has("secret") && has("kind") && has("data")
 }
 
 /// Whether a text may match one of `PART_TEXTS`, because it contains the strings that all matches of one of them contain.
 fn has_mark(text: &str) -> bool {
-    const MARKS: [&str; 39] = [
+    const MARKS: [&str; 44] = [
         "AKIA",
         "ASIA",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
         "github_pat_",
         "glpat-",
         "xox",
@@ -249,38 +256,11 @@ fn has_mark(text: &str) -> bool {
         "-u",
         "\"auth\"",
     ];
-    MARKS.iter().any(|it| text.contains(it))
-        || text.contains("gh") && text.contains('_')
+    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let finder = FINDER.get_or_init(|| AhoCorasick::new(MARKS).ok());
+    finder.as_ref().is_none_or(|it| it.is_match(text))
         || text.contains('@') && text.contains(':')
         || text.contains(['?', '&', ';']) && text.contains('=')
-}
-
-/// Whether a text, given in lower case, contains a word that occurs in names of secrets.
-fn has_secret_word(lower: &str) -> bool {
-    const WORDS: [&str; 21] = [
-        "pass",
-        "pwd",
-        "token",
-        "key",
-        "secret",
-        "auth",
-        "cred",
-        "pw",
-        "psk",
-        "psw",
-        "salt",
-        "pepper",
-        "bearer",
-        "mnemonic",
-        "seed",
-        "cookie",
-        "recovery",
-        "community",
-        "pat",
-        "sk",
-        "identity",
-    ];
-    lower.contains([':', '=', '<', '-']) && WORDS.iter().any(|it| lower.contains(it))
 }
 
 /// Texts that are hidden completely: private keys, and manifests of Secrets.

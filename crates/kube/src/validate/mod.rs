@@ -431,10 +431,11 @@ fn builtin_changes(object: &Node, old: &Node) -> Vec<RejectedChange> {
         "Job" => it.clone(),
         _ => without_template(it),
     };
-    let (new, old) = (
-        defaults::defaulted(compared(object)),
-        defaults::defaulted(compared(old)),
-    );
+    let (new, old) = (compared(object), compared(old));
+    if new.same_data(&old) {
+        return Vec::new();
+    }
+    let [new, old] = [new, old].map(defaults::defaulted);
     let mut report = Report::default();
     rules.changes(&new, &old, &mut report);
     let changes = report.faults.iter().map(|it| RejectedChange {
