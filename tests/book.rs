@@ -14,6 +14,11 @@ fn the_guide_for_existing_repositories_works() {
     assert!(follow(include_str!("../docs/existing-repository.md")) > 9);
 }
 
+#[test]
+fn the_guide_for_changing_the_engine_works() {
+    assert!(follow(include_str!("../docs/change-engine.md")) > 12);
+}
+
 /// Writes every file that a page shows and runs every command, in order, in an empty folder. Returns the number of commands.
 fn follow(text: &str) -> usize {
     let folder = tempfile::tempdir().unwrap();

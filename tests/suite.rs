@@ -49,6 +49,7 @@ mod json_schema;
 mod interrupted;
 mod hostile_text;
 mod layers;
+mod moved_units;
 mod output_location;
 mod lsp;
 mod links;

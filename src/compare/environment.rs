@@ -56,6 +56,7 @@ pub(super) fn compare_objects(
         ..Environment::default()
     };
     let mut changed = Vec::new();
+    let mut moved = Vec::new();
     for pair in pair(old, new) {
         if let Some(mut change) = change(&pair, Schemas::builtin(), options) {
             if options.fields_only {
@@ -69,14 +70,18 @@ pub(super) fn compare_objects(
                 rollout: Rollout::default(),
             });
             changed.push(pair);
+        } else if is_moved(&pair) {
+            moved.push(pair);
         }
     }
     let rest = match needs_unchanged_objects(&changed) {
         true => all_after(),
         false => Vec::new(),
     };
+    // Units also delete objects without a change that another unit applies afterwards.
+    let pairs: Vec<Pair<'_>> = changed.iter().chain(&moved).copied().collect();
     let changes = ChangeSet {
-        pairs: &changed,
+        pairs: &pairs,
         rest: &rest,
     };
     let by_id = by_id(&changes);
@@ -92,6 +97,15 @@ pub(super) fn compare_objects(
         .collect();
     environment.clusters = changed.iter().flat_map(cluster_changes).collect();
     environment
+}
+
+/// Whether another unit applies an object after the change, and the former one deletes it.
+fn is_moved(pair: &Pair<'_>) -> bool {
+    let Pair::Same(before, after) = pair else {
+        return false;
+    };
+    let handling = before.handling.as_ref().zip(after.handling.as_ref());
+    handling.is_some_and(|(from, to)| from.loses_object_to(to))
 }
 
 /// Removes the objects from a change of which only the fields are shown. Added and removed objects are shown completely, and sync

@@ -6,7 +6,7 @@ use crate::diag::Severity;
 use crate::diff::{Pair, is_kept};
 use crate::object::Object;
 use crate::products::kind_of;
-use crate::retention::{Engine, Retention};
+use crate::retention::Retention;
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
@@ -20,7 +20,9 @@ with its data, the object of a database with its servers and often their volumes
 chart installed.
 
 Renaming an object also deletes it. If an object moves from one Kustomization or Application to another, both are reconciled at \
-about the same time: if the first one is faster, it deletes the object before the second one applies it.
+about the same time: if the first one is faster, it deletes the object before the second one applies it. If the object moves from \
+Flux to Argo CD or back, the order does not matter: each engine deletes what has its own label or annotation, and the other engine \
+leaves these on the object. docs/change-engine.md describes how to change the engine safely.
 
 If the deletion is intended, make a backup first. To keep the object in the cluster and remove it only from the tree, add the \
 annotation `kustomize.toolkit.fluxcd.io/prune: disabled` (Argo CD: `argocd.argoproj.io/sync-options: Prune=false`) in an earlier \
@@ -117,20 +119,17 @@ fn consequence(gone: &Object) -> Option<&str> {
 }
 
 /// An object that another unit applies after the change. Flux and Argo CD only delete what still has their own label or tracking ID,
-/// so the order decides. Helm deletes what is no longer in its release.
+/// so the order decides between units of the same engine.
 fn moved(before: &Object, after: &Object, faults: &mut Faults) {
     let (Some(from), Some(to)) = (&before.handling, &after.handling) else {
         return;
     };
-    let Some(consequence) = consequence(before) else {
+    let Some(consequence) = consequence(before).filter(|_| from.loses_object_to(to)) else {
         return;
     };
-    if from.unit == to.unit || !from.deletes {
-        return;
-    }
-    let condition = match from.engine {
-        Engine::Helm => String::new(),
-        _ => format!("unless {} applies it first, ", to.unit),
+    let condition = match from.deletes_in_any_order(to) {
+        true => String::new(),
+        false => format!("unless {} applies it first, ", to.unit),
     };
     let message = format!(
         "{} moves from {} to {}: {condition}{} deletes it, and {consequence}",

@@ -33,6 +33,10 @@ fn check(changes: &ChangeSet<'_>, faults: &mut Faults) {
     // An object with a new name or namespace is a different one; the old one has finalizers, too.
     let renamed = changes.pairs.iter().filter_map(|it| match it {
         Pair::Renamed(before, _) => Some(*before),
+        Pair::Same(before, after) => match (&before.handling, &after.handling) {
+            (Some(from), Some(to)) if from.deletes_in_any_order(to) => Some(*before),
+            _ => None,
+        },
         _ => None,
     });
     let mut served: BTreeMap<Box<str>, Vec<(usize, &Object)>> = BTreeMap::new();

@@ -12,7 +12,7 @@ use crate::compare::{
 use crate::deploy::{Cluster, Deployment, Entry, Options, Origin, Unit, deploy};
 use crate::diag::{Diagnostics, Span};
 use crate::engine::ENGINES;
-use crate::load::{self, WorkspaceConfig};
+use crate::load::{self, Scope, WorkspaceConfig};
 use crate::object::ObjectId;
 use crate::remote::WithRemotes;
 use crate::tree::{Below, Files, TreePath};
@@ -393,9 +393,18 @@ pub fn compare_workspaces(
     states: [&State<'_>; 2],
     context: &Context<'_>,
 ) -> Result<Comparison, Unrendered> {
+    compare_environments(states, &Scope::default(), context)
+}
+
+/// The same for some environments.
+pub(super) fn compare_environments(
+    states: [&State<'_>; 2],
+    scope: &Scope,
+    context: &Context<'_>,
+) -> Result<Comparison, Unrendered> {
     let (old, new) = join(
-        || states[0].deployed(context),
-        || states[1].deployed(context),
+        || states[0].deployed(scope, context),
+        || states[1].deployed(scope, context),
     );
     let found = [old?, new?];
     let claims = found
@@ -422,7 +431,9 @@ pub fn changed_units(
     let one = |at: usize| {
         let state = states[at];
         match state.is_workspace() {
-            true => state.deployed(context).unwrap_or_else(|_| Found::none()),
+            true => state
+                .deployed(&Scope::default(), context)
+                .unwrap_or_else(|_| Found::none()),
             false => Found {
                 deployment: deployed(&state.below(), urls, context.cache.clone()),
                 ..Found::none()
@@ -458,12 +469,12 @@ struct Found {
 }
 
 impl State<'_> {
-    fn deployed(&self, context: &Context<'_>) -> Result<Found, Unrendered> {
+    fn deployed(&self, scope: &Scope, context: &Context<'_>) -> Result<Found, Unrendered> {
         let unrendered = |diagnostics: Diagnostics| Unrendered {
             name: self.name.to_string(),
             diagnostics,
         };
-        let Some(compiled) = self.render(context) else {
+        let Some(compiled) = self.render_part(scope, context) else {
             return Ok(Found::none());
         };
         if compiled.diagnostics.has_errors() {

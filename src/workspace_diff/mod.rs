@@ -5,6 +5,7 @@
 
 mod deployed;
 mod indexed;
+mod moved;
 mod partial;
 mod why;
 
@@ -128,7 +129,12 @@ impl<'a> State<'a> {
 
     /// The rendered tree, if the state is a workspace.
     fn render(&self, context: &Context<'_>) -> Option<Compiled> {
+        self.render_part(&Scope::default(), context)
+    }
+
+    fn render_part(&self, scope: &Scope, context: &Context<'_>) -> Option<Compiled> {
         let options = Options {
+            scope: scope.clone(),
             cache: context.cache.clone(),
             ..Options::default()
         };
@@ -303,6 +309,9 @@ pub fn compare_rendered(
     let (old, new) = (old.side(before.name), new.side(after.name));
     let mut comparison = compare(&old, &new, &environment_of, &context.options);
     keep_requested(&mut comparison, &scope);
+    if is_known {
+        moved::add(&mut comparison, states, new.files, context);
+    }
     comparison.notes.extend(notes);
     Ok(comparison)
 }

@@ -52,6 +52,20 @@ pub struct Handling {
     pub recreates: bool,
 }
 
+impl Handling {
+    /// Whether another unit applies the object after a change, and this one deletes what it no longer has.
+    pub fn loses_object_to(&self, other: &Handling) -> bool {
+        self.unit != other.unit && self.deletes
+    }
+
+    /// Whether this unit deletes an object that moves to another unit, even if the other one applies it first. An engine only keeps
+    /// an object that another unit of the same engine has taken: both write the same label (`Inclusions` of kustomize-controller)
+    /// or tracking ID, which other engines leave as it is. Helm deletes what is no longer in its release.
+    pub fn deletes_in_any_order(&self, other: &Handling) -> bool {
+        self.loses_object_to(other) && (self.engine == Engine::Helm || self.engine != other.engine)
+    }
+}
+
 /// The finalizers because of which Argo CD deletes what an Application applied (`isPropagationPolicyFinalizer`).
 const CASCADE: [&str; 3] = [
     "resources-finalizer.argocd.argoproj.io",

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::units::{Key, Units, definition};
-use crate::deploy::{Entry, Status, Unit};
+use super::units::{Key, Units, definition, is_entry_folder};
+use crate::deploy::{Entry, Origin, Status, Unit};
 use crate::object::Object;
 use crate::retention::Handling;
 
@@ -36,6 +36,13 @@ pub(super) fn unit_after<'a>(
         return UnitAfter::Deleted;
     };
     let above = unit_after((key.0, &parent.id), (entry, parent), after);
+    // Nobody deletes a unit that was applied by other means than its own folder: it still applies the folder as it is now.
+    if is_entry_folder(parent)
+        && unit.origin == Origin::Folder(entry.folder.clone())
+        && let UnitAfter::Remains(folder) = above
+    {
+        return UnitAfter::Remains(folder);
+    }
     match stays(definition, parent, above) {
         true => UnitAfter::Kept,
         false => UnitAfter::Deleted,
