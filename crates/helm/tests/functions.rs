@@ -1,4 +1,4 @@
-//! Calls of template functions, compared with the results of Helm 3.19.
+//! Calls of template functions, compared with the results of Helm 3.22.
 #![allow(clippy::unwrap_used)]
 
 use pleach_helm::HelmVersion;
@@ -335,6 +335,61 @@ fn dates_have_layouts_and_zones() {
         "{{ mustToDate `2006` `x` }}",
         "mustToDate: parsing time \"x\" as \"2006\": cannot parse \"x\" as \"2006\"",
     );
+}
+
+#[test]
+fn times_are_compared_with_their_zones() {
+    let day = "{{ $t := toDate `2006-01-02` `2020-01-01` }}";
+    let cases = [
+        ("ne $t ($t | dateModify `5m`)", "true"),
+        ("ne now (now | dateModify `5m`)", "true"),
+        ("eq $t $t", "true"),
+        ("eq $t ($t | dateModify `0s`)", "true"),
+        ("eq ($t.AddDate 0 0 1) ($t.AddDate 0 0 1)", "true"),
+        ("eq $t $t.Local", "true"),
+        ("eq $t $t.UTC", "false"),
+        ("deepEqual $t $t.UTC", "false"),
+        ("$t.Location", "Local"),
+        ("$t.UTC.Location", "UTC"),
+        (
+            "eq $t (toDate `2006-01-02 -0700` `2020-01-01 +0000`)",
+            "true",
+        ),
+        ("eq $t (toDate `2006-01-02` `x`)", "false"),
+        (
+            "eq (toDate `2006-01-02` `x`) (toDate `2006-01-02` `y`)",
+            "true",
+        ),
+        ("eq $t (semver `1.2.3`).IncMajor", "false"),
+    ];
+    for (expression, expected) in cases {
+        gives(&format!("{day}{{{{ {expression} }}}}"), expected);
+    }
+    for (zone, is_shared) in [("+0100", "true"), ("+0130", "false")] {
+        let time = format!("(toDate `2006-01-02 -0700` `2020-01-01 {zone}`)");
+        gives(&format!("{{{{ eq {time} {time} }}}}"), is_shared);
+        gives(&format!("{{{{ deepEqual {time} {time} }}}}"), "true");
+    }
+}
+
+#[test]
+fn versions_are_equal_with_their_original_text() {
+    let cases = [
+        ("eq (semver `1.2.3`) (semver `1.2.3`)", "false"),
+        (
+            "eq (semver `1.2.3`).IncMajor (semver `1.2.4`).IncMajor",
+            "true",
+        ),
+        (
+            "eq (semver `v1.2.3`).IncMajor (semver `1.2.4`).IncMajor",
+            "false",
+        ),
+        ("has (semver `1.2.3`) (list (semver `1.2.3`))", "true"),
+        ("has (semver `1.2.3`) (list (semver `v1.2.3`))", "false"),
+    ];
+    for (expression, expected) in cases {
+        gives(&format!("{{{{ {expression} }}}}"), expected);
+    }
 }
 
 #[test]

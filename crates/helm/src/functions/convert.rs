@@ -152,12 +152,13 @@ fn deep_equal_at(a: &Value, b: &Value, depth: usize) -> bool {
                     || pairs.all(|(a, b)| a.0 == b.0 && deep_equal_at(&a.1, &b.1, depth + 1)))
         }
         (Value::Struct(x), Value::Struct(y)) | (Value::Pointer(x), Value::Pointer(y)) => {
-            if let (Some(x), Some(y)) = (time_of(a), time_of(b)) {
-                return x.compare(&y).is_eq() && x.zone().name() == y.zone().name();
-            }
+            let has_equal_data = match (time_of(a), time_of(b)) {
+                // Zones are also compared deeply.
+                (Some(x), Some(y)) => x.compare(&y).is_eq() && x.zone().name() == y.zone().name(),
+                _ => x.has_data_of(y),
+            };
             let mut pairs = x.fields().iter().zip(y.fields());
-            x.same_as(y)
-                || !x.fields().is_empty() && pairs.all(|(a, b)| deep_equal_at(a, b, depth + 1))
+            x.same_as(y) || has_equal_data && pairs.all(|(a, b)| deep_equal_at(a, b, depth + 1))
         }
         _ => false,
     }

@@ -315,7 +315,7 @@ static TIME_METHODS: &[Method] = &[
         Ok(Value::Bool(time(it).is_zero()))
     }),
     method("Local", NONE, |_, it, _| {
-        Ok(time_value(time(it).with_zone(Zone::Utc)))
+        Ok(time_value(time(it).with_zone(Zone::Local)))
     }),
     method("Location", NONE, |_, it, _| {
         let name = time(it).zone().name().to_string();

@@ -118,15 +118,33 @@ const fn method(
     }
 }
 
+/// A version as Go compares the struct with `==`: with its original text.
+struct Exact(Version);
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Exact) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+fn object(version: Version) -> Struct {
+    Struct::with_data(&VERSION, Vec::new(), Exact(version))
+}
+
 fn pointer(version: Version) -> Value {
-    Value::Pointer(Struct::with_data(&VERSION, Vec::new(), version))
+    Value::Pointer(object(version))
 }
 
 fn version_of(value: &Value) -> Option<&Version> {
     match value {
-        Value::Struct(object) | Value::Pointer(object) => object.data(),
+        Value::Struct(object) | Value::Pointer(object) => version(object),
         _ => None,
     }
+}
+
+/// The version in a struct, if it is one.
+pub(super) fn version(object: &Struct) -> Option<&Version> {
+    object.data::<Exact>().map(|it| &it.0)
 }
 
 /// A text of the version in a value.
@@ -140,7 +158,7 @@ fn number(value: &Value, part: impl Fn(&Version) -> u64) -> Value {
 
 fn changed(value: &Value, change: impl Fn(&Version) -> Version) -> Value {
     match version_of(value) {
-        Some(version) => Value::Struct(Struct::with_data(&VERSION, Vec::new(), change(version))),
+        Some(version) => Value::Struct(object(change(version))),
         None => Value::Nil,
     }
 }

@@ -5,12 +5,12 @@ use pleach_yaml::{Mapping, Node, Style, Tag, emit_go_yaml_v3, emit_sigs_yaml};
 use serde_json::Value as Json;
 
 use super::dates::time_of;
+use super::semver::version;
 use super::{ANY, STRING, text};
 use crate::go::base64::encode_64;
 use crate::go::strconv::{float_general, float_json};
 use crate::go::unicode::runes;
 use crate::go::yaml::{parse, to_json};
-use crate::semver::Version;
 use crate::template::{Arguments, Context, Function, Returned};
 use crate::value::{Map, Str, Struct, Type, Value};
 
@@ -76,7 +76,7 @@ fn json_node(value: &Value, depth: usize) -> Option<Node> {
             }
             Node::mapping(mapping)
         }
-        Value::Struct(object) | Value::Pointer(object) => match object.data::<Version>() {
+        Value::Struct(object) | Value::Pointer(object) => match version(object) {
             Some(version) => string(version.to_string()),
             None => match time_of(value) {
                 Some(time) => string(time.rfc_3339()),

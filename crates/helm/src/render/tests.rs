@@ -1,4 +1,4 @@
-//! Whole charts, small ones. What each prints was printed by Helm 3.19 and 4.3.
+//! Whole charts, small ones. What each prints was printed by Helm 3.22 and 4.3.
 
 use pleach_yaml::tree::{Tree, TreePath};
 
@@ -45,7 +45,7 @@ impl Case {
                 ..RenderOptions::default()
             };
             let release = Release::install("rel", "ns");
-            let capabilities = Capabilities::defaults(version);
+            let capabilities = Capabilities::defaults();
             let rendered = render(&chart, &values, &release, &capabilities, &options, warnings)?;
             print(&rendered, &self.print, version)
         };
@@ -96,6 +96,55 @@ fn null_of_a_user_removes_a_default() {
     both(
         &case.set(&["a=null,b.c=null,e=null"]),
         "v: {\"b\":{\"d\":3},\"e\":null}",
+    );
+}
+
+#[test]
+fn null_of_a_user_without_a_default_is_kept() {
+    let case = Case::new(app!(
+        "v: {{ toJson .Values }}",
+        "-- values.yaml --\nm: {a: null, c: 1}"
+    ));
+    both(
+        &case.set(&["m.a=null,m.b=null,m.c=null"]),
+        "v: {\"m\":{\"a\":null,\"b\":null}}",
+    );
+}
+
+#[test]
+fn empty_file_has_no_lines() {
+    let case = Case::new(app!(
+        "v: x{{ range .Files.Lines `empty` }}{{ . }}{{ end }}",
+        "-- empty --"
+    ));
+    both(&case, "v: x");
+}
+
+#[test]
+fn charts_are_not_named_as_folders() {
+    let case = Case::new("-- Chart.yaml --\n{apiVersion: v2, name: .., version: 1.0.0}\n");
+    for version in [HelmVersion::V3, HelmVersion::V4] {
+        let error = case.run(version).unwrap_err();
+        assert_eq!(
+            error,
+            "validation: chart.metadata.name \"..\" is not allowed"
+        );
+    }
+}
+
+#[test]
+fn values_that_go_cannot_compare_are_an_error() {
+    let case = Case::new(app!("v: {{ eq .Chart .Chart }}",));
+    let error = case.run(HelmVersion::V3).unwrap_err();
+    assert!(
+        error.contains("error calling eq: non-comparable type {{app "),
+        "{error}"
+    );
+    both(
+        &Case::new(app!(
+            "v: {{ eq .Capabilities.KubeVersion .Capabilities.KubeVersion }}",
+        )),
+        "v: true",
     );
 }
 
@@ -232,7 +281,7 @@ fn errors_point_at_the_chart_s_file() {
         &chart,
         &JsonMap::new(),
         &Release::install("rel", "ns"),
-        &Capabilities::defaults(HelmVersion::V4),
+        &Capabilities::defaults(),
         &RenderOptions::default(),
         &mut warnings,
     );
@@ -256,7 +305,7 @@ fn schemas_and_kubernetes_versions_are_heeded() {
     assert_eq!(
         case.run(HelmVersion::V3),
         Err(
-            "chart requires kubeVersion: <1.0 which is incompatible with Kubernetes v1.34.0"
+            "chart requires kubeVersion: <1.0 which is incompatible with Kubernetes v1.37.0"
                 .to_string()
         )
     );

@@ -99,7 +99,7 @@ impl Loader<'_> {
         if !has_metadata {
             return Err(HelmError::new("Chart.yaml file is missing".to_string()));
         }
-        let is_valid = chart.metadata.validate(self.version);
+        let is_valid = chart.metadata.validate();
         is_valid.map_err(HelmError::new)?;
         let parent = &chart.metadata.name;
         chart.dependencies = self.subcharts(subcharts, parent, location, depth)?;

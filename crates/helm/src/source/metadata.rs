@@ -266,7 +266,7 @@ impl Metadata {
 
 impl Metadata {
     /// Removes unprintable characters, and validates the fields (Helm, `Metadata.Validate`). Errors: Helm's message.
-    pub(crate) fn validate(&mut self, version: HelmVersion) -> Result<(), String> {
+    pub(crate) fn validate(&mut self) -> Result<(), String> {
         self.sanitize();
         let invalid = |message: String| Err(format!("validation: chart.metadata.{message}"));
         if self.api_version.is_empty() {
@@ -275,7 +275,7 @@ impl Metadata {
         if self.name.is_empty() {
             return invalid("name is required".to_string());
         }
-        if version == HelmVersion::V4 && matches!(&*self.name, "." | "..") {
+        if matches!(&*self.name, "." | "..") {
             return invalid(format!("name {} is not allowed", quoted(&self.name)));
         }
         if self.name.as_bytes() != path::base(self.name.as_bytes()) {

@@ -90,10 +90,15 @@ fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     if a.is_nil() || b.is_nil() {
         return Ok(a.is_nil() == b.is_nil());
     }
+    if !b.type_of().is_none_or(|it| it.is_comparable()) {
+        return Err(format!("non-comparable type {}: {}", text(b), b.type_name()).into());
+    }
     match (a, b) {
         (Value::Pointer(a), Value::Pointer(b)) => Ok(a.same_as(b)),
-        (Value::Struct(a), Value::Struct(b)) if a.ty().name != b.ty().name => Ok(false),
         (Value::Struct(a), Value::Struct(b)) => {
+            if a.ty().name != b.ty().name || !a.has_data_of(b) {
+                return Ok(false);
+            }
             let pairs = a.fields().iter().zip(b.fields());
             for (a, b) in pairs {
                 if !equal(a, b)? {
@@ -102,7 +107,7 @@ fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
             }
             Ok(true)
         }
-        _ => Err(format!("non-comparable type {}: {}", text(b), b.type_name()).into()),
+        _ => Ok(false),
     }
 }
 

@@ -265,6 +265,8 @@ pub struct Struct {
 struct Contents {
     fields: Vec<Value>,
     data: Box<dyn Any>,
+    /// Whether the data of another struct is equal.
+    equals: fn(&dyn Any, &dyn Any) -> bool,
 }
 
 impl Struct {
@@ -273,12 +275,19 @@ impl Struct {
         Struct::with_data(ty, fields, ())
     }
 
-    /// A struct with additional Rust data for its methods.
-    pub fn with_data<T: Any>(ty: &'static NamedType, fields: Vec<Value>, data: T) -> Struct {
-        let data = Box::new(data);
+    /// A struct with additional Rust data for its methods. Structs are equal only if their data is.
+    pub fn with_data<T>(ty: &'static NamedType, fields: Vec<Value>, data: T) -> Struct
+    where
+        T: Any + PartialEq,
+    {
+        let contents = Contents {
+            fields,
+            data: Box::new(data),
+            equals: |a, b| a.downcast_ref::<T>() == b.downcast_ref::<T>(),
+        };
         Struct {
             ty,
-            contents: Some(Rc::new(Contents { fields, data })),
+            contents: Some(Rc::new(contents)),
         }
     }
 
@@ -322,6 +331,14 @@ impl Struct {
     /// The Rust data of [`Struct::with_data`].
     pub fn data<T: Any>(&self) -> Option<&T> {
         self.contents.as_ref()?.data.downcast_ref()
+    }
+
+    /// Whether the Rust data of both is equal.
+    pub fn has_data_of(&self, other: &Struct) -> bool {
+        match (&self.contents, &other.contents) {
+            (Some(a), Some(b)) => (a.equals)(&*a.data, &*b.data),
+            (a, b) => a.is_none() && b.is_none(),
+        }
     }
 
     /// Whether both are the same struct in memory.

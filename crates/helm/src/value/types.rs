@@ -210,6 +210,15 @@ impl Type {
         }
     }
 
+    /// Whether Go's `==` is defined for values of this type.
+    pub(crate) fn is_comparable(&self) -> bool {
+        match self.underlying() {
+            Type::Slice(_) | Type::Map(_) => false,
+            Type::Struct(fields) => fields.iter().all(|it| it.ty.is_comparable()),
+            _ => true,
+        }
+    }
+
     /// Whether nil can be a value of this type.
     pub fn accepts_nil(&self) -> bool {
         match self.kind() {

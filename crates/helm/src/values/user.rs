@@ -138,4 +138,17 @@ mod tests {
         let values = merged(&user, HelmVersion::V4).unwrap();
         assert_eq!(values["h"]["i"], Json::from(1.0));
     }
+
+    #[test]
+    fn numbers_in_json_are_rounded_as_in_go() {
+        let numbers = ["123456789012345678901", "2.2250738585072011e-308"];
+        for number in numbers {
+            let user = UserValues {
+                set_json: vec![format!("a={number}")],
+                ..UserValues::default()
+            };
+            let values = user.merged(HelmVersion::V3, &|_| Err(String::new()));
+            assert_eq!(values.unwrap()["a"].as_f64(), number.parse().ok());
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Encodes JSON like `encoding/json`.
 
+use super::super::semver::version;
 use crate::go::base64::encode_64;
 use crate::go::strconv::float_json;
 use crate::go::time::Time;
-use crate::semver::Version;
 use crate::value::{Struct, Type, Value};
 
 /// The depth from which on a value is treated as containing itself.
@@ -149,7 +149,7 @@ impl Encoder {
             self.string(text.as_bytes());
             return Ok(());
         }
-        if let Some(version) = object.data::<Version>() {
+        if let Some(version) = version(object) {
             self.string(version.to_string().as_bytes());
             return Ok(());
         }

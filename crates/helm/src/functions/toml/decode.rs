@@ -477,7 +477,7 @@ fn date(text: &str) -> Option<Value> {
     is_padded.then(|| {
         time_value(match *zone {
             "" => time,
-            zone => time.with_zone(Zone::Fixed(zone.to_string(), 0)),
+            zone => time.with_zone(Zone::fixed(zone, 0)),
         })
     })
 }

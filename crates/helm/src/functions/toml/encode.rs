@@ -1,11 +1,11 @@
 //! Encodes TOML.
 
 use super::super::dates::time_of;
+use super::super::semver::version;
 use super::decode::DATES;
 use super::{path_text, push_escaped, push_key};
 use crate::HelmVersion;
 use crate::go::strconv::{float_decimal, float_general};
-use crate::semver::Version;
 use crate::value::{Kind, Str, Struct, Type, Value};
 
 const MAX_DEPTH: usize = 1000;
@@ -160,7 +160,7 @@ impl Encoder {
                     let local = DATES.iter().skip(1).find(|it| it.1 == zone);
                     let layout = local.unwrap_or(&DATES[0]).0;
                     self.out.extend(time.format(layout.as_bytes()));
-                } else if let Some(version) = object.data::<Version>() {
+                } else if let Some(version) = version(object) {
                     self.quoted(version.to_string().as_bytes());
                 } else {
                     self.inline_table(value, depth)?;
@@ -224,7 +224,7 @@ fn is_named(value: &Value) -> bool {
 fn is_text(value: &Value) -> bool {
     match value {
         Value::Struct(object) | Value::Pointer(object) => {
-            object.data::<Version>().is_some() || time_of(value).is_some()
+            version(object).is_some() || time_of(value).is_some()
         }
         _ => false,
     }

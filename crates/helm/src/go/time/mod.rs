@@ -19,8 +19,8 @@ use civil::Civil;
 const ZERO_TO_UNIX: i64 = 62_135_596_800;
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// A point in time with a zone.
-#[derive(Clone, Debug)]
+/// A point in time with a zone. Times are equal as in Go's `==`: with equal zones.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Time {
     seconds: i64,
     nanoseconds: i64,
@@ -29,12 +29,12 @@ pub(crate) struct Time {
 
 impl Time {
     pub(crate) fn zero() -> Time {
-        Time::unix(-ZERO_TO_UNIX)
+        Time::new(-ZERO_TO_UNIX, 0, Zone::Utc)
     }
 
-    /// From seconds since 1970, in UTC.
+    /// From seconds since 1970, in the local zone.
     pub(crate) fn unix(seconds: i64) -> Time {
-        Time::new(seconds, 0, Zone::Utc)
+        Time::new(seconds, 0, Zone::Local)
     }
 
     /// `nanoseconds` must be below 1,000,000,000.

@@ -289,19 +289,19 @@ impl Parsed {
             // The local zone is UTC.
             let is_local = offset == 0 && (name.is_empty() || name == "UTC");
             let zone = match is_local {
-                true => Zone::Utc,
-                false => Zone::Fixed(name, offset),
+                true => Zone::Local,
+                false => Zone::fixed(name, offset),
             };
             return Ok(Time::new(seconds, time.nanoseconds, zone));
         }
         if name.is_empty() {
-            return Ok(time);
+            return Ok(time.with_zone(Zone::Local));
         }
         // A zone with only a name has no offset, except `GMT+3` and the like.
         let hours = name
             .strip_prefix("GMT")
             .and_then(|it| it.parse::<i32>().ok());
-        Ok(time.with_zone(Zone::Fixed(name, hours.unwrap_or(0) * 3600)))
+        Ok(time.with_zone(Zone::fixed(name, hours.unwrap_or(0) * 3600)))
     }
 
     fn month_and_day(&self) -> Result<(i64, i64), &'static str> {
