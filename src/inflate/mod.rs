@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::chart::{Charts, Request};
 use crate::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use crate::kustomize::{ChartInflation, ChartReference, ChartRenderer};
-use crate::secret::{conceal_with, is_secret_name};
+use crate::secret::{Quoted, conceal_with, is_secret_name};
 use crate::tree::{Files, Tree, TreePath};
 use crate::yaml::{Mapping, Node, emit_canonical};
 use pleach_helm::manifests::{PrintOptions, print};
@@ -147,8 +147,8 @@ pub fn warnings(warnings: &Warnings) -> Diagnostics {
     warnings.iter().map(text).collect()
 }
 
-/// The texts that Helm's messages may quote: values of the user and of the charts.
-pub fn quoted_texts(user: &UserValues, chart: Option<&LoadedChart>) -> Vec<Arc<Source>> {
+/// What Helm's messages may quote: values of the user and of the charts, and the charts' own texts.
+pub fn quoted_texts(user: &UserValues, chart: Option<&LoadedChart>) -> Quoted {
     let mut texts: Vec<String> = Vec::new();
     for file in &user.files {
         texts.push(String::from_utf8_lossy(&file.content).into_owned());
@@ -162,13 +162,26 @@ pub fn quoted_texts(user: &UserValues, chart: Option<&LoadedChart>) -> Vec<Arc<S
     ];
     texts.extend(sets.into_iter().flatten().map(|it| set_as_yaml(it)));
     texts.extend(user.set_json.iter().cloned());
+    let source = |text| Source::internal("values", text);
+    let mut quoted = Quoted {
+        values: texts.into_iter().map(source).collect(),
+        ..Quoted::default()
+    };
     let mut charts: Vec<&LoadedChart> = chart.into_iter().collect();
     while let Some(chart) = charts.pop() {
-        texts.push(chart.values_text());
+        quoted.defaults.push(source(chart.values_text()));
+        let templates = chart.templates.iter().map(|it| {
+            let text = String::from_utf8_lossy(&it.data).into_owned();
+            Source::template(chart.location.clone(), text)
+        });
+        quoted.templates.extend(templates);
+        let aliases = chart.metadata.dependencies.iter().map(|it| &it.alias);
+        let names = aliases.filter(|it| !it.is_empty());
+        quoted.charts.extend(names.cloned());
+        quoted.charts.push(chart.metadata.name.clone());
         charts.extend(&chart.dependencies);
     }
-    let source = |text| Source::internal("values", text);
-    texts.into_iter().map(source).collect()
+    quoted
 }
 
 /// `a.password=b,c=d` as a map each. Of each name, the last nonempty part is used.

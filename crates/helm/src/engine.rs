@@ -165,7 +165,7 @@ impl TemplateSources<'_> {
                 let template =
                     templates.find(|it| it.path.as_bytes() == segment.template.as_bytes())?;
                 let text = std::str::from_utf8(&template.text).ok()?;
-                Some(Source::new(template.location.clone(), text))
+                Some(Source::template(template.location.clone(), text))
             });
         Some(TemplateLocation {
             template: segment.template.to_lossy().into_owned(),
@@ -331,7 +331,7 @@ fn without_wrapped_error(message: &str) -> &str {
 fn span(templates: &[Template], path: &str, line: usize, column: Option<usize>) -> Option<Span> {
     let template = templates.iter().find(|it| it.path == path)?;
     let text = std::str::from_utf8(&template.text).ok()?;
-    let source = Source::new(template.location.clone(), text);
+    let source = Source::template(template.location.clone(), text);
     let mut lines = text.split_inclusive('\n');
     let start: usize = lines
         .by_ref()

@@ -9,7 +9,7 @@ use pleach_yaml::Node;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Edit, Fix, Source, Span};
 
 use super::names::{Certainty, certainty};
-use super::redact::secret_ranges;
+use super::redact::certain_and_guessed_ranges;
 use super::references::is_reference;
 use super::shapes::merged;
 use super::{CONCEALED, secret_parts, without_secrets};
@@ -36,14 +36,37 @@ pub fn quoted(value: &Node, field: &str) -> String {
 /// diagnostic's sources are also removed from its messages.
 #[must_use]
 pub fn conceal(diagnostics: Diagnostics) -> Diagnostics {
-    conceal_with(diagnostics, &[])
+    conceal_with(diagnostics, &Quoted::default())
 }
 
-/// The same if messages may also quote other texts, such as the values of a chart.
+/// What messages about a chart may quote.
+#[derive(Clone, Debug, Default)]
+pub struct Quoted {
+    /// Values of the user.
+    pub values: Vec<Arc<Source>>,
+    /// Default values of charts. A word that is also in one of the templates is not removed, because messages contain the texts of
+    /// templates.
+    pub defaults: Vec<Arc<Source>>,
+    /// The templates of the charts.
+    pub templates: Vec<Arc<Source>>,
+    /// The names of the charts. In messages, the paths of their templates are not changed.
+    pub charts: Vec<String>,
+}
+
+/// The same if messages may also quote the values of a chart.
 #[must_use]
-pub fn conceal_with(diagnostics: Diagnostics, quoted: &[Arc<Source>]) -> Diagnostics {
+pub fn conceal_with(diagnostics: Diagnostics, quoted: &Quoted) -> Diagnostics {
     let mut masks = Masks::default();
-    masks.quoted = quoted.iter().map(|it| masks.mask(it)).collect();
+    if diagnostics.iter().next().is_none() {
+        return diagnostics;
+    }
+    masks.charts.clone_from(&quoted.charts);
+    masks.quoted = quoted.values.iter().map(|it| masks.mask(it)).collect();
+    for source in &quoted.defaults {
+        let mut mask = Mask::new(source, &[]);
+        mask.values.retain(|value| !quoted.is_word(value));
+        masks.quoted.push(Arc::new(mask));
+    }
     let list = diagnostics.into_iter().map(|it| masks.conceal(it));
     list.collect()
 }
@@ -58,12 +81,29 @@ pub fn conceal_span(span: &Span) -> Span {
     }
 }
 
+impl Quoted {
+    /// Whether a value is the name of a chart, or a word that a template contains in clear text.
+    fn is_word(&self, value: &str) -> bool {
+        let finds = |text: &str| text.contains(value) && without(text, value) != text;
+        is_plain_word(value)
+            && (self.charts.iter().any(|it| it == value)
+                || self.templates.iter().any(|it| finds(&it.text)))
+    }
+}
+
+/// Whether a text only consists of letters, as words of messages do, and is short.
+fn is_plain_word(text: &str) -> bool {
+    text.len() < 32 && text.chars().all(|it| it.is_alphabetic() || it == '-')
+}
+
 #[derive(Default)]
 struct Masks {
     /// By the address of the source, which is kept alive so that the address stays unique.
     known: BTreeMap<*const Source, (Arc<Source>, Arc<Mask>)>,
     /// The masks of texts that messages may quote.
     quoted: Vec<Arc<Mask>>,
+    /// The names of charts.
+    charts: Vec<String>,
 }
 
 /// A source without its secrets.
@@ -72,6 +112,8 @@ struct Mask {
     masked: Option<Arc<Source>>,
     ranges: Vec<Range<usize>>,
     values: BTreeSet<String>,
+    /// Words of invalid YAML, which may be ordinary words of a message, too.
+    words: BTreeSet<String>,
 }
 
 impl Masks {
@@ -88,7 +130,7 @@ impl Masks {
                 masks.push(mask);
             }
         }
-        let clean = |text: &str| clean_message(text, &masks);
+        let clean = |text: &str| clean_message(text, &masks, &self.charts);
         it.message = clean(&it.message);
         it.help.iter_mut().for_each(|it| *it = clean(it));
         it.related.iter_mut().for_each(|it| it.1 = clean(&it.1));
@@ -131,9 +173,9 @@ impl Mask {
     /// The secrets in a source, and values masked elsewhere that it contains.
     fn new(source: &Arc<Source>, quoted: &[Arc<Mask>]) -> Mask {
         // Asterisks are not valid YAML, in which secrets are found.
-        let mut ranges = match source.is_masked() {
-            true => Vec::new(),
-            false => secret_ranges(source),
+        let (mut ranges, guessed) = match source.is_masked() {
+            true => (Vec::new(), Vec::new()),
+            false => certain_and_guessed_ranges(source),
         };
         for value in quoted.iter().flat_map(|it| &it.values) {
             if value.len() >= QUOTED_ONLY {
@@ -142,14 +184,16 @@ impl Mask {
             }
         }
         let ranges = merged(ranges);
-        let values = ranges
-            .iter()
-            .filter_map(|it| source.text.get(it.clone()))
-            .flat_map(str::lines)
-            .flat_map(spellings)
-            .filter(|it| !it.is_empty())
-            .map(str::to_string);
-        let values = values.collect();
+        let (mut values, mut words) = (BTreeSet::new(), BTreeSet::new());
+        for (ranges, is_guessed) in [(&ranges, false), (&guessed, true)] {
+            for value in quotable(&source.text, ranges) {
+                match is_guessed && is_plain_word(value) {
+                    true => words.insert(value.to_string()),
+                    false => values.insert(value.to_string()),
+                };
+            }
+        }
+        let ranges = merged([ranges, guessed].concat());
         let is_clean = ranges.is_empty();
         let text = || masked(&source.text, &ranges);
         let masked = (!is_clean).then(|| Source::masked(source.path.clone(), text()));
@@ -157,8 +201,16 @@ impl Mask {
             masked,
             ranges,
             values,
+            words,
         }
     }
+}
+
+/// The texts in the ranges in the forms in which a message may quote them.
+fn quotable<'t>(text: &'t str, ranges: &[Range<usize>]) -> impl Iterator<Item = &'t str> {
+    let texts = ranges.iter().filter_map(|it| text.get(it.clone()));
+    let texts = texts.flat_map(str::lines).flat_map(spellings);
+    texts.filter(|it| !it.is_empty())
 }
 
 /// The forms in which a message may quote a value: with and without quotes, marks of an alias or tag, and a closing bracket.
@@ -203,14 +255,59 @@ fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
 }
 
 /// Removes secret values from a message.
-fn clean_message(text: &str, masks: &[Arc<Mask>]) -> String {
-    let mut text = without_secrets(text).into_owned();
-    for value in masks.iter().flat_map(|it| &it.values) {
-        let is_short = value.len() < QUOTED_ONLY;
-        if is_short {
-            text = text.replace(&format!("`{value}`"), CONCEALED);
-        } else if text.contains(value.as_str()) {
-            text = without(&text, value);
+fn clean_message(text: &str, masks: &[Arc<Mask>], charts: &[String]) -> String {
+    let text = without_secrets(text);
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for name in names(&text, charts) {
+        let before = text.get(done..name.start).unwrap_or("");
+        out.push_str(&without_values(before, masks));
+        out.push_str(text.get(name.clone()).unwrap_or(""));
+        done = name.end;
+    }
+    out.push_str(&without_values(text.get(done..).unwrap_or(""), masks));
+    out
+}
+
+/// The ranges in a message that are names of charts: paths of their files (`name/templates/a.yaml`), and lines `name:`, in order.
+fn names(text: &str, charts: &[String]) -> Vec<Range<usize>> {
+    let mut names = Vec::new();
+    for chart in charts {
+        for (at, name) in text.match_indices(chart.as_str()) {
+            let end = at + name.len();
+            let (before, after) = (text.get(..at).unwrap_or(""), text.get(end..).unwrap_or(""));
+            let is_path_character = |it: char| it.is_alphanumeric() || "._-/".contains(it);
+            let is_path = ["/templates/", "/charts/"]
+                .iter()
+                .any(|it| after.starts_with(it));
+            if is_path && !before.ends_with(is_path_character) {
+                let length = after.find(|it| !is_path_character(it));
+                names.push(at..end + length.unwrap_or(after.len()));
+            } else if before.ends_with('\n') && after.starts_with(":\n") {
+                names.push(at..end);
+            }
+        }
+    }
+    merged(names)
+}
+
+/// Removes secret values from a part of a message.
+fn without_values(text: &str, masks: &[Arc<Mask>]) -> String {
+    let mut text = text.to_string();
+    for mask in masks {
+        for value in &mask.values {
+            if value.len() < QUOTED_ONLY {
+                text = text.replace(&format!("`{value}`"), CONCEALED);
+            } else if text.contains(value.as_str()) {
+                text = without(&text, value);
+            }
+        }
+        for word in &mask.words {
+            for quote in ['`', '\'', '"'] {
+                let quoted = format!("{quote}{word}{quote}");
+                if text.contains(&quoted) {
+                    text = text.replace(&quoted, CONCEALED);
+                }
+            }
         }
     }
     text
@@ -233,4 +330,67 @@ fn without(text: &str, value: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(message: &str, quoted: &Quoted) -> String {
+        let diagnostics = Diagnostics::from(Diagnostic::error("helm", message));
+        let concealed = conceal_with(diagnostics, quoted);
+        concealed.into_iter().map(|it| it.message).collect()
+    }
+
+    #[test]
+    fn values_of_the_user_are_removed_from_messages() {
+        let quoted = Quoted {
+            values: vec![Source::internal("values", "password: zookeeper\n")],
+            charts: vec!["zookeeper".to_string()],
+            ..Quoted::default()
+        };
+        assert_eq!(
+            cleaned(
+                "charts:\nzookeeper:\n- (zookeeper/templates/zookeeper.yaml:1): zookeeper\n",
+                &quoted
+            ),
+            "charts:\nzookeeper:\n- (zookeeper/templates/zookeeper.yaml:1): (hidden)\n"
+        );
+    }
+
+    #[test]
+    fn default_values_that_are_words_of_the_chart_are_not_removed() {
+        let quoted = Quoted {
+            defaults: vec![Source::internal(
+                "values",
+                "a: {password: bitnami, token: hunter2, adminPassword: opensesame, dbPassword: concourse}",
+            )],
+            templates: vec![Source::template(
+                pleach_yaml::tree::TreePath::root(),
+                "see https://docs.bitnami.com and hunter2",
+            )],
+            charts: vec!["concourse".to_string()],
+            ..Quoted::default()
+        };
+        assert_eq!(
+            cleaned("concourse: see bitnami.com, hunter2, opensesame", &quoted),
+            "concourse: see bitnami.com, (hidden), (hidden)"
+        );
+    }
+
+    #[test]
+    fn words_of_invalid_yaml_are_removed_in_quotes() {
+        let source = Source::internal(
+            "a.yaml",
+            "kind: Secret\nstringData:\n  a: line\n  b: x1y2\n c\n",
+        );
+        let span = Span::new(&source, 0..4);
+        let fault = Diagnostic::error("yaml", "line 3: found `line` and x1y2").at(span);
+        let found: Diagnostics = conceal(fault.into());
+        let message = found.into_iter().next().map(|it| it.message);
+        assert_eq!(
+            message.as_deref(),
+            Some("line 3: found (hidden) and (hidden)")
+        );
+    }
 }

@@ -12,8 +12,9 @@ mod locations;
 mod redact;
 mod references;
 mod shapes;
+mod template;
 
-pub use conceal::{conceal, conceal_span, conceal_with, quoted};
+pub use conceal::{Quoted, conceal, conceal_span, conceal_with, quoted};
 pub use locations::{hide, hide_field, is_open_key, is_secret};
 pub use names::is_secret_name;
 pub use redact::redact;

@@ -8,7 +8,8 @@ use pleach_yaml::{Node, Style, parse_with_duplicates};
 
 use super::locations::{Visitor, walk};
 use super::references::is_reference;
-use super::shapes::{merged, secret_parts};
+use super::shapes::{merged, secret_parts, secret_parts_of_code};
+use super::template;
 
 /// The text of a file with a replacement for each secret. A secret of several lines is replaced as a whole.
 pub fn redact(source: &Arc<Source>, replacement: impl Fn(&str) -> String) -> String {
@@ -31,19 +32,47 @@ pub fn redact(source: &Arc<Source>, replacement: impl Fn(&str) -> String) -> Str
 
 /// The ranges of the secrets in a source, in order.
 pub(super) fn secret_ranges(source: &Arc<Source>) -> Vec<Range<usize>> {
+    let (ranges, guessed) = certain_and_guessed_ranges(source);
+    merged([ranges, guessed].concat())
+}
+
+/// The ranges of the secrets in a source, and for invalid YAML also the ranges of values that may be secret.
+pub(super) fn certain_and_guessed_ranges(
+    source: &Arc<Source>,
+) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
     let text = &source.text;
-    let Ok((documents, _)) = parse_with_duplicates(source) else {
-        let mut ranges = ranges_in_lines(text);
-        let parts = secret_parts(text);
-        let is_all = parts.first().is_some_and(|it| *it == (0..text.len()));
-        if !is_all || ranges.is_empty() {
-            ranges.extend(parts);
-        }
-        return merged(ranges);
-    };
+    if source.is_template() {
+        return (ranges_in_template(source), Vec::new());
+    }
+    if let Some(ranges) = ranges_in_yaml(source) {
+        return (ranges, Vec::new());
+    }
+    let guessed = ranges_in_lines(text);
+    let parts = secret_parts(text);
+    let is_all = parts.first().is_some_and(|it| *it == (0..text.len()));
+    match is_all && !guessed.is_empty() {
+        true => (Vec::new(), guessed),
+        false => (parts, guessed),
+    }
+}
+
+fn ranges_in_template(source: &Arc<Source>) -> Vec<Range<usize>> {
+    let text = &source.text;
+    let ranges = ranges_in_yaml(source).unwrap_or_else(|| {
+        let mut ranges = template::ranges_in_data(text);
+        ranges.extend(secret_parts_of_code(text));
+        ranges
+    });
+    template::without_code(text, ranges)
+}
+
+/// The ranges of the secrets; `None` if the source is not valid YAML.
+fn ranges_in_yaml(source: &Arc<Source>) -> Option<Vec<Range<usize>>> {
+    let text = &source.text;
+    let (documents, _) = parse_with_duplicates(source).ok()?;
     let mut ranges = ranges_in(&documents, 0);
     ranges.extend(ranges_in_comments(text));
-    merged(ranges)
+    Some(merged(ranges))
 }
 
 fn ranges_in_comments(text: &str) -> Vec<Range<usize>> {
@@ -174,29 +203,31 @@ fn ranges_in_lines(text: &str) -> Vec<Range<usize>> {
     }
     let (mut ranges, mut at) = (Vec::new(), 0);
     for line in text.split_inclusive('\n') {
-        let start = at;
+        ranges.extend(value_in_line(line).map(|it| at + it.start..at + it.end));
         at += line.len();
-        let bare = line.trim_end();
-        let content = bare.trim_start_matches([' ', '\t', '-']);
-        let indent = bare.len() - content.len();
-        let key = content.find([':', '=']).map(|it| it + 1);
-        let name = key.and_then(|it| content.get(..it - 1)).unwrap_or("");
-        let value = content.get(key.unwrap_or(0)..).unwrap_or("");
-        let is_open = matches!(
-            name.trim_matches(['"', '\'']),
-            "apiVersion" | "kind" | "name" | "namespace" | "type" | "metadata"
-        );
-        let is_mark = value.trim().is_empty() || matches!(value.trim(), "|" | "|-" | ">" | ">-");
-        let is_conflict = ["<<<<<<<", "=======", ">>>>>>>", "|||||||", "---"]
-            .iter()
-            .any(|it| bare.starts_with(it));
-        let is_known = is_open || is_mark || is_conflict || is_reference(value);
-        if !is_known && !content.starts_with('#') {
-            let begin = start + indent + key.unwrap_or(0);
-            ranges.push(begin + (value.len() - value.trim_start().len())..start + bare.len());
-        }
     }
     ranges
+}
+
+/// The value in a line: what follows the key, or the whole line. `None` if it cannot be secret.
+pub(super) fn value_in_line(line: &str) -> Option<Range<usize>> {
+    let bare = line.trim_end();
+    let content = bare.trim_start_matches([' ', '\t', '-']);
+    let indent = bare.len() - content.len();
+    let key = content.find([':', '=']).map(|it| it + 1);
+    let name = key.and_then(|it| content.get(..it - 1)).unwrap_or("");
+    let value = content.get(key.unwrap_or(0)..).unwrap_or("");
+    let is_open = matches!(
+        name.trim_matches(['"', '\'']),
+        "apiVersion" | "kind" | "name" | "namespace" | "type" | "metadata"
+    );
+    let is_mark = value.trim().is_empty() || matches!(value.trim(), "|" | "|-" | ">" | ">-");
+    let is_conflict = ["<<<<<<<", "=======", ">>>>>>>", "|||||||", "---"]
+        .iter()
+        .any(|it| bare.starts_with(it));
+    let is_known = is_open || is_mark || is_conflict || is_reference(value);
+    let begin = indent + key.unwrap_or(0) + (value.len() - value.trim_start().len());
+    (!is_known && !content.starts_with('#')).then_some(begin..bare.len())
 }
 
 #[cfg(test)]

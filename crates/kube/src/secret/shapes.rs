@@ -15,6 +15,26 @@ pub fn secret_parts(text: &str) -> Vec<Range<usize>> {
     if has_name && may_be_whole(text) && whole_pattern().is_match(text) {
         return std::iter::once(0..text.len()).collect();
     }
+    parts_in(text, has_name)
+}
+
+/// The same in a template: private keys, but not other texts as a whole.
+pub(super) fn secret_parts_of_code(text: &str) -> Vec<Range<usize>> {
+    let mut parts = parts_in(text, may_contain_name(text));
+    let keys = text.match_indices("-----BEGIN ").map(|it| it.0);
+    for start in keys {
+        let rest = text.get(start..).unwrap_or("");
+        let line = rest.lines().next().unwrap_or("");
+        let end = rest.find("-----END ").unwrap_or(rest.len());
+        let last = rest.get(end..).and_then(|it| it.find('\n'));
+        let end = last.map_or(rest.len(), |it| end + it);
+        parts.extend(line.contains("PRIVATE KEY").then(|| start..start + end));
+    }
+    merged(parts)
+}
+
+/// The secrets in a text that is not secret as a whole.
+fn parts_in(text: &str, has_name: bool) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     if has_mark(text) {
         for found in part_pattern().captures_iter(text) {
@@ -121,12 +141,47 @@ fn named(text: &str, parts: &mut Vec<Range<usize>>) {
             let inside = &text[value.clone()];
             value.end = value.start + inside.find(is_end).unwrap_or(inside.len());
         }
+        if let Some(end) = end_of_quote(text, &whole.range(), &value) {
+            value.end = end;
+        }
         // A map has its own names. In a message, text in backticks is a suggestion.
-        if !text[value.clone()].starts_with(['{', '`']) && !value.is_empty() {
+        let inside = &text[value.clone()];
+        if !inside.starts_with(['{', '`']) && !inside.is_empty() && !is_type_mismatch(inside) {
             at = value.end;
             parts.push(value);
         }
     }
+}
+
+/// The end of a value in a message that quotes its name, too: `add '--set password=x' to the command`.
+fn end_of_quote(text: &str, name: &Range<usize>, value: &Range<usize>) -> Option<usize> {
+    let line = text.get(..name.start)?.rsplit('\n').next()?;
+    let open = line.rfind(['"', '\'', '`'])?;
+    let quote = line.get(open..)?.chars().next()?;
+    let is_begin = line
+        .get(..open)?
+        .chars()
+        .next_back()
+        .is_none_or(|it| it.is_whitespace() || it == '(');
+    let follows = |it: char| it.is_whitespace() || ",.;:)]}".contains(it);
+    if !is_begin || text.get(name.clone())?.contains(['"', '\'', '`']) {
+        return None;
+    }
+    let inside = text.get(value.clone())?;
+    let mut ends = inside.match_indices(quote).filter(|it| {
+        let after = inside.get(it.0 + 1..).unwrap_or("");
+        after.chars().next().is_none_or(follows)
+    });
+    ends.next().map(|it| value.start + it.0)
+}
+
+/// Whether a text is a message of a JSON schema about the type of a value: `got null, want string`.
+fn is_type_mismatch(text: &str) -> bool {
+    const TYPES: [&str; 9] = [
+        "null", "boolean", "number", "integer", "string", "array", "object", "or", "got",
+    ];
+    let words = text.strip_prefix("got ").map(|it| it.split([' ', ',']));
+    words.is_some_and(|mut it| it.all(|it| matches!(it, "" | "want") || TYPES.contains(&it)))
 }
 
 /// The value that begins at a byte of a text: a quoted string, an indented block, or the rest of the line.
@@ -402,6 +457,15 @@ mod tests {
             ("kind: Secret\ndata: {a: b}", "●"),
             ("data:\n  a: b\nkind: \"Secret\"", "●"),
             ("a: $2y$10$abcdefghijklmnopqrstuv", "a: ●"),
+            (
+                "add '--set a.password=hunter2' to the command",
+                "add '--set a.password=●' to the command",
+            ),
+            ("'password=it's a' b", "'password=●' b"),
+            (
+                "at '/password': got hunter2, want string",
+                "at '/password': ●",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected, "{text}");
@@ -412,6 +476,8 @@ mod tests {
     fn other_texts() {
         let texts = [
             "password: ${PASSWORD}",
+            "- at '/password': got null, want string or array",
+            "please add '--set auth.password=$PASSWORD' to the command",
             "password: {{ .password }}",
             "password: {valueFrom: x}",
             "take it from a Secret: `a/password: {valueFrom: x}`",

@@ -16,6 +16,7 @@ pub struct Source {
     /// The location of an embedded text, such as an inline patch.
     inside: Option<Inside>,
     is_masked: bool,
+    is_template: bool,
 }
 
 /// The location of an embedded text in its file.
@@ -36,6 +37,7 @@ impl Source {
             text: text.into(),
             inside: None,
             is_masked: false,
+            is_template: false,
         })
     }
 
@@ -46,7 +48,24 @@ impl Source {
             text: text.into(),
             inside: None,
             is_masked: true,
+            is_template: false,
         })
+    }
+
+    /// A template of a chart, whose actions are code.
+    pub fn template(path: TreePath, text: impl Into<String>) -> Arc<Source> {
+        Arc::new(Source {
+            path,
+            text: text.into(),
+            inside: None,
+            is_masked: false,
+            is_template: true,
+        })
+    }
+
+    /// Whether it is a template of a chart: see [`Source::template`].
+    pub fn is_template(&self) -> bool {
+        self.is_template
     }
 
     /// Whether its secrets were replaced: see [`Source::masked`].
@@ -66,6 +85,7 @@ impl Source {
             text: text.into(),
             inside: Some(inside),
             is_masked: false,
+            is_template: false,
         })
     }
 
