@@ -34,8 +34,8 @@ pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use quoting::{quote, unquote};
 pub use read::{
-    Written, duplicate_key, parse, parse_as_go_yaml_v2, parse_as_kustomize, parse_as_written,
-    parse_one, parse_one_with_duplicates, parse_with_duplicates, parse_within,
+    Comments, Written, duplicate_key, parse, parse_as_go_yaml_v2, parse_as_kustomize,
+    parse_as_written, parse_one, parse_one_with_duplicates, parse_with_duplicates, parse_within,
     parse_within_as_go_yaml_v2,
 };
 pub use scalar::{Kind, resolve};

@@ -495,8 +495,8 @@ fn copy(
         }
         Ok(())
     };
-    if copy_into_text(resource.node_mut(), &parts, create, &mut set).is_some() {
-        return Ok(true);
+    if let Some(written) = copy_into_text(resource.node_mut(), &parts, create, &mut set) {
+        return Ok(written);
     }
     let id = resource.object.id();
     let span = resource.object.span().clone();
@@ -547,7 +547,8 @@ fn lost(resource: &Resource, field: &Text) -> Diagnostic {
     .help(help)
 }
 
-/// Copies a value to a path in JSON or YAML inside a string. `None` if the path does not exist.
+/// Copies a value to a path in JSON or YAML inside a string. `None` if the path does not exist. Returns whether the value was written: in a
+/// null, it is lost, but the string is written again.
 ///
 /// Only the first document of the string is kept, as in kustomize.
 fn copy_into_text(
@@ -555,7 +556,7 @@ fn copy_into_text(
     parts: &[String],
     create: Create,
     set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
-) -> Option<()> {
+) -> Option<bool> {
     let is_text = |count: &usize| {
         path::lookup(node, parts.get(..*count).unwrap_or(&[])).is_some_and(is_structured)
     };
@@ -566,16 +567,14 @@ fn copy_into_text(
     let source = Source::internal("text", original.as_str());
     let mut inside = parse_as_written(&source).ok()??;
     inside.document.declare_types();
-    if inside.document.is_tagged_null() {
-        return None;
-    }
+    let is_null = inside.document.is_tagged_null();
     let found = path::visit(&mut inside.document, inner, create, set).ok()?;
     if found == 0 {
         return None;
     }
     let text = structured::write(&inside, &original)?;
     *field = Node::scalar(text, field.style(), field.tag()).at(field.span());
-    Some(())
+    Some(!is_null)
 }
 
 fn is_structured(node: &Node) -> bool {

@@ -105,11 +105,7 @@ impl Scanner<'_> {
         }
         self.skip_blanks();
         if self.byte() == b'#' {
-            let from = self.at;
-            self.at = self.line_end(from);
-            if let Some(comments) = &mut self.comments {
-                comments.push(from..self.at);
-            }
+            self.at = self.line_end(self.at);
         }
         if self.byte() != 0 && self.take_break().is_none() {
             return Err(self.text_in_block_header(start));

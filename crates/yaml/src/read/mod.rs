@@ -3,8 +3,10 @@
 //! `scan` produces tokens, `scalar` and `block` their texts, `parse` follows the grammar, and `build` completes the nodes. Where
 //! libyaml differs from the YAML specification, the reader follows libyaml, as the other tools do.
 
+mod attach;
 mod block;
 mod build;
+mod comments;
 mod fault;
 pub(crate) mod keys;
 mod parse;
@@ -12,11 +14,13 @@ mod property;
 mod scalar;
 mod scan;
 
+pub use attach::Comments;
 pub use keys::duplicate_key;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::attach::Attacher;
 use self::build::Anchors;
 use self::parse::Parser;
 use self::scan::Scanner;
@@ -28,8 +32,8 @@ use crate::diag::{Class, Diagnostic, Diagnostics, MERGE_CONFLICT, Source, Span, 
 pub struct Written {
     /// Its value. An alias is a plain scalar `*name`; merge keys and duplicate keys are kept, and a key may be a map or list.
     pub document: Node,
-    /// Its comments in order, each from its `#` to the end of its line.
-    pub comments: Vec<Span>,
+    /// Its comments, by node.
+    pub comments: Comments,
 }
 
 /// The documents to read, and their form.
@@ -191,16 +195,19 @@ fn gather(
     }
 }
 
-/// The documents, and with [`Mode::Written`] the comments.
+/// The documents, and with [`Mode::Written`] the comments of the first one.
 fn read(
     source: &Arc<Source>,
     range: Range<usize>,
     mode: Mode,
-) -> Result<(Vec<Node>, Vec<Span>), Diagnostics> {
+) -> Result<(Vec<Node>, Comments), Diagnostics> {
     check_characters(source, range.clone())?;
-    let scanner = Scanner::new(source, range, mode == Mode::Written);
+    let attacher = (mode == Mode::Written)
+        .then(|| Attacher::new(comments::find(source, range.clone()), source));
+    let scanner = Scanner::new(source, range, attacher.is_some());
     let anchors = Anchors::new(scanner.text.get(scanner.at..).unwrap_or(""));
     let mut parser = Parser::new(scanner, anchors, mode);
+    parser.attacher = attacher;
     let (documents, faults) = parser.documents();
     // Before other errors, because a marker causes many that do not explain the problem.
     if let Some(conflict) = conflict(source, &documents, &faults) {
@@ -209,9 +216,7 @@ fn read(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let comments = parser.scan.comments.take().unwrap_or_default();
-    let comments = comments.into_iter().map(|range| Span::new(source, range));
-    Ok((documents, comments.collect()))
+    Ok((documents, parser.comments))
 }
 
 /// The error for conflict markers, if there are syntax errors or a document is a marker.
@@ -379,10 +384,11 @@ mod tests {
         assert_eq!(text(&["a"]), Some("&x !!str b"));
         assert_eq!(text(&["d"]), Some("|\n  e"));
         assert_eq!(text(&["f"]), Some("- {g: h}"));
-        assert_eq!(
-            written.comments.iter().map(Span::text).collect::<Vec<_>>(),
-            ["# c"]
-        );
+        let comments = written
+            .document
+            .get("a")
+            .and_then(|it| written.comments.of(it));
+        assert_eq!(comments.map(|it| it.line.as_str()), Some("# c"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Mode;
+use super::attach::{Attacher, Comments};
 use super::build::{Anchors, Builder};
 use super::scan::{Scan, Scanner, Text, Token, TokenKind};
 use crate::diag::{Diagnostics, Source, Span};
@@ -21,6 +22,9 @@ pub(super) struct Parser<'s> {
     children: Vec<Node>,
     builder: Builder<'s>,
     mode: Mode,
+    /// With [`Mode::Written`], and then the comments of the document.
+    pub(super) attacher: Option<Attacher>,
+    pub(super) comments: Comments,
 }
 
 struct Frame {
@@ -71,6 +75,8 @@ impl<'s> Parser<'s> {
             children: Vec::new(),
             builder,
             mode,
+            attacher: None,
+            comments: Comments::default(),
         }
     }
 
@@ -92,6 +98,9 @@ impl<'s> Parser<'s> {
         ];
         // Only the first document may omit `---`.
         if !starts.contains(&self.token.kind) {
+            if let Some(attacher) = &mut self.attacher {
+                attacher.begin_document();
+            }
             documents.push(self.document()?);
         }
         while self.mode == Mode::All || documents.is_empty() {
@@ -116,12 +125,14 @@ impl<'s> Parser<'s> {
                     | TokenKind::DocumentEnd
                     | TokenKind::StreamEnd
             );
-            documents.push(if ends {
+            let document = if ends {
                 // `---` without content is a document with null.
-                self.empty(self.token.start)
+                self.push_empty(self.token.start)?;
+                self.end_document()
             } else {
                 self.document()?
-            });
+            };
+            documents.push(document);
         }
         Ok(())
     }
@@ -132,8 +143,16 @@ impl<'s> Parser<'s> {
         while let Some(state) = self.frames.last().map(|it| it.state) {
             self.step(state)?;
         }
+        Ok(self.end_document())
+    }
+
+    fn end_document(&mut self) -> Node {
         // Only the root remains; all other nodes were moved into their collections.
-        Ok(self.children.pop().unwrap_or_else(Node::null))
+        let root = self.children.pop().unwrap_or_else(Node::null);
+        if let Some(attacher) = &mut self.attacher {
+            self.comments = attacher.end_document(&root);
+        }
+        root
     }
 
     fn step(&mut self, state: State) -> Scan<()> {
@@ -173,6 +192,7 @@ impl<'s> Parser<'s> {
                 }
             }
             TokenKind::BlockEnd => {
+                self.take_comments();
                 self.advance()?;
                 self.close_mapping(self.end_of_last())
             }
@@ -199,7 +219,7 @@ impl<'s> Parser<'s> {
         match self.token.kind {
             TokenKind::BlockEntry => {
                 let mark = self.token.end;
-                self.advance()?;
+                self.after_dash()?;
                 match self.token.kind {
                     TokenKind::BlockEntry | TokenKind::BlockEnd => self.push_empty(mark),
                     _ => self.node(true, false),
@@ -219,7 +239,7 @@ impl<'s> Parser<'s> {
             return self.close_sequence(self.end_of_last(), Style::Plain);
         }
         let mark = self.token.end;
-        self.advance()?;
+        self.after_dash()?;
         match self.token.kind {
             TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                 self.push_empty(mark)
@@ -238,7 +258,7 @@ impl<'s> Parser<'s> {
                     let start = self.token.start;
                     self.advance()?;
                     self.go(State::FlowItem);
-                    return self.open(
+                    return self.open_bare(
                         State::PairKey,
                         Properties {
                             start,
@@ -255,6 +275,7 @@ impl<'s> Parser<'s> {
             }
         }
         let end = self.token.end;
+        self.take_comments();
         self.advance()?;
         self.close_sequence(end, Style::Flow)
     }
@@ -302,6 +323,7 @@ impl<'s> Parser<'s> {
             }
         }
         let end = self.token.end;
+        self.take_comments();
         self.advance()?;
         self.close_mapping(end)
     }
@@ -348,7 +370,9 @@ impl<'s> Parser<'s> {
                 return self.scalar(properties.start, properties.tag, properties.anchor);
             }
             // `key:` and `- a` in the same column: the scanner does not open a collection, because the column is not deeper.
-            TokenKind::BlockEntry if dashes => return self.open(State::DashItem, properties),
+            TokenKind::BlockEntry if dashes => {
+                return self.open_bare(State::DashItem, properties);
+            }
             TokenKind::BlockSequenceStart if block => State::BlockItem,
             TokenKind::BlockMappingStart if block => State::BlockKey,
             TokenKind::FlowSequenceStart => State::FlowFirstItem,
@@ -368,8 +392,31 @@ impl<'s> Parser<'s> {
                 None => return Err(self.expected_value()),
             },
         };
+        if let Some(attacher) = &mut self.attacher {
+            match state {
+                State::FlowFirstItem | State::FlowFirstKey => attacher.open_flow(),
+                _ => attacher.open_block(),
+            }
+        }
         self.advance()?;
         self.open(state, properties)
+    }
+
+    /// Moves to the token after a dash.
+    fn after_dash(&mut self) -> Scan<()> {
+        let above = self.attacher.as_ref().map(Attacher::head_len);
+        self.advance()?;
+        if let (Some(attacher), Some(above)) = (&mut self.attacher, above) {
+            attacher.after_dash(above, self.token.kind);
+        }
+        Ok(())
+    }
+
+    /// The comments up to the current token belong to the next node that is completed.
+    fn take_comments(&mut self) {
+        if let Some(attacher) = &mut self.attacher {
+            attacher.value();
+        }
     }
 
     /// Reads an anchor and a tag, in any order; returns their end, if there are any.
@@ -398,6 +445,7 @@ impl<'s> Parser<'s> {
             Text::Slice(from, to) => Node::slice(span, from as usize..to as usize, style, tag),
             Text::Owned(text) => Node::owned(span, text, style, tag),
         };
+        self.take_comments();
         self.advance()?;
         self.finish(node, anchor)
     }
@@ -418,8 +466,17 @@ impl<'s> Parser<'s> {
             &self.scan.text[start + 1..end],
             self.frames.len(),
         )?;
+        self.take_comments();
         self.advance()?;
         self.finish(node, None)
+    }
+
+    /// Opens a collection that has no comments itself.
+    fn open_bare(&mut self, state: State, properties: Properties) -> Scan<()> {
+        if let Some(attacher) = &mut self.attacher {
+            attacher.open_bare();
+        }
+        self.open(state, properties)
     }
 
     fn open(&mut self, state: State, properties: Properties) -> Scan<()> {
@@ -446,6 +503,9 @@ impl<'s> Parser<'s> {
         else {
             return Ok(());
         };
+        if let Some(attacher) = &mut self.attacher {
+            attacher.close(self.children.get(base..).unwrap_or(&[]), style, false);
+        }
         // Collected with their exact number, so that each collection needs one allocation.
         let items: Vec<Node> = self.children.drain(base..).collect();
         let node = Node::items(
@@ -472,6 +532,9 @@ impl<'s> Parser<'s> {
         } else {
             Style::Flow
         };
+        if let Some(attacher) = &mut self.attacher {
+            attacher.close(self.children.get(base..).unwrap_or(&[]), style, true);
+        }
         let mapping = self.builder.mapping(self.children.drain(base..))?;
         let node = Node::entries(
             self.span(properties.start, end),
@@ -490,6 +553,9 @@ impl<'s> Parser<'s> {
             self.builder.close_anchor(name, &node)?;
         }
         self.children.push(node);
+        if let Some(attacher) = &mut self.attacher {
+            attacher.finish();
+        }
         Ok(())
     }
 
@@ -535,6 +601,9 @@ impl<'s> Parser<'s> {
 
     fn advance(&mut self) -> Scan<()> {
         self.token = self.scan.next()?;
+        if let Some(attacher) = &mut self.attacher {
+            attacher.token(self.token.kind);
+        }
         Ok(())
     }
 

@@ -80,14 +80,19 @@ pub(super) struct Scanner<'s> {
     /// Whether the last token was a directive, and whether one of them was `%YAML`.
     pub(super) directives: bool,
     pub(super) versioned: bool,
-    pub(super) comments: Option<Vec<Range<usize>>>,
+    /// Whether a document is read as written, in which a collection may be a key.
+    as_written: bool,
     /// For texts that the source does not contain verbatim.
     pub(super) buffer: String,
     pub(super) breaks: String,
 }
 
 impl<'s> Scanner<'s> {
-    pub(super) fn new(source: &'s Arc<Source>, range: Range<usize>, comments: bool) -> Scanner<'s> {
+    pub(super) fn new(
+        source: &'s Arc<Source>,
+        range: Range<usize>,
+        as_written: bool,
+    ) -> Scanner<'s> {
         let text = source.text.get(..range.end).unwrap_or(&source.text);
         let after_mark = text
             .get(range.start..)
@@ -113,7 +118,7 @@ impl<'s> Scanner<'s> {
             handles: Vec::new(),
             directives: false,
             versioned: false,
-            comments: comments.then(Vec::new),
+            as_written,
             buffer: String::new(),
             breaks: String::new(),
         }
@@ -242,11 +247,7 @@ impl<'s> Scanner<'s> {
     /// Skips a comment and the blanks before the next one. Before a second comment, tabs may be used for indentation.
     pub(super) fn comment(&mut self) {
         loop {
-            let start = self.at;
-            self.at = self.line_end(start);
-            if let Some(comments) = &mut self.comments {
-                comments.push(start..self.at);
-            }
+            self.at = self.line_end(self.at);
             let (mut next, mut line_start) = (self.at, self.line_start);
             while matches!(self.byte_at(next), b' ' | b'\t' | b'\n') {
                 next += 1;
@@ -289,7 +290,9 @@ impl<'s> Scanner<'s> {
     /// The position of the `:` after the `[…]` or `{…}` that begins here, if it is a key. Only needed for a document as written;
     /// otherwise, such keys are rejected later, with a better message.
     fn colon_after_collection(&self) -> Option<usize> {
-        self.comments.as_ref().filter(|_| self.key_allowed)?;
+        if !self.as_written || !self.key_allowed {
+            return None;
+        }
         // libyaml only allows simple keys on one line, which also limits the search.
         let line = self.at..self.line_end(self.at);
         let mut ahead = Scanner::new(self.source, line, false);

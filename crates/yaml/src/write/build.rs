@@ -166,7 +166,7 @@ impl Writer {
         match node.view() {
             View::Mapping(_) => self.printer.push("{}"),
             View::Sequence(_) => self.printer.push("[]"),
-            View::Scalar(_) => match value::from_node(node, flow)? {
+            View::Scalar(_) => match value::read_by_version_2(node, flow)? {
                 Value::Word(text) => self.printer.push(&text),
                 Value::Text(text) => self.text(&text, indent),
             },

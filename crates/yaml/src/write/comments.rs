@@ -1,126 +1,98 @@
-//! The comments of a document that is written again: the next one, and whether it belongs to the current position.
-//!
-//! go-yaml attaches comments to nodes. Here, they are a queue in the order of the source, which the writer processes in the same
-//! order, so each comment is written exactly once.
+//! The comments that the kyaml form has reached and not written yet, like the state of go-yaml's emitter.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
-use crate::diag::{Source, Span};
-use crate::{Node, Written};
+use super::printer::Printer;
+use crate::{Comments, Node};
 
 #[derive(Default)]
-pub(super) struct Comments<'a> {
-    source: Option<&'a Arc<Source>>,
-    text: &'a str,
-    queue: VecDeque<&'a Span>,
-    /// The position in the source up to which it has been written.
-    reached: usize,
+pub(super) struct Pending<'a> {
+    pub(super) head: &'a str,
+    pub(super) line: &'a str,
+    pub(super) foot: &'a str,
+    /// The foot of an entry, which is written after all of its value.
+    pub(super) tail: &'a str,
+    /// The comment after a key whose value begins on another line.
+    pub(super) key_line: &'a str,
 }
 
-/// A comment to be written.
-pub(super) struct Comment<'a> {
-    pub(super) text: &'a str,
-    /// Whether it follows an empty line.
-    pub(super) apart: bool,
-}
-
-impl<'a> Comments<'a> {
-    pub(super) fn new(written: &'a Written) -> Comments<'a> {
-        let first = written.comments.first();
-        Comments {
-            source: first.map(|it| &it.source),
-            text: first.map_or("", |it| &it.source.text),
-            queue: written.comments.iter().collect(),
-            reached: 0,
+impl<'a> Pending<'a> {
+    /// Collects the comments of a scalar, or the one above a collection.
+    pub(super) fn begin(&mut self, comments: Option<&'a Comments>, node: &Node) {
+        if let Some(found) = comments.and_then(|it| it.of(node)) {
+            replace(&mut self.head, &found.head);
+            if node.is_scalar() {
+                replace(&mut self.line, &found.line);
+                replace(&mut self.foot, &found.foot);
+            }
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    /// The same for the key of a mapping, after the tail of the entry before it. Returns the tail of its own entry.
+    pub(super) fn begin_key(
+        &mut self,
+        comments: Option<&'a Comments>,
+        key: &Node,
+        tail: &'a str,
+    ) -> &'a str {
+        let foot = self.foot;
+        self.begin(comments, key);
+        self.foot = foot;
+        replace(&mut self.tail, tail);
+        let found = comments.and_then(|it| it.of(key));
+        found.map_or("", |it| &it.foot)
     }
 
-    /// Whether a node is from the text with the comments, and was not inserted later.
-    pub(super) fn is_around(&self, node: &Node) -> bool {
-        let source = &node.span().source;
-        self.source.is_some_and(|own| Arc::ptr_eq(own, source))
-    }
-
-    /// Whether nothing has been written yet.
-    pub(super) fn at_start(&self) -> bool {
-        self.reached == 0
-    }
-
-    /// Records that a node has been written.
-    pub(super) fn written(&mut self, node: &Node) {
-        if !self.is_empty() && self.is_around(node) {
-            self.reached = self.reached.max(node.span().end as usize);
+    /// Collects the comments at the end of a collection.
+    pub(super) fn end(&mut self, comments: Option<&'a Comments>, node: &Node, tail: &'a str) {
+        replace(&mut self.tail, tail);
+        if let Some(found) = comments.and_then(|it| it.of(node)) {
+            replace(&mut self.line, &found.line);
+            replace(&mut self.foot, &found.foot);
         }
     }
 
-    /// The next comment that is before a node.
-    pub(super) fn before(&mut self, node: &Node) -> Option<Comment<'a>> {
-        let first = self.queue.front()?;
-        (self.is_around(node) && first.start < node.span().start).then(|| self.take())?
+    /// Whether a comment follows the current value.
+    pub(super) fn follows(&self) -> bool {
+        !(self.line.is_empty() && self.foot.is_empty() && self.tail.is_empty())
     }
 
-    /// Whether the next comment follows the dash of a list item on the same line.
-    pub(super) fn is_after_dash(&self) -> bool {
-        self.gap().is_some_and(|it| it.trim_end().ends_with('-'))
+    /// Whether a comment is between the last entry of a flow mapping and its bracket.
+    pub(super) fn is_around_end(&self) -> bool {
+        !(self.head.is_empty() && self.foot.is_empty() && self.tail.is_empty())
     }
 
-    /// The comment inside a scalar: after the `|` of a block scalar.
-    pub(super) fn inside(&mut self, scalar: &Node) -> Option<Comment<'a>> {
-        let first = self.queue.front()?.start;
-        let span = scalar.span();
-        (self.is_around(scalar) && (span.start..span.end).contains(&first)).then(|| self.take())?
+    pub(super) fn write_head(&mut self, printer: &mut Printer, indent: usize) {
+        let tail = std::mem::take(&mut self.tail);
+        if !tail.is_empty() {
+            printer.start_line(indent);
+            printer.comment(tail, indent);
+            printer.set_apart(indent);
+        }
+        let head = std::mem::take(&mut self.head);
+        if !head.is_empty() {
+            printer.start_line(indent);
+            printer.comment(head, indent);
+        }
     }
 
-    /// The comment at the end of the line that was written last.
-    pub(super) fn on_line(&mut self) -> Option<Comment<'a>> {
-        let gap = self.gap()?;
-        let signs = |c: char| matches!(c, ' ' | '\t' | ':' | '-' | '?' | ',');
-        gap.chars().all(signs).then(|| self.take())?
+    pub(super) fn write_line(&mut self, printer: &mut Printer, indent: usize) {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            printer.line_comment(line, indent);
+        }
     }
 
-    /// The next comment on its own line, if it is not further left than a column.
-    pub(super) fn after(&mut self, column: usize) -> Option<Comment<'a>> {
-        let follows = self.gap()?.trim().is_empty();
-        let first = self.queue.front()?.start as usize;
-        (follows && self.column(first) >= column).then(|| self.take())?
-    }
-
-    /// Whether there is an empty line between the last written node and this one.
-    pub(super) fn is_apart(&self, node: &Node) -> bool {
-        let start = node.span().start as usize;
-        let gap = self.text.get(self.reached..start);
-        self.is_around(node) && gap.is_some_and(has_empty_line)
-    }
-
-    /// The column of a position.
-    pub(super) fn column(&self, at: usize) -> usize {
-        let before = self.text.get(..at).unwrap_or("");
-        at - before.rfind('\n').map_or(0, |it| it + 1)
-    }
-
-    /// The source between the last written node and the next comment.
-    fn gap(&self) -> Option<&'a str> {
-        let first = self.queue.front()?;
-        self.text.get(self.reached..first.start as usize)
-    }
-
-    fn take(&mut self) -> Option<Comment<'a>> {
-        let apart = self.gap().is_some_and(has_empty_line);
-        let span = self.queue.pop_front()?;
-        self.reached = self.reached.max(span.end as usize);
-        let text = span.text().trim_end();
-        Some(Comment { text, apart })
+    pub(super) fn write_foot(&mut self, printer: &mut Printer, indent: usize) {
+        let foot = std::mem::take(&mut self.foot);
+        if !foot.is_empty() {
+            printer.start_line(indent);
+            printer.comment(foot, indent);
+            printer.set_apart(indent);
+        }
     }
 }
 
-/// Whether two line breaks follow each other, with at most blanks between them.
-fn has_empty_line(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('\n').collect();
-    let whole = parts.get(1..parts.len().saturating_sub(1));
-    whole.is_some_and(|it| it.iter().any(|line| line.trim().is_empty()))
+fn replace<'a>(slot: &mut &'a str, text: &'a str) {
+    if !text.is_empty() {
+        *slot = text;
+    }
 }

@@ -5,18 +5,69 @@
 
 use std::sync::Arc;
 
-use super::comments::Comments;
+use super::comments::Pending;
 use super::order;
 use super::printer::{Printer, is_simple_key};
 use super::text::{Facts, Quotes, TextContext, is_base_60, is_old_bool};
 use crate::diag::Source;
-use crate::{Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
+use crate::{Comments, Entry, Kind, Mapping, Node, Style, Tag, View, Written, resolve};
 
 /// The context of items and values in a flow collection.
 const IN_FLOW: TextContext = TextContext {
     flow: true,
     simple_key: false,
 };
+
+const BLOCK: TextContext = TextContext {
+    flow: false,
+    simple_key: false,
+};
+
+/// The collection that contains a value, or the document.
+#[derive(Clone, Copy)]
+struct Parent {
+    /// The column of its entries.
+    indent: Option<usize>,
+    is_mapping: bool,
+    /// Whether the value is a key.
+    is_key: bool,
+}
+
+const ROOT: Parent = Parent {
+    indent: None,
+    is_mapping: false,
+    is_key: false,
+};
+
+impl Parent {
+    fn mapping(indent: usize) -> Parent {
+        Parent {
+            indent: Some(indent),
+            is_mapping: true,
+            is_key: false,
+        }
+    }
+
+    fn sequence(indent: usize) -> Parent {
+        Parent {
+            indent: Some(indent),
+            ..ROOT
+        }
+    }
+
+    fn key(self) -> Parent {
+        Parent {
+            is_key: true,
+            ..self
+        }
+    }
+
+    /// The columns after and inside a flow collection.
+    fn flow_indents(self) -> (usize, usize) {
+        let indent = self.indent.unwrap_or(0);
+        (indent, indent + 2)
+    }
+}
 
 /// Writes one document as kyaml prints a node, with a final line feed.
 pub fn emit_kyaml(node: &Node) -> String {
@@ -69,12 +120,13 @@ fn sort_keys(node: &mut Node) {
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
         as_written: Some(&written.document.span().source),
-        comments: Comments::new(written),
+        comments: Some(&written.comments),
         ..Writer::default()
     };
     writer.document(&written.document)
 }
 
+/// Writes nodes in the order of go-yaml's emitter, because a comment is written at the next position for its kind.
 struct Writer<'a> {
     printer: Printer,
     quotes_old_words: bool,
@@ -82,7 +134,8 @@ struct Writer<'a> {
     list_indent: usize,
     /// The text whose anchors and aliases are written; values that were inserted later have none.
     as_written: Option<&'a Arc<Source>>,
-    comments: Comments<'a>,
+    comments: Option<&'a Comments>,
+    pending: Pending<'a>,
 }
 
 impl Default for Writer<'_> {
@@ -92,273 +145,248 @@ impl Default for Writer<'_> {
             quotes_old_words: false,
             list_indent: 0,
             as_written: None,
-            comments: Comments::default(),
+            comments: None,
+            pending: Pending::default(),
         }
     }
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn document(mut self, node: &Node) -> String {
-        self.root(node);
-        self.rest(0, 0);
+        let comments = self.comments;
+        if let Some(head) = comments.map(|it| &it.head).filter(|it| !it.is_empty()) {
+            self.pending.head = head;
+            self.pending.write_head(&mut self.printer, 0);
+            self.printer.end_line();
+        }
+        self.pending.begin(comments, node);
+        self.pending.write_head(&mut self.printer, 0);
+        self.node(node, ROOT, BLOCK);
+        if let Some(foot) = comments.map(|it| &it.foot).filter(|it| !it.is_empty()) {
+            self.pending.foot = foot;
+        }
+        self.printer.set_apart(0);
+        self.pending.write_foot(&mut self.printer, 0);
+        self.printer.end_document();
         self.printer.finish()
     }
 
-    fn root(&mut self, node: &Node) {
-        let properties = self.properties(node).filter(|_| is_block(node));
-        let started = properties.is_none();
-        self.printer.push(&properties.unwrap_or_default());
-        match node.view() {
-            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, 0, started),
-            View::Sequence(items) if is_block(node) => self.sequence(items, 0, started),
-            _ => self.inline(
-                node,
-                2,
-                TextContext {
-                    flow: false,
-                    simple_key: false,
-                },
-            ),
+    /// Writes a value and the comments after it.
+    fn node(&mut self, node: &Node, parent: Parent, context: TextContext) {
+        let indent = parent.indent.unwrap_or(0);
+        if node.is_scalar() {
+            self.scalar(node, indent + 2, context);
+            return self.after_value(parent, context);
         }
-    }
-
-    fn mapping(&mut self, mapping: &Mapping, indent: usize, started: bool) {
-        for (at, entry) in mapping.iter().enumerate() {
-            self.begin(&entry.key, at > 0 || !started, indent);
-            if self.is_simple(&entry.key) {
-                self.simple_key(&entry.key, indent, false);
-                self.printer.push(":");
-                self.value(&entry.value, indent);
-            } else {
-                self.printer.push("?");
-                self.after_sign(&entry.key, indent);
-                self.printer.line(indent);
-                self.printer.push(":");
-                self.after_sign(&entry.value, indent);
-            }
-        }
-        if let Some(first) = mapping.iter().next() {
-            self.end(&first.key, indent);
-        }
-    }
-
-    /// Writes the part after a simple key.
-    fn value(&mut self, node: &Node, indent: usize) {
-        self.collection_properties(node);
-        if is_block(node) {
-            self.line_comment();
-        }
-        match node.view() {
-            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, indent + 2, false),
-            View::Sequence(items) if is_block(node) => {
-                self.sequence(items, indent + self.list_indent, false)
-            }
-            _ => self.spaced(node, indent + 2),
-        }
-    }
-
-    fn sequence(&mut self, items: &[Node], indent: usize, started: bool) {
-        for (at, item) in items.iter().enumerate() {
-            self.begin_item(item, at > 0 || !started, indent);
-            self.printer.push("-");
-            self.after_sign(item, indent);
-        }
-        if let Some(first) = items.first() {
-            self.end(first, indent);
-        }
-    }
-
-    /// Moves to the start of a list item. A comment after its dash belongs to the first entry of a block collection.
-    fn begin_item(&mut self, item: &Node, new_line: bool, indent: usize) {
-        if new_line {
-            self.printer.line(indent);
-        }
-        self.comments_before(item, is_block(item), indent);
-    }
-
-    /// Moves to the start of an entry of a block collection, writing the comments before it.
-    fn begin(&mut self, first: &Node, new_line: bool, indent: usize) {
-        if new_line {
-            self.printer.line(indent);
-        }
-        self.comments_before(first, false, indent);
-    }
-
-    fn comments_before(&mut self, first: &Node, until_dash: bool, indent: usize) {
-        // A comment directly below an entry and followed by an empty line belongs to that entry.
-        let (leads, mut count, mut trails) = (self.comments.at_start(), 0, true);
-        while !(until_dash && self.comments.is_after_dash())
-            && let Some(comment) = self.comments.before(first)
-        {
-            if comment.apart && count > 0 {
-                self.printer.empty_line(indent);
-            }
-            if comment.apart {
-                trails = leads;
-            }
-            self.printer.push(comment.text);
-            self.printer.line(indent);
-            count += 1;
-        }
-        if count > 0 && trails && self.comments.is_apart(first) {
-            self.printer.empty_line(indent);
-        }
-    }
-
-    /// Writes the comments at the end of a block collection.
-    fn end(&mut self, first: &Node, indent: usize) {
-        if !self.comments.is_empty() && self.comments.is_around(first) {
-            let column = self.comments.column(first.span().start as usize);
-            self.rest(column, indent);
-        }
-    }
-
-    fn rest(&mut self, column: usize, indent: usize) {
-        let mut trails = indent == 0;
-        while let Some(comment) = self.comments.after(column) {
-            self.printer.line(indent);
-            if comment.apart && trails {
-                self.printer.empty_line(indent);
-            }
-            self.printer.push(comment.text);
-            trails = true;
-        }
-    }
-
-    /// Writes the comment at the end of the current line.
-    fn line_comment(&mut self) {
-        if let Some(comment) = self.comments.on_line() {
-            self.printer.push(" ");
-            self.printer.push(comment.text);
-        }
-    }
-
-    /// Inserts the comment of a block scalar after its `|`, even if it followed the text in another style.
-    fn header_comment(&mut self, node: &Node, start: usize, quotes: Quotes) {
-        let mut comment = self.comments.inside(node);
-        if comment.is_none() && matches!(quotes, Quotes::Literal | Quotes::Folded) {
-            self.comments.written(node);
-            comment = self.comments.on_line();
-        }
-        if let Some(comment) = comment {
-            let written = self.printer.out.get(start..).unwrap_or("");
-            let line = start + written.find('\n').unwrap_or(written.len());
-            self.printer
-                .out
-                .insert_str(line, &format!(" {}", comment.text));
-        }
-    }
-
-    /// Moves to the next entry of a flow collection. A comment ends the line; kyaml loses a comment before the first entry.
-    fn next_in_flow(&mut self, first: bool, entry: &Node, indent: usize) {
-        let mut separator = if first { "" } else { ", " };
-        while let Some(comment) = self.comments.before(entry) {
-            if !first {
-                self.printer.push(separator);
-                self.printer.push(comment.text);
-                self.printer.line(indent);
-                separator = "";
-            }
-        }
-        self.printer.push(separator);
-    }
-
-    /// Writes the part after `-`, `?`, or the `:` of a `?` key: a block collection begins on the same line.
-    fn after_sign(&mut self, node: &Node, indent: usize) {
-        let on_line = !self.collection_properties(node);
-        if on_line && is_block(node) {
-            self.printer.push(" ");
-        }
-        match node.view() {
-            View::Mapping(mapping) if is_block(node) => self.mapping(mapping, indent + 2, on_line),
-            View::Sequence(items) if is_block(node) => self.sequence(items, indent + 2, on_line),
-            _ => self.spaced(node, indent + 2),
-        }
-    }
-
-    /// Writes the anchor and tag of a block collection on the line of its key or dash.
-    fn collection_properties(&mut self, node: &Node) -> bool {
-        let properties = self.properties(node).filter(|_| is_block(node));
-        if let Some(properties) = &properties {
-            self.printer.push(" ");
-            self.printer.push(properties);
-        }
-        properties.is_some()
-    }
-
-    /// Writes a blank and a scalar or flow collection; nothing if the value is not printed.
-    fn spaced(&mut self, node: &Node, indent: usize) {
-        let nothing = node.as_str() == Some("")
-            && node.is_null()
-            && self.properties(node).is_none()
-            && node.style() != Style::Flow;
-        if !nothing {
-            self.printer.push(" ");
-            self.inline(
-                node,
-                indent,
-                TextContext {
-                    flow: false,
-                    simple_key: false,
-                },
-            );
-        }
-        self.line_comment();
-    }
-
-    fn inline(&mut self, node: &Node, indent: usize, context: TextContext) {
         if let Some(properties) = self.properties(node) {
+            self.printer.separate();
             self.printer.push(&properties);
-            let is_plain = matches!(node.style(), Style::Plain | Style::Tagged);
-            if node.as_str() == Some("") && is_plain && !context.flow {
-                return;
-            }
-            self.printer.push(" ");
         }
+        self.after_value(parent, context);
+        let is_block = is_block(node) && !context.flow;
         match node.view() {
-            View::Scalar(text) if self.is_alias(node) => self.printer.push(text),
-            View::Scalar(text) => {
-                let facts = Facts::new(text);
-                let quotes = facts.quotes(
-                    preferred_quotes(node, text, self.quotes_old_words),
-                    text,
-                    context,
-                );
-                let start = self.printer.out.len();
-                self.printer.text(text, quotes, indent, !context.simple_key);
-                self.header_comment(node, start, quotes);
+            View::Mapping(mapping) if is_block => {
+                self.mapping(node, mapping, parent);
             }
-            View::Sequence(items) => {
-                self.printer.push("[");
-                for (at, item) in items.iter().enumerate() {
-                    self.next_in_flow(at == 0, item, indent);
-                    self.inline(item, indent + 2, IN_FLOW);
-                }
-                self.printer.push("]");
-            }
-            View::Mapping(mapping) => {
-                self.printer.push("{");
-                for (at, entry) in mapping.iter().enumerate() {
-                    self.next_in_flow(at == 0, &entry.key, indent);
-                    if self.is_simple(&entry.key) {
-                        self.simple_key(&entry.key, indent, true);
-                        self.printer.push(": ");
-                    } else {
-                        self.printer.push("? ");
-                        self.inline(&entry.key, indent + 2, IN_FLOW);
-                        self.printer.push(" : ");
-                    }
-                    self.inline(&entry.value, indent + 2, IN_FLOW);
-                }
-                self.printer.push("}");
-            }
+            View::Sequence(items) if is_block => self.sequence(items, self.list_column(parent)),
+            View::Mapping(mapping) => self.flow_mapping(node, mapping, parent),
+            View::Sequence(items) => self.flow_sequence(node, items, parent),
+            View::Scalar(_) => {}
         }
-        self.comments.written(node);
     }
 
-    fn simple_key(&mut self, key: &Node, indent: usize, flow: bool) {
+    /// Writes the comments after a scalar, or after the line on which a collection begins.
+    fn after_value(&mut self, parent: Parent, context: TextContext) {
+        if parent.is_key {
+            return;
+        }
+        if context.flow && self.pending.follows() {
+            self.printer.push(",");
+        }
+        self.comments_after(parent.indent.unwrap_or(0));
+    }
+
+    fn comments_after(&mut self, indent: usize) {
+        self.pending.write_line(&mut self.printer, indent);
+        self.pending.write_foot(&mut self.printer, indent);
+    }
+
+    /// The column of the dashes of a list. Below a key, it is the column of the key.
+    fn list_column(&self, parent: Parent) -> usize {
+        let begins_line = !self.printer.is_indentation() || self.printer.at_column_0();
+        match parent.indent {
+            None => 0,
+            Some(indent) if parent.is_mapping && begins_line => indent + self.list_indent,
+            Some(indent) => indent + 2,
+        }
+    }
+
+    fn mapping(&mut self, node: &Node, mapping: &Mapping, parent: Parent) {
+        let indent = parent.indent.map_or(0, |it| it + 2);
+        let inside = Parent::mapping(indent);
+        let mut tail = "";
+        for entry in mapping.iter() {
+            self.begin_key(&entry.key, &mut tail);
+            self.pending.write_head(&mut self.printer, indent);
+            self.printer.start_line(indent);
+            if !self.pending.line.is_empty() {
+                self.pending.key_line = std::mem::take(&mut self.pending.line);
+            }
+            if self.is_simple(&entry.key) {
+                self.simple_key(&entry.key, inside, false);
+                self.printer.push(":");
+            } else {
+                self.printer.sign('?');
+                self.node(&entry.key, inside.key(), BLOCK);
+                self.printer.start_line(indent);
+                self.printer.sign(':');
+            }
+            self.pending.begin(self.comments, &entry.value);
+            self.key_comment(&entry.value, indent);
+            self.node(&entry.value, inside, BLOCK);
+        }
+        self.end(node, tail, parent);
+        self.pending.write_head(&mut self.printer, indent);
+    }
+
+    fn begin_key(&mut self, key: &Node, tail: &mut &'a str) {
+        let before = std::mem::take(tail);
+        // go-yaml loses it before other keys.
+        let before = match key.as_sequence().is_some() || self.is_alias(key) {
+            true => "",
+            false => before,
+        };
+        *tail = self.pending.begin_key(self.comments, key, before);
+    }
+
+    fn end(&mut self, node: &Node, tail: &'a str, parent: Parent) {
+        let foot = self.pending.foot;
+        self.pending.end(self.comments, node, tail);
+        // It is written as the tail of the entry.
+        if parent.is_key {
+            self.pending.foot = foot;
+        }
+    }
+
+    /// Writes the comment after a key, unless it follows the value.
+    fn key_comment(&mut self, value: &Node, indent: usize) {
+        if self.pending.key_line.is_empty() || self.is_alias(value) {
+            return;
+        }
+        if value.is_scalar() {
+            if self.pending.line.is_empty() {
+                self.pending.line = std::mem::take(&mut self.pending.key_line);
+            }
+        } else if value.style() != Style::Flow {
+            let key_line = std::mem::take(&mut self.pending.key_line);
+            let line = std::mem::replace(&mut self.pending.line, key_line);
+            self.pending.write_line(&mut self.printer, indent);
+            self.pending.line = line;
+        }
+    }
+
+    fn sequence(&mut self, items: &[Node], indent: usize) {
+        for item in items {
+            self.pending.begin(self.comments, item);
+            self.pending.write_head(&mut self.printer, indent);
+            self.printer.start_line(indent);
+            self.printer.sign('-');
+            self.node(item, Parent::sequence(indent), BLOCK);
+        }
+    }
+
+    fn flow_sequence(&mut self, node: &Node, items: &[Node], parent: Parent) {
+        let (outside, indent) = parent.flow_indents();
+        self.printer.separate();
+        self.printer.open("[");
+        // The comma of the last item is before its comment.
+        let mut separated = true;
+        for item in items {
+            self.pending.begin(self.comments, item);
+            self.next_in_flow(separated, indent);
+            separated = self.pending.follows();
+            self.node(item, Parent::sequence(indent), IN_FLOW);
+        }
+        self.end(node, "", parent);
+        if self.printer.at_column_0() {
+            self.printer.start_line(outside);
+        }
+        self.printer.push("]");
+        self.comments_after(outside);
+    }
+
+    fn flow_mapping(&mut self, node: &Node, mapping: &Mapping, parent: Parent) {
+        let (outside, indent) = parent.flow_indents();
+        self.printer.separate();
+        self.printer.open("{");
+        let inside = Parent::mapping(indent);
+        let (mut tail, mut separated) = ("", true);
+        for entry in mapping.iter() {
+            self.begin_key(&entry.key, &mut tail);
+            self.next_in_flow(separated, indent);
+            if self.is_simple(&entry.key) {
+                self.simple_key(&entry.key, inside, true);
+            } else {
+                self.printer.separate();
+                self.printer.push("?");
+                self.node(&entry.key, inside.key(), IN_FLOW);
+                self.printer.separate();
+            }
+            self.printer.push(":");
+            self.pending.begin(self.comments, &entry.value);
+            separated = self.pending.follows();
+            self.node(&entry.value, inside, IN_FLOW);
+        }
+        self.end(node, tail, parent);
+        if !separated && self.pending.is_around_end() {
+            self.printer.push(",");
+        }
+        self.pending.write_head(&mut self.printer, indent);
+        self.printer.push("}");
+        self.comments_after(outside);
+    }
+
+    /// Moves to the next entry of a flow collection.
+    fn next_in_flow(&mut self, separated: bool, indent: usize) {
+        if !separated {
+            self.printer.push(",");
+        }
+        self.pending.write_head(&mut self.printer, indent);
+        if self.printer.at_column_0() {
+            self.printer.start_line(indent);
+        }
+    }
+
+    /// `indent`: the column of further lines.
+    fn scalar(&mut self, node: &Node, indent: usize, context: TextContext) {
+        if let Some(properties) = self.properties(node) {
+            self.printer.separate();
+            self.printer.push(&properties);
+        }
+        let text = node.as_str().unwrap_or("");
+        if self.is_alias(node) {
+            self.printer.separate();
+            return self.printer.push(text);
+        }
+        let preferred = preferred_quotes(node, text, self.quotes_old_words);
+        let quotes = Facts::new(text).quotes(preferred, text, context);
+        if quotes == Quotes::Plain && text.is_empty() {
+            return;
+        }
+        self.printer.separate();
+        // The comment of a block scalar is after its `|`, even if it followed the text in another style.
+        let comment = match quotes {
+            Quotes::Literal | Quotes::Folded => std::mem::take(&mut self.pending.line),
+            _ => "",
+        };
+        let may_fold = !context.simple_key;
+        self.printer
+            .commented_text(text, quotes, indent, may_fold, comment);
+    }
+
+    fn simple_key(&mut self, key: &Node, parent: Parent, flow: bool) {
         let simple_key = true;
-        self.inline(key, indent + 2, TextContext { flow, simple_key });
+        self.node(key, parent.key(), TextContext { flow, simple_key });
         // A colon would be parsed as a part of the name.
         if self.is_alias(key) {
             self.printer.push(" ");

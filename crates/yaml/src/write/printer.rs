@@ -14,6 +14,12 @@ pub(super) struct Printer {
     folds: bool,
     /// Whether the cursor is at the beginning of a line.
     line_begins: bool,
+    /// Whether the line has only blanks and the signs of block collections.
+    is_indentation: bool,
+    /// Whether a value may follow without a blank.
+    separated: bool,
+    /// The column of the comment that was written last, if an empty line separates it from a line in this column.
+    apart: Option<usize>,
 }
 
 impl Printer {
@@ -22,12 +28,118 @@ impl Printer {
             out: String::new(),
             folds,
             line_begins: true,
+            is_indentation: true,
+            separated: true,
+            apart: None,
         }
     }
 
     pub(super) fn push(&mut self, text: &str) {
         self.out.push_str(text);
         self.line_begins = false;
+        self.is_indentation = false;
+        self.separated = false;
+    }
+
+    /// Writes a blank, unless there is one.
+    pub(super) fn separate(&mut self) {
+        if !self.separated {
+            self.out.push(' ');
+            self.separated = true;
+        }
+    }
+
+    /// Writes the sign of a block collection, after which an entry may begin on the same line.
+    pub(super) fn sign(&mut self, sign: char) {
+        self.separate();
+        self.out.push(sign);
+        self.line_begins = false;
+        self.separated = false;
+    }
+
+    /// Writes the bracket at the start of a flow collection.
+    pub(super) fn open(&mut self, bracket: &str) {
+        self.push(bracket);
+        self.separated = true;
+    }
+
+    /// Moves to a column, of a new line unless the current one is still indentation.
+    pub(super) fn start_line(&mut self, indent: usize) {
+        let mut column = self.line_len();
+        if !self.is_indentation || column > indent || column == indent && !self.separated {
+            self.out.push('\n');
+            column = 0;
+        }
+        if self.apart.take() == Some(indent) {
+            self.out.push('\n');
+            column = 0;
+        }
+        self.spaces(indent.saturating_sub(column));
+        self.line_begins = indent == 0;
+        self.is_indentation = true;
+        self.separated = true;
+    }
+
+    /// Writes a comment and ends its line. `indent`: the column of further lines.
+    pub(super) fn comment(&mut self, comment: &str, indent: usize) {
+        for (at, line) in comment.split('\n').enumerate() {
+            if at > 0 {
+                self.end_line();
+                if !line.is_empty() {
+                    self.start_line(indent);
+                }
+            }
+            if !line.is_empty() {
+                self.out.push_str(line);
+                self.line_begins = false;
+                self.is_indentation = false;
+            }
+        }
+        if !comment.ends_with('\n') {
+            self.end_line();
+        }
+        self.separated = true;
+    }
+
+    /// Writes a comment behind a value.
+    pub(super) fn line_comment(&mut self, comment: &str, indent: usize) {
+        if !self.separated {
+            self.out.push(' ');
+        }
+        self.comment(comment, indent);
+    }
+
+    pub(super) fn end_line(&mut self) {
+        self.out.push('\n');
+        self.line_begins = true;
+        self.is_indentation = true;
+    }
+
+    /// Separates the comment in this column from a next line in the same column.
+    pub(super) fn set_apart(&mut self, indent: usize) {
+        self.apart = Some(indent);
+    }
+
+    /// Separates the last comment of the document.
+    pub(super) fn end_document(&mut self) {
+        self.apart = None;
+        self.start_line(0);
+    }
+
+    /// Whether the line has only blanks and the signs of block collections.
+    pub(super) fn is_indentation(&self) -> bool {
+        self.is_indentation
+    }
+
+    /// Whether the line is empty.
+    pub(super) fn at_column_0(&self) -> bool {
+        self.line_len() == 0
+    }
+
+    /// The number of bytes in the line.
+    fn line_len(&self) -> usize {
+        let line = memchr::memrchr(b'\n', self.out.as_bytes()).map_or(0, |it| it + 1);
+        self.out.len() - line
     }
 
     /// Moves to a column of a new line, or of the current one if it is empty.
@@ -37,14 +149,6 @@ impl Printer {
         }
         self.spaces(indent);
         self.line_begins = false;
-    }
-
-    /// Ends the current line, which only has blanks, and moves to a column of the next one.
-    pub(super) fn empty_line(&mut self, indent: usize) {
-        let end = self.out.trim_end_matches(' ').len();
-        self.out.truncate(end);
-        self.out.push('\n');
-        self.spaces(indent);
     }
 
     pub(super) fn finish(mut self) -> String {
@@ -65,7 +169,21 @@ impl Printer {
 
     /// Writes a scalar. `indent`: the column of further lines. `may_fold`: it is not a simple key.
     pub(super) fn text(&mut self, text: &str, quotes: Quotes, indent: usize, may_fold: bool) {
+        self.commented_text(text, quotes, indent, may_fold, "");
+    }
+
+    /// Writes a scalar, with a comment after the indicators of a block scalar.
+    pub(super) fn commented_text(
+        &mut self,
+        text: &str,
+        quotes: Quotes,
+        indent: usize,
+        may_fold: bool,
+        comment: &str,
+    ) {
         self.line_begins = false;
+        self.is_indentation = false;
+        self.separated = false;
         let folds = self.folds && may_fold;
         match quotes {
             Quotes::Plain if !folds || self.fits(text) => self.out.push_str(text),
@@ -80,8 +198,8 @@ impl Printer {
                 self.escaped(text, indent, folds);
                 self.out.push('"');
             }
-            Quotes::Literal => self.literal(text, indent),
-            Quotes::Folded => self.folded(text, indent),
+            Quotes::Literal => self.literal(text, indent, comment),
+            Quotes::Folded => self.folded(text, indent, comment),
         }
     }
 
@@ -216,9 +334,9 @@ impl Printer {
         self.out.push(letter);
     }
 
-    fn literal(&mut self, text: &str, indent: usize) {
+    fn literal(&mut self, text: &str, indent: usize, comment: &str) {
         self.out.push('|');
-        self.block_header(text);
+        self.block_header(text, indent, comment);
         if text.is_ascii() {
             text.split_inclusive('\n')
                 .for_each(|line| self.block_line(line, indent));
@@ -226,7 +344,7 @@ impl Printer {
             text.split_inclusive(is_break)
                 .for_each(|line| self.block_line(line, indent));
         }
-        self.line_begins = text.ends_with(is_break);
+        self.block_ended(text);
     }
 
     fn block_line(&mut self, line: &str, indent: usize) {
@@ -238,9 +356,9 @@ impl Printer {
 
     /// A folded block, with libyaml's bug: a line break is doubled even if the next line would keep it anyway, so parsing the
     /// result gives one more line break.
-    pub(super) fn folded(&mut self, text: &str, indent: usize) {
+    pub(super) fn folded(&mut self, text: &str, indent: usize, comment: &str) {
         self.out.push('>');
-        self.block_header(text);
+        self.block_header(text, indent, comment);
         let (mut breaks, mut leading_blank) = (true, true);
         let doubles = text
             .trim_start_matches(is_break)
@@ -261,12 +379,12 @@ impl Printer {
             self.out.push(c);
             breaks = false;
         }
-        self.line_begins = text.ends_with(is_break);
+        self.block_ended(text);
     }
 
     /// The indicators of a block scalar, and the end of their line. An indentation indicator is needed if the text begins with
     /// blanks.
-    fn block_header(&mut self, text: &str) {
+    fn block_header(&mut self, text: &str, indent: usize, comment: &str) {
         if text.starts_with(|c| c == ' ' || is_break(c)) {
             self.out.push('2');
         }
@@ -277,7 +395,16 @@ impl Printer {
             (Some(_), Some(before)) if is_break(before) => self.out.push('+'),
             _ => {}
         }
-        self.out.push('\n');
+        if comment.is_empty() {
+            return self.out.push('\n');
+        }
+        self.line_comment(comment, indent);
+    }
+
+    fn block_ended(&mut self, text: &str) {
+        self.line_begins = text.ends_with(is_break);
+        self.is_indentation = self.line_begins;
+        self.separated = true;
     }
 }
 

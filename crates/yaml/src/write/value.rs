@@ -23,6 +23,16 @@ fn refused(node: &Node, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("build-value", message).at(node)
 }
 
+/// The same as printed by version 2, which reads the JSON before.
+pub(super) fn read_by_version_2(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
+    Ok(match from_node(node, flow)? {
+        Value::Text(text) if text.contains('\u{85}') => {
+            Value::Text(through_json(node, &text)?.into())
+        }
+        value => value,
+    })
+}
+
 /// `flow`: in the source, the scalar is inside `{…}` or `[…]`.
 pub(super) fn from_node(node: &Node, flow: bool) -> Result<Value<'_>, Diagnostic> {
     let text = node.as_str().unwrap_or("");
@@ -183,11 +193,7 @@ fn string<'a>(node: &Node, text: &'a str, flow: bool) -> Result<Cow<'a, str>, Di
             refused(node, message).help("remove the character, or encode the data as base64")
         );
     }
-    if text.contains('\u{85}') {
-        through_json(node, &text).map(Cow::Owned)
-    } else {
-        Ok(text)
-    }
+    Ok(text)
 }
 
 /// A string after kustomize has printed it as a block scalar and parsed it again.
@@ -223,7 +229,7 @@ fn as_block_text<'a>(node: &Node, text: &'a str) -> Result<Cow<'a, str>, Diagnos
     }
     let mut printer = Printer::new(false);
     printer.push("- ");
-    printer.folded(text, 2);
+    printer.folded(text, 2, "");
     let again = reread(node, printer.finish())?;
     let items = again.as_sequence().unwrap_or(&[]);
     Ok(items
