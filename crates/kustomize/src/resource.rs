@@ -148,10 +148,13 @@ impl Resource {
 
     /// A required field that a change has removed.
     pub(super) fn lost(&self) -> Option<&'static str> {
+        let is_null = |path: &[&str]| self.node().at_keys(path).is_some_and(Node::is_null);
         match (self.object.kind(), self.object.name()) {
             // `apiVersion` is not checked: kustomize builds objects without one.
             ("", _) => Some("kind"),
+            _ if is_null(&["kind"]) => Some("kind"),
             (_, "") => Some("metadata.name"),
+            _ if is_null(&["metadata", "name"]) => Some("metadata.name"),
             _ => None,
         }
     }

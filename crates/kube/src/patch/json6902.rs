@@ -81,18 +81,26 @@ pub fn parse_json6902(source: &Arc<Source>) -> Result<Node, Diagnostic> {
 }
 
 /// The operations in a parsed document.
-pub fn json6902_in(source: &Source, document: Node) -> Result<Node, Diagnostic> {
+pub fn json6902_in(source: &Arc<Source>, document: Node) -> Result<Node, Diagnostic> {
     operations(source, document)
 }
 
+/// A patch as YAML that is read as kustomize reads it: strings of JSON may have escapes that YAML does not have.
+pub fn patch_as_yaml(source: &Arc<Source>) -> Arc<Source> {
+    match is_json(source) {
+        true => super::json::as_yaml(source),
+        false => source.clone(),
+    }
+}
+
 fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
-    parse(source).map_err(|faults| {
+    parse(&patch_as_yaml(source)).map_err(|faults| {
         let first = faults.into_iter().next();
         first.unwrap_or_else(|| Diagnostic::error("yaml-syntax", "the patch cannot be parsed"))
     })
 }
 
-fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
+fn operations(source: &Arc<Source>, mut node: Node) -> Result<Node, Diagnostic> {
     let is_list_of_maps = node
         .as_sequence()
         .is_some_and(|items| items.iter().all(|it| it.as_mapping().is_some()));
@@ -107,13 +115,23 @@ fn operations(source: &Source, mut node: Node) -> Result<Node, Diagnostic> {
             .help("write a list of maps with `op`, `path` and `value`"));
     }
     // kustomize decides by the first character: JSON is passed to the library unchanged, YAML is converted by `sigs.k8s.io/yaml`.
-    if source.text.trim_start().starts_with('[') {
+    if is_json(source) {
         check_json(&node)?;
+        super::json::check(source).map_err(|(reason, at)| {
+            let message = format!("a patch that begins with `[` must be JSON: {reason}");
+            Diagnostic::error("patch-syntax", message).at(at).help(
+                "remove comments and commas that JSON does not allow, or write the list as lines with `- op:`",
+            )
+        })?;
     } else {
         as_yaml_1_1(&mut node)?;
     }
     json_round_trip(&mut node)?;
     Ok(node)
+}
+
+fn is_json(source: &Source) -> bool {
+    source.text.trim_start().starts_with('[')
 }
 
 /// Rejects flow style that is valid YAML but not JSON.

@@ -3,6 +3,7 @@
 mod between;
 mod comments;
 mod draft;
+mod json;
 mod json6902;
 mod lists;
 mod lost;
@@ -13,6 +14,7 @@ mod strategic;
 pub use between::{Patch, between, merge_key};
 pub use json6902::{
     PatchText, copy_size, json_key, json6902, json6902_in, parse_json6902, parse_patch,
+    patch_as_yaml,
 };
 pub use same::set_emitted_form;
 pub use strategic::{Applied, strategic, strategic_with_warnings};

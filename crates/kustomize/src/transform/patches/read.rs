@@ -96,7 +96,8 @@ pub(super) fn read(
     source: &Arc<Source>,
     entry: &Span,
 ) -> Result<Patch, Diagnostic> {
-    let (documents, duplicates) = parse_with_duplicates(source).unwrap_or_default();
+    let (documents, duplicates) =
+        parse_with_duplicates(&patch::patch_as_yaml(source)).unwrap_or_default();
     let is_list = documents
         .first()
         .is_some_and(|it| it.as_sequence().is_some());
