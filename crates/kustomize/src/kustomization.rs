@@ -314,9 +314,11 @@ fn written_fields(node: &Node) -> Vec<(&'static str, &Entry)> {
     let keys = KustomizationFields::keys();
     let entries = node.as_mapping().into_iter().flatten();
     let entries = entries.filter(|it| !it.value.is_null());
-    entries
-        .filter_map(|it| Some((key_of(it.key.as_str()?, &keys)?, it)))
-        .collect()
+    let fields = entries.filter_map(|it| Some((key_of(it.key.as_str()?, &keys)?, it)));
+    let mut fields: Vec<_> = fields.collect();
+    // Of several spellings of a field, the last one counts.
+    fields.sort_by_key(|it| it.1.key.as_str());
+    fields
 }
 
 fn deprecated(fields: &[(&'static str, &Entry)]) -> Vec<Diagnostic> {

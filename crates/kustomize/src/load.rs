@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pleach_kube::object::Object;
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, FilesError, TreePath};
-use pleach_yaml::{Kind, Node, Style, View, parse_as_kustomize};
+use pleach_yaml::{Kind, Mapping, Node, Style, View, parse_as_kustomize};
 
 use super::kustomization::FILE_NAMES;
 use super::limits::check_path;
@@ -441,7 +441,7 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
             Some(View::Sequence(items)) => queue.extend(items.iter().map(as_json)),
             Some(_) if items.is_some_and(Node::is_null) => {}
             Some(_) => faults.push(not_a_list(&node)),
-            None => resources.push(Resource::read(Object::new(node))),
+            None => resources.push(Resource::read(Object::new(with_metadata(node)))),
         }
     }
     if faults.is_empty() {
@@ -449,6 +449,14 @@ pub(super) fn resources_in(documents: Vec<Node>) -> Result<Vec<Resource>, Diagno
     } else {
         Err(faults)
     }
+}
+
+/// Only a List may have no metadata. kustomize adds its own annotations to it, and removes only these.
+fn with_metadata(mut node: Node) -> Node {
+    if let Some(mapping) = node.as_mapping_mut() {
+        mapping.get_or_insert_with("metadata", || Node::mapping(Mapping::new()));
+    }
+    node
 }
 
 fn kind(node: &Node) -> &str {

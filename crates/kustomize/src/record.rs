@@ -401,6 +401,40 @@ pub(super) fn key_of(name: &str, keys: &[&'static str]) -> Option<&'static str> 
     known.copied()
 }
 
+/// The other spelling of a field that kustomize uses: it converts the file to JSON, where keys are sorted, and reads the last one.
+fn later_spelling<'a>(
+    mapping: &'a Mapping,
+    key: &Node,
+    field: &str,
+    keys: &[&'static str],
+) -> Option<&'a Node> {
+    // Nearly always, all fields have their usual names.
+    if key.as_str() == Some(field) && !mapping.iter().any(|it| is_spelling(it, field)) {
+        return None;
+    }
+    let others = mapping.iter().filter(|it| it.key.as_str() > key.as_str());
+    let mut others = others.filter(|it| !it.value.is_null());
+    let later = others.find(|it| key_of(it.key.as_str().unwrap_or(""), keys) == Some(field));
+    later.map(|it| &it.key)
+}
+
+/// Whether an entry has the name of a field in other letters.
+fn is_spelling(entry: &Entry, field: &str) -> bool {
+    let name = entry.key.as_str().unwrap_or("");
+    name != field && name.eq_ignore_ascii_case(field)
+}
+
+fn superseded(key: &Node, later: Option<&Node>, field: &str) -> Diagnostic {
+    let name = key.as_str().unwrap_or("");
+    let message = format!("`{name}` is ignored: the field `{field}` is set twice");
+    let fault = Diagnostic::warning("duplicate-key", message).at(key);
+    let fault = match later {
+        Some(later) => fault.related(later.span(), "this one is used"),
+        None => fault,
+    };
+    fault.help("remove one of the two")
+}
+
 /// Reads records and collects errors.
 pub(super) struct Reader<'a> {
     /// The rules for kustomizations. Otherwise, those for configurations of plugins: unknown fields are ignored, and numbers and booleans
@@ -422,7 +456,9 @@ impl Reader<'_> {
         let keys = R::keys();
         for Entry { key, value } in mapping {
             let known = key_of(key.as_str().unwrap_or(""), &keys);
+            let later = known.and_then(|it| later_spelling(mapping, key, it, &keys));
             match known {
+                Some(field) if later.is_some() => self.faults.push(superseded(key, later, field)),
                 Some(field) if !value.is_null() => _ = record.read_field(field, value, self),
                 Some(_) => {}
                 None if self.strict => self.faults.push(unknown_field(key, &keys, what)),

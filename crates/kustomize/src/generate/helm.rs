@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pleach_kube::object::Object;
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
-use pleach_yaml::{Entry, Mapping, Node, Style, Tag, parse_one_with_duplicates};
+use pleach_yaml::{
+    Entry, Kind, Mapping, Node, Style, Tag, json_round_trip, parse_one_with_duplicates,
+};
 
 use super::super::accumulate::{Context, KustomizationFrame};
 use super::super::charts::{ChartInflation, ChartReference, ChartRenderer};
@@ -362,7 +364,8 @@ impl ChartPlugin {
                     "replace" => inline,
                     _ => {
                         let (name, bytes) = self.values_file(context, folder, pulled)?;
-                        let own = self.parse_values(&name, &bytes)?;
+                        let mut own = self.parse_values(&name, &bytes)?;
+                        complete_dates(&mut own);
                         match merge {
                             "merge" => laid_over(&own, inline),
                             _ => laid_over(&inline, own),
@@ -485,6 +488,22 @@ fn laid_over(over: &Node, under: Node) -> Node {
         mapping.insert(key.clone(), value);
     }
     merged
+}
+
+/// Writes unquoted dates with a time, because kustomize merges values as values of Go.
+fn complete_dates(node: &mut Node) {
+    if let Some(items) = node.as_sequence_mut() {
+        return items.iter_mut().for_each(complete_dates);
+    }
+    if let Some(entries) = node.as_mapping_mut() {
+        return entries
+            .iter_mut()
+            .for_each(|it| complete_dates(&mut it.value));
+    }
+    if node.kind() == Kind::Timestamp {
+        // A date is always valid JSON.
+        let _ = json_round_trip(node);
+    }
 }
 
 /// Values without a lower layer: their nulls have no effect and are dropped.

@@ -213,11 +213,11 @@ fn take_over(resource: &mut Resource, old: &Resource, merge: bool) {
     resource.transformations.clone_from(&old.transformations);
 }
 
-/// Merges the new map of strings over the old one.
+/// Merges the new map of strings over the old one. Without entries, the field is removed.
 fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
-    let Some(before) = old.node().at_keys(path).and_then(Node::as_mapping) else {
-        return;
-    };
+    let none = Mapping::new();
+    let before = old.node().at_keys(path).and_then(Node::as_mapping);
+    let before = before.unwrap_or(&none);
     let mut merged = Mapping::new();
     for entry in before {
         let text = entry.value.as_str().unwrap_or("");
@@ -238,8 +238,14 @@ fn merge_maps(resource: &mut Resource, old: &Resource, path: &[&str]) {
         [field, ..] => resource.node_mut().as_mapping_mut().map(|it| (it, *field)),
         [] => None,
     };
-    if let Some((mapping, field)) = target.filter(|_| !merged.is_empty()) {
-        mapping.insert(field, Node::mapping(merged));
+    match target {
+        Some((mapping, field)) if merged.is_empty() => {
+            mapping.remove(field);
+        }
+        Some((mapping, field)) => {
+            mapping.insert(field, Node::mapping(merged));
+        }
+        None => {}
     }
 }
 
