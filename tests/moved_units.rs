@@ -120,3 +120,37 @@ fn a_removed_claim_is_compared_as_before() {
     let printed = diff(&root);
     assert!(!printed.contains("moved-objects"), "{printed}");
 }
+
+/// The Kustomization that `flux bootstrap` writes for the folder of prod.
+const BOOTSTRAP: &str = "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: flux-system, namespace: flux-system}
+spec:
+  interval: 10m
+  path: ./golden/starter/clusters/prod
+  prune: true
+  sourceRef: {kind: GitRepository, name: flux-system}
+";
+
+#[test]
+fn argo_cd_must_not_apply_what_flux_has_bootstrapped() {
+    let (_top, root) = starter();
+    let output = fs::read_to_string(root.join("pleach.yaml")).unwrap();
+    let output = output.split("output: ").nth(1).unwrap();
+    let output = output.lines().next().unwrap().trim();
+    let folder = root.join(output).join("clusters/prod/flux-system");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("gotk-sync.yaml"), BOOTSTRAP).unwrap();
+    let check = |code| git_repository::run(&root, PLEACH, &["check"], code);
+    assert!(!check(true).contains("unchecked-file"));
+    set_engine(&root, ARGO);
+    run(&root, &["render"], 0);
+    assert_contains(
+        &check(true),
+        &[
+            "gotk-sync.yaml` is applied, but not checked",
+            "`flux bootstrap` wrote",
+        ],
+    );
+}

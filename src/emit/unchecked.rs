@@ -22,6 +22,12 @@ const ALLOWED: &[u8] = b"pleach: allow[unchecked-file]";
 pub fn unchecked_files(existing: &Tree, rendered: &Tree, folder: &TreePath) -> Diagnostics {
     let is_yaml = |path: &TreePath| [".yaml", ".yml"].iter().any(|it| path.name().ends_with(it));
     let flat = flat_folders(rendered);
+    let of_argo = argo_clusters(rendered);
+    // Flux applies what it has bootstrapped itself, but Argo CD must not.
+    let is_bootstrap = |path: &TreePath| {
+        path.parts().any(|it| it == BOOTSTRAP)
+            && !path.parts().nth(1).is_some_and(|it| of_argo.contains(it))
+    };
     let is_applied = |path: &TreePath| {
         let of_claim = || claim_folder(path).is_some_and(|it| flat.contains(&it));
         Output::is_of_cluster(path) || of_claim()
@@ -29,7 +35,7 @@ pub fn unchecked_files(existing: &Tree, rendered: &Tree, folder: &TreePath) -> D
     let unchecked = existing.iter().filter(|(path, bytes)| {
         is_yaml(path)
             && is_applied(path)
-            && !path.parts().any(|it| it == BOOTSTRAP)
+            && !is_bootstrap(path)
             && ownership(path, bytes) == Ownership::Foreign
             && memmem::find(bytes, ALLOWED).is_none()
     });
@@ -37,9 +43,24 @@ pub fn unchecked_files(existing: &Tree, rendered: &Tree, folder: &TreePath) -> D
         let message = format!("`{path}` is applied, but not checked: pleach did not render it");
         let start = Span::of_file(&folder.join(path));
         let warning = Diagnostic::warning("unchecked-file", message).at(start);
+        if path.parts().any(|it| it == BOOTSTRAP) {
+            return warning
+                .help("remove the folder that `flux bootstrap` wrote, because Argo CD applies it");
+        }
         warning.help("move its objects to the environment's folder below `overlays/`, or add `# pleach: allow[unchecked-file] REASON`")
     };
     unchecked.map(|(path, _)| warning(path)).collect()
+}
+
+/// The clusters whose folder has objects of Argo CD.
+fn argo_clusters(rendered: &Tree) -> BTreeSet<&str> {
+    let files = rendered.iter();
+    let of_argo = files.filter(|(path, bytes)| {
+        Output::is_of_cluster(path) && memmem::find(bytes, b"argoproj.io/").is_some()
+    });
+    of_argo
+        .filter_map(|(path, _)| path.parts().nth(1))
+        .collect()
 }
 
 /// The folders of claims that have files, but no kustomization.

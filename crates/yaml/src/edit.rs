@@ -145,6 +145,9 @@ impl<'a> Draft<'a> {
             it.is_scalar() && !matches!(it.style(), Style::Literal | Style::Folded)
                 || it.is_empty_collection()
         };
+        if let Some(text) = quoted_as(self.node, value).filter(|_| !range.is_empty()) {
+            return Some(Edit { range, text });
+        }
         if self.in_flow {
             let text = flow(value);
             return Some(Edit { range, text });
@@ -221,6 +224,24 @@ impl<'a> Draft<'a> {
             line_end(self.text, end),
             format!("\n{}", indented(&list, column)),
         ))
+    }
+}
+
+/// A string in the quotes of the former value; `None` if that had none, or if the string needs more than one line.
+fn quoted_as(former: &Node, value: &Node) -> Option<String> {
+    let text = value
+        .as_string()
+        .filter(|_| value.style() != Style::Literal)?;
+    if text.contains(char::is_control) {
+        return None;
+    }
+    match former.style() {
+        Style::SingleQuoted => Some(format!("'{}'", text.replace('\'', "''"))),
+        Style::DoubleQuoted => {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+            Some(format!("\"{escaped}\""))
+        }
+        _ => None,
     }
 }
 
