@@ -144,6 +144,8 @@ fn argo_cd_must_not_apply_what_flux_has_bootstrapped() {
     fs::write(folder.join("gotk-sync.yaml"), BOOTSTRAP).unwrap();
     let check = |code| git_repository::run(&root, PLEACH, &["check"], code);
     assert!(!check(true).contains("unchecked-file"));
+    let tree = git_repository::run(&root, PLEACH, &["tree", "clusters/prod"], true);
+    assert_contains(&tree, &["Kustomization flux-system/flux-system"]);
     set_engine(&root, ARGO);
     run(&root, &["render"], 0);
     assert_contains(

@@ -10,7 +10,7 @@ use super::stream::read_stream;
 use super::{Global, Outcome, output, tree};
 use pleach::deploy::Deployment;
 use pleach::krm::ResourceList;
-use pleach::tree::TreePath;
+use pleach::tree::{Tree, TreePath};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
@@ -29,7 +29,7 @@ pub(super) fn run(_: &Arguments, global: &Global) -> Result<Outcome> {
         bail!("there is no workspace in `{}`", folder.display());
     };
     let display = |path: &TreePath| session.display(path);
-    match tree::rendered(&session) {
+    match tree::rendered(&session, &Tree::new()) {
         Ok(found) => {
             let warnings = found.warnings();
             let list = with_objects(list, found)?;

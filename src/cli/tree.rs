@@ -11,9 +11,12 @@ use super::usage::UsageError;
 use super::{Global, Outcome, cache, output, session};
 use pleach::deploy::Deployment;
 use pleach::diag::{Diagnostics, nearest};
+use pleach::disk::read_output;
+use pleach::emit::{Ownership, ownership};
+use pleach::layout::Output;
 use pleach::load::WorkspaceConfig;
 use pleach::report::{deployment, deployment_json, deployment_yaml};
-use pleach::tree::TreePath;
+use pleach::tree::{Tree, TreePath};
 use pleach::workspace_diff::{deployed, deployed_from, sync_folder};
 use pleach::{Options, compile};
 
@@ -45,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let session = session::Session::find(global)?;
     let is_workspace = session.is_some();
     if let Some(session) = session.filter(|_| !arguments.committed && arguments.at.is_none()) {
-        let found = match rendered(&session) {
+        let found = match rendered(&session, &bootstrapped(&session)?) {
             Ok(found) => found,
             Err(faults) => return Ok(session.report(&faults)),
         };
@@ -69,16 +72,36 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     print(found, (arguments, false), global, &display)
 }
 
-/// What the rendered workspace deploys.
-pub(super) fn rendered(session: &session::Session<'_>) -> Result<Deployment, Diagnostics> {
+/// The files that `flux bootstrap` and others have added to the folders of clusters, as paths in the output.
+fn bootstrapped(session: &session::Session<'_>) -> Result<Tree> {
+    let Ok(workspace) = WorkspaceConfig::read(&session.files) else {
+        return Ok(Tree::new());
+    };
+    let existing = read_output(&session.output(None, &workspace.output)?)?;
+    let files = existing.iter().filter(|(path, bytes)| {
+        Output::is_of_cluster(path) && ownership(path, bytes) == Ownership::Foreign
+    });
+    Ok(files
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect())
+}
+
+/// What the rendered workspace deploys, together with the files of other origin that the sync engine applies.
+pub(super) fn rendered(
+    session: &session::Session<'_>,
+    foreign: &Tree,
+) -> Result<Deployment, Diagnostics> {
     let options = Options {
         cache: cache::open(session.global),
         skip_proof: true,
         ..Options::default()
     };
-    let compiled = compile(&session.files, &options);
+    let mut compiled = compile(&session.files, &options);
     if compiled.diagnostics.has_errors() {
         return Err(compiled.diagnostics);
+    }
+    for (path, bytes) in compiled.covered(foreign.clone()).iter() {
+        compiled.tree.insert(path.clone(), bytes.clone());
     }
     deployed_from(&compiled, &session.files, cache::open(session.global))
 }
