@@ -86,6 +86,7 @@ fn faults_of(case: &Value, catalog: &Catalog) -> Vec<String> {
         Verdict::UnknownKind => vec!["unknown kind".to_owned()],
         Verdict::Checked(findings) => findings
             .into_iter()
+            .filter(|it| !it.is_behind_operator)
             .map(|it| it.diagnostic.message)
             .collect(),
     }

@@ -49,6 +49,26 @@ fn both_engines_pass_a_chart_the_same_values() {
     }
 }
 
+#[test]
+fn one_bound_of_autoscaling_moves_the_other() {
+    let claim = "{apiVersion: platform.infraforge.io/v1, kind: ApplicationClaim, metadata: {name: shop}, spec: {environment: prod, \
+        clusterType: prod, giteaURL: 'https://git.example.com', organization: org, applications: [\
+        {name: large, image: {repository: a/b, tag: v1}, autoscaling: {enabled: true, minReplicas: 20}}, \
+        {name: small, image: {repository: a/b, tag: v1}, autoscaling: {enabled: true, maxReplicas: 2}}, \
+        {name: usual, image: {repository: a/b, tag: v1}, autoscaling: {enabled: true, minReplicas: 4}}]}}";
+    let services = by_argo(&[("prod".to_string(), claim.to_string())]);
+    let bounds = |name: &str| {
+        let service = &services[&format!("prod/{name}")];
+        ["minReplicas", "maxReplicas"].map(|it| {
+            let bound = service.values.at_keys(&["autoscaling", it]);
+            bound.and_then(Node::as_str).unwrap().to_string()
+        })
+    };
+    assert_eq!(bounds("large"), ["20", "20"]);
+    assert_eq!(bounds("small"), ["2", "2"]);
+    assert_eq!(bounds("usual"), ["4", "10"]);
+}
+
 /// A chart as an engine installs it.
 struct Service {
     chart: String,

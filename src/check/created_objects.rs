@@ -55,8 +55,6 @@ impl<'a> CreatedObjects<'a> {
             (kind, name),
             ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt")
         );
-        // An operator derives names from that of the resource: `orders` creates `orders-app`.
-        let starts = name.match_indices('-').filter_map(|(at, _)| name.get(..at));
         let is_made = |it: &str| {
             [namespace, ""]
                 .iter()
@@ -65,9 +63,14 @@ impl<'a> CreatedObjects<'a> {
         is_everywhere
             || kind == "Secret" && !self.has_secrets
             || self.existing.contains(&(kind, namespace, name))
-            || is_made(name)
-            || starts.into_iter().any(is_made)
+            || is_derived_from(name, is_made)
     }
+}
+
+/// Whether an operator may have derived a name from that of a resource: `orders` creates `orders-app`.
+pub(super) fn is_derived_from(name: &str, is_resource: impl Fn(&str) -> bool) -> bool {
+    let starts = name.match_indices('-').filter_map(|(at, _)| name.get(..at));
+    std::iter::once(name).chain(starts).any(is_resource)
 }
 
 /// The Secrets that controllers create for an annotated object: cert-manager for an Ingress or a Gateway, OpenShift for a Service.

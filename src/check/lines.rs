@@ -34,19 +34,7 @@ struct Traced<'a> {
 impl Lines<'_> {
     /// The line that a value comes from; `None` if it is not known yet, or the value is not from an input file.
     pub(super) fn line(&self, folder: &TreePath, id: &ObjectId, field: &FieldPath) -> Option<Span> {
-        let causes = self.causes(folder, id, field)?;
-        let is_written = |it: &&Cause| {
-            matches!(
-                it.writer(),
-                Writer::Claim | Writer::BaseClaim | Writer::Environment | Writer::Overlay
-            )
-        };
-        let mut written = causes.iter().filter(is_written);
-        let value = written.clone().find(|it| it.role != Role::Condition);
-        // The innermost condition comes last.
-        value
-            .or_else(|| written.next_back())
-            .map(|it| it.location.clone())
+        written_line(&self.causes(folder, id, field)?)
     }
 
     /// The line of a template of the workspace that writes a value; `None` as for [`Lines::line`].
@@ -74,6 +62,22 @@ impl Lines<'_> {
         let (_, node) = first_scalar(object.node.nearest_on_path(field), field);
         Some(traced.provenance.causes_of(node.span()))
     }
+}
+
+/// The line of an input file that a value comes from.
+pub fn written_line(causes: &[Cause]) -> Option<Span> {
+    let is_written = |it: &&Cause| {
+        matches!(
+            it.writer(),
+            Writer::Claim | Writer::BaseClaim | Writer::Environment | Writer::Overlay
+        )
+    };
+    let mut written = causes.iter().filter(is_written);
+    let value = written.clone().find(|it| it.role != Role::Condition);
+    // The innermost condition comes last.
+    value
+        .or_else(|| written.next_back())
+        .map(|it| it.location.clone())
 }
 
 /// The first scalar of a mapping or list, and its field: a merged collection has no location of its own.

@@ -20,6 +20,7 @@ mod lfs_pointer;
 mod lines;
 mod local_change;
 mod long_release_name;
+mod long_scrape_timeout;
 mod missing_decryption;
 mod missing_namespace;
 mod created_objects;
@@ -57,7 +58,7 @@ pub use determinism::compare_runs;
 use environment::{EnvironmentObjects, SourcedObject, environment_objects};
 pub use groups::{ObjectGroup, check_groups};
 use lines::Lines;
-pub use lines::check_workspace;
+pub use lines::{check_workspace, written_line};
 pub use local_change::{has_cluster_rules, is_local_change};
 pub use objects::is_applied;
 pub use policy_documents::PolicyDocuments;
@@ -141,6 +142,7 @@ pub const CHECKS: &[Check] = &[
     refused_by_project::CHECK,
     too_large_to_apply::CHECK,
     long_release_name::CHECK,
+    long_scrape_timeout::CHECK,
     missing_decryption::CHECK,
 ];
 

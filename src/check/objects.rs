@@ -151,7 +151,9 @@ fn has_variable(node: &Node) -> bool {
 
 /// Moves a finding to its line in the input.
 fn with_location(finding: Finding, sourced: &SourcedObject<'_>) -> Diagnostic {
-    let Finding { diagnostic, field } = finding;
+    let Finding {
+        diagnostic, field, ..
+    } = finding;
     let written = diagnostic
         .span
         .clone()

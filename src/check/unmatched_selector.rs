@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::created_objects::is_custom;
+use super::created_objects::{is_custom, is_derived_from};
 use super::environment::EnvironmentObjects;
 use super::pods::pods;
 use super::{Check, Faults, RuleKind};
@@ -20,8 +20,8 @@ blocks no eviction, and a PodMonitor without pods collects no metrics. None of t
 misspelled label.
 
 The labels of all pod templates in the same namespace are compared. A selector is not checked if its pods may be created by an \
-operator or a chart: if it uses a label of an operator (`clickhouse.altinity.com/chi`), contains the name of a custom resource, \
-or is in a namespace with a chart.",
+operator or a chart: if it uses a label of an operator (`clickhouse.altinity.com/chi`), contains the name of a custom resource, or \
+one that begins with it (`orders-leader` for `orders`), or is in a namespace with a chart.",
     check: RuleKind::Whole(check),
 };
 
@@ -40,10 +40,10 @@ fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
             .extend(labels);
     }
     let mut pairs = 0;
-    let custom: BTreeSet<&str> = objects()
+    let mut custom = CustomNames::default();
+    objects()
         .filter(|it| is_custom(it))
-        .map(Object::name)
-        .collect();
+        .for_each(|it| custom.add(it));
     for sourced in &environment.objects {
         let object = &*sourced.object;
         let Some((selector, path)) = selector(object) else {
@@ -133,19 +133,57 @@ impl Selector<'_> {
         selects_by(self.labels, self.expressions, label) != Selects::Never
     }
 
-    /// Whether it may select pods of an operator: it uses a label of an operator, or the name of a custom resource.
-    fn is_of_operator(&self, custom: &BTreeSet<&str>) -> bool {
+    /// Whether it may select pods of an operator: it uses a label of an operator, or a name of a custom resource.
+    fn is_of_operator(&self, custom: &CustomNames<'_>) -> bool {
         let required = self.labels.and_then(Node::as_mapping);
-        let labels = required.into_iter().flatten();
-        let mut labels = labels.map(|it| (it.key.as_str(), it.value.as_str()));
-        let keys = self
-            .expressions
-            .iter()
-            .map(|it| it.get("key").and_then(Node::as_str));
+        let required = required.into_iter().flatten();
+        let mut labels = required.map(|it| (it.key.as_str(), it.value.as_str()));
+        let mut expressions = self.expressions.iter();
         labels.any(|(key, value)| {
-            key.is_some_and(is_own_label) || value.is_some_and(|it| custom.contains(it))
-        }) || keys.flatten().any(is_own_label)
+            key.is_some_and(is_own_label) || value.is_some_and(|it| custom.may_name(it))
+        }) || expressions.any(|it| {
+            let values = it.get("values").and_then(Node::as_sequence);
+            let values = values.filter(|_| it.get("operator").and_then(Node::as_str) == Some("In"));
+            let mut values = values.into_iter().flatten().filter_map(Node::as_str);
+            it.get("key")
+                .and_then(Node::as_str)
+                .is_some_and(is_own_label)
+                || values.any(|it| custom.may_name(it))
+        })
     }
+}
+
+/// The names of custom resources.
+#[derive(Default)]
+struct CustomNames<'a> {
+    all: BTreeSet<&'a str>,
+    /// Those of kinds whose operator may create pods.
+    with_pods: BTreeSet<&'a str>,
+}
+
+impl<'a> CustomNames<'a> {
+    fn add(&mut self, object: &'a Object) {
+        self.all.insert(object.name());
+        if !is_without_pods(object.kind()) {
+            self.with_pods.insert(object.name());
+        }
+    }
+
+    /// Whether a label value may be that of an operator's pods.
+    fn may_name(&self, value: &str) -> bool {
+        self.all.contains(value) || is_derived_from(value, |it| self.with_pods.contains(it))
+    }
+}
+
+/// Kinds that often have the name of an application, and for which no operator creates pods.
+fn is_without_pods(kind: &str) -> bool {
+    kind.ends_with("Monitor")
+        || kind.ends_with("Secret")
+        || kind.ends_with("Route")
+        || matches!(
+            kind,
+            "Certificate" | "Probe" | "PrometheusRule" | "ScaledObject"
+        )
 }
 
 /// Labels with a domain belong to an operator, except those of Kubernetes and Helm, which are common.

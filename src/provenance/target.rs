@@ -1,12 +1,12 @@
 //! Finds the object and the field that a query is about, by a name or by a line of a generated file.
 
 use crate::compare::Origin;
-use crate::diag::Source;
+use crate::diag::{Source, Span};
 use crate::object::Object;
 use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node, Step, parse};
 
-use super::{Provenance, field_at_line, find_field, path_in_object};
+use super::{Cause, Provenance, field_at_line, find_field, path_in_object};
 
 /// An object of the tree, and a field of it.
 pub struct Target<'p> {
@@ -104,6 +104,21 @@ impl<'a> Provenance<'a> {
         let mut patches = patches.unwrap_or_default().iter();
         let patch = patches.find(|it| it.get("path").and_then(Node::as_str) == Some(file))?;
         patch.get("target").cloned()
+    }
+
+    /// The origin of a location in a file of the tree; empty if the line has several values. `path` is relative to the output folder.
+    pub fn causes_in_file(&self, path: &TreePath, text: &[u8], location: &Span) -> Vec<Cause> {
+        let text = String::from_utf8_lossy(text);
+        let line = location.position().line;
+        let Ok(target) = self.at_line(path, &text, line) else {
+            return Vec::new();
+        };
+        let mut values = self.explain(target.folder, target.object, &target.field);
+        match values.len() {
+            1 => values.pop().map_or_else(Vec::new, |it| it.causes),
+            // A line with several values does not identify one of them.
+            _ => Vec::new(),
+        }
     }
 
     /// The target at a line of a file of the tree. `path` is relative to the output folder.

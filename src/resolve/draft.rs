@@ -433,7 +433,8 @@ fn is_in_base(span: &Span) -> bool {
 
 /// Reports a `metadata.env` that is not the name of the environment, or that is set in base. Errors: `wrong-environment`.
 fn check_env(env: Option<&Node>, environment: &Environment, diagnostics: &mut Diagnostics) {
-    let Some(env) = env.filter(|env| env.as_str() != Some(&environment.name)) else {
+    let is_wrong = |env: &&Node| is_in_base(env.span()) || env.as_str() != Some(&environment.name);
+    let Some(env) = env.filter(is_wrong) else {
         return;
     };
     let fault = if is_in_base(env.span()) {

@@ -1,6 +1,7 @@
 //! `pleach check`
 
 mod change;
+mod claim_lines;
 mod fix;
 mod paths;
 pub(super) mod repository;
@@ -302,7 +303,8 @@ pub(super) fn lint(
             .collect();
         let deep = deployed_findings(compiled, files, validation, global).into_iter();
         let new = deep.filter(|it| !known.contains(&(it.code, it.message.clone())));
-        found.extend(new.collect::<Vec<_>>());
+        let new = new.collect::<Vec<_>>();
+        found.extend(claim_lines::at_claims(new, compiled, files, global));
     }
     // Unused comments can only be determined for the whole workspace.
     let is_whole = compiled.scope.is_whole();

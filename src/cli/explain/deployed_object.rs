@@ -52,7 +52,7 @@ pub(super) fn of_workspace(
     let generated = |location: &Span| {
         let found = in_tree(location.path());
         found.map_or_else(Vec::new, |(path, text)| {
-            claims(&provenance, &path, text, location)
+            provenance.causes_in_file(&path, text, location)
         })
     };
     let display = |path: &TreePath| {
@@ -69,26 +69,6 @@ pub(super) fn of_workspace(
         bail!("{}{unseen}", no_object(environment, object, &known));
     };
     print(&made, object, field, &generated, &display, form)
-}
-
-/// The origin of a location in a generated file.
-fn claims(
-    provenance: &Provenance<'_>,
-    path: &TreePath,
-    text: &[u8],
-    location: &Span,
-) -> Vec<Cause> {
-    let text = String::from_utf8_lossy(text);
-    let line = location.position().line;
-    let Ok(target) = provenance.at_line(path, &text, line) else {
-        return Vec::new();
-    };
-    let mut values = provenance.explain(target.folder, target.object, &target.field);
-    match values.len() {
-        1 => values.pop().map_or_else(Vec::new, |it| it.causes),
-        // A line with several values does not identify one of them.
-        _ => Vec::new(),
-    }
 }
 
 /// For a repository without a workspace, as Flux and Argo CD deploy it.

@@ -58,6 +58,7 @@ pub(super) fn of_format(format: Format) -> Option<&'static str> {
         Format::Quantity | Format::Cpu | Format::Memory | Format::Storage => Some(QUANTITY),
         Format::DateTime => Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]"),
         Format::Cidr => Some("^[0-9a-fA-F.:]+/[0-9]{1,3}$"),
+        Format::IpOrCidr => Some("^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"),
         Format::Uri => Some("^([^:]+:|/)"),
         Format::Uuid => Some("^(-*[0-9a-fA-F]){32}-*$"),
         Format::Email => Some("^[^@]+@."),

@@ -1,6 +1,6 @@
 //! Formats of strings: the values of `format` in a schema.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::structural::Format;
 use crate::object::quantity;
@@ -19,6 +19,7 @@ impl Format {
             Format::Ipv4 => text.parse::<Ipv4Addr>().is_ok(),
             Format::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
             Format::Cidr => is_cidr(text),
+            Format::IpOrCidr => text.parse::<IpAddr>().is_ok() || is_cidr(text),
             Format::Uri => {
                 text.split_once(':').is_some_and(|it| !it.0.is_empty()) || text.starts_with('/')
             }
@@ -50,6 +51,7 @@ impl Format {
             Format::Ipv4 => "an IPv4 address",
             Format::Ipv6 => "an IPv6 address",
             Format::Cidr => "a network such as `10.0.0.0/8`",
+            Format::IpOrCidr => "an IP address or a network such as `10.0.0.0/8`",
             Format::Uri => "a URI",
             Format::Uuid => "a UUID",
             Format::Email => "an e-mail address",
@@ -368,6 +370,8 @@ mod tests {
             (Format::Quantity, ".5", "."),
             (Format::Quantity, "1e3", "1e"),
             (Format::Cidr, "10.0.0.0/8", "10.0.0.0/33"),
+            (Format::IpOrCidr, "10.0.0.0/8", "10.0.0.0/33"),
+            (Format::IpOrCidr, "::1", ":::"),
             (Format::Hostname, "a-b.example.org", "-a.example.org"),
             (Format::Hostname, "a.b", "https://a.b/"),
             (Format::Hostname, "a.b", "*.b"),

@@ -131,7 +131,7 @@ const KNOWN: [&str; 36] = [
 ];
 
 /// The formats that are checked.
-const FORMATS: [&str; 21] = [
+const FORMATS: [&str; 22] = [
     "int-or-string",
     "int32",
     "int64",
@@ -143,6 +143,7 @@ const FORMATS: [&str; 21] = [
     "ipv4",
     "ipv6",
     "cidr",
+    "ip-or-cidr",
     "uri",
     "uuid",
     "email",
@@ -343,6 +344,7 @@ impl Reader {
             "ipv4" => Format::Ipv4,
             "ipv6" => Format::Ipv6,
             "cidr" => Format::Cidr,
+            "ip-or-cidr" => Format::IpOrCidr,
             "uri" => Format::Uri,
             "uuid" => Format::Uuid,
             "email" => Format::Email,

@@ -95,6 +95,7 @@ pub(super) enum Format {
     Ipv4,
     Ipv6,
     Cidr,
+    IpOrCidr,
     Uri,
     Uuid,
     Email,

@@ -176,7 +176,7 @@ impl Walk<'_> {
         }
         match node.view() {
             View::Scalar(text) if json_kind(node) == Kind::String => {
-                self.text(node, text, limits, trail)
+                self.text(node, schema, text, trail)
             }
             View::Sequence(items) => self.size(node, items.len(), limits.items, "item", trail),
             View::Mapping(map) => self.size(node, map.len(), limits.properties, "key", trail),
@@ -198,7 +198,8 @@ impl Walk<'_> {
         allowed.iter().any(|it| it.same_data(node)) || numbered()
     }
 
-    fn text(&mut self, node: &Node, text: &str, limits: &Limits, trail: &Trail<'_>) {
+    fn text(&mut self, node: &Node, schema: &Schema, text: &str, trail: &Trail<'_>) {
+        let Some(limits) = &schema.limits else { return };
         if limits.length.min.or(limits.length.max).is_some() {
             self.size(
                 node,
@@ -210,7 +211,12 @@ impl Walk<'_> {
         }
         if let Some(pattern) = limits.pattern.as_ref().filter(|it| !it.matches(text)) {
             let expected = format!("a string that matches the pattern `{}`", pattern.text());
-            self.invalid(node, &expected, trail);
+            let fault = faults::invalid(self.root, node, &expected, trail);
+            let example = schema.example.as_ref().and_then(Node::as_str);
+            self.faults.push(match example {
+                Some(example) => fault.help(format!("use a string such as `{example}`")),
+                None => fault,
+            });
         }
     }
 

@@ -162,6 +162,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The minor version of Kubernetes 1 whose rules are used.
+    pub(super) fn minor(&self) -> u32 {
+        self.minor
+    }
+
     /// Whether the rules are those of a minor version, or of a later one.
     pub(super) fn is_since(&self, minor: u32) -> bool {
         self.minor >= minor

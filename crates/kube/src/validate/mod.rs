@@ -9,6 +9,7 @@ mod cel;
 mod crd;
 mod decode;
 mod defaults;
+mod embedded;
 mod fault;
 mod format;
 mod json;
@@ -50,13 +51,15 @@ pub struct Catalog {
     budget: RuleBudget,
 }
 
-/// A reason why the server rejects an object.
+/// A reason why the server rejects an object, or the objects that an operator creates from it.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The error, at its location in the object.
     pub diagnostic: Diagnostic,
     /// The field in the object.
     pub field: FieldPath,
+    /// Whether the server accepts it, because its schema allows anything there, but not what the operator creates from it.
+    pub is_behind_operator: bool,
 }
 
 /// A change that the server rejects.
@@ -125,6 +128,7 @@ impl Catalog {
         encoding: Encoding,
     ) -> Verdict {
         let mut report = Report::new(self.minor);
+        let mut embedded = Report::new(self.minor);
         let kind = object.text_or_empty("kind");
         let known = self.type_meta(object, &mut report);
         let known = match known {
@@ -147,6 +151,7 @@ impl Catalog {
                     budget: &self.budget,
                 };
                 custom(object, old, kind, version, metadata, options, &mut report);
+                embedded::validate(object, kind, encoding, &mut embedded);
             }
             Some(Kind::Refused(fault)) => report.faults.push(fault),
             _ => {}
@@ -157,6 +162,11 @@ impl Catalog {
             let changes = builtin_changes(object, old);
             findings.extend(changes.into_iter().map(|it| it.finding));
         }
+        let embedded = embedded.faults.iter().map(|it| Finding {
+            is_behind_operator: true,
+            ..finding(it, object, kind)
+        });
+        findings.extend(embedded);
         Verdict::Checked(findings)
     }
 
@@ -387,7 +397,11 @@ fn builtin<'a>(
 
 fn finding(fault: &Fault<'_>, object: &Node, kind: &str) -> Finding {
     let (diagnostic, field) = fault.diagnostic(object, kind);
-    Finding { diagnostic, field }
+    Finding {
+        diagnostic,
+        field,
+        is_behind_operator: false,
+    }
 }
 
 /// The changes of an object that the server rejects whatever the state of the cluster is: of immutable fields, and those that

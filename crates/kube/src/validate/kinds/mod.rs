@@ -345,6 +345,8 @@ const RULES: &[Rules] = &[
     .generic(),
 ];
 
+pub(super) use pod::partial as partial_pod;
+
 /// The rules of a kind.
 pub(super) fn find(gvk: &Gvk) -> Option<&'static Rules> {
     RULES

@@ -40,6 +40,19 @@ pub(super) fn template<'a>(
     }
 }
 
+/// Validates a pod spec that an operator completes, for example with volumes.
+pub(in crate::validate) fn partial<'a>(spec: &'a Node, report: &mut Report<'a>) {
+    let lists = ["initContainers", "containers"];
+    let containers = lists.into_iter().flat_map(|it| spec.list(it));
+    let mounts = containers.flat_map(|it| {
+        let devices = it.list("volumeDevices");
+        it.list("volumeMounts").iter().chain(devices)
+    });
+    let mounted: Vec<&str> = mounts.map(|it| it.text_or_empty("name")).collect();
+    validate(spec, mounted, true, report);
+    pod_resources::compare(spec, false, report);
+}
+
 /// Validates a pod spec. For an identified pod (StatefulSet), the controller sets host name and subdomain.
 pub(super) fn validate<'a>(
     spec: &'a Node,
