@@ -2,8 +2,8 @@
 //!
 //! The reader follows the Go port of libyaml, which Flux, Argo CD and kustomize use. There are three writers with a common core for
 //! scalars: the claims form (for the committed tree: keys in the given order, never folded), the build form (the output of
-//! `kustomize build`) and the kyaml form (the output of kustomize's library). A node contains neither its form nor comments: the
-//! reader returns the positions of comments, and only the kyaml form of a document as written keeps them.
+//! `kustomize build`) and the kyaml form (the output of kustomize's library). A node contains neither its form nor comments: only
+//! for a document as written, the reader returns the comments of its nodes, and the kyaml form keeps them.
 
 mod comment;
 mod edit;
