@@ -49,8 +49,11 @@ pub(super) fn oldest_first(folder: &Path) -> Vec<(SystemTime, u64, PathBuf)> {
     files
 }
 
-/// Makes room for one more file, so that a folder contains at most `max` of them.
-pub(super) fn remove_oldest(folder: &Path, max: usize) {
+/// Makes room for a file, so that its folder contains at most `max` of them. A file that is replaced needs no room.
+pub(super) fn make_room(file: &Path, max: usize) {
+    let Some(folder) = file.parent().filter(|_| !file.exists()) else {
+        return;
+    };
     let files = oldest_first(folder);
     let excess = (files.len() + 1).saturating_sub(max);
     for (_, _, path) in files.into_iter().take(excess) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Folder;
-use super::checksum::remove_oldest;
+use super::checksum::make_room;
 use super::store_private;
 use crate::tree::{Changes, Entry, EntryKind, Files, FilesError, ReadSet, TreePath, Unlisted};
 
@@ -192,7 +192,7 @@ impl Inputs {
 
     /// Writes the inputs to a file. `id` identifies their run.
     pub fn store(&self, file: &Path, id: &str) -> Option<()> {
-        remove_oldest(file.parent()?, FILES_MAX);
+        make_room(file, FILES_MAX);
         store_private(file, &self.bytes(id)?).ok()
     }
 

@@ -12,6 +12,9 @@ use crate::yaml::hex;
 /// The bytes of all files together; the oldest are removed first.
 const BYTES_MAX: u64 = 64 << 20;
 
+/// For larger files, the size of the store is checked even if they replace another one.
+const REPLACED_BYTES_MAX: usize = 64 << 10;
+
 /// The folder of the store. Concurrent runs do not disturb each other, because each file is replaced atomically.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -52,14 +55,19 @@ impl Memory {
 impl workspace_diff::Memory for Memory {
     /// Damaged bytes count as missing.
     fn load(&self, name: &str) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.file(name)).ok()?;
-        strip_checksum(&bytes).map(<[u8]>::to_vec)
+        let mut bytes = fs::read(self.file(name)).ok()?;
+        let length = strip_checksum(&bytes)?.len();
+        bytes.truncate(length);
+        Some(bytes)
     }
 
     /// Failures are ignored, because they only cost time.
     fn keep(&self, name: &str, bytes: Vec<u8>) {
-        let bytes = add_checksum(bytes);
-        self.make_room(bytes.len() as u64);
-        let _: Result<(), DiskError> = store_private(&self.file(name), &bytes);
+        let (file, bytes) = (self.file(name), add_checksum(bytes));
+        // A new version of a file needs little more room than the old one, and listing the folder takes longer than writing a file.
+        if !file.exists() || bytes.len() > REPLACED_BYTES_MAX {
+            self.make_room(bytes.len() as u64);
+        }
+        let _: Result<(), DiskError> = store_private(&file, &bytes);
     }
 }

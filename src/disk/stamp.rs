@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::checksum::{add_checksum, digest, remove_oldest, strip_checksum};
+use super::checksum::{add_checksum, digest, make_room, strip_checksum};
 use super::error::DiskError;
 use super::path_state::{PathState, PathStates, Stat, path_state};
 use super::{store, store_private};
@@ -206,9 +206,7 @@ impl Stamp {
         let Some(bytes) = self.bytes(key, summary) else {
             return;
         };
-        if let Some(folder) = file.parent() {
-            remove_oldest(folder, STAMPS_MAX);
-        }
+        make_room(file, STAMPS_MAX);
         let _: Result<(), DiskError> = store(file, &bytes);
     }
 

@@ -51,9 +51,9 @@ pub(super) struct Pack {
 
 /// An entry of a pack.
 enum Entry {
-    Object(Kind, Vec<u8>),
+    Object(Kind, Arc<[u8]>),
     /// The offset of the base, and the delta.
-    Delta(u64, Vec<u8>),
+    Delta(u64, Arc<[u8]>),
 }
 
 impl Pack {
@@ -144,7 +144,6 @@ impl Pack {
             }
             match self.entry(base)? {
                 Entry::Object(kind, bytes) => {
-                    let bytes = bytes.into();
                     break self.store(base, Object { kind, bytes });
                 }
                 Entry::Delta(next, delta) => {
@@ -205,11 +204,10 @@ impl Pack {
             next += more.len() as u64;
             Some(more)
         };
-        let content = inflate(chunk.get(start..)?, more, size)?;
-        // The entry is damaged, and git has a better message.
-        if content.len() != size {
-            return None;
-        }
+        // If the size is wrong, the entry is damaged, and git has a better message.
+        let content = inflate(chunk.get(start..)?, more, size, |content| {
+            (content.len() == size).then(|| Arc::from(content))
+        })?;
         Some(match (kind, base) {
             (1, _) => Entry::Object(Kind::Commit, content),
             (2, _) => Entry::Object(Kind::Tree, content),

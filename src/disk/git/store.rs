@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use memchr::memmem;
 
@@ -82,21 +82,27 @@ impl Store {
         let path = self.folder.join("objects").join(folder).join(file);
         let data = fs::read(path).ok()?;
         // Text is compressed to about a quarter. A wrong estimate only costs another allocation.
-        let all = inflate(&data, || None, data.len().saturating_mul(4))?;
-        let end = memchr::memchr(0, &all)?;
-        let (header, bytes) = (str::from_utf8(all.get(..end)?).ok()?, all.get(end + 1..)?);
-        let (kind, size) = header.split_once(' ')?;
-        let kind = match kind {
-            "commit" => Kind::Commit,
-            "tree" => Kind::Tree,
-            "blob" => Kind::Blob,
-            "tag" => Kind::Tag,
-            _ => return None,
-        };
-        // A file that was truncated in a crash decompresses without an error up to its end.
-        let is_complete = size.parse() == Ok(bytes.len());
-        let bytes: Arc<[u8]> = bytes.into();
-        is_complete.then_some(Object { kind, bytes })
+        inflate(
+            &data,
+            || None,
+            data.len().saturating_mul(4),
+            |all| {
+                let end = memchr::memchr(0, all)?;
+                let (header, bytes) = (str::from_utf8(all.get(..end)?).ok()?, all.get(end + 1..)?);
+                let (kind, size) = header.split_once(' ')?;
+                let kind = match kind {
+                    "commit" => Kind::Commit,
+                    "tree" => Kind::Tree,
+                    "blob" => Kind::Blob,
+                    "tag" => Kind::Tag,
+                    _ => return None,
+                };
+                // A file that was truncated in a crash decompresses without an error up to its end.
+                let is_complete = size.parse() == Ok(bytes.len());
+                let bytes = is_complete.then(|| bytes.into())?;
+                Some(Object { kind, bytes })
+            },
+        )
     }
 
     /// The tree of a branch, a tag or a commit, or of one of its ancestors (`~2`, `^`). `None` for all other revision expressions.
