@@ -490,13 +490,13 @@ fn cluster_files_are_compared_beside_claims_that_fail() {
         let expected = [
             application,
             "HelmRelease shared/shared in prod",
-            "! major-step",
+            "! major-upgrade",
         ];
         assert_contains(&printed, &expected);
         let is_noted = noted.contains("claim `o");
         assert!(is_noted || is_committed, "{noted}");
         let (printed, ..) = diff_with(folder, &files, &["--env", "test"]);
-        assert_contains(&printed, &[application, "! major-step"]);
+        assert_contains(&printed, &[application, "! major-upgrade"]);
     }
 }
 

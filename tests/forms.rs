@@ -404,7 +404,10 @@ fn annotations_are_placed_at_lines_of_claims() {
         place("shrinking-volume"),
         "environments/base/databases.yaml:18:15"
     );
-    assert_eq!(place("major-step"), "environments/base/databases.yaml:8:12");
+    assert_eq!(
+        place("major-upgrade"),
+        "environments/base/databases.yaml:8:12"
+    );
     assert_eq!(place("pruned-object"), "environments/test/redis.yaml:4:9");
 }
 

@@ -13,20 +13,20 @@ mod dropped_version;
 mod immutable_field;
 mod scalar_fields;
 mod lost_permission;
-mod major_step;
+mod major_upgrade;
 mod no_replicas;
 mod opened_traffic;
-mod prune_turned;
+mod pruning_changed;
 mod pruned_application;
 mod pruned_object;
 mod reinstalled_release;
 mod released_address;
 mod removed_key;
 mod removed_operator;
-mod retention_turned;
+mod retention_removed;
 mod shrinking_volume;
 mod storage_class_changed;
-mod suspend_turned;
+mod suspension_changed;
 mod version;
 mod widened_privileges;
 
@@ -73,10 +73,10 @@ pub const DANGERS: &[Danger] = &[
     released_address::DANGER,
     widened_privileges::DANGER,
     downgrade::DANGER,
-    major_step::DANGER,
-    retention_turned::DANGER,
-    prune_turned::DANGER,
-    suspend_turned::DANGER,
+    major_upgrade::DANGER,
+    retention_removed::DANGER,
+    pruning_changed::DANGER,
+    suspension_changed::DANGER,
     no_replicas::DANGER,
     blocked_eviction::DANGER,
     clickhouse::even_keepers::DANGER,

@@ -116,7 +116,7 @@ impl<'a> Location<'a> {
 }
 
 /// What identifies an item in its list: its name, or else its index.
-fn key_of<'a>((at, item): (usize, &'a Node)) -> (Option<&'a str>, usize) {
+fn key_of((at, item): (usize, &Node)) -> (Option<&str>, usize) {
     let name = own_name(item);
     (name, if name.is_some() { 0 } else { at })
 }

@@ -42,7 +42,7 @@ pub(super) fn keep_crds(
         }
     }
     for (mark, names) in changed {
-        notes.extend(keeping.get(mark).map(|it| kept_crds(it, &names)));
+        notes.extend(keeping.get(mark).map(|it| crds_not_upgraded(it, &names)));
     }
 }
 
@@ -71,13 +71,13 @@ pub(super) fn keep_create_only(old: &[Object], new: &mut [Object], notes: &mut D
     }
 }
 
-fn kept_crds(unit: &Unit, names: &[&str]) -> Diagnostic {
+fn crds_not_upgraded(unit: &Unit, names: &[&str]) -> Diagnostic {
     let message = format!(
         "{} changes CRDs, but an upgrade does not update the CRDs in the cluster: {}",
         unit.id,
         names.join(", ")
     );
-    let note = Diagnostic::warning("kept-crds", message);
+    let note = Diagnostic::warning("crds-not-upgraded", message);
     let note = match &unit.span {
         Some(span) => note.at(span),
         None => note,

@@ -8,7 +8,7 @@ use crate::retention::Retention;
 use crate::yaml::FieldPath;
 
 pub(super) const DANGER: Danger = Danger {
-    code: "prune-turned",
+    code: "pruning-changed",
     severity: Severity::Warning,
     summary: "pruning by the sync engine is turned on or off",
     explain: "\

@@ -11,7 +11,7 @@ use crate::products::{VolumeRetention, kind_of};
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {
-    code: "retention-turned",
+    code: "retention-removed",
     severity: Severity::Warning,
     summary: "volumes are no longer retained",
     explain: "\

@@ -6,7 +6,7 @@ use crate::diag::Severity;
 use crate::diff::Pair;
 
 pub(super) const DANGER: Danger = Danger {
-    code: "major-step",
+    code: "major-upgrade",
     severity: Severity::Warning,
     summary: "a chart or image is upgraded to another major version",
     explain: "\

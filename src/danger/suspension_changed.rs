@@ -7,7 +7,7 @@ use crate::object::Object;
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const DANGER: Danger = Danger {
-    code: "suspend-turned",
+    code: "suspension-changed",
     severity: Severity::Warning,
     summary: "an object is suspended or resumed",
     explain: "\
