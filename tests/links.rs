@@ -161,6 +161,39 @@ fn a_revision_follows_links_as_the_system_does() {
     run(&root, &["diff", "--exit-code", "HEAD~..HEAD"], &[0]);
 }
 
+/// kustomize treats a kustomization file outside of its folder as missing.
+#[test]
+fn a_kustomization_file_that_is_a_link_out_of_its_folder_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| fs::write(root.path().join(path), text).unwrap();
+    for folder in ["shared", "own", "over"] {
+        fs::create_dir(root.path().join(folder)).unwrap();
+        let name = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {folder}}}\n");
+        write(&format!("{folder}/a.yaml"), &name);
+    }
+    write("shared/kustomization.yaml", "resources: [a.yaml]\n");
+    write("over/kustomization.yaml", "resources: [a.yaml, ../own]\n");
+    let link = root.path().join("own/kustomization.yaml");
+    symlink("../shared/kustomization.yaml", link).unwrap();
+    for folder in ["own", "over"] {
+        let printed = run(root.path(), &["build", folder], &[1]);
+        let message = "kustomization.yaml` is a link to a file outside of its folder";
+        assert!(printed.contains(message), "{printed}");
+        let free = ["build", folder, "--load-restrictor", "LoadRestrictionsNone"];
+        let built = run(root.path(), &free, &[0]);
+        assert!(built.contains("name: own"), "{built}");
+    }
+    fs::rename(
+        root.path().join("own/a.yaml"),
+        root.path().join("own/b.yaml"),
+    )
+    .unwrap();
+    write("own/real.yaml", "resources: [b.yaml]\n");
+    fs::remove_file(root.path().join("own/kustomization.yaml")).unwrap();
+    symlink("real.yaml", root.path().join("own/kustomization.yaml")).unwrap();
+    run(root.path(), &["build", "over"], &[0]);
+}
+
 /// A folder outside of the workspace, with one file.
 fn outside() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -435,9 +435,11 @@ impl Context<'_> {
     /// The name of the kustomization file of a folder.
     fn kustomization_file(&self, folder: &TreePath) -> Result<&'static str, Diagnostic> {
         let entries = self.loader.files.list(folder).unwrap_or_default();
-        let mut names = FILE_NAMES
-            .iter()
-            .filter(|name| entries.iter().any(|it| &*it.name == **name));
+        let names = FILE_NAMES.into_iter();
+        let names = names.filter(|name| entries.iter().any(|it| &*it.name == *name));
+        let (names, outside): (Vec<_>, Vec<_>) =
+            names.partition(|it| self.loader.may_read(folder, &folder.child(it)));
+        let mut names = names.into_iter();
         let path = || match self.loader.display(folder) {
             // The built folder itself has a name only in a folder above it.
             path if path == "." && !folder.name().is_empty() => folder.name().to_string(),
@@ -453,13 +455,24 @@ impl Context<'_> {
                 let fault = Diagnostic::error("two-kustomizations", message);
                 Err(fault.help("remove one of them"))
             }
-            (None, _) => {
-                let message = format!("no kustomization file in `{}`", path());
-                let [first, second, third] = FILE_NAMES;
-                let help = format!("expected `{first}`, `{second}` or `{third}`");
-                Err(Diagnostic::error("missing-kustomization", message).help(help))
-            }
+            (None, _) => Err(match outside.first() {
+                // kustomize treats such a file as missing.
+                Some(name) => self.linked_kustomization(&folder.child(name)),
+                None => {
+                    let message = format!("no kustomization file in `{}`", path());
+                    let [first, second, third] = FILE_NAMES;
+                    let help = format!("expected `{first}`, `{second}` or `{third}`");
+                    Diagnostic::error("missing-kustomization", message).help(help)
+                }
+            }),
         }
+    }
+
+    fn linked_kustomization(&self, file: &TreePath) -> Diagnostic {
+        let path = self.loader.display(file);
+        let message = format!("`{path}` is a link to a file outside of its folder");
+        Diagnostic::error("file-outside-root", message)
+            .help("replace the link by a copy, or list the folder of its target under `resources`")
     }
 
     /// Reads the kustomization of a folder that an entry names.

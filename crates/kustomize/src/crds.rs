@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use pleach_kube::object::Gvk;
+use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::tree::TreePath;
 use pleach_yaml::{Node, parse_one};
 
@@ -18,6 +19,13 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Text) -
     let read = context.loader.source(folder, entry, entry.span());
     let source = context.keep(read)?;
     let document = context.keep_all(parse_one(&source))?;
+    if let Some((node, message)) = fault(&document) {
+        let fault = Diagnostic::error("openapi-invalid", message)
+            .at(node)
+            .help(HELP);
+        context.diagnostics.push(fault);
+        return None;
+    }
     let mut types = BTreeMap::new();
     for entry in document.as_mapping().into_iter().flatten() {
         // The file is the output of `openapi-gen` for Go types, not a CustomResourceDefinition: kustomize unmarshals it into
@@ -55,6 +63,43 @@ pub(super) fn read(context: &mut Context<'_>, folder: &TreePath, entry: &Text) -
     }
     config.sort();
     Some(config)
+}
+
+const HELP: &str = "`crds` takes the OpenAPI document of Go types, as `openapi-gen` writes it (`NAME: {Schema: {…}, Dependencies: […]}`); \
+    to apply a CustomResourceDefinition, list it under `resources`";
+
+/// What kustomize cannot unmarshal into definitions of types, and why. `null` is valid everywhere, as in Go.
+fn fault(document: &Node) -> Option<(&Node, String)> {
+    let is_object = field(document, "apiVersion").is_some_and(Node::is_scalar);
+    let kind = field(document, "kind").and_then(Node::as_str);
+    if let Some(kind) = kind.filter(|_| is_object) {
+        let message = format!("the file is an object of kind `{kind}`, not a document of types");
+        return Some((document, message));
+    }
+    let is_map = |it: &Node| it.is_null() || it.as_mapping().is_some();
+    if !is_map(document) {
+        return Some((document, "the file is not a map of types".to_string()));
+    }
+    let types = document.as_mapping().into_iter().flatten();
+    types.map(|it| &it.value).find_map(|definition| {
+        let schema = field(definition, "schema").unwrap_or(definition);
+        let properties = field(schema, "properties").unwrap_or(schema);
+        let dependencies = field(definition, "dependencies");
+        let is_list = |it: &Node| it.is_null() || it.as_sequence().is_some();
+        match [definition, schema, properties]
+            .into_iter()
+            .find(|it| !is_map(it))
+        {
+            Some(node) => Some((node, "the definition of a type must be a map".to_string())),
+            None => {
+                let node = dependencies.filter(|it| !is_list(it))?;
+                Some((
+                    node,
+                    "the dependencies of a type must be a list".to_string(),
+                ))
+            }
+        }
+    })
 }
 
 /// A field by name. Go ignores the case of names.

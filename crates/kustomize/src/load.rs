@@ -133,16 +133,21 @@ impl Loader<'_> {
         }
         refuse_remote(name, at)?;
         let path = self.resolve(folder, name, at)?;
-        // Remote content must not read anything outside of it.
-        let restricted = self.options.load_restriction == LoadRestriction::RootOnly
-            || remote::mount_of(folder).is_some();
-        if restricted && !self.is_below(folder, &path) {
+        if !self.may_read(folder, &path) {
             let message = format!("the file `{name}` is outside the folder of the kustomization");
             return Err(Diagnostic::error("file-outside-root", message)
                 .at(at)
                 .help("move the file, list its folder as a resource, or build with `--load-restrictor LoadRestrictionsNone`"));
         }
         Ok(path)
+    }
+
+    /// Whether a kustomization in `folder` may read a file.
+    pub(super) fn may_read(&self, folder: &TreePath, path: &TreePath) -> bool {
+        // Remote content must not read anything outside of it.
+        let restricted = self.options.load_restriction == LoadRestriction::RootOnly
+            || remote::mount_of(folder).is_some();
+        !restricted || self.is_below(folder, path)
     }
 
     /// Whether a file is below a folder, also after following links. True for missing files, because reading them reports the
