@@ -50,7 +50,7 @@ fn an_earlier_output_is_reported_by_render_and_check() {
         "  output: gitops/tree\n  sync: {path: ./gitops/tree}\n",
     );
     let reported = run(top.path(), &["render"], 0);
-    assert!(reported.contains("warning[earlier-output]: `deploy` still contains"));
+    assert!(reported.contains("warning[earlier-output]: `deploy` contains"));
     assert!(reported.contains("pleach.yaml:5:11"), "{reported}");
     assert!(run(top.path(), &["check"], 0).contains("earlier-output"));
     run(top.path(), &["check", "--strict"], 1);
@@ -80,7 +80,7 @@ fn an_earlier_output_inside_the_new_one_is_no_edited_file() {
     let reported = run(top.path(), &["render"], 0);
     assert!(!reported.contains("edited-by-hand"), "{reported}");
     assert!(
-        reported.contains("`deploy/tree` still contains"),
+        reported.contains("`deploy/tree` contains"),
         "{reported}"
     );
     run(top.path(), &["render", "--remove-earlier-output"], 0);

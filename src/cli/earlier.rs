@@ -82,11 +82,11 @@ pub(super) fn findings(session: &Session<'_>, earlier: &[EarlierTree]) -> Diagno
     for tree in earlier {
         let (folder, number) = (&tree.folder, tree.files.len());
         let message = format!(
-            "`{folder}` still contains {number} generated files from when it was `output`; clusters that sync it get no updates"
+            "`{folder}` contains {number} generated files but is not `output`; clusters that sync it get no updates"
         );
         let fault = Diagnostic::warning("earlier-output", message).at(&location);
         found.push(fault.help(
-            "let the clusters sync the new folder first, then run `pleach render --remove-earlier-output`",
+            "if it was `output` before, let the clusters sync the new folder first; then run `pleach render --remove-earlier-output`",
         ));
     }
     found

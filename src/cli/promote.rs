@@ -70,7 +70,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let Some(found) = compute(&session, &arguments.request())? else {
         return Ok(Outcome::Findings);
     };
-    output::text(&promotion(&found, &arguments.to, &salt()))?;
+    output::text(&promotion(
+        &found,
+        [&arguments.from, &arguments.to],
+        &salt(),
+    ))?;
     if found.copied.is_empty() {
         output::status(&format!("nothing to promote to {}\n", arguments.to));
         return Ok(Outcome::Clean);

@@ -49,6 +49,8 @@ pub struct Promotion {
     pub copied: Vec<Difference>,
     /// The differences that a promotion keeps.
     pub skipped: Vec<Difference>,
+    /// The claims that only the first environment has, as `Kind/name`.
+    pub missing: Vec<String>,
 }
 
 /// Computes the new texts of the files below `environments/<to>/`.
@@ -75,6 +77,13 @@ pub fn promote(
         return Err(diagnostics);
     }
     let mut promotion = Promotion::default();
+    if request.claims.is_empty() {
+        let others: BTreeSet<_> = to.iter().map(|it| (&it.kind.name, it.name)).collect();
+        let is_missing = |it: &&Written<'_>| !others.contains(&(&it.kind.name, it.name));
+        let missing = from.iter().filter(is_missing);
+        let titles = missing.map(|it| format!("{}/{}", it.kind.name, it.name));
+        promotion.missing = titles.collect();
+    }
     for (source, target) in pairs(&from, &to, request)? {
         let all = differences(&source.kind.schema, source, target);
         let (copied, skipped): (Vec<_>, Vec<_>) =

@@ -12,12 +12,25 @@ use crate::yaml::{Node, emit_canonical};
 const WIDTH_MAX: usize = 60;
 
 /// One line per field, by claim; fields that stay are listed after fields that are copied.
-pub fn promotion(promotion: &Promotion, to: &str, salt: &Salt) -> String {
+pub fn promotion(promotion: &Promotion, [from, to]: [&str; 2], salt: &Salt) -> String {
     let mut text = String::new();
-    part(&mut text, &promotion.copied, ["\x1b[1m", ""], " →", salt);
+    part(&mut text, &promotion.copied, ["\x1b[1m", ""], None, salt);
     if !promotion.skipped.is_empty() {
         _ = writeln!(text, "\x1b[2mstays in {}:\x1b[0m", printable(to));
-        part(&mut text, &promotion.skipped, ["\x1b[2m"; 2], ", not", salt);
+        part(
+            &mut text,
+            &promotion.skipped,
+            ["\x1b[2m"; 2],
+            Some(from),
+            salt,
+        );
+    }
+    if !promotion.missing.is_empty() {
+        let (from, claims) = (printable(from), printable(&promotion.missing.join(", ")));
+        _ = writeln!(
+            text,
+            "\x1b[2monly in {from}, and not copied: {claims}\x1b[0m"
+        );
     }
     screened(&text)
 }
@@ -26,7 +39,7 @@ fn part(
     text: &mut String,
     differences: &[Difference],
     [head, line]: [&str; 2],
-    joint: &str,
+    other: Option<&str>,
     salt: &Salt,
 ) {
     let mut claim = "";
@@ -39,14 +52,18 @@ fn part(
         let [before, after] =
             [&difference.to, &difference.from].map(|it| display_value(it.as_ref(), &path, salt));
         let path = printable(&path);
-        _ = writeln!(text, "{line}  {path}: {before}{joint} {after}\x1b[0m");
+        let change = match other {
+            Some(other) => format!("{before} ({}: {after})", printable(other)),
+            None => format!("{before} → {after}"),
+        };
+        _ = writeln!(text, "{line}  {path}: {change}\x1b[0m");
     }
 }
 
 /// A value in one line.
 fn display_value(value: Option<&Node>, name: &str, salt: &Salt) -> String {
     let Some(value) = value else {
-        return "–".to_string();
+        return "not set".to_string();
     };
     clipped(&printable(&flow(&hide_field(value, name, salt))), WIDTH_MAX)
 }

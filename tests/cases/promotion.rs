@@ -51,7 +51,7 @@ fn outcome(inputs: &Tree, request: &Node) -> Tree {
         Ok(promoted) => {
             let texts = promoted.files.iter();
             texts.for_each(|(path, text)| drop(made.insert(path.clone(), text.as_bytes())));
-            promotion(&promoted, request.to, &Salt::new(b"salt"))
+            promotion(&promoted, [request.from, request.to], &Salt::new(b"salt"))
         }
         Err(faults) => {
             let display = TreePath::to_string;
