@@ -79,10 +79,7 @@ fn an_earlier_output_inside_the_new_one_is_no_edited_file() {
     set_spec(top.path(), "  output: deploy\n");
     let reported = run(top.path(), &["render"], 0);
     assert!(!reported.contains("edited-by-hand"), "{reported}");
-    assert!(
-        reported.contains("`deploy/tree` contains"),
-        "{reported}"
-    );
+    assert!(reported.contains("`deploy/tree` contains"), "{reported}");
     run(top.path(), &["render", "--remove-earlier-output"], 0);
     assert!(!top.path().join("deploy/tree").exists());
     assert!(run(top.path(), &["check", "--strict"], 0).is_empty());

@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         .collect();
     let names = names.join(", ");
     if arguments.dry_run {
-        output::note(&format!("would write {names}\n"));
+        output::status(&format!("would write {names}\n"));
         return Ok(Outcome::Clean);
     }
     apply(&plan(&session, found.files), &session.root)?;

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
     let plan = Plan::from_steps(steps);
     if arguments.accept {
         apply(&plan, &session.root)?;
-        output::note(&format!(
+        output::status(&format!(
             "{}, {differing} of their files written\n",
             counted(count)
         ));

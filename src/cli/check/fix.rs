@@ -49,7 +49,7 @@ pub(super) fn run(
         lint(&compiled, files, depth, global)
     };
     let Some((changed, count)) = fixed(&session.files, &find) else {
-        output::note("nothing to fix: no finding has a replacement\n");
+        output::status("nothing to fix: no finding has a replacement\n");
         return Ok(FixOutcome::Nothing);
     };
     let plan = plan(session, changed);
@@ -70,7 +70,7 @@ pub(super) fn run(
     };
     let names = names.join(", ");
     if dry_run {
-        output::note(&format!("would write {fixes} to {names}\n"));
+        output::status(&format!("would write {fixes} to {names}\n"));
         return Ok(FixOutcome::Shown);
     }
     if !confirm(&format!("write {fixes} to {names}?")) {
