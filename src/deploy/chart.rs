@@ -254,7 +254,7 @@ pub(super) fn capabilities(
     cluster: &Cluster,
 ) -> Result<Capabilities, HelmError> {
     let version = cluster.helm_version;
-    let mut capabilities = Capabilities::defaults();
+    let mut capabilities = Capabilities::defaults(version);
     let kube_version = match kube_version {
         "" => &*cluster.kube_version,
         given => given,

@@ -54,7 +54,7 @@ impl Inflation {
         values: &Values,
         warnings: &mut Warnings,
     ) -> Result<String, HelmError> {
-        let mut capabilities = Capabilities::defaults();
+        let mut capabilities = Capabilities::defaults(self.version);
         if !self.kube_version.is_empty() {
             let kube_version = KubeVersion::parse(&self.kube_version, self.version);
             capabilities.kube_version = kube_version.map_err(HelmError::new)?;

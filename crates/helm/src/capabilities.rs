@@ -25,9 +25,12 @@ pub struct KubeVersion {
 }
 
 impl Capabilities {
-    /// The defaults of Helm without a cluster, which depend on its version of `client-go`.
-    pub fn defaults() -> Capabilities {
-        let minor = "37";
+    /// Helm's defaults without a cluster.
+    pub fn defaults(version: HelmVersion) -> Capabilities {
+        let (minor, api_versions) = match version {
+            HelmVersion::V3 => ("34", API_VERSIONS_V3),
+            HelmVersion::V4 => ("37", API_VERSIONS_V4),
+        };
         let full = format!("v1.{minor}.0");
         Capabilities {
             kube_version: KubeVersion {
@@ -36,7 +39,7 @@ impl Capabilities {
                 major: "1".to_string(),
                 minor: minor.to_string(),
             },
-            api_versions: API_VERSIONS.iter().map(|it| it.to_string()).collect(),
+            api_versions: api_versions.iter().map(|it| it.to_string()).collect(),
         }
     }
 }
@@ -117,7 +120,7 @@ pub(crate) struct BuildInfo {
 pub(crate) fn build_info(version: HelmVersion) -> BuildInfo {
     match version {
         HelmVersion::V3 => BuildInfo {
-            version: "v3.22.0",
+            version: "v3.19.0",
             go_version: "go1.26.8",
             kube_client_version: None,
         },
@@ -129,8 +132,69 @@ pub(crate) fn build_info(version: HelmVersion) -> BuildInfo {
     }
 }
 
+/// The API versions of `client-go` 0.34, in its order.
+const API_VERSIONS_V3: &[&str] = &[
+    "v1",
+    "admissionregistration.k8s.io/v1",
+    "admissionregistration.k8s.io/v1alpha1",
+    "admissionregistration.k8s.io/v1beta1",
+    "internal.apiserver.k8s.io/v1alpha1",
+    "apps/v1",
+    "apps/v1beta1",
+    "apps/v1beta2",
+    "authentication.k8s.io/v1",
+    "authentication.k8s.io/v1alpha1",
+    "authentication.k8s.io/v1beta1",
+    "authorization.k8s.io/v1",
+    "authorization.k8s.io/v1beta1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "autoscaling/v2beta1",
+    "autoscaling/v2beta2",
+    "batch/v1",
+    "batch/v1beta1",
+    "certificates.k8s.io/v1",
+    "certificates.k8s.io/v1beta1",
+    "certificates.k8s.io/v1alpha1",
+    "coordination.k8s.io/v1alpha2",
+    "coordination.k8s.io/v1beta1",
+    "coordination.k8s.io/v1",
+    "discovery.k8s.io/v1",
+    "discovery.k8s.io/v1beta1",
+    "events.k8s.io/v1",
+    "events.k8s.io/v1beta1",
+    "extensions/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1",
+    "flowcontrol.apiserver.k8s.io/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1beta2",
+    "flowcontrol.apiserver.k8s.io/v1beta3",
+    "networking.k8s.io/v1",
+    "networking.k8s.io/v1beta1",
+    "node.k8s.io/v1",
+    "node.k8s.io/v1alpha1",
+    "node.k8s.io/v1beta1",
+    "policy/v1",
+    "policy/v1beta1",
+    "rbac.authorization.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1beta1",
+    "rbac.authorization.k8s.io/v1alpha1",
+    "resource.k8s.io/v1",
+    "resource.k8s.io/v1beta2",
+    "resource.k8s.io/v1beta1",
+    "resource.k8s.io/v1alpha3",
+    "scheduling.k8s.io/v1alpha1",
+    "scheduling.k8s.io/v1beta1",
+    "scheduling.k8s.io/v1",
+    "storage.k8s.io/v1beta1",
+    "storage.k8s.io/v1",
+    "storage.k8s.io/v1alpha1",
+    "storagemigration.k8s.io/v1alpha1",
+    "apiextensions.k8s.io/v1beta1",
+    "apiextensions.k8s.io/v1",
+];
+
 /// The API versions of `client-go` 0.37, in its order.
-const API_VERSIONS: &[&str] = &[
+const API_VERSIONS_V4: &[&str] = &[
     "v1",
     "admissionregistration.k8s.io/v1",
     "admissionregistration.k8s.io/v1alpha1",

@@ -19,7 +19,7 @@
 //! let options = RenderOptions::default();
 //! let files = folder_files(&files, &TreePath::root()).unwrap();
 //! let chart = load(files, &TreePath::root(), options.version, &mut warnings).unwrap();
-//! let capabilities = Capabilities::defaults();
+//! let capabilities = Capabilities::defaults(HelmVersion::V4);
 //! let release = Release::install("web", "default");
 //! let values = Default::default();
 //! let rendered = render(&chart, &values, &release, &capabilities, &options, &mut warnings).unwrap();

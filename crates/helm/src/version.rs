@@ -3,7 +3,7 @@
 /// A major version of Helm. They differ in how nulls in values are treated, in the form of the output, and in error texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HelmVersion {
-    /// Helm 3, compared with 3.22.
+    /// Helm 3, compared with 3.19.
     V3,
     /// Helm 4, compared with 4.3, which Flux and Argo CD use today.
     #[default]

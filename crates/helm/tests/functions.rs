@@ -1,4 +1,4 @@
-//! Calls of template functions, compared with the results of Helm 3.22.
+//! Calls of template functions, compared with the results of Helm 3.19.
 #![allow(clippy::unwrap_used)]
 
 use pleach_helm::HelmVersion;

@@ -1,6 +1,6 @@
 //! The flags of `helm template` that are not supported. Each is rejected, or causes a warning if it does not affect the output.
 //!
-//! [`FLAGS`] lists the flags of Helm 3.22 and 4 with the reasons.
+//! [`FLAGS`] lists the flags of Helm 3.19 and 4 with the reasons.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 

@@ -1,5 +1,6 @@
 //! `.Files`: the files of a chart that are neither templates nor values.
 
+use crate::HelmVersion;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -74,12 +75,17 @@ fn get_bytes(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Retu
     ))
 }
 
-/// An empty file has no lines. Helm before 3.21.2 and 4.3 fails for it.
-fn lines(_: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
-    let content = content(receiver, arguments).filter(|it| !it.is_empty());
-    let Some(content) = content else {
+fn lines(context: &mut Context<'_>, receiver: &Value, arguments: &[Value]) -> Returned {
+    let Some(content) = content(receiver, arguments) else {
         return Ok(Value::strings(Vec::<Str>::new()));
     };
+    if content.is_empty() && context.version() == HelmVersion::V4 {
+        return Ok(Value::strings(Vec::<Str>::new()));
+    }
+    if content.is_empty() {
+        // Helm 3 accesses the last byte without checking whether there is one.
+        return Err(FunctionError::new("runtime error: index out of range [-1]"));
+    }
     let text = content.strip_suffix(b"\n").unwrap_or(&content);
     Ok(Value::strings(text.split(|it| *it == b'\n')))
 }

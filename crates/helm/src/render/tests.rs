@@ -1,4 +1,4 @@
-//! Whole charts, small ones. What each prints was printed by Helm 3.22 and 4.3.
+//! Whole charts, small ones. What each prints was printed by Helm 3.19 and 4.3.
 
 use pleach_yaml::tree::{Tree, TreePath};
 
@@ -45,7 +45,7 @@ impl Case {
                 ..RenderOptions::default()
             };
             let release = Release::install("rel", "ns");
-            let capabilities = Capabilities::defaults();
+            let capabilities = Capabilities::defaults(version);
             let rendered = render(&chart, &values, &release, &capabilities, &options, warnings)?;
             print(&rendered, &self.print, version)
         };
@@ -99,25 +99,22 @@ fn null_of_a_user_removes_a_default() {
     );
 }
 
+/// As since Helm 3.20.1.
 #[test]
-fn null_of_a_user_without_a_default_is_kept() {
+fn helm_4_keeps_nulls_of_a_user_without_a_default() {
     let case = Case::new(app!(
         "v: {{ toJson .Values }}",
         "-- values.yaml --\nm: {a: null, c: 1}"
     ));
-    both(
-        &case.set(&["m.a=null,m.b=null,m.c=null"]),
-        "v: {\"m\":{\"a\":null,\"b\":null}}",
-    );
-}
-
-#[test]
-fn empty_file_has_no_lines() {
-    let case = Case::new(app!(
-        "v: x{{ range .Files.Lines `empty` }}{{ . }}{{ end }}",
-        "-- empty --"
-    ));
-    both(&case, "v: x");
+    let case = case.set(&["m.a=null,m.b=null,m.c=null"]);
+    for (version, values) in [
+        (HelmVersion::V3, r#"{"m":{"b":null}}"#),
+        (HelmVersion::V4, r#"{"m":{"a":null,"b":null}}"#),
+    ] {
+        let text = case.run(version).unwrap();
+        let expected = format!("---\n# Source: app/templates/a.yaml\nv: {values}");
+        assert_eq!(text.trim_end(), expected, "{version:?}");
+    }
 }
 
 #[test]
@@ -281,7 +278,7 @@ fn errors_point_at_the_chart_s_file() {
         &chart,
         &JsonMap::new(),
         &Release::install("rel", "ns"),
-        &Capabilities::defaults(),
+        &Capabilities::defaults(HelmVersion::V4),
         &RenderOptions::default(),
         &mut warnings,
     );
@@ -305,7 +302,7 @@ fn schemas_and_kubernetes_versions_are_heeded() {
     assert_eq!(
         case.run(HelmVersion::V3),
         Err(
-            "chart requires kubeVersion: <1.0 which is incompatible with Kubernetes v1.37.0"
+            "chart requires kubeVersion: <1.0 which is incompatible with Kubernetes v1.34.0"
                 .to_string()
         )
     );

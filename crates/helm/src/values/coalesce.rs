@@ -183,11 +183,15 @@ impl Coalescer<'_> {
 
     /// Adds the entries of `src` to `dst`, whose entries take precedence (Helm, `coalesceTablesFullKey`).
     pub(crate) fn coalesce_tables(&mut self, dst: &Map, src: &Map, prefix: &str, nulls: Nulls) {
-        let removable = copy_nulls(dst, src);
+        let removable = match self.version {
+            HelmVersion::V3 => None,
+            HelmVersion::V4 => Some(copy_nulls(dst, src)),
+        };
         for (key, src_value) in src.snapshot() {
             let full_key = || concat_prefix(prefix, &key.to_lossy());
+            let may_remove = removable.as_ref().is_none_or(|it| it.contains(&key));
             match (dst.get(&key), src_value) {
-                (Some(Value::Nil), _) if nulls == Nulls::Remove && removable.contains(&key) => {
+                (Some(Value::Nil), _) if nulls == Nulls::Remove && may_remove => {
                     let _ = dst.remove(&key);
                 }
                 (None, src_value) => _ = dst.insert(key, src_value),
@@ -212,7 +216,7 @@ impl Coalescer<'_> {
     }
 }
 
-/// Sets a null in `src` for each null in `dst`. Returns the keys of those nulls that had a value in `src`: only they remove
+/// Helm 4: sets a null in `src` for each null in `dst`. Returns the keys of those nulls that had a value in `src`: only they remove
 /// a default.
 fn copy_nulls(dst: &Map, src: &Map) -> Vec<Str> {
     let mut had_value = Vec::new();

@@ -54,7 +54,7 @@ pub(crate) fn rendered(vector: &Json, version: HelmVersion) -> Outcome {
     let values = user_values(&context)
         .merged(version, &|name| Err(format!("open {name}: no such file")))
         .map_err(|error| without_flag(&error.message))?;
-    let mut capabilities = Capabilities::defaults();
+    let mut capabilities = Capabilities::defaults(version);
     if let Some(text) = context["kube_version"].as_str() {
         let parsed = KubeVersion::parse(text, version);
         // The vectors come from the library, whose error does not contain the input.
