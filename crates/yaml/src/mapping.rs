@@ -1,14 +1,17 @@
 //! Ordered maps of keys and values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Node;
 use super::read::keys::for_each_duplicate;
 
 /// An ordered map. Keys are unique scalars.
+///
+/// Cheap to clone: the entries are shared until one of the clones changes.
 #[derive(Clone, Debug, Default)]
 pub struct Mapping {
-    entries: Vec<Entry>,
+    entries: Arc<Vec<Entry>>,
 }
 
 /// A key and its value.
@@ -28,7 +31,9 @@ impl Mapping {
 
     /// A map of these entries; the caller ensures that no key occurs twice.
     pub fn from_entries(entries: Vec<Entry>) -> Mapping {
-        Mapping { entries }
+        Mapping {
+            entries: Arc::new(entries),
+        }
     }
 
     /// The number of entries.
@@ -54,7 +59,7 @@ impl Mapping {
 
     /// The value of a key, mutably.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries
+        self.entries_mut()
             .iter_mut()
             .find(|it| it.key.is_text(key))
             .map(|it| &mut it.value)
@@ -62,17 +67,16 @@ impl Mapping {
 
     /// The value of a key; if it is missing, the result of `make` is appended first.
     pub fn get_or_insert_with(&mut self, key: &str, make: impl FnOnce() -> Node) -> &mut Node {
-        let at = match self.position(key) {
-            Some(at) => at,
-            None => {
-                self.entries.push(Entry {
-                    key: Node::string(key),
-                    value: make(),
-                });
-                self.entries.len() - 1
-            }
-        };
-        &mut self.entries[at].value
+        let at = self.position(key);
+        let entries = self.entries_mut();
+        let at = at.unwrap_or_else(|| {
+            entries.push(Entry {
+                key: Node::string(key),
+                value: make(),
+            });
+            entries.len() - 1
+        });
+        &mut entries[at].value
     }
 
     /// Whether the key exists.
@@ -89,9 +93,9 @@ impl Mapping {
     pub fn insert(&mut self, key: impl Into<Node>, value: impl Into<Node>) -> Option<Node> {
         let (key, value) = (key.into(), value.into());
         match key.as_str().and_then(|key| self.position(key)) {
-            Some(at) => Some(std::mem::replace(&mut self.entries[at].value, value)),
+            Some(at) => Some(std::mem::replace(&mut self.entries_mut()[at].value, value)),
             None => {
-                self.entries.push(Entry { key, value });
+                self.entries_mut().push(Entry { key, value });
                 None
             }
         }
@@ -103,7 +107,7 @@ impl Mapping {
         let mut index = KeyIndex::default();
         for Entry { key, value } in over {
             let at = index.position(self, key.as_str().unwrap_or(""));
-            match at.and_then(|at| self.entries.get_mut(at)) {
+            match at.and_then(|at| self.entries_mut().get_mut(at)) {
                 Some(inner) => inner.value.merge(value),
                 None => self.push(key, value),
             }
@@ -112,17 +116,17 @@ impl Mapping {
 
     /// Removes an entry; the others keep their order.
     pub fn remove(&mut self, key: &str) -> Option<Entry> {
-        self.position(key).map(|at| self.entries.remove(at))
+        self.position(key).map(|at| self.entries_mut().remove(at))
     }
 
     /// Keeps the entries for which `keep` is true.
     pub fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
-        self.entries.retain(keep);
+        self.entries_mut().retain(keep);
     }
 
     /// Keeps the entries for which `keep` is true; it may also modify them.
     pub fn retain_mut(&mut self, keep: impl FnMut(&mut Entry) -> bool) {
-        self.entries.retain_mut(keep);
+        self.entries_mut().retain_mut(keep);
     }
 
     /// Keeps only the last of entries with the same key, as parsers do that accept duplicate keys.
@@ -134,12 +138,12 @@ impl Mapping {
         }
         let mut seen = BTreeSet::new();
         let mut is_last: Vec<bool> = self.keys().rev().map(|it| seen.insert(it)).collect();
-        self.entries.retain(|_| is_last.pop().unwrap_or(true));
+        self.entries_mut().retain(|_| is_last.pop().unwrap_or(true));
     }
 
     /// Appends an entry; the caller ensures that the key does not exist yet.
     pub fn push(&mut self, key: Node, value: Node) {
-        self.entries.push(Entry { key, value });
+        self.entries_mut().push(Entry { key, value });
     }
 
     /// Keys and values in order.
@@ -149,7 +153,7 @@ impl Mapping {
 
     /// Keys and values in order, mutably.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Entry> {
-        self.entries.iter_mut()
+        self.entries_mut().iter_mut()
     }
 
     /// The keys' texts in order.
@@ -161,7 +165,8 @@ impl Mapping {
     pub(super) fn same_data(&self, other: &Mapping) -> bool {
         let mut index = KeyIndex::default();
         let mut entries = self.entries.iter().enumerate();
-        self.len() == other.len()
+        Arc::ptr_eq(&self.entries, &other.entries)
+            || self.len() == other.len()
             && entries.all(|(at, Entry { key, value })| {
                 let key = key.as_str().unwrap_or("");
                 // Usually, the order is also the same.
@@ -181,7 +186,7 @@ impl Mapping {
 
     /// All entries, to reorder.
     pub fn entries_mut(&mut self) -> &mut Vec<Entry> {
-        &mut self.entries
+        Arc::make_mut(&mut self.entries)
     }
 }
 
@@ -215,9 +220,9 @@ impl KeyIndex {
     /// Sets a value, like [`Mapping::insert`].
     pub fn insert(&mut self, mapping: &mut Mapping, key: Node, value: Node) {
         let at = self.position(mapping, key.as_str().unwrap_or(""));
-        match at.and_then(|at| mapping.entries.get_mut(at)) {
+        match at.and_then(|at| mapping.entries_mut().get_mut(at)) {
             Some(entry) => entry.value = value,
-            None => mapping.entries.push(Entry { key, value }),
+            None => mapping.entries_mut().push(Entry { key, value }),
         }
     }
 }
@@ -227,7 +232,7 @@ impl IntoIterator for Mapping {
     type IntoIter = std::vec::IntoIter<Entry>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.entries.into_iter()
+        Arc::unwrap_or_clone(self.entries).into_iter()
     }
 }
 
@@ -242,9 +247,7 @@ impl<'a> IntoIterator for &'a Mapping {
 
 impl FromIterator<Entry> for Mapping {
     fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Mapping {
-        Mapping {
-            entries: entries.into_iter().collect(),
-        }
+        Mapping::from_entries(entries.into_iter().collect())
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Node {
     value: Value,
 }
 
-/// Each variant contains its own style, which then fits next to the discriminant: a node has 48 bytes, and large files are read
+/// Each variant contains its own style, which then fits next to the discriminant: a node has 40 bytes, and large files are read
 /// faster.
 #[derive(Clone)]
 enum Value {
@@ -23,7 +23,7 @@ enum Value {
     Slice(Presentation, u32, u32),
     Static(Presentation, &'static str),
     Owned(Presentation, Arc<str>),
-    Sequence(Presentation, Vec<Node>),
+    Sequence(Presentation, Arc<Vec<Node>>),
     Mapping(Presentation, Mapping),
 }
 
@@ -161,7 +161,7 @@ impl Node {
     pub(super) fn items(span: Span, items: Vec<Node>, style: Style, tag: Tag) -> Node {
         Node {
             span,
-            value: Value::Sequence(Presentation(style, tag), items),
+            value: Value::Sequence(Presentation(style, tag), Arc::new(items)),
         }
     }
 
@@ -495,7 +495,7 @@ impl Node {
     /// The items of a sequence, mutably.
     pub fn as_sequence_mut(&mut self) -> Option<&mut Vec<Node>> {
         if let Value::Sequence(_, items) = &mut self.value {
-            Some(items)
+            Some(Arc::make_mut(items))
         } else {
             None
         }
@@ -531,7 +531,7 @@ impl Node {
     /// The items, or `None` for other kinds.
     pub fn into_sequence(self) -> Option<Vec<Node>> {
         if let Value::Sequence(_, items) = self.value {
-            Some(items)
+            Some(Arc::unwrap_or_clone(items))
         } else {
             None
         }
