@@ -46,11 +46,7 @@ proptest! {
 
 /// A span with any two offsets: reversed, inside a character, or after the end.
 fn unchecked_span(source: &Arc<Source>, (start, end): (u32, u32)) -> Span {
-    Span {
-        source: source.clone(),
-        start,
-        end,
-    }
+    Span::from_offsets(source, start, end)
 }
 
 #[test]

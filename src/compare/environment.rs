@@ -129,7 +129,7 @@ fn origin<'a>(object: &Object, side: &Side<'a>) -> Option<&'a Origin> {
 fn claim(pair: &Pair<'_>, [before, after]: [&Side<'_>; 2]) -> Option<Arc<Claim>> {
     let known = |object: Option<&Object>, side| Some(origin(object?, side)?.claim.clone());
     let signed = |object: Option<&Object>| {
-        let title = signed_by(&object?.span().source.text)?;
+        let title = signed_by(&object?.span().source().text)?;
         Some(Arc::new(Claim {
             title: title.to_string(),
             owner: None,

@@ -116,7 +116,7 @@ impl Providers {
             let mut capabilities = kind.provides.iter();
             capabilities.any(|it| {
                 // `names` is an expression, which cannot be evaluated without a claim, so the CRD is searched in its text.
-                let may_contain = || it.names.is_some() && kind.span.source.text.contains(crd);
+                let may_contain = || it.names.is_some() && kind.span.source().text.contains(crd);
                 it.name.as_deref() == Some(crd) || may_contain()
             })
         };

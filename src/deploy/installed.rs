@@ -89,7 +89,7 @@ fn parsed(rendered: RenderedObject, install: &Install<'_>) -> Option<Node> {
         Parser::Kustomize => {
             // Without a merge key, both parsers read the same.
             if rendered.text.contains("<<") {
-                let documents = parse_as_kustomize(&node.span().source).unwrap_or_default();
+                let documents = parse_as_kustomize(node.span().source()).unwrap_or_default();
                 node = documents.into_iter().next().unwrap_or(node);
             }
             duplicate_key(&node).is_some()

@@ -101,7 +101,7 @@ impl PrintedObject<'_> {
         let Some(location) = origin.location.as_ref().filter(|it| !it.is_copied) else {
             return Vec::new();
         };
-        let text = &location.span.source.text;
+        let text = &location.span.source().text;
         let action = text.get(location.span.range().start..).unwrap_or("");
         let action = action.split("}}").next().unwrap_or("");
         let names = action.split(".Values.").skip(1).map(|it| {

@@ -65,12 +65,12 @@ pub fn range(text: &str, range: Range<usize>) -> [Utf16Position; 2] {
 ///
 /// The text of a location may have masked secrets and may be older than the file, so its lines and columns are used.
 pub fn span_in(text: &str, span: &Span) -> Range<usize> {
-    let whole = &span.source.text;
+    let whole = &span.source().text;
     if *whole == text {
         return span.range();
     }
     let byte = |at: usize| {
-        let location = Span::new(&span.source, at..at).position();
+        let location = Span::new(span.source(), at..at).position();
         let line = u32::try_from(location.line.saturating_sub(1)).unwrap_or(u32::MAX);
         let start = line_start(text, line);
         let mut columns = line_at(text, start).char_indices().map(|it| it.0);

@@ -220,7 +220,7 @@ fn add_parts(
 /// which claims have such an error.
 fn report_run_limit(workspace: &Workspace<'_>, diagnostics: &mut Diagnostics) {
     if workspace.templates.is_over_limit() {
-        let at = workspace.config.span.source.clone();
+        let at = workspace.config.span.source().clone();
         let fault = workspace.templates.run_limit(at);
         let all = std::mem::take(diagnostics).into_iter();
         *diagnostics = all.filter(|it| it.message != fault.message).collect();

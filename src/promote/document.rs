@@ -35,7 +35,7 @@ pub(super) fn write(
     let mut draft = match (target.own, text) {
         (Some(own), Some(text)) => {
             let start = own.node.span().range().start;
-            let source = own.node.span().source.clone();
+            let source = own.node.span().source().clone();
             let number = parse(&source)?
                 .iter()
                 .position(|it| it.span().range().start == start);

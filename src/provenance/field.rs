@@ -130,7 +130,7 @@ fn known(node: &Node) -> Vec<String> {
 
 /// The field at a line of a document, counted from 1: the field whose value is on this line, or the map or list whose key is on it.
 pub fn field_at_line(document: &Node, line: usize) -> Option<FieldPath> {
-    let text = &document.span().source.text;
+    let text = &document.span().source().text;
     let starts =
         std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|it| it + 1));
     let start = starts.into_iter().nth(line.checked_sub(1)?)?;

@@ -33,7 +33,7 @@ impl BaseClaims {
 
     /// The location of the value in base that a value in an environment's claim replaces.
     pub(super) fn replaced_by(&self, location: &Span) -> Option<Span> {
-        let documents = parse(&location.source).ok()?;
+        let documents = parse(location.source()).ok()?;
         let mut path = FieldPath::root();
         let claim = documents.iter().find(|it| {
             path = FieldPath::root();

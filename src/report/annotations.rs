@@ -67,7 +67,7 @@ impl ExistingLines<'_> {
         let Some(new) = new else {
             return Span::of_file(path);
         };
-        let source = &span.source;
+        let source = span.source();
         let (_, moved) = self
             .changes
             .entry(Arc::as_ptr(source))

@@ -93,7 +93,7 @@ fn excerpt<'a>(locations: &[Location<'a>], view: &View<'_>) -> Element<'a> {
     let Some(first) = locations.first() else {
         return Origin::path("").into();
     };
-    let source = &first.span.source;
+    let source = first.span.source();
     let path = printable(&(view.display)(&source.path));
     if source.text.is_empty() {
         return Origin::path(path).into();
@@ -124,7 +124,7 @@ fn whereabouts<'a>(location: &Location<'a>, path: String) -> Element<'a> {
 
 /// The byte range of the line on which a span begins, without the line end.
 fn lines(span: &Span) -> std::ops::Range<usize> {
-    let text = &span.source.text;
+    let text = &span.source().text;
     let at = floor(text, span.start as usize);
     let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
     let end = text[at..].find('\n').map_or(text.len(), |more| at + more);
@@ -134,7 +134,7 @@ fn lines(span: &Span) -> std::ops::Range<usize> {
 /// The marker. A value of several lines is marked only on its first line. `text` begins at byte `start` of the source.
 fn annotation<'a>(location: &Location<'a>, start: usize, text: &str) -> Annotation<'a> {
     let line = lines(location.span);
-    let source = &location.span.source.text;
+    let source = &location.span.source().text;
     let line_end = line.start + source[line.clone()].trim_end_matches('\r').len();
     let from = floor(source, location.span.start as usize).min(line_end);
     let to = floor(source, location.span.end as usize).clamp(from, line_end);

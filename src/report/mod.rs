@@ -184,9 +184,7 @@ fn first(diagnostics: &Diagnostics, format: Format) -> Option<Diagnostics> {
 
 /// The position of the start of a span, and the one after its end.
 fn region(span: &Span) -> (Position, Position) {
-    let end = Span {
-        start: span.end.max(span.start),
-        ..span.clone()
-    };
+    let end = span.end.max(span.start);
+    let end = Span::from_offsets(span.source(), end, end);
     (span.position(), end.position())
 }

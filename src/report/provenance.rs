@@ -267,7 +267,7 @@ fn display_location(location: &Span, view: &View<'_>) -> String {
 
 /// The text of the line at a location.
 fn line(location: &Span) -> String {
-    let (text, start) = (&location.source.text, location.range().start);
+    let (text, start) = (&location.source().text, location.range().start);
     let before = text.get(..start).unwrap_or("");
     let begin = before.rfind('\n').map_or(0, |it| it + 1);
     let line = text.get(begin..).and_then(|it| it.lines().next());

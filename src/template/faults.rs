@@ -60,7 +60,7 @@ impl Templates<'_> {
             .find(&text)
             .map(|at| origin.span.start as usize + at + 1);
         with_help(match at {
-            Some(at) => fault.at(Span::new(&origin.span.source, at..at + output.len())),
+            Some(at) => fault.at(Span::new(origin.span.source(), at..at + output.len())),
             None => fault.at(&origin.span),
         })
     }
@@ -218,7 +218,7 @@ fn faulty_line(output: &Arc<Source>, fault: &Diagnostic) -> usize {
         return line;
     }
     let mut related = fault.related.iter().map(|it| &it.0);
-    let opened = related.find(|it| Arc::ptr_eq(&it.source, output));
+    let opened = related.find(|it| Arc::ptr_eq(it.source(), output));
     let before = || (1..line).rev().find(has_text);
     opened.map(line_of).or_else(before).unwrap_or(1)
 }
@@ -228,9 +228,9 @@ fn with_object(location: Span) -> Span {
     if !location.text().starts_with('.') {
         return location;
     }
-    let before = location.source.text.get(..location.start as usize);
+    let before = location.source().text.get(..location.start as usize);
     let object = before
         .unwrap_or("")
         .trim_end_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.'));
-    Span::new(&location.source, object.len()..location.end as usize)
+    Span::new(location.source(), object.len()..location.end as usize)
 }

@@ -198,7 +198,7 @@ impl<'a> Templates<'a> {
 
     fn source_of(&self, name: &str) -> Arc<Source> {
         self.origin(name)
-            .map_or_else(|| Source::internal(name, ""), |it| it.span.source.clone())
+            .map_or_else(|| Source::internal(name, ""), |it| it.span.source().clone())
     }
 
     /// The names of the texts of a kind: `<Kind>/<file>` and `<Kind>#<what>`.
@@ -434,7 +434,7 @@ impl<'a> Templates<'a> {
             at.min(origin.span.end as usize)
         };
         Some(Span::new(
-            &origin.span.source,
+            origin.span.source(),
             at(range.start)..at(range.end),
         ))
     }

@@ -278,7 +278,7 @@ impl Fill<'_> {
         if node.style() == Style::Plain
             && let Some(value) = whole(text, self.values)
         {
-            return Ok(value.clone());
+            return Ok(value.deep_clone());
         }
         let filled = self.interpolate(text, node.span())?;
         if let Some(traced) = self.traced {
@@ -294,7 +294,7 @@ impl Fill<'_> {
 
     /// The line of the output with a value that cannot be a part of a text; without one, the first line of the text at `span`.
     fn output_line(&self, span: &Span) -> String {
-        let output = &span.source.text;
+        let output = &span.source().text;
         let (start, end) = (span.start as usize, span.end as usize);
         let before = output.get(..start).unwrap_or("");
         let start = before.rfind('\n').map_or(0, |it| it + 1);

@@ -151,7 +151,7 @@ impl Origin {
             at.min(self.span.end as usize)
         };
         Span::new(
-            &self.span.source,
+            self.span.source(),
             location(range.start)..location(range.end),
         )
     }
@@ -169,7 +169,7 @@ impl Origin {
         match found.find(|at| is_whole(*at)) {
             Some(at) => {
                 let start = self.span.start as usize + at;
-                Span::new(&self.span.source, start..start + path.len())
+                Span::new(self.span.source(), start..start + path.len())
             }
             None => self.span.clone(),
         }
@@ -187,7 +187,7 @@ fn text_span(node: &Node) -> Span {
     let found = [0, 1].into_iter().find(is_at);
     match found.or_else(|| covered.find(text)) {
         Some(at) => Span::new(
-            &span.source,
+            span.source(),
             span.start as usize + at..span.start as usize + at + text.len(),
         ),
         None => span.clone(),

@@ -96,7 +96,7 @@ fn differing(own: &[Cause], other: &[Cause]) -> Vec<FieldCause> {
 }
 
 fn line(cause: &Cause) -> String {
-    let (text, at) = (&cause.location.source.text, cause.location.range().start);
+    let (text, at) = (&cause.location.source().text, cause.location.range().start);
     let start = text
         .get(..at)
         .and_then(|it| it.rfind('\n'))

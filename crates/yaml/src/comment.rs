@@ -4,7 +4,7 @@ use crate::diag::Span;
 
 /// The comment lines directly above the line of a location, without their `#`; `None` if there are none.
 pub fn comment_above(location: &Span) -> Option<String> {
-    let before = location.source.text.get(..location.start as usize)?;
+    let before = location.source().text.get(..location.start as usize)?;
     let above = before.get(..before.rfind('\n')?)?;
     let mut lines = Vec::new();
     for line in above.rsplit('\n') {

@@ -106,7 +106,7 @@ enum Owner<'a> {
 impl<'a> Draft<'a> {
     fn new(root: &'a Node) -> Draft<'a> {
         Draft {
-            text: &root.span().source.text,
+            text: &root.span().source().text,
             node: root,
             in_flow: false,
             owner: Owner::Document,

@@ -47,7 +47,7 @@ impl Node {
 /// The positions of the lines of a literal block in the file. Empty if the file does not contain the text literally, as with tabs
 /// or unusual line breaks.
 fn literal_lines(node: &Node, text: &str) -> Vec<u32> {
-    let file = &node.span().source.text;
+    let file = &node.span().source().text;
     let start = node.span().start as usize;
     // The text begins on the line after `|` and its indicators and comment.
     let Some(header) = file.get(start..).and_then(|rest| rest.find('\n')) else {

@@ -167,16 +167,16 @@ impl Mapping {
         let mut entries = self.entries.iter().enumerate();
         Arc::ptr_eq(&self.entries, &other.entries)
             || self.len() == other.len()
-            && entries.all(|(at, Entry { key, value })| {
-                let key = key.as_str().unwrap_or("");
-                // Usually, the order is also the same.
-                let beside = other.entries.get(at).filter(|it| it.key.is_text(key));
-                let own = beside.or_else(|| {
-                    let at = index.position(other, key)?;
-                    other.entries.get(at)
-                });
-                own.is_some_and(|it| it.value.same_data(value))
-            })
+                && entries.all(|(at, Entry { key, value })| {
+                    let key = key.as_str().unwrap_or("");
+                    // Usually, the order is also the same.
+                    let beside = other.entries.get(at).filter(|it| it.key.is_text(key));
+                    let own = beside.or_else(|| {
+                        let at = index.position(other, key)?;
+                        other.entries.get(at)
+                    });
+                    own.is_some_and(|it| it.value.same_data(value))
+                })
     }
 
     /// All entries in order.

@@ -1,11 +1,13 @@
 //! A value with its location.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::{FieldPath, Kind, Mapping, Step, is_yaml_1_1_non_string, resolve};
-use crate::diag::{Source, Span};
+use super::{Entry, FieldPath, Kind, Mapping, Step, is_yaml_1_1_non_string, resolve};
+use crate::diag::Span;
 
 /// A YAML value: a scalar, a sequence or a mapping, with the span of the text it came from.
+///
+/// Cheap to clone: the items of a sequence and the entries of a mapping are shared until one of the clones changes.
 ///
 /// The span is kept through merging and patching, so that a late error points to the line in the user's file. Text that the source
 /// contains verbatim is a slice of it, without an allocation per scalar.
@@ -176,7 +178,7 @@ impl Node {
     /// A scalar with its own text.
     pub fn scalar(text: impl Into<Arc<str>>, style: Style, tag: Tag) -> Node {
         Node {
-            span: nowhere(),
+            span: Span::nowhere(),
             value: Value::Owned(Presentation(style, tag), text.into()),
         }
     }
@@ -189,7 +191,7 @@ impl Node {
     /// A string constant, without an allocation.
     pub fn constant(text: &'static str) -> Node {
         Node {
-            span: nowhere(),
+            span: Span::nowhere(),
             value: Value::Static(Presentation(Style::Plain, Tag::Str), text),
         }
     }
@@ -197,7 +199,7 @@ impl Node {
     /// A generated null, without a location in a file.
     pub fn null() -> Node {
         Node {
-            span: nowhere(),
+            span: Span::nowhere(),
             value: Value::Static(Presentation(Style::Plain, Tag::Null), "null"),
         }
     }
@@ -206,7 +208,7 @@ impl Node {
     pub fn bool(value: bool) -> Node {
         let text = if value { "true" } else { "false" };
         Node {
-            span: nowhere(),
+            span: Span::nowhere(),
             value: Value::Static(Presentation(Style::Plain, Tag::Bool), text),
         }
     }
@@ -219,7 +221,7 @@ impl Node {
     /// A generated sequence of these items.
     pub fn sequence(items: impl IntoIterator<Item = Node>) -> Node {
         Node::items(
-            nowhere(),
+            Span::nowhere(),
             items.into_iter().collect(),
             Style::Plain,
             Tag::None,
@@ -228,7 +230,30 @@ impl Node {
 
     /// A generated mapping of these entries.
     pub fn mapping(mapping: impl Into<Mapping>) -> Node {
-        Node::entries(nowhere(), mapping.into(), Style::Plain, Tag::None)
+        Node::entries(Span::nowhere(), mapping.into(), Style::Plain, Tag::None)
+    }
+
+    /// A copy that shares no collection with this value.
+    ///
+    /// For a value that is inserted at several places of one document, where the address of a node identifies its place.
+    #[must_use]
+    pub fn deep_clone(&self) -> Node {
+        let value = match &self.value {
+            Value::Sequence(look, items) => {
+                let items = items.iter().map(Node::deep_clone).collect();
+                Value::Sequence(*look, Arc::new(items))
+            }
+            Value::Mapping(look, mapping) => {
+                let entries = mapping.iter().map(|Entry { key, value }| Entry {
+                    key: key.clone(),
+                    value: value.deep_clone(),
+                });
+                Value::Mapping(*look, entries.collect())
+            }
+            scalar => scalar.clone(),
+        };
+        let span = self.span.clone();
+        Node { span, value }
     }
 
     /// The same value with another location.
@@ -272,7 +297,7 @@ impl Node {
 
     /// Whether it has a location in a file.
     pub fn has_origin(&self) -> bool {
-        !Arc::ptr_eq(&self.span.source, nowhere_source())
+        !self.span.is_nowhere()
     }
 
     /// The style in which it was written.
@@ -370,7 +395,7 @@ impl Node {
         match &self.value {
             Value::Slice(_, start, end) => Some(
                 self.span
-                    .source
+                    .source()
                     .text
                     .get(*start as usize..*end as usize)
                     .unwrap_or(""),
@@ -390,7 +415,7 @@ impl Node {
                 end.wrapping_sub(start) == text.len()
                     && self
                         .span
-                        .source
+                        .source()
                         .text
                         .as_bytes()
                         .get(start..end)
@@ -624,16 +649,6 @@ fn same_bytes(a: &[u8], b: &[u8]) -> bool {
         8..=16 => ends::<8>(a) == ends::<8>(b),
         _ => a == b,
     }
-}
-
-fn nowhere_source() -> &'static Arc<Source> {
-    static SOURCE: OnceLock<Arc<Source>> = OnceLock::new();
-    SOURCE.get_or_init(|| Source::internal("", ""))
-}
-
-/// The span of generated values.
-fn nowhere() -> Span {
-    Span::new(nowhere_source(), 0..0)
 }
 
 impl From<&Node> for Span {

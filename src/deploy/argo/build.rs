@@ -279,7 +279,7 @@ fn list(files: &dyn Files, folder: &TreePath, recurses: bool, paths: &mut Vec<Tr
 
 /// A document as Argo CD reads it: a merge key replaces keys before it.
 fn as_json(document: Node) -> Node {
-    let source = &document.span().source;
+    let source = document.span().source();
     let range = document.span().range();
     let merges = source
         .text

@@ -90,7 +90,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Trace {
     /// The step of a location; `None` if it is a location in a file.
     pub fn step(&self, location: &Span) -> Option<TraceStep> {
-        let is_step = Arc::ptr_eq(&location.source, &self.0.source);
+        let is_step = Arc::ptr_eq(location.source(), &self.0.source);
         let steps = lock(&self.0.steps);
         steps
             .get(location.start as usize)
@@ -103,11 +103,7 @@ impl Trace {
         let mut steps = lock(&self.0.steps);
         let number = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         steps.push(step);
-        Span {
-            source: self.0.source.clone(),
-            start: number,
-            end: number,
-        }
+        Span::from_offsets(&self.0.source, number, number)
     }
 
     /// Records that the existence of the scalars of a node depends on the values at some locations. `applies_to` selects the

@@ -281,7 +281,7 @@ impl Record {
 type Key = (usize, u32, u32);
 
 fn key(location: &Span) -> Key {
-    let source = std::sync::Arc::as_ptr(&location.source) as usize;
+    let source = std::sync::Arc::as_ptr(location.source()) as usize;
     (source, location.start, location.end)
 }
 

@@ -59,16 +59,16 @@ impl ValueOrigin {
         } = self.location.as_ref()?;
         let start = span.range().start;
         if !is_copied {
-            return Some(Span::new(&span.source, start..start));
+            return Some(Span::new(span.source(), start..start));
         }
         let start = start + range.start.saturating_sub(self.range.start);
         let length = range
             .end
             .min(self.range.end)
             .saturating_sub(range.start.max(self.range.start));
-        let text = span.source.text.get(start..).unwrap_or("");
+        let text = span.source().text.get(start..).unwrap_or("");
         let line = text.lines().next().map_or(0, str::len);
-        Some(Span::new(&span.source, start..start + length.min(line)))
+        Some(Span::new(span.source(), start..start + length.min(line)))
     }
 
     /// The origin of the part without the text before an offset.
@@ -78,7 +78,7 @@ impl ValueOrigin {
         origin.range.start += skipped;
         if let Some(location) = origin.location.as_mut().filter(|it| it.is_copied) {
             let start = location.span.range().start + skipped;
-            location.span = Span::new(&location.span.source, start..start);
+            location.span = Span::new(location.span.source(), start..start);
         }
         origin
     }

@@ -24,7 +24,7 @@ pub(crate) struct Sorted {
 
 /// The location of an error in the output of a template. Under the path of the template, its line would be wrong.
 fn in_output(span: &Span, path: &str) -> Span {
-    let source = Source::internal(&format!("<output of {path}>"), span.source.text.as_str());
+    let source = Source::internal(&format!("<output of {path}>"), span.source().text.as_str());
     Span::new(&source, span.range())
 }
 

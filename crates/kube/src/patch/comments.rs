@@ -72,13 +72,18 @@ fn has_schema(text: &str) -> bool {
 fn comment_after_value(value: &Node) -> Option<&str> {
     let is_block = !value.is_scalar() && value.style() != Style::Flow;
     let span = value.span();
-    let rest = span.source.text.get(span.end as usize..)?.lines().next()?;
+    let rest = span
+        .source()
+        .text
+        .get(span.end as usize..)?
+        .lines()
+        .next()?;
     comment(rest).filter(|_| !is_block)
 }
 
 /// The comment after a key, otherwise the one on the line above it.
 fn at_key(key: &Span) -> Option<&str> {
-    let text = &key.source.text;
+    let text = &key.source().text;
     let behind = text.get(key.end as usize..)?.lines().next()?;
     let behind = behind.trim_start_matches(['"', '\'']).strip_prefix(':');
     behind.and_then(comment).or_else(|| {
@@ -104,7 +109,7 @@ fn schema(comment: &str) -> Option<Node> {
 
 /// The text of an object with the line above it, which may be a comment.
 fn with_line_above(span: &Span) -> &str {
-    let text = &span.source.text;
+    let text = &span.source().text;
     let before = text.get(..span.start as usize).unwrap_or("");
     let start = before
         .trim_end_matches(' ')

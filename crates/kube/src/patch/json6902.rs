@@ -264,7 +264,7 @@ fn apply(
             if let Some(value) = value {
                 charge(copied, value, path("path")?)?;
             }
-            let value = value.cloned();
+            let value = value.map(Node::deep_clone);
             target(root, path("path")?)?.add(value)
         }
         "test" => match path("path")? {

@@ -351,7 +351,7 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
 fn head(span: &Span) -> Span {
     let length = span.text().find('\n').unwrap_or(span.range().len());
     Span::new(
-        &span.source,
+        span.source(),
         span.range().start..span.range().start + length,
     )
 }

@@ -74,7 +74,7 @@ pub fn conceal_with(diagnostics: Diagnostics, quoted: &Quoted) -> Diagnostics {
 /// The same location in a source whose secrets are masked.
 pub fn conceal_span(span: &Span) -> Span {
     let span = span.outermost();
-    let mask = Mask::new(&span.source, &[]);
+    let mask = Mask::new(span.source(), &[]);
     match &mask.masked {
         Some(masked) => moved(&span, masked, &mask.ranges),
         None => span,
@@ -124,7 +124,7 @@ impl Masks {
         let related = it.related.iter_mut().map(|it| &mut it.0);
         for span in it.span.iter_mut().chain(related) {
             *span = span.outermost();
-            let mask = self.mask(&span.source);
+            let mask = self.mask(span.source());
             if let Some(masked) = &mask.masked {
                 *span = moved(span, masked, &mask.ranges);
                 masks.push(mask);
@@ -149,7 +149,7 @@ impl Masks {
     fn fix(&mut self, fix: Fix) -> Option<Fix> {
         let edits = fix.edits.iter().map(|edit| {
             let Edit { span, text } = edit.outermost()?;
-            let mask = self.mask(&span.source);
+            let mask = self.mask(span.source());
             let Some(masked) = &mask.masked else {
                 return Some(Edit { span, text });
             };
@@ -237,7 +237,7 @@ fn masked(text: &str, ranges: &[Range<usize>]) -> String {
 
 /// The same location in the masked text, where each masked character has one byte.
 fn moved(span: &Span, masked: &Arc<Source>, ranges: &[Range<usize>]) -> Span {
-    let text = &span.source.text;
+    let text = &span.source().text;
     let location = |at: usize| {
         let at = text.floor_char_boundary(at.min(text.len()));
         let before = ranges.iter().take_while(|it| it.start < at);

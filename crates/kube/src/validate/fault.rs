@@ -332,7 +332,7 @@ fn first_line(node: &Node) -> Span {
     let span = node.span();
     let length = span.text().find('\n').unwrap_or(span.range().len());
     Span::new(
-        &span.source,
+        span.source(),
         span.range().start..span.range().start + length,
     )
 }

@@ -482,10 +482,11 @@ fn copy(
         _ => Create::Nothing,
     };
     let own = value.from.as_ref().filter(|(from, _)| *from == at);
-    let own = own.and_then(|(_, path)| path::lookup(resource.node(), path));
+    // Mutably, so that the search below finds it at the same address: shared collections move when they change.
+    let own = own.and_then(|(_, path)| path::lookup_mut(resource.node_mut(), path));
     // Missing fields were created before, so no field moves.
     // By address, since equal values elsewhere in the object are not the source.
-    let own = own.map(std::ptr::from_ref::<Node>);
+    let own = own.map(|it| std::ptr::from_ref::<Node>(it));
     let current = &mut value.node;
     let mut set = |field: &mut Node| {
         let is_own = own.is_some_and(|it| std::ptr::eq(it, field));
@@ -596,7 +597,7 @@ fn set(field: &mut Node, value: &Node, options: Option<&FieldOptions>) -> Result
     if field.is_scalar() && !is_alias(field) {
         *field = Node::scalar(new, field.style(), field.tag()).at(field.span());
     } else {
-        *field = value.clone();
+        *field = value.deep_clone();
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ impl Edit {
             return None;
         }
         let start = location.range().start + at;
-        let span = Span::new(&location.source, start..start + wrong.len());
+        let span = Span::new(location.source(), start..start + wrong.len());
         Some(Edit::new(span, name))
     }
 
@@ -66,10 +66,10 @@ impl Edit {
 
     /// The byte range in the text of its file; `None` if the text has changed.
     pub fn range_in(&self, text: &str) -> Option<std::ops::Range<usize>> {
-        let known = &self.span.source.text;
+        let known = &self.span.source().text;
         let end = self.span.range().end;
         let start = offset(text, self.span.position())?;
-        let end = offset(text, Span::new(&self.span.source, end..end).position())?;
+        let end = offset(text, Span::new(self.span.source(), end..end).position())?;
         let is_same = text.get(start..end)? == self.span.text();
         // The number of lines must be the same, too: otherwise, the same words may belong to something else.
         (is_same && known.lines().count() == text.lines().count()).then_some(start..end)

@@ -223,7 +223,7 @@ impl Diagnostics {
         let location = |it: &Diagnostic| {
             it.span
                 .as_ref()
-                .map(|span| (span.source.path.clone(), span.start))
+                .map(|span| (span.source().path.clone(), span.start))
         };
         // A stable sort: at one location, the order of finding is the order of causes.
         self.list.sort_by_key(|a| location(a));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::tree::TreePath;
 
@@ -105,8 +105,8 @@ impl fmt::Debug for Source {
 /// A byte range of a source. Cheap to clone.
 #[derive(Clone)]
 pub struct Span {
-    /// The file that the range is in.
-    pub source: Arc<Source>,
+    /// `None` for generated values: all threads would change one reference count for each of them.
+    source: Option<Arc<Source>>,
     /// The offset of the first byte.
     pub start: u32,
     /// The byte after the last.
@@ -122,6 +122,12 @@ pub struct Position {
     pub column: usize,
 }
 
+/// The source of generated values.
+fn no_source() -> &'static Arc<Source> {
+    static SOURCE: OnceLock<Arc<Source>> = OnceLock::new();
+    SOURCE.get_or_init(|| Source::internal("", ""))
+}
+
 impl Span {
     /// The location of a fault of a whole file or folder: its beginning, without an excerpt.
     pub fn of_file(path: &TreePath) -> Span {
@@ -132,16 +138,44 @@ impl Span {
     pub fn new(source: &Arc<Source>, range: Range<usize>) -> Span {
         // Every node has a span, so offsets have 32 bits. The reader rejects larger files.
         let clip = |at: usize| u32::try_from(at.min(source.text.len())).unwrap_or(u32::MAX);
+        Span::from_offsets(source, clip(range.start), clip(range.end))
+    }
+
+    /// A range of a source, from offsets that are known to be in it.
+    pub fn from_offsets(source: &Arc<Source>, start: u32, end: u32) -> Span {
         Span {
-            source: source.clone(),
-            start: clip(range.start),
-            end: clip(range.end),
+            source: Some(source.clone()),
+            start,
+            end,
+        }
+    }
+
+    /// The location of generated values, which are not in a file.
+    pub fn nowhere() -> Span {
+        Span {
+            source: None,
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// Whether it is the location of a generated value.
+    pub fn is_nowhere(&self) -> bool {
+        let is_own = |it: &Arc<Source>| !Arc::ptr_eq(it, no_source());
+        !self.source.as_ref().is_some_and(is_own)
+    }
+
+    /// The file that the range is in; without path and text for [`Span::nowhere`].
+    pub fn source(&self) -> &Arc<Source> {
+        match &self.source {
+            Some(source) => source,
+            None => no_source(),
         }
     }
 
     /// The path of the file.
     pub fn path(&self) -> &TreePath {
-        &self.source.path
+        &self.source().path
     }
 
     /// The bytes as a range.
@@ -151,16 +185,16 @@ impl Span {
 
     /// The text that the span covers; empty if it is not on character boundaries.
     pub fn text(&self) -> &str {
-        self.source.text.get(self.range()).unwrap_or("")
+        self.source().text.get(self.range()).unwrap_or("")
     }
 
     /// Line and column of the first byte.
     pub fn position(&self) -> Position {
         let before = self
-            .source
+            .source()
             .text
             .get(..self.start as usize)
-            .unwrap_or(&self.source.text);
+            .unwrap_or(&self.source().text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Position {
             line: memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
@@ -172,18 +206,18 @@ impl Span {
     /// The location in the input file, if this one is in an embedded text.
     #[must_use]
     pub fn outermost(&self) -> Span {
-        let Some(Inside { host, lines }) = &self.source.inside else {
+        let Some(Inside { host, lines }) = &self.source().inside else {
             return self.clone();
         };
         let location = |at: u32| {
-            let before = self.source.text.get(..at as usize)?;
+            let before = self.source().text.get(..at as usize)?;
             let line = memchr::memchr_iter(b'\n', before.as_bytes()).count();
             let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
             Some(*lines.get(line)? as usize + column)
         };
         match (location(self.start), location(self.end)) {
-            (Some(start), Some(end)) => Span::new(&host.source, start..end.max(start)).outermost(),
-            (Some(start), None) => Span::new(&host.source, start..start).outermost(),
+            (Some(start), Some(end)) => Span::new(host.source(), start..end.max(start)).outermost(),
+            (Some(start), None) => Span::new(host.source(), start..start).outermost(),
             _ => host.outermost(),
         }
     }
@@ -202,7 +236,7 @@ impl PartialEq for Span {
         self.start == other.start
             && self.end == other.end
             // Pointers first, because comparing paths is slower and most spans share their source.
-            && (Arc::ptr_eq(&self.source, &other.source) || self.source.path == other.source.path)
+            && (Arc::ptr_eq(self.source(), other.source()) || self.source().path == other.source().path)
     }
 }
 
@@ -216,13 +250,13 @@ impl From<&Span> for Span {
 
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}..{}", self.source.path, self.start, self.end)
+        write!(f, "{}:{}..{}", self.source().path, self.start, self.end)
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.position();
-        write!(f, "{}:{line}:{column}", self.source.path)
+        write!(f, "{}:{line}:{column}", self.source().path)
     }
 }

@@ -23,7 +23,7 @@ impl Comments {
     pub(crate) fn of(&self, node: &Node) -> Option<&NodeComments> {
         let span = node.span();
         let source = self.source.as_ref()?;
-        let is_own = Arc::ptr_eq(source, &span.source);
+        let is_own = Arc::ptr_eq(source, span.source());
         is_own.then(|| self.nodes.get(&(span.start, span.end)))?
     }
 }

@@ -120,7 +120,7 @@ impl<'s> Builder<'s> {
                 Ok(Node::slice(span, text, Style::Plain, Tag::None))
             }
             Some(Named::Done(node, size)) => {
-                let (node, size) = (node.clone(), *size);
+                let (node, size) = (node.deep_clone(), *size);
                 self.repeat(size.values, &span)?;
                 // Nested aliases can be deeper than the text.
                 if depth + size.depth > DEPTH_MAX {
@@ -307,7 +307,7 @@ impl<'s> Builder<'s> {
 
 /// Whether it replaces an undefined alias, which is already reported: the only null without a location.
 fn is_undefined(node: &Node) -> bool {
-    node.is_null() && node.span().source.text.is_empty()
+    node.is_null() && node.span().source().text.is_empty()
 }
 
 fn is_merge(key: &Node) -> bool {

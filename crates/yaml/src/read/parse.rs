@@ -1,13 +1,11 @@
 //! Parses tokens to nodes: libyaml's grammar, with an explicit stack of open collections, so that deep nesting cannot overflow the
 //! stack.
 
-use std::sync::Arc;
-
 use super::Mode;
 use super::attach::{Attacher, Comments};
 use super::build::{Anchors, Builder};
 use super::scan::{Scan, Scanner, Text, Token, TokenKind};
-use crate::diag::{Diagnostics, Source, Span};
+use crate::diag::{Diagnostics, Span};
 use crate::{Node, Style, Tag};
 
 /// The maximum depth of nested collections.
@@ -612,12 +610,7 @@ impl<'s> Parser<'s> {
     }
 
     fn span(&self, start: u32, end: u32) -> Span {
-        let source: &Arc<Source> = self.scan.source;
-        Span {
-            source: source.clone(),
-            start,
-            end,
-        }
+        Span::from_offsets(self.scan.source, start, end)
     }
 }
 

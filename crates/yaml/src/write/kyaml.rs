@@ -119,7 +119,7 @@ fn sort_keys(node: &mut Node) {
 /// Writes a document that was read as written, in the format of kyaml.
 pub fn emit_as_written(written: &Written) -> String {
     let writer = Writer {
-        as_written: Some(&written.document.span().source),
+        as_written: Some(written.document.span().source()),
         comments: Some(&written.comments),
         ..Writer::default()
     };
@@ -410,7 +410,7 @@ impl<'a> Writer<'a> {
     }
 
     fn is_as_written(&self, node: &Node) -> bool {
-        let source = &node.span().source;
+        let source = node.span().source();
         self.as_written.is_some_and(|own| Arc::ptr_eq(own, source))
     }
 
