@@ -1,7 +1,8 @@
 //! Ordered maps of keys and values.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+
+use triomphe::Arc;
 
 use super::Node;
 use super::read::keys::for_each_duplicate;

@@ -25,7 +25,7 @@ enum Value {
     Slice(Presentation, u32, u32),
     Static(Presentation, &'static str),
     Owned(Presentation, Arc<str>),
-    Sequence(Presentation, Arc<Vec<Node>>),
+    Sequence(Presentation, triomphe::Arc<Vec<Node>>),
     Mapping(Presentation, Mapping),
 }
 
@@ -163,7 +163,7 @@ impl Node {
     pub(super) fn items(span: Span, items: Vec<Node>, style: Style, tag: Tag) -> Node {
         Node {
             span,
-            value: Value::Sequence(Presentation(style, tag), Arc::new(items)),
+            value: Value::Sequence(Presentation(style, tag), triomphe::Arc::new(items)),
         }
     }
 
@@ -241,7 +241,7 @@ impl Node {
         let value = match &self.value {
             Value::Sequence(look, items) => {
                 let items = items.iter().map(Node::deep_clone).collect();
-                Value::Sequence(*look, Arc::new(items))
+                Value::Sequence(*look, triomphe::Arc::new(items))
             }
             Value::Mapping(look, mapping) => {
                 let entries = mapping.iter().map(|Entry { key, value }| Entry {
@@ -393,13 +393,10 @@ impl Node {
     /// The text of a scalar of any kind.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
-            Value::Slice(_, start, end) => Some(
-                self.span
-                    .source()
-                    .text
-                    .get(*start as usize..*end as usize)
-                    .unwrap_or(""),
-            ),
+            Value::Slice(_, start, end) => {
+                let text = self.span.source_text();
+                Some(text.get(*start as usize..*end as usize).unwrap_or(""))
+            }
             Value::Static(_, text) => Some(text),
             Value::Owned(_, text) => Some(text),
             Value::Sequence(_, _) | Value::Mapping(_, _) => None,
@@ -415,8 +412,7 @@ impl Node {
                 end.wrapping_sub(start) == text.len()
                     && self
                         .span
-                        .source()
-                        .text
+                        .source_text()
                         .as_bytes()
                         .get(start..end)
                         .is_some_and(|own| same_bytes(own, text.as_bytes()))
@@ -520,7 +516,7 @@ impl Node {
     /// The items of a sequence, mutably.
     pub fn as_sequence_mut(&mut self) -> Option<&mut Vec<Node>> {
         if let Value::Sequence(_, items) = &mut self.value {
-            Some(Arc::make_mut(items))
+            Some(triomphe::Arc::make_mut(items))
         } else {
             None
         }
@@ -556,7 +552,7 @@ impl Node {
     /// The items, or `None` for other kinds.
     pub fn into_sequence(self) -> Option<Vec<Node>> {
         if let Value::Sequence(_, items) = self.value {
-            Some(Arc::unwrap_or_clone(items))
+            Some(triomphe::Arc::unwrap_or_clone(items))
         } else {
             None
         }

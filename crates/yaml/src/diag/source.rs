@@ -123,6 +123,7 @@ pub struct Position {
 }
 
 /// The source of generated values.
+#[cold]
 fn no_source() -> &'static Arc<Source> {
     static SOURCE: OnceLock<Arc<Source>> = OnceLock::new();
     SOURCE.get_or_init(|| Source::internal("", ""))
@@ -185,16 +186,18 @@ impl Span {
 
     /// The text that the span covers; empty if it is not on character boundaries.
     pub fn text(&self) -> &str {
-        self.source().text.get(self.range()).unwrap_or("")
+        self.source_text().get(self.range()).unwrap_or("")
+    }
+
+    /// The text of the whole file.
+    pub(crate) fn source_text(&self) -> &str {
+        self.source.as_ref().map_or("", |it| &it.text)
     }
 
     /// Line and column of the first byte.
     pub fn position(&self) -> Position {
-        let before = self
-            .source()
-            .text
-            .get(..self.start as usize)
-            .unwrap_or(&self.source().text);
+        let text = self.source_text();
+        let before = text.get(..self.start as usize).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Position {
             line: memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
