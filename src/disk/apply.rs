@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::emit::{Change, Plan, Step};
 use crate::tree::TreePath;
+use crate::yaml::parallel::{self, MANY};
 
 use super::error::DiskError;
 use super::output::{TEMPORARY, full_path, is_leftover};
@@ -199,6 +200,36 @@ impl Output {
         let temporary = builder.tempdir_in(&self.root);
         let temporary =
             temporary.map_err(DiskError::when("create", &full_path(&self.root, folder)))?;
+        let subfolder = |it: &Step| Some(it.path.below(folder)?.parts().next()?.to_string());
+        let mut sorted: Vec<&Step> = steps.iter().collect();
+        sorted.sort_by(|a, b| a.path.cmp(&b.path));
+        let groups: Vec<&[&Step]> = sorted
+            .chunk_by(|a, b| subfolder(a) == subfolder(b))
+            .collect();
+        let many = match steps.len() < MANY {
+            true => usize::MAX,
+            false => 2,
+        };
+        let made = parallel::map(many, &groups, |it| {
+            self.write_below(temporary.path(), folder, it)
+        });
+        let made: Vec<BTreeSet<TreePath>> = made.into_iter().collect::<Result<_, _>>()?;
+        let target = full_path(&self.root, folder);
+        fs::rename(temporary.path(), &target).map_err(DiskError::when("create", &target))?;
+        // The folder was moved, so there is nothing to remove.
+        let _ = temporary.keep();
+        let below = made.iter().flatten().map(|it| folder.join(it));
+        self.folders.extend(below);
+        Ok(())
+    }
+
+    /// Writes the files of a new folder to a temporary one, and returns the folders in it that were created.
+    fn write_below(
+        &self,
+        temporary: &Path,
+        folder: &TreePath,
+        steps: &[&Step],
+    ) -> Result<BTreeSet<TreePath>, DiskError> {
         let mut made = BTreeSet::from([TreePath::root()]);
         for step in steps {
             let Some(path) = step.path.below(folder) else {
@@ -206,17 +237,11 @@ impl Output {
             };
             let target = full_path(&self.root, &step.path);
             let bytes = step.after.as_deref().unwrap_or_default();
-            make_below(temporary.path(), &path, &mut made)
-                .and_then(|()| create(&full_path(temporary.path(), &path), bytes))
+            make_below(temporary, &path, &mut made)
+                .and_then(|()| create(&full_path(temporary, &path), bytes))
                 .map_err(DiskError::when("write", &target))?;
         }
-        let target = full_path(&self.root, folder);
-        fs::rename(temporary.path(), &target).map_err(DiskError::when("create", &target))?;
-        // The folder was moved, so there is nothing to remove.
-        let _ = temporary.keep();
-        let below = made.iter().map(|it| folder.join(it));
-        self.folders.extend(below);
-        Ok(())
+        Ok(made)
     }
 
     fn write(&mut self, step: &Step) -> Result<(), DiskError> {
