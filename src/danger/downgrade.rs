@@ -1,6 +1,6 @@
 //! Charts and images that change to an older version.
 
-use super::version::{newest, version_changes};
+use super::version::version_changes;
 use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -23,10 +23,8 @@ Read the release notes of all versions between the two, and make a backup.",
 
 fn check(pair: &Pair<'_>, faults: &mut Faults) {
     for step in version_changes(pair) {
-        let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
-            continue;
-        };
-        if new.is_older_than(&old) {
+        let [old, new] = &step.newest;
+        if new.is_older_than(old) {
             let message = format!(
                 "`{}` of {} is downgraded from {} to {}",
                 step.of,

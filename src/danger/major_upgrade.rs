@@ -1,6 +1,6 @@
 //! Charts and images that change to a higher major version.
 
-use super::version::{newest, version_changes};
+use super::version::version_changes;
 use super::{Danger, Faults, RuleKind};
 use crate::diag::Severity;
 use crate::diff::Pair;
@@ -20,9 +20,7 @@ Read the release notes of all versions between the two. Upgrade one environment 
 
 fn check(pair: &Pair<'_>, faults: &mut Faults) {
     for step in version_changes(pair) {
-        let (Some(old), Some(new)) = (newest(&step.before), newest(&step.after)) else {
-            continue;
-        };
+        let [old, new] = &step.newest;
         let (what, why) = match (old.major_and_minor(), new.major_and_minor()) {
             ([0, old], [0, new]) if new > old => (
                 "to another minor version",

@@ -13,10 +13,12 @@ pub(super) struct VersionChange<'a> {
     pub(super) of: String,
     pub(super) before: String,
     pub(super) after: String,
+    /// What the two strings deploy.
+    pub(super) newest: [Newest; 2],
     pub(super) field: FieldPath,
 }
 
-/// The versions that differ between the two sides, for the same chart or image.
+/// The versions that differ between the two sides, for the same chart or image. Strings without a version are skipped.
 pub(super) fn version_changes<'a>(pair: &Pair<'a>) -> Vec<VersionChange<'a>> {
     let Pair::Same(before, after) = *pair else {
         return Vec::new();
@@ -25,9 +27,13 @@ pub(super) fn version_changes<'a>(pair: &Pair<'a>) -> Vec<VersionChange<'a>> {
     let one = |(_, old, new): (String, Leaf<'a>, Leaf<'a>)| {
         let (name, was) = split(before, &old)?;
         let (now_name, is) = split(after, &new)?;
-        (is_same_image(&name, &now_name) && was != is).then_some(VersionChange {
+        if !is_same_image(&name, &now_name) || was == is {
+            return None;
+        }
+        Some(VersionChange {
             object: after,
             of: now_name,
+            newest: [newest(&was)?, newest(&is)?],
             before: was,
             after: is,
             field: new.field,
@@ -191,7 +197,7 @@ const RANGE_BYTES_MAX: usize = 256;
 
 /// The version that a string deploys: `24.8.4.13-alpine` is 24, 8, 4, 13, and `^4 || ^5` is 5. `None` for a single number, which may
 /// be a date or a build number.
-pub(super) fn newest(text: &str) -> Option<Newest> {
+fn newest(text: &str) -> Option<Newest> {
     let is_range = text.contains([' ', ',', '|', '^', '~', '<', '>', '=', '*'])
         || text.split('.').any(|it| matches!(it, "x" | "X"));
     match is_range {
