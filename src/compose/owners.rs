@@ -1,23 +1,30 @@
 //! Reports objects that two claims of an environment render, and names that two of its Flux Kustomizations or Applications have.
 
-use std::collections::BTreeMap;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use super::Overlaid;
 use crate::delivery::Delivery;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::load::Engine;
-use crate::object::Object;
+use crate::object::{Object, ObjectId};
 
 /// Errors: `two-owners`, `duplicate-claim`.
 pub(super) fn check(overlaid: &Overlaid<'_>, diagnostics: &mut Diagnostics) {
-    let mut owners = BTreeMap::new();
+    let mut owners: IndexMap<ObjectId, &Delivery> = IndexMap::new();
     for delivery in &overlaid.deliveries {
         let files = delivery.files.iter().chain(&delivery.releases);
         let objects = files.map(|it| &it.object);
         for id in objects.chain(&delivery.prerequisites).map(Object::id) {
-            let Some(other) = owners.insert(id.clone(), delivery) else {
-                continue;
+            let mut known = match owners.entry(id) {
+                Entry::Occupied(known) => known,
+                Entry::Vacant(new) => {
+                    new.insert(delivery);
+                    continue;
+                }
             };
+            let other = known.insert(delivery);
+            let id = known.key();
             // The message does not name the environment, so that two shared claims are reported only once.
             let message = format!(
                 "{id} is rendered by two claims: {} and {}",
