@@ -141,7 +141,7 @@ merge_base=true
 PLEACH_DIRECTORY=$directory PLEACH_BASE=$base PLEACH_MERGE_BASE=$merge_base PLEACH_CHECK=$INPUT_CHECK PLEACH_VENDOR=$INPUT_VENDOR PLEACH_FAIL_ON=$INPUT_FAIL_ON \
     PLEACH_ALLOW_NO_BASE=$allow_no_base PLEACH_CACHE_FROM=$INPUT_CACHE_FROM PLEACH_CACHE_TO=$cache_to \
     PLEACH_FORMATS='sarif github' PLEACH_REPORTS=$reports \
-    PLEACH_REST=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID "$here/pleach.sh" 2>&1 || code=$?
+    PLEACH_FULL_REPORT=$GITHUB_SERVER_URL/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID "$here/pleach.sh" 2>&1 || code=$?
 echo "::$stop::"
 [ "$code" -lt 2 ] || exit "$code"
 

@@ -69,7 +69,7 @@ base=$(base) || give_up 'the commit to compare with is not available; see the ou
 merge_base=true
 [ -n "${PLEACH_BASE:-}${CI_MERGE_REQUEST_IID:-}" ] || merge_base=false
 code=0
-PLEACH_BASE=$base PLEACH_MERGE_BASE=${PLEACH_MERGE_BASE:-$merge_base} PLEACH_REPORTS=$reports PLEACH_FORMATS='gitlab junit' PLEACH_REST=${CI_JOB_URL:-}/artifacts/browse/pleach-reports \
+PLEACH_BASE=$base PLEACH_MERGE_BASE=${PLEACH_MERGE_BASE:-$merge_base} PLEACH_REPORTS=$reports PLEACH_FORMATS='gitlab junit' PLEACH_FULL_REPORT=${CI_JOB_URL:-}/artifacts/browse/pleach-reports \
     "$here/pleach.sh" || code=$?
 [ "$code" -lt 2 ] || exit "$code"
 code_quality >"$reports/gl-code-quality-report.json"

@@ -13,7 +13,7 @@
 #   PLEACH_CACHE_FROM, PLEACH_CACHE_TO  caches of runs, as for `pleach check`; set PLEACH_CACHE_TO only for jobs on the main branch
 #   PLEACH_FORMATS    the formats of findings: sarif, junit, gitlab, github                          [sarif junit]
 #   PLEACH_REPORTS    the folder for reports                                                         [pleach-reports]
-#   PLEACH_REST       where to find what does not fit into the comment
+#   PLEACH_FULL_REPORT       where to find what does not fit into the comment
 #
 # Reports: check.* and diff.* in these formats, diff.html (a page for browsers), comment.md (for a pull request, at most 65,536 bytes),
 # summary.md (the same with a higher limit), and `result` with lines name=value: check (passed, failed, skipped), diff (compared, failed,
@@ -143,7 +143,7 @@ compare() {
 not_compared='^::[a-z]+ ([^:]*,)?title=not-compared::'
 
 form() {
-    workspace diff "$range" --format short --rest "${PLEACH_REST:-pleach diff $range}" --output "$@" 2>"$reports/diff.txt"
+    workspace diff "$range" --format short --full-report "${PLEACH_FULL_REPORT:-pleach diff $range}" --output "$@" 2>"$reports/diff.txt"
 }
 
 # Prints the text for reviewers: the findings of check, then the effect of the change. The argument is the report of the change.

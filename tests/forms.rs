@@ -357,7 +357,7 @@ fn the_markdown_of_ten_thousand_objects_stays_within_its_limit() {
     for bytes_max in [2048, 5000, 65_536, 1_000_000] {
         let options = MarkdownOptions {
             bytes_max,
-            rest: "https://ci.example.org/page?a=b",
+            full_report: "https://ci.example.org/page?a=b",
         };
         let text = markdown(&found, ["before", "after"], &VIEW, &options);
         assert!(text.len() <= bytes_max, "{} of {bytes_max}", text.len());

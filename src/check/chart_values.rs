@@ -184,7 +184,7 @@ impl ReleaseValues<'_> {
             self.chart()
         );
         let spans = [value.entry.key.span(), value.entry.value.span()];
-        let object = self.object.filter(|_| self.input.asked.is_none());
+        let object = self.object.filter(|_| self.input.entry.is_none());
         let is_written = |it: &&Span| object.is_none_or(|object| object.is_written(it));
         let span = spans.into_iter().find(is_written)?;
         let location = self.location(&value.path, Some(span));
@@ -211,8 +211,8 @@ impl ReleaseValues<'_> {
 
     /// The line of a value in the input, or else in the release.
     fn location(&self, path: &[String], span: Option<&Span>) -> Option<Span> {
-        if self.input.asked.is_some() {
-            return span.or(self.input.asked.as_ref()).map(Span::outermost);
+        if self.input.entry.is_some() {
+            return span.or(self.input.entry.as_ref()).map(Span::outermost);
         }
         let Some(object) = self.object else {
             return span.map(Span::outermost);

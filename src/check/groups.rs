@@ -88,9 +88,9 @@ fn at_request(fault: Diagnostic, inputs: &ChartInputs) -> Diagnostic {
         .and_then(|it| it.strip_suffix('>'));
     let mut inputs = inputs.iter().map(|it| &it.1);
     let input = inputs.find(|it| Some(&*it.chart.metadata.name) == name);
-    match input.and_then(|it| it.asked.clone()) {
-        Some(asked) => fault
-            .at(asked)
+    match input.and_then(|it| it.entry.clone()) {
+        Some(entry) => fault
+            .at(entry)
             .related(&output, "in the output of the chart"),
         None => fault,
     }

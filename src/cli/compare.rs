@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<Outcome> {
         names: [&names[0], &names[1]],
         comparing: &arguments.comparing,
         directory: &session::directory(global)?,
-        rest: &format!("pleach compare {} {}", names[0], names[1]),
+        full_report: &format!("pleach compare {} {}", names[0], names[1]),
         // The trees are rendered in memory, so their files do not exist on disk.
         file: &|_, _| None,
         text: &|_| None,

@@ -109,7 +109,7 @@ pub struct ChartInput {
     /// The version of Helm whose behaviour is used.
     pub version: HelmVersion,
     /// The location of the chart's entry in a kustomization; `None` for a release.
-    pub asked: Option<Span>,
+    pub entry: Option<Span>,
 }
 
 impl fmt::Debug for ChartInput {
@@ -242,7 +242,7 @@ impl<'a> Inflater<'a> {
             is_partial: false,
             skip_schema: false,
             version: self.version,
-            asked: Some(inflation.span.clone()),
+            entry: Some(inflation.span.clone()),
         };
         let mut inputs = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
         inputs.push(Arc::new(input));

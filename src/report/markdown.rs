@@ -25,8 +25,8 @@ use super::wording::{
 pub struct MarkdownOptions<'a> {
     /// The maximum size in bytes. A comment on GitHub has at most 65,536 characters.
     pub bytes_max: usize,
-    /// Where to find omitted parts: a link or a command.
-    pub rest: &'a str,
+    /// A link or a command that shows the whole report, with the omitted parts.
+    pub full_report: &'a str,
 }
 
 /// The line by which a later run finds its comment.
@@ -74,7 +74,7 @@ pub fn markdown(
     for section in &sections {
         page.section(section, view);
     }
-    screened(&page.finish(options.rest))
+    screened(&page.finish(options.full_report))
 }
 
 struct Page {
@@ -198,17 +198,18 @@ impl Page {
         }
     }
 
-    fn finish(mut self, rest: &str) -> String {
+    fn finish(mut self, full_report: &str) -> String {
         if self.left_out > 0 {
             let many = counted(self.left_out, "change");
-            let rest = match rest.starts_with("https://") || rest.starts_with("http://") {
+            let is_url = full_report.starts_with("https://") || full_report.starts_with("http://");
+            let place = match is_url {
                 true => format!(
                     "<{}>",
-                    clipped(rest, 200).replace(['<', '>', ' ', '\n'], "")
+                    clipped(full_report, 200).replace(['<', '>', ' ', '\n'], "")
                 ),
-                false => code(&clipped(rest, 200)),
+                false => code(&clipped(full_report, 200)),
             };
-            let _ = write!(self.text, "\n**{many} more** omitted: {rest}\n");
+            let _ = write!(self.text, "\n**{many} more** omitted: {place}\n");
         }
         self.text
     }

@@ -38,7 +38,7 @@ pub(crate) fn make(tree: &mut Tree) {
     assert_eq!(!json["rollout"].as_array().unwrap().is_empty(), has_rollout);
     let options = MarkdownOptions {
         bytes_max: 65_536,
-        rest: "",
+        full_report: "",
     };
     let comment = markdown(&found, sides, &view, &options);
     assert_eq!(comment.contains("<summary>Rollout</summary>"), has_rollout);

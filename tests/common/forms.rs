@@ -53,7 +53,7 @@ pub(crate) fn forms(comparison: &Comparison) -> BTreeMap<&'static str, String> {
     let sides = ["before", "after"];
     let options = MarkdownOptions {
         bytes_max: 65_536,
-        rest: "pleach diff",
+        full_report: "pleach diff",
     };
     let noted = annotations(comparison);
     let mut forms = BTreeMap::from([

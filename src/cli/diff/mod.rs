@@ -58,8 +58,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     comparing: ComparisonFlags,
     /// A link or command that shows the whole report, printed in `md` if the report is truncated
-    #[arg(long, value_name = "WHERE")]
-    rest: Option<String>,
+    #[arg(long, value_name = "LINK")]
+    full_report: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -300,7 +300,10 @@ fn print(
         names: sides.each_ref().map(|it| &*it.name),
         comparing: &arguments.comparing,
         directory,
-        rest: arguments.rest.as_deref().unwrap_or(command.trim_end()),
+        full_report: arguments
+            .full_report
+            .as_deref()
+            .unwrap_or(command.trim_end()),
         file: &file,
     };
     form.print(comparison, &view)
@@ -314,8 +317,8 @@ pub(in crate::cli) struct Printed<'a> {
     pub(in crate::cli) comparing: &'a ComparisonFlags,
     /// The folder of relative paths of reports.
     pub(in crate::cli) directory: &'a Path,
-    /// Where to find the rest of the report.
-    pub(in crate::cli) rest: &'a str,
+    /// A link or command that shows the whole report.
+    pub(in crate::cli) full_report: &'a str,
     /// The files of the trees.
     pub(in crate::cli) file: TreeFile<'a>,
     /// The texts of files after the change, by their paths in locations.
@@ -348,7 +351,7 @@ impl Printed<'_> {
             Form::Md => {
                 let options = MarkdownOptions {
                     bytes_max: usize::try_from(self.comparing.max_bytes)?,
-                    rest: self.rest,
+                    full_report: self.full_report,
                 };
                 markdown(comparison, self.names, view, &options)
             }

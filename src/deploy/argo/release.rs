@@ -73,7 +73,7 @@ pub(super) fn input(
         is_partial,
         skip_schema: flag(helm, &["skipSchemaValidation"]),
         version: context.cluster.helm_version,
-        asked: None,
+        entry: None,
     })
 }
 

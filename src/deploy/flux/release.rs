@@ -155,7 +155,7 @@ impl<'a> Release<'a> {
             is_partial: self.is_partial,
             skip_schema: flag(node, &["spec", "install", "disableSchemaValidation"]),
             version: cluster.helm_version,
-            asked: None,
+            entry: None,
         }))
     }
 
