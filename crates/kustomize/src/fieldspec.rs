@@ -6,6 +6,7 @@ use pleach_kube::object::Gvk;
 use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::{FieldPath, Mapping, Node, Step};
 
+use super::internal_annotations::is_near_annotations;
 use super::resource::plain_key;
 
 /// A kind (empty parts match everything) and a path of keys; of lists on the way, all items are selected.
@@ -67,6 +68,12 @@ impl FieldSpec {
         };
         self.parts
             .get_or_init(|| split_path(&self.path, '/').into_iter().map(part).collect())
+    }
+
+    /// Whether the path leads to the annotations, or to a field around them or in them.
+    pub(super) fn is_near_annotations(&self) -> bool {
+        let keys: Vec<&str> = self.parts().iter().map(|it| &*it.key).collect();
+        is_near_annotations(&keys)
     }
 
     /// A path in every kind, created if missing.

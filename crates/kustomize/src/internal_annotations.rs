@@ -1,4 +1,4 @@
-//! Build information about a resource, in the form of kustomize: internal annotations, which patches can see and remove.
+//! Build information about a resource, in the form of kustomize: internal annotations, which transformers can see, copy and remove.
 
 use std::sync::Arc;
 
@@ -15,6 +15,13 @@ const PREFIXES: &str = "internal.config.kubernetes.io/prefixes";
 const SUFFIXES: &str = "internal.config.kubernetes.io/suffixes";
 const HASH: &str = "internal.config.kubernetes.io/needsHashSuffix";
 const BEHAVIOR: &str = "internal.config.kubernetes.io/generatorBehavior";
+const FROM_CHART: &str = "internal.config.kubernetes.io/helm-generated";
+
+/// Whether a path leads to the annotations, or to a field around them or in them.
+pub(super) fn is_near_annotations<S: AsRef<str>>(path: &[S]) -> bool {
+    let annotations = ["metadata", "annotations"];
+    path.iter().zip(annotations).all(|(a, b)| a.as_ref() == b)
+}
 
 /// The name and text of an internal annotation.
 pub(super) type Note = (&'static str, String);
@@ -30,10 +37,21 @@ impl Resource {
         resource
     }
 
-    /// Adds the internal annotations, so that a patch sees them. Pass the result to [`strip`](Resource::strip).
+    /// Makes a change that sees the internal annotations, and may copy or remove them.
+    pub(super) fn change_with_notes<T>(&mut self, change: impl FnOnce(&mut Resource) -> T) -> T {
+        let notes = self.inject();
+        let result = change(self);
+        match notes.is_empty() {
+            // The change may have copied those of another resource.
+            true => self.restore(),
+            false => self.strip(&notes, true),
+        }
+        result
+    }
+
+    /// Adds the internal annotations, so that a change sees them. Pass the result to [`strip`](Resource::strip).
     pub(super) fn inject(&mut self) -> Vec<Note> {
-        // Most patches do not touch annotations, so this is only needed for patches that could see or
-        // change them.
+        // Most changes do not touch annotations, so this is only needed for those that could see or change them.
         let notes = self.notes();
         if notes.is_empty() {
             return notes;
@@ -102,8 +120,10 @@ impl Resource {
         let (prefixes, suffixes) = (list(PREFIXES), list(SUFFIXES));
         let hash = list(HASH).first().is_some_and(|it| &**it == "enabled");
         let generated = self.generated && !list(BEHAVIOR).is_empty();
+        let from_chart = list(FROM_CHART).first().is_some_and(|it| &**it == "true");
         (self.previous, self.prefixes, self.suffixes) = (previous, prefixes, suffixes);
         (self.needs_hash, self.generated) = (hash, generated);
+        self.from_chart = from_chart;
     }
 
     /// The internal annotations that have a value.
@@ -128,6 +148,9 @@ impl Resource {
         if self.generated {
             // Only its presence matters: a patch that removes it turns a generated resource into an ordinary one.
             notes.push((BEHAVIOR, "unspecified".into()));
+        }
+        if self.from_chart {
+            notes.push((FROM_CHART, "true".into()));
         }
         if let Some(origin) = &self.origin {
             notes.push((ORIGIN, origin.to_yaml()));

@@ -28,6 +28,8 @@ pub(super) struct Resource {
     pub(super) generated: bool,
     /// Whether it comes from a Helm chart, so that `namespace` of the kustomization does not apply to it.
     pub(super) from_chart: bool,
+    /// Whether operations of a JSON patch were applied, after which kustomize has sorted keys and no comments.
+    pub(super) is_from_json: bool,
     /// Whether another object refers to it.
     pub(super) referred: bool,
     /// Variables that read from it.
@@ -78,6 +80,7 @@ impl Resource {
             needs_hash: false,
             generated: false,
             from_chart: false,
+            is_from_json: false,
             referred: false,
             variables: Vec::new(),
             shared: Shared::default(),

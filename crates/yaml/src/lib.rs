@@ -34,9 +34,9 @@ pub use node::{Node, Style, Tag, View};
 pub use path::{FieldPath, Step};
 pub use quoting::{quote, unquote};
 pub use read::{
-    Comments, Written, duplicate_key, parse, parse_as_go_yaml_v2, parse_as_kustomize,
-    parse_as_written, parse_one, parse_one_with_duplicates, parse_with_duplicates, parse_within,
-    parse_within_as_go_yaml_v2,
+    Comments, Written, comments_around, duplicate_key, parse, parse_as_go_yaml_v2,
+    parse_as_kustomize, parse_as_written, parse_one, parse_one_with_duplicates,
+    parse_with_duplicates, parse_within, parse_within_as_go_yaml_v2,
 };
 pub use scalar::{Kind, resolve};
 pub use text::{PLACEHOLDER_CLOSE, PLACEHOLDER_OPEN, is_reserved, text_source};

@@ -67,8 +67,18 @@ pub(super) fn set_pairs(
         let gvk = resource.object.gvk();
         // Selected once for all pairs, because most default specs are for other kinds.
         let specs: Vec<&FieldSpec> = specs.iter().filter(|it| it.selects(&gvk)).collect();
-        new.iter()
-            .try_for_each(|entry| set_pair(resource, entry, &specs))
+        let set = |resource: &mut Resource| {
+            new.iter()
+                .try_for_each(|entry| set_pair(resource, entry, &specs))
+        };
+        // If a spec does not create the annotations, they may exist only because of internal ones.
+        match specs
+            .iter()
+            .any(|it| !it.create && it.is_near_annotations())
+        {
+            true => resource.change_with_notes(set),
+            false => set(resource),
+        }
     };
     parallel::try_map(resources.list_mut(), set).map(drop)
 }

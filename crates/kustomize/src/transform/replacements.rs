@@ -1,13 +1,20 @@
 //! `replacements`: copies a value of one resource to fields of others.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use pleach_kube::object::Gvk;
 use pleach_kube::secret::{is_secret, quoted};
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source};
-use pleach_yaml::{Node, Style, Tag, View, parse_as_written, parse_one};
+use pleach_yaml::{
+    Comments, Node, Style, Tag, View, comments_around, emit_go_yaml_v3, parse_as_written, parse_one,
+};
 
 use super::super::fieldspec::selects;
+use super::super::internal_annotations::is_near_annotations;
 use super::super::kustomization::{
     FieldOptions, Replacement, ReplacementSource, ReplacementTarget,
 };
@@ -180,14 +187,31 @@ struct Value {
     /// The resource and field of the value. kustomize copies from the field each time, and a target can also be the source. `None` for a
     /// part of a string, or a value of the replacement itself, which is copied once.
     from: Option<(usize, Vec<String>)>,
+    /// The comments in a map or list, read when it is copied into a text, where they are kept.
+    comments: OnceCell<Arc<Comments>>,
 }
 
 impl Value {
+    fn new(node: Node, from: Option<(usize, Vec<String>)>) -> Value {
+        Value {
+            node,
+            from,
+            comments: OnceCell::new(),
+        }
+    }
+
+    fn comments(&self) -> &Arc<Comments> {
+        self.comments.get_or_init(|| match self.node.is_scalar() {
+            true => Arc::default(),
+            false => Arc::new(comments_around(&self.node)),
+        })
+    }
+
     /// Updates the value after its resource has changed.
     fn follow(&mut self, at: usize, resource: &Resource) {
         let from = self.from.as_ref().filter(|(from, _)| *from == at);
-        if let Some(node) = from.and_then(|(_, path)| path::lookup(resource.node(), path)) {
-            self.node = node.clone();
+        if let Some(node) = from.and_then(|(_, path)| current(resource, path)) {
+            self.node = node.into_owned();
         }
     }
 
@@ -210,6 +234,22 @@ impl Value {
     }
 }
 
+/// The value of a field, which in the annotations includes kustomize's internal ones.
+fn current<'a>(resource: &'a Resource, path: &[String]) -> Option<Cow<'a, Node>> {
+    if is_near_annotations(path) {
+        let mut resource = resource.clone();
+        resource.inject();
+        return path::lookup(resource.node(), path).cloned().map(Cow::Owned);
+    }
+    let value = path::lookup(resource.node(), path)?;
+    if !resource.is_from_json || value.is_scalar() {
+        return Some(Cow::Borrowed(value));
+    }
+    // The order and quotes of keys are only seen if the value is copied into a text.
+    let text = Source::internal("value", emit_go_yaml_v3(value.clone()));
+    Some(parse_one(&text).map_or(Cow::Borrowed(value), Cow::Owned))
+}
+
 fn value(entry: &Replacement, names: &Names, resources: &Resources) -> Result<Value, Diagnostic> {
     let wrong = |message: &str, help: &str| {
         let fault = Diagnostic::error("bad-replacement", message).at(&entry.span);
@@ -228,10 +268,10 @@ fn value(entry: &Replacement, names: &Names, resources: &Resources) -> Result<Va
             let message = "the replacement has both `source` and `sourceValue`";
             wrong(message, "keep one of the two")
         }
-        (None, Some(value)) => Ok(Value {
-            node: Node::scalar(&**value, Style::Plain, Tag::None).at(value.span()),
-            from: None,
-        }),
+        (None, Some(value)) => {
+            let node = Node::scalar(&**value, Style::Plain, Tag::None).at(value.span());
+            Ok(Value::new(node, None))
+        }
         (Some(source), None) => source_value(source, names, resources),
     }
 }
@@ -247,7 +287,7 @@ fn source_value(
         field => field,
     };
     let path = path::split(field);
-    let value = path::lookup(resource.node(), &path)
+    let value = current(resource, &path)
         // kustomize reports an empty source as missing.
         .filter(|it| !it.is_tagged_null() && !it.is_empty_collection())
         .ok_or_else(|| {
@@ -263,16 +303,13 @@ fn source_value(
                 })
         })?;
     let options = source.options.as_ref();
-    match options.filter(|it| !it.delimiter.is_empty()) {
-        Some(options) => Ok(Value {
-            node: source_part(value, options, resource, field)?,
-            from: None,
-        }),
-        None => Ok(Value {
-            node: value.clone(),
-            from: Some((at, path)),
-        }),
+    if let Some(options) = options.filter(|it| !it.delimiter.is_empty()) {
+        return Ok(Value::new(
+            source_part(&value, options, resource, field)?,
+            None,
+        ));
     }
+    Ok(Value::new(value.into_owned(), Some((at, path))))
 }
 
 /// The part of a source value that its delimiter and index select.
@@ -395,16 +432,23 @@ fn fill(
         matched = true;
         let name: Box<str> = resource.object.name().into();
         for field in fields {
-            value.follow_created(at, resource, field, options);
-            let added = transform.context.added.add_copies(&value.node, 1);
-            added.map_err(|_| too_large().at(field))?;
-            let copied = copy(resource, field, value, at, options)
-                .map_err(|it| it.related(&target.span, "the target"))?;
-            if !copied {
-                transform.context.diagnostics.push(lost(resource, field));
-            }
-            resource.settle();
-            value.follow(at, resource);
+            let added = &mut transform.context.added;
+            let mut change = |resource: &mut Resource| {
+                value.follow_created(at, resource, field, options);
+                let added = added.add_copies(&value.node, 1);
+                added.map_err(|_| too_large().at(field))?;
+                let written = copy(resource, field, value, at, options)
+                    .map_err(|it| it.related(&target.span, "the target"))?;
+                let lost = (!written).then(|| lost(resource, field));
+                resource.settle();
+                value.follow(at, resource);
+                Ok(lost)
+            };
+            let lost = match is_near_annotations(&path::split(field)) {
+                true => resource.change_with_notes(change)?,
+                false => change(resource)?,
+            };
+            transform.context.diagnostics.extend(lost);
             if let Some(lost) = resource.lost() {
                 return Err(without_identity(lost, field, value));
             }
@@ -481,6 +525,7 @@ fn copy(
         Some(options) if options.create => Create::like(&value.node),
         _ => Create::Nothing,
     };
+    let text = text_on(resource.node(), &parts).map(|it| (it, value.comments().clone()));
     let own = value.from.as_ref().filter(|(from, _)| *from == at);
     // Mutably, so that the search below finds it at the same address: shared collections move when they change.
     let own = own.and_then(|(_, path)| path::lookup_mut(resource.node_mut(), path));
@@ -496,7 +541,10 @@ fn copy(
         }
         Ok(())
     };
-    if let Some(written) = copy_into_text(resource.node_mut(), &parts, create, &mut set) {
+    if let Some((count, comments)) = text
+        && let Some(path) = parts.split_at_checked(count)
+        && let Some(written) = copy_into_text(resource.node_mut(), path, create, comments, &mut set)
+    {
         return Ok(written);
     }
     let id = resource.object.id();
@@ -548,21 +596,25 @@ fn lost(resource: &Resource, field: &Text) -> Diagnostic {
     .help(help)
 }
 
+/// The number of parts of a path that lead to a string with JSON or YAML in which the path continues.
+fn text_on(node: &Node, parts: &[String]) -> Option<usize> {
+    let is_text = |count: &usize| {
+        path::lookup(node, parts.get(..*count).unwrap_or(&[])).is_some_and(is_structured)
+    };
+    (1..parts.len()).find(is_text)
+}
+
 /// Copies a value to a path in JSON or YAML inside a string. `None` if the path does not exist. Returns whether the value was written: in a
 /// null, it is lost, but the string is written again.
 ///
 /// Only the first document of the string is kept, as in kustomize.
 fn copy_into_text(
     node: &mut Node,
-    parts: &[String],
+    (outer, inner): (&[String], &[String]),
     create: Create,
+    comments: Arc<Comments>,
     set: &mut dyn FnMut(&mut Node) -> Result<(), Diagnostic>,
 ) -> Option<bool> {
-    let is_text = |count: &usize| {
-        path::lookup(node, parts.get(..*count).unwrap_or(&[])).is_some_and(is_structured)
-    };
-    let count = (1..parts.len()).find(is_text)?;
-    let (outer, inner) = parts.split_at_checked(count)?;
     let field = path::lookup_mut(node, outer)?;
     let original = field.as_str()?.to_string();
     let source = Source::internal("text", original.as_str());
@@ -573,6 +625,7 @@ fn copy_into_text(
     if found == 0 {
         return None;
     }
+    inside.comments.insert(comments);
     let text = structured::write(&inside, &original)?;
     *field = Node::scalar(text, field.style(), field.tag()).at(field.span());
     Some(!is_null)

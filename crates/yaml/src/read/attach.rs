@@ -16,15 +16,24 @@ pub struct Comments {
     pub(crate) foot: String,
     nodes: BTreeMap<(u32, u32), NodeComments>,
     source: Option<Arc<Source>>,
+    /// Those of the document that inserted nodes come from.
+    inserted: Option<Arc<Comments>>,
 }
 
 impl Comments {
-    /// The comments of a node of the document. A node that was inserted later has none.
+    /// Keeps the comments of nodes that are inserted from another document.
+    pub fn insert(&mut self, others: Arc<Comments>) {
+        self.inserted = Some(others);
+    }
+
+    /// The comments of a node of the document. A node that was inserted later has none, unless those of its document are kept.
     pub(crate) fn of(&self, node: &Node) -> Option<&NodeComments> {
         let span = node.span();
-        let source = self.source.as_ref()?;
-        let is_own = Arc::ptr_eq(source, span.source());
-        is_own.then(|| self.nodes.get(&(span.start, span.end)))?
+        let own = self.source.as_ref();
+        if own.is_some_and(|it| Arc::ptr_eq(it, span.source())) {
+            return self.nodes.get(&(span.start, span.end));
+        }
+        self.inserted.as_ref()?.of(node)
     }
 }
 

@@ -72,6 +72,28 @@ pub fn parse_as_written(source: &Arc<Source>) -> Result<Option<Written>, Diagnos
         .map(|document| Written { document, comments }))
 }
 
+/// Reads the comments of the document that a node comes from; none if the node was not in a document.
+pub fn comments_around(node: &Node) -> Comments {
+    let span = node.span();
+    let document = document_at(&span.source().text, span.start as usize);
+    let read = read(span.source(), document, Mode::Written);
+    read.map_or_else(|_| Comments::default(), |it| it.1)
+}
+
+/// The range of the document at a position, with the marker at its beginning.
+fn document_at(text: &str, at: usize) -> Range<usize> {
+    let is_marker = |at: &usize| {
+        let rest = text.get(*at..).unwrap_or("");
+        let rest = rest.strip_prefix("---");
+        rest.is_some_and(|it| it.is_empty() || it.starts_with([' ', '\t', '\r', '\n']))
+    };
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let breaks = before.rmatch_indices('\n').map(|it| it.0 + 1);
+    let start = breaks.chain([0]).find(is_marker).unwrap_or(0);
+    let breaks = after.match_indices('\n').map(|it| at + it.0 + 1);
+    start..{ breaks }.find(is_marker).unwrap_or(text.len())
+}
+
 /// Reads the first document of a text like go-yaml v2, which Helm uses; `None` if there is no document.
 ///
 /// A mapping may contain duplicate keys, of which the last one is used. The entries of a merge key are at its position. A key may

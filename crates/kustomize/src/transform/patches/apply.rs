@@ -156,8 +156,9 @@ pub(super) fn apply_json(resource: &mut Resource, operations: &Node) -> Result<b
     let identity = |it: &Resource| (it.object.id(), it.object.gvk());
     let before = identity(resource);
     // kustomize converts the object to JSON and back for the operations, after which no fields share a
-    // node.
+    // node, and no comments are left.
     resource.shared.clear();
+    resource.is_from_json = true;
     let notes =
         match operation_paths(operations).any(|it| it.is_empty() || it.starts_with("/metadata")) {
             true => resource.inject(),
