@@ -162,7 +162,10 @@ impl Context<'_> {
 
     pub(super) fn keep_all<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
         result
-            .map_err(|faults| self.diagnostics.extend(faults))
+            .map_err(|faults| {
+                let faults = faults.into_iter().map(only_first_document);
+                self.diagnostics.extend(faults);
+            })
             .ok()
     }
 
@@ -605,7 +608,7 @@ impl Context<'_> {
                 continue;
             };
             let config = Config::read_file(&node, &mut self.diagnostics);
-            let merged = custom.merge(&config).map_err(|it| it.at(entry));
+            let merged = custom.merge(&config);
             self.keep(merged);
         }
         // Configurations are added to the defaults. The files are merged with each other first, so
@@ -631,4 +634,14 @@ fn note(resource: &mut Resource, origin: &Arc<Origin>) {
     } else {
         resource.origin = Some(Box::new(Origin::clone(origin)));
     }
+}
+
+/// Says what kustomize does with more documents than one.
+pub(super) fn only_first_document(mut fault: Diagnostic) -> Diagnostic {
+    if fault.class == Class::SeveralDocuments {
+        fault.message = "expected one document: kustomize ignores all after the first".into();
+        fault.help.clear();
+        return fault.help("move this document to a file of its own, or delete it");
+    }
+    fault
 }

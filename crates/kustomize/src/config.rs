@@ -86,7 +86,9 @@ impl Section for FieldSpecs {
 impl Field for FieldSpecs {
     fn read(node: &Node, what: &str, reader: &mut Reader<'_>) -> Result<FieldSpecs, Diagnostic> {
         let written: List<WrittenSpec> = Field::read(node, what, reader)?;
-        let spec = |it: &WrittenSpec| FieldSpec::new(it.gvk.to_gvk(), &it.path, it.create);
+        let spec = |it: &WrittenSpec| {
+            FieldSpec::new(it.gvk.to_gvk(), &it.path, it.create).at(it.span.clone())
+        };
         Ok(written.iter().map(spec).collect())
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct FieldSpec {
     pub(super) path: Box<str>,
     /// Whether missing maps on the way are created.
     pub(super) create: bool,
+    /// The entry in a file; none for kustomize's defaults.
+    span: Option<Span>,
     /// Split when first walked: most specs are of kinds that a build does not have.
     parts: OnceLock<Box<[Part]>>,
     /// The path in an object in which it does not lead through a list.
@@ -52,9 +54,16 @@ impl FieldSpec {
             gvk,
             path: path.into(),
             create,
+            span: None,
             parts: OnceLock::new(),
             keys: OnceLock::new(),
         }
+    }
+
+    /// Sets the entry in a file.
+    pub(super) fn at(self, span: Span) -> FieldSpec {
+        let span = Some(span);
+        FieldSpec { span, ..self }
     }
 
     fn parts(&self) -> &[Part] {
@@ -260,10 +269,13 @@ fn is_list_part(key: &str) -> bool {
 }
 
 fn type_mismatch(node: &Node, key: &str) -> Diagnostic {
-    let message = format!(
-        "expected a map or a list that contains `{key}`, found {}",
-        node.kind().description()
-    );
+    let message = match key {
+        "" => "a configured path has an empty part, at its end or between two `/`".to_string(),
+        key => format!(
+            "expected a map or a list that contains `{key}`, found {}",
+            node.kind().description()
+        ),
+    };
     Diagnostic::error("wrong-field-type", message).at(node)
 }
 
@@ -273,17 +285,40 @@ pub(super) fn merge(specs: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<()
         match specs.iter().find(|it| it.covers(spec)) {
             // kustomize also rejects this, because the result would depend on the order of files.
             Some(known) if known.create != spec.create => {
-                let message = format!(
-                    "the field `{}` is configured both with and without `create`",
-                    spec.path
-                );
-                return Err(Diagnostic::error("conflicting-field-specs", message));
+                return Err(conflict(spec, known));
             }
             Some(_) => {}
             None => specs.push(spec.clone()),
         }
     }
     Ok(())
+}
+
+fn conflict(spec: &FieldSpec, known: &FieldSpec) -> Diagnostic {
+    let message = format!(
+        "the field `{}` is configured both with and without `create`",
+        spec.path
+    );
+    let fault = Diagnostic::error("conflicting-field-specs", message);
+    let (at, other) = match (&spec.span, &known.span) {
+        (Some(at), other) => (at, other),
+        (None, Some(at)) => (at, &None),
+        (None, None) => return fault,
+    };
+    let fault = fault.at(at);
+    match other {
+        Some(other) => fault
+            .related(other, "also configured here")
+            .help("remove one of the two, or give both the same `create`"),
+        None => {
+            let create = [spec, known]
+                .iter()
+                .any(|it| it.span.is_none() && it.create);
+            fault.help(format!(
+                "kustomize configures this field with `create: {create}`: remove the entry, or give it the same `create`"
+            ))
+        }
+    }
 }
 
 /// Splits at unescaped delimiters; one at the very start is dropped.

@@ -1,8 +1,7 @@
 //! Paths of replacements and variables: `spec.containers.[name=web].image`, `a.0.b`, `a.*.b`.
 
 use pleach_re2::Regexp;
-use pleach_yaml::diag::Diagnostic;
-use pleach_yaml::diag::Source;
+use pleach_yaml::diag::{Diagnostic, Span};
 use pleach_yaml::{Kind, Mapping, Node, Style, Tag, View, emit_kyaml, parse_as_written};
 
 use super::fieldspec::DEPTH_MAX;
@@ -219,12 +218,10 @@ fn visit_key(
     }
     let found = node.kind().description();
     let Some(mapping) = node.as_mapping_mut() else {
-        return Err(Diagnostic::error(
-            "bad-field-path",
-            format!("expected a map that contains `{key}`, found {found}"),
-        )
-        .at(&*node)
-        .help("correct the field path: it goes through a value that has no fields"));
+        let message = format!("expected a map that contains `{key}`, found {found}");
+        let fault = Diagnostic::error("bad-field-path", message);
+        return Err(at_origin(fault, origin(node))
+            .help("correct the field path: it goes through a value that has no fields"));
     };
     if !mapping.contains_key(key) {
         if create == Create::Nothing {
@@ -240,12 +237,14 @@ fn visit_key(
         return visit(field, rest, create, act);
     }
     // kustomize parses the text of the scalar here, and sets the fields in a copy that is discarded.
-    let source = Source::internal("text", field.as_str().unwrap_or(""));
-    let inside = parse_as_written(&source).ok().flatten();
+    let inside = parse_as_written(&field.embedded_source()).ok().flatten();
     let Some(mut inside) = inside.map(|it| it.document) else {
-        let message =
-            format!("the string in `{key}` is empty or not valid YAML, and has no fields");
-        let fault = Diagnostic::error("bad-field-path", message).at(&*field);
+        let what = match field.is_tagged_null() {
+            true => "null",
+            false => "a string that is empty or not valid YAML",
+        };
+        let message = format!("`{key}` is {what}, and has no fields");
+        let fault = at_origin(Diagnostic::error("bad-field-path", message), origin(field));
         return Err(fault.help(format!("end the field path at `{key}`")));
     };
     // A replaced value keeps its tag, because kyaml sets one on all scalars that it reads.
@@ -276,7 +275,7 @@ fn visit_index(
     if node.is_tagged_null() && index == 0 {
         return visit_below_null(rest, create, act);
     }
-    let location = node.has_origin().then(|| node.span().clone());
+    let location = origin(node);
     if create != Create::Nothing {
         let items = list(node)?;
         // kustomize appends at the first index after the end. Higher ones would leave gaps.
@@ -292,11 +291,7 @@ fn visit_index(
             let message = format!("index {index} is out of range: the list has {count} items");
             let fault = Diagnostic::error("bad-field-path", message)
                 .help("with `create: true`, use the next free index to append an item");
-            // A list that this path created is not in a file.
-            Err(match location {
-                Some(span) => fault.at(span),
-                None => fault,
-            })
+            Err(at_origin(fault, location))
         }
     }
 }
@@ -349,6 +344,18 @@ fn matched_text(node: &Node) -> String {
     }
 }
 
+/// The location of a value in a file. A value that the path created has none.
+fn origin(node: &Node) -> Option<Span> {
+    node.has_origin().then(|| node.span().clone())
+}
+
+fn at_origin(fault: Diagnostic, origin: Option<Span>) -> Diagnostic {
+    match origin {
+        Some(span) => fault.at(span),
+        None => fault,
+    }
+}
+
 /// The items of a list. A null has none, and items that kustomize adds to it are lost.
 fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
     if node.is_tagged_null() {
@@ -359,10 +366,10 @@ fn items(node: &mut Node) -> Result<&mut [Node], Diagnostic> {
 
 fn list(node: &mut Node) -> Result<&mut Vec<Node>, Diagnostic> {
     let found = node.kind().description();
-    let span = node.span().clone();
+    let origin = origin(node);
     node.as_sequence_mut().ok_or_else(|| {
         let message = format!("expected a list, found {found}");
-        let fault = Diagnostic::error("bad-field-path", message).at(span);
+        let fault = at_origin(Diagnostic::error("bad-field-path", message), origin);
         fault.help("correct the field path: `*`, `-`, an index and `[field=value]` are for lists")
     })
 }

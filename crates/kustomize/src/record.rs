@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use pleach_kube::patch::json_key;
 use pleach_yaml::diag::{Diagnostic, Diagnostics, Span};
-use pleach_yaml::{Entry, Kind, Mapping, Node, Tag, quote};
+use pleach_yaml::{Entry, Kind, Mapping, Node, Style, Tag, quote};
 
 use super::kustomization::{Pair, sorted_pairs};
 
@@ -249,9 +249,20 @@ impl Default for Number {
 
 impl Field for Number {
     fn read(node: &Node, what: &str, _: &mut Reader<'_>) -> Result<Number, Diagnostic> {
-        match node.as_int() {
-            Some(_) => Ok(Number(node.clone())),
-            None => Err(wrong_type(node, what, "an integer").help("write a number without quotes")),
+        // In JSON, `1.0` and `1e3` are whole numbers.
+        let whole = node.as_float().filter(|it| {
+            node.kind() == Kind::Float && it.fract() == 0.0 && it.abs() < 9_007_199_254_740_992.0
+        });
+        match (node.as_int(), whole) {
+            (Some(_), _) => Ok(Number(node.clone())),
+            (None, Some(whole)) => {
+                let text = format!("{whole:.0}");
+                let number = Node::scalar(text, Style::Plain, Tag::Int);
+                Ok(Number(number.at(node.span())))
+            }
+            (None, None) => {
+                Err(wrong_type(node, what, "an integer").help("write a number without quotes"))
+            }
         }
     }
 }

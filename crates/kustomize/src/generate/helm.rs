@@ -6,7 +6,7 @@ use pleach_kube::object::Object;
 use pleach_yaml::diag::{Class, Diagnostic, Diagnostics, Source, Span};
 use pleach_yaml::tree::{EntryKind, Files, Tree, TreePath, Walk};
 use pleach_yaml::{
-    Entry, Kind, Mapping, Node, Style, Tag, json_round_trip, parse_one_with_duplicates,
+    Entry, Kind, Mapping, Node, Style, Tag, json_round_trip, parse, parse_one_with_duplicates,
 };
 
 use super::super::accumulate::{Context, KustomizationFrame};
@@ -434,6 +434,13 @@ impl ChartPlugin {
         let text = std::str::from_utf8(bytes).map_err(|_| failed())?;
         let source = Source::internal(name, text);
         match parse_one_with_duplicates(&source) {
+            // kustomize reads nothing from it; a null is a document.
+            Ok((node, _)) if node.is_null() && parse(&source).is_ok_and(|it| it.is_empty()) => {
+                let message = format!("the values file `{name}` is empty");
+                let fault = Diagnostic::error("helm-chart", message);
+                let fault = fault.at(self.chart.values_file.span_or(&self.span));
+                Err(fault.help("write `{}` to it: kustomize cannot merge `valuesInline` with an empty file; or set `valuesMerge: replace`"))
+            }
             Ok((node, _)) if node.is_null() => Ok(Node::mapping(Mapping::new())),
             Ok((node, _)) => Ok(node),
             Err(faults) => Err(faults.into_iter().next().unwrap_or_else(failed)),

@@ -37,7 +37,7 @@ fn apply(
         return Ok(());
     }
     for entry in &fields.labels {
-        let specs = specs(transform.config, entry).map_err(|it| it.at(&entry.span))?;
+        let specs = specs(transform.config, entry).map_err(|it| placed(it, &entry.span))?;
         set_pairs(transform, resources, &entry.pairs.sorted(), &specs)
             .map_err(|it| placed(it, &entry.span))?;
         transform.done(TRANSFORM.plugin, resources);

@@ -13,6 +13,7 @@ use pleach_yaml::{
     Comments, Node, Style, Tag, View, comments_around, emit_go_yaml_v3, parse_as_written, parse_one,
 };
 
+use super::super::accumulate::only_first_document;
 use super::super::fieldspec::selects;
 use super::super::internal_annotations::is_near_annotations;
 use super::super::kustomization::{
@@ -98,9 +99,10 @@ fn load(
         .source(&transform.folder, path, path.span())?;
     let faulty = |faults: Diagnostics| {
         let fault = faults.into_iter().next();
-        fault.unwrap_or_else(|| {
+        let fault = fault.unwrap_or_else(|| {
             Diagnostic::error("bad-replacement", "the file cannot be parsed").at(path)
-        })
+        });
+        only_first_document(fault)
     };
     let document = parse_one(&source).map_err(faulty)?;
     let (one, many);
@@ -415,7 +417,7 @@ fn fill(
     let rejects = rejects
         .map(Selector::new)
         .collect::<Result<Vec<Selector>, Diagnostic>>()?;
-    let default = [Text::new(Node::constant(NAME))];
+    let default = [Text::new(Node::constant(NAME).at(&target.span))];
     let fields = match &*target.field_paths {
         [] => &default,
         fields => fields,

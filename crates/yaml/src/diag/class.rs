@@ -42,6 +42,8 @@ pub enum Class {
     Limit,
     /// A mapping has a key more than once.
     DuplicateKey,
+    /// A file has more documents than one.
+    SeveralDocuments,
     /// There is no schema for a kind of objects.
     NoSchema,
     /// The cluster no longer serves the version of the object.

@@ -128,6 +128,7 @@ pub fn parse_one(source: &Arc<Source>) -> Result<Node, Diagnostics> {
         1 => Ok(documents.remove(0)),
         _ => Err(
             Diagnostic::error("yaml-syntax", "expected one document, found several")
+                .class(Class::SeveralDocuments)
                 .at(documents[1].span().start())
                 .help("move the documents after `---` to separate files")
                 .into(),
