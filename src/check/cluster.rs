@@ -32,6 +32,8 @@ pub struct Cluster {
     pub inputs: ChartInputs,
     /// Namespaces that exist by other means: `namespaces/NAME` in the environment's `provides`.
     pub namespaces: BTreeSet<String>,
+    /// The document with the settings of the sync engine: `environment.yaml`.
+    pub settings: Option<Node>,
 }
 
 impl Cluster {
@@ -58,6 +60,7 @@ impl Cluster {
             definition_faults: Arc::default(),
             policies: policies.clone(),
             inputs: ChartInputs::new(),
+            settings: Some(manifests.environment.settings.clone()),
             builtin_policies: BuiltinPolicies::default(),
         }
     }

@@ -25,6 +25,8 @@ pub struct EnvironmentObjects<'a> {
     pub(super) inputs: ChartInputs,
     /// Namespaces that exist in the cluster by other means.
     pub(super) given_namespaces: BTreeSet<String>,
+    /// `environment.yaml`, if it is known.
+    pub(super) settings: Option<Node>,
     /// The folders of the tree.
     pub(super) folders: Arc<BTreeSet<TreePath>>,
     /// Whether some units could not be built, so that any object may exist.

@@ -22,6 +22,7 @@ mod local_change;
 mod long_release_name;
 mod long_scrape_timeout;
 mod missing_decryption;
+mod overridden_namespace;
 mod missing_namespace;
 mod created_objects;
 mod missing_project;
@@ -39,6 +40,8 @@ mod determinism;
 mod too_large_to_apply;
 mod unmatched_selector;
 mod unset_variable;
+mod unwatched_namespace;
+mod watched_twice;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -144,6 +147,9 @@ pub const CHECKS: &[Check] = &[
     long_release_name::CHECK,
     long_scrape_timeout::CHECK,
     missing_decryption::CHECK,
+    unwatched_namespace::CHECK,
+    watched_twice::CHECK,
+    overridden_namespace::CHECK,
 ];
 
 /// The manual pages of all codes, in their order.
@@ -242,6 +248,7 @@ fn check_all(
     for (name, mut environment) in environments {
         let cluster = clusters.get(&name).unwrap_or(&unknown);
         environment.given_namespaces = cluster.namespaces.clone();
+        environment.settings = cluster.settings.clone();
         found.extend(run_checks(
             &name,
             &environment,

@@ -6,6 +6,7 @@
 mod cluster;
 pub mod clickhouse;
 pub mod operators;
+mod watch;
 
 use std::sync::OnceLock;
 
@@ -13,6 +14,7 @@ use crate::diag::Source;
 use crate::object::{Gvk, Object};
 use crate::yaml::{Node, parse_one};
 pub use cluster::{Cluster, Replica, Shard, Volume, Zones, paired};
+pub use watch::{Watch, Watched};
 
 /// The data files. Their order is that of [`kinds`]; their fields are those of [`Pack`].
 const PACKS: [&str; 10] = [
@@ -33,6 +35,8 @@ const PACKS: [&str; 10] = [
 pub struct Pack {
     /// The charts of its operators, each with the API groups that the operator manages.
     pub charts: Vec<(String, Vec<String>)>,
+    /// How the values of these charts limit the namespaces that the operator watches.
+    pub watch: Vec<Watch>,
     /// The kinds of its custom resources.
     pub kinds: Vec<ProductKind>,
 }
@@ -139,8 +143,10 @@ impl Pack {
             Some((it.key.as_str()?.to_string(), groups.collect()))
         });
         let kinds = items(node.get("kinds")).iter();
+        let watch = items(node.get("watch")).iter();
         Some(Pack {
             charts: charts.collect(),
+            watch: watch.map(Watch::parse).collect::<Option<_>>()?,
             kinds: kinds.map(ProductKind::parse).collect::<Option<_>>()?,
         })
     }
@@ -233,7 +239,20 @@ mod tests {
         assert_eq!(packs().len(), PACKS.len());
         for text in PACKS {
             let node = parse_one(&Source::internal("pack", text)).unwrap();
-            check_keys(&node, &["charts", "kinds"]);
+            check_keys(&node, &["charts", "watch", "kinds"]);
+            for watch in items(node.get("watch")) {
+                let fields = [
+                    "chart",
+                    "kinds",
+                    "namespaces",
+                    "all",
+                    "own",
+                    "variables",
+                    "withOwn",
+                    "allIn",
+                ];
+                check_keys(watch, &fields);
+            }
             for kind in items(node.get("kinds")) {
                 let fields = [
                     "group",

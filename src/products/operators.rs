@@ -57,7 +57,7 @@ pub fn namespace(operator: &Object) -> &str {
 }
 
 /// The names of the charts that an object installs. For a chart in a registry, this is the last part of the address or name.
-fn charts(object: &Object) -> BTreeSet<&str> {
+pub(super) fn charts(object: &Object) -> BTreeSet<&str> {
     let text = |keys: &[&str]| object.node.at_keys(keys).and_then(Node::as_str);
     let mut found: Vec<&str> = [
         &["spec", "chart", "spec", "chart"][..],
