@@ -130,11 +130,10 @@ pub fn load_folder(
 
 /// Converts Helm's message to a diagnostic.
 pub fn diagnostic(error: HelmError) -> Diagnostic {
-    let fault = Diagnostic::error("helm", error.message.trim_end().to_string());
-    match error.span {
-        Some(span) => fault.at(*span),
-        None => fault,
-    }
+    let mut fault = Diagnostic::error("helm", error.message.trim_end().to_string());
+    fault.span = error.span.map(|it| *it);
+    fault.help.extend(error.help.map(str::to_string));
+    fault
 }
 
 /// Helm's warnings on standard error, as diagnostics.

@@ -189,10 +189,8 @@ pub(crate) fn execute_text(text: &str, version: HelmVersion) -> Result<Vec<u8>, 
 fn parse_error(templates: &[Template], error: &ParseError) -> HelmError {
     // Helm only keeps the location and the last part of the message (`cleanupParseError`).
     let last = error.message.rsplit(": ").next().unwrap_or(&error.message);
-    HelmError {
-        message: format!("parse error at ({}:{}): {last}", error.template, error.line),
-        span: span(templates, &error.template, error.line, None).map(Box::new),
-    }
+    let message = format!("parse error at ({}:{}): {last}", error.template, error.line);
+    HelmError::new(message).at(span(templates, &error.template, error.line, None))
 }
 
 fn render_error(templates: &[Template], error: &RenderError, version: HelmVersion) -> HelmError {
@@ -207,11 +205,15 @@ fn render_error(templates: &[Template], error: &RenderError, version: HelmVersio
     };
     let innermost = innermost(error);
     let column = Some(innermost.column);
+    let fault = HelmError::new(message);
+    let fault = fault.at(span(templates, &innermost.source, innermost.line, column));
     HelmError {
-        message,
-        span: span(templates, &innermost.source, innermost.line, column).map(Box::new),
+        help: error.is_limit().then_some(LIMITED),
+        ..fault
     }
 }
+
+const LIMITED: &str = "Helm has no such limit: render fewer or smaller objects, or do less work in the loops of the templates";
 
 /// The error of the innermost template file, whose location is the most precise.
 fn innermost(error: &ExecError) -> &ExecError {

@@ -11,6 +11,8 @@ pub struct HelmError {
     pub message: String,
     /// The location in the chart, if known.
     pub span: Option<Box<Span>>,
+    /// What to do, for errors that Helm does not have.
+    pub help: Option<&'static str>,
 }
 
 impl HelmError {
@@ -19,7 +21,15 @@ impl HelmError {
         HelmError {
             message: message.into(),
             span: None,
+            help: None,
         }
+    }
+
+    /// Sets the location in the chart, if it is known.
+    #[must_use]
+    pub(crate) fn at(self, span: Option<Span>) -> HelmError {
+        let span = span.map(Box::new);
+        HelmError { span, ..self }
     }
 
     /// The error with a prefix, as Go wraps errors.
@@ -41,10 +51,7 @@ impl std::error::Error for HelmError {}
 
 impl From<Diagnostic> for HelmError {
     fn from(diagnostic: Diagnostic) -> HelmError {
-        HelmError {
-            message: diagnostic.message,
-            span: diagnostic.span.map(Box::new),
-        }
+        HelmError::new(diagnostic.message).at(diagnostic.span)
     }
 }
 

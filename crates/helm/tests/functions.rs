@@ -471,6 +471,10 @@ fn certificates_are_refused_with_their_faults() {
         "genSelfSignedCert: error parsing ip: bad",
     );
     fails(
+        "{{ genSelfSignedCert `a` nil (list `é.svc`) 1 }}",
+        "genSelfSignedCert: error creating certificate: x509: \"é.svc\" cannot be encoded as an IA5String",
+    );
+    fails(
         "{{ genCAWithKey `a` 1 `bad` }}",
         "genCAWithKey: parsing private key: no PEM data in input",
     );

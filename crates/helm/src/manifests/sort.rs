@@ -81,10 +81,8 @@ pub(crate) fn sort(
 }
 
 fn parse_error(error: YamlError, path: &str) -> HelmError {
-    HelmError {
-        message: format!("YAML parse error on {path}: {}", error.message),
-        span: error.span.map(|it| Box::new(in_output(&it, path))),
-    }
+    let span = error.span.map(|it| in_output(&it, path));
+    HelmError::new(format!("YAML parse error on {path}: {}", error.message)).at(span)
 }
 
 /// The origins in a document of a file, with ranges relative to the document.

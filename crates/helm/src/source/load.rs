@@ -207,8 +207,5 @@ impl Loader<'_> {
 }
 
 fn cannot_load(name: &str, error: YamlError) -> HelmError {
-    HelmError {
-        message: format!("cannot load {name}: {}", error.message),
-        span: error.span.map(Box::new),
-    }
+    HelmError::new(format!("cannot load {name}: {}", error.message)).at(error.span)
 }

@@ -65,6 +65,15 @@ impl ExecError {
         }
     }
 
+    /// Whether a limit was reached, which Go does not have.
+    pub fn is_limit(&self) -> bool {
+        match &self.cause {
+            Cause::Limit(_) => true,
+            Cause::Message(_) => false,
+            Cause::Call(_, error) => error.is_limit(),
+        }
+    }
+
     /// The location, as printed by Go: `file:line:column`.
     pub fn location(&self) -> String {
         format!("{}:{}:{}", self.source, self.line, self.column)
@@ -72,6 +81,14 @@ impl ExecError {
 }
 
 impl FunctionError {
+    fn is_limit(&self) -> bool {
+        match self {
+            FunctionError::Author(_) | FunctionError::Message(_) => false,
+            FunctionError::Template(error) => error.is_limit(),
+            FunctionError::Wrapped(_, error) => error.is_limit(),
+        }
+    }
+
     fn author_message(&self) -> Option<&str> {
         match self {
             FunctionError::Author(message) => Some(message),

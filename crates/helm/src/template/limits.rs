@@ -50,11 +50,19 @@ impl Budget {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         match self.bytes > self.limits.bytes {
             true => Err(format!(
-                "the templates make more than {} bytes",
-                self.limits.bytes
+                "the templates make more than {} of text and values",
+                size(self.limits.bytes)
             )),
             false => Ok(()),
         }
+    }
+}
+
+/// A size for messages.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => format!("{bytes} bytes"),
+        mebibytes => format!("{mebibytes} MiB"),
     }
 }
 

@@ -22,10 +22,8 @@ pub type Values = JsonMap<String, Json>;
 
 /// Parses a values file, like [`UserValues`]. `path` is its path, for spans. Errors: Helm's message.
 pub fn parse(bytes: &[u8], path: &TreePath, version: HelmVersion) -> Result<Values, HelmError> {
-    crate::source::parse_values(bytes, path, version).map_err(|error| HelmError {
-        message: error.message,
-        span: error.span.map(Box::new),
-    })
+    let parsed = crate::source::parse_values(bytes, path, version);
+    parsed.map_err(|error| HelmError::new(error.message).at(error.span))
 }
 
 /// Merges values over others: maps in both are merged, everything else is replaced, including nulls.

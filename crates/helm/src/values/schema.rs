@@ -15,6 +15,7 @@ use boon::{
 use serde_json::{Number, Value as Json};
 
 use crate::go::strconv;
+use crate::go::url::Url;
 
 /// The address of a chart's schema in messages.
 const URL: &str = "file:///values.schema.json";
@@ -154,12 +155,19 @@ fn path_of(error: &ValidationError<'_, '_>) -> Vec<String> {
     tokens.map(token).collect()
 }
 
-/// A loader that loads nothing and records the requested URLs, because a chart must not access the network or the file system.
+/// A loader that loads nothing and records the requested addresses, because a chart must not access the network or the file system.
+/// A reference to a file is an error: Helm does not look for it in the chart, but in the root of the file system.
 #[derive(Clone, Default)]
 struct RecordingLoader(Rc<RefCell<Vec<String>>>);
 
 impl UrlLoader for RecordingLoader {
     fn load(&self, url: &str) -> Result<Json, Box<dyn Error>> {
+        if let Some(path) = url.strip_prefix("file://") {
+            let decoded = Url::parse(path.as_bytes()).map(|it| it.path);
+            let path = decoded.unwrap_or_else(|_| path.as_bytes().to_vec());
+            let path = String::from_utf8_lossy(&path);
+            return Err(format!("open {path}: no such file or directory").into());
+        }
         self.0.borrow_mut().push(url.to_string());
         Ok(Json::Bool(true))
     }
@@ -172,6 +180,9 @@ fn compile_error_text(error: &CompileError) -> String {
                 "\"{url}\" is not valid against metaschema: {}",
                 error_text(src)
             )
+        }
+        CompileError::LoadUrlError { url, src } => {
+            format!("failing loading {}: {src}", strconv::quote(url.as_bytes()))
         }
         CompileError::JsonPointerNotFound(url) => format!("json-pointer in \"{url}\" not found"),
         error => error.to_string(),
@@ -193,62 +204,108 @@ fn write_error(out: &mut String, error: &ValidationError<'_, '_>, depth: usize, 
     let inner = match is_plain_reference {
         true => depth,
         false => {
-            write_line(out, error, depth, inside_name, &message(&error.kind));
+            let tokens = error.instance_location.tokens.len();
+            let location = location_of(error, tokens, inside_name);
+            write_line(out, &error.kind, depth, &location, &message(&error.kind));
             depth + 1
         }
     };
     for cause in &error.causes {
-        match omitted_keyword(error, cause) {
-            Some(message) => {
-                write_line(out, cause, inner, inside_name, message);
-                write_error(out, cause, inner + 1, inside_name);
-            }
-            None => write_error(out, cause, inner, inside_name),
+        let omitted = omitted_keywords(error, cause);
+        for (at, (tokens, message)) in omitted.iter().enumerate() {
+            let location = location_of(cause, *tokens, inside_name);
+            write_line(out, &cause.kind, inner + at, &location, message);
         }
+        write_error(out, cause, inner + omitted.len(), inside_name);
     }
+}
+
+/// The location of the value that contains the invalid one, by the length of its path.
+fn location_of(error: &ValidationError<'_, '_>, tokens: usize, inside_name: bool) -> String {
+    if inside_name {
+        return String::new();
+    }
+    let all = error.instance_location.to_string();
+    // A `/` in a key is escaped.
+    let end = all.match_indices('/').nth(tokens).map(|it| it.0);
+    all.get(..end.unwrap_or(all.len()))
+        .unwrap_or("")
+        .to_string()
 }
 
 fn write_line(
     out: &mut String,
-    error: &ValidationError<'_, '_>,
+    kind: &ErrorKind<'_, '_>,
     depth: usize,
-    inside_name: bool,
+    location: &str,
     message: &str,
 ) {
     if depth > 0 {
         let _ = write!(out, "\n{}- ", "  ".repeat(depth - 1));
     }
-    if matches!(error.kind, ErrorKind::Schema { .. }) {
+    if matches!(kind, ErrorKind::Schema { .. }) {
         out.push_str(message);
         return;
     }
-    let index = match inside_name {
-        true => String::new(),
-        false => error.instance_location.to_string(),
-    };
-    let _ = write!(out, "at {}: {message}", quote(&index));
+    let _ = write!(out, "at {}: {message}", quote(location));
 }
 
-/// The message of an `allOf`, `anyOf` or `oneOf` that boon omits if only one of its schemas failed; the Go library always has it.
-fn omitted_keyword(
+/// The `allOf`, `anyOf` and `oneOf` between an error and its cause that boon omits because only one of their schemas failed; the Go
+/// library always has them. Each with the length of the path of its value, and its message.
+fn omitted_keywords(
     parent: &ValidationError<'_, '_>,
     cause: &ValidationError<'_, '_>,
-) -> Option<&'static str> {
-    if matches!(
+) -> Vec<(usize, &'static str)> {
+    let outer = match parent.kind {
+        ErrorKind::Schema { url } | ErrorKind::Reference { url, .. } => url,
+        _ => parent.schema_url,
+    };
+    let Some(below) = cause.schema_url.strip_prefix(outer) else {
+        return Vec::new();
+    };
+    let mut omitted = Vec::new();
+    let mut tokens = parent.instance_location.tokens.len();
+    let mut parts = below.split('/').skip(1).peekable();
+    while let Some(keyword) = parts.next() {
+        let is_index = |it: &&str| it.bytes().all(|it| it.is_ascii_digit());
+        match keyword {
+            "allOf" | "anyOf" | "oneOf" => {
+                parts.next();
+                omitted.push((tokens, failed(keyword)));
+            }
+            "properties" | "patternProperties" | "prefixItems" => {
+                parts.next();
+                tokens += 1;
+            }
+            "items" => {
+                parts.next_if(is_index);
+                tokens += 1;
+            }
+            "additionalProperties"
+            | "additionalItems"
+            | "unevaluatedProperties"
+            | "unevaluatedItems"
+            | "contains" => tokens += 1,
+            "dependentSchemas" | "dependencies" | "definitions" | "$defs" => {
+                parts.next();
+            }
+            _ => {}
+        }
+    }
+    // The first one is the parent itself.
+    let is_choice = matches!(
         parent.kind,
         ErrorKind::AllOf | ErrorKind::AnyOf | ErrorKind::OneOf(_)
-    ) {
-        return None;
-    }
-    let (before, index) = cause.schema_url.rsplit_once('/')?;
-    index.bytes().all(|it| it.is_ascii_digit()).then_some(())?;
-    let (before, keyword) = before.rsplit_once('/')?;
+    );
+    omitted.drain(..usize::from(is_choice && !omitted.is_empty()));
+    omitted
+}
+
+fn failed(keyword: &str) -> &'static str {
     match keyword {
-        _ if before.ends_with("/properties") => None,
-        "allOf" => Some("'allOf' failed"),
-        "anyOf" => Some("'anyOf' failed"),
-        "oneOf" => Some("'oneOf' failed, none matched"),
-        _ => None,
+        "allOf" => "'allOf' failed",
+        "anyOf" => "'anyOf' failed",
+        _ => "'oneOf' failed, none matched",
     }
 }
 
@@ -258,9 +315,9 @@ fn message(kind: &ErrorKind<'_, '_>) -> String {
         ErrorKind::Schema { url } => format!("jsonschema validation failed with {}", quote(url)),
         ErrorKind::Group | ErrorKind::Reference { .. } => "validation failed".to_string(),
         ErrorKind::Not => "'not' failed".to_string(),
-        ErrorKind::AllOf => "'allOf' failed".to_string(),
-        ErrorKind::AnyOf => "'anyOf' failed".to_string(),
-        ErrorKind::OneOf(None) => "'oneOf' failed, none matched".to_string(),
+        ErrorKind::AllOf => failed("allOf").to_string(),
+        ErrorKind::AnyOf => failed("anyOf").to_string(),
+        ErrorKind::OneOf(None) => failed("oneOf").to_string(),
         ErrorKind::OneOf(Some((a, b))) => {
             format!("'oneOf' failed, subschemas {a}, {b} matched")
         }
@@ -508,6 +565,16 @@ mod tests {
                 "- at '/a': 'oneOf' failed, none matched\n  - at '/a': got number, want string\n  - at '/a': got number, want boolean\n",
             ),
             (
+                r#"{"allOf":[{"properties":{"x":{"items":{"anyOf":[{"required":["y"]}]}}}}]}"#,
+                r#"{"x":[{}]}"#,
+                "- at '/a': 'allOf' failed\n  - at '/a/x/0': 'anyOf' failed\n    - at '/a/x/0': missing property 'y'\n",
+            ),
+            (
+                r#"{"oneOf":[{"oneOf":[{"type":"string"}]},{"type":"boolean"}]}"#,
+                "1",
+                "- at '/a': 'oneOf' failed, none matched\n  - at '/a': 'oneOf' failed, none matched\n    - at '/a': got number, want string\n  - at '/a': got number, want boolean\n",
+            ),
+            (
                 r##"{"$ref":"#/definitions/q"}"##,
                 "1.5",
                 "- at '/a': got number, want integer\n",
@@ -551,6 +618,12 @@ mod tests {
             fault(r##"{"$ref":"#/x"}"##, "{}"),
             "json-pointer in \"file:///values.schema.json#/x\" not found"
         );
+    }
+
+    #[test]
+    fn files_are_faults() {
+        let text = "failing loading \"file:///sub/a%20b.json\": open /sub/a b.json: no such file or directory";
+        assert_eq!(fault(r#"{"$ref":"sub/a%20b.json"}"#, "{}"), text);
     }
 
     #[test]

@@ -96,10 +96,7 @@ fn set_json(
 }
 
 fn cannot_parse(name: &str, error: YamlError) -> HelmError {
-    HelmError {
-        message: format!("failed to parse {name}: {}", error.message),
-        span: error.span.map(Box::new),
-    }
+    HelmError::new(format!("failed to parse {name}: {}", error.message)).at(error.span)
 }
 
 #[cfg(test)]

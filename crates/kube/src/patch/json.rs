@@ -6,14 +6,15 @@ use pleach_yaml::diag::{Source, Span};
 
 /// Checks the syntax of JSON. The error is the reason and its location.
 pub(super) fn check(source: &Arc<Source>) -> Result<(), (String, Span)> {
-    let Err(fault) = serde_json::from_str::<serde_json::Value>(&source.text) else {
+    let text = without_surrogates(&source.text);
+    let Err(fault) = serde_json::from_slice::<serde_json::Value>(&text) else {
         return Ok(());
     };
     let reason = fault.to_string();
     let reason = reason.split(" at line ").next().unwrap_or("");
     // Go has no such limits for the text; depths and values of nodes are checked elsewhere.
     let is_limit = ["recursion limit", "number out of range"];
-    if is_limit.iter().any(|it| reason.starts_with(it)) || reason.contains("surrogate") {
+    if is_limit.iter().any(|it| reason.starts_with(it)) {
         return Ok(());
     }
     let before = source
@@ -27,6 +28,28 @@ pub(super) fn check(source: &Arc<Source>) -> Result<(), (String, Span)> {
     let len = source.text.get(at..).and_then(|it| it.chars().next());
     let len = len.filter(|it| *it != '\n').map_or(0, char::len_utf8);
     Err((reason.to_string(), Span::new(source, at..at + len)))
+}
+
+/// The text with other characters of the same length for surrogates, which in Go need not be in pairs.
+fn without_surrogates(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    let escape = |bytes: &[u8], at: usize| bytes.get(at..)?.iter().position(|it| *it == b'\\');
+    while let Some(length) = escape(&bytes, at) {
+        at += length + 2;
+        if let Some(
+            [
+                b'u',
+                first @ (b'd' | b'D'),
+                b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F',
+                ..,
+            ],
+        ) = bytes.get_mut(at - 1..)
+        {
+            *first = b'1';
+        }
+    }
+    bytes
 }
 
 /// The text with other spellings of the strings that YAML reads in another way than JSON: `\/`, pairs of surrogates, line separators.

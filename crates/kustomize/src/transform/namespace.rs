@@ -3,7 +3,7 @@
 use pleach_kube::schema::Schemas;
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
-use pleach_yaml::{Kind, Mapping, Node, Tag};
+use pleach_yaml::{Kind, Node, Tag};
 
 use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
@@ -210,12 +210,16 @@ impl Namespace<'_> {
             let message = format!("expected a list for `subjects`, found {found}");
             return Err(Diagnostic::error("wrong-field-type", message).at(&*subjects));
         };
-        let moved = |it: &&mut Mapping| it.get(key).and_then(Node::as_str) == Some(value);
-        for subject in items
-            .iter_mut()
-            .filter_map(Node::as_mapping_mut)
-            .filter(moved)
-        {
+        for subject in items.iter_mut().filter(|it| !it.is_tagged_null()) {
+            let found = subject.kind().description();
+            let span = subject.span().clone();
+            let subject = subject.as_mapping_mut().ok_or_else(|| {
+                let message = format!("expected a map for a subject, found {found}");
+                Diagnostic::error("wrong-field-type", message).at(span)
+            })?;
+            if subject.get(key).and_then(Node::as_str) != Some(value) {
+                continue;
+            }
             if subject.get("namespace").is_none_or(Node::is_null) {
                 subject.insert(plain_key("namespace"), Node::string(""));
             }

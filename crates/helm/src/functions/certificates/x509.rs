@@ -10,6 +10,7 @@ use super::der::{
 };
 use super::keys::PrivateKey;
 use crate::functions::state::Generator;
+use crate::go::strconv;
 use crate::go::time::Time;
 
 const DAY: i64 = 86_400;
@@ -101,7 +102,7 @@ fn key_identifier(mut extensions: Reader<'_>) -> Option<&[u8]> {
 
 /// Creates a certificate that is valid from `now`, in seconds since 1970.
 ///
-/// Errors: Go's message for keys that cannot sign or do not belong to the signer.
+/// Errors: Go's message for keys that cannot sign or do not belong to the signer, and for names that are not ASCII.
 pub(super) fn create(
     request: &Request,
     key: &PrivateKey,
@@ -118,6 +119,10 @@ pub(super) fn create(
         && key.public()?.0 != certificate.public
     {
         return Err("x509: provided PrivateKey doesn't match parent's PublicKey".to_string());
+    }
+    if let Some(name) = request.names.iter().find(|it| !it.is_ascii()) {
+        let name = strconv::quote(name);
+        return Err(format!("x509: {name} cannot be encoded as an IA5String"));
     }
     let own_identifier = request.is_authority.then(|| {
         let digest = Sha256::digest(&public_bits);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::compile::argument_count_error;
 use super::iterate::Loop;
+use super::limits::size;
 use super::program::{LocationId, Template, quoted};
 use super::render::{Renderer, Scope, without_no_value};
 use super::slot::{Origin, Slot};
@@ -242,7 +243,8 @@ impl<'r, 't> Machine<'r, 't> {
     fn check_output(&mut self, before: usize) -> Step {
         let bytes_max = self.renderer.budget.limits.output;
         if self.out.len() > bytes_max {
-            return limit(format!("the output is larger than {bytes_max} bytes"));
+            let size = size(bytes_max as u64);
+            return limit(format!("the output is larger than {size}"));
         }
         self.charge(self.out.len() - before)
     }
