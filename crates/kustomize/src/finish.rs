@@ -81,6 +81,10 @@ pub(super) fn finish(
     // Transformers can make two resources equal, and kubectl would apply the second over the first.
     let unique = resources.check_unique(&schemas);
     context.keep(unique).ok_or(Failed)?;
+    context
+        .diagnostics
+        .extend(resources.iter().filter_map(list_of_annotations));
+    context.check(before)?;
     let metadata = Metadata::new(kustomization, context.loader.options);
     for resource in resources.list_mut() {
         metadata.write(resource);
@@ -97,6 +101,19 @@ fn unused(resource: &Resource) -> Option<Diagnostic> {
         Diagnostic::warning("unused-generator", message)
             .at(resource.object.span())
             .help("if something outside the kustomization refers to it, set `options: {disableNameSuffixHash: true}`, because its name contains a hash of its content")
+    })
+}
+
+/// The error about annotations that are a list, for which kustomize panics. It prints none of them otherwise.
+fn list_of_annotations(resource: &Resource) -> Option<Diagnostic> {
+    let annotations = resource.node().at_keys(&["metadata", "annotations"])?;
+    let is_list = !annotations.as_sequence()?.is_empty();
+    is_list.then(|| {
+        let message = "expected a map for `metadata.annotations`, found a list";
+        Diagnostic::error("wrong-field-type", message)
+            .at(annotations)
+            .related(resource.object.span(), "the resource")
+            .help("write each annotation as `name: value`, without a dash")
     })
 }
 
