@@ -278,6 +278,20 @@ pub(super) fn helm_fault(error: HelmError) -> Diagnostic {
     }
 }
 
+/// Whether the engine certainly fails to render a chart that does not render here: all values and subcharts are known, and no
+/// template asks the cluster.
+pub(super) fn fails_everywhere(chart: &LoadedChart, is_partial: bool, error: &HelmError) -> bool {
+    !is_partial && !error.message.contains("missing in charts/ directory") && !asks_cluster(chart)
+}
+
+/// Whether a template may read objects or the APIs of the cluster.
+fn asks_cluster(chart: &LoadedChart) -> bool {
+    let mut templates = chart.templates.iter();
+    let asks = |text: &str| text.contains("lookup") || text.contains("Capabilities");
+    templates.any(|it| asks(&String::from_utf8_lossy(&it.data)))
+        || chart.dependencies.iter().any(asks_cluster)
+}
+
 /// A chart's error as a note on the unit that installs it.
 pub(super) fn not_rendered(what: &str, error: HelmError, at: &Span) -> Diagnostic {
     let fault = helm_fault(error);

@@ -13,7 +13,7 @@ use crate::deploy::installed::{Parser, missing_kind};
 use crate::deploy::sync::{flag, items, text};
 use crate::deploy::test_release::TestRelease;
 use crate::deploy::unit::{ChartTitle, Origin};
-use crate::diag::{Diagnostic, Diagnostics, Source as Text};
+use crate::diag::{Class, Diagnostic, Diagnostics, Source as Text};
 use crate::inflate::ChartInput;
 use crate::tree::{EntryKind, Files, TreePath};
 use crate::yaml::{Mapping, Node, parse_one};
@@ -113,7 +113,14 @@ pub(super) fn build(
         parser: Parser::Helm,
     };
     let (facts, cluster) = (context.facts, context.cluster);
-    let fault = |error| helm_fault(error, source.node);
+    let fault = |error| {
+        let is_certain = chart::fails_everywhere(chart, input.is_partial, &error);
+        let fault = helm_fault(error, source.node);
+        match is_certain {
+            true => fault.class(Class::Refused),
+            false => fault,
+        }
+    };
     let installed = install(chart, &release, facts, cluster).map_err(fault)?;
     let objects = installed.applied(!flag(helm, &["skipCrds"]), true);
     if let Some(object) = objects.iter().find(|it| it.kind().is_empty()) {
@@ -131,10 +138,12 @@ pub(super) fn build(
 }
 
 fn helm_fault(error: HelmError, at: &Node) -> Diagnostic {
-    let fault = chart::helm_fault(error);
-    match fault.span {
-        Some(_) => fault,
-        None => fault.at(at),
+    let mut fault = chart::helm_fault(error);
+    let template = fault.span.take();
+    fault = fault.at(at);
+    match template {
+        Some(template) => fault.related(template, "in the chart"),
+        None => fault,
     }
 }
 

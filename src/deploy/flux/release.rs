@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::super::chart::{
-    ChartLocation, Charts, Facts, Install, install, not_rendered, not_shown,
+    ChartLocation, Charts, Facts, Install, fails_everywhere, install, not_rendered, not_shown,
 };
 use super::super::cluster_state::ClusterState;
 use super::super::installed::Parser;
@@ -17,14 +17,14 @@ use super::source::{OwnSource, SourceLocation, find};
 use super::values::{Written, values};
 use crate::chart::Request;
 use crate::deploy::Cluster;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Class, Diagnostic, Diagnostics, Severity, Span};
 use crate::inflate::ChartInput;
 use crate::object::Object;
 use crate::tree::{Files, TreePath};
-use crate::yaml::{Node, hex};
-use pleach_helm::HelmVersion;
+use crate::yaml::{FieldPath, Node, hex};
 use pleach_helm::source::LoadedChart;
 use pleach_helm::values::{Values, merge, parse};
+use pleach_helm::{HelmError, HelmVersion};
 
 /// The maximum length of a release name.
 const NAME_MAX: usize = 53;
@@ -178,6 +178,24 @@ impl<'a> Release<'a> {
         }
     }
 
+    /// A chart's error: an error of the release if helm-controller certainly reports it, too.
+    fn not_rendered(&self, what: &str, chart: &LoadedChart, error: HelmError) -> Diagnostic {
+        let values = self.object.node.at_keys(&["spec", "values"]);
+        // Flux may replace a variable whose value is not known here.
+        let has_variable = values.is_some_and(|it| it.span().text().contains("${"));
+        let is_certain = !has_variable && fails_everywhere(chart, self.is_partial, &error);
+        if !is_certain {
+            return not_rendered(what, error, &self.at);
+        }
+        let name = FieldPath::dotted("metadata.name");
+        let at = self.object.node.nearest_on_path(&name).span();
+        Diagnostic {
+            severity: Severity::Error,
+            class: Class::Refused,
+            ..not_rendered(what, error, at)
+        }
+    }
+
     fn namespace(&self) -> &str {
         match text(&self.object.node, &["spec", "targetNamespace"]) {
             "" => self.object.namespace(),
@@ -193,7 +211,7 @@ impl<'a> Release<'a> {
         let (values, written) = self.values.as_ref().map_err(fault)?;
         let name = release_name(self.object);
         let installed = install(chart, &self.install(&name, values, written), facts, cluster)
-            .map_err(|error| not_rendered(&what, error, &self.at))?;
+            .map_err(|error| self.not_rendered(&what, chart, error))?;
         let applied = post_render(self.object, installed, cluster.helm_version);
         let mut objects = applied.map_err(|it| fault(&it))?;
         for object in &mut objects {
