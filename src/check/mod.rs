@@ -6,6 +6,7 @@
 mod allow;
 mod applications;
 mod applied_twice;
+mod bad_json_pointer;
 mod bad_substitution;
 mod bad_sync_wave;
 mod chart_values;
@@ -150,6 +151,7 @@ pub const CHECKS: &[Check] = &[
     unwatched_namespace::CHECK,
     watched_twice::CHECK,
     overridden_namespace::CHECK,
+    bad_json_pointer::CHECK,
 ];
 
 /// The manual pages of all codes, in their order.
