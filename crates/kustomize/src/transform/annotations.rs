@@ -2,7 +2,7 @@
 
 use pleach_yaml::diag::Diagnostic;
 use pleach_yaml::parallel;
-use pleach_yaml::{Node, Tag};
+use pleach_yaml::{Mapping, Node, Tag};
 
 use super::super::config::FieldSpecs;
 use super::super::fieldspec::{FieldSpec, Leaf};
@@ -110,7 +110,11 @@ fn set_pair(
         spec.visit(resource.node_mut(), Leaf::Mapping, &mut |field, trail| {
             // If the spec does not create, a null stays, as in kustomize.
             if field.is_tagged_null() {
-                return Ok(());
+                if !spec.is_near_annotations() {
+                    return Ok(());
+                }
+                // At the end, kustomize reads the annotations from it, and writes a map.
+                *field = Node::mapping(Mapping::new());
             }
             let found = field.kind().description();
             let Some(mapping) = field.as_mapping_mut() else {

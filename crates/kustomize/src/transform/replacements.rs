@@ -189,7 +189,7 @@ struct Value {
     /// The resource and field of the value. kustomize copies from the field each time, and a target can also be the source. `None` for a
     /// part of a string, or a value of the replacement itself, which is copied once.
     from: Option<(usize, Vec<String>)>,
-    /// The comments in a map or list, read when it is copied into a text, where they are kept.
+    /// The comments of the value, read when it is copied into a text, where they are kept.
     comments: OnceCell<Arc<Comments>>,
 }
 
@@ -202,11 +202,17 @@ impl Value {
         }
     }
 
+    /// A value whose comments are not copied.
+    fn without_comments(node: Node, from: Option<(usize, Vec<String>)>) -> Value {
+        Value {
+            comments: OnceCell::from(Arc::default()),
+            ..Value::new(node, from)
+        }
+    }
+
     fn comments(&self) -> &Arc<Comments> {
-        self.comments.get_or_init(|| match self.node.is_scalar() {
-            true => Arc::default(),
-            false => Arc::new(comments_around(&self.node)),
-        })
+        let read = || Arc::new(comments_around(&self.node));
+        self.comments.get_or_init(read)
     }
 
     /// Updates the value after its resource has changed.
@@ -272,7 +278,7 @@ fn value(entry: &Replacement, names: &Names, resources: &Resources) -> Result<Va
         }
         (None, Some(value)) => {
             let node = Node::scalar(&**value, Style::Plain, Tag::None).at(value.span());
-            Ok(Value::new(node, None))
+            Ok(Value::without_comments(node, None))
         }
         (Some(source), None) => source_value(source, names, resources),
     }
@@ -311,7 +317,11 @@ fn source_value(
             None,
         ));
     }
-    Ok(Value::new(value.into_owned(), Some((at, path))))
+    let new = match resource.is_from_json {
+        true => Value::without_comments,
+        false => Value::new,
+    };
+    Ok(new(value.into_owned(), Some((at, path))))
 }
 
 /// The part of a source value that its delimiter and index select.
