@@ -409,3 +409,36 @@ fn files_of_other_origin_are_reported_in_folders_of_claims_without_kustomization
         fs::remove_file(stray).unwrap();
     }
 }
+
+#[test]
+fn usage_lines_do_not_contain_variables() {
+    let folder = workspace();
+    let output = Command::new(env!("CARGO_BIN_EXE_pleach"))
+        .args(["promote", "dev"])
+        .env("PLEACH_CACHE", folder.path().join("cache"))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("Usage: pleach promote <FROM> <TO> [CLAIM]..."),
+        "{text}"
+    );
+}
+
+#[test]
+fn help_and_errors_have_the_requested_colors() {
+    let folder = workspace();
+    let is_colored = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pleach"))
+            .args(arguments)
+            .env("CLICOLOR_FORCE", "1")
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        [output.stdout, output.stderr].concat().contains(&b'\x1b')
+    };
+    assert!(!is_colored(&["--color", "never", "--help"]));
+    assert!(!is_colored(&["--color=never", "nope"]));
+    assert!(is_colored(&["--color", "always", "nope"]));
+}

@@ -345,14 +345,43 @@ fn requested_version() -> Option<String> {
     Some(format!("pleach {version}\n"))
 }
 
+/// The value of `--color` for help and errors, which are printed before the arguments are read.
+fn requested_color() -> clap::ColorChoice {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let before = arguments.iter().take_while(|it| *it != "--");
+    let next = arguments.iter().skip(1).map(Some).chain([None]);
+    let values = before.zip(next).filter_map(|(it, next)| {
+        let value = it.to_str()?.strip_prefix("--color")?;
+        match value.strip_prefix('=') {
+            Some(value) => Some(value),
+            None if value.is_empty() => next?.to_str(),
+            None => None,
+        }
+    });
+    match values.last() {
+        Some("never") => clap::ColorChoice::Never,
+        Some("always") => clap::ColorChoice::Always,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
 /// Parses the arguments; prints help or errors instead of running, if requested.
 fn read_arguments() -> Result<Cli, ExitCode> {
     if let Some(cli) = quickly_read_arguments() {
         return Ok(cli);
     }
     // Examples are only needed if help is shown.
-    let matches = Cli::command().try_get_matches();
-    let matches = matches.or_else(|_| examples::add(Cli::command()).try_get_matches());
+    let command = || Cli::command().color(requested_color());
+    let matches = command().try_get_matches();
+    let matches = matches.or_else(|_| {
+        let error = match examples::add(command()).try_get_matches() {
+            Err(error) if error.use_stderr() => error,
+            other => return other,
+        };
+        // Usage lines show values of environment variables as if they were required.
+        let plain = examples::add(command()).mut_arg("cache", |it| it.env(""));
+        Err(plain.try_get_matches().err().unwrap_or(error))
+    });
     let read = matches.and_then(|it| Cli::from_arg_matches(&it));
     read.map_err(|it| match output::printed(it.print()) {
         Ok(()) => ExitCode::from(u8::try_from(it.exit_code()).unwrap_or(2)),
