@@ -77,10 +77,15 @@ pub(super) fn strategic_patches(
         return Err(fault.help("remove the entry"));
     }
     // Paths never contain these characters. Most entries are paths, so parsing them as YAML is avoided.
-    if (text.contains('\n') || text.contains(": "))
-        && let Ok(patches) = resources_of(&entry.node().embedded_source())
-    {
-        return Ok(patches);
+    if text.contains('\n') || text.contains(": ") {
+        match resources_of(&entry.node().embedded_source()) {
+            Ok(patches) => return Ok(patches),
+            // No path has several lines.
+            Err(faults) if text.trim().contains('\n') => {
+                return Err(first_fault(faults, entry.span()));
+            }
+            Err(_) => {}
+        }
     }
     let source = transform
         .context
