@@ -330,12 +330,16 @@ impl Completions<'_> {
         let Some(environment) = environment_of(self.path) else {
             return;
         };
+        let own_kind = kind;
         let mut fields = reference_fields(self.workspace, kind).into_iter();
         if let Some(field) = fields.find(|it| dotted(it.path.steps()) == location) {
             let kind = self.sibling(node, "kind").or(field.kind.as_deref());
             let kind = kind.and_then(|it| self.workspace.kind(it));
+            // A claim cannot refer to itself.
+            let own = node.and_then(|it| it.at_keys(&["metadata", "name"])?.as_str());
+            let is_own = |name: &str, kind: &str| own == Some(name) && own_kind.has_name(kind);
             for (name, kind_name) in self.workspace.claims_of(environment) {
-                if kind.is_none_or(|it| it.has_name(kind_name)) {
+                if kind.is_none_or(|it| it.has_name(kind_name)) && !is_own(name, kind_name) {
                     self.name(name, kind_name);
                 }
             }
