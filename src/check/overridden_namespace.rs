@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::EnvironmentObjects;
+use super::environment::{EnvironmentObjects, SourcedObject};
 use super::{Check, Faults, RuleKind};
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::object::{Object, ObjectId};
+use crate::tree::TreePath;
 use crate::yaml::{FieldPath, Node};
 
 pub(super) const CHECK: Check = Check {
@@ -23,17 +24,25 @@ Remove `targetNamespace`, and set the namespaces in the claims.",
 };
 
 fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
-    let mut by_line: BTreeMap<(String, usize, usize), Fault> = BTreeMap::new();
-    for unit in &environment.objects {
+    let units = environment.objects.iter().filter_map(|unit| {
         let text = |keys: &[&str]| unit.object.node.at_keys(keys).and_then(Node::as_str);
         let is_flux = unit.object.kind() == "Kustomization"
             && *unit.object.gvk().group == *"kustomize.toolkit.fluxcd.io";
-        let target = text(&["spec", "targetNamespace"]).filter(|_| is_flux);
-        let folder = text(&["spec", "path"]).and_then(|it| environment.folder_of_path(it));
-        let Some((target, folder)) = target.zip(folder) else {
-            continue;
-        };
-        let of_unit = environment.objects.iter().filter(|it| it.folder == *folder);
+        let target = text(&["spec", "targetNamespace"]).filter(|_| is_flux)?;
+        let folder = environment.folder_of_path(text(&["spec", "path"])?)?;
+        Some((unit, target, folder))
+    });
+    let units: Vec<_> = units.collect();
+    if units.is_empty() {
+        return;
+    }
+    let mut by_folder: BTreeMap<&TreePath, Vec<&SourcedObject<'_>>> = BTreeMap::new();
+    for sourced in &environment.objects {
+        by_folder.entry(&sourced.folder).or_default().push(sourced);
+    }
+    let mut by_line: BTreeMap<(String, usize, usize), Fault> = BTreeMap::new();
+    for (unit, target, folder) in units {
+        let of_unit = by_folder.get(&folder).into_iter().flatten();
         let moved = of_unit.filter(|it| own_namespace(&it.object).is_some_and(|it| it != target));
         let moved: Vec<ObjectId> = moved.map(|it| it.object.id()).collect();
         if moved.is_empty() {

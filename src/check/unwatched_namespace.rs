@@ -28,18 +28,19 @@ environment for this kind watches all namespaces, or it is not known which ones,
 
 fn check(environment: &EnvironmentObjects<'_>, faults: &mut Faults) {
     let operators = operators(environment);
-    let mut clusters = operators.iter().map(|it| &it.cluster);
-    let first = clusters.next();
-    if !clusters.all(|it| Some(it) == first) {
+    let Some(first) = operators.first() else {
+        return;
+    };
+    if operators.iter().any(|it| it.cluster != first.cluster) {
         // Which of the clusters an object is for is not known here.
         return;
     }
     let mut ignored: BTreeMap<ObjectId, &SourcedObject<'_>> = BTreeMap::new();
     for sourced in &environment.objects {
-        let (object, gvk) = (&sourced.object, sourced.object.gvk());
+        let object = &sourced.object;
         let of_kind = operators.iter().filter(|it| {
-            it.groups.iter().any(|it| **it == *gvk.group)
-                && it.watch.kinds.iter().any(|it| **it == *gvk.kind)
+            it.watch.kinds.iter().any(|it| it == object.kind())
+                && it.groups.iter().any(|it| **it == *object.gvk().group)
         });
         let namespace = object.namespace();
         let mut watching = of_kind.map(|it| &it.watched).peekable();
